@@ -1,0 +1,188 @@
+/**
+ * Generates `src/gen/` (JavaScript with declarations) from the `.proto` files that the npm package
+ * `@grpc/grpc-js-xds` ships. Only the files that the roots below reach are generated, and every
+ * option but the few that change encoding is dropped: validation and annotation options would make
+ * each sidecar carry a second copy of Envoy's documentation in memory.
+ */
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  type DescriptorProto,
+  FieldOptionsSchema,
+  type FileDescriptorProto,
+  FileDescriptorSetSchema,
+  MessageOptionsSchema,
+} from "@bufbuild/protobuf/wkt";
+
+const ROOT_DIRECTORY = join(import.meta.dirname, "..");
+const BIN = join(ROOT_DIRECTORY, "node_modules", ".bin");
+const PROTO_SOURCES = join(ROOT_DIRECTORY, "node_modules", "@grpc", "grpc-js-xds", "deps");
+const OWN_PROTOS = join(ROOT_DIRECTORY, "proto");
+const OUTPUT = join(ROOT_DIRECTORY, "src", "gen");
+
+/** What the product names itself; everything else is here because one of these imports it. */
+const ROOTS = [
+  "envoy/admin/v3/clusters.proto",
+  "envoy/config/accesslog/v3/accesslog.proto",
+  "envoy/config/bootstrap/v3/bootstrap.proto",
+  "envoy/config/cluster/v3/cluster.proto",
+  "envoy/config/endpoint/v3/endpoint.proto",
+  "envoy/config/listener/v3/listener.proto",
+  "envoy/config/route/v3/route.proto",
+  "envoy/config/rbac/v3/rbac.proto",
+  "envoy/data/accesslog/v3/accesslog.proto",
+  "envoy/extensions/access_loggers/file/v3/file.proto",
+  "envoy/extensions/access_loggers/stream/v3/stream.proto",
+  "envoy/extensions/filters/http/fault/v3/fault.proto",
+  "envoy/extensions/filters/http/rbac/v3/rbac.proto",
+  "envoy/extensions/filters/http/router/v3/router.proto",
+  "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",
+  "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto",
+  "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
+  "envoy/extensions/load_balancing_policies/least_request/v3/least_request.proto",
+  "envoy/extensions/load_balancing_policies/random/v3/random.proto",
+  "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.proto",
+  "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto",
+  "envoy/extensions/transport_sockets/tls/v3/tls.proto",
+  "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
+  "envoy/service/discovery/v3/ads.proto",
+  "envoy/service/health/v3/hds.proto",
+  "envoy/service/secret/v3/sds.proto",
+  "google/rpc/status.proto",
+  "xds/type/v3/typed_struct.proto",
+  "tulle/ca/v1/certificate_service.proto",
+];
+
+const work = mkdtempSync(join(tmpdir(), "tulle-proto-"));
+try {
+  for (const part of ["envoy-api", "googleapis", "protoc-gen-validate", "xds"]) {
+    cpSync(join(PROTO_SOURCES, part), work, { recursive: true });
+  }
+  cpSync(OWN_PROTOS, work, { recursive: true });
+  addMissingValidationField(join(work, "validate", "validate.proto"));
+  writeFileSync(join(work, "buf.yaml"), "version: v2\n");
+
+  const image = join(work, "image.binpb");
+  const paths = ROOTS.flatMap((root) => ["--path", root]);
+  buf(["build", "--as-file-descriptor-set", "--exclude-source-info", "-o", image, ...paths]);
+  const set = fromBinary(FileDescriptorSetSchema, readFileSync(image));
+  const files = reachable(set.file.map(withoutOptions), ROOTS);
+  writeFileSync(
+    image,
+    toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: files })),
+  );
+  const plugin = {
+    local: [join(BIN, "protoc-gen-es")],
+    out: OUTPUT,
+    opt: ["target=js+dts", "import_extension=js", "json_types=false"],
+    include_imports: true,
+  };
+  rmSync(OUTPUT, { recursive: true, force: true });
+  buf(["generate", image, "--template", JSON.stringify({ version: "v2", plugins: [plugin] })]);
+  process.stderr.write(`generated ${files.length} protobuf modules\n`);
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+function buf(args: readonly string[]): void {
+  execFileSync(join(BIN, "buf"), args, { cwd: work, stdio: ["ignore", "inherit", "inherit"] });
+}
+
+/** The shipped `validate.proto` is older than Envoy's files, which use this field of its rules. */
+function addMissingValidationField(file: string): void {
+  const text = readFileSync(file, "utf8");
+  const patched = text.replace(/message (\w+Rules) \{/g, (all, name: string) =>
+    ["FieldRules", "MessageRules", "AnyRules"].includes(name)
+      ? all
+      : `${all}\n  optional bool ignore_empty = 999;`,
+  );
+  writeFileSync(file, patched);
+}
+
+function withoutOptions(file: FileDescriptorProto): FileDescriptorProto {
+  delete file.options;
+  for (const message of file.messageType) withoutMessageOptions(message);
+  for (const item of file.enumType) {
+    delete item.options;
+    for (const value of item.value) delete value.options;
+  }
+  for (const service of file.service) {
+    delete service.options;
+    for (const method of service.method) delete method.options;
+  }
+  return file;
+}
+
+function withoutMessageOptions(message: DescriptorProto): void {
+  const isMapEntry = message.options?.mapEntry === true;
+  delete message.options;
+  if (isMapEntry) message.options = create(MessageOptionsSchema, { mapEntry: true });
+  for (const field of message.field) {
+    const packed = field.options?.packed;
+    delete field.options;
+    if (packed !== undefined) field.options = create(FieldOptionsSchema, { packed });
+  }
+  for (const oneof of message.oneofDecl) delete oneof.options;
+  for (const item of message.enumType) {
+    delete item.options;
+    for (const value of item.value) delete value.options;
+  }
+  for (const nested of message.nestedType) withoutMessageOptions(nested);
+}
+
+/** The roots and what they import, with imports that only served options left out. */
+function reachable(
+  files: readonly FileDescriptorProto[],
+  roots: readonly string[],
+): FileDescriptorProto[] {
+  const byName = new Map(files.map((file) => [file.name, file]));
+  const definedIn = new Map<string, string>();
+  for (const file of files) {
+    for (const name of definedNames(file)) definedIn.set(name, file.name);
+  }
+  const wanted = new Set<string>();
+  const visit = (name: string): void => {
+    const file = byName.get(name);
+    if (wanted.has(name) || !file) return;
+    wanted.add(name);
+    const used = new Set(usedTypes(file).map((type) => definedIn.get(type) ?? name));
+    file.dependency = file.dependency.filter((dependency) => used.has(dependency));
+    file.publicDependency = [];
+    file.weakDependency = [];
+    for (const dependency of file.dependency) visit(dependency);
+  };
+  for (const root of roots) {
+    if (!byName.has(root)) throw new Error(`no such proto file: ${root}`);
+    visit(root);
+  }
+  return files.filter((file) => wanted.has(file.name));
+}
+
+function definedNames(file: FileDescriptorProto): string[] {
+  const names: string[] = [];
+  const walk = (prefix: string, message: DescriptorProto): void => {
+    const name = `${prefix}.${message.name}`;
+    names.push(name, ...message.enumType.map((item) => `${name}.${item.name}`));
+    for (const nested of message.nestedType) walk(name, nested);
+  };
+  const prefix = file.package === "" ? "" : `.${file.package}`;
+  for (const message of file.messageType) walk(prefix, message);
+  names.push(...file.enumType.map((item) => `${prefix}.${item.name}`));
+  return names;
+}
+
+function usedTypes(file: FileDescriptorProto): string[] {
+  const walk = (message: DescriptorProto): string[] => [
+    ...message.field.map((field) => field.typeName),
+    ...message.nestedType.flatMap(walk),
+  ];
+  const methods = file.service.flatMap((service) => service.method);
+  return [
+    ...file.messageType.flatMap(walk),
+    ...file.extension.map((extension) => extension.typeName),
+    ...methods.flatMap((method) => [method.inputType, method.outputType]),
+  ];
+}
