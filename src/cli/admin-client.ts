@@ -1,183 +1,110 @@
-/**
- * Client of the control plane's admin API, over TCP or its unix socket. It turns what can go wrong into
- * `CliError`s: nothing listening is CLI_CANNOT_CONNECT, a refusal is an {@link AdminApiError} with its body.
- */
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { messageOf } from "../core/errors.ts";
-import { CliError } from "./errors.ts";
+/** The control plane's admin API as typed functions: one per endpoint that the CLI uses. */
+import type {
+  ApplyRequest,
+  ApplyResponse,
+  ChecksResponse,
+  DeleteResponse,
+  InstancesResponse,
+  JoinTokenRequest,
+  JoinTokenResponse,
+  ProxiesResponse,
+  ProxyConfigResponse,
+  ProxyView,
+  ResourceListResponse,
+  ResourceObject,
+  RevisionResponse,
+  ServicesResponse,
+  ServiceView,
+  VersionResponse,
+} from "../control-plane/api-types.ts";
+import { type AdminTransport, createAdminTransport } from "./admin-transport.ts";
 import type { AdminAddress } from "./find-control-plane.ts";
 
-/** A whole answer is small; one larger than this is not from our control plane. */
-const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
-/** An answer that has not begun after this time will not come. */
-const ANSWER_TIMEOUT_MS = 30_000;
-
-export interface AdminRequest {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** Begins with a slash; segments are already escaped. */
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string | undefined>>;
-  /** An object is sent as JSON, a string as YAML. */
-  readonly body?: object | string;
-  readonly signal?: AbortSignal;
-  /** How long to wait for the answer, in milliseconds. Default 30 s. */
-  readonly timeoutMs?: number;
+/** One object, or one service. */
+export interface ObjectRef {
+  readonly namespace: string;
+  readonly name: string;
 }
 
+/** Every function throws `CliError`: CLI_CANNOT_CONNECT, or an `AdminApiError` for a refusal. */
 export interface AdminClient {
   /** For messages: `http://127.0.0.1:7700` or `unix:/…`. */
   readonly address: string;
-  /** The parsed JSON of a 2xx answer. The caller names its type; the control plane's tests hold it to that. */
-  request<T>(request: AdminRequest): Promise<T>;
+  version(options?: CallOptions): Promise<VersionResponse>;
+  /** All namespaces when `namespace` is left out. */
+  list(
+    kind: string,
+    options?: { readonly namespace?: string | undefined; readonly labels?: string | undefined },
+  ): Promise<ResourceListResponse>;
+  get(kind: string, ref: ObjectRef): Promise<ResourceObject>;
+  delete(kind: string, ref: ObjectRef): Promise<DeleteResponse>;
+  apply(request: ApplyRequest): Promise<ApplyResponse>;
+  proxies(): Promise<ProxiesResponse>;
+  proxy(id: string): Promise<ProxyView>;
+  proxyConfig(id: string): Promise<ProxyConfigResponse>;
+  instances(): Promise<InstancesResponse>;
+  /** Long poll of up to `waitSeconds` (0–60). */
+  revision(revision: number, waitSeconds: number, options?: CallOptions): Promise<RevisionResponse>;
+  services(): Promise<ServicesResponse>;
+  service(ref: ObjectRef): Promise<ServiceView>;
+  checks(): Promise<ChecksResponse>;
+  /** Only over the unix socket. */
+  joinToken(request: JoinTokenRequest): Promise<JoinTokenResponse>;
 }
 
-/** The control plane answered with an error. `body` is its parsed JSON, or its text. */
-export class AdminApiError extends CliError {
-  readonly status: number;
-  readonly body: unknown;
-
-  constructor(status: number, body: unknown) {
-    super("CLI_FAILED", apiMessage(status, body));
-    this.status = status;
-    this.body = body;
-  }
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** How long to wait for the answer, in milliseconds. */
+  readonly timeoutMs?: number;
 }
+
+/** How much longer than the long poll itself to wait for its answer. */
+const LONG_POLL_GRACE_MS = 10_000;
 
 export function createAdminClient(address: AdminAddress): AdminClient {
-  const shown = address.kind === "unix" ? `unix:${address.path}` : address.url;
+  return clientOver(createAdminTransport(address));
+}
+
+/** The client over any transport. */
+export function clientOver(transport: AdminTransport): AdminClient {
+  const get = <T>(path: string, query?: Readonly<Record<string, string | undefined>>) =>
+    transport.request<T>({ method: "GET", path, ...(query === undefined ? {} : { query }) });
   return {
-    address: shown,
-    async request<T>(request: AdminRequest): Promise<T> {
-      const response = await send(address, shown, request);
-      const text = await readAll(response, shown);
-      const status = response.statusCode ?? 0;
-      const body = parseBody(text, response);
-      if (status < 200 || status > 299) throw new AdminApiError(status, body);
-      return body as T;
-    },
+    address: transport.address,
+    version: (options = {}) =>
+      transport.request({ method: "GET", path: "/api/v1/version", ...options }),
+    list: (kind, options = {}) =>
+      get(path`/api/v1/resources/${kind}`, {
+        namespace: options.namespace,
+        labelSelector: options.labels,
+      }),
+    get: (kind, ref) => get(path`/api/v1/resources/${kind}/${ref.namespace}/${ref.name}`),
+    delete: (kind, ref) =>
+      transport.request({
+        method: "DELETE",
+        path: path`/api/v1/resources/${kind}/${ref.namespace}/${ref.name}`,
+      }),
+    apply: (body) => transport.request({ method: "POST", path: "/api/v1/apply", body }),
+    proxies: () => get("/api/v1/proxies"),
+    proxy: (id) => get(path`/api/v1/proxies/${id}`),
+    proxyConfig: (id) => get(path`/api/v1/proxies/${id}/config`),
+    instances: () => get("/api/v1/instances"),
+    revision: (revision, waitSeconds, options = {}) =>
+      transport.request({
+        method: "GET",
+        path: `/api/v1/revisions/${revision}`,
+        query: { waitSeconds: String(waitSeconds) },
+        timeoutMs: waitSeconds * 1000 + LONG_POLL_GRACE_MS,
+        ...options,
+      }),
+    services: () => get("/api/v1/services"),
+    service: (ref) => get(path`/api/v1/services/${ref.namespace}/${ref.name}`),
+    checks: () => get("/api/v1/checks"),
+    joinToken: (body) => transport.request({ method: "POST", path: "/api/v1/join-tokens", body }),
   };
 }
 
-function send(
-  address: AdminAddress,
-  shown: string,
-  request: AdminRequest,
-): Promise<IncomingMessage> {
-  const path = request.path + queryString(request.query ?? {});
-  const body = typeof request.body === "object" ? JSON.stringify(request.body) : request.body;
-  const type = typeof request.body === "object" ? "application/json" : "application/yaml";
-  const headers: Record<string, string> = { accept: "application/json" };
-  if (body !== undefined) {
-    headers["content-type"] = type;
-    headers["content-length"] = String(Buffer.byteLength(body));
-  }
-  const target =
-    address.kind === "unix"
-      ? { socketPath: address.path, path, headers: { ...headers, host: "localhost" } }
-      : { ...urlParts(address.url), path, headers };
-  const timeoutMs = request.timeoutMs ?? ANSWER_TIMEOUT_MS;
-  return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({
-      ...target,
-      method: request.method,
-      ...(request.signal === undefined ? {} : { signal: request.signal }),
-      timeout: timeoutMs,
-    });
-    outgoing.on("response", resolve);
-    outgoing.on("timeout", () => {
-      outgoing.destroy();
-      reject(
-        new CliError("CLI_CANNOT_CONNECT", `${shown} did not answer within ${timeoutMs / 1000} s`),
-      );
-    });
-    outgoing.on("error", (error) => reject(connectError(shown, error)));
-    outgoing.end(body);
-  });
-}
-
-function urlParts(url: string): { readonly hostname: string; readonly port: string } {
-  const parsed = new URL(url);
-  return {
-    hostname: parsed.hostname.replace(/^\[|\]$/g, ""),
-    port: parsed.port === "" ? "80" : parsed.port,
-  };
-}
-
-function queryString(query: Readonly<Record<string, string | undefined>>): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) parameters.set(name, value);
-  }
-  return parameters.size === 0 ? "" : `?${parameters.toString()}`;
-}
-
-/** Says what is likely wrong for the errors that users meet. */
-function connectError(shown: string, error: Error): CliError {
-  const code = (error as NodeJS.ErrnoException).code;
-  const start =
-    "start it with `tulle control-plane`, or name another with --control-plane URL|unix:PATH";
-  switch (code) {
-    case "ECONNREFUSED":
-    case "ENOENT":
-      return new CliError(
-        "CLI_CANNOT_CONNECT",
-        `no control plane answers at ${shown}`,
-        start,
-        error,
-      );
-    case "EACCES":
-      return new CliError(
-        "CLI_CANNOT_CONNECT",
-        `you may not open ${shown}`,
-        "only the user who started the control plane may; run as that user, or use its http address",
-        error,
-      );
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return new CliError(
-        "CLI_CANNOT_CONNECT",
-        `the host name in ${shown} is unknown`,
-        "check the address given with --control-plane or TULLE_CONTROL_PLANE",
-        error,
-      );
-    case "ABORT_ERR":
-      return new CliError("CLI_FAILED", "interrupted", undefined, error);
-    default:
-      return new CliError(
-        "CLI_CANNOT_CONNECT",
-        `the connection to ${shown} failed: ${messageOf(error)}`,
-        "is it a Tulle control plane's admin address, and is the process healthy?",
-        error,
-      );
-  }
-}
-
-async function readAll(response: IncomingMessage, shown: string): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > ANSWER_BYTES_MAX) throw new Error(`more than ${ANSWER_BYTES_MAX} bytes`);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw connectError(shown, error instanceof Error ? error : new Error(String(error)));
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function parseBody(text: string, response: IncomingMessage): unknown {
-  if (!(response.headers["content-type"] ?? "").includes("json")) return text;
-  try {
-    return text === "" ? undefined : JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-function apiMessage(status: number, body: unknown): string {
-  const message =
-    typeof body === "object" && body !== null ? (body as { message?: unknown }).message : undefined;
-  return typeof message === "string" ? message : `the control plane answered with status ${status}`;
+/** A path whose inserted segments are escaped. */
+function path(parts: TemplateStringsArray, ...segments: readonly string[]): string {
+  return String.raw({ raw: parts }, ...segments.map(encodeURIComponent));
 }

@@ -5,24 +5,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { ControlPlaneFile } from "../control-plane/api-types.ts";
 import { CliError, usageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
 export type AdminAddress =
   | { readonly kind: "tcp"; readonly url: string }
   | { readonly kind: "unix"; readonly path: string };
-
-/** What `control-plane.json` holds. */
-export interface ControlPlaneRecord {
-  readonly name: string;
-  readonly pid: number;
-  readonly adminUrl: string;
-  readonly adminSocket: string;
-  /** `host:port` of the xDS and CA server. */
-  readonly xdsAddress: string;
-  readonly trustDomain: string;
-  readonly version: string;
-}
 
 export interface FindOptions {
   readonly controlPlane: string | undefined;
@@ -71,7 +60,7 @@ export async function findAdminAddress(options: FindOptions): Promise<AdminAddre
 /** The record of the local control plane that `--mesh` names, else of the only one that runs. */
 export async function findControlPlane(
   options: Pick<FindOptions, "mesh" | "env" | "isAlive">,
-): Promise<ControlPlaneRecord> {
+): Promise<ControlPlaneFile> {
   const records = await readRecords(tulleHome(options.env));
   const alive = records.filter((record) => options.isAlive(record.pid));
   if (options.mesh !== undefined) return pickByName(options.mesh, records, alive);
@@ -90,9 +79,9 @@ export async function findControlPlane(
 
 function pickByName(
   name: string,
-  records: readonly ControlPlaneRecord[],
-  alive: readonly ControlPlaneRecord[],
-): ControlPlaneRecord {
+  records: readonly ControlPlaneFile[],
+  alive: readonly ControlPlaneFile[],
+): ControlPlaneFile {
   const found = alive.find((record) => record.name === name);
   if (found !== undefined) return found;
   if (records.some((record) => record.name === name)) {
@@ -121,7 +110,7 @@ export function isProcessAlive(pid: number): boolean {
   }
 }
 
-async function readRecords(home: string): Promise<readonly ControlPlaneRecord[]> {
+async function readRecords(home: string): Promise<readonly ControlPlaneFile[]> {
   const entries = await readdir(home, { withFileTypes: true }).catch(() => []);
   const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   const records = await Promise.all(folders.sort().map((name) => readRecord(join(home, name))));
@@ -129,16 +118,16 @@ async function readRecords(home: string): Promise<readonly ControlPlaneRecord[]>
 }
 
 /** A missing or half-written file means that no control plane is there. */
-async function readRecord(folder: string): Promise<ControlPlaneRecord | undefined> {
+async function readRecord(folder: string): Promise<ControlPlaneFile | undefined> {
   try {
     const text = await readFile(join(folder, "control-plane.json"), "utf8");
-    const record = JSON.parse(text) as Partial<ControlPlaneRecord>;
+    const record = JSON.parse(text) as Partial<ControlPlaneFile>;
     const isComplete =
       typeof record.name === "string" &&
       typeof record.pid === "number" &&
       typeof record.adminUrl === "string" &&
       typeof record.adminSocket === "string";
-    return isComplete ? (record as ControlPlaneRecord) : undefined;
+    return isComplete ? (record as ControlPlaneFile) : undefined;
   } catch {
     return undefined;
   }

@@ -1,0 +1,192 @@
+/**
+ * JSON over HTTP to the control plane's admin API, by TCP or its unix socket. It turns what can go wrong into
+ * `CliError`s: nothing listening is CLI_CANNOT_CONNECT, a refusal is an {@link AdminApiError} with its body.
+ */
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { ApiErrorBody, ApiErrorCode } from "../control-plane/api-types.ts";
+import { messageOf } from "../core/errors.ts";
+import { CliError } from "./errors.ts";
+import type { AdminAddress } from "./find-control-plane.ts";
+
+/** A whole answer is small; one larger than this is not from our control plane. */
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+/** An answer that has not begun after this time will not come. */
+const ANSWER_TIMEOUT_MS = 30_000;
+
+export interface AdminRequest {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Begins with a slash; segments are already escaped. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: object;
+  readonly signal?: AbortSignal;
+  /** How long to wait for the answer, in milliseconds. Default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface AdminTransport {
+  /** For messages: `http://127.0.0.1:7700` or `unix:/…`. */
+  readonly address: string;
+  /** The parsed JSON of a 2xx answer. The caller names its type. */
+  request<T>(request: AdminRequest): Promise<T>;
+}
+
+/** The control plane understood the request and answered with an error. */
+export class AdminApiError extends CliError {
+  readonly status: number;
+  /** Undefined when the answer is not from a Tulle control plane. */
+  readonly apiCode: ApiErrorCode | undefined;
+  readonly details: ApiErrorBody["error"]["details"];
+
+  constructor(status: number, error: ApiErrorBody["error"] | undefined) {
+    const message = error?.message ?? `the control plane answered with status ${status}`;
+    super("CLI_FAILED", message, error?.hint);
+    this.status = status;
+    this.apiCode = error?.code;
+    this.details = error?.details;
+  }
+}
+
+export function createAdminTransport(address: AdminAddress): AdminTransport {
+  const shown = address.kind === "unix" ? `unix:${address.path}` : address.url;
+  return {
+    address: shown,
+    async request<T>(request: AdminRequest): Promise<T> {
+      const response = await send(address, shown, request);
+      const text = await readAll(response, shown);
+      const status = response.statusCode ?? 0;
+      const body = parseBody(text, response);
+      if (status < 200 || status > 299) throw new AdminApiError(status, errorOf(body));
+      if (typeof body === "object") return body as T;
+      throw new CliError(
+        "CLI_CANNOT_CONNECT",
+        `${shown} answers, but not as a Tulle control plane`,
+        "check the address given with --control-plane or TULLE_CONTROL_PLANE",
+      );
+    },
+  };
+}
+
+function send(
+  address: AdminAddress,
+  shown: string,
+  request: AdminRequest,
+): Promise<IncomingMessage> {
+  const path = request.path + queryString(request.query ?? {});
+  const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (body !== undefined) {
+    headers["content-type"] = "application/json";
+    headers["content-length"] = String(Buffer.byteLength(body));
+  }
+  const target =
+    address.kind === "unix"
+      ? { socketPath: address.path, path, headers: { ...headers, host: "localhost" } }
+      : { ...urlParts(address.url), path, headers };
+  const timeoutMs = request.timeoutMs ?? ANSWER_TIMEOUT_MS;
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({
+      agent: false,
+      ...target,
+      method: request.method,
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+      timeout: timeoutMs,
+    });
+    outgoing.on("response", resolve);
+    outgoing.on("timeout", () => {
+      outgoing.destroy();
+      reject(
+        new CliError("CLI_CANNOT_CONNECT", `${shown} did not answer within ${timeoutMs / 1000} s`),
+      );
+    });
+    outgoing.on("error", (error) => reject(connectError(shown, error)));
+    outgoing.end(body);
+  });
+}
+
+function urlParts(url: string): { readonly hostname: string; readonly port: string } {
+  const parsed = new URL(url);
+  return {
+    hostname: parsed.hostname.replace(/^\[|\]$/g, ""),
+    port: parsed.port === "" ? "80" : parsed.port,
+  };
+}
+
+function queryString(query: Readonly<Record<string, string | undefined>>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, value);
+  }
+  return parameters.size === 0 ? "" : `?${parameters.toString()}`;
+}
+
+/** Says what is likely wrong for the errors that users meet. */
+function connectError(shown: string, error: Error): CliError {
+  const code = (error as NodeJS.ErrnoException).code;
+  const start =
+    "start it with `tulle control-plane`, or name another with --control-plane URL|unix:PATH";
+  switch (code) {
+    case "ECONNREFUSED":
+    case "ENOENT":
+      return new CliError(
+        "CLI_CANNOT_CONNECT",
+        `no control plane answers at ${shown}`,
+        start,
+        error,
+      );
+    case "EACCES":
+      return new CliError(
+        "CLI_CANNOT_CONNECT",
+        `you may not open ${shown}`,
+        "only the user who started the control plane may; run as that user, or use its http address",
+        error,
+      );
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return new CliError(
+        "CLI_CANNOT_CONNECT",
+        `the host name in ${shown} is unknown`,
+        "check the address given with --control-plane or TULLE_CONTROL_PLANE",
+        error,
+      );
+    case "ABORT_ERR":
+      return new CliError("CLI_FAILED", "interrupted", undefined, error);
+    default:
+      return new CliError(
+        "CLI_CANNOT_CONNECT",
+        `the connection to ${shown} failed: ${messageOf(error)}`,
+        "is it a Tulle control plane's admin address, and is the process healthy?",
+        error,
+      );
+  }
+}
+
+async function readAll(response: IncomingMessage, shown: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > ANSWER_BYTES_MAX) throw new Error(`more than ${ANSWER_BYTES_MAX} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw connectError(shown, error instanceof Error ? error : new Error(String(error)));
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parseBody(text: string, response: IncomingMessage): unknown {
+  if (!(response.headers["content-type"] ?? "").includes("json")) return text;
+  try {
+    return text === "" ? undefined : JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function errorOf(body: unknown): ApiErrorBody["error"] | undefined {
+  const error = (body as Partial<ApiErrorBody> | undefined)?.error;
+  return typeof error?.message === "string" ? error : undefined;
+}
