@@ -5,7 +5,15 @@
  * each sidecar carry a second copy of Envoy's documentation in memory.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -57,6 +65,8 @@ const ROOTS = [
 ];
 
 const work = mkdtempSync(join(tmpdir(), "tulle-proto-"));
+/** On the file system of the output, so that the last step is a rename and nobody sees half of it. */
+const staging = join(ROOT_DIRECTORY, ".cache", `gen-${process.pid}`);
 try {
   for (const part of ["envoy-api", "googleapis", "protoc-gen-validate", "xds"]) {
     cpSync(join(PROTO_SOURCES, part), work, { recursive: true });
@@ -76,15 +86,18 @@ try {
   );
   const plugin = {
     local: [join(BIN, "protoc-gen-es")],
-    out: OUTPUT,
+    out: staging,
     opt: ["target=js+dts", "import_extension=js", "json_types=false"],
     include_imports: true,
   };
-  rmSync(OUTPUT, { recursive: true, force: true });
+  mkdirSync(staging, { recursive: true });
   buf(["generate", image, "--template", JSON.stringify({ version: "v2", plugins: [plugin] })]);
+  rmSync(OUTPUT, { recursive: true, force: true });
+  renameSync(staging, OUTPUT);
   process.stderr.write(`generated ${files.length} protobuf modules\n`);
 } finally {
   rmSync(work, { recursive: true, force: true });
+  rmSync(staging, { recursive: true, force: true });
 }
 
 function buf(args: readonly string[]): void {

@@ -1,0 +1,139 @@
+/**
+ * Installs what a clone lacks, with visible progress: the npm packages when they differ from
+ * `package-lock.json`, then the generated protobuf code. Does nothing, quickly, when all is there.
+ * Plain JavaScript for Node 20. `node scripts/install.cjs FILE ARGS…` then runs FILE on the pinned
+ * runtime: a shell that has looked up `node` once goes on using the old one.
+ */
+"use strict";
+const { spawn } = require("node:child_process");
+const { createHash } = require("node:crypto");
+const { existsSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
+const path = require("node:path");
+
+const ROOT = path.dirname(__dirname);
+/** Without a terminal there is no line to redraw: one line of progress per this many milliseconds. */
+const PLAIN_PROGRESS_MS = 5_000;
+const TERMINAL_PROGRESS_MS = 100;
+const SPINNER = ["|", "/", "-", "\\"];
+
+module.exports = { ensureGenerated };
+
+if (require.main === module) {
+  main().catch((error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  });
+}
+
+async function main() {
+  await ensurePackages();
+  await ensureGenerated();
+  const [file, ...args] = process.argv.slice(2);
+  if (file === undefined) return;
+  const child = spawn(runtime(), [path.join(ROOT, file), ...args], { stdio: "inherit", cwd: ROOT });
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  const code = await new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (exitCode, signal) => resolve(signal === null ? exitCode : 1));
+  });
+  process.exitCode = code;
+}
+
+/** Runs `npm ci` unless what is installed is what the lock file says. */
+async function ensurePackages() {
+  const lock = readPackages("package-lock.json");
+  const installed = readPackages(path.join("node_modules", ".package-lock.json"));
+  const isMissing = (name) => installed[name]?.version !== lock[name].version;
+  const missing = Object.keys(lock).filter(
+    (name) => name !== "" && isForThisMachine(lock[name]) && isMissing(name),
+  );
+  if (missing.length === 0) return;
+  const npm = process.env.npm_execpath;
+  const args = ["ci", "--no-fund", "--no-audit", "--loglevel=error"];
+  const label = `installing ${missing.length} npm packages (npm ci)`;
+  if (npm === undefined) await runWithProgress(label, "npm", args);
+  else await runWithProgress(label, process.execPath, [npm, ...args]);
+}
+
+/** Generates `src/gen/` unless it was made by the present generator from the present inputs. */
+async function ensureGenerated() {
+  const stampFile = path.join(ROOT, "src", "gen", ".stamp");
+  const stamp = generatedStamp();
+  if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
+  const generator = path.join("scripts", "generate-proto.ts");
+  await runWithProgress("generating protobuf code", runtime(), [generator]);
+  writeFileSync(stampFile, stamp);
+}
+
+/** Identifies what the generated code depends on; kept beside it. */
+function generatedStamp() {
+  const hash = createHash("sha256");
+  const inputs = ["scripts/generate-proto.ts", ...filesUnder("proto")];
+  for (const file of inputs) hash.update(file).update(readFileSync(path.join(ROOT, file)));
+  for (const name of ["@grpc/grpc-js-xds", "@bufbuild/protoc-gen-es", "@bufbuild/buf"]) {
+    const manifest = path.join(ROOT, "node_modules", name, "package.json");
+    hash.update(JSON.parse(readFileSync(manifest, "utf8")).version);
+  }
+  return hash.digest("hex");
+}
+
+function filesUnder(folder) {
+  return readdirSync(path.join(ROOT, folder), { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const file = path.join(folder, entry.name);
+      return entry.isDirectory() ? filesUnder(file) : [file];
+    });
+}
+
+function readPackages(file) {
+  const full = path.join(ROOT, file);
+  return existsSync(full) ? JSON.parse(readFileSync(full, "utf8")).packages : {};
+}
+
+/** Packages for other systems stay in the lock file but are never installed here. */
+function isForThisMachine(entry) {
+  const isAllowed = (list, value) => list === undefined || list.includes(value);
+  return (
+    isAllowed(entry.os, process.platform) &&
+    isAllowed(entry.cpu, process.arch) &&
+    entry.libc === undefined // Which C library this is would take 20 ms to find out.
+  );
+}
+
+/** The pinned runtime where it is installed. */
+function runtime() {
+  const pinned = path.join(ROOT, "node_modules", `node-linux-${process.arch}`, "bin", "node");
+  return existsSync(pinned) ? pinned : process.execPath;
+}
+
+/** Runs a command quietly, showing that it goes on; its output is shown when it fails. */
+async function runWithProgress(label, command, args) {
+  const startedMs = Date.now();
+  const isTerminal = process.stderr.isTTY === true;
+  const seconds = () => `${Math.round((Date.now() - startedMs) / 1000)} s`;
+  let ticks = 0;
+  const show = () => {
+    const mark = SPINNER[ticks++ % SPINNER.length];
+    process.stderr.write(
+      isTerminal ? `\r${mark} ${label} … ${seconds()} ` : `${label} … ${seconds()}\n`,
+    );
+  };
+  show();
+  const timer = setInterval(show, isTerminal ? TERMINAL_PROGRESS_MS : PLAIN_PROGRESS_MS);
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  }
+  const code = await new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  }).finally(() => clearInterval(timer));
+  if (isTerminal) process.stderr.write("\r\x1b[K");
+  if (code !== 0) throw new Error(`${output}\n${label} failed: ${command} ${args.join(" ")}`);
+  process.stderr.write(`${label}: done in ${seconds()}\n`);
+}
