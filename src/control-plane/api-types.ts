@@ -441,10 +441,3 @@ export interface WatchEventData {
   /** Null for `delete` and `bookmark`. */
   readonly object: ResourceObject | null;
 }
-
-// ---- POST /api/v1/drain/{namespace}/{instance} ----
-
-export interface DrainResponse {
-  readonly instance: string;
-  readonly state: InstanceState;
-}

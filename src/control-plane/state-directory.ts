@@ -1,0 +1,145 @@
+/**
+ * The directory that one control plane owns: where each file lies, who may read it, and the lock that
+ * keeps a second control plane out. The lock is an SQLite transaction that stays open: the kernel drops it
+ * with the process, so that `kill -9` leaves nothing to clean up and a reused pid cannot fool anybody.
+ */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+// biome-ignore lint/correctness/noUnresolvedImports: built in; the linter's list of modules is older.
+import { DatabaseSync } from "node:sqlite";
+import { messageOf } from "../core/errors.ts";
+import type { ControlPlaneFile } from "./api-types.ts";
+import { controlPlaneError } from "./errors.ts";
+
+const LOCK_FILE = "control-plane.lock";
+/** `sun_path` of unix(7) holds 108 bytes with the terminating zero. */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+export class StateDirectory {
+  readonly path: string;
+  #lock: DatabaseSync | undefined;
+  #socketDirectory: string | undefined;
+
+  /** Creates the directory when needed. Throws `state-directory-unusable`, `control-plane-running`. */
+  static open(path: string): StateDirectory {
+    const directory = new StateDirectory(resolve(path));
+    directory.#prepare();
+    directory.#acquireLock();
+    return directory;
+  }
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  get storePath(): string {
+    return join(this.path, "store.db");
+  }
+
+  get caKeyPath(): string {
+    return join(this.path, "ca.key");
+  }
+
+  get caCertificatePath(): string {
+    return join(this.path, "ca.crt");
+  }
+
+  /** Where the owner-only socket goes. A state directory too deep for a socket gets one elsewhere. */
+  get adminSocketPath(): string {
+    const path = join(this.path, "admin.sock");
+    if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return path;
+    // mkdtemp makes the directory with mode 0700.
+    this.#socketDirectory ??= mkdtempSync(join(tmpdir(), "tulle-"));
+    return join(this.#socketDirectory, "admin.sock");
+  }
+
+  /** Tells clients where the control plane is; readers never see half a file. */
+  publish(file: ControlPlaneFile): void {
+    const path = join(this.path, "control-plane.json");
+    writeFileSync(`${path}.new`, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+
+  /** Withdraws what `publish` wrote and lets go of the lock. Safe to call twice. */
+  close(): void {
+    if (this.#lock === undefined) return;
+    rmSync(join(this.path, "control-plane.json"), { force: true });
+    if (this.#socketDirectory !== undefined) {
+      rmSync(this.#socketDirectory, { recursive: true, force: true });
+    }
+    this.#lock.close();
+    this.#lock = undefined;
+  }
+
+  #prepare(): void {
+    try {
+      if (!existsSync(this.path)) {
+        mkdirSync(this.path, { recursive: true, mode: 0o700 });
+        return;
+      }
+      const stat = statSync(this.path);
+      if (!stat.isDirectory()) throw this.#unusable("it is not a directory");
+      if (stat.uid !== process.getuid?.()) throw this.#unusable("it belongs to another user");
+      if ((stat.mode & 0o077) === 0) return;
+      // Taking a shared directory away from its other users is not ours to do.
+      const names = readdirSync(this.path);
+      if (names.length > 0 && !names.includes(LOCK_FILE)) {
+        throw this.#unusable("others may read it and it holds files that are not Tulle's");
+      }
+      chmodSync(this.path, 0o700);
+    } catch (error) {
+      if (error instanceof Error && "syscall" in error)
+        throw this.#unusable(messageOf(error), error);
+      throw error;
+    }
+  }
+
+  #acquireLock(): void {
+    const lock = new DatabaseSync(join(this.path, LOCK_FILE), { timeout: 0 });
+    try {
+      lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    } catch (error) {
+      lock.close();
+      if (!(error instanceof Error) || !("errcode" in error)) throw error;
+      // SQLITE_BUSY
+      if (error.errcode !== 5) throw this.#unusable(messageOf(error), error);
+      const pid = readPid(join(this.path, `${LOCK_FILE}.pid`));
+      throw controlPlaneError(
+        { code: "control-plane-running", pid },
+        `a control plane is running on ${this.path} already (pid ${pid ?? "unknown"}): ` +
+          "stop it first, or give this one another --mesh or --state-dir",
+      );
+    }
+    this.#lock = lock;
+    writeFileSync(join(this.path, `${LOCK_FILE}.pid`), `${process.pid}\n`, { mode: 0o600 });
+  }
+
+  #unusable(reason: string, cause?: unknown): Error {
+    return controlPlaneError(
+      { code: "state-directory-unusable", path: this.path },
+      `the state directory ${this.path} cannot be used: ${reason}`,
+      cause,
+    );
+  }
+}
+
+function readPid(path: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(path, "utf8"), 10);
+    return Number.isNaN(pid) ? undefined : pid;
+  } catch {
+    return undefined;
+  }
+}
