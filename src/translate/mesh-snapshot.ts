@@ -1,0 +1,78 @@
+/**
+ * What translation reads: the mesh as it stands at one store revision, and who the proxy is that asks.
+ * Both are plain data, so that a golden test, `tulle plan` and the control plane build them alike.
+ */
+import type { HttpRoute } from "../resource/kinds/http-route.ts";
+import type { MeshConfig } from "../resource/kinds/mesh-config.ts";
+import type { Service } from "../resource/kinds/service.ts";
+import type { TrafficPolicy } from "../resource/kinds/traffic-policy.ts";
+
+/** The mesh at one revision. Lists may come in any order: translation sorts what it emits. */
+export interface MeshSnapshot {
+  /** The store revision that this is a picture of. */
+  readonly revision: number;
+  /** `tulle.local`. */
+  readonly trustDomain: string;
+  /** Every root that peers may chain to, PEM, concatenated. */
+  readonly trustBundlePem: string;
+  /** Undefined until someone applies one: every default holds. */
+  readonly meshConfig: MeshConfig | undefined;
+  readonly services: readonly MeshService[];
+  readonly httpRoutes: readonly HttpRoute[];
+  readonly trafficPolicies: readonly TrafficPolicy[];
+  readonly instances: readonly MeshInstance[];
+}
+
+/** A Service with what the control plane allocated to it. */
+export interface MeshService {
+  readonly resource: Service;
+  /** Offset of its outbound address within each sidecar's loopback block, from 0. Stable for the Service's life. */
+  readonly serviceIndex: number;
+}
+
+/** One instance of a service: a registered sidecar, or a Workload object. */
+export interface MeshInstance {
+  /** `catalog-v1-x7k2p`. Unique in its namespace. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  /** What the selectors of Services are held against. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Empty when unknown. */
+  readonly zone: string;
+  /** IP literal where peers reach its inbound listeners. */
+  readonly address: string;
+  readonly ports: readonly MeshInstancePort[];
+  readonly health: MeshInstanceHealth;
+}
+
+export interface MeshInstancePort {
+  /** `http`. May be empty. */
+  readonly name: string;
+  /** Where the app listens, on loopback. */
+  readonly port: number;
+  /** Where its sidecar accepts mutual TLS for that port. */
+  readonly inboundPort: number;
+  readonly protocol: "http" | "tcp";
+}
+
+/**
+ * `unhealthy` endpoints stay listed but get no requests; `draining` ones finish what they have.
+ * `unknown` (nothing reported yet) is treated as unhealthy: no request is sent on a guess.
+ */
+export type MeshInstanceHealth = "healthy" | "unhealthy" | "draining" | "unknown";
+
+/** Who asks, taken from the client certificate and node metadata, which must agree. */
+export interface ProxyScope {
+  /** `catalog-v1-x7k2p`. */
+  readonly nodeId: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** IP literal that its inbound listeners bind. */
+  readonly address: string;
+  readonly ports: readonly MeshInstancePort[];
+  /** `127.37.64.0/18`: the addresses that its outbound listeners may bind. */
+  readonly loopbackBlock: string;
+  readonly role: "sidecar";
+}

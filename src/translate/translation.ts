@@ -1,0 +1,80 @@
+/** What translation gives back: named protobuf messages, and what it could not translate. */
+import type { Message } from "@bufbuild/protobuf";
+import type { ObjectKey } from "../resource/object.ts";
+
+/**
+ * One xDS resource. The same inputs give a message that encodes to the same bytes, so a cache may key
+ * encoded bytes by the message's identity and versions by the bytes.
+ */
+export interface XdsResource {
+  /** `type.googleapis.com/envoy.config.cluster.v3.Cluster`. */
+  readonly typeUrl: string;
+  /** Unique within its type for one proxy. */
+  readonly name: string;
+  readonly message: Message;
+}
+
+/** Everything one proxy needs. */
+export interface Translation {
+  readonly resources: readonly XdsResource[];
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * The part that does not depend on who asks, made once per snapshot. Its messages are shared between
+ * the translations of all proxies: nobody may change them.
+ */
+export interface SharedTranslation {
+  readonly clusters: readonly XdsResource[];
+  readonly endpoints: readonly XdsResource[];
+  readonly secrets: readonly XdsResource[];
+  /** Route configurations as seen from a namespace without consumer routes. */
+  readonly routes: readonly XdsResource[];
+  /**
+   * By namespace, the route configurations that consumer routes of that namespace replace (GEP-1426):
+   * same name, other content.
+   */
+  readonly consumerRoutes: ReadonlyMap<string, readonly XdsResource[]>;
+  readonly findings: readonly Finding[];
+}
+
+/** The part that only one proxy gets: its listeners. */
+export interface ScopedTranslation {
+  readonly listeners: readonly XdsResource[];
+  readonly findings: readonly Finding[];
+}
+
+export type FindingCode =
+  /** A backend names a Service, or a port of it, that does not exist. Its share of requests gets 500. */
+  | "backend-not-found"
+  /** A rule forwards nowhere: no backend, or weights that sum to zero. It answers 500. */
+  | "no-backend"
+  /** A parent names a Service, or a port of it, that does not exist. */
+  | "parent-not-found"
+  /** The field is valid but has no effect in a mesh, or in this version. */
+  | "field-ignored"
+  /** The field cannot be expressed; what depends on it answers 500 rather than doing something else. */
+  | "field-unsupported"
+  /** The port speaks a protocol that is not routed yet; nothing is generated for it. */
+  | "protocol-unsupported"
+  /** Two ports of one Service need the same outbound listener. */
+  | "listener-conflict"
+  /** The proxy's loopback block has no room for the Service. */
+  | "address-exhausted"
+  /** A second policy for the same target; the older one counts. */
+  | "policy-conflict"
+  /** A policy names a target that does not exist. */
+  | "target-not-found"
+  /** Two instances claim the same address and port; the first by name counts. */
+  | "endpoint-conflict";
+
+/** Something an author should know. Never a reason to take traffic down. */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: "error" | "warning" | "info";
+  /** What it is about. */
+  readonly object: ObjectKey;
+  /** `spec.rules[0].backendRefs[1]`; empty for the object as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
