@@ -9,6 +9,7 @@ const { spawn } = require("node:child_process");
 const { createHash } = require("node:crypto");
 const { existsSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
 const path = require("node:path");
+const { runAsChild } = require("../bin/run-as-child.js");
 
 const ROOT = path.dirname(__dirname);
 /** Without a terminal there is no line to redraw: one line of progress per this many milliseconds. */
@@ -30,14 +31,10 @@ async function main() {
   await ensureGenerated();
   const [file, ...args] = process.argv.slice(2);
   if (file === undefined) return;
-  const child = spawn(runtime(), [path.join(ROOT, file), ...args], { stdio: "inherit", cwd: ROOT });
-  process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => child.kill("SIGTERM"));
-  const code = await new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("exit", (exitCode, signal) => resolve(signal === null ? exitCode : 1));
+  const target = path.join(ROOT, file);
+  runAsChild(runtime(), [target, ...args], (error) => {
+    throw error;
   });
-  process.exitCode = code;
 }
 
 /** Runs `npm ci` unless what is installed is what the lock file says. */

@@ -1,0 +1,72 @@
+/**
+ * The test command: type check, lint, then every test under node's runner, whose summary closes the
+ * output. `npm test -- src/store -- --test-name-pattern=watch` runs only the tests of those paths,
+ * without type check and lint, and hands what follows the second `--` to the runner.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+
+const ROOT = join(import.meta.dirname, "..");
+const TEST_FILES = "{src,test,demo,bench,scripts}/**/*.test.ts";
+/** A test that waits for something that never happens must not hold up the run for ever. */
+const TEST_TIMEOUT_MS = 300_000;
+
+const separator = process.argv.indexOf("--", 2);
+const paths = process.argv.slice(2, separator === -1 ? undefined : separator);
+const runnerArgs = separator === -1 ? [] : process.argv.slice(separator + 1);
+
+const files = globSync(TEST_FILES, { cwd: ROOT })
+  .filter((file) => paths.length === 0 || paths.some((path) => isBelow(file, path)))
+  .sort();
+if (files.length === 0) {
+  console.error(`no test file below ${paths.join(", ")}`);
+  process.exit(2);
+}
+if (paths.length === 0) {
+  step("type check", "node_modules/.bin/tsc", ["--noEmit"]);
+  step("lint", "node_modules/.bin/biome", ["ci", "--error-on-warnings"]);
+}
+console.error(`${files.length} test files`);
+process.exitCode = run(process.execPath, [
+  "--test",
+  `--test-concurrency=${availableParallelism()}`,
+  `--test-timeout=${TEST_TIMEOUT_MS}`,
+  "--test-reporter=./scripts/test-reporter.ts",
+  "--test-reporter-destination=stdout",
+  ...runnerArgs,
+  ...files,
+]);
+
+/** Whether the test file is the path, lies in it, or tests the source file that the path names. */
+function isBelow(file: string, path: string): boolean {
+  const wanted = relative(ROOT, join(ROOT, path));
+  const isFolder = existsSync(join(ROOT, wanted)) && !wanted.endsWith(".ts");
+  return isFolder ? file.startsWith(`${wanted}/`) : file === wanted || file === testOf(wanted);
+}
+
+function testOf(source: string): string {
+  return source.replace(/\.ts$/, ".test.ts");
+}
+
+function step(label: string, command: string, args: readonly string[]): void {
+  const startedMs = performance.now();
+  const code = run(command, args);
+  if (code !== 0) {
+    console.error(`${label} failed`);
+    process.exit(code);
+  }
+  console.error(`${label}: passed in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+}
+
+function run(command: string, args: readonly string[]): number {
+  const env = { ...process.env, NODE_COMPILE_CACHE: join(ROOT, ".cache", "compile") };
+  const result = spawnSync(command, args, {
+    cwd: ROOT,
+    stdio: ["ignore", "inherit", "inherit"],
+    env,
+  });
+  if (result.error) throw result.error;
+  return result.status ?? 1;
+}
