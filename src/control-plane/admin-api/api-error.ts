@@ -1,0 +1,79 @@
+/** Failures of the admin API: a code, the HTTP status that goes with it, and the body that says both. */
+import { MeshError, messageOf } from "../../core/errors.ts";
+import type { ApiErrorBody, ApiErrorCode } from "../api-types.ts";
+
+const STATUS_BY_CODE = {
+  bad_request: 400,
+  forbidden: 403,
+  not_found: 404,
+  unknown_kind: 404,
+  unknown_route: 404,
+  conflict: 409,
+  compacted: 410,
+  too_large: 413,
+  invalid: 422,
+  internal: 500,
+  unavailable: 503,
+} as const satisfies Record<ApiErrorCode, number>;
+
+export type ApiErrorStatus = (typeof STATUS_BY_CODE)[ApiErrorCode];
+
+type ApiErrorDetail = ApiErrorBody["error"] & { readonly code: ApiErrorCode };
+
+/** The error to throw from a route. */
+export function apiError(
+  code: ApiErrorCode,
+  message: string,
+  extra: Pick<ApiErrorBody["error"], "details" | "hint"> = {},
+): MeshError<ApiErrorDetail> {
+  return new MeshError({ code, message, ...extra }, message);
+}
+
+export interface ApiErrorResponse {
+  readonly status: ApiErrorStatus;
+  readonly body: ApiErrorBody;
+}
+
+/** What a thrown value becomes. Anything that is not foreseen is `internal` and tells no details. */
+export function apiErrorResponse(error: unknown): ApiErrorResponse {
+  if (error instanceof MeshError) {
+    const { code } = error.detail;
+    if (isApiErrorCode(code)) return respond(code, error.detail as ApiErrorDetail);
+    const message = messageOf(error);
+    switch (code) {
+      case "not-found":
+        return respond("not_found", { code: "not_found", message });
+      case "already-exists":
+      case "conflict":
+        return respond("conflict", {
+          code: "conflict",
+          message,
+          hint: "somebody else changed the object at the same time: read it again and retry",
+        });
+      case "compacted":
+        return respond("compacted", {
+          code: "compacted",
+          message,
+          hint: "list again and watch from the revision of that list",
+        });
+      case "closed":
+      case "unavailable":
+        return respond("unavailable", { code: "unavailable", message });
+      default:
+        break;
+    }
+  }
+  return respond("internal", {
+    code: "internal",
+    message: "the control plane failed to answer",
+    hint: "its log says why",
+  });
+}
+
+function respond(code: ApiErrorCode, error: ApiErrorBody["error"]): ApiErrorResponse {
+  return { status: STATUS_BY_CODE[code], body: { error } };
+}
+
+function isApiErrorCode(code: string): code is ApiErrorCode {
+  return Object.hasOwn(STATUS_BY_CODE, code);
+}
