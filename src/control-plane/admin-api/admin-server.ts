@@ -2,6 +2,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
+import type { Clock } from "../../core/clock.ts";
 import type { Component } from "../../core/component.ts";
 import { controlPlaneError } from "../errors.ts";
 import { bindOrFallBack, formatAddress, type ListenAddress } from "../listen-address.ts";
@@ -23,6 +24,7 @@ export type AdminFetch = (
 ) => Response | Promise<Response>;
 
 export interface AdminServerOptions {
+  readonly clock: Clock;
   readonly fetch: AdminFetch;
   readonly address: ListenAddress;
   readonly socketPath: string;
@@ -67,7 +69,12 @@ export class AdminServer implements Component {
   }
 
   async stop(graceMs: number): Promise<void> {
-    await Promise.all(this.#servers.splice(0).map((server) => closeServer(server, graceMs)));
+    const servers = this.#servers.splice(0);
+    const force = this.#options.clock.schedule(graceMs, () => {
+      for (const server of servers) server.closeAllConnections();
+    });
+    await Promise.all(servers.map(closeServer));
+    force.cancel();
   }
 
   #create(transport: Transport): Server {
@@ -94,14 +101,10 @@ function listen(
   });
 }
 
-function closeServer(server: Server, graceMs: number): Promise<void> {
+function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
     // A server that never listened calls back with an error, which is fine here.
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
+    server.close(() => resolve());
     server.closeIdleConnections();
   });
 }

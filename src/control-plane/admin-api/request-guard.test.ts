@@ -53,7 +53,7 @@ test("writes of other sites' pages are refused, those of curl and of our own pag
 
 test("a body that an HTML form can send is refused", () => {
   for (const contentType of [undefined, "text/plain", "application/x-www-form-urlencoded"]) {
-    assert.notEqual(refusalOf({ ...POST, contentType }, "tcp"), undefined, contentType);
+    assert.notEqual(refusalOf({ ...POST, contentType }, "tcp"), undefined, String(contentType));
   }
   const withCharset = { ...POST, contentType: "application/json; charset=utf-8" };
   assert.equal(refusalOf(withCharset, "tcp"), undefined);
