@@ -20,7 +20,7 @@ import type {
 import { type AdminTransport, createAdminTransport } from "./admin-transport.ts";
 import type { AdminAddress } from "./find-control-plane.ts";
 
-/** One object, or one service. */
+/** One object, or one service. The namespace of a kind that has none is empty. */
 export interface ObjectRef {
   readonly namespace: string;
   readonly name: string;
@@ -78,11 +78,11 @@ export function clientOver(transport: AdminTransport): AdminClient {
         namespace: options.namespace,
         labelSelector: options.labels,
       }),
-    get: (kind, ref) => get(path`/api/v1/resources/${kind}/${ref.namespace}/${ref.name}`),
+    get: (kind, ref) => get(objectPath(kind, ref)),
     delete: (kind, ref) =>
       transport.request({
         method: "DELETE",
-        path: path`/api/v1/resources/${kind}/${ref.namespace}/${ref.name}`,
+        path: objectPath(kind, ref),
       }),
     apply: (body) => transport.request({ method: "POST", path: "/api/v1/apply", body }),
     proxies: () => get("/api/v1/proxies"),
@@ -102,6 +102,12 @@ export function clientOver(transport: AdminTransport): AdminClient {
     checks: () => get("/api/v1/checks"),
     joinToken: (body) => transport.request({ method: "POST", path: "/api/v1/join-tokens", body }),
   };
+}
+
+/** An object without a namespace has a dash in its place. */
+function objectPath(kind: string, ref: ObjectRef): string {
+  const namespace = ref.namespace === "" ? "-" : ref.namespace;
+  return path`/api/v1/resources/${kind}/${namespace}/${ref.name}`;
 }
 
 /** A path whose inserted segments are escaped. */

@@ -18,6 +18,7 @@ export type CompletionSource =
     }
   /** Instance names of connected proxies. */
   | { readonly kind: "proxies" }
+  | { readonly kind: "namespaces" }
   | { readonly kind: "files" };
 
 export interface OptionSpec {

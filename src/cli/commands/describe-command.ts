@@ -1,0 +1,101 @@
+/** `tulle describe`: one object with everything that bears on it. */
+import type { AdminClient } from "../admin-client.ts";
+import { AdminApiError } from "../admin-transport.ts";
+import type { Command, CommandInput } from "../command.ts";
+import type { CliContext } from "../context.ts";
+import { describeInstance, describeObject } from "../describe-object.ts";
+import { describeService } from "../describe-service.ts";
+import { usageError } from "../errors.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+import { fetchOne, namespaceFor, notFound } from "../fetch-objects.ts";
+import { type KindNames, objectName, parseSelection } from "../kinds.ts";
+import { writeResult } from "../output/write-result.ts";
+
+export const command: Command = {
+  name: "describe",
+  summary: "Show one resource with everything that bears on it",
+  description: `Of a service: its ports, the instances of each version and their state, the routes with their split, the settings that are in force and which object each comes from, and what is wrong.
+
+Of any other kind: its spec and the conditions that the control plane found.`,
+  examples: [
+    { line: "tulle describe service catalog", summary: "Where requests to catalog go, and why" },
+    { line: "tulle describe httproute/catalog", summary: "A route and whether it is accepted" },
+  ],
+  arguments: [
+    {
+      name: "KIND",
+      summary: "The kind, or KIND/NAME",
+      isRequired: true,
+      completion: { kind: "kinds" },
+    },
+    {
+      name: "NAME",
+      summary: "The object's name",
+      completion: { kind: "names", of: { argument: "KIND" } },
+    },
+  ],
+  formats: ["table", "json", "yaml"],
+  run,
+};
+
+async function run(context: CliContext, input: CommandInput): Promise<number> {
+  const second = input.optionalArgument("NAME");
+  const { kind, names } = parseSelection(
+    input.argument("KIND"),
+    second === undefined ? [] : [second],
+  );
+  const [name] = names;
+  if (name === undefined || names.length > 1) {
+    throw usageError(
+      name === undefined ? `which ${kind.kind}? A name is missing` : "describe shows one object",
+      `\`tulle get ${kind.plural}\` lists them`,
+    );
+  }
+  const client = await context.adminClient();
+  if (kind.kind === "Service") await writeService(context, client, kind, name);
+  else await writeObject(context, client, kind, name);
+  return EXIT_OK;
+}
+
+async function writeService(
+  context: CliContext,
+  client: AdminClient,
+  kind: KindNames,
+  name: string,
+): Promise<void> {
+  const ref = { namespace: context.globals.namespace, name };
+  const view = await client.service(ref).catch(async (error: unknown) => {
+    if (!(error instanceof AdminApiError) || error.status !== 404) throw error;
+    throw await notFound(client, kind, ref);
+  });
+  await writeResult(context, {
+    data: view,
+    names: [objectName("Service", name)],
+    table: () => describeService(view, context.stdout),
+  });
+}
+
+async function writeObject(
+  context: CliContext,
+  client: AdminClient,
+  kind: KindNames,
+  name: string,
+): Promise<void> {
+  const object = await fetchOne(context, client, kind, name);
+  const instances = kind.kind === "Workload" ? (await client.instances()).instances : [];
+  const namespace = namespaceFor(context, kind);
+  const instance = instances.find((view) => view.name === name && view.namespace === namespace);
+  const { stringify } = await import("yaml");
+  const options = {
+    style: context.stdout.style,
+    columns: context.stdout.columns,
+    nowMs: context.clock.nowMs(),
+    stringify: (value: unknown) => stringify(value, { lineWidth: 0 }),
+  };
+  await writeResult(context, {
+    data: instance === undefined ? object : { ...object, instance },
+    table: () =>
+      describeObject(object, options) +
+      (instance === undefined ? "" : `\n${describeInstance(instance, options)}`),
+  });
+}
