@@ -1,0 +1,21 @@
+/** Every kind by its name. A new kind adds one line here and one in registry.ts. */
+import type { HttpRoute } from "./kinds/http-route.ts";
+import type { MeshConfig } from "./kinds/mesh-config.ts";
+import type { Service } from "./kinds/service.ts";
+import type { TrafficPolicy } from "./kinds/traffic-policy.ts";
+import type { Workload } from "./kinds/workload.ts";
+
+export interface KindMap {
+  readonly HTTPRoute: HttpRoute;
+  readonly MeshConfig: MeshConfig;
+  readonly Service: Service;
+  readonly TrafficPolicy: TrafficPolicy;
+  readonly Workload: Workload;
+}
+
+export type KindName = keyof KindMap;
+export type ObjectOf<K extends KindName> = KindMap[K];
+export type StatusOf<K extends KindName> = NonNullable<KindMap[K]["status"]>;
+
+/** Any object of the mesh; `kind` tells which. */
+export type AnyObject = KindMap[KindName];

@@ -1,0 +1,168 @@
+/** A rule of an HTTPRoute: which requests, what happens to them, where they go. */
+import { z } from "zod";
+import { parseDuration } from "../duration.ts";
+import { dnsSubdomain, duration, headerName } from "../fields.ts";
+import {
+  type LooseRecord,
+  listAt,
+  listRule,
+  objectRule,
+  type Report,
+  reportRepeated,
+  valueAt,
+} from "../rule.ts";
+import { httpRouteFilters } from "./http-route-filter.ts";
+import { httpRouteMatch } from "./http-route-match.ts";
+import { backendRefWith } from "./route-references.ts";
+
+const backendRef = backendRefWith({
+  weight: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(1)
+    .describe("Its share of the rule's requests: this over the sum of all weights. 0: none."),
+  filters: httpRouteFilters.optional().describe("For requests to this backend only."),
+});
+
+const timeouts = objectRule(
+  z.strictObject({
+    request: duration()
+      .optional()
+      .describe("For the whole request, retries included; 0s for none."),
+    backendRequest: duration()
+      .optional()
+      .describe("For one try at a backend. At most request, unless that is 0s."),
+  }),
+  (value, report) => {
+    const [requestMs, backendMs] = [msOf(value["request"]), msOf(value["backendRequest"])];
+    if (requestMs === undefined || backendMs === undefined || requestMs === 0) return;
+    if (backendMs <= requestMs) return;
+    report({
+      path: ["backendRequest"],
+      message: `is ${value["backendRequest"]}, longer than request ${value["request"]}`,
+    });
+  },
+);
+
+const retry = z.strictObject({
+  codes: listRule(z.array(z.int().min(400).max(599)), (items, report) => {
+    reportRepeated(items, report, { identity: String, path: [], what: "status codes" });
+  })
+    .max(200)
+    .optional()
+    .describe("Response statuses upon which to try again."),
+  attempts: z.int().min(1).max(2_147_483_647).optional().describe("Tries after the first one."),
+  backoff: duration().optional().describe("The least wait between tries."),
+});
+
+const sessionPersistence = objectRule(
+  z.strictObject({
+    type: z.enum(["Cookie", "Header"]).default("Cookie").describe("What carries the session."),
+    absoluteTimeout: duration().optional().describe("The longest life of a session."),
+    cookie: z
+      .strictObject({
+        name: headerName().optional(),
+        path: z.string().max(1024).default("/"),
+        lifetimeType: z
+          .enum(["Permanent", "Session"])
+          .default("Session")
+          .describe("Permanent: until absoluteTimeout, which is then needed."),
+      })
+      .optional(),
+    header: z.strictObject({ name: headerName() }).optional(),
+  }),
+  (session, report) => {
+    const type = session["type"];
+    for (const [owner, member] of [
+      ["Cookie", "cookie"],
+      ["Header", "header"],
+    ] as const) {
+      const isSet = session[member] !== undefined;
+      if (owner === type && !isSet) {
+        report({
+          path: [member],
+          code: "missing-field",
+          message: `is missing; type ${type} needs it`,
+        });
+      } else if (owner !== type && isSet) {
+        report({ path: [member], message: `belongs to type ${owner}, but type is ${type}` });
+      }
+    }
+    const isPermanent = valueAt(session, "cookie", "lifetimeType") === "Permanent";
+    if (!isPermanent || session["absoluteTimeout"] !== undefined) return;
+    report({
+      path: ["absoluteTimeout"],
+      code: "missing-field",
+      message: "is missing; a Permanent cookie needs it",
+      allowed: "a duration",
+    });
+  },
+);
+
+export const httpRouteRule = objectRule(
+  z.strictObject({
+    name: dnsSubdomain().optional().describe("Unique in the route. Shown where the rule is meant."),
+    matches: z
+      .array(httpRouteMatch)
+      .max(64)
+      .prefault([{}])
+      .describe("Any one of them must match. Default: every request."),
+    filters: httpRouteFilters.optional().describe("In order, for every backend."),
+    backendRefs: z
+      .array(backendRef)
+      .max(16)
+      .optional()
+      .describe("Where requests go, by weight. None, and no redirect: every request gets a 500."),
+    timeouts: timeouts.optional(),
+    retry: retry.optional().describe("Has no effect yet."),
+    sessionPersistence: sessionPersistence.optional().describe("Has no effect yet."),
+  }),
+  (rule, report) => {
+    checkRedirect(rule, report);
+    checkPrefixReplacement(rule, report);
+  },
+);
+
+export type HttpRouteRule = z.output<typeof httpRouteRule>;
+
+/** "RequestRedirect filter must not be used together with backendRefs". */
+function checkRedirect(rule: LooseRecord, report: Report): void {
+  if (listAt(rule, "backendRefs").length === 0) return;
+  for (const [index, filter] of listAt(rule, "filters").entries()) {
+    if (valueAt(filter, "requestRedirect") === undefined) continue;
+    report({
+      path: ["filters", index],
+      message:
+        "RequestRedirect must not stand beside backendRefs: a redirected request goes nowhere",
+    });
+  }
+}
+
+/** "When using … path.replacePrefixMatch, exactly one PathPrefix match must be specified". */
+function checkPrefixReplacement(rule: LooseRecord, report: Report): void {
+  const matches = listAt(rule, "matches");
+  if (matches.length === 1 && valueAt(matches[0], "path", "type") === "PathPrefix") return;
+  const lists = [
+    { path: ["filters"], filters: listAt(rule, "filters") },
+    ...listAt(rule, "backendRefs").map((backend, index) => ({
+      path: ["backendRefs", index, "filters"],
+      filters: listAt(backend, "filters"),
+    })),
+  ];
+  for (const { path, filters } of lists) {
+    for (const [index, filter] of filters.entries()) {
+      for (const member of ["requestRedirect", "urlRewrite"]) {
+        if (valueAt(filter, member, "path", "replacePrefixMatch") === undefined) continue;
+        report({
+          path: [...path, index, member, "path", "replacePrefixMatch"],
+          message: "needs a rule with exactly one match, whose path type is PathPrefix",
+        });
+      }
+    }
+  }
+}
+
+function msOf(value: unknown): number | undefined {
+  return typeof value === "string" ? parseDuration(value) : undefined;
+}

@@ -1,0 +1,98 @@
+/** `mesh.tulle.dev/v1 MeshConfig`: what holds for the whole mesh. There is one, named `default`. */
+import { z } from "zod";
+import { duration } from "../fields.ts";
+import { defineKind } from "../kind.ts";
+import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
+import { CONNECT_TIMEOUT_RANGE, loadBalancer, timeoutFields } from "./traffic-settings.ts";
+
+/** The name of the only MeshConfig. */
+export const MESH_CONFIG_NAME = "default";
+/** SPIFFE-ID section 2.1. */
+const TRUST_DOMAIN = /^[a-z0-9._-]+$/;
+const HOUR_MS = 3_600_000;
+
+const certificates = z.strictObject({
+  lifetime: duration({ minMs: 60_000, maxMs: 30 * 24 * HOUR_MS })
+    .default("24h")
+    .describe("Of a workload's certificate. It is renewed at a random 45 to 55 % of its life."),
+  rootLifetime: duration({ minMs: 24 * HOUR_MS, maxMs: 99_999 * HOUR_MS })
+    .default("87600h")
+    .describe("Of the root certificate. Read when the control plane makes a root."),
+  joinTokenLifetime: duration({ minMs: 1000, maxMs: HOUR_MS })
+    .default("10m")
+    .describe("How long a join token can be turned into a first certificate."),
+});
+
+const registry = z.strictObject({
+  gracePeriod: duration({ maxMs: 24 * HOUR_MS })
+    .default("30s")
+    .describe(
+      "How long an instance whose sidecar is gone is remembered. It gets no traffic meanwhile.",
+    ),
+  reconnectWindow: duration({ maxMs: 24 * HOUR_MS })
+    .default("60s")
+    .describe(
+      "How long after its start the control plane serves instances from before that have not come back yet.",
+    ),
+});
+
+const defaults = z.strictObject({
+  loadBalancer: loadBalancer.prefault({}).describe("Where no TrafficPolicy says otherwise."),
+  connectTimeout: duration(CONNECT_TIMEOUT_RANGE)
+    .default("5s")
+    .describe("For a connection to an instance, its TLS handshake included."),
+  timeouts: z
+    .strictObject({
+      request: timeoutFields.request.default("0s"),
+      idle: timeoutFields.idle.default("5m"),
+      connectionIdle: timeoutFields.connectionIdle.default("1h"),
+    })
+    .prefault({}),
+});
+
+const specSchema = z.strictObject({
+  trustDomain: z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(TRUST_DOMAIN, { error: "a SPIFFE trust domain: a-z, 0-9, ., - and _" })
+    .default("tulle.local")
+    .describe(
+      "The first part of every identity: spiffe://<trust domain>/ns/<namespace>/sa/<service account>. Read when the control plane starts; a change gives every workload a new identity.",
+    ),
+  certificates: certificates.prefault({}).describe("Lifetimes of what the built-in CA issues."),
+  registry: registry.prefault({}).describe("When instances come and go."),
+  defaults: defaults.prefault({}).describe("What TrafficPolicy can set for one service."),
+});
+
+export type MeshConfigSpec = DeepReadonly<z.output<typeof specSchema>>;
+export type MeshConfig = MeshObject<"MeshConfig", MeshConfigSpec, ObjectStatus>;
+
+/** What holds while there is no MeshConfig: every field's default. */
+export function defaultMeshConfigSpec(): MeshConfigSpec {
+  return specSchema.parse({});
+}
+
+export const meshConfigKind = defineKind<MeshConfig>({
+  apiVersion: "mesh.tulle.dev/v1",
+  kind: "MeshConfig",
+  plural: "meshconfigs",
+  shortNames: ["mc"],
+  namespaced: false,
+  name: z.literal(MESH_CONFIG_NAME),
+  spec: specSchema.prefault({}),
+  description:
+    "Settings of the whole mesh. It is cluster-scoped and there is one at most, named default; without it every default below holds.",
+  status: [{ path: "conditions", description: "Accepted." }],
+  example: `apiVersion: mesh.tulle.dev/v1
+kind: MeshConfig
+metadata:
+  name: default
+spec:
+  trustDomain: shop.example
+  certificates: {lifetime: 12h}
+  defaults:
+    loadBalancer: {algorithm: LeastRequest}
+    timeouts: {request: 15s}
+`,
+});

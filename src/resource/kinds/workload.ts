@@ -1,0 +1,89 @@
+/** `mesh.tulle.dev/v1 Workload`: one running instance. Sidecars register theirs; others are written by hand. */
+import { isIP } from "node:net";
+import { z } from "zod";
+import { dnsLabel, dnsSubdomain, portNumber } from "../fields.ts";
+import { defineKind } from "../kind.ts";
+import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
+import { listRule, reportRepeated, stringRule, valueAt } from "../rule.ts";
+
+const port = z.strictObject({
+  name: dnsLabel().optional().describe("What a Service's targetPort can refer to."),
+  port: portNumber().describe("Where the app listens."),
+  inboundPort: portNumber()
+    .optional()
+    .describe(
+      "Where its sidecar takes mutual TLS for the app's port. Without it there is no sidecar, and callers reach port in plain text.",
+    ),
+  protocol: z.enum(["http", "tcp"]).default("http").describe("What the app speaks there."),
+});
+
+const specSchema = z.strictObject({
+  address: stringRule(z.string().min(1).max(45), (text, report) => {
+    if (isIP(text) !== 0) return;
+    report({
+      path: [],
+      code: "invalid-value",
+      message: "must be an IPv4 or IPv6 address",
+      allowed: "an IPv4 or IPv6 address",
+    });
+  }).describe("Where callers' sidecars reach it."),
+  serviceAccount: dnsSubdomain()
+    .default("default")
+    .describe("The last part of its identity, spiffe://<trust domain>/ns/<namespace>/sa/<this>."),
+  zone: z.string().max(63).default("").describe("Where it runs; empty when that says nothing."),
+  ports: listRule(z.array(port).min(1).max(64), (items, report) => {
+    for (const field of ["name", "port", "inboundPort"]) {
+      reportRepeated(items, report, {
+        identity: (item) => {
+          const value = valueAt(item, field);
+          return value === undefined ? undefined : String(value);
+        },
+        path: [field],
+        what: `each ${field}`,
+      });
+    }
+  }).describe("What it serves."),
+});
+
+export type WorkloadSpec = DeepReadonly<z.output<typeof specSchema>>;
+export type WorkloadPort = WorkloadSpec["ports"][number];
+
+/** As its sidecar reports it. `Unknown` for one written by hand, which gets traffic too. */
+export type WorkloadHealth = "Healthy" | "Unhealthy" | "Draining" | "Unknown";
+
+/** Written by the control plane. */
+export interface WorkloadStatus extends ObjectStatus {
+  readonly health?: WorkloadHealth;
+  /** The control plane registered it for a sidecar and removes it when that is gone. */
+  readonly registered?: boolean;
+}
+
+export type Workload = MeshObject<"Workload", WorkloadSpec, WorkloadStatus>;
+
+export const workloadKind = defineKind<Workload>({
+  apiVersion: "mesh.tulle.dev/v1",
+  kind: "Workload",
+  plural: "workloads",
+  shortNames: ["wl"],
+  namespaced: true,
+  name: dnsSubdomain(),
+  spec: specSchema,
+  description:
+    "One instance of a service. A sidecar registers its own; one written by hand stands for a process without a sidecar, as on another machine. Services select it by metadata.labels; its label version is the version that metrics and views show.",
+  status: [
+    { path: "health", description: "Healthy, Unhealthy, Draining or Unknown." },
+    { path: "registered", description: "True when a sidecar's registration made it." },
+  ],
+  example: `apiVersion: mesh.tulle.dev/v1
+kind: Workload
+metadata:
+  name: catalog-v1-legacy
+  labels: {app: catalog, version: v1}
+spec:
+  address: 192.0.2.10
+  serviceAccount: catalog
+  zone: zone-a
+  ports:
+    - {name: http, port: 8080, protocol: http}
+`,
+});

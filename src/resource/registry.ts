@@ -1,0 +1,58 @@
+/** The list of kinds, and how to find one: by what a document says, or by what a person types. */
+
+import type { KindDefinition } from "./kind.ts";
+import type { AnyObject, KindMap, KindName } from "./kind-map.ts";
+import { httpRouteKind } from "./kinds/http-route.ts";
+import { meshConfigKind } from "./kinds/mesh-config.ts";
+import { serviceKind } from "./kinds/service.ts";
+import { trafficPolicyKind } from "./kinds/traffic-policy.ts";
+import { workloadKind } from "./kinds/workload.ts";
+import { nearestName } from "./nearest-name.ts";
+
+/** A definition whose objects are of some known kind. */
+export type AnyKindDefinition = KindDefinition<AnyObject>;
+
+export interface Registry {
+  /** In alphabetical order. */
+  readonly kinds: readonly AnyKindDefinition[];
+  /** By the exact `apiVersion` and `kind` of a document. */
+  find(apiVersion: string, kind: string): AnyKindDefinition | undefined;
+  /** By the exact kind. */
+  ofKind(kind: KindName): AnyKindDefinition;
+  /** By kind, plural or short name, in any case, as typed by a person. */
+  lookup(name: string): AnyKindDefinition | undefined;
+  /** The kind that somebody who typed `name` probably meant. */
+  suggest(name: string): string | undefined;
+}
+
+const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
+  HTTPRoute: httpRouteKind,
+  MeshConfig: meshConfigKind,
+  Service: serviceKind,
+  TrafficPolicy: trafficPolicyKind,
+  Workload: workloadKind,
+};
+
+/** Every kind of this release. */
+export const registry: Registry = createRegistry();
+
+function createRegistry(): Registry {
+  const kinds: readonly AnyKindDefinition[] = Object.values(DEFINITIONS);
+  const byName = new Map<string, AnyKindDefinition>();
+  for (const kind of kinds) {
+    for (const name of [kind.kind, kind.plural, ...kind.shortNames]) {
+      byName.set(name.toLowerCase(), kind);
+    }
+  }
+  return {
+    kinds,
+    find: (apiVersion, kind) =>
+      kinds.find((known) => known.kind === kind && known.apiVersion === apiVersion),
+    ofKind: (kind) => DEFINITIONS[kind],
+    lookup: (name) => byName.get(name.toLowerCase()),
+    suggest: (name) => {
+      const nearest = nearestName(name, byName.keys());
+      return nearest === undefined ? undefined : byName.get(nearest)?.kind;
+    },
+  };
+}
