@@ -300,7 +300,10 @@ export interface InstanceView {
 
 // ---- GET /api/v1/revisions/{n}?waitSeconds= ----
 
-/** Long poll: answers when `done`, when a proxy refuses, or after `waitSeconds` (0–60, default 0). */
+/**
+ * Long poll: answers when nothing is pending any more (every connected proxy acknowledged or refused), or
+ * after `waitSeconds` (0–60, default 0).
+ */
 export interface RevisionResponse {
   /** The revision asked for. */
   readonly revision: number;

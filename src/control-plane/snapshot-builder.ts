@@ -60,14 +60,7 @@ function fromInstance(instance: Instance): MeshInstance {
 
 function healthOf(instance: Instance): MeshInstanceHealth {
   if (isServing(instance)) return "healthy";
-  switch (instance.state) {
-    case "draining":
-      return "draining";
-    case "starting":
-      return "unknown";
-    default:
-      return "unhealthy";
-  }
+  return instance.state === "draining" ? "draining" : "unhealthy";
 }
 
 function fromWorkload(workload: ObjectOf<"Workload">): MeshInstance {
@@ -86,6 +79,6 @@ function fromWorkload(workload: ObjectOf<"Workload">): MeshInstance {
       protocol: port.protocol,
     })),
     // Nobody reports its health: it gets traffic, and callers' load balancers judge for themselves.
-    health: "healthy",
+    health: "unknown",
   };
 }
