@@ -4,37 +4,30 @@ export type SplitCommand =
   | { readonly ok: true; readonly words: readonly string[] }
   | { readonly ok: false; readonly message: string };
 
-/** Unquoted, these do something in a shell; here they would be passed on as they are, to nobody's joy. */
-const SHELL_ONLY = /[|&;<>()`$*?]/;
+/** One piece of a line; adjacent pieces other than spaces make one word. */
+const PIECE =
+  /(?<space>\s+)|'(?<single>[^']*)'|"(?<double>(?:\\.|[^"\\])*)"|\\(?<escaped>.)|(?<shell>[|&;<>()`$*?])|(?<open>['"])|(?<plain>.)/gsu;
 
 export function splitCommand(line: string): SplitCommand {
   const words: string[] = [];
   let word: string | undefined;
-  let quote: string | undefined;
-  for (let index = 0; index < line.length; index++) {
-    const char = line.charAt(index);
-    if (quote !== undefined) {
-      if (char === quote) quote = undefined;
-      else if (char === "\\" && quote === '"') word = (word ?? "") + line.charAt(++index);
-      else word = (word ?? "") + char;
-    } else if (char === '"' || char === "'") {
-      quote = char;
-      word ??= "";
-    } else if (/\s/.test(char)) {
-      if (word !== undefined) words.push(word);
-      word = undefined;
-    } else if (char === "\\" && index + 1 < line.length) {
-      word = (word ?? "") + line.charAt(++index);
-    } else if (SHELL_ONLY.test(char)) {
+  for (const { groups = {} } of line.matchAll(PIECE)) {
+    const { space, single, double, escaped, shell, open, plain } = groups;
+    if (open !== undefined) return { ok: false, message: `a quote ${open} is not closed` };
+    // Unquoted, these do something in a shell; here they would be passed on as they are, to nobody's joy.
+    if (shell !== undefined) {
       return {
         ok: false,
-        message: `"${char}" is for a shell, and none runs here: quote it, or write the list [sh, -c, "…"]`,
+        message: `"${shell}" is for a shell, and none runs here: quote it, or write the list [sh, -c, "…"]`,
       };
-    } else {
-      word = (word ?? "") + char;
+    }
+    if (space === undefined) {
+      word = (word ?? "") + (single ?? double?.replaceAll(/\\(.)/gs, "$1") ?? escaped ?? plain);
+    } else if (word !== undefined) {
+      words.push(word);
+      word = undefined;
     }
   }
-  if (quote !== undefined) return { ok: false, message: `a quote ${quote} is not closed` };
   if (word !== undefined) words.push(word);
   return words.length === 0 ? { ok: false, message: "is empty" } : { ok: true, words };
 }
