@@ -37,6 +37,11 @@ export class LoopbackBlock {
     return format(this.#base + 1);
   }
 
+  /** Where the starter listens for as long as it holds the block. */
+  get starterAddress(): string {
+    return format(this.#base + 2);
+  }
+
   /** Where the instance's outbound listeners for the Service of this index are. */
   serviceAddress(serviceIndex: number): string {
     assert(

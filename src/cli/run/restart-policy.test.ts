@@ -21,8 +21,9 @@ test("each policy restarts what it says", () => {
     ["on-failure", [FAILED, KILLED]],
     ["never", []],
   ];
+  const all: readonly ExitStatus[] = [OK, FAILED, KILLED, MISSING];
   for (const [policy, restarted] of expected) {
-    for (const status of [OK, FAILED, KILLED, MISSING]) {
+    for (const status of all) {
       const decision = schedule(policy).restarts.ended(status);
       assert.equal(decision.kind, restarted.includes(status) ? "restart" : "give-up", policy);
     }

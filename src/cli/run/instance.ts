@@ -1,0 +1,186 @@
+/**
+ * One instance of a service: an app with its sidecar, started and stopped in the order that loses no request.
+ *
+ * ```
+ *   claim addresses ─► sidecar ready ─► app starts ─► app answers ─► registry says that it serves
+ *   stop: sidecar drains, callers let go ─► app ends ─► sidecar ends ─► addresses are free
+ * ```
+ */
+
+import type { StdioOptions } from "node:child_process";
+import { rm } from "node:fs/promises";
+import type { ServiceView } from "../../control-plane/api-types.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Prng } from "../../core/prng.ts";
+import { appEnvironment, writeNamesFile } from "./app-environment.ts";
+import { waitForApp } from "./app-readiness.ts";
+import { type BlockClaim, claimBlock } from "./block-claim.ts";
+import type { ControlPlaneRef } from "./control-plane-ref.ts";
+import type { Guardian } from "./guardian.ts";
+import type { InstanceSpec } from "./instance-spec.ts";
+import { type ExitStatus, type ProcessGroup, startProcess } from "./process-group.ts";
+import type { RegistryView } from "./registry-view.ts";
+import { type RestartDecision, type RestartPolicy, RestartSchedule } from "./restart-policy.ts";
+import { Sidecar } from "./sidecar.ts";
+import { Supervisor } from "./supervisor.ts";
+
+export type InstanceEvent =
+  | { readonly kind: "sidecar-ready"; readonly tookMs: number }
+  | { readonly kind: "app-started"; readonly pid: number | undefined }
+  /** It answers, and other proxies send it traffic. */
+  | { readonly kind: "serving"; readonly tookMs: number }
+  | { readonly kind: "app-ended"; readonly status: ExitStatus; readonly next: RestartDecision }
+  | { readonly kind: "sidecar-ended"; readonly status: ExitStatus; readonly next: RestartDecision }
+  | { readonly kind: "sidecar-log"; readonly line: string }
+  | { readonly kind: "draining" };
+
+export interface InstanceOptions {
+  readonly spec: InstanceSpec;
+  readonly controlPlane: ControlPlaneRef;
+  readonly registry: RegistryView;
+  /** Holds the instance's files; removed at the end. */
+  readonly folder: string;
+  readonly joinTokenFile: string | undefined;
+  readonly restart: RestartPolicy;
+  readonly guardian: Guardian;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly appStdio: StdioOptions;
+  /** The app has been started, or started again: its output can be read. */
+  readonly onAppProcess: (group: ProcessGroup) => void;
+  readonly onEvent: (event: InstanceEvent) => void;
+}
+
+/** How long callers may take to let go before the app is told to end anyway. */
+const DRAIN_MS_MAX = 5_000;
+/** How long the app may take to end by itself. */
+const APP_GRACE_MS = 10_000;
+const SIDECAR_GRACE_MS = 5_000;
+
+export class Instance {
+  readonly #options: InstanceOptions;
+  readonly #app: Supervisor;
+  readonly #stopping = new AbortController();
+  #claim: BlockClaim | undefined;
+  #sidecar: Sidecar | undefined;
+  #services: readonly ServiceView[] = [];
+  #isServing = false;
+  #started: Promise<void> | undefined;
+  #stopped: Promise<ExitStatus> | undefined;
+
+  constructor(options: InstanceOptions) {
+    this.#options = options;
+    const { clock, prng, restart } = options;
+    this.#app = new Supervisor({
+      start: () => this.#startApp(),
+      schedule: new RestartSchedule({ policy: restart, clock, prng }),
+      clock,
+      onEnded: (status, next) => options.onEvent({ kind: "app-ended", status, next }),
+    });
+  }
+
+  /** Settles when the app has ended and is not started again, or after a stop. */
+  get finished(): Promise<ExitStatus> {
+    return this.#app.finished;
+  }
+
+  get spec(): InstanceSpec {
+    return this.#options.spec;
+  }
+
+  /** Undefined until addresses are claimed. */
+  get address(): string | undefined {
+    return this.#claim?.block.address;
+  }
+
+  /** The app's process has been started; call {@link waitServing} to know that it works. */
+  start(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  async #start(): Promise<void> {
+    const { prng, clock, onEvent } = this.#options;
+    const startMs = clock.monotonicMs();
+    this.#claim = await claimBlock(prng);
+    if (this.#stopping.signal.aborted) return;
+    this.#sidecar = new Sidecar({
+      ...this.#options,
+      block: this.#claim.block,
+      onLog: (line) => onEvent({ kind: "sidecar-log", line }),
+      onEnded: (status, next) => onEvent({ kind: "sidecar-ended", status, next }),
+    });
+    await this.#sidecar.start(this.#stopping.signal);
+    if (this.#stopping.signal.aborted) return;
+    onEvent({ kind: "sidecar-ready", tookMs: clock.monotonicMs() - startMs });
+    await this.#app.start();
+  }
+
+  /** True once the app answers and other proxies send it traffic; false when it ends before that. */
+  async waitServing(): Promise<boolean> {
+    const { spec, registry, clock, onEvent } = this.#options;
+    const startMs = clock.monotonicMs();
+    const ended = new AbortController();
+    void this.finished.then(() => ended.abort());
+    const signal = AbortSignal.any([this.#stopping.signal, ended.signal]);
+    if (!(await waitForApp(spec.readiness, spec.ports, signal))) return false;
+    const isRegistered = spec.ports.length > 0;
+    if (isRegistered && !(await registry.waitServing(spec.namespace, spec.name, signal))) {
+      return false;
+    }
+    this.#isServing = true;
+    onEvent({ kind: "serving", tookMs: clock.monotonicMs() - startMs });
+    return true;
+  }
+
+  /** Passes a signal on to the app. */
+  signal(signal: NodeJS.Signals): void {
+    this.#app.signal(signal);
+  }
+
+  /** Ends app and sidecar in order; safe at any time and more than once. Resolves with the app's ending. */
+  stop(): Promise<ExitStatus> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<ExitStatus> {
+    const { spec, registry, onEvent, folder } = this.#options;
+    this.#stopping.abort();
+    // Whoever called `start` hears of its failure; here it only matters that it has come to an end.
+    await this.#started?.catch(() => {});
+    if (this.#isServing && this.#app.state !== "finished") {
+      onEvent({ kind: "draining" });
+      await this.#sidecar?.drain();
+      await registry.waitGone(spec.namespace, spec.name, AbortSignal.timeout(DRAIN_MS_MAX));
+    }
+    const status = await this.#app.stop(APP_GRACE_MS);
+    await this.#sidecar?.stop(SIDECAR_GRACE_MS);
+    this.#claim?.release();
+    await rm(folder, { recursive: true, force: true });
+    return status;
+  }
+
+  async #startApp(): Promise<ProcessGroup> {
+    const { spec, controlPlane, folder, guardian, appStdio, onAppProcess, onEvent } = this.#options;
+    const block = this.#claim?.block;
+    if (block === undefined) throw new Error("the app starts after its addresses are claimed");
+    // Without a control plane an app that crashed starts with what was known at its last start.
+    this.#services = await controlPlane.admin
+      .services()
+      .then((answer) => answer.services)
+      .catch(() => this.#services);
+    const services = this.#services;
+    const namesFile = await writeNamesFile(folder, { spec, block, services });
+    const group = startProcess({
+      command: spec.command,
+      cwd: spec.cwd,
+      env: appEnvironment({ spec, block, services, mesh: controlPlane.mesh, namesFile }),
+      stdio: appStdio,
+      guardian,
+    });
+    onAppProcess(group);
+    onEvent({ kind: "app-started", pid: group.pid });
+    return group;
+  }
+}

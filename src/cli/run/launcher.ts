@@ -1,0 +1,11 @@
+/** How to start another `tulle` process from this one: the same runtime, the same package. */
+import { fileURLToPath } from "node:url";
+
+/** The package's folder: this file is three folders below it, in a clone (`src`) and when packed (`dist`). */
+export const PACKAGE_ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** Program and first arguments; a command and its arguments follow. */
+export const LAUNCHER: readonly [string, ...string[]] = [
+  process.execPath,
+  `${PACKAGE_ROOT}bin/tulle`,
+];

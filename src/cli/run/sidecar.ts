@@ -1,0 +1,138 @@
+/**
+ * The sidecar of one instance as its starter sees it: a process that is kept running, told to drain, and
+ * stopped. It is started again on the same addresses when it dies, while the app runs on.
+ */
+import { mkdir } from "node:fs/promises";
+import type { Clock } from "../../core/clock.ts";
+import type { Prng } from "../../core/prng.ts";
+import { CliError, failedError } from "../errors.ts";
+import { writeBootstrapFile } from "./bootstrap-file.ts";
+import { type ControlPlaneRef, joinArguments } from "./control-plane-ref.ts";
+import type { Guardian } from "./guardian.ts";
+import type { InstanceSpec } from "./instance-spec.ts";
+import { LAUNCHER } from "./launcher.ts";
+import { LineSplitter } from "./line-splitter.ts";
+import type { LoopbackBlock } from "./loopback-block.ts";
+import { describeStatus, type ExitStatus, startProcess } from "./process-group.ts";
+import { type RestartDecision, RestartSchedule } from "./restart-policy.ts";
+import { askSidecar } from "./sidecar-admin.ts";
+import { type Run, Supervisor } from "./supervisor.ts";
+import { waitUntil } from "./wait-until.ts";
+
+export interface SidecarOptions {
+  readonly spec: InstanceSpec;
+  readonly block: LoopbackBlock;
+  readonly controlPlane: ControlPlaneRef;
+  /** Holds its files; made when missing. */
+  readonly folder: string;
+  readonly joinTokenFile: string | undefined;
+  readonly guardian: Guardian;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  /** A line of its log. */
+  readonly onLog: (line: string) => void;
+  /** It died; what happens next. */
+  readonly onEnded: (status: ExitStatus, next: RestartDecision) => void;
+}
+
+/** A sidecar that is not ready after this time will not be. */
+const READY_TIMEOUT_MS = 30_000;
+/** How many log lines an error shows. */
+const LAST_LINES_MAX = 10;
+
+export class Sidecar {
+  readonly #options: SidecarOptions;
+  readonly #supervisor: Supervisor;
+  readonly #lastLines: string[] = [];
+  #arguments: readonly string[] = [];
+  #firstEnding: ExitStatus | undefined;
+  #isReady = false;
+
+  constructor(options: SidecarOptions) {
+    this.#options = options;
+    const { clock, prng } = options;
+    this.#supervisor = new Supervisor({
+      start: () => Promise.resolve(this.#spawn()),
+      schedule: new RestartSchedule({ policy: "always", clock, prng }),
+      clock,
+      onEnded: (status, next) => this.#ended(status, next),
+    });
+  }
+
+  /** Resolves when it has its first configuration. Throws when it ends before that, or takes too long. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { folder, spec, block, controlPlane, joinTokenFile } = this.#options;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const bootstrap = await writeBootstrapFile(folder, { spec, block, controlPlane });
+    this.#arguments = ["--bootstrap", bootstrap, ...joinArguments(controlPlane, joinTokenFile)];
+    await this.#supervisor.start();
+    const timeout = AbortSignal.timeout(READY_TIMEOUT_MS);
+    let reason = "it does not answer";
+    const isReady = await waitUntil(
+      async () => {
+        if (this.#firstEnding !== undefined) return false;
+        const answer = await askSidecar(block.address, "GET", "/ready");
+        reason = answer?.text.trim() ?? reason;
+        return answer?.status === 200 ? true : undefined;
+      },
+      AbortSignal.any([timeout, signal]),
+    );
+    this.#isReady = isReady === true;
+    if (this.#isReady || signal.aborted) return;
+    if (isReady === undefined) {
+      throw new CliError(
+        "CLI_TIMED_OUT",
+        this.#withLog(`the sidecar is not ready after ${READY_TIMEOUT_MS / 1000} s: ${reason}`),
+        "see `tulle check`",
+      );
+    }
+    const ending = this.#firstEnding === undefined ? "ended" : describeStatus(this.#firstEnding);
+    throw failedError(this.#withLog(`the sidecar ${ending} before it was ready`));
+  }
+
+  /** Asks it to let go of its callers: it reports DRAINING and finishes what is under way. */
+  async drain(): Promise<void> {
+    if (this.#isReady) await askSidecar(this.#options.block.address, "POST", DRAIN_PATH);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.#supervisor.stop(graceMs);
+  }
+
+  #spawn(): Run {
+    const { guardian, folder } = this.#options;
+    const [node, ...first] = LAUNCHER;
+    // NODE_OPTIONS are for the user's apps: --inspect, say, would have every sidecar fight for one port.
+    const { NODE_OPTIONS: _, ...env } = this.#options.spec.env;
+    const group = startProcess({
+      command: [node, ...first, "sidecar", ...this.#arguments],
+      cwd: folder,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+      guardian,
+    });
+    for (const stream of [group.child.stdout, group.child.stderr]) {
+      const splitter = new LineSplitter((line) => this.#log(line));
+      stream?.on("data", (chunk: Buffer) => splitter.push(chunk));
+      stream?.on("end", () => splitter.end());
+    }
+    return group;
+  }
+
+  #log(line: string): void {
+    this.#lastLines.push(line);
+    if (this.#lastLines.length > LAST_LINES_MAX) this.#lastLines.shift();
+    this.#options.onLog(line);
+  }
+
+  #ended(status: ExitStatus, next: RestartDecision): void {
+    if (!this.#isReady) this.#firstEnding ??= status;
+    else this.#options.onEnded(status, next);
+  }
+
+  #withLog(message: string): string {
+    return [message, ...this.#lastLines.map((line) => `  ${line}`)].join("\n");
+  }
+}
+
+const DRAIN_PATH = "/drain_listeners?graceful";
