@@ -24,8 +24,8 @@ export type IdentityErrorDetail =
   | { readonly code: "join-token-refused"; readonly reason: "unknown" | "expired" }
   /** No more join tokens can be held. */
   | { readonly code: "join-tokens-exhausted" }
-  /** The control plane could not be asked for a certificate or a token, or said no. */
-  | { readonly code: "certificate-request-failed"; readonly retriable: boolean };
+  /** The control plane could not be asked for a certificate or a token, or (`isRefused`) said no. */
+  | { readonly code: "certificate-request-failed"; readonly isRefused: boolean };
 
 export type IdentityErrorCode = IdentityErrorDetail["code"];
 

@@ -1,0 +1,205 @@
+/**
+ * The server side of `tulle.ca.v1.CertificateService`. A caller shows a join token or the certificate
+ * that it still holds; that alone decides the identity that is signed. Every decision leaves one line
+ * in the log.
+ */
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  status as grpcStatus,
+  type Metadata,
+  type Server,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
+import type { Clock } from "../core/clock.ts";
+import { hasCode, messageOf } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import {
+  type SignCertificateRequest,
+  type SignCertificateResponse,
+  SignCertificateResponseSchema,
+} from "../gen/tulle/ca/v1/certificate_service_pb.js";
+import type { CertificateAuthority } from "./certificate-authority.ts";
+import { SIGN_CERTIFICATE_METHOD } from "./certificate-method.ts";
+import { publicKeyFromCsr } from "./csr.ts";
+import type { MeshPeer, PeerCall } from "./grpc-listener.ts";
+import { RATE_LIMIT_KEYS_MAX } from "./limits.ts";
+import {
+  type SpiffeId,
+  type WorkloadIdentity,
+  workloadIdentityFromSpiffeId,
+  workloadSpiffeId,
+} from "./spiffe-id.ts";
+import { KeyedTokenBuckets, TokenBucket } from "./token-bucket.ts";
+import type { TrustBundle } from "./trust-bundle.ts";
+
+/** Signatures per second for everybody together: a thousand sidecars start within 20 s. */
+const GLOBAL_LIMIT = { burst: 100, perSecond: 50 };
+
+/** For one identity, all its replicas together. */
+const IDENTITY_LIMIT = { burst: 50, perSecond: 5 };
+
+export interface CertificateServiceDeps {
+  readonly authority: Pick<CertificateAuthority, "issue" | "trustDomain">;
+  /** Every root of the trust domain, at this moment. */
+  readonly getTrustBundle: () => TrustBundle;
+  /** How long a certificate lives, in milliseconds, at this moment. */
+  readonly getLifetimeMs: () => number;
+  /** Uses a join token up. Throws `join-token-refused`. */
+  readonly redeemToken: (token: string) => WorkloadIdentity;
+  /** The client that a certificate proved, if one did. */
+  readonly peerOf: (call: PeerCall) => MeshPeer | undefined;
+  /** Why the certificate of a client was refused, if it sent one. */
+  readonly refusalOf: (call: PeerCall) => string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+type SignCall = ServerUnaryCall<SignCertificateRequest, SignCertificateResponse>;
+
+/** Adds the service to a server. */
+export function addCertificateService(server: Server, deps: CertificateServiceDeps): void {
+  const service = new CertificateService(deps);
+  server.addService(
+    { SignCertificate: SIGN_CERTIFICATE_METHOD },
+    {
+      SignCertificate: (call: SignCall, callback: sendUnaryData<SignCertificateResponse>) => {
+        service.handle(call, callback);
+      },
+    },
+  );
+}
+
+/** An answer other than a certificate. */
+class Refusal extends Error {
+  readonly status: grpcStatus;
+
+  constructor(status: grpcStatus, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.status = status;
+  }
+}
+
+interface Caller {
+  readonly spiffeId: SpiffeId;
+  readonly method: "token" | "certificate";
+}
+
+class CertificateService {
+  readonly #deps: CertificateServiceDeps;
+  readonly #logger: Logger;
+  readonly #globalLimit: TokenBucket;
+  readonly #identityLimit: KeyedTokenBuckets;
+
+  constructor(deps: CertificateServiceDeps) {
+    this.#deps = deps;
+    this.#logger = deps.logger.child("certificate-service");
+    const { clock } = deps;
+    this.#globalLimit = new TokenBucket({ ...GLOBAL_LIMIT, clock });
+    this.#identityLimit = new KeyedTokenBuckets({
+      ...IDENTITY_LIMIT,
+      clock,
+      keysMax: RATE_LIMIT_KEYS_MAX,
+    });
+  }
+
+  handle(call: SignCall, callback: sendUnaryData<SignCertificateResponse>): void {
+    try {
+      callback(null, this.#sign(call));
+    } catch (error) {
+      const isRefusal = error instanceof Refusal;
+      const code = isRefusal ? error.status : grpcStatus.INTERNAL;
+      this.#logger.warn("certificate refused", {
+        peer: call.getPeer(),
+        status: grpcStatus[code],
+        reason: messageOf(error),
+      });
+      callback({ code, details: isRefusal ? error.message : "the certificate cannot be signed" });
+    }
+  }
+
+  #sign(call: SignCall): SignCertificateResponse {
+    if (!this.#globalLimit.tryTake()) throw tooMany("too many certificates are being asked for");
+    // Before the token is used up, so that a broken request does not cost one.
+    const publicKey = refuseWith(grpcStatus.INVALID_ARGUMENT, "csr-refused", () =>
+      publicKeyFromCsr(Buffer.from(call.request.csr)),
+    );
+    const caller = this.#authenticate(call);
+    if (!this.#identityLimit.tryTake(caller.spiffeId)) {
+      throw tooMany(`too many certificates are being asked for by ${caller.spiffeId}`);
+    }
+    const issued = refuseWith(grpcStatus.UNAVAILABLE, "ca-not-valid", () =>
+      this.#deps.authority.issue({
+        publicKey,
+        spiffeId: caller.spiffeId,
+        lifetimeMs: this.#deps.getLifetimeMs(),
+      }),
+    );
+    this.#logger.info("certificate issued", {
+      peer: call.getPeer(),
+      spiffeId: caller.spiffeId,
+      method: caller.method,
+      serial: issued.serialHex,
+      notAfter: new Date(issued.notAfterMs).toISOString(),
+    });
+    return create(SignCertificateResponseSchema, {
+      certificateChain: [...issued.chainDer],
+      trustBundle: this.#deps.getTrustBundle().roots.map((root) => root.der),
+      spiffeId: caller.spiffeId,
+      notAfter: timestampFromMs(issued.notAfterMs),
+    });
+  }
+
+  /** A token counts before a certificate: who joins anew may still hold an old identity. */
+  #authenticate(call: SignCall): Caller {
+    const token = bearerToken(call.metadata);
+    const { authority, redeemToken, peerOf, refusalOf } = this.#deps;
+    if (token !== undefined) {
+      const identity = refuseWith(grpcStatus.UNAUTHENTICATED, "join-token-refused", () =>
+        redeemToken(token),
+      );
+      return { spiffeId: workloadSpiffeId(identity), method: "token" };
+    }
+    const peer = peerOf(call);
+    if (peer === undefined) {
+      const reason = refusalOf(call) ?? "neither a join token nor a client certificate was sent";
+      throw new Refusal(grpcStatus.UNAUTHENTICATED, reason);
+    }
+    const identity = workloadIdentityFromSpiffeId(peer.spiffeId);
+    if (identity === undefined || identity.trustDomain !== authority.trustDomain) {
+      throw new Refusal(
+        grpcStatus.PERMISSION_DENIED,
+        `${peer.spiffeId} is no workload of trust domain ${authority.trustDomain}`,
+      );
+    }
+    return { spiffeId: peer.spiffeId, method: "certificate" };
+  }
+}
+
+/** RFC 6750 section 2.1. The scheme may be in any case. */
+function bearerToken(metadata: Metadata): string | undefined {
+  const values = metadata.get("authorization");
+  if (values.length === 0) return undefined;
+  const match = values.length === 1 ? /^bearer ([\w.~+/=-]+)$/i.exec(String(values[0])) : null;
+  if (match?.[1] === undefined) {
+    throw new Refusal(
+      grpcStatus.UNAUTHENTICATED,
+      "the authorization metadata is not one bearer token",
+    );
+  }
+  return match[1];
+}
+
+/** Runs `act`, and turns the error with this code into an answer. */
+function refuseWith<T>(status: grpcStatus, code: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw hasCode(error, code) ? new Refusal(status, error.message, error) : error;
+  }
+}
+
+function tooMany(message: string): Refusal {
+  return new Refusal(grpcStatus.RESOURCE_EXHAUSTED, message);
+}

@@ -1,0 +1,52 @@
+/** Where an identity agent gets its certificates from, and the source that is the authority itself. */
+import type { CertificateAuthority } from "./certificate-authority.ts";
+import { publicKeyFromCsr } from "./csr.ts";
+import type { SpiffeId } from "./spiffe-id.ts";
+import type { Svid } from "./svid.ts";
+import type { TrustBundle } from "./trust-bundle.ts";
+
+export interface CertificateRequest {
+  readonly csrDer: Buffer;
+  /** What the agent holds, with its bundle. Expired ones too; undefined before the first. */
+  readonly current: { readonly svid: Svid; readonly bundle: TrustBundle } | undefined;
+}
+
+/** Not trusted yet: the agent checks it before use. */
+export interface SignedCertificate {
+  /** Leaf first, root left out. */
+  readonly chainDer: readonly Buffer[];
+  readonly bundle: TrustBundle;
+}
+
+export interface CertificateSource {
+  /** Ends within a bounded time, by an error if need be. */
+  obtain(request: CertificateRequest): Promise<SignedCertificate>;
+}
+
+export interface LocalSourceOptions {
+  readonly authority: CertificateAuthority;
+  readonly getTrustBundle: () => TrustBundle;
+  readonly getLifetimeMs: () => number;
+  readonly spiffeId: SpiffeId;
+  readonly dnsNames: readonly string[];
+}
+
+/** Signs with an authority in the same process: how the control plane gets its own certificate. */
+export class LocalCertificateSource implements CertificateSource {
+  readonly #options: LocalSourceOptions;
+
+  constructor(options: LocalSourceOptions) {
+    this.#options = options;
+  }
+
+  async obtain(request: CertificateRequest): Promise<SignedCertificate> {
+    const { authority, getTrustBundle, getLifetimeMs, spiffeId, dnsNames } = this.#options;
+    const issued = authority.issue({
+      publicKey: publicKeyFromCsr(request.csrDer),
+      spiffeId,
+      lifetimeMs: getLifetimeMs(),
+      dnsNames,
+    });
+    return { chainDer: issued.chainDer, bundle: getTrustBundle() };
+  }
+}
