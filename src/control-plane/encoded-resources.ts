@@ -41,9 +41,17 @@ export function encodeResources(
   return isSame && previous !== undefined ? previous : encoded;
 }
 
-/** `base` with the resources of `over` in the place of those of the same name. */
-export function overlay(base: ResourceMap, over: ResourceMap): ResourceMap {
-  return over.size === 0 ? base : new Map([...base, ...over]);
+/** A map laid over another: its resources stand in the place of those of the same name. */
+export interface Overlay {
+  readonly base: ResourceMap;
+  readonly over: ResourceMap;
+  readonly merged: ResourceMap;
+}
+
+/** Lays `over` upon `base`; gives back `known` when it is made of the very same maps. */
+export function overlay(base: ResourceMap, over: ResourceMap, known: Overlay | undefined): Overlay {
+  if (known !== undefined && known.base === base && known.over === over) return known;
+  return { base, over, merged: over.size === 0 ? base : new Map([...base, ...over]) };
 }
 
 function schemaOf(message: Message): DescMessage {

@@ -22,7 +22,7 @@ export interface SnapshotSource {
 /** Services without an index are left out: the allocator gives each one before it is translated. */
 export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
   const { objects } = source;
-  const registered = source.instances.filter((one) => one.state !== "suspect").map(fromInstance);
+  const registered = source.instances.map(fromInstance);
   return {
     revision: source.revision,
     trustDomain: source.trustDomain,

@@ -1,0 +1,141 @@
+/**
+ * What an object's status says of it, in the vocabulary of Kubernetes and the Gateway API, derived from the
+ * findings of translation. Pure: it gives the status that ought to be written, or nothing when it stands so.
+ */
+import type { AnyObject } from "../resource/kind-map.ts";
+import type { HttpRoute, HttpRouteStatus } from "../resource/kinds/http-route.ts";
+import type { Condition, ObjectStatus } from "../resource/object.ts";
+import type { Finding, FindingCode } from "../translate/translation.ts";
+import type { TranslationFault } from "./fault-isolation.ts";
+
+/** Gateway API, RouteParentStatus: who judged. */
+export const CONTROLLER_NAME = "mesh.tulle.dev/control-plane";
+
+export interface Judgement {
+  /** Those about the object. */
+  readonly findings: readonly Finding[];
+  readonly fault: TranslationFault | undefined;
+  /** RFC 3339. */
+  readonly now: string;
+}
+
+type ConditionCore = Pick<Condition, "type" | "status" | "reason" | "message">;
+
+/** Reasons that the Gateway API and the kinds' own documentation name; others are the code in CamelCase. */
+const REASONS: Partial<Record<FindingCode, string>> = {
+  "parent-not-found": "NoMatchingParent",
+  "backend-not-found": "BackendNotFound",
+  "field-unsupported": "UnsupportedValue",
+  "policy-conflict": "Conflicted",
+};
+/** Findings that mean that a policy has no effect, however mild they are to traffic. */
+const POLICY_REFUSALS: ReadonlySet<FindingCode> = new Set(["target-not-found", "policy-conflict"]);
+
+/** The status to write for `object`, or undefined when what is there says it already. */
+export function statusToWrite(object: AnyObject, judgement: Judgement): ObjectStatus | undefined {
+  const before = object.status ?? {};
+  const after =
+    object.kind === "HTTPRoute"
+      ? routeStatus(object, judgement)
+      : { ...before, conditions: conditionsOf(object, judgement, before.conditions) };
+  return JSON.stringify(after) === JSON.stringify(before) ? undefined : after;
+}
+
+function conditionsOf(
+  object: AnyObject,
+  judgement: Judgement,
+  before: readonly Condition[] | undefined,
+): readonly Condition[] {
+  const { fault, findings } = judgement;
+  const reasons = findings.filter(
+    (finding) =>
+      finding.severity === "error" ||
+      (object.kind === "TrafficPolicy" && POLICY_REFUSALS.has(finding.code)),
+  );
+  const accepted = fault === undefined ? verdict("Accepted", reasons) : faultCondition(fault);
+  const rest = findings.filter((finding) => !reasons.includes(finding));
+  return stamp([accepted, ...warnings(rest)], object, before, judgement.now);
+}
+
+/** Gateway API, HTTPRouteStatus: one entry per parent, each with Accepted and ResolvedRefs. */
+function routeStatus(route: HttpRoute, judgement: Judgement): HttpRouteStatus {
+  const { fault, findings, now } = judgement;
+  const unresolved = findings.filter(({ code }) => code === "backend-not-found");
+  const partial = findings.filter(
+    ({ code }) => code === "field-unsupported" || code === "no-backend",
+  );
+  const shared: readonly ConditionCore[] = [
+    verdict("ResolvedRefs", unresolved),
+    ...(partial.length === 0 ? [] : [condition("PartiallyInvalid", "True", partial)]),
+    ...warnings(findings.filter(({ severity }) => severity !== "error")),
+  ];
+  const parents = (route.spec.parentRefs ?? []).map((parentRef, index) => {
+    const lost = findings.filter(
+      ({ code, path }) =>
+        code === "parent-not-found" && isWithin(path, `spec.parentRefs[${index}]`),
+    );
+    const accepted = fault === undefined ? verdict("Accepted", lost) : faultCondition(fault);
+    const before = route.status?.parents?.[index]?.conditions;
+    const conditions = stamp([accepted, ...shared], route, before, now);
+    return { parentRef, controllerName: CONTROLLER_NAME, conditions };
+  });
+  return { ...route.status, parents };
+}
+
+function isWithin(path: string, place: string): boolean {
+  return path === place || path.startsWith(`${place}.`);
+}
+
+function verdict(type: string, reasons: readonly Finding[]): ConditionCore {
+  if (reasons.length > 0) return condition(type, "False", reasons);
+  return { type, status: "True", reason: type, message: "" };
+}
+
+function faultCondition(fault: TranslationFault): ConditionCore {
+  const consequence = fault.isLastGoodKept
+    ? "its last good version is in force"
+    : "it has no effect";
+  return {
+    type: "Accepted",
+    status: "False",
+    reason: "TranslationFailed",
+    message: `the control plane cannot translate it (${fault.message}); ${consequence}`,
+  };
+}
+
+function warnings(findings: readonly Finding[]): readonly ConditionCore[] {
+  return findings.length === 0 ? [] : [condition("Warnings", "True", findings)];
+}
+
+function condition(
+  type: string,
+  status: Condition["status"],
+  findings: readonly Finding[],
+): ConditionCore {
+  const [first] = findings;
+  const code = first?.code ?? "field-ignored";
+  const message = findings
+    .map(({ path, message: text }) => (path === "" ? text : `${path}: ${text}`))
+    .join("; ");
+  return { type, status, reason: REASONS[code] ?? camelCase(code), message };
+}
+
+/** Gives each condition its time and generation; the time moves only when `status` does. */
+function stamp(
+  conditions: readonly ConditionCore[],
+  object: AnyObject,
+  before: readonly Condition[] | undefined,
+  now: string,
+): readonly Condition[] {
+  const observedGeneration = object.metadata.generation ?? 0;
+  return conditions.map((core) => {
+    const known = before?.find((one) => one.type === core.type && one.status === core.status);
+    const lastTransitionTime = known?.lastTransitionTime ?? now;
+    return { ...core, observedGeneration, lastTransitionTime };
+  });
+}
+
+/** `target-not-found` becomes `TargetNotFound`. */
+function camelCase(code: string): string {
+  return code.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,186 @@
+/**
+ * Keeps the encoded configuration of the mesh: what all proxies share is translated once per push, each
+ * proxy's own part when it may have changed. Maps of which nothing changed stay the same objects, so the
+ * ADS server sends nothing for them.
+ */
+import type { Logger } from "../core/logger.ts";
+import type { MeshSnapshot, ProxyScope } from "../translate/mesh-snapshot.ts";
+import type { Finding, ScopedTranslation, SharedTranslation } from "../translate/translation.ts";
+import type { ProxySnapshot, ResourceMap } from "../xds/snapshot.ts";
+import {
+  CLUSTER_TYPE_URL,
+  ENDPOINT_TYPE_URL,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+  SECRET_TYPE_URL,
+} from "../xds/type-urls.ts";
+import { encodeResources, type Overlay, overlay } from "./encoded-resources.ts";
+import { type TranslationFault, translateIsolated } from "./fault-isolation.ts";
+
+/** The two halves of translation, passed in. Both are pure. */
+export interface Translate {
+  readonly shared: (snapshot: MeshSnapshot) => SharedTranslation;
+  readonly scoped: (snapshot: MeshSnapshot, scope: ProxyScope) => ScopedTranslation;
+}
+
+export interface TranslationReport {
+  readonly findings: readonly Finding[];
+  readonly faults: readonly TranslationFault[];
+}
+
+interface SharedState {
+  readonly snapshot: MeshSnapshot;
+  readonly clusters: ResourceMap;
+  readonly endpoints: ResourceMap;
+  readonly secrets: ResourceMap;
+  readonly routes: ResourceMap;
+  /** By namespace. */
+  readonly consumerRoutes: ReadonlyMap<string, Overlay>;
+}
+
+interface ScopedState {
+  readonly scope: ProxyScope;
+  readonly snapshot: MeshSnapshot;
+  readonly listeners: ResourceMap;
+  /** The clusters of the app beside the proxy, laid over those that all have. */
+  readonly clusters: Overlay;
+  readonly findings: readonly Finding[];
+}
+
+export class SnapshotTranslator {
+  readonly #translate: Translate;
+  readonly #log: Logger;
+  #shared: SharedState | undefined;
+  #report: TranslationReport = { findings: [], faults: [] };
+  /** By proxy key. */
+  readonly #scoped = new Map<string, ScopedState>();
+
+  constructor(options: { readonly translate: Translate; readonly log: Logger }) {
+    this.#translate = options.translate;
+    this.#log = options.log;
+  }
+
+  /** Translates what all proxies share. Faulty objects are left out or kept as they were. */
+  update(snapshot: MeshSnapshot): TranslationReport {
+    const result = translateIsolated(snapshot, this.#shared?.snapshot, (candidate) => {
+      const translation = this.#translate.shared(candidate);
+      return { translation, state: this.#encode(candidate, translation) };
+    });
+    this.#shared = result.value.state;
+    this.#report = { findings: result.value.translation.findings, faults: result.faults };
+    for (const fault of result.faults) {
+      this.#log.error("an object cannot be translated", { ...fault });
+    }
+    return this.#report;
+  }
+
+  /** What one proxy ought to have at `revision`; undefined before the first `update`. */
+  forProxy(key: string, scope: ProxyScope, revision: number): ProxySnapshot | undefined {
+    const shared = this.#shared;
+    if (shared === undefined) return undefined;
+    const { listeners, clusters } = this.#scopedFor(key, scope, shared);
+    const routes = shared.consumerRoutes.get(scope.namespace)?.merged ?? shared.routes;
+    return {
+      revision,
+      resources: new Map([
+        [CLUSTER_TYPE_URL, clusters.merged],
+        [ENDPOINT_TYPE_URL, shared.endpoints],
+        [SECRET_TYPE_URL, shared.secrets],
+        [LISTENER_TYPE_URL, listeners],
+        [ROUTE_TYPE_URL, routes],
+      ]),
+    };
+  }
+
+  /** A proxy is gone: its listeners are forgotten. */
+  forget(key: string): void {
+    this.#scoped.delete(key);
+  }
+
+  /** All findings of the last update and of the proxies' own parts, each once. */
+  report(): TranslationReport {
+    const byText = new Map<string, Finding>();
+    const scoped = [...this.#scoped.values()].flatMap((state) => state.findings);
+    for (const finding of [...this.#report.findings, ...scoped]) {
+      byText.set(JSON.stringify(finding), finding);
+    }
+    return { findings: [...byText.values()], faults: this.#report.faults };
+  }
+
+  #scopedFor(key: string, scope: ProxyScope, shared: SharedState): ScopedState {
+    const { snapshot } = shared;
+    const known = this.#scoped.get(key);
+    const isCurrent =
+      known !== undefined && known.scope === scope && isSameForScoped(known.snapshot, snapshot);
+    const own = isCurrent ? known : this.#translateScoped(key, scope, shared);
+    const clusters = overlay(shared.clusters, own.clusters.over, own.clusters);
+    const state = clusters === own.clusters ? own : { ...own, clusters };
+    this.#scoped.set(key, state);
+    return state;
+  }
+
+  #translateScoped(key: string, scope: ProxyScope, shared: SharedState): ScopedState {
+    const { snapshot } = shared;
+    const known = this.#scoped.get(key);
+    try {
+      const translation = this.#translate.scoped(snapshot, scope);
+      const over = encodeResources(translation.clusters, known?.clusters.over);
+      return {
+        scope,
+        snapshot,
+        listeners: encodeResources(translation.listeners, known?.listeners),
+        clusters: overlay(shared.clusters, over, known?.clusters),
+        findings: translation.findings,
+      };
+    } catch (error) {
+      // A defect of ours: the proxy keeps its last good listeners and all else goes on.
+      this.#log.error("the listeners of a proxy cannot be translated", { proxy: key, error });
+      const clusters = known?.clusters ?? overlay(shared.clusters, new Map(), undefined);
+      const listeners: ResourceMap = known?.listeners ?? new Map();
+      return { scope, snapshot, listeners, clusters, findings: [] };
+    }
+  }
+
+  #encode(snapshot: MeshSnapshot, translation: SharedTranslation): SharedState {
+    const before = this.#shared;
+    const routes = encodeResources(translation.routes, before?.routes);
+    const consumerRoutes = new Map<string, Overlay>();
+    for (const [namespace, resources] of translation.consumerRoutes) {
+      const known = before?.consumerRoutes.get(namespace);
+      consumerRoutes.set(
+        namespace,
+        overlay(routes, encodeResources(resources, known?.over), known),
+      );
+    }
+    return {
+      snapshot,
+      clusters: encodeResources(translation.clusters, before?.clusters),
+      endpoints: encodeResources(translation.endpoints, before?.endpoints),
+      secrets: encodeResources(translation.secrets, before?.secrets),
+      routes,
+      consumerRoutes,
+    };
+  }
+}
+
+/**
+ * Whether nothing is different but instances that come and go: a proxy's own part is made of Services, routes
+ * and policies. Objects of the store are never changed in place, so their identity tells.
+ */
+function isSameForScoped(a: MeshSnapshot, b: MeshSnapshot): boolean {
+  return (
+    a.meshConfig === b.meshConfig &&
+    a.trustDomain === b.trustDomain &&
+    isSameList(a.httpRoutes, b.httpRoutes) &&
+    isSameList(a.trafficPolicies, b.trafficPolicies) &&
+    a.services.length === b.services.length &&
+    a.services.every((service, index) => {
+      const other = b.services[index];
+      return service.resource === other?.resource && service.serviceIndex === other.serviceIndex;
+    })
+  );
+}
+
+function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
+}
