@@ -11,6 +11,12 @@ export type Readiness =
   /** As soon as it runs. */
   | { readonly kind: "started" };
 
+/** Reads `tcp`, `none` and a path that begins with a slash. */
+export function readinessOf(text: string): Readiness {
+  if (text.startsWith("/")) return { kind: "http", path: text };
+  return text === "none" ? { kind: "started" } : { kind: "tcp" };
+}
+
 export interface InstanceSpec {
   /** Unique in its namespace: `catalog-v1-x7k2p`. */
   readonly name: string;

@@ -138,13 +138,16 @@ export class Instance {
     this.#app.signal(signal);
   }
 
-  /** Ends app and sidecar in order; safe at any time and more than once. Resolves with the app's ending. */
-  stop(): Promise<ExitStatus> {
-    this.#stopped ??= this.#stop();
+  /**
+   * Ends app and sidecar in order; safe at any time and more than once. `signal` is what
+   * the app gets. Resolves with the app's ending.
+   */
+  stop(signal: NodeJS.Signals = "SIGTERM"): Promise<ExitStatus> {
+    this.#stopped ??= this.#stop(signal);
     return this.#stopped;
   }
 
-  async #stop(): Promise<ExitStatus> {
+  async #stop(signal: NodeJS.Signals): Promise<ExitStatus> {
     const { spec, registry, onEvent, folder } = this.#options;
     this.#stopping.abort();
     // Whoever called `start` hears of its failure; here it only matters that it has come to an end.
@@ -154,7 +157,7 @@ export class Instance {
       await this.#sidecar?.drain();
       await registry.waitGone(spec.namespace, spec.name, AbortSignal.timeout(DRAIN_MS_MAX));
     }
-    const status = await this.#app.stop(APP_GRACE_MS);
+    const status = await this.#app.stop(APP_GRACE_MS, signal);
     await this.#sidecar?.stop(SIDECAR_GRACE_MS);
     this.#claim?.release();
     await rm(folder, { recursive: true, force: true });

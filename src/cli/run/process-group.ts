@@ -29,8 +29,8 @@ export interface ProcessGroup {
   readonly exited: Promise<ExitStatus>;
   /** Sends to every process of the group that is left. */
   signal(signal: NodeJS.Signals): void;
-  /** SIGTERM, then SIGKILL for whatever of the group is left after `graceMs`. */
-  stop(graceMs: number): Promise<ExitStatus>;
+  /** `signal` (default SIGTERM), then SIGKILL for whatever of the group is left after `graceMs`. */
+  stop(graceMs: number, signal?: NodeJS.Signals): Promise<ExitStatus>;
 }
 
 /** How often a group is asked whether any of it is left. There is no event for that. */
@@ -67,9 +67,9 @@ export function startProcess(options: ProcessOptions): ProcessGroup {
     child,
     exited,
     signal,
-    stop(stopGraceMs) {
+    stop(stopGraceMs, name = "SIGTERM") {
       graceMs = stopGraceMs;
-      signal("SIGTERM");
+      signal(name);
       const timer = setTimeout(() => signal("SIGKILL"), stopGraceMs);
       return exited.finally(() => clearTimeout(timer));
     },

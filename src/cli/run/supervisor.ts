@@ -15,7 +15,8 @@ import type { RestartDecision, RestartSchedule } from "./restart-policy.ts";
 export interface Run {
   readonly exited: Promise<ExitStatus>;
   signal(signal: NodeJS.Signals): void;
-  stop(graceMs: number): Promise<ExitStatus>;
+  /** Sends `signal` (default SIGTERM), and SIGKILL after `graceMs`. */
+  stop(graceMs: number, signal?: NodeJS.Signals): Promise<ExitStatus>;
 }
 
 export type SupervisorState = "idle" | "starting" | "running" | "waiting" | "finished";
@@ -40,7 +41,7 @@ export class Supervisor {
   #run: Run | undefined;
   #timer: Timer | undefined;
   #starting: Promise<void> | undefined;
-  #stopGraceMs: number | undefined;
+  #stop: { readonly graceMs: number; readonly signal: NodeJS.Signals | undefined } | undefined;
   #lastStatus: ExitStatus = NEVER_RAN;
 
   constructor(options: SupervisorOptions) {
@@ -66,14 +67,14 @@ export class Supervisor {
   }
 
   /** Stops it for good; safe in every state and more than once. */
-  async stop(graceMs: number): Promise<ExitStatus> {
-    this.#stopGraceMs ??= graceMs;
+  async stop(graceMs: number, signal?: NodeJS.Signals): Promise<ExitStatus> {
+    this.#stop ??= { graceMs, signal };
     if (this.#state === "idle" || this.#state === "waiting") {
       this.#timer?.cancel();
       this.#finish(this.#lastStatus);
     }
     await this.#starting;
-    if (this.#run !== undefined) await this.#run.stop(graceMs);
+    await this.#run?.stop(graceMs, signal);
     return this.finished;
   }
 
@@ -84,13 +85,13 @@ export class Supervisor {
     this.#state = "running";
     this.#options.schedule.started();
     void run.exited.then((status) => this.#ended(status));
-    if (this.#stopGraceMs !== undefined) await run.stop(this.#stopGraceMs);
+    if (this.#stop !== undefined) await run.stop(this.#stop.graceMs, this.#stop.signal);
   }
 
   #ended(status: ExitStatus): void {
     this.#run = undefined;
     this.#lastStatus = status;
-    if (this.#stopGraceMs !== undefined) {
+    if (this.#stop !== undefined) {
       this.#finish(status);
       return;
     }

@@ -6,7 +6,7 @@ import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml
 import { type FieldPath, formatViolations, type Violation } from "../../resource/violation.ts";
 import { type PathedViolation, violationsOf } from "../../resource/zod-violations.ts";
 import { failedError } from "../errors.ts";
-import type { Readiness } from "../run/instance-spec.ts";
+import { type Readiness, readinessOf } from "../run/instance-spec.ts";
 import { type PortSpec, parsePortSpec } from "../run/port-spec.ts";
 import type { RestartPolicy } from "../run/restart-policy.ts";
 import { splitCommand } from "./command-line.ts";
@@ -176,10 +176,4 @@ function programOf(command: string | readonly string[]): Program {
   const split = typeof command === "string" ? splitCommand(command) : { ok: true, words: command };
   const [program = "", ...args] = split.ok && "words" in split ? split.words : [];
   return [program, ...args];
-}
-
-/** The reading of `ready`, here and for `tulle run --ready`. */
-export function readinessOf(text: string): Readiness {
-  if (text.startsWith("/")) return { kind: "http", path: text };
-  return text === "none" ? { kind: "started" } : { kind: "tcp" };
 }

@@ -1,0 +1,73 @@
+/**
+ * The Service that others call an instance by. Whoever starts an instance of a service that nobody has
+ * described gets a plain Service for it; one that exists is never touched.
+ */
+
+import type { AdminClient } from "../admin-client.ts";
+import { AdminApiError } from "../admin-transport.ts";
+import { failedError } from "../errors.ts";
+import type { PortProtocol } from "./port-spec.ts";
+
+export interface ServiceWish {
+  readonly service: string;
+  readonly namespace: string;
+  readonly ports: readonly { readonly name: string; readonly protocol: PortProtocol }[];
+}
+
+/** Callers use port 80 for the first port and its successors for more; variables tell apps the real address. */
+const SERVICE_PORT_FIRST = 80;
+
+/** Creates what is missing of `wishes` and returns the names that it created. */
+export async function createMissingServices(
+  admin: AdminClient,
+  wishes: readonly ServiceWish[],
+): Promise<readonly string[]> {
+  const existing = new Set(
+    (await admin.services()).services.map(({ namespace, name }) => `${namespace}/${name}`),
+  );
+  const missing = new Map<string, ServiceWish>();
+  for (const wish of wishes) {
+    const key = `${wish.namespace}/${wish.service}`;
+    if (wish.ports.length > 0 && !existing.has(key) && !missing.has(key)) missing.set(key, wish);
+  }
+  if (missing.size === 0) return [];
+  const files = [...missing].map(([key, wish]) => ({
+    name: `the default Service ${key}`,
+    text: JSON.stringify(serviceDocument(wish)),
+  }));
+  await admin.apply({ files }).catch((error: unknown) => {
+    throw failedError(describeApplyError(error));
+  });
+  return [...missing.values()].map((wish) => wish.service);
+}
+
+function serviceDocument(wish: ServiceWish): object {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: wish.service, namespace: wish.namespace },
+    spec: {
+      selector: { app: wish.service },
+      ports: wish.ports.map(({ name, protocol }, index) => ({
+        name,
+        port: SERVICE_PORT_FIRST + index,
+        targetPort: name,
+        appProtocol: protocol,
+      })),
+    },
+  };
+}
+
+/** A refusal with every violation, each on a line of its own. */
+export function describeApplyError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const details = error instanceof AdminApiError ? error.details : undefined;
+  const violations = details?.["violations"];
+  if (!Array.isArray(violations)) return error.message;
+  const lines = violations.map((violation: Readonly<Record<string, unknown>>) => {
+    const line = violation["line"] === undefined ? "" : `:${violation["line"]}`;
+    const path = violation["path"] === "" ? "" : ` ${violation["path"]}:`;
+    return `  ${violation["file"]}${line}:${path} ${violation["message"]}`;
+  });
+  return [error.message, ...lines].join("\n");
+}
