@@ -12,8 +12,8 @@ export type StoreErrorDetail =
   /** A create found the object; nothing was written. Somebody was faster: read theirs first. */
   | { readonly code: "already-exists"; readonly key: ObjectKey; readonly revision: number }
   /**
-   * The object is not at the expected revision (or no longer has the expected uid); nothing was
-   * written. Read it again, redo the change upon what is there now, retry.
+   * The object is not at the expected revision; nothing was written. Read it again, redo the change
+   * upon what is there now, retry.
    */
   | {
       readonly code: "conflict";

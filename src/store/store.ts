@@ -8,7 +8,10 @@
 import type { AnyObject, KindName, ObjectOf, StatusOf } from "../resource/kind-map.ts";
 import type { ObjectKey } from "../resource/object.ts";
 
-/** One step of a transaction. A transaction may name an object only once. */
+/**
+ * One step of a transaction. A transaction names an object once, but for a status change that may
+ * follow its create, update or put. `status` within an object is ignored.
+ */
 export type Change =
   /** Fails with `already-exists`. */
   | { readonly type: "create"; readonly object: AnyObject }
