@@ -51,14 +51,15 @@ export interface MeshInstancePort {
   readonly name: string;
   /** Where the app listens, on loopback. */
   readonly port: number;
-  /** Where its sidecar accepts mutual TLS for that port. */
-  readonly inboundPort: number;
+  /** Where its sidecar accepts mutual TLS for that port. Undefined without a sidecar: `port` takes plain text. */
+  readonly inboundPort?: number;
   readonly protocol: "http" | "tcp";
 }
 
 /**
- * `unhealthy` endpoints stay listed but get no requests; `draining` ones finish what they have.
- * `unknown` (nothing reported yet) is treated as unhealthy: no request is sent on a guess.
+ * `unhealthy` endpoints stay listed but get no requests; `draining` ones finish what they have. `unknown`
+ * gets requests: nobody watches a Workload that is written by hand. A registered instance whose
+ * sidecar has not reported yet is `unhealthy`.
  */
 export type MeshInstanceHealth = "healthy" | "unhealthy" | "draining" | "unknown";
 

@@ -28,19 +28,20 @@ export interface SharedTranslation {
   readonly clusters: readonly XdsResource[];
   readonly endpoints: readonly XdsResource[];
   readonly secrets: readonly XdsResource[];
-  /** Route configurations as seen from a namespace without consumer routes. */
+  /** Route configurations as callers see them whose namespace has no consumer route. */
   readonly routes: readonly XdsResource[];
   /**
-   * By namespace, the route configurations that consumer routes of that namespace replace (GEP-1426):
-   * same name, other content.
+   * By the callers' namespace, the route configurations that its consumer routes replace (GEP-1426): same
+   * name, other content.
    */
   readonly consumerRoutes: ReadonlyMap<string, readonly XdsResource[]>;
   readonly findings: readonly Finding[];
 }
 
-/** The part that only one proxy gets: its listeners. */
+/** The part that only one proxy gets: its listeners, and the clusters of the app beside it. */
 export interface ScopedTranslation {
   readonly listeners: readonly XdsResource[];
+  readonly clusters: readonly XdsResource[];
   readonly findings: readonly Finding[];
 }
 
@@ -66,7 +67,9 @@ export type FindingCode =
   /** A policy names a target that does not exist. */
   | "target-not-found"
   /** Two instances claim the same address and port; the first by name counts. */
-  | "endpoint-conflict";
+  | "endpoint-conflict"
+  /** An instance without a sidecar among others that have one. It is left out: a cluster is all TLS or all plain text. */
+  | "endpoint-plaintext";
 
 /** Something an author should know. Never a reason to take traffic down. */
 export interface Finding {

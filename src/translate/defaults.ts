@@ -1,0 +1,43 @@
+/** Every fixed value that translation puts into xDS, each with its reason. Times in milliseconds. */
+import { HttpConnectionManager_PathWithEscapedSlashesAction } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+
+/**
+ * Encoded slashes are decoded before routing, and the decoded path is forwarded: what is judged is what
+ * the app gets (lessons T21, CVE-2021-31920). Envoy then resolves dot segments and merges slashes.
+ */
+export const ESCAPED_SLASHES_ACTION =
+  HttpConnectionManager_PathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD;
+
+/** Failures after which the app provably never saw the request, whatever its method. */
+export const SAFE_RETRY_ON = ["connect-failure", "refused-stream", "reset-before-request"] as const;
+/** Retries of one request besides the first attempt. Istio's default. */
+export const SAFE_RETRY_COUNT = 2;
+
+/** Envoy fails a cluster at 1024 connections, pending requests, requests or 3 retries unless told otherwise. */
+export const CIRCUIT_BREAKER_UNLIMITED = 0xffff_ffff;
+
+/**
+ * An idle connection of the inbound listener, and an idle stream on it. Longer than the day that a
+ * TrafficPolicy allows: the caller's sidecar, which knows the policy, closes first, so that it never
+ * sends a request into a connection that this side is just closing.
+ */
+export const INBOUND_IDLE_TIMEOUT_MS = 25 * 3_600_000;
+
+/**
+ * An idle connection from a sidecar to its own app. Below the keep-alive defaults of common servers
+ * (gunicorn 2 s, Node 5 s), so that the app never closes a connection that a request is just entering.
+ * Connecting anew on loopback costs next to nothing.
+ */
+export const APP_IDLE_TIMEOUT_MS = 1_500;
+/** Connecting to the app on loopback either works at once or not at all. */
+export const APP_CONNECT_TIMEOUT_MS = 1_000;
+/** Where the app listens. */
+export const APP_ADDRESS = "127.0.0.1";
+
+/** ALPN between sidecars. */
+export const MESH_ALPN = ["http/1.1"] as const;
+
+/** SDS name of a workload's own certificate and key. The key is never sent: a sidecar's agent holds it. */
+export const OWN_CERTIFICATE_SECRET = "default";
+/** SDS name of the roots that peers must chain to. */
+export const TRUST_BUNDLE_SECRET = "ROOTCA";

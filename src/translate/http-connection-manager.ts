@@ -1,0 +1,54 @@
+/** The network filter that speaks HTTP/1.1 on a listener. Everything that both directions share is here. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { REQUEST_HEAD_TIMEOUT_MS } from "../core/limits.ts";
+import {
+  type Filter,
+  FilterSchema,
+} from "../gen/envoy/config/listener/v3/listener_components_pb.js";
+import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import {
+  type HttpConnectionManager,
+  HttpConnectionManager_CodecType,
+  HttpConnectionManager_ServerHeaderTransformation,
+  HttpConnectionManagerSchema,
+} from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { ESCAPED_SLASHES_ACTION } from "./defaults.ts";
+import { duration, pack } from "./message.ts";
+
+type HttpConnectionManagerInit = Exclude<
+  MessageInitShape<typeof HttpConnectionManagerSchema>,
+  HttpConnectionManager
+>;
+
+/** What differs between the directions. */
+export type HttpConnectionManagerOptions = Required<
+  Pick<HttpConnectionManagerInit, "statPrefix" | "routeSpecifier">
+> &
+  Pick<HttpConnectionManagerInit, "commonHttpProtocolOptions" | "streamIdleTimeout">;
+
+export function httpConnectionManager(options: HttpConnectionManagerOptions): Filter {
+  const manager = create(HttpConnectionManagerSchema, {
+    ...options,
+    codecType: HttpConnectionManager_CodecType.HTTP1,
+    httpFilters: [
+      {
+        name: "envoy.filters.http.router",
+        configType: {
+          case: "typedConfig",
+          // An app sees no trace of the proxy: neither x-envoy-* headers nor a server header of its own.
+          value: pack(RouterSchema, create(RouterSchema, { suppressEnvoyHeaders: true })),
+        },
+      },
+    ],
+    serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+    generateRequestId: true,
+    normalizePath: true,
+    mergeSlashes: true,
+    pathWithEscapedSlashesAction: ESCAPED_SLASHES_ACTION,
+    requestHeadersTimeout: duration(REQUEST_HEAD_TIMEOUT_MS),
+  });
+  return create(FilterSchema, {
+    name: "envoy.filters.network.http_connection_manager",
+    configType: { case: "typedConfig", value: pack(HttpConnectionManagerSchema, manager) },
+  });
+}

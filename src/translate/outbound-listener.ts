@@ -1,0 +1,96 @@
+/** Listeners for what the app sends: one per routed Service port, on the Service's loopback address. */
+import { create } from "@bufbuild/protobuf";
+import { TrafficDirection } from "../gen/envoy/config/core/v3/base_pb.js";
+import {
+  type FilterChain,
+  FilterChainSchema,
+} from "../gen/envoy/config/listener/v3/listener_components_pb.js";
+import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
+import { keyOf } from "../resource/object.ts";
+import type { FindingPlace, Findings } from "./findings.ts";
+import { httpConnectionManager } from "./http-connection-manager.ts";
+import { listenPortOf, parseLoopbackBlock, serviceAddress } from "./loopback-block.ts";
+import type { IndexedPort, IndexedService, MeshIndex } from "./mesh-index.ts";
+import type { ProxyScope } from "./mesh-snapshot.ts";
+import { adsConfigSource, resourceOf, socketAddress } from "./message.ts";
+import { outboundListenerName } from "./names.ts";
+import type { XdsResource } from "./translation.ts";
+
+/** A listener, but for the address, which differs from sidecar to sidecar. */
+export interface OutboundListenerPlan {
+  readonly service: IndexedService;
+  readonly listenPort: number;
+  readonly filterChain: FilterChain;
+}
+
+/** Made once per snapshot: the filter chains of a port are the same for every sidecar. */
+export function planOutboundListeners(
+  index: MeshIndex,
+  findings: Findings,
+): readonly OutboundListenerPlan[] {
+  return index.services.flatMap((service) => {
+    const portByListenPort = new Map<number, number>();
+    return service.ports.flatMap((indexed) => {
+      const { port } = indexed.port;
+      const listenPort = listenPortOf(port);
+      const holder = portByListenPort.get(listenPort);
+      if (holder !== undefined) {
+        const place = { object: keyOf(service.service.resource), path: portPath(service, indexed) };
+        const message = `ports ${holder} and ${port} both need the listener port ${listenPort}`;
+        findings.add("listener-conflict", place, message);
+        return [];
+      }
+      portByListenPort.set(listenPort, port);
+      return [{ service, listenPort, filterChain: outboundFilterChain(indexed) }];
+    });
+  });
+}
+
+/** The listeners of one sidecar. A sidecar whose block is not usable gets none, and a finding that says so. */
+export function outboundListeners(
+  plans: readonly OutboundListenerPlan[],
+  scope: ProxyScope,
+  report: { readonly findings: Findings; readonly place: FindingPlace },
+): readonly XdsResource[] {
+  const base = parseLoopbackBlock(scope.loopbackBlock);
+  if (base === undefined) {
+    const message = `${JSON.stringify(scope.loopbackBlock)} is not a /18 of 127.0.0.0/8; the app can call no service`;
+    report.findings.add("address-exhausted", report.place, message);
+    return [];
+  }
+  return plans.flatMap(({ service, listenPort, filterChain }) => {
+    const address = serviceAddress(base, service.service.serviceIndex);
+    if (address === undefined) {
+      const place = { object: keyOf(service.service.resource), path: "status.serviceIndex" };
+      const message = `index ${service.service.serviceIndex} lies outside a sidecar's block`;
+      report.findings.add("address-exhausted", place, message);
+      return [];
+    }
+    const name = outboundListenerName(address, listenPort);
+    const listener = create(ListenerSchema, {
+      name,
+      address: socketAddress(address, listenPort),
+      filterChains: [filterChain],
+      trafficDirection: TrafficDirection.OUTBOUND,
+    });
+    return [resourceOf(ListenerSchema, name, listener)];
+  });
+}
+
+function outboundFilterChain(port: IndexedPort): FilterChain {
+  return create(FilterChainSchema, {
+    filters: [
+      httpConnectionManager({
+        statPrefix: port.name,
+        routeSpecifier: {
+          case: "rds",
+          value: { configSource: adsConfigSource(), routeConfigName: port.name },
+        },
+      }),
+    ],
+  });
+}
+
+function portPath(service: IndexedService, port: IndexedPort): string {
+  return `spec.ports[${service.service.resource.spec.ports.indexOf(port.port)}]`;
+}

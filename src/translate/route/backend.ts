@@ -1,0 +1,140 @@
+/** Backends of a rule: which cluster each one is, what is changed on the way to it, and its share. */
+import type { HttpRoute } from "../../resource/kinds/http-route.ts";
+import { type FindingPlace, type Findings, within } from "../findings.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import { missingClusterName, qualifiedName, serviceHost } from "../names.ts";
+import { applyModifier, type HeaderChanges } from "./header-modifier.ts";
+
+type Rule = HttpRoute["spec"]["rules"][number];
+type BackendRef = NonNullable<Rule["backendRefs"]>[number];
+/** What a mirror's reference has too. */
+type BackendObjectRef = Omit<BackendRef, "weight" | "filters">;
+
+/** A backend with a weight above zero. */
+export interface Backend {
+  readonly clusterName: string;
+  /** False: its share of requests gets 500 (HTTPRouteRule.backendRefs). */
+  readonly isValid: boolean;
+  readonly weight: number;
+  readonly requestChanges: HeaderChanges;
+  readonly responseChanges: HeaderChanges;
+  /** The Host that it sees, if not the request's. */
+  readonly host: string | undefined;
+}
+
+/** What holds for every backend of a rule before its own filters. */
+export interface BackendDefaults {
+  readonly requestChanges: HeaderChanges;
+  readonly responseChanges: HeaderChanges;
+  readonly host: string | undefined;
+}
+
+export interface BackendContext {
+  readonly index: MeshIndex;
+  /** Of the route. */
+  readonly namespace: string;
+  /** The rule. */
+  readonly place: FindingPlace;
+  readonly findings: Findings;
+}
+
+/** The backends that get requests at all, in the author's order. */
+export function resolveBackends(
+  refs: readonly BackendRef[],
+  defaults: BackendDefaults,
+  context: BackendContext,
+): readonly Backend[] {
+  return refs.flatMap((ref, index) => {
+    if (ref.weight === 0) return [];
+    const place = within(context.place, `.backendRefs[${index}]`);
+    const target = resolveTarget(ref, { ...context, place });
+    const filtered = applyFilters(ref, defaults, { ...context, place });
+    if (filtered !== undefined) return [{ ...target, ...filtered, weight: ref.weight }];
+    return [{ ...missing(ref, context), ...defaults, weight: ref.weight }];
+  });
+}
+
+/** The cluster of a reference. A Service in another namespace needs no ReferenceGrant in a mesh (GEP-1426). */
+export function resolveTarget(
+  ref: BackendObjectRef,
+  context: BackendContext,
+): Pick<Backend, "clusterName" | "isValid"> {
+  const { index, place, findings } = context;
+  const key = qualifiedName({ namespace: ref.namespace ?? context.namespace, name: ref.name });
+  if (ref.group !== "" || ref.kind !== "Service") {
+    findings.add("backend-not-found", place, `a ${ref.kind} cannot be a backend`);
+    return missing(ref, context);
+  }
+  const service = index.serviceByKey.get(key);
+  if (service === undefined) {
+    findings.add("backend-not-found", place, `there is no Service ${key}`);
+    return missing(ref, context);
+  }
+  const port = service.ports.find((candidate) => candidate.port.port === ref.port);
+  if (port === undefined) {
+    findings.add("backend-not-found", place, `Service ${key} has no HTTP port ${ref.port}`);
+    return missing(ref, context);
+  }
+  return { clusterName: port.name, isValid: true };
+}
+
+function missing(
+  ref: BackendObjectRef,
+  context: BackendContext,
+): Pick<Backend, "clusterName" | "isValid"> {
+  const namespace = ref.namespace ?? context.namespace;
+  const host = serviceHost({ name: ref.name, namespace }, context.index.snapshot.trustDomain);
+  return { clusterName: missingClusterName(host, ref.port ?? 0), isValid: false };
+}
+
+/** What the backend's own filters make of the rule's changes, or undefined when one cannot be expressed. */
+function applyFilters(
+  ref: BackendRef,
+  defaults: BackendDefaults,
+  context: BackendContext,
+): BackendDefaults | undefined {
+  let { requestChanges, responseChanges, host } = defaults;
+  for (const [index, filter] of (ref.filters ?? []).entries()) {
+    const place = within(context.place, `.filters[${index}]`);
+    const { findings } = context;
+    switch (filter.type) {
+      case "RequestHeaderModifier": {
+        const modifierPlace = within(place, ".requestHeaderModifier");
+        const modifierContext = { message: "request", place: modifierPlace, findings } as const;
+        requestChanges = applyModifier(
+          requestChanges,
+          filter.requestHeaderModifier,
+          modifierContext,
+        );
+        break;
+      }
+      case "ResponseHeaderModifier": {
+        const modifierPlace = within(place, ".responseHeaderModifier");
+        const modifierContext = { message: "response", place: modifierPlace, findings } as const;
+        responseChanges = applyModifier(
+          responseChanges,
+          filter.responseHeaderModifier,
+          modifierContext,
+        );
+        break;
+      }
+      case "URLRewrite":
+        if (filter.urlRewrite.path === undefined) {
+          host = filter.urlRewrite.hostname ?? host;
+          break;
+        }
+        findings.add("field-unsupported", place, "a path is rewritten for a whole rule only");
+        return undefined;
+      case "CORS":
+        findings.add("field-ignored", place, "CORS has no effect yet");
+        break;
+      case "RequestMirror":
+      case "RequestRedirect":
+      case "ExtensionRef":
+      case "ExternalAuth":
+        findings.add("field-unsupported", place, `${filter.type} is for whole rules only`);
+        return undefined;
+    }
+  }
+  return { requestChanges, responseChanges, host };
+}

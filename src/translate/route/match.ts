@@ -1,0 +1,84 @@
+/** HTTPRoute matches as xDS route matches. */
+import { create } from "@bufbuild/protobuf";
+import {
+  type HeaderMatcher,
+  HeaderMatcherSchema,
+  type QueryParameterMatcher,
+  QueryParameterMatcherSchema,
+  type RouteMatch,
+  RouteMatchSchema,
+} from "../../gen/envoy/config/route/v3/route_components_pb.js";
+import { RegexMatcherSchema } from "../../gen/envoy/type/matcher/v3/regex_pb.js";
+import {
+  type StringMatcher,
+  StringMatcherSchema,
+} from "../../gen/envoy/type/matcher/v3/string_pb.js";
+import { type RuleMatch, withoutTrailingSlash } from "./precedence.ts";
+
+export function translateMatch(match: RuleMatch): RouteMatch {
+  const method = match.method === undefined ? [] : [methodMatcher(match.method)];
+  return create(RouteMatchSchema, {
+    pathSpecifier: pathSpecifier(match.path),
+    headers: [...method, ...(match.headers ?? []).map(headerMatcher)],
+    queryParameters: (match.queryParams ?? []).map(queryParameterMatcher),
+  });
+}
+
+/** Matches every request. */
+export function matchAll(): RouteMatch {
+  return create(RouteMatchSchema, { pathSpecifier: { case: "prefix", value: "/" } });
+}
+
+/** Envoy's separated prefix compares whole path elements, as the Gateway API means a PathPrefix. */
+function pathSpecifier(path: RuleMatch["path"]): RouteMatch["pathSpecifier"] {
+  switch (path.type) {
+    case "Exact":
+      return { case: "path", value: path.value };
+    case "PathPrefix": {
+      const prefix = withoutTrailingSlash(path.value);
+      return prefix === ""
+        ? { case: "prefix", value: "/" }
+        : { case: "pathSeparatedPrefix", value: prefix };
+    }
+    case "RegularExpression":
+      return { case: "safeRegex", value: create(RegexMatcherSchema, { regex: path.value }) };
+  }
+}
+
+function methodMatcher(method: string): HeaderMatcher {
+  return create(HeaderMatcherSchema, {
+    name: ":method",
+    headerMatchSpecifier: { case: "stringMatch", value: exact(method) },
+  });
+}
+
+/** Names in lower case: field names are case-insensitive (RFC 9110 section 5.1). */
+function headerMatcher(header: NonNullable<RuleMatch["headers"]>[number]): HeaderMatcher {
+  return create(HeaderMatcherSchema, {
+    name: header.name.toLowerCase(),
+    headerMatchSpecifier: { case: "stringMatch", value: valueMatcher(header) },
+  });
+}
+
+function queryParameterMatcher(
+  parameter: NonNullable<RuleMatch["queryParams"]>[number],
+): QueryParameterMatcher {
+  return create(QueryParameterMatcherSchema, {
+    name: parameter.name,
+    queryParameterMatchSpecifier: { case: "stringMatch", value: valueMatcher(parameter) },
+  });
+}
+
+function valueMatcher(match: {
+  readonly type: "Exact" | "RegularExpression";
+  readonly value: string;
+}): StringMatcher {
+  if (match.type === "Exact") return exact(match.value);
+  return create(StringMatcherSchema, {
+    matchPattern: { case: "safeRegex", value: { regex: match.value } },
+  });
+}
+
+function exact(value: string): StringMatcher {
+  return create(StringMatcherSchema, { matchPattern: { case: "exact", value } });
+}

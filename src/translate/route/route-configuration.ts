@@ -1,0 +1,59 @@
+/** The route configuration of one Service port, as one group of callers sees it. */
+import { create } from "@bufbuild/protobuf";
+import { compileRegex } from "../../decision/linear-regex.ts";
+import { RouteConfigurationSchema } from "../../gen/envoy/config/route/v3/route_pb.js";
+import type { HttpRoute } from "../../resource/kinds/http-route.ts";
+import { keyOf } from "../../resource/object.ts";
+import { resourceOf } from "../message.ts";
+import type { XdsResource } from "../translation.ts";
+import { type Candidate, orderedCandidates } from "./precedence.ts";
+import { defaultRoute, type RuleContext, ruleRoute } from "./rule-route.ts";
+
+/**
+ * Routes of one group merged in order of precedence. A listener exists for each Service port, so requests
+ * are told apart by where they were sent, not by their Host: one virtual host takes them all. Once a
+ * route is attached, a request that none matches gets 404 (GEP-1426, "Route presence").
+ */
+export function routeConfiguration(
+  routes: readonly HttpRoute[],
+  context: RuleContext,
+): XdsResource {
+  const { service, port } = context;
+  const candidates = orderedCandidates(routes).filter((candidate) =>
+    hasUsableExpressions(candidate, context),
+  );
+  const message = create(RouteConfigurationSchema, {
+    name: port.name,
+    virtualHosts: [
+      {
+        name: `${service.host}:${port.port.port}`,
+        domains: ["*"],
+        routes:
+          routes.length === 0
+            ? [defaultRoute(context)]
+            : candidates.map((candidate) => ruleRoute(candidate, context)),
+      },
+    ],
+  });
+  return resourceOf(RouteConfigurationSchema, port.name, message);
+}
+
+/**
+ * One expression that RE2 does not take would make proxies refuse the whole configuration, so its match is
+ * left out: the routes of others stay in force.
+ */
+function hasUsableExpressions(candidate: Candidate, context: RuleContext): boolean {
+  const { route, ruleIndex, match, matchIndex } = candidate;
+  const expressions = [match.path, ...(match.headers ?? []), ...(match.queryParams ?? [])].filter(
+    ({ type }) => type === "RegularExpression",
+  );
+  for (const { value } of expressions) {
+    const regex = compileRegex(value);
+    if (!("error" in regex)) continue;
+    const path = `spec.rules[${ruleIndex}].matches[${matchIndex}]`;
+    const message = `${JSON.stringify(value)} is not an RE2 expression: ${regex.error}`;
+    context.findings.add("field-unsupported", { object: keyOf(route), path }, message);
+    return false;
+  }
+  return true;
+}

@@ -1,0 +1,133 @@
+/**
+ * The mesh as xDS. Pure: the same snapshot and scope give the same bytes. The work is cut in two, because
+ * all proxies share most of it:
+ *
+ * ```
+ *   snapshot ──┬── translateShared ──────────► clusters, endpoints, routes, secrets   once per revision
+ *              └── translateScoped(scope) ───► listeners, clusters of the app         once per proxy
+ * ```
+ */
+import { outboundCluster } from "./cluster.ts";
+import { Findings } from "./findings.ts";
+import { inboundResources } from "./inbound-listener.ts";
+import { loadAssignment } from "./load-assignment.ts";
+import { buildMeshIndex, type MeshIndex } from "./mesh-index.ts";
+import type { MeshSnapshot, ProxyScope } from "./mesh-snapshot.ts";
+import {
+  type OutboundListenerPlan,
+  outboundListeners,
+  planOutboundListeners,
+} from "./outbound-listener.ts";
+import { resolveAttachments } from "./route/attachment.ts";
+import { routeConfiguration } from "./route/route-configuration.ts";
+import { trustBundleSecret } from "./secret.ts";
+import type {
+  Finding,
+  ScopedTranslation,
+  SharedTranslation,
+  Translation,
+  XdsResource,
+} from "./translation.ts";
+
+/** Everything for one proxy, in the order in which xDS sends it. */
+export function translateProxy(snapshot: MeshSnapshot, scope: ProxyScope): Translation {
+  const prepared = prepare(snapshot);
+  const shared = sharedOf(prepared);
+  const scoped = scopedOf(prepared, scope);
+  return {
+    resources: [
+      ...shared.clusters,
+      ...scoped.clusters,
+      ...shared.endpoints,
+      ...shared.secrets,
+      ...scoped.listeners,
+      ...routesFor(shared, scope.namespace),
+    ],
+    findings: [...shared.findings, ...scoped.findings],
+  };
+}
+
+export function translateShared(snapshot: MeshSnapshot): SharedTranslation {
+  return sharedOf(prepare(snapshot));
+}
+
+export function translateScoped(snapshot: MeshSnapshot, scope: ProxyScope): ScopedTranslation {
+  return scopedOf(prepare(snapshot), scope);
+}
+
+/** The route configurations of callers in this namespace. */
+export function routesFor(shared: SharedTranslation, namespace: string): readonly XdsResource[] {
+  const own = shared.consumerRoutes.get(namespace);
+  if (own === undefined) return shared.routes;
+  const byName = new Map(own.map((resource) => [resource.name, resource]));
+  return shared.routes.map((resource) => byName.get(resource.name) ?? resource);
+}
+
+/** The same two functions, which remember what they worked out about the last snapshot: for many proxies. */
+export class Translator {
+  #prepared: Prepared | undefined;
+
+  readonly shared = (snapshot: MeshSnapshot): SharedTranslation => sharedOf(this.#of(snapshot));
+
+  readonly scoped = (snapshot: MeshSnapshot, scope: ProxyScope): ScopedTranslation =>
+    scopedOf(this.#of(snapshot), scope);
+
+  #of(snapshot: MeshSnapshot): Prepared {
+    if (this.#prepared?.index.snapshot !== snapshot) this.#prepared = prepare(snapshot);
+    return this.#prepared;
+  }
+}
+
+/** What both halves need. */
+interface Prepared {
+  readonly index: MeshIndex;
+  readonly listenerPlans: readonly OutboundListenerPlan[];
+  readonly findings: readonly Finding[];
+}
+
+function prepare(snapshot: MeshSnapshot): Prepared {
+  const findings = new Findings();
+  const index = buildMeshIndex(snapshot, findings);
+  const listenerPlans = planOutboundListeners(index, findings);
+  return { index, listenerPlans, findings: findings.list() };
+}
+
+function sharedOf(prepared: Prepared): SharedTranslation {
+  const { index } = prepared;
+  const { snapshot } = index;
+  const findings = new Findings(prepared.findings);
+  const attachments = resolveAttachments(index, findings);
+  const clusters: XdsResource[] = [];
+  const endpoints: XdsResource[] = [];
+  const routes: XdsResource[] = [];
+  const consumerRoutes = new Map<string, XdsResource[]>();
+  for (const service of index.services) {
+    for (const port of service.ports) {
+      const context = { index, service, port, findings };
+      const attached = attachments.get(port.name);
+      clusters.push(outboundCluster(service, port, snapshot.trustDomain));
+      endpoints.push(loadAssignment(service, port, findings));
+      routes.push(routeConfiguration(attached?.producer ?? [], context));
+      for (const [namespace, consumers] of attached?.consumer ?? []) {
+        const list = consumerRoutes.get(namespace) ?? [];
+        consumerRoutes.set(namespace, list);
+        list.push(routeConfiguration(consumers, context));
+      }
+    }
+  }
+  const secrets = [trustBundleSecret(snapshot.trustBundlePem)];
+  return { clusters, endpoints, secrets, routes, consumerRoutes, findings: findings.list() };
+}
+
+function scopedOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
+  const findings = new Findings();
+  const object = { kind: "Workload", namespace: scope.namespace, name: scope.nodeId };
+  const report = { findings, place: { object, path: "" } };
+  const inbound = inboundResources(prepared.index, scope, report);
+  const outbound = outboundListeners(prepared.listenerPlans, scope, report);
+  return {
+    listeners: [...inbound.listeners, ...outbound],
+    clusters: inbound.clusters,
+    findings: findings.list(),
+  };
+}

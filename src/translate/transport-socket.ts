@@ -1,0 +1,93 @@
+/**
+ * Mutual TLS 1.3 between sidecars. Certificates and roots are named, never contained: SDS brings them, and
+ * the private key stays in the sidecar.
+ */
+import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type TransportSocket,
+  TransportSocketSchema,
+} from "../gen/envoy/config/core/v3/base_pb.js";
+import {
+  SubjectAltNameMatcher_SanType,
+  SubjectAltNameMatcherSchema,
+  TlsParameters_TlsProtocol,
+} from "../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import {
+  type SdsSecretConfig,
+  SdsSecretConfigSchema,
+} from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import {
+  type CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { MESH_ALPN, OWN_CERTIFICATE_SECRET, TRUST_BUNDLE_SECRET } from "./defaults.ts";
+import { adsConfigSource, pack } from "./message.ts";
+
+export interface UpstreamIdentity {
+  readonly sni: string;
+  /** SPIFFE ids, one of which the peer's certificate must hold. Not empty: Envoy takes any peer then. */
+  readonly spiffeIds: readonly string[];
+}
+
+/** The client's side: proves who we are, and accepts only the identities behind the Service. */
+export function upstreamTls(identity: UpstreamIdentity): TransportSocket {
+  return tlsSocket(UpstreamTlsContextSchema, {
+    sni: identity.sni,
+    commonTlsContext: commonTls({
+      case: "combinedValidationContext",
+      value: {
+        defaultValidationContext: {
+          matchTypedSubjectAltNames: identity.spiffeIds.map((id) =>
+            create(SubjectAltNameMatcherSchema, {
+              sanType: SubjectAltNameMatcher_SanType.URI,
+              matcher: { matchPattern: { case: "exact", value: id } },
+            }),
+          ),
+        },
+        validationContextSdsSecretConfig: secret(TRUST_BUNDLE_SECRET),
+      },
+    }),
+  });
+}
+
+/** The server's side: no certificate, no connection. */
+export function downstreamTls(): TransportSocket {
+  return tlsSocket(DownstreamTlsContextSchema, {
+    requireClientCertificate: true,
+    commonTlsContext: commonTls({
+      case: "validationContextSdsSecretConfig",
+      value: secret(TRUST_BUNDLE_SECRET),
+    }),
+  });
+}
+
+type CommonTlsInit = MessageInitShape<typeof CommonTlsContextSchema>;
+
+function commonTls(
+  validationContextType: NonNullable<CommonTlsInit["validationContextType"]>,
+): CommonTlsInit {
+  return {
+    tlsParams: {
+      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+      tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    },
+    alpnProtocols: [...MESH_ALPN],
+    tlsCertificateSdsSecretConfigs: [secret(OWN_CERTIFICATE_SECRET)],
+    validationContextType,
+  };
+}
+
+function secret(name: string): SdsSecretConfig {
+  return create(SdsSecretConfigSchema, { name, sdsConfig: adsConfigSource() });
+}
+
+function tlsSocket<Desc extends DescMessage>(
+  schema: Desc,
+  context: MessageInitShape<Desc>,
+): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: "envoy.transport_sockets.tls",
+    configType: { case: "typedConfig", value: pack(schema, create(schema, context)) },
+  });
+}
