@@ -1,0 +1,392 @@
+/**
+ * One ADS stream, without its transport: requests and snapshots in, responses out. At most one response
+ * per type is unanswered at any time and a newer snapshot replaces one that was not begun, so nothing queues
+ * up behind a slow client.
+ */
+import { assert } from "../core/assert.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import type {
+  DeltaDiscoveryRequest,
+  DiscoveryRequest,
+} from "../gen/envoy/service/discovery/v3/discovery_pb.js";
+import type { ClusterReferenceIndex } from "./cluster-references.ts";
+import { applyDeltaRequest, applySotwRequest, type RequestOutcome } from "./discovery-requests.ts";
+import {
+  RECONNECT_GRACE_MS,
+  REFUSAL_MESSAGE_CHARS_MAX,
+  STREAM_TYPES_MAX,
+  SUBSCRIBED_NAMES_MAX,
+} from "./limits.ts";
+import type { ProxyRecord, TypeRecord } from "./proxy-record.ts";
+import { type PlanResult, type PushPlan, planPush } from "./push-plan.ts";
+import { CLUSTER_NEEDS, isUnordered, pushInOrder } from "./push-sequence.ts";
+import { type TypeTarget, typeTarget } from "./push-target.ts";
+import type { ResponseEncoder } from "./response-encoder.ts";
+import type { SetVersions } from "./set-version.ts";
+import { type EncodedResource, type ProxySnapshot, resourcesOfType } from "./snapshot.ts";
+import { TypeState } from "./type-state.ts";
+import {
+  CLUSTER_TYPE_URL,
+  ENDPOINT_TYPE_URL,
+  EXTENSION_TYPE_URL,
+  isFullState,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+  SECRET_TYPE_URL,
+} from "./type-urls.ts";
+
+export interface StreamRefusal {
+  readonly typeUrl: string;
+  readonly revision: number;
+  readonly version: string;
+  readonly names: readonly string[];
+  readonly message: string;
+}
+
+export interface AdsStreamDeps {
+  readonly protocol: "sotw" | "delta";
+  readonly clock: Clock;
+  readonly encoder: ResponseEncoder;
+  readonly references: ClusterReferenceIndex;
+  readonly setVersions: SetVersions;
+  /** Hands over one response. False: the transport is full, send nothing before `drained`. */
+  readonly write: (response: Buffer) => boolean;
+  readonly onAcknowledge: (revision: number) => void;
+  readonly onRefuse: (refusal: StreamRefusal) => void;
+}
+
+/** Why a request ends the stream. */
+export type RequestProblem = "too many types" | "too many names" | "no type URL";
+
+interface Outlook {
+  readonly round: ProxySnapshot;
+  readonly newest: ProxySnapshot;
+}
+
+export class AdsStream {
+  readonly #deps: AdsStreamDeps;
+  readonly #states = new Map<string, TypeState>();
+  readonly #records = new Map<string, TypeRecord>();
+  #outlook: Outlook | undefined;
+  #acknowledgedRevision: number | undefined;
+  #nonces = 0;
+  #isBlocked = false;
+  #isClosed = false;
+  #retryTimer: Timer | undefined;
+  /** Until then a reconnected client may still come back for listeners and routes. Monotonic. */
+  #graceEndMs = 0;
+  #graceTimer: Timer | undefined;
+
+  constructor(deps: AdsStreamDeps) {
+    this.#deps = deps;
+  }
+
+  get record(): ProxyRecord {
+    return {
+      types: new Map(this.#records),
+      ...(this.#outlook && { targetRevision: this.#outlook.newest.revision }),
+      ...(this.#acknowledgedRevision !== undefined && {
+        acknowledgedRevision: this.#acknowledgedRevision,
+      }),
+    };
+  }
+
+  onSotwRequest(request: DiscoveryRequest): RequestProblem | undefined {
+    return this.#onRequest(request.typeUrl, request.resourceNames.length, (state, isFirst) =>
+      applySotwRequest(state, request, isFirst, this.#deps.clock.monotonicMs()),
+    );
+  }
+
+  onDeltaRequest(request: DeltaDiscoveryRequest): RequestProblem | undefined {
+    const nameCount = request.resourceNamesSubscribe.length;
+    return this.#onRequest(request.typeUrl, nameCount, (state, isFirst) => {
+      const { initialResourceVersions } = request;
+      if (isFirst && request.typeUrl === CLUSTER_TYPE_URL)
+        this.#startGrace(initialResourceVersions);
+      return applyDeltaRequest(state, request, isFirst, this.#deps.clock.monotonicMs());
+    });
+  }
+
+  /** Replaces what the client is to have. */
+  setSnapshot(snapshot: ProxySnapshot): void {
+    if (this.#isClosed) return;
+    this.#outlook = { round: this.#outlook?.round ?? snapshot, newest: snapshot };
+    this.#pump();
+  }
+
+  /** The transport takes responses again. */
+  drained(): void {
+    this.#isBlocked = false;
+    this.#pump();
+  }
+
+  /** Sends nothing any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#retryTimer?.cancel();
+    this.#graceTimer?.cancel();
+  }
+
+  #onRequest(
+    typeUrl: string,
+    nameCount: number,
+    apply: (state: TypeState, isFirst: boolean) => RequestOutcome,
+  ): RequestProblem | undefined {
+    if (this.#isClosed) return undefined;
+    if (typeUrl === "") return "no type URL";
+    let state = this.#states.get(typeUrl);
+    const isFirst = state === undefined;
+    if (state === undefined) {
+      if (this.#states.size >= STREAM_TYPES_MAX) return "too many types";
+      state = new TypeState(typeUrl);
+      this.#states.set(typeUrl, state);
+      this.#records.set(typeUrl, {});
+    }
+    if (state.subscription.names.size + nameCount > 2 * SUBSCRIBED_NAMES_MAX) {
+      return "too many names";
+    }
+    this.#noteOutcome(typeUrl, apply(state, isFirst));
+    if (state.subscription.names.size > SUBSCRIBED_NAMES_MAX) return "too many names";
+    this.#pump();
+    return undefined;
+  }
+
+  #noteOutcome(typeUrl: string, outcome: RequestOutcome): void {
+    if (outcome.kind !== "refused") return;
+    const { version, revision } = outcome.response;
+    const message = outcome.message.slice(0, REFUSAL_MESSAGE_CHARS_MAX);
+    const refused = { version, revision, message, timeMs: this.#deps.clock.nowMs() };
+    this.#records.set(typeUrl, { ...this.#records.get(typeUrl), refused });
+    this.#deps.onRefuse({ typeUrl, revision, version, names: outcome.names, message });
+  }
+
+  #pump(): void {
+    for (;;) {
+      const outlook = this.#outlook;
+      if (outlook === undefined || this.#isClosed) return;
+      this.#pushRound(outlook);
+      if (outlook.round === outlook.newest || !this.#isRoundOver(outlook)) break;
+      this.#outlook = { round: outlook.newest, newest: outlook.newest };
+    }
+    this.#noteAcknowledged();
+    this.#scheduleRetry();
+  }
+
+  #pushRound(outlook: Outlook): void {
+    pushInOrder({
+      push: (typeUrl, removals) => this.#push(typeUrl, removals, outlook),
+      isIdle: (typeUrl) => !this.#isBlocked && this.#states.get(typeUrl)?.inFlight === undefined,
+      isWarming: () =>
+        CLUSTER_NEEDS.some((typeUrl) => (this.#states.get(typeUrl)?.warming.size ?? 0) > 0),
+      unorderedTypes: () => [...this.#states.keys()].filter(isUnordered),
+      mayRemoveClusters: () => this.#mayRemoveClusters(),
+    });
+  }
+
+  #push(typeUrl: string, removals: "now" | "later", outlook: Outlook): void {
+    const state = this.#states.get(typeUrl);
+    if (state === undefined || state.inFlight !== undefined || this.#isBlocked) return;
+    const target = this.#target(typeUrl, outlook);
+    const { plan } = this.#plan(state, target, removals, outlook);
+    if (plan === undefined) {
+      // Nothing that could be sent would warm anything.
+      state.warming.clear();
+      return;
+    }
+    const { resources, changed, removed, missing } = plan;
+    state.answerDue = false;
+    for (const name of [...changed, ...removed, ...missing]) state.owed.delete(name);
+    const isEmpty = resources.size === 0 && removed.length === 0 && missing.length === 0;
+    // An empty response says something only where it can mean "there is nothing at all".
+    if (isEmpty && !state.subscription.wildcard && !this.#isFullState(typeUrl)) {
+      state.warming.clear();
+      return;
+    }
+    this.#send(state, target, plan, outlook);
+  }
+
+  #send(state: TypeState, target: TypeTarget, plan: PushPlan, outlook: Outlook): void {
+    const { typeUrl } = state;
+    this.#nonces += 1;
+    const nonce = String(this.#nonces);
+    const isFull = this.#isFullState(typeUrl);
+    const version = this.#deps.setVersions.of(isFull ? plan.resources : target.newest);
+    const resources = plan.resources.values();
+    const { encoder } = this.#deps;
+    const bytes =
+      this.#deps.protocol === "sotw"
+        ? encoder.sotw({ typeUrl, nonce, versionInfo: version, resources, missing: plan.missing })
+        : encoder.delta({
+            typeUrl,
+            nonce,
+            systemVersionInfo: version,
+            resources,
+            removed: [...plan.removed, ...plan.missing],
+          });
+    state.lastNonce = nonce;
+    state.inFlight = {
+      nonce,
+      version,
+      revision: target.revision,
+      resources: plan.resources,
+      changed: plan.changed,
+      removed: [...plan.removed, ...plan.missing],
+    };
+    if (typeUrl === CLUSTER_TYPE_URL) this.#oweClusterNeeds(plan, outlook);
+    const sent = { version, revision: target.revision, timeMs: this.#deps.clock.nowMs() };
+    this.#records.set(typeUrl, { ...this.#records.get(typeUrl), sent });
+    if (!this.#deps.write(bytes)) this.#isBlocked = true;
+  }
+
+  /** A cluster that is sent stays warming until its endpoints and secrets come after it, asked for or not. */
+  #oweClusterNeeds(plan: PushPlan, outlook: Outlook): void {
+    for (const name of plan.changed) {
+      const cluster = plan.resources.get(name);
+      assert(cluster !== undefined, "a changed cluster is part of its plan");
+      const { endpoints, secrets } = this.#deps.references.of(cluster);
+      if (endpoints !== undefined) this.#oweNeed(ENDPOINT_TYPE_URL, endpoints, outlook);
+      for (const secret of secrets) this.#oweNeed(SECRET_TYPE_URL, secret, outlook);
+    }
+  }
+
+  #oweNeed(typeUrl: string, name: string, outlook: Outlook): void {
+    const state = this.#states.get(typeUrl);
+    // Without any subscription of the type the client would not even acknowledge it.
+    if (state === undefined || state.subscription.isEmpty) return;
+    const exists = resourcesOfType(outlook.newest, typeUrl).has(name);
+    if (!exists && !state.subscription.covers(name)) return;
+    state.owe([name]);
+    state.warming.add(name);
+  }
+
+  #plan(
+    state: TypeState,
+    target: TypeTarget,
+    removals: "now" | "later",
+    outlook: Outlook,
+  ): PlanResult {
+    const { cleanFor } = state;
+    if (cleanFor?.[0] === target.round && cleanFor[1] === target.newest && !state.answerDue) {
+      return { plan: undefined, incomplete: false };
+    }
+    const { typeUrl } = state;
+    const saysRemovals = this.#deps.protocol === "delta" || this.#isFullState(typeUrl);
+    const result = planPush(state, target, {
+      fullState: this.#isFullState(typeUrl),
+      removals: saysRemovals && typeUrl !== EXTENSION_TYPE_URL ? removals : "never",
+      reportsMissing: typeUrl !== EXTENSION_TYPE_URL,
+      nowMs: this.#deps.clock.monotonicMs(),
+      isHeld: this.#holdRule(typeUrl, outlook),
+    });
+    if (result.plan === undefined && !result.incomplete) {
+      state.cleanFor = [target.round, target.newest];
+    }
+    return result;
+  }
+
+  /**
+   * A route or listener that names a cluster which the client refused and never had stays as it is: the new
+   * one could only answer 503. Names are looked for in the bytes; a false hit only delays.
+   */
+  #holdRule(typeUrl: string, outlook: Outlook): (resource: EncodedResource) => boolean {
+    if (typeUrl !== LISTENER_TYPE_URL && typeUrl !== ROUTE_TYPE_URL) return () => false;
+    const refused = [
+      ...this.#refusedNews(CLUSTER_TYPE_URL, outlook),
+      ...this.#refusedNews(ENDPOINT_TYPE_URL, outlook),
+    ];
+    if (refused.length === 0) return () => false;
+    return ({ bytes }) => {
+      const haystack = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      return refused.some((name) => haystack.includes(name));
+    };
+  }
+
+  /** Names that exist for the proxy, that it refused and of which it has no earlier version. */
+  #refusedNews(typeUrl: string, outlook: Outlook): string[] {
+    const state = this.#states.get(typeUrl);
+    if (state === undefined || state.refusals.isEmpty) return [];
+    const target = this.#target(typeUrl, outlook);
+    return state.refusals
+      .current((name) => target.lookup(name, undefined)?.version)
+      .filter((name) => !state.known.has(name));
+  }
+
+  #isRoundOver(outlook: Outlook): boolean {
+    for (const state of this.#states.values()) {
+      // Endpoints and secrets follow the newest snapshot anyway: a round does not end with them.
+      if (CLUSTER_NEEDS.includes(state.typeUrl)) continue;
+      if (state.inFlight !== undefined) return false;
+      const mustWait = state.typeUrl === CLUSTER_TYPE_URL && !this.#mayRemoveClusters();
+      const target = this.#target(state.typeUrl, outlook);
+      const { plan } = this.#plan(state, target, mustWait ? "later" : "now", outlook);
+      if (plan !== undefined) return false;
+    }
+    return true;
+  }
+
+  #noteAcknowledged(): void {
+    const outlook = this.#outlook;
+    if (outlook === undefined || this.#states.size === 0) return;
+    let isComplete = outlook.round === outlook.newest;
+    for (const state of this.#states.values()) {
+      if (!this.#noteTypeAcknowledged(state, outlook)) isComplete = false;
+    }
+    const { revision } = outlook.newest;
+    if (!isComplete || this.#acknowledgedRevision === revision) return;
+    this.#acknowledgedRevision = revision;
+    this.#deps.onAcknowledge(revision);
+  }
+
+  /** Whether the client has all of the type that it should have. */
+  #noteTypeAcknowledged(state: TypeState, outlook: Outlook): boolean {
+    if (state.inFlight !== undefined) return false;
+    const target = this.#target(state.typeUrl, outlook);
+    const { plan, incomplete } = this.#plan(state, target, "now", outlook);
+    if (plan !== undefined || incomplete) return false;
+    const refused = state.refusals.current((name) => {
+      const version = state.known.get(name)?.version;
+      return target.lookup(name, version)?.version;
+    });
+    if (refused.length > 0) return false;
+    const { refused: madeGood, ...record } = this.#records.get(state.typeUrl) ?? {};
+    const version = this.#deps.setVersions.of(target.newest);
+    const { revision } = target;
+    const before = record.acknowledged;
+    if (before?.revision === revision && before.version === version && madeGood === undefined) {
+      return true;
+    }
+    const acknowledged = { version, revision, timeMs: this.#deps.clock.nowMs() };
+    this.#records.set(state.typeUrl, { ...record, acknowledged });
+    return true;
+  }
+
+  #scheduleRetry(): void {
+    this.#retryTimer?.cancel();
+    this.#retryTimer = undefined;
+    const nowMs = this.#deps.clock.monotonicMs();
+    const due = [...this.#states.values()]
+      .map((state) => state.refusals.nextRetryMs(nowMs))
+      .filter((atMs) => atMs !== undefined);
+    if (due.length === 0) return;
+    this.#retryTimer = this.#deps.clock.schedule(Math.min(...due) - nowMs, () => this.#pump());
+  }
+
+  #startGrace(initialVersions: Readonly<Record<string, string>>): void {
+    if (Object.keys(initialVersions).length === 0) return;
+    this.#graceEndMs = this.#deps.clock.monotonicMs() + RECONNECT_GRACE_MS;
+    this.#graceTimer = this.#deps.clock.schedule(RECONNECT_GRACE_MS, () => this.#pump());
+  }
+
+  #mayRemoveClusters(): boolean {
+    if (this.#states.has(LISTENER_TYPE_URL) && this.#states.has(ROUTE_TYPE_URL)) return true;
+    return this.#deps.clock.monotonicMs() >= this.#graceEndMs;
+  }
+
+  #isFullState(typeUrl: string): boolean {
+    return this.#deps.protocol === "sotw" && isFullState(typeUrl);
+  }
+
+  #target(typeUrl: string, outlook: Outlook): TypeTarget {
+    return typeTarget(typeUrl, outlook.round, outlook.newest, this.#deps.references);
+  }
+}

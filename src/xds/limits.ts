@@ -1,0 +1,22 @@
+/** Bounds of the xDS protocol code, each with its reason. */
+
+/** Resource types on one stream. xDS v3 defines about fifteen; a client that asks for more is broken. */
+export const STREAM_TYPES_MAX = 64;
+
+/** Names subscribed per type and stream: several times the largest known meshes, about 20 MB of strings. */
+export const SUBSCRIBED_NAMES_MAX = 200_000;
+
+/** Sends of one version of a resource before it is held back until its content changes. */
+export const REFUSED_SENDS_MAX = 2;
+
+/** Time between a refusal and the one retry: long enough for a port or a file to become free. */
+export const REFUSAL_RETRY_MS = 5_000;
+
+/**
+ * How long a reconnected delta client has to ask for listeners and routes before clusters that are
+ * gone are removed. Normally all its requests come in one burst.
+ */
+export const RECONNECT_GRACE_MS = 5_000;
+
+/** Characters of a refusal's message that are kept for people to read. */
+export const REFUSAL_MESSAGE_CHARS_MAX = 4_096;
