@@ -49,6 +49,8 @@ export interface InstanceOptions {
   /** The app has been started, or started again: its output can be read. */
   readonly onAppProcess: (group: ProcessGroup) => void;
   readonly onEvent: (event: InstanceEvent) => void;
+  /** The app has ended for good; its sidecar still answers at `address`, and waits for this before it ends. */
+  readonly onAppStopped?: (address: string) => Promise<void>;
 }
 
 /** How long callers may take to let go before the app is told to end anyway. */
@@ -148,7 +150,7 @@ export class Instance {
   }
 
   async #stop(signal: NodeJS.Signals): Promise<ExitStatus> {
-    const { spec, registry, onEvent, folder } = this.#options;
+    const { spec, registry, onEvent, onAppStopped, folder } = this.#options;
     this.#stopping.abort();
     // Whoever called `start` hears of its failure; here it only matters that it has come to an end.
     await this.#started?.catch(() => {});
@@ -158,6 +160,7 @@ export class Instance {
       await registry.waitGone(spec.namespace, spec.name, AbortSignal.timeout(DRAIN_MS_MAX));
     }
     const status = await this.#app.stop(APP_GRACE_MS, signal);
+    if (this.#isServing && this.address !== undefined) await onAppStopped?.(this.address);
     await this.#sidecar?.stop(SIDECAR_GRACE_MS);
     this.#claim?.release();
     await rm(folder, { recursive: true, force: true });
