@@ -1,18 +1,136 @@
 /**
  * Every command by name, with what `tulle --help` prints. The modules load only when chosen, so that
- * `tulle sidecar` stays small and `tulle get` starts fast.
+ * `tulle get` starts fast. What the two servers do is handed in by the program: the CLI knows only their flags.
  */
-import type { Command } from "./command.ts";
+import type { CommandEntry, Programs } from "./command-entry.ts";
 
-export const COMMAND_GROUPS = ["run", "configure", "inspect", "other"] as const;
-export type CommandGroup = (typeof COMMAND_GROUPS)[number];
-
-export interface CommandEntry {
-  readonly name: string;
-  /** The same text as in the command; a test compares. */
-  readonly summary: string;
-  readonly group: CommandGroup;
-  /** Left out of help, the reference page and completion. */
-  readonly isHidden?: boolean;
-  load(): Promise<Command>;
+export function commandTable(programs: Programs): readonly CommandEntry[] {
+  const table: readonly CommandEntry[] = [
+    ...runEntries(programs),
+    ...CONFIGURE_ENTRIES,
+    ...INSPECT_ENTRIES,
+    {
+      name: "version",
+      summary: "Show the version of this program and of the control plane",
+      group: "other",
+      load: async () => (await import("./commands/version-command.ts")).command,
+    },
+    {
+      name: "completion",
+      summary: "Print the script that completes commands in a shell",
+      group: "other",
+      load: async () => (await import("./commands/completion-command.ts")).command,
+    },
+    {
+      name: "__complete",
+      summary: "Offer what may stand at the cursor",
+      group: "other",
+      isHidden: true,
+      load: async () => (await import("./commands/complete-command.ts")).createCommand(table),
+    },
+  ];
+  return table;
 }
+
+function runEntries(programs: Programs): readonly CommandEntry[] {
+  return [
+    {
+      name: "demo",
+      summary: "Run a whole shop with a mesh on this machine",
+      group: "run",
+      load: async () => (await import("./demo-command.ts")).command,
+    },
+    {
+      name: "up",
+      summary: "Run an application's services, each with its sidecar",
+      group: "run",
+      load: async () => (await import("./up/up-command.ts")).command,
+    },
+    {
+      name: "down",
+      summary: "Stop what `tulle up` runs",
+      group: "run",
+      load: async () => (await import("./up/down-command.ts")).command,
+    },
+    {
+      name: "run",
+      summary: "Run an app with a sidecar beside it",
+      group: "run",
+      load: async () => (await import("./run/run-command.ts")).command,
+    },
+    {
+      name: "control-plane",
+      summary: "Run the control plane",
+      group: "run",
+      load: async () =>
+        (await import("./commands/control-plane-command.ts")).createCommand(programs.controlPlane),
+    },
+    {
+      name: "sidecar",
+      summary: "Run the sidecar proxy from an Envoy bootstrap file",
+      group: "run",
+      load: async () =>
+        (await import("./commands/sidecar-command.ts")).createCommand(programs.sidecar),
+    },
+  ];
+}
+
+const CONFIGURE_ENTRIES: readonly CommandEntry[] = [
+  {
+    name: "apply",
+    summary: "Create or change resources from files",
+    group: "configure",
+    load: async () => (await import("./commands/apply-command.ts")).command,
+  },
+  {
+    name: "get",
+    summary: "List resources, or show some by name",
+    group: "configure",
+    load: async () => (await import("./commands/get-command.ts")).command,
+  },
+  {
+    name: "describe",
+    summary: "Show one resource with everything that bears on it",
+    group: "configure",
+    load: async () => (await import("./commands/describe-command.ts")).command,
+  },
+  {
+    name: "delete",
+    summary: "Delete resources by name or by file",
+    group: "configure",
+    load: async () => (await import("./commands/delete-command.ts")).command,
+  },
+  {
+    name: "split",
+    summary: "Divide a service's requests between its versions, or show the split",
+    group: "configure",
+    load: async () => (await import("./commands/split-command.ts")).command,
+  },
+];
+
+const INSPECT_ENTRIES: readonly CommandEntry[] = [
+  {
+    name: "status",
+    summary: "Show which configuration each proxy runs, and why one does not run the newest",
+    group: "inspect",
+    load: async () => (await import("./commands/status-command.ts")).command,
+  },
+  {
+    name: "check",
+    summary: "Check that everything is right, with a hint for each thing that is not",
+    group: "inspect",
+    load: async () => (await import("./commands/check-command.ts")).command,
+  },
+  {
+    name: "proxy config",
+    summary: "Show the configuration that a proxy runs, as the proxy itself tells it",
+    group: "inspect",
+    load: async () => (await import("./commands/proxy-config-command.ts")).command,
+  },
+  {
+    name: "proxy log-level",
+    summary: "Show or change how much a running proxy logs",
+    group: "inspect",
+    load: async () => (await import("./commands/proxy-log-level-command.ts")).command,
+  },
+];

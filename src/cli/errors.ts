@@ -34,8 +34,9 @@ export function failedError(message: string, hint?: string): CliError {
   return new CliError("CLI_FAILED", message, hint);
 }
 
-/** The exit code that belongs to a thrown value. */
+/** The exit code that belongs to a thrown value. A server's `option-invalid` is about the command line. */
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof MeshError && error.code === "option-invalid") return EXIT_USAGE;
   if (!(error instanceof CliError)) return EXIT_FINDINGS;
   switch (error.detail.code) {
     case "CLI_USAGE":

@@ -1,6 +1,6 @@
 /** `--help` as text: of the program, and of one command. Wrapped to the terminal, at most 100 columns. */
 import type { Command, OptionSpec } from "./command.ts";
-import { COMMAND_GROUPS, type CommandEntry, type CommandGroup } from "./command-table.ts";
+import { COMMAND_GROUPS, type CommandEntry, type CommandGroup } from "./command-entry.ts";
 import { globalOptionsOf } from "./global-options.ts";
 import type { Style } from "./output/style.ts";
 import { textWidth, wrapText } from "./output/text-width.ts";

@@ -3,12 +3,12 @@
  * thrown into one or two lines on standard error.
  */
 import type { Clock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
+import { MeshError, messageOf } from "../core/errors.ts";
 import { createAdminClient } from "./admin-client.ts";
 import type { Command, CommandInput } from "./command.ts";
-import { COMMANDS, type CommandEntry } from "./command-table.ts";
+import type { CommandEntry } from "./command-entry.ts";
 import type { CliContext, TextWriter } from "./context.ts";
-import { CliError, exitCodeOf, usageError } from "./errors.ts";
+import { exitCodeOf, usageError } from "./errors.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { findAdminAddress, isProcessAlive } from "./find-control-plane.ts";
 import { colorModeOf, GLOBAL_OPTIONS, globalFlagsOf } from "./global-options.ts";
@@ -39,10 +39,7 @@ export interface CliProcess {
 }
 
 /** Resolves with the exit code; never rejects for what a user can cause. */
-export async function runCli(
-  cli: CliProcess,
-  commands: readonly CommandEntry[] = COMMANDS,
-): Promise<number> {
+export async function runCli(cli: CliProcess, commands: readonly CommandEntry[]): Promise<number> {
   try {
     return await dispatch(cli, commands);
   } catch (error) {
@@ -179,17 +176,25 @@ function writerOf(
   };
 }
 
-/** `error: …` and, on a second line, `hint: …`. A stack only for a defect, and only when asked for. */
+/**
+ * `error: …` and, on a second line, `hint: …`. A MeshError is foreseen, whoever threw it; anything else is a
+ * defect, whose stack is shown when asked for.
+ */
 function writeError(cli: CliProcess, error: unknown): void {
   const { style } = writerOf(cli.stderr, "auto", cli.env);
-  const isExpected = error instanceof CliError;
-  const text = isExpected ? error.message : `this is a defect of tulle: ${messageOf(error)}`;
+  const isForeseen = error instanceof MeshError;
+  const text = isForeseen ? error.message : `this is a defect of tulle: ${messageOf(error)}`;
   const lines = text.split("\n").map(printable).join("\n");
   cli.stderr.write(`${style.red("error:")} ${lines}\n`);
-  const hint = isExpected ? error.detail.hint : undefined;
+  const hint = isForeseen ? hintOf(error) : undefined;
   if (hint !== undefined) cli.stderr.write(`${style.cyan("hint:")} ${printable(hint)}\n`);
+  if (isForeseen) return;
   const isVerbose = cli.words.includes("-v") || cli.words.includes("--verbose");
-  if (isExpected) return;
   if (isVerbose && error instanceof Error) cli.stderr.write(`${error.stack ?? ""}\n`);
   else cli.stderr.write("hint: run it again with -v to see where, and report it\n");
+}
+
+function hintOf(error: MeshError): string | undefined {
+  const { hint } = error.detail as { readonly hint?: unknown };
+  return typeof hint === "string" ? hint : undefined;
 }

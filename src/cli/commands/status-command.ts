@@ -8,6 +8,7 @@ import { suggestion } from "../nearest.ts";
 import { formatAge } from "../output/age.ts";
 import type { Style } from "../output/style.ts";
 import { type Cell, type Column, renderTable } from "../output/table.ts";
+import { printable } from "../output/text-width.ts";
 import { writeResult } from "../output/write-result.ts";
 
 export const command: Command = {
@@ -128,7 +129,7 @@ function refusalsText(proxies: readonly ProxyView[], style: Style): string {
   );
   if (refusals.length === 0) return "";
   const lines = refusals.map(({ proxy, type, refused }) => {
-    const indented = refused.message.split("\n").map((line) => `    ${line}\n`);
+    const indented = refused.message.split("\n").map((line) => `    ${printable(line)}\n`);
     return `  ${proxy.id} ${type.type.toUpperCase()} revision ${refused.revision}:\n${indented.join("")}`;
   });
   return `\n${style.bold("Refused")}\n${lines.join("")}`;

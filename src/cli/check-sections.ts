@@ -1,0 +1,121 @@
+/**
+ * The questions of `tulle check`. First what the client can tell by itself (is there a control plane, does it
+ * answer), then what the control plane tells of itself, then whether each proxy's admin server answers.
+ */
+import type { CheckView, Finding, ProxyView, VersionResponse } from "../control-plane/api-types.ts";
+import type { AdminClient } from "./admin-client.ts";
+import type { CliContext } from "./context.ts";
+import { CliError } from "./errors.ts";
+import { askProxy } from "./proxy-admin.ts";
+import { readVersion } from "./read-version.ts";
+
+export type CheckItem = Pick<CheckView, "name" | "title" | "status" | "findings">;
+
+export interface CheckSection {
+  readonly title: string;
+  readonly items: readonly CheckItem[];
+}
+
+export interface CheckOutcome {
+  readonly sections: readonly CheckSection[];
+  /** Why nothing more could be asked; its exit code is the command's. */
+  readonly failure: CliError | undefined;
+}
+
+/** Proxies asked at the same time. */
+const PARALLEL_MAX = 16;
+
+export async function checkSections(context: CliContext): Promise<CheckOutcome> {
+  const items: CheckItem[] = [];
+  try {
+    const client = await context.adminClient();
+    items.push(passed("control-plane-known", `the control plane is known: ${client.address}`));
+    const version = await client.version();
+    items.push(
+      passed("control-plane-answers", `it answers: mesh ${version.mesh}, pid ${version.pid}`),
+    );
+    items.push(versionItem(version));
+    const { checks } = await client.checks();
+    const proxies = await proxySection(client);
+    const sections = [{ title: "client", items }, { title: "mesh", items: checks }, proxies];
+    return { sections: sections.filter((section) => section.items.length > 0), failure: undefined };
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    const item: CheckItem = {
+      name: items.length === 0 ? "control-plane-known" : "control-plane-answers",
+      title: items.length === 0 ? "the control plane is known" : "the control plane answers",
+      status: "fail",
+      findings: [finding("error", "cannot-connect", error.message, error.detail.hint)],
+    };
+    return { sections: [{ title: "client", items: [...items, item] }], failure: error };
+  }
+}
+
+function versionItem(version: VersionResponse): CheckItem {
+  const own = readVersion();
+  const title = "client and control plane are of the same version";
+  if (own === version.version) return passed("versions-match", title);
+  return {
+    name: "versions-match",
+    title,
+    status: "warn",
+    findings: [
+      finding(
+        "warning",
+        "versions-differ",
+        `this client is ${own}, the control plane ${version.version}`,
+        "use the tulle that started the control plane, or restart the control plane",
+      ),
+    ],
+  };
+}
+
+/** Only connected proxies: the control plane reports the others. */
+async function proxySection(client: AdminClient): Promise<CheckSection> {
+  const { proxies } = await client.proxies();
+  const waiting = proxies.filter((proxy) => proxy.connected && proxy.adminAddress !== null);
+  const findings: Finding[] = [];
+  const total = waiting.length;
+  const ask = async (): Promise<void> => {
+    for (let proxy = waiting.shift(); proxy !== undefined; proxy = waiting.shift()) {
+      const found = await askReady(proxy);
+      if (found !== undefined) findings.push(found);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_MAX }, ask));
+  if (total === 0) return { title: "proxies", items: [] };
+  const title = `the ${total === 1 ? "proxy is" : `${total} proxies are`} ready`;
+  const hasError = findings.some((found) => found.severity === "error");
+  const status = findings.length === 0 ? "pass" : hasError ? "fail" : "warn";
+  return { title: "proxies", items: [{ name: "proxies-ready", title, status, findings }] };
+}
+
+/** A proxy that cannot be reached from here may be on another machine: a warning. One not ready is an error. */
+async function askReady(proxy: ProxyView): Promise<Finding | undefined> {
+  try {
+    await askProxy(proxy.adminAddress ?? "", { method: "GET", path: "/ready" });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    const isUnreachable = error.code === "CLI_CANNOT_CONNECT";
+    return finding(
+      isUnreachable ? "warning" : "error",
+      isUnreachable ? "proxy-admin-unreachable" : "proxy-not-ready",
+      `${proxy.id}: ${error.message}`,
+      error.detail.hint ?? `see \`tulle status ${proxy.id}\` and the proxy's log`,
+    );
+  }
+}
+
+function passed(name: string, title: string): CheckItem {
+  return { name, title, status: "pass", findings: [] };
+}
+
+function finding(
+  severity: Finding["severity"],
+  code: string,
+  message: string,
+  hint: string | undefined,
+): Finding {
+  return hint === undefined ? { severity, code, message } : { severity, code, message, hint };
+}

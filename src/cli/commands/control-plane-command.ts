@@ -1,0 +1,98 @@
+/** `tulle control-plane`: the flags of the server; the server itself is handed in. */
+import { LOG_LEVELS } from "../../core/logger.ts";
+import type { Command, CommandInput } from "../command.ts";
+import type { Programs } from "../command-entry.ts";
+import type { CliContext } from "../context.ts";
+import { usageError } from "../errors.ts";
+
+const LOG_FORMATS = ["text", "json"] as const;
+
+/** A mesh's name is a folder and a host name's label. */
+const MESH_PATTERN = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+export function createCommand(runControlPlane: Programs["controlPlane"]): Command {
+  return {
+    name: "control-plane",
+    summary: "Run the control plane",
+    description: `Serves configuration and certificates to the proxies, and the admin API to this CLI. Its state (resources, the certificate authority's key) lies in one folder, $TULLE_HOME/NAME, by default ~/.tulle/default; a second control plane on the same folder is refused.
+
+It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
+    examples: [
+      { line: "tulle control-plane", summary: "Run the control plane of the mesh default" },
+      {
+        line: "tulle control-plane --mesh shop --admin-address 127.0.0.1:7800",
+        summary: "A second mesh on the same machine",
+      },
+    ],
+    options: [
+      {
+        name: "state-dir",
+        value: "FOLDER",
+        summary: "Where its state lies (default $TULLE_HOME/NAME of the mesh)",
+        completion: { kind: "files" },
+      },
+      {
+        name: "admin-address",
+        value: "IP:PORT",
+        summary:
+          "Where the admin API listens; loopback only (default 127.0.0.1:7700, or any port when that is taken)",
+      },
+      {
+        name: "xds-address",
+        value: "IP:PORT",
+        summary: "Where proxies connect (default 127.0.0.1:15012, or any port when that is taken)",
+      },
+      {
+        name: "trust-domain",
+        value: "NAME",
+        summary:
+          "SPIFFE trust domain of the mesh; fixed when its state is made (default tulle.local)",
+      },
+      {
+        name: "ca-passphrase-file",
+        value: "FILE",
+        summary: "Seals the certificate authority's key with the passphrase in this file",
+        completion: { kind: "files" },
+      },
+      {
+        name: "log-level",
+        value: "LEVEL",
+        choices: LOG_LEVELS,
+        default: "info",
+        summary: "The least severity that is logged",
+      },
+      {
+        name: "log-format",
+        value: "FORMAT",
+        choices: LOG_FORMATS,
+        default: "text",
+        summary: "How log lines look, on standard error",
+      },
+    ],
+    run: (context, input) => run(context, input, runControlPlane),
+  };
+}
+
+async function run(
+  context: CliContext,
+  input: CommandInput,
+  runControlPlane: Programs["controlPlane"],
+): Promise<number> {
+  const { mesh } = context.globals;
+  if (mesh !== undefined && !MESH_PATTERN.test(mesh)) {
+    throw usageError(
+      `--mesh: "${mesh}" is no name for a mesh`,
+      "use at most 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit",
+    );
+  }
+  return await runControlPlane({
+    mesh,
+    stateDirectory: input.optionalString("state-dir"),
+    adminAddress: input.optionalString("admin-address"),
+    xdsAddress: input.optionalString("xds-address"),
+    trustDomain: input.optionalString("trust-domain"),
+    caPassphraseFile: input.optionalString("ca-passphrase-file"),
+    logLevel: input.string("log-level"),
+    logFormat: LOG_FORMATS.find((format) => format === input.string("log-format")) ?? "text",
+  });
+}

@@ -1,0 +1,57 @@
+/** `tulle proxy log-level`: reads or changes how much a running proxy logs. */
+import type { Command, CommandInput } from "../command.ts";
+import type { CliContext } from "../context.ts";
+import { usageError } from "../errors.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+import { suggestion } from "../nearest.ts";
+import { askProxy, findProxyAdmin } from "../proxy-admin.ts";
+
+/** Envoy's names; our sidecar takes the same. */
+const LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
+
+export const command: Command = {
+  name: "proxy log-level",
+  summary: "Show or change how much a running proxy logs",
+  description:
+    "Takes effect at once and lasts until the proxy restarts. Without LEVEL it shows what is in force.",
+  examples: [
+    { line: "tulle proxy log-level storefront-x7k2p debug", summary: "Log everything but traces" },
+    { line: "tulle proxy log-level storefront-x7k2p", summary: "Show the level" },
+  ],
+  arguments: [
+    {
+      name: "INSTANCE",
+      summary: "The instance, as `tulle status` names it",
+      isRequired: true,
+      completion: { kind: "proxies" },
+    },
+    {
+      name: "LEVEL",
+      summary: LEVELS.join(", "),
+      completion: { kind: "words", words: LEVELS },
+    },
+  ],
+  run,
+};
+
+async function run(context: CliContext, input: CommandInput): Promise<number> {
+  const level = input.optionalArgument("LEVEL");
+  const normalized = level === "warn" ? "warning" : level;
+  if (normalized !== undefined && !LEVELS.some((known) => known === normalized)) {
+    throw usageError(
+      `unknown log level "${normalized}"${suggestion(normalized, LEVELS)}`,
+      `the levels are ${LEVELS.join(", ")}`,
+    );
+  }
+  const client = await context.adminClient();
+  const address = await findProxyAdmin(client, input.argument("INSTANCE"));
+  const path = normalized === undefined ? "/logging" : `/logging?level=${normalized}`;
+  const answer = await askProxy(address, { method: "POST", path });
+  if (normalized === undefined || context.globals.isVerbose) context.stdout.write(endLine(answer));
+  else if (!context.globals.isQuiet) context.stdout.write(`log level ${normalized}\n`);
+  return EXIT_OK;
+}
+
+function endLine(text: string): string {
+  return text.endsWith("\n") ? text : `${text}\n`;
+}
