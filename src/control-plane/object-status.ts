@@ -2,6 +2,7 @@
  * What an object's status says of it, in the vocabulary of Kubernetes and the Gateway API, derived from the
  * findings of translation. Pure: it gives the status that ought to be written, or nothing when it stands so.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { AnyObject } from "../resource/kind-map.ts";
 import type { HttpRoute, HttpRouteStatus } from "../resource/kinds/http-route.ts";
 import type { Condition, ObjectStatus } from "../resource/object.ts";
@@ -11,10 +12,15 @@ import type { TranslationFault } from "./fault-isolation.ts";
 /** Gateway API, RouteParentStatus: who judged. */
 export const CONTROLLER_NAME = "mesh.tulle.dev/control-plane";
 
+/** Findings that one condition spells out. */
+const MESSAGES_MAX = 10;
+
 export interface Judgement {
   /** Those about the object. */
   readonly findings: readonly Finding[];
   readonly fault: TranslationFault | undefined;
+  /** Of a Service. */
+  readonly serviceIndex?: number | undefined;
   /** RFC 3339. */
   readonly now: string;
 }
@@ -37,8 +43,12 @@ export function statusToWrite(object: AnyObject, judgement: Judgement): ObjectSt
   const after =
     object.kind === "HTTPRoute"
       ? routeStatus(object, judgement)
-      : { ...before, conditions: conditionsOf(object, judgement, before.conditions) };
-  return JSON.stringify(after) === JSON.stringify(before) ? undefined : after;
+      : {
+          ...before,
+          ...(judgement.serviceIndex === undefined ? {} : { serviceIndex: judgement.serviceIndex }),
+          conditions: conditionsOf(object, judgement, before.conditions),
+        };
+  return isDeepStrictEqual(after, before) ? undefined : after;
 }
 
 function conditionsOf(
@@ -114,9 +124,11 @@ function condition(
 ): ConditionCore {
   const [first] = findings;
   const code = first?.code ?? "field-ignored";
-  const message = findings
-    .map(({ path, message: text }) => (path === "" ? text : `${path}: ${text}`))
-    .join("; ");
+  const texts = findings
+    .slice(0, MESSAGES_MAX)
+    .map(({ path, message: text }) => (path === "" ? text : `${path}: ${text}`));
+  const rest = findings.length - texts.length;
+  const message = [...texts, ...(rest > 0 ? [`and ${rest} more`] : [])].join("; ");
   return { type, status, reason: REASONS[code] ?? camelCase(code), message };
 }
 

@@ -6,31 +6,12 @@ import { PushSchedule, type PushTrigger } from "./push-schedule.ts";
 function setUp() {
   const clock = new ManualClock();
   const pushes: { readonly atMs: number; readonly triggers: readonly PushTrigger[] }[] = [];
-  let finish: (() => void) | undefined;
-  let isSlow = false;
   const schedule = new PushSchedule({
     clock,
-    push: (triggers) => {
-      pushes.push({ atMs: clock.monotonicMs(), triggers: [...triggers] });
-      if (!isSlow) return Promise.resolve();
-      return new Promise((resolve) => {
-        finish = resolve;
-      });
-    },
+    push: (triggers) => pushes.push({ atMs: clock.monotonicMs(), triggers: [...triggers] }),
   });
-  return {
-    clock,
-    pushes,
-    schedule,
-    beSlow: () => {
-      isSlow = true;
-    },
-    finish: () => finish?.(),
-  };
+  return { clock, pushes, schedule };
 }
-
-/** Lets the promise that a push returned settle. */
-const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 test("a burst of configuration is one push, 100 ms after its last change", () => {
   const { clock, pushes, schedule } = setUp();
@@ -66,20 +47,6 @@ test("a removal does not wait", () => {
   schedule.trigger("removal");
   clock.advance(0);
   assert.equal(pushes[0]?.atMs, 0);
-});
-
-test("pushes do not overlap; what comes meanwhile is pushed next", async () => {
-  const { clock, pushes, schedule, beSlow, finish } = setUp();
-  beSlow();
-  schedule.trigger("removal");
-  clock.advance(0);
-  schedule.trigger("removal");
-  clock.advance(500);
-  assert.equal(pushes.length, 1);
-  finish();
-  await settle();
-  clock.advance(0);
-  assert.equal(pushes.length, 2);
 });
 
 test("nothing is pushed after the stop", () => {

@@ -4,24 +4,31 @@
  */
 import type { Clock, Timer } from "../core/clock.ts";
 
-/** `removal`: an endpoint left. `endpoints`: one came or changed. `config`: any object of the store. */
-export type PushTrigger = "removal" | "endpoints" | "config";
+/**
+ * `removal`: traffic must leave an endpoint. `endpoints`: one came or changed. `config`: an object of the
+ * store means something else. `revision`: only the revision moved on, and waiters want to hear of it.
+ */
+export type PushTrigger = "removal" | "endpoints" | "config" | "revision";
 
 /** After the last trigger of a burst, milliseconds. */
-const QUIET_MS = { removal: 0, endpoints: 30, config: 100 } as const satisfies Record<
-  PushTrigger,
-  number
->;
+const QUIET_MS = {
+  removal: 0,
+  endpoints: 30,
+  config: 100,
+  revision: 100,
+} as const satisfies Record<PushTrigger, number>;
 /** After the first trigger of a burst, milliseconds: a steady trickle must not hold pushes up. */
-const DELAY_MS_MAX = { removal: 0, endpoints: 100, config: 1000 } as const satisfies Record<
-  PushTrigger,
-  number
->;
+const DELAY_MS_MAX = {
+  removal: 0,
+  endpoints: 100,
+  config: 1000,
+  revision: 1000,
+} as const satisfies Record<PushTrigger, number>;
 
 export interface PushScheduleOptions {
   readonly clock: Clock;
-  /** Runs one push of everything; never at the same time as another. Must not reject. */
-  readonly push: (triggers: ReadonlySet<PushTrigger>) => Promise<void>;
+  /** Pushes everything that is pending. Must not throw. */
+  readonly push: (triggers: ReadonlySet<PushTrigger>) => void;
 }
 
 interface Burst {
@@ -31,10 +38,9 @@ interface Burst {
 
 export class PushSchedule {
   readonly #clock: Clock;
-  readonly #push: (triggers: ReadonlySet<PushTrigger>) => Promise<void>;
+  readonly #push: (triggers: ReadonlySet<PushTrigger>) => void;
   readonly #bursts = new Map<PushTrigger, Burst>();
   #timer: Timer | undefined;
-  #isPushing = false;
   #isStopped = false;
 
   constructor(options: PushScheduleOptions) {
@@ -57,25 +63,20 @@ export class PushSchedule {
 
   #arm(): void {
     this.#timer?.cancel();
-    if (this.#isStopped || this.#isPushing || this.#bursts.size === 0) return;
+    if (this.#isStopped || this.#bursts.size === 0) return;
     const dueMs = Math.min(
       ...[...this.#bursts].map(([kind, { firstMs, lastMs }]) =>
         Math.min(lastMs + QUIET_MS[kind], firstMs + DELAY_MS_MAX[kind]),
       ),
     );
     const delayMs = Math.max(0, dueMs - this.#clock.monotonicMs());
-    this.#timer = this.#clock.schedule(delayMs, () => void this.#run());
+    this.#timer = this.#clock.schedule(delayMs, () => this.#run());
   }
 
-  async #run(): Promise<void> {
+  #run(): void {
     const triggers = new Set(this.#bursts.keys());
     this.#bursts.clear();
-    this.#isPushing = true;
-    try {
-      await this.#push(triggers);
-    } finally {
-      this.#isPushing = false;
-      this.#arm();
-    }
+    this.#push(triggers);
+    this.#arm();
   }
 }

@@ -9,6 +9,7 @@ import type {
 import { type Instance, isServing } from "./instance.ts";
 import type { ObjectCache } from "./object-cache.ts";
 import type { ServiceIndexes } from "./service-index.ts";
+import { isRegistered } from "./workload-object.ts";
 
 export interface SnapshotSource {
   readonly revision: number;
@@ -41,7 +42,7 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
 
 /** Workloads that people wrote; those that the registry wrote are pictures of its instances. */
 export function manualWorkloads(objects: ObjectCache): readonly ObjectOf<"Workload">[] {
-  return objects.list("Workload").filter((workload) => workload.status?.registered !== true);
+  return objects.list("Workload").filter((workload) => !isRegistered(workload));
 }
 
 function fromInstance(instance: Instance): MeshInstance {

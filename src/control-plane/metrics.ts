@@ -1,0 +1,74 @@
+/** The control plane's metrics: Istio's names where it has one, so that its dashboards and Kiali work. */
+import type { Counter, Gauge } from "../telemetry/counter.ts";
+import type { Histogram } from "../telemetry/histogram.ts";
+import type { MetricRegistry, SeriesSource } from "../telemetry/metric-registry.ts";
+
+/** Istio's own bounds, in seconds. */
+const CONVERGENCE_BOUNDS = [0.1, 0.5, 1, 3, 5, 10, 20, 30];
+const PUSH_BOUNDS = [0.01, 0.1, 1, 3, 5, 10, 20, 30];
+
+export interface ControlPlaneMetrics {
+  readonly connectedProxies: Gauge;
+  /** Label `type`: cds, eds, lds, rds, sds. */
+  readonly pushes: SeriesSource<Counter>;
+  readonly rejects: SeriesSource<Counter>;
+  readonly internalErrors: Counter;
+  readonly pushTimeSeconds: Histogram;
+  readonly convergenceSeconds: Histogram;
+  /** Label `type`: config, endpoints, removal, revision. */
+  readonly pushTriggers: SeriesSource<Counter>;
+  readonly services: Gauge;
+  readonly revision: Gauge;
+  readonly translatedRevision: Gauge;
+  /** Label `state`. */
+  readonly instances: SeriesSource<Gauge>;
+  /** Label `severity`. */
+  readonly findings: SeriesSource<Gauge>;
+  readonly authorityNotAfterSeconds: Gauge;
+  readonly certificateNotAfterSeconds: Gauge;
+}
+
+export function createControlPlaneMetrics(
+  registry: MetricRegistry,
+  version: string,
+): ControlPlaneMetrics {
+  const { gauge, counter, histogram } = {
+    gauge: (name: string, help: string) => registry.gauge(name, help).with({}),
+    counter: (name: string, help: string) => registry.counter(name, help).with({}),
+    histogram: (name: string, help: string, bounds: readonly number[]) =>
+      registry.histogram(name, help, bounds).with({}),
+  };
+  registry
+    .gauge("istio_build", "What runs; the value is always 1.")
+    .with({ component: "tulle-control-plane", tag: version })
+    .set(1);
+  return {
+    connectedProxies: gauge("pilot_xds", "Proxies connected by ADS."),
+    pushes: registry.counter("pilot_xds_pushes", "Resource sets handed to proxies, by type."),
+    rejects: registry.counter(
+      "pilot_total_xds_rejects",
+      "Responses that proxies refused, by type.",
+    ),
+    internalErrors: counter("pilot_total_xds_internal_errors", "Translations that failed."),
+    pushTimeSeconds: histogram("pilot_xds_push_time", "Seconds that one push took.", PUSH_BOUNDS),
+    convergenceSeconds: histogram(
+      "pilot_proxy_convergence_time",
+      "Seconds from a change to a proxy's acknowledgement.",
+      CONVERGENCE_BOUNDS,
+    ),
+    pushTriggers: registry.counter("pilot_push_triggers", "Causes of pushes, by type."),
+    services: gauge("pilot_services", "Services of the mesh."),
+    revision: gauge("tulle_revision", "Revision of the store."),
+    translatedRevision: gauge("tulle_translated_revision", "Revision handed to the proxies."),
+    instances: registry.gauge("tulle_instances", "Registered instances, by state."),
+    findings: registry.gauge("tulle_findings", "Findings of semantic checks, by severity."),
+    authorityNotAfterSeconds: gauge(
+      "tulle_ca_not_after_timestamp_seconds",
+      "When the certificate authority expires.",
+    ),
+    certificateNotAfterSeconds: gauge(
+      "tulle_certificate_not_after_timestamp_seconds",
+      "When the control plane's own certificate expires.",
+    ),
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * Writes what translation found into the status of the objects concerned. It works beside the pushes and never
+ * holds them up; what it fails to write is judged and written again with the next push.
+ */
+import type { Clock } from "../core/clock.ts";
+import { hasCode, messageOf } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { AnyObject } from "../resource/kind-map.ts";
+import { formatKey, keyOf } from "../resource/object.ts";
+import { type Change, revisionOf, type Store } from "../store/store.ts";
+import type { Finding } from "../translate/translation.ts";
+import type { ObjectCache } from "./object-cache.ts";
+import { statusToWrite } from "./object-status.ts";
+import type { ServiceIndexes } from "./service-index.ts";
+import { manualWorkloads } from "./snapshot-builder.ts";
+import type { TranslationReport } from "./snapshot-translator.ts";
+
+export interface StatusWriterOptions {
+  readonly store: Store;
+  readonly objects: ObjectCache;
+  readonly serviceIndexes: ServiceIndexes;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  #next: TranslationReport | undefined;
+  #writing: Promise<void> | undefined;
+  #isStopped = false;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+  }
+
+  /** A later report replaces one that was not begun. */
+  write(report: TranslationReport): void {
+    if (this.#isStopped) return;
+    this.#next = report;
+    this.#writing ??= this.#writeAll();
+  }
+
+  /** Resolves when nothing is being written any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#next = undefined;
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#next !== undefined) {
+      const report = this.#next;
+      this.#next = undefined;
+      try {
+        await this.#apply(this.#changes(report));
+      } catch (error) {
+        this.#options.log.error("statuses cannot be written", { error: messageOf(error) });
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  #changes(report: TranslationReport): readonly Change[] {
+    const { objects, serviceIndexes, clock } = this.#options;
+    const findings = groupByObject(report.findings);
+    const faults = new Map(report.faults.map((fault) => [formatKey(fault.object), fault]));
+    const now = new Date(clock.nowMs()).toISOString();
+    const judged: readonly AnyObject[] = [
+      ...objects.list("Service"),
+      ...objects.list("HTTPRoute"),
+      ...objects.list("TrafficPolicy"),
+      ...objects.list("MeshConfig"),
+      ...manualWorkloads(objects),
+    ];
+    return judged.flatMap((object): readonly Change[] => {
+      const key = keyOf(object);
+      const { namespace, name } = key;
+      const status = statusToWrite(object, {
+        findings: findings.get(formatKey(key)) ?? [],
+        fault: faults.get(formatKey(key)),
+        serviceIndex:
+          object.kind === "Service" ? serviceIndexes.get(`${namespace}/${name}`) : undefined,
+        now,
+      });
+      if (status === undefined) return [];
+      const expectedRevision = revisionOf(object);
+      return [{ type: "status", key, status, expectedRevision } as Change];
+    });
+  }
+
+  /** All in one revision; one by one when somebody changed or deleted one of them meanwhile. */
+  async #apply(changes: readonly Change[]): Promise<void> {
+    if (changes.length === 0) return;
+    const { store, log } = this.#options;
+    try {
+      await store.apply(changes);
+    } catch (error) {
+      if (!isOvertaken(error)) throw error;
+      const results = await Promise.allSettled(changes.map((change) => store.apply([change])));
+      for (const result of results) {
+        if (result.status === "fulfilled" || isOvertaken(result.reason)) continue;
+        log.error("a status cannot be written", { error: messageOf(result.reason) });
+      }
+    }
+  }
+}
+
+function groupByObject(findings: readonly Finding[]): ReadonlyMap<string, readonly Finding[]> {
+  const groups = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    const key = formatKey(finding.object);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [finding]);
+    else group.push(finding);
+  }
+  return groups;
+}
+
+/** The object changed or went: the watch will say so, and the next push judges it anew. */
+function isOvertaken(error: unknown): boolean {
+  return hasCode(error, "conflict") || hasCode(error, "not-found");
+}
