@@ -115,7 +115,7 @@ export const httpRouteRule = objectRule(
       .optional()
       .describe("Where requests go, by weight. None, and no redirect: every request gets a 500."),
     timeouts: timeouts.optional(),
-    retry: retry.optional().describe("Has no effect yet."),
+    retry: retry.optional().describe("When a request is tried again, perhaps at another instance."),
     sessionPersistence: sessionPersistence.optional().describe("Has no effect yet."),
   }),
   (rule, report) => {

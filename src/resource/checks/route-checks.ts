@@ -1,0 +1,142 @@
+/** Looks at HTTPRoutes side by side: which attach to nothing, and which want the same requests. */
+import type { HttpRoute } from "../kinds/http-route.ts";
+import type { Service } from "../kinds/service.ts";
+import { formatKey, keyOf } from "../object.ts";
+import type { CheckFinding } from "./check-finding.ts";
+import { compareAge } from "./object-age.ts";
+
+type Match = HttpRoute["spec"]["rules"][number]["matches"][number];
+type ParentRef = NonNullable<HttpRoute["spec"]["parentRefs"]>[number];
+
+/** The kinds that a route attaches to, for now. */
+const PARENT_KIND = "Service";
+
+/** Routes whose parents are not served. */
+export function checkParents(routes: readonly HttpRoute[]): readonly CheckFinding[] {
+  return routes.flatMap((route): CheckFinding[] => {
+    const object = keyOf(route);
+    const parentRefs = route.spec.parentRefs ?? [];
+    if (parentRefs.length === 0) {
+      const message = "is missing; a route takes effect on the Services that it names";
+      return [
+        { code: "parent-unset", severity: "error", object, path: "spec.parentRefs", message },
+      ];
+    }
+    return parentRefs.flatMap((ref, index): CheckFinding[] => {
+      if (isService(ref)) return [];
+      const kind = `${ref.kind} of ${ref.group === "" ? "the core group" : ref.group}`;
+      const hint =
+        ref.kind === PARENT_KIND ? `; a Service is in the core group: write group: ""` : "";
+      const message = `a ${kind} cannot be a parent yet, only a Service${hint}`;
+      const path = `spec.parentRefs[${index}]`;
+      return [{ code: "parent-kind-unsupported", severity: "error", object, path, message }];
+    });
+  });
+}
+
+/** Where a match stands. */
+interface MatchPlace {
+  readonly route: HttpRoute;
+  readonly path: string;
+}
+
+/** Matches that never get a request, because an older route or an earlier rule has the same. */
+export function checkConflicts(
+  routes: readonly HttpRoute[],
+  services: readonly Service[],
+): readonly CheckFinding[] {
+  const portsOf = new Map(services.map((service) => [formatKey(keyOf(service)), service]));
+  const firstPlace = new Map<string, MatchPlace>();
+  const findings = new Map<string, CheckFinding>();
+  const add = (finding: CheckFinding): void => {
+    findings.set(JSON.stringify(finding), finding);
+  };
+  for (const route of routes.toSorted(compareAge)) {
+    const ports = attachedPorts(route, portsOf);
+    for (const place of matchPlaces(route)) {
+      for (const port of ports) {
+        const identity = `${port}\n${place.identity}`;
+        const first = firstPlace.get(identity);
+        if (first === undefined) firstPlace.set(identity, place);
+        else for (const finding of conflictOf(first, place)) add(finding);
+      }
+    }
+  }
+  return [...findings.values()];
+}
+
+function conflictOf(first: MatchPlace, later: MatchPlace): readonly CheckFinding[] {
+  const object = keyOf(later.route);
+  if (first.route === later.route) {
+    const message = `repeats ${first.path}, which counts`;
+    const path = later.path;
+    return [{ code: "match-unreachable", severity: "warning", object, path, message }];
+  }
+  const shared = { code: "route-conflict", severity: "warning" } as const;
+  const [older, younger] = [formatKey(keyOf(first.route)), formatKey(object)];
+  return [
+    {
+      ...shared,
+      object,
+      path: later.path,
+      message: `is also ${first.path} of ${older}, which is older and counts`,
+    },
+    {
+      ...shared,
+      object: keyOf(first.route),
+      path: first.path,
+      message: `is also ${later.path} of ${younger}, which is younger and gets nothing`,
+    },
+  ];
+}
+
+/**
+ * Every port that the route is for, with the callers it is for: those of all namespaces, or of its own
+ * when it is a consumer's route (GEP-1426). Routes of different scopes don't compete.
+ */
+function attachedPorts(
+  route: HttpRoute,
+  services: ReadonlyMap<string, Service>,
+): readonly string[] {
+  const ports = (route.spec.parentRefs ?? []).filter(isService).flatMap((ref) => {
+    const namespace = ref.namespace ?? route.metadata.namespace;
+    const key = formatKey({ kind: "Service", namespace, name: ref.name });
+    return (services.get(key)?.spec.ports ?? [])
+      .filter(({ port }) => ref.port === undefined || ref.port === port)
+      .filter(({ name }) => ref.sectionName === undefined || ref.sectionName === name)
+      .map(({ port }) => `${key} ${port} ${route.metadata.namespace}`);
+  });
+  return [...new Set(ports)];
+}
+
+function isService(ref: ParentRef): boolean {
+  return ref.group === "" && ref.kind === PARENT_KIND;
+}
+
+function matchPlaces(route: HttpRoute): readonly (MatchPlace & { readonly identity: string })[] {
+  return route.spec.rules.flatMap((rule, ruleIndex) =>
+    rule.matches.map((match, matchIndex) => ({
+      route,
+      path: `spec.rules[${ruleIndex}].matches[${matchIndex}]`,
+      identity: identityOf(match),
+    })),
+  );
+}
+
+/** The same text for matches that the same requests pass, as far as can be told without trying. */
+function identityOf(match: Match): string {
+  const { type, value } = match.path;
+  // Gateway API, PathMatchPathPrefix: a trailing slash is ignored.
+  const path = type === "PathPrefix" ? value.replace(/\/$/, "") : value;
+  const headers = (match.headers ?? []).map((header) => [
+    header.name.toLowerCase(),
+    header.type,
+    header.value,
+  ]);
+  const params = (match.queryParams ?? []).map((param) => [param.name, param.type, param.value]);
+  return JSON.stringify([type, path, match.method ?? "", sorted(headers), sorted(params)]);
+}
+
+function sorted(entries: readonly (readonly string[])[]): readonly string[] {
+  return entries.map((entry) => JSON.stringify(entry)).sort();
+}
