@@ -31,7 +31,7 @@ export const FILE_OPTIONS: readonly OptionSpec[] = [
 /** The paths given by `-f`, then those given as arguments. */
 export async function readDocuments(
   context: CliContext,
-  input: CommandInput,
+  input: Pick<CommandInput, "isSet">,
   paths: readonly string[],
 ): Promise<readonly DocumentFile[]> {
   if (paths.filter((path) => path === "-").length > 1) {

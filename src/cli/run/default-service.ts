@@ -4,8 +4,7 @@
  */
 
 import type { AdminClient } from "../admin-client.ts";
-import { AdminApiError } from "../admin-transport.ts";
-import { failedError } from "../errors.ts";
+import { applyDocuments } from "./apply-documents.ts";
 import type { PortProtocol } from "./port-spec.ts";
 
 export interface ServiceWish {
@@ -35,9 +34,7 @@ export async function createMissingServices(
     name: `the default Service ${key}`,
     text: JSON.stringify(serviceDocument(wish)),
   }));
-  await admin.apply({ files }).catch((error: unknown) => {
-    throw failedError(describeApplyError(error));
-  });
+  await applyDocuments(admin, files);
   return [...missing.values()].map((wish) => wish.service);
 }
 
@@ -56,18 +53,4 @@ function serviceDocument(wish: ServiceWish): object {
       })),
     },
   };
-}
-
-/** A refusal with every violation, each on a line of its own. */
-export function describeApplyError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const details = error instanceof AdminApiError ? error.details : undefined;
-  const violations = details?.["violations"];
-  if (!Array.isArray(violations)) return error.message;
-  const lines = violations.map((violation: Readonly<Record<string, unknown>>) => {
-    const line = violation["line"] === undefined ? "" : `:${violation["line"]}`;
-    const path = violation["path"] === "" ? "" : ` ${violation["path"]}:`;
-    return `  ${violation["file"]}${line}:${path} ${violation["message"]}`;
-  });
-  return [error.message, ...lines].join("\n");
 }

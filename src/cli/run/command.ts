@@ -20,11 +20,12 @@ import type { InstanceSpec } from "./instance-spec.ts";
 import { describeStatus, exitCodeOfStatus } from "./process-group.ts";
 import { RegistryView } from "./registry-view.ts";
 import { parseRunOptions } from "./run-options.ts";
+import { isWorthShowing } from "./sidecar-log.ts";
 import { listenToSignals } from "./signals.ts";
 
 export const command: Command = {
   name: "run",
-  summary: "Run an app with a sidecar beside it",
+  summary: "Run one command as an instance of a service, with a sidecar",
   description: `Starts a sidecar, waits until it is ready, then starts COMMAND and registers it as an instance of the service. The app listens on 127.0.0.1 at its port (also in PORT) and reaches other services at <SERVICE>_SERVICE_HOST and <SERVICE>_SERVICE_PORT. Nothing in it has to know of the mesh, and nothing here needs root.
 
 SIGTERM and Ctrl-C first take the instance out of its callers' load balancing, then reach the app; other signals reach it at once. The exit code is the app's own, or 128 and the signal's number when a signal killed it. A sidecar that dies is started again while the app runs on.`,
@@ -175,11 +176,6 @@ function report(context: CliContext, spec: InstanceSpec, event: InstanceEvent): 
     case "app-started":
       return;
   }
-}
-
-/** Warnings and errors of the sidecar's log; the rest is for those who ask with -v. */
-export function isWorthShowing(line: string): boolean {
-  return /"level":"(?:warn|error)"|^\S+ (?:warn|error) /.test(line);
 }
 
 function say(context: CliContext, text: string): void {
