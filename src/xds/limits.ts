@@ -20,3 +20,16 @@ export const RECONNECT_GRACE_MS = 5_000;
 
 /** Characters of a refusal's message that are kept for people to read. */
 export const REFUSAL_MESSAGE_CHARS_MAX = 4_096;
+
+/** How long a client waits for a resource that it asked for before it goes on without. Envoy's default. */
+export const INITIAL_FETCH_TIMEOUT_MS = 15_000;
+
+/** First and longest ceiling of the pause before a new stream; each pause is uniform below its ceiling. */
+export const RECONNECT_BASE_MS = 200;
+export const RECONNECT_MAX_MS = 30_000;
+
+/** Characters of a NACK: every field of some hundred bad resources, and well below gRPC's message limit. */
+export const NACK_TEXT_CHARS_MAX = 64 * 1024;
+
+/** A server that forgets the interval must not make clients report without pause. */
+export const HDS_INTERVAL_MS_MIN = 1_000;
