@@ -3,12 +3,10 @@ import { test } from "node:test";
 import { ManualClock } from "../core/clock.ts";
 import { hasCode } from "../core/errors.ts";
 import { type InstanceDescription, instanceKey, isServing } from "./instance.ts";
-import {
-  RECONNECT_WINDOW_MS,
-  Registry,
-  type RegistryChange,
-  SUSPECT_GRACE_MS,
-} from "./registry.ts";
+import { Registry, type RegistryChange } from "./registry.ts";
+
+const SUSPECT_GRACE_MS = 30_000;
+const RECONNECT_WINDOW_MS = 60_000;
 
 const CATALOG: InstanceDescription = {
   name: "catalog-v1-a",
@@ -25,7 +23,14 @@ const KEY = instanceKey(CATALOG);
 function setUp() {
   const clock = new ManualClock();
   const changes: RegistryChange[] = [];
-  const registry = new Registry({ clock, onChange: (change) => changes.push(change) });
+  const registry = new Registry({
+    clock,
+    getTimes: () => ({
+      suspectGraceMs: SUSPECT_GRACE_MS,
+      reconnectWindowMs: RECONNECT_WINDOW_MS,
+    }),
+    onChange: (change) => changes.push(change),
+  });
   const state = () => registry.get(KEY)?.state;
   const serving = () => {
     const instance = registry.get(KEY);

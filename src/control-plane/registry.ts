@@ -14,10 +14,12 @@ import {
   type LeaseState,
 } from "./instance.ts";
 
-/** How long a suspect instance may come back under its name before it is forgotten. */
-export const SUSPECT_GRACE_MS = 30_000;
-/** How long instances known from before a restart are served without a word from their sidecars. */
-export const RECONNECT_WINDOW_MS = 60_000;
+export interface RegistryTimes {
+  /** How long a suspect instance may come back under its name before it is forgotten. */
+  readonly suspectGraceMs: number;
+  /** How long instances known from before a restart are served without a word from their sidecars. */
+  readonly reconnectWindowMs: number;
+}
 
 export interface RegistryChange {
   readonly key: string;
@@ -29,16 +31,15 @@ export interface RegistryChange {
 
 export interface RegistryOptions {
   readonly clock: Clock;
-  readonly suspectGraceMs?: number;
-  readonly reconnectWindowMs?: number;
+  /** Asked whenever a time begins to run. */
+  readonly getTimes: () => RegistryTimes;
   /** Called after each change, in order; must not call back into the registry. */
   readonly onChange: (change: RegistryChange) => void;
 }
 
 export class Registry {
   readonly #clock: Clock;
-  readonly #suspectGraceMs: number;
-  readonly #reconnectWindowMs: number;
+  readonly #getTimes: () => RegistryTimes;
   readonly #onChange: (change: RegistryChange) => void;
   readonly #instances = new Map<string, Instance>();
   readonly #keyByLease = new Map<string, string>();
@@ -49,8 +50,7 @@ export class Registry {
 
   constructor(options: RegistryOptions) {
     this.#clock = options.clock;
-    this.#suspectGraceMs = options.suspectGraceMs ?? SUSPECT_GRACE_MS;
-    this.#reconnectWindowMs = options.reconnectWindowMs ?? RECONNECT_WINDOW_MS;
+    this.#getTimes = options.getTimes;
     this.#onChange = options.onChange;
   }
 
@@ -70,7 +70,7 @@ export class Registry {
     const key = instanceKey(description);
     assert(!this.#instances.has(key), `instance ${key} is restored once`);
     this.#set(key, this.#make(description, "unconfirmed", health, undefined));
-    this.#schedule(key, this.#reconnectWindowMs, () => this.#suspect(key));
+    this.#schedule(key, this.#getTimes().reconnectWindowMs, () => this.#suspect(key));
   }
 
   /**
@@ -134,7 +134,7 @@ export class Registry {
     const known = this.#instances.get(key);
     assert(known !== undefined, `suspect instance ${key} is registered`);
     this.#set(key, this.#make(known.description, "suspect", known.health, undefined));
-    this.#schedule(key, this.#suspectGraceMs, () => this.#remove(key));
+    this.#schedule(key, this.#getTimes().suspectGraceMs, () => this.#remove(key));
   }
 
   #remove(key: string): void {

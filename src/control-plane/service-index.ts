@@ -58,6 +58,13 @@ export class ServiceIndexes {
     this.#serviceByIndex.delete(index);
   }
 
+  /** Frees the indexes of all Services that are not in `services`. */
+  retain(services: ReadonlySet<string>): void {
+    for (const service of [...this.#indexByService.keys()]) {
+      if (!services.has(service)) this.release(service);
+    }
+  }
+
   get size(): number {
     return this.#indexByService.size;
   }

@@ -29,7 +29,11 @@ function setUp() {
     log: silentLogger,
     instanceOf: (key) => registry.get(key),
   });
-  const registry = new Registry({ clock, onChange: ({ key }) => recorder.record(key) });
+  const registry = new Registry({
+    clock,
+    getTimes: () => ({ suspectGraceMs: 30_000, reconnectWindowMs: 60_000 }),
+    onChange: ({ key }) => recorder.record(key),
+  });
   const stored = () => store.get("Workload", "default", "catalog-v1-a");
   return { clock, store, recorder, registry, stored };
 }
