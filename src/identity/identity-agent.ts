@@ -164,9 +164,16 @@ export class IdentityAgent implements Component {
 
   #tick(): void {
     if (!this.#isRunning) return;
-    const remainingMs = (this.#held?.renewAtMs ?? 0) - this.#options.clock.nowMs();
+    const remainingMs = this.#remainingMs();
     if (remainingMs <= 0) void this.#obtain();
     else this.#scheduleTick(Math.min(TICK_MS, remainingMs));
+  }
+
+  /** Until renewal is due. A wall clock that was set back before the certificate begins makes it due too. */
+  #remainingMs(): number {
+    const nowMs = this.#options.clock.nowMs();
+    if (this.#held === undefined || nowMs < this.#held.svid.notBeforeMs) return 0;
+    return this.#held.renewAtMs - nowMs;
   }
 
   #scheduleTick(delayMs: number): void {
