@@ -95,11 +95,10 @@ function outboundTransportSocket(
   port: IndexedPort,
   trustDomain: string,
 ): TransportSocket | undefined {
-  const meshed = port.targets.filter((target) => target.port.inboundPort !== undefined);
-  if (meshed.length === 0 && port.targets.length > 0) return undefined;
+  if (port.targets.some((target) => !target.isMeshed)) return undefined;
   const { name, namespace } = service.service.resource.metadata;
   const identities = new Set(
-    meshed.map(({ instance }) =>
+    port.targets.map(({ instance }) =>
       spiffeId(trustDomain, instance.namespace, instance.serviceAccount),
     ),
   );

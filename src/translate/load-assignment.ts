@@ -9,12 +9,11 @@ import {
   LocalityLbEndpointsSchema,
 } from "../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import { ClusterLoadAssignmentSchema } from "../gen/envoy/config/endpoint/v3/endpoint_pb.js";
-import { keyOf } from "../resource/object.ts";
-import type { FindingPlace, Findings } from "./findings.ts";
-import type { IndexedPort, IndexedService, Target } from "./mesh-index.ts";
+import type { IndexedPort } from "./mesh-index.ts";
 import type { MeshInstanceHealth } from "./mesh-snapshot.ts";
 import { resourceOf, socketAddress } from "./message.ts";
-import { compareText, qualifiedName } from "./names.ts";
+import { compareText } from "./names.ts";
+import type { Target } from "./target.ts";
 import type { XdsResource } from "./translation.ts";
 import { workloadIdentity } from "./workload-identity.ts";
 
@@ -22,13 +21,9 @@ import { workloadIdentity } from "./workload-identity.ts";
  * Instances that nobody can reach are listed too, marked unhealthy: their connections are cut only when
  * they are removed. A Service without instances gets an empty assignment, which ends a proxy's waiting.
  */
-export function loadAssignment(
-  service: IndexedService,
-  port: IndexedPort,
-  findings: Findings,
-): XdsResource {
+export function loadAssignment(port: IndexedPort): XdsResource {
   const byZone = new Map<string, LbEndpoint[]>();
-  for (const target of reachableTargets(service, port, findings)) {
+  for (const target of port.targets) {
     const zone = byZone.get(target.instance.zone);
     if (zone === undefined) byZone.set(target.instance.zone, [lbEndpoint(target)]);
     else zone.push(lbEndpoint(target));
@@ -38,34 +33,6 @@ export function loadAssignment(
     .map(([zone, lbEndpoints]) => locality(zone, lbEndpoints));
   const message = create(ClusterLoadAssignmentSchema, { clusterName: port.name, endpoints });
   return resourceOf(ClusterLoadAssignmentSchema, port.name, message);
-}
-
-/** Every address once, and either only instances with a sidecar or only instances without. */
-function reachableTargets(
-  service: IndexedService,
-  port: IndexedPort,
-  findings: Findings,
-): readonly Target[] {
-  const place: FindingPlace = { object: keyOf(service.service.resource), path: "" };
-  const isMeshed = port.targets.some((target) => target.port.inboundPort !== undefined);
-  const instanceByAddress = new Map<string, string>();
-  return port.targets.filter((target) => {
-    const instance = qualifiedName(target.instance);
-    if (isMeshed && target.port.inboundPort === undefined) {
-      const message = `instance ${instance} has no sidecar while others have; it gets no requests`;
-      findings.add("endpoint-plaintext", place, message);
-      return false;
-    }
-    const address = `${target.instance.address} port ${endpointPort(target)}`;
-    const holder = instanceByAddress.get(address);
-    if (holder !== undefined) {
-      const message = `instances ${holder} and ${instance} both claim ${address}`;
-      findings.add("endpoint-conflict", place, message);
-      return false;
-    }
-    instanceByAddress.set(address, instance);
-    return true;
-  });
 }
 
 /** The weight makes the share of a zone its share of instances. gRPC skips a zone without a weight (gRFC A27). */
@@ -81,15 +48,11 @@ function lbEndpoint(target: Target): LbEndpoint {
   return create(LbEndpointSchema, {
     hostIdentifier: {
       case: "endpoint",
-      value: { address: socketAddress(target.instance.address, endpointPort(target)) },
+      value: { address: socketAddress(target.instance.address, target.endpointPort) },
     },
     healthStatus: healthStatus(target.instance.health),
     metadata: { filterMetadata: { istio: { workload: workloadIdentity(target.instance) } } },
   });
-}
-
-function endpointPort(target: Target): number {
-  return target.port.inboundPort ?? target.port.port;
 }
 
 function healthStatus(health: MeshInstanceHealth): HealthStatus {

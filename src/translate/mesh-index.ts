@@ -1,14 +1,10 @@
 /** The snapshot, resolved once: which ports are routed, which instances stand behind each, under which names. */
-import {
-  type PortProtocol,
-  portProtocol,
-  type ServicePort,
-  targetPortOf,
-} from "../resource/kinds/service.ts";
+import { type PortProtocol, portProtocol, type ServicePort } from "../resource/kinds/service.ts";
 import { keyOf } from "../resource/object.ts";
 import type { Findings } from "./findings.ts";
-import type { MeshInstance, MeshInstancePort, MeshService, MeshSnapshot } from "./mesh-snapshot.ts";
+import type { MeshInstance, MeshService, MeshSnapshot } from "./mesh-snapshot.ts";
 import { compareText, outboundName, qualifiedName, serviceHost } from "./names.ts";
+import { resolveTargets, type Target } from "./target.ts";
 import {
   resolveTrafficSettings,
   type TrafficSettings,
@@ -33,12 +29,6 @@ export interface IndexedPort {
   readonly name: string;
   /** Ordered by instance name. */
   readonly targets: readonly Target[];
-}
-
-/** An instance with the port of it that a Service port leads to. */
-export interface Target {
-  readonly instance: MeshInstance;
-  readonly port: MeshInstancePort;
 }
 
 export interface MeshIndex {
@@ -75,32 +65,23 @@ function indexService(service: MeshService, context: IndexContext): IndexedServi
   const host = serviceHost(metadata, context.snapshot.trustDomain);
   const instances = context.select(metadata.namespace, spec.selector ?? {});
   const ports: IndexedPort[] = [];
+  const object = keyOf(service.resource);
+  const report = { findings: context.findings, place: { object, path: "" } };
   for (const [index, port] of spec.ports.entries()) {
     if (port.protocol === "TCP" && ROUTED_PROTOCOLS.has(portProtocol(port))) {
       const name = outboundName(host, port.port);
-      ports.push({ port, name, targets: targetsOf(port, instances) });
+      ports.push({ port, name, targets: resolveTargets(port, instances, report) });
       continue;
     }
     const spoken = port.protocol === "TCP" ? (port.appProtocol ?? port.name) : port.protocol;
     context.findings.add(
       "protocol-unsupported",
-      { object: keyOf(service.resource), path: `spec.ports[${index}]` },
+      { object, path: `spec.ports[${index}]` },
       `port ${port.port} speaks ${spoken}; only HTTP/1.1 is routed`,
     );
   }
   ports.sort((a, b) => a.port.port - b.port.port);
   return { service, key, host, settings: context.settingsOf(key), ports };
-}
-
-/** Instances that have the port. Versions of an app may differ in the ports that they have. */
-function targetsOf(port: ServicePort, instances: readonly MeshInstance[]): readonly Target[] {
-  const wanted = targetPortOf(port);
-  return instances.flatMap((instance) => {
-    const found = instance.ports.find((candidate) =>
-      typeof wanted === "number" ? candidate.port === wanted : candidate.name === wanted,
-    );
-    return found?.protocol === "http" ? [{ instance, port: found }] : [];
-  });
 }
 
 type Labels = Readonly<Record<string, string>>;

@@ -106,7 +106,7 @@ function sharedOf(prepared: Prepared): SharedTranslation {
       const context = { index, service, port, findings };
       const attached = attachments.get(port.name);
       clusters.push(outboundCluster(service, port, snapshot.trustDomain));
-      endpoints.push(loadAssignment(service, port, findings));
+      endpoints.push(loadAssignment(port));
       routes.push(routeConfiguration(attached?.producer ?? [], context));
       for (const [namespace, consumers] of attached?.consumer ?? []) {
         const list = consumerRoutes.get(namespace) ?? [];

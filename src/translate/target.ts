@@ -1,0 +1,57 @@
+/** Which instances stand behind a Service port, and where each is reached. */
+import { type ServicePort, targetPortOf } from "../resource/kinds/service.ts";
+import type { FindingPlace, Findings } from "./findings.ts";
+import type { MeshInstance } from "./mesh-snapshot.ts";
+import { qualifiedName } from "./names.ts";
+
+/** An instance that a Service port leads to. */
+export interface Target {
+  readonly instance: MeshInstance;
+  /** Where callers connect: its sidecar's inbound listener, or the app itself. */
+  readonly endpointPort: number;
+  /** Whether a sidecar with mutual TLS listens there. */
+  readonly isMeshed: boolean;
+}
+
+/**
+ * The targets among the selected instances, in their order. Each address counts once, and either all have a
+ * sidecar or none has: whoever claims another's address must not have its identity accepted either.
+ */
+export function resolveTargets(
+  port: ServicePort,
+  instances: readonly MeshInstance[],
+  report: { readonly findings: Findings; readonly place: FindingPlace },
+): readonly Target[] {
+  const { findings, place } = report;
+  const candidates = instances.flatMap((instance) => targetOf(port, instance));
+  const hasMeshed = candidates.some((target) => target.isMeshed);
+  const instanceByAddress = new Map<string, string>();
+  return candidates.filter((target) => {
+    const instance = qualifiedName(target.instance);
+    if (hasMeshed && !target.isMeshed) {
+      const message = `instance ${instance} has no sidecar while others have; it gets no requests`;
+      findings.add("endpoint-plaintext", place, message);
+      return false;
+    }
+    const address = `${target.instance.address} port ${target.endpointPort}`;
+    const holder = instanceByAddress.get(address);
+    if (holder !== undefined) {
+      const message = `instances ${holder} and ${instance} both claim ${address}`;
+      findings.add("endpoint-conflict", place, message);
+      return false;
+    }
+    instanceByAddress.set(address, instance);
+    return true;
+  });
+}
+
+/** Versions of an app may differ in the ports that they have: one without the port is no target. */
+function targetOf(port: ServicePort, instance: MeshInstance): readonly Target[] {
+  const wanted = targetPortOf(port);
+  const found = instance.ports.find((candidate) =>
+    typeof wanted === "number" ? candidate.port === wanted : candidate.name === wanted,
+  );
+  if (found?.protocol !== "http") return [];
+  const isMeshed = found.inboundPort !== undefined;
+  return [{ instance, endpointPort: found.inboundPort ?? found.port, isMeshed }];
+}

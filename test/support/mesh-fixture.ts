@@ -1,0 +1,129 @@
+/**
+ * A mesh written down in YAML, for tests of translation: a head document that says what to look at, then
+ * mesh resources as a user writes them. Workloads stand for registered instances.
+ */
+import { parse } from "yaml";
+import { parseDocuments } from "../../src/resource/documents.ts";
+import type { AnyObject, KindName, ObjectOf } from "../../src/resource/kind-map.ts";
+import { registry } from "../../src/resource/registry.ts";
+import { formatViolations } from "../../src/resource/violation.ts";
+import type {
+  MeshInstance,
+  MeshInstanceHealth,
+  MeshSnapshot,
+  ProxyScope,
+} from "../../src/translate/mesh-snapshot.ts";
+
+export type ResourceGroup = "clusters" | "endpoints" | "listeners" | "routes" | "secrets";
+
+/** A request and what must become of it, in the words of `route-simulation.ts`. */
+export interface FixtureRequest {
+  /** `GET /products?id=1`. */
+  readonly request: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** `catalog:80`: the Service and port that it is sent to. Default: the fixture's first. */
+  readonly to?: string;
+  readonly expect: string;
+}
+
+/** The head document. */
+export interface FixtureHead {
+  /** The groups that the golden file shows. */
+  readonly show: readonly ResourceGroup[];
+  readonly scope?: Partial<ProxyScope>;
+  readonly requests?: readonly FixtureRequest[];
+}
+
+export interface MeshFixture {
+  readonly head: FixtureHead;
+  readonly snapshot: MeshSnapshot;
+  readonly scope: ProxyScope;
+}
+
+export const TEST_TRUST_DOMAIN = "tulle.local";
+/** A root that no key exists for any more: enough for Envoy to read. */
+export const TEST_TRUST_BUNDLE = `-----BEGIN CERTIFICATE-----
+MIIBojCCAUigAwIBAgIUddOPohlczDMm2LD7jqYtqf5rpfUwCgYIKoZIzj0EAwIw
+FTETMBEGA1UECgwKVHVsbGUgdGVzdDAgFw0yNjExMjUxODM3MjlaGA8yMTI2MTEw
+MTE4MzcyOVowFTETMBEGA1UECgwKVHVsbGUgdGVzdDBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABD0OvsrFEwCkFg2eESmNNYaaEOpHO5xuFMqkl9Vx2X8y7GDGUk/Q
+SsPoUJrzB/hdNjsaXu1ymKx5QVpAJqjGsCKjdDByMB0GA1UdDgQWBBSF2SsOy1xN
+oPi8YB4xmS/pCkbNpTAfBgNVHSMEGDAWgBSF2SsOy1xNoPi8YB4xmS/pCkbNpTAf
+BgNVHREEGDAWhhRzcGlmZmU6Ly90dWxsZS5sb2NhbDAPBgNVHRMBAf8EBTADAQH/
+MAoGCCqGSM49BAMCA0gAMEUCIQDpAxHy8IvbrGEWQkcrzWgroOAHs9E1LcbneH4/
+3cde9QIgKFdyainMnLBtRBtqeR8zMeq1pOeY4+5unlfAFFZG96E=
+-----END CERTIFICATE-----
+`;
+
+/** The annotation that sets an object's creation time, which documents cannot. */
+const CREATED_ANNOTATION = "test.tulle.dev/created";
+/** The annotation of a Workload that sets its health. */
+const HEALTH_ANNOTATION = "test.tulle.dev/health";
+
+export const TEST_SCOPE: ProxyScope = {
+  nodeId: "storefront-1",
+  namespace: "default",
+  serviceAccount: "storefront",
+  labels: { app: "storefront" },
+  address: "127.37.64.1",
+  ports: [{ name: "http", port: 3000, inboundPort: 15006, protocol: "http" }],
+  loopbackBlock: "127.37.64.0/18",
+  role: "sidecar",
+};
+
+/** Reads a fixture. Throws with every violation when a resource is not valid. */
+export function parseMeshFixture(text: string, fileName: string): MeshFixture {
+  const [headText = "", ...rest] = text.split(/^---\n/m);
+  const head = parse(headText) as FixtureHead;
+  return {
+    head,
+    snapshot: snapshotOf(rest.join("---\n"), fileName),
+    scope: { ...TEST_SCOPE, ...head.scope },
+  };
+}
+
+/** The mesh that a file of resources describes, with an index for each Service in the order of the file. */
+export function snapshotOf(text: string, fileName: string): MeshSnapshot {
+  const { objects, violations } = parseDocuments(text, fileName, registry);
+  if (violations.length > 0) throw new Error(formatViolations(violations));
+  return {
+    revision: 1,
+    trustDomain: TEST_TRUST_DOMAIN,
+    trustBundlePem: TEST_TRUST_BUNDLE,
+    meshConfig: ofKind(objects, "MeshConfig")[0],
+    services: ofKind(objects, "Service").map((resource, serviceIndex) => ({
+      resource,
+      serviceIndex,
+    })),
+    httpRoutes: ofKind(objects, "HTTPRoute"),
+    trafficPolicies: ofKind(objects, "TrafficPolicy"),
+    instances: ofKind(objects, "Workload").map(instanceOf),
+  };
+}
+
+function ofKind<K extends KindName>(objects: readonly AnyObject[], kind: K): ObjectOf<K>[] {
+  return objects
+    .filter((object): object is ObjectOf<K> => object.kind === kind)
+    .map((object) => {
+      const creationTimestamp = object.metadata.annotations[CREATED_ANNOTATION];
+      if (creationTimestamp === undefined) return object;
+      return { ...object, metadata: { ...object.metadata, creationTimestamp } };
+    });
+}
+
+function instanceOf({ metadata, spec }: ObjectOf<"Workload">): MeshInstance {
+  return {
+    name: metadata.name,
+    namespace: metadata.namespace,
+    serviceAccount: spec.serviceAccount,
+    labels: metadata.labels,
+    zone: spec.zone,
+    address: spec.address,
+    ports: spec.ports.map(({ name = "", inboundPort, ...port }) => ({
+      name,
+      ...port,
+      ...(inboundPort === undefined ? {} : { inboundPort }),
+    })),
+    health: (metadata.annotations[HEALTH_ANNOTATION] ?? "healthy") as MeshInstanceHealth,
+  };
+}
