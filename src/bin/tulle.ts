@@ -28,11 +28,8 @@ async function runCommand(): Promise<number> {
     if (error.code === "EPIPE") process.exit(0);
   });
   const interrupted = new AbortController();
-  const onSignal = (): void => {
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort();
-  };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  // Once: a second signal has its default effect, unless the command listens itself.
+  process.once("SIGINT", () => interrupted.abort()).once("SIGTERM", () => interrupted.abort());
   // Waiting may hang on nothing but timers that do not hold a process.
   const hold = setInterval(() => {}, HOLD_MS);
   return await runCli(

@@ -61,8 +61,12 @@ export interface CallOptions {
 /** How much longer than the long poll itself to wait for its answer. */
 const LONG_POLL_GRACE_MS = 10_000;
 
-export function createAdminClient(address: AdminAddress): AdminClient {
-  return clientOver(createAdminTransport(address));
+/** `trace` gets a line per answered request. */
+export function createAdminClient(
+  address: AdminAddress,
+  trace?: (line: string) => void,
+): AdminClient {
+  return clientOver(createAdminTransport(address, trace));
 }
 
 /** The client over any transport. */

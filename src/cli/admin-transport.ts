@@ -48,7 +48,11 @@ export class AdminApiError extends CliError {
   }
 }
 
-export function createAdminTransport(address: AdminAddress): AdminTransport {
+/** `trace` gets a line per answered request, for `--verbose`. */
+export function createAdminTransport(
+  address: AdminAddress,
+  trace: (line: string) => void = () => {},
+): AdminTransport {
   const shown = address.kind === "unix" ? `unix:${address.path}` : address.url;
   return {
     address: shown,
@@ -56,6 +60,7 @@ export function createAdminTransport(address: AdminAddress): AdminTransport {
       const response = await send(address, shown, request);
       const text = await readAll(response, shown);
       const status = response.statusCode ?? 0;
+      trace(`${shown}: ${request.method} ${request.path}: ${status}, ${text.length} bytes`);
       const body = parseBody(text, response);
       if (status < 200 || status > 299) throw new AdminApiError(status, errorOf(body));
       if (typeof body === "object") return body as T;

@@ -44,7 +44,7 @@ function runEntries(programs: Programs): readonly CommandEntry[] {
       name: "up",
       summary: "Run an application's services, each with its sidecar",
       group: "run",
-      load: async () => (await import("./up/up-command.ts")).command,
+      load: async () => (await import("./up/command.ts")).command,
     },
     {
       name: "down",
@@ -54,9 +54,9 @@ function runEntries(programs: Programs): readonly CommandEntry[] {
     },
     {
       name: "run",
-      summary: "Run an app with a sidecar beside it",
+      summary: "Run one command as an instance of a service, with a sidecar",
       group: "run",
-      load: async () => (await import("./run/run-command.ts")).command,
+      load: async () => (await import("./run/command.ts")).command,
     },
     {
       name: "control-plane",

@@ -45,7 +45,7 @@ export interface CliContext {
   readonly cwd: string;
   readonly globals: GlobalFlags;
   readonly clock: Clock;
-  /** Aborts on SIGINT and SIGTERM. A second signal ends the process at once. */
+  /** Aborts on the first SIGINT or SIGTERM; a second one ends the process. */
   readonly signal: AbortSignal;
   /** Finds the control plane as the flags say. Throws `CLI_CANNOT_CONNECT` when there is none. */
   adminClient(): Promise<AdminClient>;

@@ -15,6 +15,11 @@ const GROUP_TITLES: Readonly<Record<CommandGroup, string>> = {
   other: "Other",
 };
 
+const PROGRAM_INTRODUCTION =
+  "Tulle is a service mesh: a sidecar beside each service, and a control plane that tells them what to do.";
+const PROGRAM_HINT =
+  "`tulle COMMAND --help` shows a command's arguments, flags and examples. Try `tulle demo` first.";
+
 export interface HelpOptions {
   readonly style: Style;
   readonly columns: number | undefined;
@@ -34,10 +39,10 @@ export function programHelp(entries: readonly CommandEntry[], options: HelpOptio
     return `${style.bold(GROUP_TITLES[group])}\n${rows.join("")}`;
   });
   return [
-    "Tulle is a service mesh: a sidecar beside each service, and a control plane that tells them what to do.\n",
+    paragraphs(PROGRAM_INTRODUCTION, widthOf(options)),
     `${style.bold("Usage")}\n  tulle COMMAND [flags]\n`,
     ...groups,
-    "`tulle COMMAND --help` shows a command's arguments, flags and examples. Try `tulle demo` first.\n",
+    paragraphs(PROGRAM_HINT, widthOf(options)),
   ].join("\n");
 }
 

@@ -15,7 +15,7 @@ export interface KindNames {
 }
 
 export const KINDS: readonly KindNames[] = [
-  kind("HTTPRoute", "httproutes", []),
+  kind("HTTPRoute", "httproutes", ["hr"]),
   kind("MeshConfig", "meshconfigs", ["mc"], false),
   kind("Service", "services", ["svc"]),
   kind("TrafficPolicy", "trafficpolicies", ["tp"]),

@@ -138,9 +138,13 @@ function findEntry(words: readonly string[], commands: readonly CommandEntry[]):
 function createContext(cli: CliProcess, command: Command, input: CommandInput): CliContext {
   const mode = colorModeOf(input);
   const globals = globalFlagsOf(command, input, cli.env);
+  const stderr = writerOf(cli.stderr, mode, cli.env);
+  const trace = (line: string): void => {
+    if (globals.isVerbose) stderr.write(`${stderr.style.dim(printable(line))}\n`);
+  };
   return {
     stdout: writerOf(cli.stdout, mode, cli.env),
-    stderr: writerOf(cli.stderr, mode, cli.env),
+    stderr,
     readStdin: cli.readStdin,
     isStdinTTY: cli.isStdinTTY,
     env: cli.env,
@@ -155,7 +159,7 @@ function createContext(cli: CliProcess, command: Command, input: CommandInput): 
         env: cli.env,
         isAlive: isProcessAlive,
       });
-      return createAdminClient(address);
+      return createAdminClient(address, trace);
     },
   };
 }

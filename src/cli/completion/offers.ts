@@ -63,8 +63,8 @@ interface CommandPosition {
 /** No whole command yet: a command, the second word of one, a global flag or its value. */
 async function completeCommand(position: CommandPosition): Promise<Offers> {
   const { before, name, typed, visible, live } = position;
-  const valueOf = optionAwaitingValue(before, GLOBAL_OPTIONS);
-  if (valueOf !== undefined) return await fromSource(valueOf.completion, [], undefined, live);
+  const awaiting = optionAwaitingValue(before, GLOBAL_OPTIONS);
+  if (awaiting !== undefined) return await fromSource(awaiting.completion, [], undefined, live);
   if (typed.startsWith("-")) return flags(GLOBAL_OPTIONS);
   const words = new Map<string, string>();
   for (const entry of visible) {
