@@ -174,6 +174,7 @@ function report(context: CliContext, spec: InstanceSpec, event: InstanceEvent): 
       return;
     case "sidecar-ready":
     case "app-started":
+    case "app-stopped":
       return;
   }
 }

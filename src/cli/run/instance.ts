@@ -32,7 +32,9 @@ export type InstanceEvent =
   | { readonly kind: "app-ended"; readonly status: ExitStatus; readonly next: RestartDecision }
   | { readonly kind: "sidecar-ended"; readonly status: ExitStatus; readonly next: RestartDecision }
   | { readonly kind: "sidecar-log"; readonly line: string }
-  | { readonly kind: "draining" };
+  | { readonly kind: "draining" }
+  /** It ended because it was told to. */
+  | { readonly kind: "app-stopped"; readonly status: ExitStatus };
 
 export interface InstanceOptions {
   readonly spec: InstanceSpec;
@@ -159,7 +161,9 @@ export class Instance {
       await this.#sidecar?.drain();
       await registry.waitGone(spec.namespace, spec.name, AbortSignal.timeout(DRAIN_MS_MAX));
     }
+    const wasRunning = this.#app.state === "running";
     const status = await this.#app.stop(APP_GRACE_MS, signal);
+    if (wasRunning) onEvent({ kind: "app-stopped", status });
     if (this.#isServing && this.address !== undefined) await onAppStopped?.(this.address);
     await this.#sidecar?.stop(SIDECAR_GRACE_MS);
     this.#claim?.release();
