@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { constants } from "node:os";
+import { hasLiveMember } from "./group-members.ts";
 import type { Guardian } from "./guardian.ts";
 
 export interface ProcessOptions {
@@ -117,7 +118,7 @@ async function endGroup(pid: number, graceMs: number): Promise<void> {
   const deadlineMs = performance.now() + graceMs;
   while (performance.now() < deadlineMs) {
     await new Promise((resolve) => setTimeout(resolve, GROUP_POLL_MS));
-    if (!signalGroup(pid, 0)) return;
+    if (!signalGroup(pid, 0) || !(await hasLiveMember(pid))) return;
   }
   signalGroup(pid, "SIGKILL");
 }
