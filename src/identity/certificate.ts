@@ -116,7 +116,9 @@ export function parseCertificate(der: Buffer): Certificate {
   return {
     der,
     signedDer: signed.encoded,
-    signatureAlgorithm: oidFrom(new DerReader(outerAlgorithm.contents).readAny()),
+    signatureAlgorithm: oidFrom(
+      new DerReader(outerAlgorithm.contents).read(DER_TAG.objectIdentifier),
+    ),
     signature,
     serialHex: serial.toString("hex"),
     issuerDer: issuer.encoded,
