@@ -1,6 +1,7 @@
 /**
  * Golden tests: each `testdata/*.input.yaml` gives the `*.golden.json` beside it, and its requests go where
- * it says. `UPDATE_GOLDEN=1` writes the golden files anew; read the difference before it is committed.
+ * it says. `UPDATE_GOLDEN=1` writes the golden files anew (`npm run format` then lays them out); read the
+ * difference before it is committed.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -69,7 +70,7 @@ function goldenText({ head }: MeshFixture, { resources, findings }: Translation)
 function checkGolden(name: string, actual: string): void {
   const path = join(TESTDATA, `${name}.golden.json`);
   if (IS_UPDATE) writeFileSync(path, actual);
-  assert.equal(actual, readFileSync(path, "utf8"));
+  assert.deepEqual(JSON.parse(actual), JSON.parse(readFileSync(path, "utf8")));
 }
 
 function checkRequests({ head, snapshot }: MeshFixture, { resources }: Translation): void {
