@@ -13,7 +13,8 @@ import { SecretSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/s
 import type { XdsResource } from "../translate/translation.ts";
 import { type EncodedResource, encodedResource, type ResourceMap } from "../xds/snapshot.ts";
 
-const SCHEMAS: readonly DescMessage[] = [
+/** The types that the control plane serves. */
+export const XDS_RESOURCE_SCHEMAS: readonly DescMessage[] = [
   ClusterSchema,
   ClusterLoadAssignmentSchema,
   ListenerSchema,
@@ -55,7 +56,7 @@ export function overlay(base: ResourceMap, over: ResourceMap, known: Overlay | u
 }
 
 function schemaOf(message: Message): DescMessage {
-  const schema = SCHEMAS.find((one) => one.typeName === message.$typeName);
+  const schema = XDS_RESOURCE_SCHEMAS.find((one) => one.typeName === message.$typeName);
   assert(schema !== undefined, `translation makes no ${message.$typeName}`);
   return schema;
 }

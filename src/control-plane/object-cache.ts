@@ -39,11 +39,16 @@ export class ObjectCache {
     return [...(this.#byKind.get(kind)?.values() ?? [])] as unknown as readonly ObjectOf<K>[];
   }
 
-  /** Objects of all kinds. */
-  get size(): number {
-    let size = 0;
-    for (const objects of this.#byKind.values()) size += objects.size;
-    return size;
+  /** Objects of all kinds, in no particular order. */
+  all(): readonly AnyObject[] {
+    return [...this.#byKind.values()].flatMap((objects) => [...objects.values()]);
+  }
+
+  /** The mesh as it would be with `objects` in it. */
+  with(objects: readonly AnyObject[]): ObjectCache {
+    const copy = new ObjectCache();
+    copy.replaceAll([...this.all(), ...objects]);
+    return copy;
   }
 
   #put(object: AnyObject): AnyObject | undefined {

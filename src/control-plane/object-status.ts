@@ -6,8 +6,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { AnyObject } from "../resource/kind-map.ts";
 import type { HttpRoute, HttpRouteStatus } from "../resource/kinds/http-route.ts";
 import type { Condition, ObjectStatus } from "../resource/object.ts";
-import type { Finding, FindingCode } from "../translate/translation.ts";
 import type { TranslationFault } from "./fault-isolation.ts";
+import type { MeshFinding } from "./mesh-finding.ts";
 
 /** Gateway API, RouteParentStatus: who judged. */
 export const CONTROLLER_NAME = "mesh.tulle.dev/control-plane";
@@ -17,7 +17,7 @@ const MESSAGES_MAX = 10;
 
 export interface Judgement {
   /** Those about the object. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly MeshFinding[];
   readonly fault: TranslationFault | undefined;
   /** Of a Service. */
   readonly serviceIndex?: number | undefined;
@@ -28,14 +28,23 @@ export interface Judgement {
 type ConditionCore = Pick<Condition, "type" | "status" | "reason" | "message">;
 
 /** Reasons that the Gateway API and the kinds' own documentation name; others are the code in CamelCase. */
-const REASONS: Partial<Record<FindingCode, string>> = {
+const REASONS: Partial<Record<MeshFinding["code"], string>> = {
   "parent-not-found": "NoMatchingParent",
+  "parent-kind-unsupported": "InvalidKind",
   "backend-not-found": "BackendNotFound",
   "field-unsupported": "UnsupportedValue",
   "policy-conflict": "Conflicted",
 };
+/** Findings that mean that a route has no effect on a parent. */
+const PARENT_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
+  "parent-not-found",
+  "parent-kind-unsupported",
+]);
 /** Findings that mean that a policy has no effect, however mild they are to traffic. */
-const POLICY_REFUSALS: ReadonlySet<FindingCode> = new Set(["target-not-found", "policy-conflict"]);
+const POLICY_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
+  "target-not-found",
+  "policy-conflict",
+]);
 
 /** The status to write for `object`, or undefined when what is there says it already. */
 export function statusToWrite(object: AnyObject, judgement: Judgement): ObjectStatus | undefined {
@@ -81,8 +90,7 @@ function routeStatus(route: HttpRoute, judgement: Judgement): HttpRouteStatus {
   ];
   const parents = (route.spec.parentRefs ?? []).map((parentRef, index) => {
     const lost = findings.filter(
-      ({ code, path }) =>
-        code === "parent-not-found" && isWithin(path, `spec.parentRefs[${index}]`),
+      ({ code, path }) => PARENT_REFUSALS.has(code) && isWithin(path, `spec.parentRefs[${index}]`),
     );
     const accepted = fault === undefined ? verdict("Accepted", lost) : faultCondition(fault);
     const before = route.status?.parents?.[index]?.conditions;
@@ -96,7 +104,7 @@ function isWithin(path: string, place: string): boolean {
   return path === place || path.startsWith(`${place}.`);
 }
 
-function verdict(type: string, reasons: readonly Finding[]): ConditionCore {
+function verdict(type: string, reasons: readonly MeshFinding[]): ConditionCore {
   if (reasons.length > 0) return condition(type, "False", reasons);
   return { type, status: "True", reason: type, message: "" };
 }
@@ -113,14 +121,14 @@ function faultCondition(fault: TranslationFault): ConditionCore {
   };
 }
 
-function warnings(findings: readonly Finding[]): readonly ConditionCore[] {
+function warnings(findings: readonly MeshFinding[]): readonly ConditionCore[] {
   return findings.length === 0 ? [] : [condition("Warnings", "True", findings)];
 }
 
 function condition(
   type: string,
   status: Condition["status"],
-  findings: readonly Finding[],
+  findings: readonly MeshFinding[],
 ): ConditionCore {
   const [first] = findings;
   const code = first?.code ?? "field-ignored";

@@ -28,6 +28,10 @@ function node(nodeId: string, namespace = "default"): ProxyNode {
   };
 }
 
+function stream(id: string) {
+  return { id, remoteAddress: "127.0.0.1:1", protocol: "delta" } as const;
+}
+
 function record(acknowledged: number, refused?: number): ProxyRecord {
   const mark = { version: "x", revision: acknowledged, timeMs: 0 };
   const refusal =
@@ -67,8 +71,8 @@ test("a revision is done when it is translated and every connected proxy runs it
   const { directory, records, translate } = setUp();
   records.set("s1", record(4));
   records.set("s2", record(5));
-  directory.connect("s1", node("a"), "peer");
-  directory.connect("s2", node("b"), "peer");
+  directory.connect(stream("s1"), node("a"));
+  directory.connect(stream("s2"), node("b"));
   const waiting = directory.waitForRevision(5, { waitMs: 1000, signal: never });
   translate(5);
   assert.deepEqual(directory.revisionStatus(5).acknowledged, ["b"]);
@@ -90,7 +94,7 @@ test("without proxies a revision is done as soon as it is translated", () => {
 test("a refusal ends the wait and says who refused what and why", async () => {
   const { directory, records, translate } = setUp();
   records.set("s1", record(4, 5));
-  directory.connect("s1", node("a"), "peer");
+  directory.connect(stream("s1"), node("a"));
   translate(5);
   const status = await directory.waitForRevision(5, { waitMs: 1000, signal: never });
   assert.equal(status.done, false);
@@ -102,7 +106,7 @@ test("a refusal ends the wait and says who refused what and why", async () => {
 test("a wait ends with its time, with the proxies that are late", async () => {
   const { clock, directory, records, translate } = setUp();
   records.set("s1", record(4));
-  directory.connect("s1", node("a"), "peer");
+  directory.connect(stream("s1"), node("a"));
   translate(5);
   const waiting = directory.waitForRevision(5, { waitMs: 1000, signal: never });
   clock.advance(1000);
@@ -114,7 +118,7 @@ test("a wait ends with its time, with the proxies that are late", async () => {
 test("a proxy that leaves is not waited for", async () => {
   const { directory, records, translate } = setUp();
   records.set("s1", record(4));
-  directory.connect("s1", node("a"), "peer");
+  directory.connect(stream("s1"), node("a"));
   translate(5);
   const waiting = directory.waitForRevision(5, { waitMs: 1000, signal: never });
   directory.disconnect("s1", record(4));
@@ -123,15 +127,15 @@ test("a proxy that leaves is not waited for", async () => {
 
 test("a stream that was replaced takes nothing with it", () => {
   const { directory } = setUp();
-  directory.connect("s1", node("a"), "peer");
-  directory.connect("s2", node("a"), "peer");
+  directory.connect(stream("s1"), node("a"));
+  directory.connect(stream("s2"), node("a"));
   directory.disconnect("s1", record(1));
   assert.equal(directory.find("a")?.streamId, "s2");
 });
 
 test("proxies that are gone are shown for a while", () => {
   const { clock, directory } = setUp();
-  directory.connect("s1", node("a"), "peer");
+  directory.connect(stream("s1"), node("a"));
   directory.disconnect("s1", record(7));
   assert.equal(directory.find("a")?.lastRecord?.acknowledgedRevision, 7);
   clock.advance(6 * 60_000);
@@ -140,8 +144,8 @@ test("proxies that are gone are shown for a while", () => {
 
 test("an id that two namespaces have needs its namespace", () => {
   const { directory } = setUp();
-  directory.connect("s1", node("a"), "peer");
-  directory.connect("s2", node("a", "prod"), "peer");
+  directory.connect(stream("s1"), node("a"));
+  directory.connect(stream("s2"), node("a", "prod"));
   assert.equal(directory.find("a"), undefined);
   assert.equal(directory.find("prod/a")?.streamId, "s2");
 });

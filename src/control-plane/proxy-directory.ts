@@ -22,6 +22,7 @@ export interface ProxyEntry {
   /** The open ADS stream. */
   readonly streamId: string | undefined;
   readonly remoteAddress: string;
+  readonly protocol: "delta" | "sotw";
   readonly connectedSinceMs: number;
   readonly disconnectedSinceMs: number | undefined;
   /** The record when its stream ended; of a connected proxy ask the ADS server. */
@@ -51,13 +52,17 @@ export class ProxyDirectory {
     this.#options = options;
   }
 
-  connect(streamId: string, node: ProxyNode, remoteAddress: string): ProxyEntry {
+  connect(
+    stream: Pick<ProxyEntry, "remoteAddress" | "protocol"> & { readonly id: string },
+    node: ProxyNode,
+  ): ProxyEntry {
     const key = `${node.scope.namespace}/${node.scope.nodeId}`;
     const entry: ProxyEntry = {
       key,
       node,
-      streamId,
-      remoteAddress,
+      streamId: stream.id,
+      remoteAddress: stream.remoteAddress,
+      protocol: stream.protocol,
       connectedSinceMs: this.#options.clock.nowMs(),
       disconnectedSinceMs: undefined,
       lastRecord: undefined,

@@ -64,7 +64,8 @@ export class ProxySessions {
       return this.#refuse(stream, error);
     }
     const older = proxies.find(instanceKey({ ...node.scope, name: node.scope.nodeId }));
-    const entry = proxies.connect(stream.id, node, stream.peer);
+    const protocol = stream.call.getPath().endsWith("DeltaAggregatedResources") ? "delta" : "sotw";
+    const entry = proxies.connect({ id: stream.id, remoteAddress: stream.peer, protocol }, node);
     if (older?.streamId !== undefined) {
       this.#options.closeStream(older.streamId, "the same proxy opened a newer stream");
     }

@@ -9,6 +9,7 @@ import type { Logger } from "../core/logger.ts";
 import { revisionOf, type Store, type WatchEvent } from "../store/store.ts";
 import type { ProxySnapshot } from "../xds/snapshot.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
+import { withChecks } from "./mesh-finding.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import type { ObjectCache } from "./object-cache.ts";
 import type { ProxyDirectory, ProxyEntry } from "./proxy-directory.ts";
@@ -17,7 +18,7 @@ import type { Registry, RegistryChange } from "./registry.ts";
 import type { ServiceIndexes } from "./service-index.ts";
 import { buildSnapshot } from "./snapshot-builder.ts";
 import type { SnapshotTranslator } from "./snapshot-translator.ts";
-import type { StatusWriter } from "./status-writer.ts";
+import type { MeshReport, StatusWriter } from "./status-writer.ts";
 import { descriptionFromWorkload, instanceHealth, isRegistered } from "./workload-object.ts";
 
 /** Time between attempts to follow the store again. */
@@ -56,6 +57,7 @@ export class Reconciler implements Component {
   #firstCauseMs: number | undefined;
   #seenRevision = 0;
   #translatedRevision = 0;
+  #report: MeshReport = { findings: [], faults: [] };
   #following: Promise<void> = Promise.resolve();
 
   constructor(options: ReconcilerOptions) {
@@ -105,6 +107,11 @@ export class Reconciler implements Component {
   proxyGone(entry: ProxyEntry): void {
     this.#given.delete(entry.key);
     this.#options.translator.forget(entry.key);
+  }
+
+  /** What the last translation found. */
+  get report(): MeshReport {
+    return this.#report;
   }
 
   /** What a proxy was given last. */
@@ -225,7 +232,8 @@ export class Reconciler implements Component {
         }),
       );
       metrics.internalErrors.add(report.faults.length);
-      this.#options.statusWriter.write(report);
+      this.#report = { findings: withChecks(report.findings, objects), faults: report.faults };
+      this.#options.statusWriter.write(this.#report);
       return true;
     } catch (error) {
       metrics.internalErrors.add(1);

@@ -65,6 +65,13 @@ export class ServiceIndexes {
     }
   }
 
+  /** The same allocations, to try something out with. */
+  clone(): ServiceIndexes {
+    const copy = new ServiceIndexes();
+    for (const [service, index] of this.#indexByService) copy.restore(service, index);
+    return copy;
+  }
+
   get size(): number {
     return this.#indexByService.size;
   }

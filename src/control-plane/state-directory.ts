@@ -24,6 +24,8 @@ import type { ControlPlaneFile } from "./api-types.ts";
 import { controlPlaneError } from "./errors.ts";
 
 const LOCK_FILE = "control-plane.lock";
+/** A directory with one of these is Tulle's: `up.json` is from `tulle up`, which may be there first. */
+const OWN_FILES = [LOCK_FILE, "up.json"];
 /** `sun_path` of unix(7) holds 108 bytes with the terminating zero. */
 const SOCKET_PATH_BYTES_MAX = 107;
 
@@ -95,7 +97,8 @@ export class StateDirectory {
       if ((stat.mode & 0o077) === 0) return;
       // Taking a shared directory away from its other users is not ours to do.
       const names = readdirSync(this.path);
-      if (names.length > 0 && !names.includes(LOCK_FILE)) {
+      const isOurs = names.length === 0 || OWN_FILES.some((name) => names.includes(name));
+      if (!isOurs) {
         throw this.#unusable("others may read it and it holds files that are not Tulle's");
       }
       chmodSync(this.path, 0o700);

@@ -8,12 +8,18 @@ import type { Logger } from "../core/logger.ts";
 import type { AnyObject } from "../resource/kind-map.ts";
 import { formatKey, keyOf } from "../resource/object.ts";
 import { type Change, revisionOf, type Store } from "../store/store.ts";
-import type { Finding } from "../translate/translation.ts";
+import type { TranslationFault } from "./fault-isolation.ts";
+import { groupByObject, type MeshFinding } from "./mesh-finding.ts";
 import type { ObjectCache } from "./object-cache.ts";
 import { statusToWrite } from "./object-status.ts";
 import type { ServiceIndexes } from "./service-index.ts";
 import { manualWorkloads } from "./snapshot-builder.ts";
-import type { TranslationReport } from "./snapshot-translator.ts";
+
+/** What is to be told to the objects' authors. */
+export interface MeshReport {
+  readonly findings: readonly MeshFinding[];
+  readonly faults: readonly TranslationFault[];
+}
 
 export interface StatusWriterOptions {
   readonly store: Store;
@@ -25,7 +31,7 @@ export interface StatusWriterOptions {
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
-  #next: TranslationReport | undefined;
+  #next: MeshReport | undefined;
   #writing: Promise<void> | undefined;
   #isStopped = false;
 
@@ -34,7 +40,7 @@ export class StatusWriter {
   }
 
   /** A later report replaces one that was not begun. */
-  write(report: TranslationReport): void {
+  write(report: MeshReport): void {
     if (this.#isStopped) return;
     this.#next = report;
     this.#writing ??= this.#writeAll();
@@ -60,7 +66,7 @@ export class StatusWriter {
     this.#writing = undefined;
   }
 
-  #changes(report: TranslationReport): readonly Change[] {
+  #changes(report: MeshReport): readonly Change[] {
     const { objects, serviceIndexes, clock } = this.#options;
     const findings = groupByObject(report.findings);
     const faults = new Map(report.faults.map((fault) => [formatKey(fault.object), fault]));
@@ -103,17 +109,6 @@ export class StatusWriter {
       }
     }
   }
-}
-
-function groupByObject(findings: readonly Finding[]): ReadonlyMap<string, readonly Finding[]> {
-  const groups = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const key = formatKey(finding.object);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [finding]);
-    else group.push(finding);
-  }
-  return groups;
 }
 
 /** The object changed or went: the watch will say so, and the next push judges it anew. */

@@ -1,0 +1,48 @@
+/** What the routes of the admin API read and call. */
+import type { Clock } from "../../core/clock.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { Registry as KindRegistry } from "../../resource/registry.ts";
+import type { Store } from "../../store/store.ts";
+import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
+import type { MeshSnapshot } from "../../translate/mesh-snapshot.ts";
+import type { SharedTranslation } from "../../translate/translation.ts";
+import type { HealthResponse, JoinTokenRequest, JoinTokenResponse } from "../api-types.ts";
+import type { ObjectCache } from "../object-cache.ts";
+import type { ProxyDirectory } from "../proxy-directory.ts";
+import type { Reconciler } from "../reconciler.ts";
+import type { Registry } from "../registry.ts";
+import type { ServiceIndexes } from "../service-index.ts";
+
+export interface AdminApiDeps {
+  readonly store: Store;
+  readonly objects: ObjectCache;
+  readonly registry: Registry;
+  readonly serviceIndexes: ServiceIndexes;
+  readonly proxies: ProxyDirectory;
+  readonly reconciler: Pick<Reconciler, "translatedRevision" | "report" | "snapshotOf">;
+  readonly kinds: KindRegistry;
+  /** Translates without leaving a trace, to judge what an apply would do. */
+  readonly translate: (snapshot: MeshSnapshot) => SharedTranslation;
+  /** Throws when the identity is not one to be given out. */
+  readonly issueJoinToken: (request: JoinTokenRequest) => JoinTokenResponse;
+  readonly metrics: MetricRegistry;
+  readonly info: ControlPlaneInfo;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborts when the server stops: long polls and watches then end. */
+  readonly stopping: AbortSignal;
+}
+
+/** What a running control plane knows of itself. */
+export interface ControlPlaneInfo {
+  readonly mesh: string;
+  readonly version: string;
+  readonly trustDomain: string;
+  readonly startedAtMs: number;
+  readonly adminSocket: string;
+  readonly getXdsAddress: () => string;
+  readonly getState: () => HealthResponse["status"];
+  /** Milliseconds since the epoch. */
+  readonly getAuthorityNotAfterMs: () => number;
+  readonly getCertificateNotAfterMs: () => number | undefined;
+}

@@ -1,0 +1,102 @@
+/** The admin API as one application: the guard in front, the routes, and errors in one form. */
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { messageOf } from "../../core/errors.ts";
+import { nearestName } from "../../resource/nearest-name.ts";
+import type { AdminApiDeps } from "./admin-api-deps.ts";
+import type { AdminBindings } from "./admin-server.ts";
+import { apiError, apiErrorResponse } from "./api-error.ts";
+import { API_ROUTES } from "./api-routes.ts";
+import { applyRoute } from "./apply-route.ts";
+import { checkRoutes } from "./check-routes.ts";
+import { instanceRoutes } from "./instance-routes.ts";
+import { joinTokenRoutes } from "./join-token-routes.ts";
+import { metaRoutes } from "./meta-routes.ts";
+import { proxyRoutes } from "./proxy-routes.ts";
+import { refusalOf } from "./request-guard.ts";
+import { BODY_BYTES_MAX } from "./request-schemas.ts";
+import { resourceRoutes } from "./resource-routes.ts";
+import { revisionRoutes } from "./revision-routes.ts";
+import { serviceRoutes } from "./service-routes.ts";
+import { watchRoutes } from "./watch-routes.ts";
+
+export type AdminApp = Hono<{ Bindings: AdminBindings }>;
+
+export function createAdminApp(deps: AdminApiDeps): AdminApp {
+  const app: AdminApp = new Hono<{ Bindings: AdminBindings }>();
+
+  app.use(async (context, next) => {
+    const { req } = context;
+    const reason = refusalOf(
+      {
+        method: req.method,
+        host: req.header("host"),
+        origin: req.header("origin"),
+        secFetchSite: req.header("sec-fetch-site"),
+        contentType: req.header("content-type"),
+        hasBody: req.header("content-length") !== "0" && req.raw.body !== null,
+      },
+      context.env.transport,
+    );
+    if (reason !== undefined) throw apiError("forbidden", reason);
+    context.header("x-content-type-options", "nosniff");
+    await next();
+  });
+
+  app.use(
+    bodyLimit({
+      maxSize: BODY_BYTES_MAX,
+      onError: () => {
+        throw apiError("too_large", `the body exceeds ${BODY_BYTES_MAX} bytes`);
+      },
+    }),
+  );
+
+  app.route("/", metaRoutes(deps));
+  for (const routes of [
+    resourceRoutes,
+    applyRoute,
+    proxyRoutes,
+    instanceRoutes,
+    revisionRoutes,
+    serviceRoutes,
+    checkRoutes,
+    watchRoutes,
+  ]) {
+    app.route("/api/v1", routes(deps));
+  }
+  app.route("/api/v1", joinTokenRoutes(deps));
+
+  app.notFound((context) => {
+    const { method, path } = context.req;
+    const nearest = nearestName(`${method} ${path}`, API_ROUTES.map(routeName));
+    const { status, body } = apiErrorResponse(
+      apiError("unknown_route", `there is no ${method} ${path}`, {
+        hint:
+          nearest === undefined
+            ? "GET /api/v1/openapi.json lists every endpoint"
+            : `did you mean ${nearest}?`,
+      }),
+    );
+    return context.json(body, status);
+  });
+
+  app.onError((error, context) => {
+    const { status, body } = apiErrorResponse(error);
+    if (status === 500) {
+      deps.log.error("a request failed", {
+        method: context.req.method,
+        path: context.req.path,
+        error: messageOf(error),
+        stack: error.stack,
+      });
+    }
+    return context.json(body, status);
+  });
+
+  return app;
+}
+
+function routeName(route: (typeof API_ROUTES)[number]): string {
+  return `${route.method} ${route.path}`;
+}

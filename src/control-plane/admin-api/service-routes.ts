@@ -1,0 +1,121 @@
+/** Services as a person wants to see them: endpoints by version, routes, and what holds for their traffic. */
+import { Hono } from "hono";
+import type { ObjectOf } from "../../resource/kind-map.ts";
+import { portProtocol, targetPortOf } from "../../resource/kinds/service.ts";
+import { nearestName } from "../../resource/nearest-name.ts";
+import { formatKey, keyOf } from "../../resource/object.ts";
+import { listenPortOf } from "../../translate/loopback-block.ts";
+import { serviceHost } from "../../translate/names.ts";
+import type {
+  InstanceView,
+  ServicesResponse,
+  ServiceVersionView,
+  ServiceView,
+} from "../api-types.ts";
+import { groupByObject, type MeshFinding } from "../mesh-finding.ts";
+import type { AdminApiDeps } from "./admin-api-deps.ts";
+import { apiError } from "./api-error.ts";
+import { findingView } from "./finding-view.ts";
+import { instanceViews } from "./instance-routes.ts";
+import { effectiveSettings } from "./service-policy.ts";
+import { attachedRoutes } from "./service-routes-view.ts";
+
+export function serviceRoutes(deps: AdminApiDeps): Hono {
+  const app = new Hono();
+
+  app.get("/services", (context) => {
+    const response: ServicesResponse = {
+      revision: deps.reconciler.translatedRevision,
+      services: serviceViews(deps),
+    };
+    return context.json(response);
+  });
+
+  app.get("/services/:namespace/:name", (context) => {
+    const { namespace, name } = context.req.param();
+    const service = deps.objects.get("Service", namespace, name);
+    if (service === undefined) throw notFound(deps, namespace, name);
+    return context.json(serviceView(deps, service, viewContext(deps)));
+  });
+
+  return app;
+}
+
+function serviceViews(deps: AdminApiDeps): readonly ServiceView[] {
+  const context = viewContext(deps);
+  return deps.objects
+    .list("Service")
+    .toSorted((a, b) => (formatKey(keyOf(a)) < formatKey(keyOf(b)) ? -1 : 1))
+    .map((service) => serviceView(deps, service, context));
+}
+
+interface ViewContext {
+  readonly instances: readonly InstanceView[];
+  readonly findingsOf: ReadonlyMap<string, readonly MeshFinding[]>;
+}
+
+function viewContext(deps: AdminApiDeps): ViewContext {
+  return {
+    instances: instanceViews(deps),
+    findingsOf: groupByObject(deps.reconciler.report.findings),
+  };
+}
+
+function serviceView(
+  deps: AdminApiDeps,
+  service: ObjectOf<"Service">,
+  context: ViewContext,
+): ServiceView {
+  const { metadata, spec } = service;
+  const { namespace, name } = metadata;
+  const endpoints = context.instances.filter(
+    (instance) => instance.namespace === namespace && instance.services.includes(name),
+  );
+  return {
+    name,
+    namespace,
+    host: serviceHost(metadata, deps.info.trustDomain),
+    serviceIndex: deps.serviceIndexes.get(`${namespace}/${name}`) ?? -1,
+    ports: spec.ports.map((port) => ({
+      name: port.name ?? "",
+      port: port.port,
+      listenPort: listenPortOf(port.port),
+      targetPort: String(targetPortOf(port)),
+      protocol: portProtocol(port),
+    })),
+    selector: spec.selector ?? {},
+    versions: versionViews(endpoints),
+    routes: attachedRoutes(service, deps.objects, context.findingsOf),
+    policy: effectiveSettings(service, deps.objects),
+    findings: (context.findingsOf.get(formatKey(keyOf(service))) ?? []).map(findingView),
+  };
+}
+
+function versionViews(endpoints: readonly InstanceView[]): readonly ServiceVersionView[] {
+  const versions = [...new Set(endpoints.map(({ version }) => version))].sort();
+  return versions.map((version) => {
+    const members = endpoints.filter((endpoint) => endpoint.version === version);
+    return {
+      version,
+      endpoints: members.map((endpoint) => ({
+        instance: endpoint.name,
+        address: endpoint.address,
+        zone: endpoint.zone,
+        state: endpoint.state,
+        serving: endpoint.serving,
+      })),
+      serving: members.filter(({ serving }) => serving).length,
+    };
+  });
+}
+
+function notFound(deps: AdminApiDeps, namespace: string, name: string): Error {
+  const names = deps.objects
+    .list("Service")
+    .filter(({ metadata }) => metadata.namespace === namespace)
+    .map(({ metadata }) => metadata.name);
+  const nearest = nearestName(name, names);
+  return apiError("not_found", `there is no Service ${namespace}/${name}`, {
+    hint: nearest === undefined ? "`tulle get services` lists them" : `did you mean ${nearest}?`,
+  });
+}

@@ -1,0 +1,47 @@
+/** Encoded xDS resources as protobuf JSON, for people and for `tulle proxy config`. */
+import {
+  createRegistry,
+  type DescMessage,
+  fromBinary,
+  type Registry,
+  toJson,
+} from "@bufbuild/protobuf";
+import { assert } from "../core/assert.ts";
+import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { HttpConnectionManagerSchema } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { LeastRequestSchema } from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
+import { RandomSchema } from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import { RoundRobinSchema } from "../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { TypedStructSchema } from "../gen/xds/type/v3/typed_struct_pb.js";
+import type { EncodedResource } from "../xds/snapshot.ts";
+import { XDS_RESOURCE_SCHEMAS } from "./encoded-resources.ts";
+
+/** What translation puts into an Any. */
+const EXTENSION_SCHEMAS: readonly DescMessage[] = [
+  HttpConnectionManagerSchema,
+  RouterSchema,
+  UpstreamTlsContextSchema,
+  DownstreamTlsContextSchema,
+  HttpProtocolOptionsSchema,
+  LeastRequestSchema,
+  RandomSchema,
+  RoundRobinSchema,
+  TypedStructSchema,
+];
+
+const REGISTRY: Registry = createRegistry(...XDS_RESOURCE_SCHEMAS, ...EXTENSION_SCHEMAS);
+
+export type JsonMessage = Readonly<Record<string, unknown>>;
+
+/** A resource that translation made. */
+export function resourceJson(resource: EncodedResource): JsonMessage {
+  const typeName = resource.typeUrl.slice(resource.typeUrl.lastIndexOf("/") + 1);
+  const schema = REGISTRY.getMessage(typeName);
+  assert(schema !== undefined, `translation makes no ${typeName}`);
+  return toJson(schema, fromBinary(schema, resource.bytes), { registry: REGISTRY }) as JsonMessage;
+}
