@@ -43,7 +43,6 @@ export function startGuardian(): Guardian {
   const shell = spawn("/bin/sh", ["-c", SCRIPT, "tulle-guardian"], {
     stdio: ["pipe", "ignore", "ignore"],
     cwd: "/",
-    env: { PATH: "/usr/bin:/bin" },
     detached: true,
   });
   const { stdin } = shell;
