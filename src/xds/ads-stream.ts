@@ -24,7 +24,7 @@ import { type TypeTarget, typeTarget } from "./push-target.ts";
 import type { ResponseEncoder } from "./response-encoder.ts";
 import type { SetVersions } from "./set-version.ts";
 import { type EncodedResource, type ProxySnapshot, resourcesOfType } from "./snapshot.ts";
-import { TypeState } from "./type-state.ts";
+import { type InFlightResponse, TypeState } from "./type-state.ts";
 import {
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
@@ -152,12 +152,16 @@ export class AdsStream {
   }
 
   #noteOutcome(typeUrl: string, outcome: RequestOutcome): void {
-    if (outcome.kind !== "refused") return;
-    const { version, revision } = outcome.response;
+    if (outcome.kind === "none") return;
+    const { response } = outcome;
+    const names = outcome.kind === "refused" ? outcome.names : [];
+    if (typeUrl === CLUSTER_TYPE_URL) this.#oweClusterNeeds(response, names);
+    if (outcome.kind === "acknowledged") return;
+    const { version, revision } = response;
     const message = outcome.message.slice(0, REFUSAL_MESSAGE_CHARS_MAX);
     const refused = { version, revision, message, timeMs: this.#deps.clock.nowMs() };
     this.#records.set(typeUrl, { ...this.#records.get(typeUrl), refused });
-    this.#deps.onRefuse({ typeUrl, revision, version, names: outcome.names, message });
+    this.#deps.onRefuse({ typeUrl, revision, version, names, message });
   }
 
   #pump(): void {
@@ -202,10 +206,10 @@ export class AdsStream {
       state.warming.clear();
       return;
     }
-    this.#send(state, target, plan, outlook);
+    this.#send(state, target, plan);
   }
 
-  #send(state: TypeState, target: TypeTarget, plan: PushPlan, outlook: Outlook): void {
+  #send(state: TypeState, target: TypeTarget, plan: PushPlan): void {
     const { typeUrl } = state;
     this.#nonces += 1;
     const nonce = String(this.#nonces);
@@ -232,17 +236,22 @@ export class AdsStream {
       changed: plan.changed,
       removed: [...plan.removed, ...plan.missing],
     };
-    if (typeUrl === CLUSTER_TYPE_URL) this.#oweClusterNeeds(plan, outlook);
     const sent = { version, revision: target.revision, timeMs: this.#deps.clock.nowMs() };
     this.#records.set(typeUrl, { ...this.#records.get(typeUrl), sent });
     if (!this.#deps.write(bytes)) this.#isBlocked = true;
   }
 
-  /** A cluster that is sent stays warming until its endpoints and secrets come after it, asked for or not. */
-  #oweClusterNeeds(plan: PushPlan, outlook: Outlook): void {
-    for (const name of plan.changed) {
-      const cluster = plan.resources.get(name);
-      assert(cluster !== undefined, "a changed cluster is part of its plan");
+  /**
+   * A cluster that was sent stays warming until its endpoints and secrets come after it, asked for or not
+   * (Envoy issues 13009 and 33607).
+   */
+  #oweClusterNeeds(response: InFlightResponse, refused: readonly string[]): void {
+    const outlook = this.#outlook;
+    if (outlook === undefined) return;
+    for (const name of response.changed) {
+      const cluster = response.resources.get(name);
+      assert(cluster !== undefined, "a changed cluster is part of its response");
+      if (refused.includes(name)) continue;
       const { endpoints, secrets } = this.#deps.references.of(cluster);
       if (endpoints !== undefined) this.#oweNeed(ENDPOINT_TYPE_URL, endpoints, outlook);
       for (const secret of secrets) this.#oweNeed(SECRET_TYPE_URL, secret, outlook);

@@ -44,10 +44,12 @@ export function applySotwRequest(
   const outcome = settle(state, request.errorDetail, isFullState(state.typeUrl), nowMs);
   const change = state.subscription.replace(request.resourceNames);
   state.forget(change);
-  if (change.added.length > 0 || change.wildcardStarted) {
-    state.owe(change.added);
+  // A name that the wildcard brought before is no news: the client has it.
+  const added = change.added.filter((name) => !state.known.has(name));
+  if (added.length > 0 || change.wildcardStarted) {
+    state.owe(added);
     state.answerDue = true;
-    noteWarming(state, change.added);
+    noteWarming(state, added);
   }
   return outcome;
 }

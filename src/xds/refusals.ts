@@ -28,6 +28,11 @@ export class Refusals {
     return refused.count >= REFUSED_SENDS_MAX || nowMs < refused.retryAtMs;
   }
 
+  /** A version was accepted after all. A refusal of another version stands. */
+  accepted(name: string, version: string): void {
+    if (this.#byName.get(name)?.version === version) this.#byName.delete(name);
+  }
+
   delete(name: string): void {
     this.#byName.delete(name);
   }

@@ -92,7 +92,7 @@ export class TypeState {
     if (response === undefined) return undefined;
     if (full) this.known.clear();
     for (const [name, resource] of response.resources) {
-      this.refusals.delete(name);
+      this.refusals.accepted(name, resource.version);
       if (!this.subscription.covers(name)) continue;
       this.known.set(name, { version: resource.version, certain: true, resource });
     }
@@ -133,8 +133,10 @@ export class TypeState {
     if (response === undefined) return undefined;
     this.inFlight = undefined;
     this.cleanFor = undefined;
-    for (const name of response.resources.keys()) this.warming.delete(name);
-    for (const name of response.removed) this.warming.delete(name);
+    for (const name of [...response.resources.keys(), ...response.removed]) {
+      // What is owed again was owed after this response was sent: it does not warm the cluster.
+      if (!this.owed.has(name)) this.warming.delete(name);
+    }
     return response;
   }
 
