@@ -8,7 +8,11 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fromBinary, type JsonValue, toBinary } from "@bufbuild/protobuf";
-import { type MeshFixture, parseMeshFixture } from "../../test/support/mesh-fixture.ts";
+import {
+  firstPortOf,
+  type MeshFixture,
+  parseMeshFixture,
+} from "../../test/support/mesh-fixture.ts";
 import { compileRoutes, simulate } from "../../test/support/route-simulation.ts";
 import { schemaOfTypeUrl, xdsJson, xdsRegistry } from "../../test/support/xds-json.ts";
 import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.js";
@@ -77,9 +81,7 @@ function checkRequests({ head, snapshot }: MeshFixture, { resources }: Translati
   const tables = resources
     .filter(({ typeUrl }) => typeUrl === ROUTE_TYPE_URL)
     .map(({ message }) => compileRoutes(message as RouteConfiguration));
-  const first = snapshot.services[0]?.resource;
-  const firstAddress = `${first?.metadata.name}:${first?.spec.ports[0]?.port}`;
-  for (const { to = firstAddress, expect, ...request } of head.requests ?? []) {
+  for (const { to = firstPortOf(snapshot), expect, ...request } of head.requests ?? []) {
     const [host = "", port = ""] = to.split(":");
     const name = `outbound|${port}||${host.includes(".") ? host : `${host}.default`}.svc.tulle.local`;
     const table = tables.find((candidate) => candidate.name === name);

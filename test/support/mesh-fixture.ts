@@ -101,6 +101,12 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
   };
 }
 
+/** `catalog:80`: the Service and port that requests go to which name none. */
+export function firstPortOf({ services }: MeshSnapshot): string {
+  const first = services[0]?.resource;
+  return `${first?.metadata.name}:${first?.spec.ports[0]?.port}`;
+}
+
 function ofKind<K extends KindName>(objects: readonly AnyObject[], kind: K): ObjectOf<K>[] {
   return objects
     .filter((object): object is ObjectOf<K> => object.kind === kind)

@@ -1,0 +1,223 @@
+/**
+ * The requests of the golden inputs, sent through a real Envoy that has the translated routes. Each must meet what
+ * the input says and what the sidecar's own route table makes of it: both proxies read the same routes alike.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { translateProxy } from "../../src/translate/translate.ts";
+import { envoyOrSkip } from "../support/envoy-binary.ts";
+import {
+  type FixtureRequest,
+  firstPortOf,
+  parseMeshFixture,
+  TEST_TRUST_DOMAIN,
+} from "../support/mesh-fixture.ts";
+import { staticBootstrap } from "../support/static-bootstrap.ts";
+
+const TESTDATA = join(import.meta.dirname, "..", "..", "src", "translate", "testdata");
+/** Lines of Envoy's log that a failure shows. */
+const LOG_LINES_MAX = 20;
+const envoy = await envoyOrSkip();
+
+for (const file of readdirSync(TESTDATA).filter((name) => name.endsWith(".input.yaml"))) {
+  const fixture = parseMeshFixture(readFileSync(join(TESTDATA, file), "utf8"), file);
+  const requests = fixture.head.requests ?? [];
+  if (requests.length === 0) continue;
+  test(`Envoy routes the requests of ${file}`, { skip: envoy.skip ?? false }, async (t) => {
+    assert.ok(envoy.path !== undefined);
+    const none = { certificatePem: "", privateKeyPem: "" };
+    const bootstrap = staticBootstrap(translateProxy(fixture.snapshot, fixture.scope), "a", none);
+    const { clusters, listeners } = bootstrap["static_resources"] as unknown as StaticResources;
+    const names = clusters.map(({ name }) => name).filter((name) => name.startsWith("outbound|"));
+    const backends = await startBackends(names);
+    t.after(() => {
+      for (const { server } of backends) server.close();
+    });
+    const proxy = await startEnvoy(envoy.path, {
+      listeners: listeners.filter(({ name }) => name.startsWith("outbound|")).map(onAnyPort),
+      clusters: backends.map(({ name, port }) => plainCluster(name, port)),
+    });
+    t.after(() => proxy.stop());
+    for (const wanted of requests) {
+      const target = portName(wanted.to ?? firstPortOf(fixture.snapshot));
+      const port = proxy.portOf(target);
+      const answer = await send(port, wanted);
+      checkAnswer(wanted, answer, port);
+    }
+  });
+}
+
+interface Named extends JsonObject {
+  name: string;
+}
+interface StaticResources {
+  readonly clusters: readonly Named[];
+  readonly listeners: readonly Named[];
+}
+
+/** `catalog:80` as the name of its cluster and routes. */
+function portName(address: string): string {
+  const [service = "", port = ""] = address.split(":");
+  const host = service.includes(".") ? service : `${service}.default`;
+  return `outbound|${port}||${host}.svc.${TEST_TRUST_DOMAIN}`;
+}
+
+/** The listener under the name of its routes, on a port of the system's choice. */
+function onAnyPort(listener: Named): Named {
+  const [, name] = /"stat_prefix":"([^"]+)"/.exec(JSON.stringify(listener)) ?? [];
+  assert.ok(name !== undefined);
+  return { ...listener, name, address: socketAddress(0) };
+}
+
+/** Without TLS: what is under test is where requests go and what they look like. */
+function plainCluster(name: string, port: number): JsonObject {
+  const endpoint = { address: socketAddress(port) };
+  const endpoints = [{ lb_endpoints: [{ endpoint }] }];
+  const load_assignment = { cluster_name: name, endpoints };
+  return { name, type: "STATIC", connect_timeout: "1s", load_assignment };
+}
+
+function socketAddress(port: number): JsonObject {
+  return { socket_address: { address: "127.0.0.1", port_value: port } };
+}
+
+interface Backend {
+  readonly name: string;
+  readonly port: number;
+  readonly server: Server;
+}
+
+/** A server for each cluster, which says which one it is and what it got. */
+async function startBackends(names: readonly string[]): Promise<readonly Backend[]> {
+  return Promise.all(
+    names.map(async (name) => {
+      const server = createServer(({ url, headers }, response) => {
+        response.end(JSON.stringify({ cluster: name, url, host: headers.host }));
+      });
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      return { name, port: (server.address() as AddressInfo).port, server };
+    }),
+  );
+}
+
+interface Envoy {
+  portOf(listenerName: string): number;
+  stop(): Promise<void>;
+}
+
+async function startEnvoy(path: string, resources: JsonObject): Promise<Envoy> {
+  const folder = mkdtempSync(join(tmpdir(), "tulle-envoy-"));
+  const configPath = join(folder, "bootstrap.json");
+  const adminPath = join(folder, "admin");
+  const admin = { address: socketAddress(0) };
+  const node = { id: "a", cluster: "test" };
+  writeFileSync(configPath, JSON.stringify({ node, admin, static_resources: resources }));
+  const args = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "info"];
+  const child = spawn(path, [...args, "-c", configPath, "--admin-address-path", adminPath], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.kill("SIGKILL")) await once(child, "exit");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await untilServing(child);
+    const [, adminPort = ""] = readFileSync(adminPath, "utf8").split(":");
+    const { body } = await get(Number(adminPort), "/listeners?format=json");
+    const statuses = (JSON.parse(body) as ListenerStatuses).listener_statuses;
+    const ports = new Map(
+      statuses.map((status) => [status.name, status.local_address.socket_address.port_value]),
+    );
+    return { portOf: (name) => ports.get(name) ?? assert.fail(`no listener ${name}`), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface ListenerStatuses {
+  readonly listener_statuses: readonly {
+    readonly name: string;
+    readonly local_address: { readonly socket_address: { readonly port_value: number } };
+  }[];
+}
+
+/** Until Envoy says that it serves. Fails with its last words when it ends before. */
+async function untilServing(child: ChildProcess): Promise<void> {
+  assert.ok(child.stderr !== null);
+  const lastLines: string[] = [];
+  for await (const line of createInterface({ input: child.stderr })) {
+    if (line.includes("all dependencies initialized. starting workers")) {
+      child.stderr.resume();
+      return;
+    }
+    lastLines.push(line);
+    if (lastLines.length > LOG_LINES_MAX) lastLines.shift();
+  }
+  throw new Error(`Envoy ended:\n${lastLines.join("\n")}`);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+function send(port: number, wanted: FixtureRequest): Promise<Answer> {
+  const [method = "", path = ""] = wanted.request.split(" ");
+  return get(port, path, { method, headers: { ...wanted.headers } });
+}
+
+async function get(port: number, path: string, options: object = {}): Promise<Answer> {
+  const outgoing = request({ host: "127.0.0.1", port, path, agent: false, ...options });
+  outgoing.end();
+  const [response] = await once(outgoing, "response");
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  const body = Buffer.concat(chunks).toString();
+  return { status: response.statusCode, headers: response.headers, body };
+}
+
+/** Reads what the input expects (see `route-simulation.ts`) and holds the answer against it. */
+function checkAnswer(wanted: FixtureRequest, answer: Answer, port: number): void {
+  const about = `${wanted.request}: ${wanted.expect}, got ${answer.status} ${JSON.stringify(answer.headers)} ${answer.body}`;
+  const [, originalPath = ""] = wanted.request.split(/[ ?]/);
+  const path = /path=(\S+)/.exec(wanted.expect)?.[1] ?? originalPath;
+  const requestHost = wanted.headers?.["Host"] ?? `127.0.0.1:${port}`;
+  if (/^\d{3}\b/.test(wanted.expect)) {
+    assert.equal(answer.status, Number(wanted.expect.slice(0, 3)), about);
+    if (answer.status < 400) {
+      assert.equal(answer.headers.location, locationOf(wanted.expect, path, requestHost), about);
+    }
+    return;
+  }
+  const choices = [
+    ...wanted.expect.matchAll(/(missing )?([a-z0-9.-]+:\d+)(?:=\d+)?(?:\(host=([^)]+)\))?/g),
+  ];
+  if (answer.status === 500 && choices.some(([, missing]) => missing !== undefined)) return;
+  assert.equal(answer.status, 200, about);
+  const got = JSON.parse(answer.body) as { cluster: string; url: string; host: string };
+  const choice = choices.find(([, , address = ""]) => portName(address) === got.cluster);
+  assert.ok(choice !== undefined, about);
+  assert.equal(got.url.split("?")[0], path, about);
+  const ruleHost = / host=(\S+)$/.exec(wanted.expect)?.[1];
+  assert.equal(got.host, choice[3] ?? ruleHost ?? requestHost, about);
+}
+
+function locationOf(expected: string, path: string, requestHost: string): string {
+  const part = (name: string): string | undefined =>
+    new RegExp(` ${name}=(\\S+)`).exec(expected)?.[1];
+  const port = part("port");
+  const host = part("host") ?? (port === undefined ? requestHost : requestHost.split(":")[0]);
+  return `${part("scheme") ?? "http"}://${host}${port === undefined ? "" : `:${port}`}${path}`;
+}
