@@ -1,12 +1,8 @@
 /** The agent against a real certificate service over real TLS, with the time in our hands. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { type Clock, ManualClock } from "../core/clock.ts";
-import { hasCode } from "../core/errors.ts";
 import { silentLogger } from "../core/logger.ts";
 import { SeededPrng } from "../core/prng.ts";
 import { createTestAuthority, issueTestSvid } from "./certificate-fixtures.ts";
@@ -18,7 +14,6 @@ import type {
 import { LocalCertificateSource } from "./certificate-source.ts";
 import {
   CONTROL_PLANE_ID,
-  startTestAdminSocket,
   startTestControlPlane,
   TEST_TRUST_DOMAIN,
   type TestControlPlane,
@@ -30,7 +25,7 @@ import { verifyPeer } from "./peer-verifier.ts";
 import { parsePem } from "./pem.ts";
 import { requireSpiffeId } from "./spiffe-id.ts";
 import type { IdentityUpdate } from "./svid.ts";
-import { FileTokenSource, SocketTokenSource, type TokenSource } from "./token-source.ts";
+import type { TokenSource } from "./token-source.ts";
 import { formatTrustBundlePem, TrustBundleSet, trustBundleFromDer } from "./trust-bundle.ts";
 
 const HOUR_MS = 3_600_000;
@@ -39,18 +34,13 @@ const workload = { namespace: "shop", serviceAccount: "catalog" };
 
 let clock: ManualClock;
 let controlPlane: TestControlPlane;
-let folder: string;
 
 beforeEach(async () => {
   clock = new ManualClock();
   controlPlane = await startTestControlPlane(clock);
-  folder = mkdtempSync(join(tmpdir(), "tulle-agent-"));
 });
 
-afterEach(async () => {
-  await controlPlane.stop();
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => controlPlane.stop());
 
 /** Tokens straight from the control plane, counted. */
 class CountingTokenSource implements TokenSource {
@@ -392,42 +382,6 @@ test("listeners hear of new roots, and one that fails does not harm the others",
   assert.throws(() => agent.setTrustBundle("-----BEGIN CERTIFICATE-----"), /malformed PEM/);
   assert.equal(agent.channelIdentity.bundles.get(TEST_TRUST_DOMAIN)?.roots.length, 2);
   await agent.stop();
-});
-
-test("tokens come from the admin socket or from files", async () => {
-  const socketPath = join(folder, "admin.sock");
-  const admin = await startTestAdminSocket(socketPath, controlPlane);
-  const agent = createAgent(sourceWith(new SocketTokenSource({ socketPath, ...workload })));
-  await agent.start();
-  assert.equal((await agent.whenReady()).spiffeId, spiffeId);
-  await agent.stop();
-  admin.closeAllConnections();
-  await new Promise((resolve) => admin.close(resolve));
-
-  const tokenPath = join(folder, "token");
-  const trustBundlePath = join(folder, "roots.pem");
-  const { token } = controlPlane.tokens.create({ trustDomain: TEST_TRUST_DOMAIN, ...workload });
-  writeFileSync(tokenPath, `${token}\n`);
-  writeFileSync(trustBundlePath, formatTrustBundlePem(controlPlane.bundle));
-  const fromFiles = createAgent(sourceWith(new FileTokenSource({ tokenPath, trustBundlePath })));
-  await fromFiles.start();
-  assert.equal((await fromFiles.whenReady()).spiffeId, spiffeId);
-  await fromFiles.stop();
-});
-
-test("no token is an error that names the place", async () => {
-  const socketPath = join(folder, "nobody.sock");
-  const isFailed = (error: unknown) =>
-    hasCode(error, "certificate-request-failed") && /nobody\.sock/.test(error.message);
-  await assert.rejects(
-    new SocketTokenSource({ socketPath, ...workload }).getCredentials(),
-    isFailed,
-  );
-  const tokenPath = join(folder, "nobody.sock");
-  await assert.rejects(
-    new FileTokenSource({ tokenPath, trustBundlePath: tokenPath }).getCredentials(),
-    isFailed,
-  );
 });
 
 test("the control plane's own certificate comes from the authority beside it", async () => {
