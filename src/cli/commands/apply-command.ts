@@ -1,5 +1,9 @@
 /** `tulle apply`: sends documents, prints what they changed and what is doubtful about them. */
-import type { ApplyResponse, InvalidDocuments } from "../../control-plane/api-types.ts";
+import type {
+  ApplyResponse,
+  DocumentViolation,
+  InvalidDocuments,
+} from "../../control-plane/api-types.ts";
 import type { AdminClient } from "../admin-client.ts";
 import { AdminApiError } from "../admin-transport.ts";
 import type { Command, CommandInput } from "../command.ts";
@@ -7,6 +11,7 @@ import type { CliContext } from "../context.ts";
 import { usageError } from "../errors.ts";
 import { EXIT_FINDINGS, EXIT_OK } from "../exit-codes.ts";
 import { findingLines, hasErrors, keyText, violationLines } from "../findings.ts";
+import { DEFAULT_NAMESPACE } from "../global-options.ts";
 import { objectName } from "../kinds.ts";
 import { renderTable } from "../output/table.ts";
 import { writeResult } from "../output/write-result.ts";
@@ -17,6 +22,8 @@ export const command: Command = {
   name: "apply",
   summary: "Create or change resources from files",
   description: `Reads YAML or JSON documents, checks all of them against their schemas, and writes them. A document that breaks its schema is refused with every violation, and then nothing is written.
+
+Documents that name no namespace get that of --namespace.
 
 What is valid but doubtful (a backend that does not exist, two routes in conflict) is written and reported as a finding. It never takes traffic down.
 
@@ -65,7 +72,7 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
       "name files with -f FILE, -f FOLDER or -f - (standard input)",
     );
   }
-  const files = await readDocuments(context, input, paths);
+  const files = await inNamespace(context, await readDocuments(context, input, paths));
   const client = await context.adminClient();
   const response = await applyFiles(context, client, files, isDryRun);
   if (response === undefined) return EXIT_FINDINGS;
@@ -83,24 +90,55 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
   return hasErrors(response.findings) ? EXIT_FINDINGS : EXIT_OK;
 }
 
+/** Documents that name no namespace get that of `-n` or TULLE_NAMESPACE. */
+async function inNamespace(
+  context: CliContext,
+  files: readonly DocumentFile[],
+): Promise<readonly AppliedFile[]> {
+  const { namespace, isNamespaceGiven } = context.globals;
+  if (namespace === DEFAULT_NAMESPACE && !isNamespaceGiven) return files;
+  const { withNamespace } = await import("../namespace-documents.ts");
+  return files.map((file) => withNamespace(file, { namespace, isStrict: isNamespaceGiven }));
+}
+
+/** A file whose text may have more lines than the user's. */
+export interface AppliedFile extends DocumentFile {
+  readonly lineOf?: (line: number) => number;
+}
+
 /** Undefined when documents broke their schema; every violation is then on standard error. */
 export async function applyFiles(
   context: CliContext,
   client: AdminClient,
-  files: readonly DocumentFile[],
+  files: readonly AppliedFile[],
   isDryRun: boolean,
 ): Promise<ApplyResponse | undefined> {
   try {
-    return await client.apply({ files, dryRun: isDryRun });
+    const sent = files.map(({ name, text }) => ({ name, text }));
+    return await client.apply({ files: sent, dryRun: isDryRun });
   } catch (error) {
     if (!(error instanceof AdminApiError) || error.apiCode !== "invalid") throw error;
     const { violations } = error.details as InvalidDocuments;
     const { style } = context.stderr;
-    context.stderr.write(violationLines(violations, style));
+    context.stderr.write(
+      violationLines(
+        violations.map((one) => withUsersLine(one, files)),
+        style,
+      ),
+    );
     const count = `${violations.length} ${violations.length === 1 ? "violation" : "violations"}`;
     context.stderr.write(`${style.red("error:")} ${count}; nothing was written\n`);
     return undefined;
   }
+}
+
+function withUsersLine(
+  violation: DocumentViolation,
+  files: readonly AppliedFile[],
+): DocumentViolation {
+  const lineOf = files.find((file) => file.name === violation.file)?.lineOf;
+  if (lineOf === undefined || violation.line === undefined) return violation;
+  return { ...violation, line: lineOf(violation.line) };
 }
 
 async function writeApplied(context: CliContext, response: ApplyResponse): Promise<void> {
