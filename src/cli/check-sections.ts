@@ -22,6 +22,19 @@ export interface CheckOutcome {
   readonly failure: CliError | undefined;
 }
 
+/** In the order in which they are shown: what comes first breaks what comes later. */
+const SECTION_BY_CHECK: Readonly<Record<string, string>> = {
+  "certificate-authority": "identity",
+  "control-plane-certificate": "identity",
+  "proxies-connected": "proxies",
+  "proxies-synced": "proxies",
+  "proxies-ready": "proxies",
+  "instances-serving": "services",
+  "services-have-endpoints": "services",
+  "objects-accepted": "configuration",
+};
+const OTHER_SECTION = "mesh";
+
 /** Proxies asked at the same time. */
 const PARALLEL_MAX = 16;
 
@@ -36,9 +49,8 @@ export async function checkSections(context: CliContext): Promise<CheckOutcome> 
     );
     items.push(versionItem(version));
     const { checks } = await client.checks();
-    const proxies = await proxySection(client);
-    const sections = [{ title: "client", items }, { title: "mesh", items: checks }, proxies];
-    return { sections: sections.filter((section) => section.items.length > 0), failure: undefined };
+    const all = [...checks, ...(await readinessItems(client))];
+    return { sections: [{ title: "client", items }, ...sectionsOf(all)], failure: undefined };
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     const item: CheckItem = {
@@ -49,6 +61,17 @@ export async function checkSections(context: CliContext): Promise<CheckOutcome> 
     };
     return { sections: [{ title: "client", items: [...items, item] }], failure: error };
   }
+}
+
+/** The control plane's questions by what they are about; those of a newer one come last. */
+function sectionsOf(items: readonly CheckItem[]): readonly CheckSection[] {
+  const titles = [...new Set(Object.values(SECTION_BY_CHECK)), OTHER_SECTION];
+  return titles
+    .map((title) => ({
+      title,
+      items: items.filter((item) => (SECTION_BY_CHECK[item.name] ?? OTHER_SECTION) === title),
+    }))
+    .filter((section) => section.items.length > 0);
 }
 
 function versionItem(version: VersionResponse): CheckItem {
@@ -71,11 +94,12 @@ function versionItem(version: VersionResponse): CheckItem {
 }
 
 /** Only connected proxies: the control plane reports the others. */
-async function proxySection(client: AdminClient): Promise<CheckSection> {
+async function readinessItems(client: AdminClient): Promise<readonly CheckItem[]> {
   const { proxies } = await client.proxies();
   const waiting = proxies.filter((proxy) => proxy.connected && proxy.adminAddress !== null);
-  const findings: Finding[] = [];
   const total = waiting.length;
+  if (total === 0) return [];
+  const findings: Finding[] = [];
   const ask = async (): Promise<void> => {
     for (let proxy = waiting.shift(); proxy !== undefined; proxy = waiting.shift()) {
       const found = await askReady(proxy);
@@ -83,11 +107,10 @@ async function proxySection(client: AdminClient): Promise<CheckSection> {
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_MAX }, ask));
-  if (total === 0) return { title: "proxies", items: [] };
-  const title = `the ${total === 1 ? "proxy is" : `${total} proxies are`} ready`;
+  const title = "every connected proxy says that it is ready";
   const hasError = findings.some((found) => found.severity === "error");
   const status = findings.length === 0 ? "pass" : hasError ? "fail" : "warn";
-  return { title: "proxies", items: [{ name: "proxies-ready", title, status, findings }] };
+  return [{ name: "proxies-ready", title, status, findings }];
 }
 
 /** A proxy that cannot be reached from here may be on another machine: a warning. One not ready is an error. */

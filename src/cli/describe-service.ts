@@ -93,7 +93,7 @@ function routeText(route: AttachedRouteView, style: Style): string {
   const accepted = route.accepted ? style.green("accepted") : style.red("not accepted");
   const head = `  ${route.kind} ${route.namespace}/${route.name} (${accepted})\n`;
   const rules = route.rules.map((rule, index) => {
-    const matches = rule.matches.length === 0 ? "every request" : rule.matches.join(", or ");
+    const matches = matchesText(rule.matches);
     const filters = rule.filters.map(
       (filter) => `      ${style.dim("filter:")} ${printable(filter)}\n`,
     );
@@ -106,6 +106,12 @@ function routeText(route: AttachedRouteView, style: Style): string {
     return `    rule ${index + 1}: ${printable(matches)}\n${filters.join("")}${backends.join("")}${none}`;
   });
   return head + rules.join("");
+}
+
+/** The Gateway API fills in the prefix `/` where a rule names no match. */
+export function matchesText(matches: readonly string[]): string {
+  if (matches.length === 0 || matches.includes("path prefix /")) return "every request";
+  return matches.join(", or ");
 }
 
 function backendName(backend: AttachedRouteView["rules"][number]["backends"][number]): string {

@@ -162,21 +162,27 @@ describe("what commands print", () => {
 √ it answers: mesh default, pid 7
 √ client and control plane are of the same version
 
+identity
+--------
+√ the certificate authority is valid
+
+proxies
+-------
+× every proxy runs what it was sent
+    error: cart-bbbbb refuses
+
 mesh
 ----
-√ the certificate authority is valid
 ‼ every route is accepted
     warning: HTTPRoute default/catalog spec.rules[0]: backend catalog-v3 does not exist
       hint: create Service catalog-v3
-× every proxy runs what it was sent
-    error: cart-bbbbb refuses
 
 Status check results are ×
 `,
     );
     const quiet = await run(["check", "-q"]);
     assert.doesNotMatch(quiet.stdout, /√/);
-    assert.match(quiet.stdout, /^mesh\n----\n‼ every route/);
+    assert.match(quiet.stdout, /^proxies\n-------\n× every proxy/);
   });
 
   test("describe service names the origin of every setting", async () => {

@@ -1,5 +1,6 @@
 /** The split that is in force, as the control plane resolved it: per route and rule, which backend gets what. */
 import type { AttachedRouteView, ServiceView } from "../../control-plane/api-types.ts";
+import { matchesText } from "../describe-service.ts";
 import { percentText } from "../kind-columns.ts";
 import type { Style } from "../output/style.ts";
 import { renderTable } from "../output/table.ts";
@@ -63,7 +64,7 @@ function ruleText(
   rule: ShownRule,
   { style, columns: width }: { readonly style: Style; readonly columns: number | undefined },
 ): string {
-  const matches = rule.matches.length === 0 ? "every request" : rule.matches.join(", or ");
+  const matches = matchesText(rule.matches);
   const note = rule.accepted ? "" : style.red(" (not accepted, so without effect)");
   const table = renderTable({
     columns: [
