@@ -85,9 +85,14 @@ export const CHECKS: ChecksResponse = {
   ok: false,
   revision: 1,
   checks: [
-    { name: "ca", title: "the certificate authority is valid", status: "pass", findings: [] },
     {
-      name: "routes",
+      name: "certificate-authority",
+      title: "the certificate authority is valid",
+      status: "pass",
+      findings: [],
+    },
+    {
+      name: "routes-of-a-newer-version",
       title: "every route is accepted",
       status: "warn",
       findings: [
@@ -102,7 +107,7 @@ export const CHECKS: ChecksResponse = {
       ],
     },
     {
-      name: "proxies",
+      name: "proxies-synced",
       title: "every proxy runs what it was sent",
       status: "fail",
       findings: [{ severity: "error", code: "refused", message: "cart-bbbbb refuses" }],
@@ -178,7 +183,7 @@ export const CATALOG: ServiceView = {
           backends: [{ name: "catalog-v2", namespace: "default", port: 80, weight: 1, share: 1 }],
         },
         {
-          matches: [],
+          matches: ["path prefix /"],
           filters: ["set request header x-canary"],
           backends: [
             { name: "catalog-v1", namespace: "default", port: 80, weight: 90, share: 0.9 },
