@@ -1,16 +1,32 @@
 /** Secrets that the control plane serves: roots only. No private key ever passes through here. */
 import { create } from "@bufbuild/protobuf";
 import { SecretSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import { SPIFFECertValidatorConfigSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import { TRUST_BUNDLE_SECRET } from "./defaults.ts";
-import { resourceOf } from "./message.ts";
+import { pack, resourceOf } from "./message.ts";
 import type { XdsResource } from "./translation.ts";
 
-export function trustBundleSecret(trustBundlePem: string): XdsResource {
+/**
+ * The roots of the mesh. The SPIFFE validator makes a proxy hold a peer's certificate against the bundle of
+ * the trust domain that the certificate names, by the rules of X509-SVID; `trusted_ca` is for readers that do
+ * not know the validator.
+ */
+export function trustBundleSecret(trustDomain: string, trustBundlePem: string): XdsResource {
+  const bundle = { specifier: { case: "inlineString", value: trustBundlePem } } as const;
+  const validator = create(SPIFFECertValidatorConfigSchema, {
+    trustDomains: [{ name: trustDomain, trustBundle: bundle }],
+  });
   const secret = create(SecretSchema, {
     name: TRUST_BUNDLE_SECRET,
     type: {
       case: "validationContext",
-      value: { trustedCa: { specifier: { case: "inlineString", value: trustBundlePem } } },
+      value: {
+        trustedCa: bundle,
+        customValidatorConfig: {
+          name: "envoy.tls.cert_validator.spiffe",
+          typedConfig: pack(SPIFFECertValidatorConfigSchema, validator),
+        },
+      },
     },
   });
   return resourceOf(SecretSchema, TRUST_BUNDLE_SECRET, secret);

@@ -115,7 +115,7 @@ function sharedOf(prepared: Prepared): SharedTranslation {
       }
     }
   }
-  const secrets = [trustBundleSecret(snapshot.trustBundlePem)];
+  const secrets = [trustBundleSecret(snapshot.trustDomain, snapshot.trustBundlePem)];
   return { clusters, endpoints, secrets, routes, consumerRoutes, findings: findings.list() };
 }
 

@@ -18,6 +18,7 @@ import { file_envoy_extensions_load_balancing_policies_random_v3_random } from "
 import { file_envoy_extensions_load_balancing_policies_round_robin_v3_round_robin } from "../../src/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { file_envoy_extensions_transport_sockets_tls_v3_secret } from "../../src/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { file_envoy_extensions_transport_sockets_tls_v3_tls } from "../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { file_envoy_extensions_transport_sockets_tls_v3_tls_spiffe_validator_config } from "../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from "../../src/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { file_xds_type_v3_typed_struct } from "../../src/gen/xds/type/v3/typed_struct_pb.js";
 
@@ -38,6 +39,7 @@ export function xdsRegistry(): Registry {
     file_envoy_extensions_load_balancing_policies_round_robin_v3_round_robin,
     file_envoy_extensions_transport_sockets_tls_v3_secret,
     file_envoy_extensions_transport_sockets_tls_v3_tls,
+    file_envoy_extensions_transport_sockets_tls_v3_tls_spiffe_validator_config,
     file_envoy_extensions_upstreams_http_v3_http_protocol_options,
     file_xds_type_v3_typed_struct,
   );
