@@ -114,6 +114,8 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
     onEvent: (event) => report(context, spec, event),
   });
   const stopListening = forwardSignals(instance);
+  // A signal that came before there was anything to stop.
+  if (context.signal.aborted) void instance.stop();
   try {
     await instance.start();
     void instance.waitServing();
