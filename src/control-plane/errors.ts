@@ -12,6 +12,8 @@ export type ControlPlaneErrorDetail =
   | { readonly code: "option-invalid"; readonly option: string }
   /** Every position in the block of loopback addresses belongs to a Service already. */
   | { readonly code: "service-index-exhausted"; readonly service: string }
+  /** The certificate authority's own certificate has expired. Only a new authority helps. */
+  | { readonly code: "authority-expired"; readonly path: string }
   /** A proxy says that it is somebody whom its certificate does not name, or says it badly. */
   | { readonly code: "proxy-refused"; readonly proxy: string };
 

@@ -37,13 +37,15 @@ export type InstanceHealth = "healthy" | "unhealthy" | "draining";
  *                  window passes
  * ```
  */
-export type LeaseState =
-  | "starting"
-  | "healthy"
-  | "unhealthy"
-  | "draining"
-  | "suspect"
-  | "unconfirmed";
+export const LEASE_STATES = [
+  "starting",
+  "healthy",
+  "unhealthy",
+  "draining",
+  "suspect",
+  "unconfirmed",
+] as const;
+export type LeaseState = (typeof LEASE_STATES)[number];
 
 export interface Instance {
   readonly description: InstanceDescription;

@@ -7,6 +7,7 @@ import { hasCode, messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { MeshPeer, PeerCall } from "../identity/grpc-listener.ts";
 import type { AcknowledgeEvent, RefuseEvent } from "../xds/ads-server-options.ts";
+import type { EndpointHealth } from "../xds/endpoint-health.ts";
 import type { ProxyRecord } from "../xds/proxy-record.ts";
 import type { ConnectDecision, StreamPeer } from "../xds/stream-peer.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
@@ -110,10 +111,11 @@ export class ProxySessions {
     return { accepted: true };
   }
 
-  /** The sidecar of a health stream says how its app is. */
-  reportHealth(streamId: string, health: InstanceHealth): void {
+  /** The sidecar of a health stream says how its app is, endpoint by endpoint. */
+  reportHealth(streamId: string, endpoints: readonly EndpointHealth[]): void {
     const key = this.#healthKeys.get(streamId);
-    if (key !== undefined) this.#options.registry.report(key, health);
+    const health = healthOfAll(endpoints);
+    if (key !== undefined && health !== undefined) this.#options.registry.report(key, health);
   }
 
   disconnectHealth(streamId: string): void {
@@ -156,4 +158,10 @@ export class ProxySessions {
     this.#options.log.error("a proxy cannot be admitted", { node: stream.node.id, error });
     return { accepted: false, code: status.INTERNAL, details: "the control plane failed" };
   }
+}
+
+/** An instance is as healthy as the worst of its ports; undefined when nothing is reported. */
+function healthOfAll(endpoints: readonly EndpointHealth[]): InstanceHealth | undefined {
+  const reported = new Set(endpoints.map(({ health }) => health));
+  return (["draining", "unhealthy", "healthy"] as const).find((health) => reported.has(health));
 }

@@ -1,0 +1,228 @@
+/**
+ * The control plane as a whole: opens its state, builds its parts, starts them in order and stops them in
+ * reverse. `start` either leaves it running or leaves nothing behind.
+ */
+import { assert } from "../core/assert.ts";
+import type { Clock } from "../core/clock.ts";
+import { type Component, startAll, stopAll } from "../core/component.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Prng } from "../core/prng.ts";
+import { type OpenedAuthority, openCertificateAuthority } from "../identity/authority-files.ts";
+import { MemoryJoinTokenStore } from "../identity/join-token.ts";
+import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
+import { defaultMeshConfigSpec, MESH_CONFIG_NAME } from "../resource/kinds/mesh-config.ts";
+import { registry as kinds } from "../resource/registry.ts";
+import { openSqliteStore } from "../store/sqlite-store.ts";
+import type { Store } from "../store/store.ts";
+import { MetricRegistry } from "../telemetry/metric-registry.ts";
+import { translateShared } from "../translate/translate.ts";
+import { createAdminApp } from "./admin-api/admin-app.ts";
+import { AdminServer } from "./admin-api/admin-server.ts";
+import type { ControlPlaneFile, HealthResponse } from "./api-types.ts";
+import { controlPlaneError } from "./errors.ts";
+import { createGrpcSide, type GrpcSide } from "./grpc-side.ts";
+import { createJoinTokenIssuer } from "./join-token-issuer.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import { collectMeshMetrics } from "./mesh-metrics.ts";
+import { createControlPlaneMetrics } from "./metrics.ts";
+import { StateDirectory } from "./state-directory.ts";
+
+export interface ControlPlaneOptions {
+  /** The mesh's name. */
+  readonly mesh: string;
+  readonly stateDirectory: string;
+  readonly adminAddress: ListenAddress;
+  readonly xdsAddress: ListenAddress;
+  /** Undefined: as MeshConfig says, or its default. */
+  readonly trustDomain: string | undefined;
+  readonly caPassphrase: string | undefined;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log: Logger;
+}
+
+interface Opened {
+  readonly directory: StateDirectory;
+  readonly store: Store;
+  readonly authority: OpenedAuthority;
+}
+
+export class ControlPlane implements Component {
+  readonly name = "control plane";
+  readonly #options: ControlPlaneOptions;
+  readonly #stopping = new AbortController();
+  #directory: StateDirectory | undefined;
+  #store: Store | undefined;
+  #components: readonly Component[] = [];
+  #state: HealthResponse["status"] = "starting";
+  #file: ControlPlaneFile | undefined;
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+  }
+
+  /** Where it is. Only after `start`. */
+  get file(): ControlPlaneFile {
+    assert(this.#file !== undefined, "the control plane has started");
+    return this.#file;
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.stop(0);
+      throw error;
+    }
+  }
+
+  /** Ends within `graceMs` and a little. Instances stay registered for the next start. */
+  async stop(graceMs: number): Promise<void> {
+    this.#state = "stopping";
+    this.#stopping.abort();
+    const components = this.#components;
+    this.#components = [];
+    try {
+      await stopAll(components, graceMs);
+    } finally {
+      await this.#store?.close();
+      this.#directory?.close();
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { clock, log, mesh, version } = this.#options;
+    const directory = StateDirectory.open(this.#options.stateDirectory);
+    this.#directory = directory;
+    const store = openSqliteStore({ file: directory.storePath, clock, registry: kinds });
+    this.#store = store;
+    const authority = this.#openAuthority(directory, await this.#trustDomain(store));
+    const { components, admin, grpc } = this.#build({ directory, store, authority });
+    this.#components = components;
+    await startAll(components);
+    this.#state = "ok";
+    this.#file = {
+      name: mesh,
+      pid: process.pid,
+      adminUrl: admin.url,
+      adminSocket: directory.adminSocketPath,
+      xdsAddress: grpc.listener.address,
+      trustDomain: authority.authority.trustDomain,
+      version,
+    };
+    directory.publish(this.#file);
+    log.info("control plane ready", { ...this.#file, revision: store.revision() });
+  }
+
+  async #trustDomain(store: Store): Promise<string> {
+    const { trustDomain, log } = this.#options;
+    const config = await store.get("MeshConfig", "", MESH_CONFIG_NAME);
+    const configured = config?.spec.trustDomain;
+    if (trustDomain !== undefined && configured !== undefined && trustDomain !== configured) {
+      log.warn("--trust-domain goes before MeshConfig", { trustDomain, configured });
+    }
+    return trustDomain ?? configured ?? defaultMeshConfigSpec().trustDomain;
+  }
+
+  #openAuthority(directory: StateDirectory, trustDomain: string): OpenedAuthority {
+    const { clock, log, caPassphrase: passphrase } = this.#options;
+    const { caKeyPath: keyPath, caCertificatePath: certificatePath } = directory;
+    const opened = openCertificateAuthority({
+      trustDomain,
+      keyPath,
+      certificatePath,
+      passphrase,
+      clock,
+    });
+    if (opened.isNew) log.info("certificate authority created", { trustDomain });
+    const { notAfterMs } = opened.authority.certificate;
+    if (clock.nowMs() < notAfterMs) return opened;
+    throw controlPlaneError(
+      { code: "authority-expired", path: certificatePath },
+      `the certificate authority ${certificatePath} expired at ${new Date(notAfterMs).toISOString()}: ` +
+        "nobody trusts it any more; move ca.key and ca.crt away to start with a new one",
+    );
+  }
+
+  #build(opened: Opened) {
+    const { clock, prng, log, version } = this.#options;
+    const { store, authority } = opened;
+    const tokenStore = new MemoryJoinTokenStore();
+    const metricRegistry = new MetricRegistry();
+    const metrics = createControlPlaneMetrics(metricRegistry, version);
+    const grpc = createGrpcSide({
+      store,
+      authority,
+      tokenStore,
+      address: this.#options.xdsAddress,
+      metrics,
+      clock,
+      prng,
+      log,
+    });
+    const { mesh, agent, listener } = grpc;
+    metricRegistry.onCollect(() =>
+      collectMeshMetrics(metrics, {
+        ...mesh,
+        revision: store.revision(),
+        authorityNotAfterMs: authority.authority.certificate.notAfterMs,
+        certificateNotAfterMs: agent.status.notAfterMs ?? 0,
+      }),
+    );
+    const admin = this.#createAdmin(opened, grpc, { tokenStore, metricRegistry });
+    const recorder: Component = {
+      name: "instance recorder",
+      start: () => Promise.resolve(),
+      stop: () => mesh.recorder.stop(),
+    };
+    return { components: [agent, recorder, mesh.reconciler, listener, admin], admin, grpc };
+  }
+
+  #createAdmin(
+    opened: Opened,
+    grpc: GrpcSide,
+    parts: { readonly tokenStore: MemoryJoinTokenStore; readonly metricRegistry: MetricRegistry },
+  ): AdminServer {
+    const { clock, log, mesh, version, adminAddress } = this.#options;
+    const { authority, bundle } = opened.authority;
+    const { trustDomain } = authority;
+    const { adminSocketPath: adminSocket } = opened.directory;
+    const getXdsAddress = (): string => grpc.listener.address;
+    const app = createAdminApp({
+      ...grpc.mesh,
+      store: opened.store,
+      kinds,
+      translate: translateShared,
+      issueJoinToken: createJoinTokenIssuer({
+        clock,
+        tokenStore: parts.tokenStore,
+        trustDomain,
+        getLifetimeMs: () => grpc.mesh.settings.joinTokenLifetimeMs,
+        getTrustBundlePem: () => formatTrustBundlePem(bundle),
+        getXdsAddress,
+      }),
+      metrics: parts.metricRegistry,
+      info: {
+        mesh,
+        version,
+        trustDomain,
+        startedAtMs: clock.nowMs(),
+        adminSocket,
+        getXdsAddress,
+        getState: () => this.#state,
+        getAuthorityNotAfterMs: () => authority.certificate.notAfterMs,
+        getCertificateNotAfterMs: () => grpc.agent.status.notAfterMs,
+      },
+      clock,
+      log: log.child("admin-api"),
+      stopping: this.#stopping.signal,
+    });
+    return new AdminServer({
+      fetch: (request, bindings) => app.fetch(request, bindings),
+      address: adminAddress,
+      socketPath: adminSocket,
+      clock,
+    });
+  }
+}

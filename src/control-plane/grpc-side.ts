@@ -1,0 +1,144 @@
+/**
+ * What proxies talk to, wired together: ADS, health reports and certificates on one gRPC server, and the state of
+ * the mesh behind them.
+ */
+import { Server } from "@grpc/grpc-js";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Prng } from "../core/prng.ts";
+import type { OpenedAuthority } from "../identity/authority-files.ts";
+import { addCertificateService } from "../identity/certificate-service.ts";
+import { LocalCertificateSource } from "../identity/certificate-source.ts";
+import { type PeerCall, peerOf } from "../identity/grpc-listener.ts";
+import { IdentityAgent } from "../identity/identity-agent.ts";
+import { type JoinTokenStore, JoinTokens } from "../identity/join-token.ts";
+import { workloadSpiffeId } from "../identity/spiffe-id.ts";
+import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
+import type { Store } from "../store/store.ts";
+import { AdsServer } from "../xds/ads-server.ts";
+import { HdsServer } from "../xds/hds-server.ts";
+import { SYSTEM_NAMESPACE } from "./join-token-issuer.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import { createMeshState, type MeshState } from "./mesh-state.ts";
+import type { ControlPlaneMetrics } from "./metrics.ts";
+import { ProxySessions } from "./proxy-sessions.ts";
+import { XdsListener } from "./xds-listener.ts";
+
+/** The service account and DNS name that sidecars expect of the control plane. */
+const SERVICE_ACCOUNT = "control-plane";
+const DNS_NAME = `${SERVICE_ACCOUNT}.${SYSTEM_NAMESPACE}.svc`;
+/** How often sidecars repeat their health; changes come at once. */
+const HEALTH_INTERVAL_MS = 10_000;
+/** A peer that vanished without a word is noticed within the sum of both. */
+const KEEPALIVE_TIME_MS = 15_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
+
+export interface GrpcSideOptions {
+  readonly store: Store;
+  readonly authority: OpenedAuthority;
+  readonly tokenStore: JoinTokenStore;
+  readonly address: ListenAddress;
+  readonly metrics: ControlPlaneMetrics;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log: Logger;
+}
+
+export interface GrpcSide {
+  readonly mesh: MeshState;
+  /** Keeps the control plane's own certificate. Starts before the listener. */
+  readonly agent: IdentityAgent;
+  readonly listener: XdsListener;
+}
+
+export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
+  const { store, clock, log, metrics } = options;
+  const { authority, bundle } = options.authority;
+  const { trustDomain } = authority;
+  // The parts know each other: what is made first calls what is made later, once everything runs.
+  const mesh = createMeshState({
+    store,
+    trustDomain,
+    getTrustBundlePem: () => formatTrustBundlePem(bundle),
+    setSnapshot: (streamId, snapshot) => ads.setSnapshot(streamId, snapshot),
+    recordOf: (streamId) => ads.record(streamId),
+    metrics,
+    clock,
+    log,
+  });
+  const refusalOf = (call: PeerCall): string | undefined => listener.refusalOf(call);
+  const sessions = new ProxySessions({
+    ...mesh,
+    trustDomain,
+    peerOf,
+    refusalOf,
+    closeStream: (streamId, details) => ads.close(streamId, details),
+    metrics,
+    log: log.child("proxies"),
+  });
+  const ads = createAdsServer(sessions, options);
+  const hds = createHdsServer(sessions);
+  const server = new Server({
+    "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
+    "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+  });
+  ads.addTo(server);
+  hds.addTo(server);
+  const tokens = new JoinTokens({ clock, store: options.tokenStore });
+  addCertificateService(server, {
+    authority,
+    getTrustBundle: () => bundle,
+    getLifetimeMs: () => mesh.settings.certificateLifetimeMs,
+    redeemToken: (token) => tokens.redeem(token),
+    peerOf,
+    refusalOf,
+    clock,
+    logger: log,
+  });
+  const agent = createAgent(options, mesh);
+  const onStop = (): void => {
+    // Streams that end from here on mean that the control plane leaves, not the instances.
+    mesh.registry.stop();
+    ads.closeAll();
+    hds.closeAll();
+  };
+  const listener: XdsListener = new XdsListener({ ...options, server, agent, onStop });
+  return { mesh, agent, listener };
+}
+
+function createAdsServer(sessions: ProxySessions, options: GrpcSideOptions): AdsServer {
+  return new AdsServer({
+    clock: options.clock,
+    log: options.log.child("ads"),
+    identifier: DNS_NAME,
+    onConnect: (stream) => sessions.connect(stream),
+    onDisconnect: (stream, record) => sessions.disconnect(stream, record),
+    onAcknowledge: (event) => sessions.acknowledge(event),
+    onRefuse: (event) => sessions.refuse(event),
+  });
+}
+
+function createHdsServer(sessions: ProxySessions): HdsServer {
+  return new HdsServer({
+    intervalMs: HEALTH_INTERVAL_MS,
+    onConnect: (stream) => sessions.connectHealth(stream),
+    onHealth: (stream, endpoints) => sessions.reportHealth(stream.id, endpoints),
+    onDisconnect: (stream) => sessions.disconnectHealth(stream.id),
+  });
+}
+
+function createAgent(options: GrpcSideOptions, mesh: MeshState): IdentityAgent {
+  const { clock, prng, log } = options;
+  const { authority, bundle } = options.authority;
+  const { trustDomain } = authority;
+  const namespace = SYSTEM_NAMESPACE;
+  const spiffeId = workloadSpiffeId({ trustDomain, namespace, serviceAccount: SERVICE_ACCOUNT });
+  const source = new LocalCertificateSource({
+    authority,
+    getTrustBundle: () => bundle,
+    getLifetimeMs: () => mesh.settings.certificateLifetimeMs,
+    spiffeId,
+    dnsNames: [DNS_NAME],
+  });
+  return new IdentityAgent({ spiffeId, source, clock, prng, logger: log });
+}

@@ -1,0 +1,88 @@
+/**
+ * The state of the mesh and what follows it: objects, instances, indexes, proxies and the reconciler between
+ * them. Wired here; it opens no port.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Store } from "../store/store.ts";
+import { Translator } from "../translate/translate.ts";
+import type { ProxyRecord } from "../xds/proxy-record.ts";
+import type { ProxySnapshot } from "../xds/snapshot.ts";
+import { MeshSettings } from "./mesh-settings.ts";
+import type { ControlPlaneMetrics } from "./metrics.ts";
+import { ObjectCache } from "./object-cache.ts";
+import { ProxyDirectory } from "./proxy-directory.ts";
+import { Reconciler } from "./reconciler.ts";
+import { Registry } from "./registry.ts";
+import { ServiceIndexes } from "./service-index.ts";
+import { SnapshotTranslator } from "./snapshot-translator.ts";
+import { StatusWriter } from "./status-writer.ts";
+import { WorkloadRecorder } from "./workload-recorder.ts";
+
+export interface MeshStateOptions {
+  readonly store: Store;
+  readonly trustDomain: string;
+  readonly getTrustBundlePem: () => string;
+  /** Both of the ADS server. */
+  readonly setSnapshot: (streamId: string, snapshot: ProxySnapshot) => void;
+  readonly recordOf: (streamId: string) => ProxyRecord | undefined;
+  readonly metrics: ControlPlaneMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface MeshState {
+  readonly objects: ObjectCache;
+  readonly settings: MeshSettings;
+  readonly registry: Registry;
+  readonly recorder: WorkloadRecorder;
+  readonly serviceIndexes: ServiceIndexes;
+  readonly proxies: ProxyDirectory;
+  readonly reconciler: Reconciler;
+}
+
+export function createMeshState(options: MeshStateOptions): MeshState {
+  const { store, clock, log, metrics } = options;
+  const objects = new ObjectCache();
+  const settings = new MeshSettings(objects);
+  const serviceIndexes = new ServiceIndexes();
+  const registry = new Registry({
+    clock,
+    getTimes: () => settings.registryTimes,
+    onChange: (change) => {
+      recorder.record(change.key);
+      reconciler.instanceChanged(change);
+    },
+  });
+  const recorder = new WorkloadRecorder({
+    store,
+    instanceOf: (key) => registry.get(key),
+    clock,
+    log: log.child("registry"),
+  });
+  const proxies = new ProxyDirectory({
+    clock,
+    recordOf: options.recordOf,
+    translatedRevision: () => reconciler.translatedRevision,
+  });
+  const reconciler = new Reconciler({
+    store,
+    objects,
+    registry,
+    serviceIndexes,
+    proxies,
+    translator: new SnapshotTranslator({
+      translate: new Translator(),
+      log: log.child("translate"),
+    }),
+    statusWriter: new StatusWriter({ store, objects, serviceIndexes, clock, log }),
+    setSnapshot: options.setSnapshot,
+    trustDomain: options.trustDomain,
+    getTrustBundlePem: options.getTrustBundlePem,
+    onWorkloadLost: (key) => recorder.record(key),
+    metrics,
+    clock,
+    log: log.child("reconciler"),
+  });
+  return { objects, settings, registry, recorder, serviceIndexes, proxies, reconciler };
+}

@@ -1,0 +1,84 @@
+/**
+ * The gRPC side that proxies connect to: xDS, health reports and certificates on one TLS port, with the control
+ * plane's own certificate, which is replaced long before it expires.
+ */
+import type { Server } from "@grpc/grpc-js";
+import type { Clock } from "../core/clock.ts";
+import type { Component } from "../core/component.ts";
+import type { Logger } from "../core/logger.ts";
+import {
+  createMeshGrpcListener,
+  type MeshGrpcListener,
+  type PeerCall,
+  type TlsIdentity,
+} from "../identity/grpc-listener.ts";
+import type { IdentityAgent } from "../identity/identity-agent.ts";
+import { bindOrFallBack, formatAddress, type ListenAddress } from "./listen-address.ts";
+
+export interface XdsListenerOptions {
+  /** With all services added. */
+  readonly server: Server;
+  readonly address: ListenAddress;
+  readonly agent: IdentityAgent;
+  /** Called first when it stops, while all streams are still open. */
+  readonly onStop: () => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class XdsListener implements Component {
+  readonly name = "xDS listener";
+  readonly #options: XdsListenerOptions;
+  #listener: MeshGrpcListener | undefined;
+  #unsubscribe: (() => void) | undefined;
+  #address = "";
+
+  constructor(options: XdsListenerOptions) {
+    this.#options = options;
+  }
+
+  /** `host:port`. Empty until started. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** Why the caller's certificate was refused, if it sent one. */
+  refusalOf(call: PeerCall): string | undefined {
+    return this.#listener?.refusalOf(call);
+  }
+
+  async start(): Promise<void> {
+    const { address, agent } = this.#options;
+    await agent.whenReady();
+    const what = { name: "the xDS server", option: "--xds-address" };
+    const port = await bindOrFallBack(address, what, (host, wanted) => this.#bind(host, wanted));
+    this.#address = formatAddress(address.host, port);
+    this.#unsubscribe = agent.onUpdate(() => this.#listener?.setIdentity(this.#identity()));
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#unsubscribe?.();
+    this.#options.onStop();
+    await this.#listener?.stop(graceMs);
+  }
+
+  async #bind(host: string, port: number): Promise<number> {
+    const { server, clock, log } = this.#options;
+    const identity = this.#identity();
+    const listener = createMeshGrpcListener({ server, host, port, identity, clock, logger: log });
+    try {
+      await listener.start();
+    } catch (error) {
+      await listener.stop(0);
+      throw error;
+    }
+    this.#listener = listener;
+    return listener.port;
+  }
+
+  #identity(): TlsIdentity {
+    const { svid, bundles } = this.#options.agent.channelIdentity;
+    if (svid === undefined) throw new Error("the control plane has no certificate");
+    return { svid, bundles };
+  }
+}
