@@ -17,6 +17,9 @@ import { expectPeer, verifyPeer } from "./peer-verifier.ts";
 import type { Svid } from "./svid.ts";
 import type { TrustBundleSet } from "./trust-bundle.ts";
 
+/** A server that takes longer to finish the handshake is given up. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
 /** What a channel shows and trusts at the moment it connects. */
 export interface ChannelIdentity {
   /** Undefined before the first certificate: then the server sees an anonymous client. */
@@ -56,9 +59,16 @@ function connectSecurely(
     }),
   });
   return new Promise((resolve, reject) => {
+    const timeout = options.clock.schedule(HANDSHAKE_TIMEOUT_MS, () =>
+      tlsSocket.destroy(new Error("the handshake took too long")),
+    );
     tlsSocket.on("error", reject);
-    tlsSocket.once("close", () => reject(new Error("connection closed during the handshake")));
+    tlsSocket.once("close", () => {
+      timeout.cancel();
+      reject(new Error("connection closed during the handshake"));
+    });
     tlsSocket.once("secureConnect", () => {
+      timeout.cancel();
       const verdict = expectPeer(
         verifyPeer(peerChainDer(tlsSocket), bundles, options.clock.nowMs()),
         options.expectedServerIds,

@@ -1,6 +1,6 @@
 /** Real handshakes over loopback: who gets in as whom, and what the log says about the others. */
 import assert from "node:assert/strict";
-import { connect as connectTcp } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from "node:net";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import {
@@ -276,6 +276,32 @@ test("a root that is taken away ends the connections that it vouched for", async
   controlPlane.listener.setIdentity({ svid: serverSvid, bundles: controlPlane.bundles });
   known.close();
   unknown.close();
+});
+
+test("stopping does not wait for handshakes that never end", async () => {
+  const stopping = await startTestControlPlane(clock);
+  const silent = connectTcp(stopping.listener.port, "127.0.0.1");
+  silent.on("error", () => {});
+  const closed = new Promise((resolve) => silent.once("close", resolve));
+  await new Promise((resolve) => silent.once("connect", resolve));
+  await stopping.stop();
+  await closed;
+});
+
+test("a client gives up a server that never finishes the handshake", async () => {
+  const silent = createTcpServer((socket) => {
+    socket.once("data", () => clock.advance(10_000));
+  });
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  const { port } = silent.address() as AddressInfo;
+  const credentials = createMeshChannelCredentials({
+    getIdentity: () => ({ svid: undefined, bundles: controlPlane.bundles }),
+    expectedServerIds: [CONTROL_PLANE_ID],
+    clock,
+  });
+  const client = new Client(`127.0.0.1:${port}`, credentials);
+  await assert.rejects(whoOnce(client), /the handshake took too long/);
+  await new Promise((resolve) => silent.close(resolve));
 });
 
 test("stopping drains: calls end, then connections, then the port is free", async () => {

@@ -4,7 +4,7 @@
  * and not in grpc-js, which can only refuse or accept certificates by OpenSSL's rules.
  */
 import { constants } from "node:crypto";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { type ConnectionInjector, type Server, ServerCredentials } from "@grpc/grpc-js";
 import { assert } from "../core/assert.ts";
@@ -95,6 +95,8 @@ class GrpcListener implements MeshGrpcListener {
   readonly #tls;
   readonly #injector: ConnectionInjector;
   readonly #connections = new Map<TLSSocket, Connection>();
+  /** Those of connections, and those whose handshake is under way. */
+  readonly #sockets = new Set<Socket>();
   /** By remote address, for messages only: it decides nothing. */
   readonly #refusals = new Map<string, string>();
   #identity: TlsIdentity;
@@ -112,6 +114,10 @@ class GrpcListener implements MeshGrpcListener {
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
     this.#tls.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT;
+    this.#tls.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
     this.#tls.on("secureConnection", (socket) => this.#accept(socket));
     this.#tls.on("tlsClientError", (error, socket) => {
       this.#logger.warn("handshake failed", { peer: addressOf(socket), error: error.message });
@@ -215,6 +221,7 @@ class GrpcListener implements MeshGrpcListener {
 
   #destroyAll(): void {
     for (const socket of this.#connections.keys()) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
 
