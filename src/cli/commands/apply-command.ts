@@ -3,6 +3,7 @@ import type {
   ApplyResponse,
   DocumentViolation,
   InvalidDocuments,
+  RevisionResponse,
 } from "../../control-plane/api-types.ts";
 import type { AdminClient } from "../admin-client.ts";
 import { AdminApiError } from "../admin-transport.ts";
@@ -80,14 +81,15 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
   if (input.isSet("wait")) {
     const { revision } = response;
     const reached = await waitForRevision(context, { client, revision, timeoutMs });
-    if (!context.globals.isQuiet) {
-      const count = reached.acknowledged.length;
-      context.stderr.write(
-        `revision ${revision} runs on ${count} ${count === 1 ? "proxy" : "proxies"}\n`,
-      );
-    }
+    if (!context.globals.isQuiet) context.stderr.write(reachedText(reached));
   }
   return hasErrors(response.findings) ? EXIT_FINDINGS : EXIT_OK;
+}
+
+function reachedText({ revision, acknowledged }: RevisionResponse): string {
+  const count = acknowledged.length;
+  if (count === 0) return `no connected proxy is affected by revision ${revision}\n`;
+  return `revision ${revision} runs on ${count} ${count === 1 ? "proxy" : "proxies"}\n`;
 }
 
 /** Documents that name no namespace get that of `-n` or TULLE_NAMESPACE. */

@@ -1,4 +1,8 @@
 /** `tulle control-plane`: the flags of the server; the server itself is handed in. */
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { resolve } from "node:path";
+import { messageOf } from "../../core/errors.ts";
 import { LOG_LEVELS } from "../../core/logger.ts";
 import type { Command, CommandInput } from "../command.ts";
 import type { Programs } from "../command-entry.ts";
@@ -85,14 +89,27 @@ async function run(
       "use at most 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit",
     );
   }
+  const passphraseFile = input.optionalString("ca-passphrase-file");
+  if (passphraseFile !== undefined) await checkReadable(resolve(context.cwd, passphraseFile));
   return await runControlPlane({
     mesh,
     stateDirectory: input.optionalString("state-dir"),
     adminAddress: input.optionalString("admin-address"),
     xdsAddress: input.optionalString("xds-address"),
     trustDomain: input.optionalString("trust-domain"),
-    caPassphraseFile: input.optionalString("ca-passphrase-file"),
+    caPassphraseFile: passphraseFile,
     logLevel: input.string("log-level"),
     logFormat: LOG_FORMATS.find((format) => format === input.string("log-format")) ?? "text",
   });
+}
+
+async function checkReadable(path: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (error) {
+    throw usageError(
+      `--ca-passphrase-file: cannot read ${path}: ${messageOf(error)}`,
+      "name a file that holds the passphrase, readable by you alone",
+    );
+  }
 }
