@@ -1,13 +1,19 @@
 /** Reads YAML or JSON texts with any number of documents into objects, or into every violation. */
-import { type Document, LineCounter, parseAllDocuments } from "yaml";
+import {
+  type Document,
+  LineCounter,
+  parseAllDocuments,
+  type YAMLError,
+  type YAMLWarning,
+} from "yaml";
 import type { AnyObject } from "./kind-map.ts";
 import { formatKey, keyOf } from "./object.ts";
 import type { AnyKindDefinition, Registry } from "./registry.ts";
 import { isRecord, listAt, valueAt } from "./rule.ts";
 import { unknownKind } from "./unknown-kind.ts";
 import { type FieldPath, formatPath, type Violation } from "./violation.ts";
-import { offsetOf, readYamlValue } from "./yaml-value.ts";
-import { describeValue, type PathedViolation } from "./zod-violations.ts";
+import { readYamlValue, type YamlValue } from "./yaml-value.ts";
+import { describeValue, type PathedViolation, VIOLATIONS_MAX } from "./zod-violations.ts";
 
 /** An object and where it was written. */
 export interface ParsedDocument {
@@ -28,10 +34,8 @@ export interface ParsedDocuments {
   readonly violations: readonly Violation[];
 }
 
-/** Larger texts are refused. A whole mesh of 10,000 objects of 1 kB fits. */
-export const TEXT_LENGTH_MAX = 16 * 1024 * 1024;
-/** More violations than this in one text help nobody. */
-export const VIOLATIONS_MAX = 1000;
+/** Larger texts are refused: reading this much stops the process for some 3 s. */
+export const TEXT_LENGTH_MAX = 4 * 1024 * 1024;
 
 /**
  * Reads every document of `text`; empty ones are skipped, the items of a `v1 List` read each by
@@ -48,16 +52,16 @@ export function parseDocuments(
     return result([], [{ ...place, path: "", code: "too-large", message }]);
   }
   const lines = new LineCounter();
+  const reader = new DocumentReader({ fileName, lines, registry });
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
+    // Found again by our own reader, which tells them apart from errors of syntax.
     uniqueKeys: false,
     prettyErrors: false,
-    stringKeys: false,
     logLevel: "silent",
   });
-  if (!Array.isArray(documents)) return result([], []);
-  const reader = new DocumentReader({ fileName, lines, registry });
-  for (const [index, document] of documents.entries()) reader.read(document, index);
+  if ("empty" in documents) reader.readEmpty(documents);
+  else for (const [index, document] of documents.entries()) reader.read(document, index);
   return result(reader.parsed, reader.violations.slice(0, VIOLATIONS_MAX));
 }
 
@@ -69,12 +73,17 @@ function result(
 }
 
 interface Source {
-  readonly document: Document.Parsed;
+  readonly yaml: YamlValue | undefined;
   readonly documentIndex: number;
   /** Where in the document the object stands: empty, or an item of a List. */
   readonly prefix: FieldPath;
   /** `HTTPRoute default/catalog`, as far as known. */
   readonly object: string | undefined;
+}
+
+interface Erroneous {
+  readonly errors: readonly YAMLError[];
+  readonly warnings: readonly YAMLWarning[];
 }
 
 type Unplaced = Omit<PathedViolation, "path">;
@@ -98,17 +107,11 @@ class DocumentReader {
   }
 
   read(document: Document.Parsed, documentIndex: number): void {
-    const source: Source = { document, documentIndex, prefix: [], object: undefined };
-    for (const error of document.errors) {
-      this.#add(source, {
-        path: "",
-        code: "syntax",
-        message: `cannot be read: ${error.message}`,
-        ...this.#positionAt(error.pos[0]),
-      });
-    }
-    if (document.errors.length > 0 || document.contents === null) return;
-    const { value, faults } = readYamlValue(document);
+    const unread: Source = { yaml: undefined, documentIndex, prefix: [], object: undefined };
+    if (this.#addErrors(unread, document) > 0 || document.contents === null) return;
+    const yaml = readYamlValue(document);
+    const source = { ...unread, yaml };
+    const { value, faults } = yaml;
     for (const { code, path, message, offset } of faults) {
       this.#add(source, { path: formatPath(path), code, message, ...this.#positionAt(offset) });
     }
@@ -118,6 +121,20 @@ class DocumentReader {
         this.#readObject(item, { ...source, prefix: ["items", index] });
       }
     } else this.#readObject(value, source);
+  }
+
+  /** A text without any document can have errors too. */
+  readEmpty(stream: Erroneous): void {
+    this.#addErrors({ yaml: undefined, documentIndex: 0, prefix: [], object: undefined }, stream);
+  }
+
+  #addErrors(source: Source, { errors, warnings }: Erroneous): number {
+    // What the parser warns of, such as tags that it doesn't know, changes what a text means.
+    const all = [...errors, ...warnings].slice(0, VIOLATIONS_MAX);
+    for (const error of all) {
+      this.#add(source, { path: "", ...syntaxError(error), ...this.#positionAt(error.pos[0]) });
+    }
+    return all.length;
   }
 
   #readObject(value: unknown, anonymous: Source): void {
@@ -186,13 +203,20 @@ class DocumentReader {
   }
 
   #positionOf(source: Source, segments: FieldPath, at: "key" | "value") {
-    return this.#positionAt(offsetOf(source.document, [...source.prefix, ...segments], at));
+    return this.#positionAt(source.yaml?.offsetOf([...source.prefix, ...segments], at) ?? 0);
   }
 
   #positionAt(offset: number) {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   }
+}
+
+function syntaxError(error: YAMLError | YAMLWarning): Pick<Violation, "code" | "message"> {
+  // The parser calls itself for each level, and reports when that has used up the stack.
+  if (error.message.includes("call stack"))
+    return { code: "too-large", message: "nests too deeply" };
+  return { code: "syntax", message: `cannot be read: ${error.message}` };
 }
 
 /** `HTTPRoute default/catalog`, as far as the document tells. */

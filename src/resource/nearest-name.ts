@@ -8,9 +8,10 @@ export function nearestName(found: string, candidates: Iterable<string>): string
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
     if (candidate.length > NAME_LENGTH_MAX) continue;
-    const distance = editDistance(foundLower, candidate.toLowerCase());
     // A third of the letters may be wrong; a shorter match would be a guess.
     const distanceMax = Math.max(1, Math.floor(Math.max(found.length, candidate.length) / 3));
+    if (Math.abs(found.length - candidate.length) > distanceMax) continue;
+    const distance = editDistance(foundLower, candidate.toLowerCase());
     if (distance > distanceMax || distance >= bestDistance) continue;
     best = candidate;
     bestDistance = distance;

@@ -7,6 +7,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   type Node,
@@ -31,45 +32,32 @@ export interface YamlFault {
 export interface YamlValue {
   readonly value: unknown;
   readonly faults: readonly YamlFault[];
+  /**
+   * Where in the text the key or value at `path` stands, as an index of a character. Where the
+   * document has no such place: the nearest one around it.
+   */
+  readonly offsetOf: (path: FieldPath, at: "key" | "value") => number;
 }
 
 /** The plain value of a document, as far as it has one. */
 export function readYamlValue(document: Document.Parsed): YamlValue {
   const reader = new Reader(document);
   const value = reader.read(document.contents, [], []);
-  return { value, faults: reader.faults };
+  return { value, faults: reader.faults, offsetOf: (path, at) => reader.offsetOf(path, at) };
 }
 
-/**
- * Where in the text the key or value at `path` stands, as an index of a character. Where the
- * document has no such place: the nearest one around it.
- */
-export function offsetOf(document: Document.Parsed, path: FieldPath, at: "key" | "value"): number {
-  let node: unknown = document.contents;
-  let offset = startOf(node) ?? document.range[0];
-  for (const [depth, part] of path.entries()) {
-    const container = isAlias(node) ? node.resolve(document) : node;
-    if (isSeq(container) && typeof part === "number") node = container.items[part];
-    else if (isMap(container)) {
-      const pair = container.items.find((item) => isScalar(item.key) && item.key.value === part);
-      if (pair === undefined) return offset;
-      const keyOffset = startOf(pair.key);
-      if (at === "key" && depth === path.length - 1) return keyOffset ?? offset;
-      node = pair.value;
-      // What an alias refers to stands elsewhere; the reader looks for where it is used.
-      offset = startOf(node) ?? keyOffset ?? offset;
-      continue;
-    } else return offset;
-    const next = startOf(node);
-    if (next === undefined) return offset;
-    offset = next;
-  }
-  return offset;
-}
+/** The tags of YAML 1.2's core schema. Others change what a value is, or name a type of some language. */
+const CORE_TAG = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
 
 class Reader {
   readonly faults: YamlFault[] = [];
   readonly #document: Document.Parsed;
+  /** What each anchor last named, in the order of the text. */
+  readonly #anchors = new Map<string, Node>();
+  /** What each alias refers to: what its anchor named where it stands. */
+  readonly #targets = new Map<Alias, Node | undefined>();
+  /** Nodes whose anchors were noted. */
+  readonly #seen = new Set<Node>();
   #nodeCount = 0;
 
   constructor(document: Document.Parsed) {
@@ -88,6 +76,7 @@ class Reader {
       return undefined;
     }
     if (isAlias(node)) return this.#readAlias(node, path, open);
+    if (isNode(node)) this.#note(node, path);
     if (isMap(node)) return this.#readMap(node, path, [...open, node]);
     if (isSeq(node)) {
       const inner = [...open, node];
@@ -96,8 +85,39 @@ class Reader {
     return isScalar(node) ? node.value : null;
   }
 
+  offsetOf(path: FieldPath, at: "key" | "value"): number {
+    let node: unknown = this.#document.contents;
+    let offset = startOf(node) ?? this.#document.range[0];
+    for (const [depth, part] of path.entries()) {
+      const container = isAlias(node) ? this.#targets.get(node) : node;
+      if (isMap(container)) {
+        const pair = container.items.find((item) => isScalar(item.key) && item.key.value === part);
+        if (pair === undefined) return offset;
+        offset = startOf(pair.key) ?? offset;
+        if (at === "key" && depth === path.length - 1) return offset;
+        node = pair.value;
+      } else if (isSeq(container) && typeof part === "number") node = container.items[part];
+      else return offset;
+      offset = startOf(node) ?? offset;
+    }
+    return offset;
+  }
+
+  /** Remembers a node's anchor. A node that is read again, through an alias, has it already. */
+  #note(node: Node, path: FieldPath): void {
+    const { anchor, tag } = node as { readonly anchor?: string; readonly tag?: string };
+    if (anchor !== undefined && !this.#seen.has(node)) {
+      this.#anchors.set(anchor, node);
+      this.#seen.add(node);
+    }
+    if (tag === undefined || CORE_TAG.test(tag)) return;
+    this.#fault("syntax", path, node, `has the tag ${tag}, which is not supported`);
+  }
+
   #readAlias(alias: Alias, path: FieldPath, open: readonly unknown[]): unknown {
-    const target = alias.resolve(this.#document);
+    // Not `alias.resolve`: it looks through the whole document each time.
+    if (!this.#targets.has(alias)) this.#targets.set(alias, this.#anchors.get(alias.source));
+    const target = this.#targets.get(alias);
     if (target === undefined) {
       this.#fault("syntax", path, alias, `refers to the anchor ${alias.source}, which is not set`);
       return undefined;
@@ -131,7 +151,7 @@ class Reader {
       code,
       path,
       message,
-      offset: startOf(node) ?? offsetOf(this.#document, path, "value"),
+      offset: startOf(node) ?? this.offsetOf(path, "value"),
     });
   }
 }

@@ -24,9 +24,18 @@ const FOUND_LENGTH_MAX = 80;
 /** Longer lists of names are shortened in messages. */
 const NAMES_MAX = 24;
 
-/** One violation per issue, one per key for unknown fields; in the order of zod. */
+/** More violations than this in one document help nobody, and take time to describe. */
+export const VIOLATIONS_MAX = 1000;
+
+/** One violation per issue, one per key for unknown fields; in the order of zod, the first 1000. */
 export function violationsOf(issues: readonly Issue[], source: Source): PathedViolation[] {
-  return issues.flatMap((issue) => violationsOfIssue(issue, source));
+  const violations: PathedViolation[] = [];
+  for (const issue of issues) {
+    const room = VIOLATIONS_MAX - violations.length;
+    if (room === 0) break;
+    violations.push(...violationsOfIssue(issue, source, room));
+  }
+  return violations;
 }
 
 /** What a value looks like in a message: JSON, shortened. Never throws. */
@@ -42,12 +51,12 @@ export function describeValue(value: unknown): string {
   return text.length > FOUND_LENGTH_MAX ? `${text.slice(0, FOUND_LENGTH_MAX)}…` : text;
 }
 
-function violationsOfIssue(issue: Issue, source: Source): PathedViolation[] {
+function violationsOfIssue(issue: Issue, source: Source, countMax: number): PathedViolation[] {
   const segments = fieldPath(issue.path);
   const found = foundAt(source.document, segments);
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => unknownField([...segments, key], source));
+      return issue.keys.slice(0, countMax).map((key) => unknownField([...segments, key], source));
     case "custom":
       return [ruleViolation(segments, found, issue.params)];
     case "invalid_key": {
