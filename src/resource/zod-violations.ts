@@ -30,7 +30,12 @@ export const VIOLATIONS_MAX = 1000;
 /** One violation per issue, one per key for unknown fields; in the order of zod, the first 1000. */
 export function violationsOf(issues: readonly Issue[], source: Source): PathedViolation[] {
   const violations: PathedViolation[] = [];
+  const misshapen = new Set(
+    issues.filter(({ code }) => code === "invalid_format").map(({ path }) => path.join("\n")),
+  );
   for (const issue of issues) {
+    // An empty text is too short and has the wrong form; the form says it better.
+    if (issue.code === "too_small" && misshapen.has(issue.path.join("\n"))) continue;
     const room = VIOLATIONS_MAX - violations.length;
     if (room === 0) break;
     violations.push(...violationsOfIssue(issue, source, room));

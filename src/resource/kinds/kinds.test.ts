@@ -1,0 +1,207 @@
+/** The rules of the other kinds, each with what breaks it and what does not; and every example. */
+import assert from "node:assert/strict";
+import test, { describe } from "node:test";
+import { violationsIn } from "../../../test/support/violations.ts";
+import { parseDocuments } from "../documents.ts";
+import { registry } from "../registry.ts";
+import { formatViolations } from "../violation.ts";
+import { defaultMeshConfigSpec } from "./mesh-config.ts";
+import { portProtocol, targetPortOf } from "./service.ts";
+
+for (const { kind, example } of registry.kinds) {
+  test(`the example of ${kind} is valid`, () => {
+    const { objects, violations } = parseDocuments(example, kind, registry);
+    assert.equal(formatViolations(violations), "");
+    assert.equal(objects[0]?.kind, kind);
+  });
+}
+
+describe("metadata", () => {
+  const metadata = (fields: object) =>
+    violationsIn({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "a", ...fields },
+      spec: { ports: [{ port: 1 }] },
+    } as never);
+
+  test("names and namespaces", () => {
+    assert.deepEqual(metadata({ namespace: "shop-1" }), []);
+    assert.deepEqual(metadata({ name: "1a" }), ["metadata.name invalid-value"]);
+    assert.deepEqual(metadata({ name: "a.b" }), ["metadata.name invalid-value"]);
+    assert.deepEqual(metadata({ name: "a".repeat(64) }), ["metadata.name invalid-value"]);
+    assert.deepEqual(metadata({ namespace: "a.b" }), ["metadata.namespace invalid-value"]);
+    assert.deepEqual(metadata({ namespace: "-" }), ["metadata.namespace invalid-value"]);
+  });
+
+  test("labels", () => {
+    assert.deepEqual(metadata({ labels: { "example.org/a_B.c": "x-1", b: "" } }), []);
+    assert.deepEqual(metadata({ labels: { "a/b/c": "x" } }), [
+      'metadata.labels["a/b/c"] invalid-value',
+    ]);
+    assert.deepEqual(metadata({ labels: { a: "-x" } }), ["metadata.labels.a invalid-value"]);
+    assert.deepEqual(metadata({ labels: { a: 1 } }), ["metadata.labels.a wrong-type"]);
+    assert.deepEqual(metadata({ annotations: { a: "any text\n" } }), []);
+  });
+});
+
+describe("Service", () => {
+  const service = (spec: object) => ({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "a" },
+    spec,
+  });
+  const ports = (...list: object[]) => violationsIn(service({ ports: list }));
+
+  test("a port at least, unless headless or external", () => {
+    assert.deepEqual(ports(), ["spec.ports missing-field"]);
+    assert.deepEqual(violationsIn(service({ clusterIP: "None" })), []);
+    assert.deepEqual(
+      violationsIn(service({ type: "ExternalName", externalName: "a.example" })),
+      [],
+    );
+    assert.deepEqual(violationsIn(service({ type: "ExternalName" })), [
+      "spec.externalName missing-field",
+    ]);
+  });
+
+  test("several ports have names; names and numbers are unique", () => {
+    assert.deepEqual(ports({ name: "a", port: 1 }, { name: "b", port: 2 }), []);
+    assert.deepEqual(ports({ name: "a", port: 1 }, { port: 2 }), [
+      "spec.ports[1].name missing-field",
+    ]);
+    assert.deepEqual(ports({ name: "a", port: 1 }, { name: "a", port: 2 }), [
+      "spec.ports[1].name invalid-combination",
+    ]);
+    assert.deepEqual(ports({ name: "a", port: 1 }, { name: "b", port: 1 }), [
+      "spec.ports[1].port invalid-combination",
+    ]);
+    assert.deepEqual(ports({ name: "a", port: 1 }, { name: "b", port: 1, protocol: "UDP" }), []);
+  });
+
+  test("target ports are numbers or names", () => {
+    assert.deepEqual(ports({ port: 1, targetPort: 8080 }), []);
+    assert.deepEqual(ports({ port: 1, targetPort: "http-alt" }), []);
+    for (const targetPort of [0, 70_000, "a--b", "8080", "longer-than-fifteen", "", true, 1.5]) {
+      assert.deepEqual(ports({ port: 1, targetPort }), ["spec.ports[0].targetPort invalid-value"]);
+    }
+  });
+
+  test("what a port speaks", () => {
+    const protocol = (fields: object) => portProtocol({ port: 80, protocol: "TCP", ...fields });
+    assert.equal(protocol({}), "undeclared");
+    assert.equal(protocol({ name: "web" }), "undeclared");
+    assert.equal(protocol({ name: "http" }), "http");
+    assert.equal(protocol({ name: "http-api" }), "http");
+    assert.equal(protocol({ name: "grpc-web-x" }), "http");
+    assert.equal(protocol({ name: "grpc" }), "http2");
+    assert.equal(protocol({ name: "http", appProtocol: "tcp" }), "tcp");
+    assert.equal(protocol({ appProtocol: "HTTP" }), "http");
+    assert.equal(protocol({ appProtocol: "kubernetes.io/h2c" }), "http2");
+    assert.equal(protocol({ name: "http", appProtocol: "example.org/own" }), "tcp");
+  });
+
+  test("a target port is the port itself by default", () => {
+    assert.equal(targetPortOf({ port: 80, protocol: "TCP" }), 80);
+    assert.equal(targetPortOf({ port: 80, protocol: "TCP", targetPort: "web" }), "web");
+  });
+});
+
+describe("MeshConfig", () => {
+  const config = (spec: object | undefined, metadata: object = { name: "default" }) =>
+    violationsIn({ apiVersion: "mesh.tulle.dev/v1", kind: "MeshConfig", metadata, spec } as never);
+
+  test("without a spec every default holds", () => {
+    assert.deepEqual(config(undefined), []);
+    assert.deepEqual(defaultMeshConfigSpec(), {
+      trustDomain: "tulle.local",
+      certificates: { lifetime: "24h", rootLifetime: "87600h", joinTokenLifetime: "10m" },
+      registry: { gracePeriod: "30s", reconnectWindow: "60s" },
+      defaults: {
+        loadBalancer: { algorithm: "PeakEWMA" },
+        connectTimeout: "5s",
+        timeouts: { request: "0s", idle: "5m", connectionIdle: "1h" },
+      },
+    });
+  });
+
+  test("there is one, named default, outside of namespaces", () => {
+    assert.deepEqual(config({}, { name: "other" }), ["metadata.name invalid-value"]);
+    assert.deepEqual(config({}, { name: "default", namespace: "default" }), [
+      "metadata.namespace invalid-value",
+    ]);
+  });
+
+  test("durations are within their ranges", () => {
+    assert.deepEqual(config({ certificates: { lifetime: "59s" } }), [
+      "spec.certificates.lifetime invalid-value",
+    ]);
+    assert.deepEqual(config({ certificates: { lifetime: "721h" } }), [
+      "spec.certificates.lifetime invalid-value",
+    ]);
+    assert.deepEqual(config({ defaults: { connectTimeout: "0s" } }), [
+      "spec.defaults.connectTimeout invalid-value",
+    ]);
+    assert.deepEqual(config({ trustDomain: "Shop Example" }), ["spec.trustDomain invalid-value"]);
+  });
+});
+
+describe("Workload", () => {
+  const workload = (fields: object) =>
+    violationsIn({
+      apiVersion: "mesh.tulle.dev/v1",
+      kind: "Workload",
+      metadata: { name: "catalog-v1-x7k2p" },
+      spec: { address: "127.37.64.1", ports: [{ port: 8080 }], ...fields },
+    } as never);
+
+  test("addresses are IP addresses", () => {
+    assert.deepEqual(workload({ address: "2001:db8::1" }), []);
+    for (const address of ["localhost", "127.0.0", "", "127.0.0.1:80"]) {
+      assert.ok(workload({ address }).includes("spec.address invalid-value"), address);
+    }
+  });
+
+  test("ports are named and numbered once", () => {
+    const ports = (...list: object[]) => workload({ ports: list });
+    assert.deepEqual(ports({ port: 1, inboundPort: 15006 }, { port: 2, inboundPort: 15106 }), []);
+    assert.deepEqual(ports({ port: 1 }, { port: 1 }), ["spec.ports[1].port invalid-combination"]);
+    assert.deepEqual(ports({ port: 1, inboundPort: 3 }, { port: 2, inboundPort: 3 }), [
+      "spec.ports[1].inboundPort invalid-combination",
+    ]);
+    assert.deepEqual(ports({ port: 1, protocol: "udp" }), ["spec.ports[0].protocol invalid-value"]);
+    assert.deepEqual(ports(), ["spec.ports invalid-value"]);
+  });
+});
+
+describe("TrafficPolicy", () => {
+  const policy = (fields: object) =>
+    violationsIn({
+      apiVersion: "mesh.tulle.dev/v1",
+      kind: "TrafficPolicy",
+      metadata: { name: "a" },
+      spec: { targetRefs: [{ name: "catalog" }], ...fields },
+    } as never);
+
+  test("targets are named once, one at least", () => {
+    assert.deepEqual(policy({}), []);
+    assert.deepEqual(policy({ targetRefs: [] }), ["spec.targetRefs invalid-value"]);
+    assert.deepEqual(policy({ targetRefs: [{ name: "a" }, { kind: "Service", name: "a" }] }), [
+      "spec.targetRefs[1] invalid-combination",
+    ]);
+  });
+
+  test("algorithms and timeouts", () => {
+    for (const algorithm of ["RoundRobin", "LeastRequest", "Random", "PeakEWMA"]) {
+      assert.deepEqual(policy({ loadBalancer: { algorithm } }), []);
+    }
+    assert.deepEqual(policy({ loadBalancer: { algorithm: "round-robin" } }), [
+      "spec.loadBalancer.algorithm invalid-value",
+    ]);
+    assert.deepEqual(policy({ timeouts: { request: "25h" } }), [
+      "spec.timeouts.request invalid-value",
+    ]);
+    assert.deepEqual(policy({ timeouts: { request: 10 } }), ["spec.timeouts.request wrong-type"]);
+  });
+});
