@@ -175,7 +175,8 @@ function writerOf(
       stream.write(text);
     },
     isTTY,
-    columns: isTTY ? stream.columns : undefined,
+    // A terminal that does not know its size says 0.
+    columns: isTTY && (stream.columns ?? 0) > 0 ? stream.columns : undefined,
     style: createStyle(isColorWanted({ mode, isTTY, env })),
   };
 }

@@ -4,120 +4,34 @@
  * served over a real unix socket.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { commandTable } from "../../src/cli/command-table.ts";
-import { runCli } from "../../src/cli/run-cli.ts";
 import type { RevisionResponse } from "../../src/control-plane/api-types.ts";
-import type { Timer } from "../../src/core/clock.ts";
 import {
   APPLIED,
   CATALOG,
   CHECKS,
   NOW,
-  NOW_MS,
   REFUSED,
   STALE,
   SYNCED,
   VERSION,
 } from "../support/admin-answers.ts";
-
-const COMMANDS = commandTable({ controlPlane: async () => 0, sidecar: async () => 0 });
-interface Answer {
-  readonly status?: number;
-  readonly body: unknown;
-}
-
-interface Result {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { CliFixture } from "../support/cli-fixture.ts";
 
 describe("what commands print", () => {
-  let folder = "";
-  let server: Server;
-  let socket = "";
-  /** By `METHOD /path`, without the query. */
-  let answers = new Map<string, Answer | ((body: string) => Answer)>();
-  let asked: string[] = [];
-  /** What the command has put on its clock; the test runs it. */
-  let timers: (() => void)[] = [];
+  let cli: CliFixture;
 
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "tulle-cli-"));
-    socket = join(folder, "admin.sock");
-    answers = new Map();
-    asked = [];
-    timers = [];
-    server = createServer((request: IncomingMessage, response) => {
-      const key = `${request.method} ${(request.url ?? "").split("?")[0]}`;
-      asked.push(`${request.method} ${request.url}`);
-      const send = (body: string): void => {
-        const found = answers.get(key);
-        const answer = typeof found === "function" ? found(body) : found;
-        response.writeHead(answer === undefined ? 404 : (answer.status ?? 200), {
-          "content-type": "application/json",
-        });
-        response.end(
-          JSON.stringify(answer?.body ?? { error: { code: "not_found", message: key } }),
-        );
-      };
-      text(request).then(send, () => response.destroy());
-    });
-    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    cli = await CliFixture.open();
   });
 
-  afterEach(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-    await rm(folder, { recursive: true });
-  });
-
-  async function run(
-    words: readonly string[],
-    given: { readonly columns?: number; readonly stdin?: string } = {},
-  ): Promise<Result> {
-    const written = { stdout: "", stderr: "" };
-    const stream = (name: "stdout" | "stderr") => ({
-      write: (chunk: string) => {
-        written[name] += chunk;
-      },
-      ...(given.columns === undefined ? {} : { isTTY: true, columns: given.columns }),
-    });
-    const code = await runCli(
-      {
-        words,
-        stdout: stream("stdout"),
-        stderr: { ...stream("stderr"), isTTY: false },
-        readStdin: async () => given.stdin ?? "",
-        isStdinTTY: false,
-        env: { TULLE_CONTROL_PLANE: `unix:${socket}`, NO_COLOR: "1" },
-        cwd: folder,
-        clock: { nowMs: () => NOW_MS, monotonicMs: () => 0, schedule },
-        signal: new AbortController().signal,
-      },
-      COMMANDS,
-    );
-    return { code, ...written };
-  }
-
-  function schedule(_delayMs: number, callback: () => void): Timer {
-    timers.push(callback);
-    return { cancel: () => {} };
-  }
-
-  function answer(key: string, body: unknown, status = 200): void {
-    answers.set(key, { body, status });
-  }
+  afterEach(() => cli.close());
 
   test("status shows each proxy, and why one refuses; a refusal is exit code 1", async () => {
-    answer("GET /api/v1/proxies", { revision: 14, proxies: [SYNCED, STALE, REFUSED] });
-    const { code, stdout } = await run(["status"]);
+    cli.answer("GET /api/v1/proxies", { revision: 14, proxies: [SYNCED, STALE, REFUSED] });
+    const { code, stdout } = await cli.run(["status"]);
     assert.equal(code, 1);
     assert.equal(
       stdout,
@@ -138,27 +52,27 @@ describe("what commands print", () => {
   });
 
   test("status of one proxy goes type by type", async () => {
-    answer("GET /api/v1/proxies", { revision: 14, proxies: [SYNCED, STALE, REFUSED] });
-    const { code, stdout } = await run(["status", "cart-bbbbb"]);
+    cli.answer("GET /api/v1/proxies", { revision: 14, proxies: [SYNCED, STALE, REFUSED] });
+    const { code, stdout } = await cli.run(["status", "cart-bbbbb"]);
     assert.equal(code, 0);
     assert.match(stdout, /^cart-bbbbb\nStatus: +STALE\nService: +default\/cart\n/);
     assert.match(stdout, /\nCDS +STALE +14 +12 +90s\n/);
-    const typo = await run(["status", "cart-bbbb"]);
+    const typo = await cli.run(["status", "cart-bbbb"]);
     assert.equal(typo.code, 1);
     assert.match(typo.stderr, /no proxy "cart-bbbb" \(did you mean "cart-bbbbb"\?\)/);
   });
 
   test("check has marks, sections and hints; -q leaves out what is right", async () => {
-    answer("GET /api/v1/version", VERSION);
-    answer("GET /api/v1/checks", CHECKS);
-    answer("GET /api/v1/proxies", { revision: 1, proxies: [] });
-    const { code, stdout } = await run(["check"]);
+    cli.answer("GET /api/v1/version", VERSION);
+    cli.answer("GET /api/v1/checks", CHECKS);
+    cli.answer("GET /api/v1/proxies", { revision: 1, proxies: [] });
+    const { code, stdout } = await cli.run(["check"]);
     assert.equal(code, 1);
     assert.equal(
       stdout,
       `client
 ------
-√ the control plane is known: unix:${socket}
+√ the control plane is known: unix:${cli.socket}
 √ it answers: mesh default, pid 7
 √ client and control plane are of the same version
 
@@ -180,14 +94,14 @@ mesh
 Status check results are ×
 `,
     );
-    const quiet = await run(["check", "-q"]);
+    const quiet = await cli.run(["check", "-q"]);
     assert.doesNotMatch(quiet.stdout, /√/);
     assert.match(quiet.stdout, /^proxies\n-------\n× every proxy/);
   });
 
   test("describe service names the origin of every setting", async () => {
-    answer("GET /api/v1/services/default/catalog", CATALOG);
-    const { code, stdout } = await run(["describe", "service", "catalog"]);
+    cli.answer("GET /api/v1/services/default/catalog", CATALOG);
+    const { code, stdout } = await cli.run(["describe", "service", "catalog"]);
     assert.equal(code, 0);
     assert.equal(
       stdout,
@@ -222,7 +136,7 @@ Findings
   });
 
   test("a refused document lists every violation with its place; nothing is written", async () => {
-    answer(
+    cli.answer(
       "POST /api/v1/apply",
       {
         error: {
@@ -255,8 +169,8 @@ Findings
       },
       422,
     );
-    await writeFile(join(folder, "route.yaml"), "kind: HTTPRoute\n");
-    const { code, stdout, stderr } = await run(["apply", "-f", "route.yaml"]);
+    await writeFile(join(cli.folder, "route.yaml"), "kind: HTTPRoute\n");
+    const { code, stdout, stderr } = await cli.run(["apply", "-f", "route.yaml"]);
     assert.equal(code, 1);
     assert.equal(stdout, "");
     assert.equal(
@@ -270,13 +184,13 @@ error: 2 violations; nothing was written
 
   test("apply sends files, folders and standard input, sorted", async () => {
     const sent: string[] = [];
-    answers.set("POST /api/v1/apply", (body) => {
+    cli.answers.set("POST /api/v1/apply", (body) => {
       const { files } = JSON.parse(body) as { files: readonly { name: string; text: string }[] };
       sent.push(...files.map((file) => file.name));
       return { body: APPLIED };
     });
-    for (const name of ["b.yaml", "a.json", "c.txt"]) await writeFile(join(folder, name), "{}");
-    const { code, stdout } = await run(["apply", "-f", ".", "-f", "-"], { stdin: "kind: x" });
+    for (const name of ["b.yaml", "a.json", "c.txt"]) await writeFile(join(cli.folder, name), "{}");
+    const { code, stdout } = await cli.run(["apply", "-f", ".", "-f", "-"], { stdin: "kind: x" });
     assert.equal(code, 0);
     assert.deepEqual(sent, ["a.json", "b.yaml", "<stdin>"]);
     assert.equal(
@@ -284,18 +198,18 @@ error: 2 violations; nothing was written
       "HTTPRoute default/catalog  configured\nMeshConfig default         unchanged\n",
     );
     assert.equal(
-      (await run(["apply", "-f", "-", "-o", "name"], { stdin: "x" })).stdout,
+      (await cli.run(["apply", "-f", "-", "-o", "name"], { stdin: "x" })).stdout,
       "httproute/catalog\nmeshconfig/default\n",
     );
-    const empty = await run(["apply", "-f", "-"]);
+    const empty = await cli.run(["apply", "-f", "-"]);
     assert.equal(empty.code, 1);
     assert.match(empty.stderr, /standard input is empty/);
-    const missing = await run(["apply", "-f", "a.jsn"]);
+    const missing = await cli.run(["apply", "-f", "a.jsn"]);
     assert.match(missing.stderr, /no such file or folder: a\.jsn \(did you mean "a\.json"\?\)/);
   });
 
   test("--wait names the proxies that have not acknowledged, with exit code 4", async () => {
-    answer("POST /api/v1/apply", APPLIED);
+    cli.answer("POST /api/v1/apply", APPLIED);
     const pending: RevisionResponse = {
       revision: 15,
       translatedRevision: 15,
@@ -305,13 +219,13 @@ error: 2 violations; nothing was written
       refused: [],
     };
     let polls = 0;
-    answers.set("GET /api/v1/revisions/15", () => {
+    cli.answers.set("GET /api/v1/revisions/15", () => {
       polls += 1;
       // The deadline comes while the second poll is under way.
-      if (polls === 2) for (const run of timers) run();
+      if (polls === 2) for (const run of cli.timers) run();
       return { body: pending };
     });
-    const { code, stderr } = await run(["apply", "-f", "-", "--wait", "--timeout", "5s"], {
+    const { code, stderr } = await cli.run(["apply", "-f", "-", "--wait", "--timeout", "5s"], {
       stdin: "x",
     });
     assert.equal(code, 4);
@@ -322,7 +236,7 @@ error: 2 violations; nothing was written
   });
 
   test("--wait ends at once when a proxy refuses, and succeeds when all have acknowledged", async () => {
-    answer("POST /api/v1/apply", APPLIED);
+    cli.answer("POST /api/v1/apply", APPLIED);
     const refused: RevisionResponse = {
       revision: 15,
       translatedRevision: 15,
@@ -331,20 +245,20 @@ error: 2 violations; nothing was written
       pending: [],
       refused: [{ proxy: "cart-bbbbb", type: "cds", revision: 15, message: "clusters[0]: no" }],
     };
-    answer("GET /api/v1/revisions/15", refused);
-    const bad = await run(["apply", "-f", "-", "--wait"], { stdin: "x" });
+    cli.answer("GET /api/v1/revisions/15", refused);
+    const bad = await cli.run(["apply", "-f", "-", "--wait"], { stdin: "x" });
     assert.equal(bad.code, 1);
     assert.match(
       bad.stderr,
       /1 proxy refuses revision 15:\n {2}cart-bbbbb \(cds\): clusters\[0\]: no\n/,
     );
-    answer("GET /api/v1/revisions/15", {
+    cli.answer("GET /api/v1/revisions/15", {
       ...refused,
       done: true,
       refused: [],
       acknowledged: ["a", "b"],
     });
-    const good = await run(["apply", "-f", "-", "--wait"], { stdin: "x" });
+    const good = await cli.run(["apply", "-f", "-", "--wait"], { stdin: "x" });
     assert.equal(good.code, 0);
     assert.match(good.stderr, /revision 15 runs on 2 proxies\n/);
   });
@@ -369,41 +283,45 @@ error: 2 violations; nothing was written
         parents: [{ conditions: [{ type: "Accepted", status: "True", reason: "Accepted" }] }],
       },
     };
-    answer("GET /api/v1/resources/HTTPRoute", { kind: "HTTPRoute", items: [route] });
+    cli.answer("GET /api/v1/resources/HTTPRoute", { kind: "HTTPRoute", items: [route] });
     assert.equal(
-      (await run(["get", "hr"], { columns: 60 })).stdout,
+      (await cli.run(["get", "hr"], { columns: 60 })).stdout,
       "NAME     PARENTS  RULES  BACKENDS              ACCEPTED  AGE\ncatalog  catalog      1  catalog-v1 90%, cat…  True      90s\n",
     );
-    assert.deepEqual(JSON.parse((await run(["get", "hr", "-o", "json"])).stdout).items, [route]);
-    answer("GET /api/v1/resources/HTTPRoute", { kind: "HTTPRoute", items: [] });
-    const empty = await run(["get", "hr", "-n", "shop", "-l", "a=b"]);
+    assert.deepEqual(JSON.parse((await cli.run(["get", "hr", "-o", "json"])).stdout).items, [
+      route,
+    ]);
+    cli.answer("GET /api/v1/resources/HTTPRoute", { kind: "HTTPRoute", items: [] });
+    const empty = await cli.run(["get", "hr", "-n", "shop", "-l", "a=b"]);
     assert.deepEqual(empty, { code: 0, stdout: "", stderr: "no httproutes in namespace shop\n" });
-    assert.ok(asked.includes("GET /api/v1/resources/HTTPRoute?namespace=shop&labelSelector=a%3Db"));
+    assert.ok(
+      cli.asked.includes("GET /api/v1/resources/HTTPRoute?namespace=shop&labelSelector=a%3Db"),
+    );
   });
 
   test("a missing object names the nearest, or the namespace that has it", async () => {
-    answer("GET /api/v1/resources/Service", {
+    cli.answer("GET /api/v1/resources/Service", {
       items: [
         { metadata: { name: "catalog", namespace: "default" } },
         { metadata: { name: "cart", namespace: "shop" } },
       ],
     });
-    const typo = await run(["get", "svc", "catalgo"]);
+    const typo = await cli.run(["get", "svc", "catalgo"]);
     assert.equal(typo.code, 1);
     assert.match(
       typo.stderr,
       /no Service "catalgo" in namespace default \(did you mean "catalog"\?\)/,
     );
-    const elsewhere = await run(["delete", "svc", "cart"]);
+    const elsewhere = await cli.run(["delete", "svc", "cart"]);
     assert.equal(elsewhere.code, 1);
     assert.match(elsewhere.stderr, /hint: there is one in namespace shop: add -n shop/);
-    assert.equal((await run(["delete", "svc", "cart", "--ignore-not-found"])).code, 0);
+    assert.equal((await cli.run(["delete", "svc", "cart", "--ignore-not-found"])).code, 0);
   });
 
   test("split without weights shows what is in force", async () => {
-    answer("GET /api/v1/services/default/catalog", CATALOG);
-    answer("GET /api/v1/services", { services: [{ ...CATALOG, name: "catalog-v1" }] });
-    const { code, stdout } = await run(["split", "catalog"]);
+    cli.answer("GET /api/v1/services/default/catalog", CATALOG);
+    cli.answer("GET /api/v1/services", { services: [{ ...CATALOG, name: "catalog-v1" }] });
+    const { code, stdout } = await cli.run(["split", "catalog"]);
     assert.equal(code, 0);
     assert.equal(
       stdout,
@@ -420,8 +338,8 @@ HTTPRoute default/catalog: every request
   });
 
   test("an answer that is not from a control plane is said to be none", async () => {
-    answers.set("GET /api/v1/version", () => ({ body: "hello" }));
-    const { code, stderr } = await run(["version"]);
+    cli.answers.set("GET /api/v1/version", () => ({ body: "hello" }));
+    const { code, stderr } = await cli.run(["version"]);
     assert.equal(code, 3);
     assert.match(stderr, /answers, but not as a Tulle control plane/);
   });
