@@ -14,7 +14,7 @@ export interface KindOptions<O extends MeshObject> {
   readonly namespaced: boolean;
   /** What `metadata.name` may be. */
   readonly name: z.ZodType<string>;
-  readonly spec: z.ZodType;
+  readonly spec: z.ZodType<O["spec"]>;
   /** Sentences for the reference page. */
   readonly description: string;
   /** Fields of `status` for the reference page. The control plane writes them, so nothing validates them. */
