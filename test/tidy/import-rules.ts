@@ -37,13 +37,13 @@ export const BINARY_RULES: readonly BinaryRule[] = [
   {
     entry: "src/bin/sidecar.ts",
     folders: ["resource", "store", "translate", "control-plane", "kubernetes", "importers", "cli"],
-    packages: ["commander", "zod", "hono", "@hono/node-server", "@peculiar/x509"],
+    packages: ["zod", "hono", "@hono/node-server"],
     packageOnlyIn: { yaml: "src/proxy/bootstrap" },
   },
   {
     entry: "src/bin/control-plane.ts",
-    folders: ["proxy", "cli", "importers"],
-    packages: ["commander"],
+    folders: ["proxy", "importers"],
+    packages: [],
     packageOnlyIn: {},
   },
 ];
