@@ -1,0 +1,21 @@
+/** Byte helpers of the hot paths. */
+
+interface Latin1Sliceable {
+  latin1Slice(start: number, end: number): string;
+}
+
+/**
+ * Bytes as a string with one character a byte: lossless for any bytes. Calls Buffer's own encoder
+ * directly; `toString` would look the encoding up by name each time.
+ */
+export function latin1(bytes: Buffer, start: number, end: number): string {
+  return (bytes as unknown as Latin1Sliceable).latin1Slice(start, end);
+}
+
+/** The first buffer followed by a range of the second, copied. */
+export function appended(first: Buffer, bytes: Buffer, start: number, end: number): Buffer {
+  const whole = Buffer.allocUnsafe(first.length + end - start);
+  first.copy(whole, 0);
+  bytes.copy(whole, first.length, start, end);
+  return whole;
+}

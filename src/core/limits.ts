@@ -1,0 +1,52 @@
+/** Every default bound of the product, each with its reason. Sizes in bytes, times in milliseconds. */
+
+/** Fields in one message. Envoy's default; more is a client that builds headers in a loop. */
+export const HEADER_COUNT_MAX = 100;
+/** Request line and fields together. Envoy allows 60 KiB; ours is the decoded size (T15). */
+export const HEAD_SIZE_BYTES_MAX = 64 * 1024;
+/** Request line alone: longer targets are refused with 414 (RFC 9112 section 3 asks for 8000 at least). */
+export const REQUEST_LINE_BYTES_MAX = 16 * 1024;
+/** One chunk-size line with its extensions (T5). */
+export const CHUNK_LINE_BYTES_MAX = 256;
+/** Chunk extensions of one body together: they are dropped, so a peer must not send them for ever (T5, CVE-2024-22019). */
+export const CHUNK_EXTENSIONS_BYTES_MAX = 16 * 1024;
+/** Hexadecimal digits of a chunk size: 13 hold every integer that a double counts exactly. */
+export const CHUNK_SIZE_DIGITS_MAX = 13;
+/** Digits of a Content-Length, for the same reason. */
+export const CONTENT_LENGTH_DIGITS_MAX = 15;
+/** Trailer section of a chunked body. */
+export const TRAILER_SIZE_BYTES_MAX = 16 * 1024;
+/** Interim (1xx) answers before the final one (T10). */
+export const INTERIM_RESPONSES_MAX = 10;
+/** Empty lines before a request line that are skipped (RFC 9112 section 2.2). */
+export const LEADING_EMPTY_LINES_MAX = 4;
+
+/** Time for a complete request head (T20). */
+export const REQUEST_HEAD_TIMEOUT_MS = 10_000;
+/** Time for a TLS handshake (T20). */
+export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Idle downstream connection. Envoy's default. */
+export const DOWNSTREAM_IDLE_TIMEOUT_MS = 3_600_000;
+/** Idle upstream connection in a pool. Below the 60 s and 75 s after which common servers close, so that we close first. */
+export const UPSTREAM_IDLE_TIMEOUT_MS = 55_000;
+/** Stream without a byte in either direction. Envoy's default. */
+export const STREAM_IDLE_TIMEOUT_MS = 300_000;
+/** Route timeout where none is given. Envoy's default. */
+export const ROUTE_TIMEOUT_MS = 15_000;
+/** TCP connect where a cluster gives none. Envoy's default. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+/** Requests in flight finish within this time when a listener drains. */
+export const DRAIN_TIMEOUT_MS = 5_000;
+
+/** Bytes that may wait in one connection's send buffer before its source is paused. */
+export const SEND_BUFFER_BYTES_MAX = 256 * 1024;
+/** The read buffer that all plain connections share. One read of this size keeps system calls few. */
+export const READ_BUFFER_BYTES = 64 * 1024;
+/** Body bytes up to this size are joined to their head and leave in one write. */
+export const SMALL_BODY_BYTES_MAX = 4 * 1024;
+/** Idle connections kept for one endpoint. */
+export const IDLE_CONNECTIONS_PER_ENDPOINT_MAX = 512;
+/** Request body kept for a safe retry; a larger one is not retried. Linkerd's figure. */
+export const RETRY_BODY_BYTES_MAX = 64 * 1024;
+/** Time series of one metric family; later ones are counted in an overflow series (T30). */
+export const METRIC_SERIES_MAX = 2_000;

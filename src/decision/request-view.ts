@@ -1,0 +1,15 @@
+/** What a routing or policy decision may look at. The proxy's exchange is one, so is a test's literal. */
+
+export interface RequestView {
+  readonly method: string;
+  /** Canonical path without query. */
+  readonly path: string;
+  /** Query without `?`, empty when there is none. */
+  readonly query: string;
+  /** Authority as received, port included. */
+  readonly authority: string;
+  /** `http` or `https`. */
+  readonly scheme: string;
+  /** All values of a lower-case header name joined by commas, or undefined. */
+  header(lowerName: string): string | undefined;
+}

@@ -1,0 +1,158 @@
+/**
+ * A RouteConfiguration compiled for matching: virtual hosts by domain, then routes in order. Pure:
+ * the proxy, `explain`, tests and plans ask the same code.
+ */
+
+import type { VirtualHost as VirtualHostMessage } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.js";
+import type { FieldError } from "./field-error.ts";
+import { compileMutations, type HeaderMutations } from "./header-mutation.ts";
+import type { RequestView } from "./request-view.ts";
+import { compileRoute, type Route } from "./route.ts";
+
+export interface VirtualHost {
+  readonly name: string;
+  readonly routes: readonly Route[];
+  readonly requestMutations: HeaderMutations;
+  readonly responseMutations: HeaderMutations;
+}
+
+export interface RouteMatchResult {
+  readonly virtualHost: VirtualHost;
+  readonly route: Route;
+}
+
+interface WildcardDomain {
+  /** The domain without its `*`. */
+  readonly affix: string;
+  readonly virtualHost: VirtualHost;
+}
+
+export class RouteTable {
+  readonly name: string;
+  readonly requestMutations: HeaderMutations;
+  readonly responseMutations: HeaderMutations;
+  readonly virtualHosts: readonly VirtualHost[];
+  readonly #exact = new Map<string, VirtualHost>();
+  /** `*.example.com`, longest first. */
+  readonly #suffixes: WildcardDomain[] = [];
+  /** `example.*`, longest first. */
+  readonly #prefixes: WildcardDomain[] = [];
+  readonly #any: VirtualHost | undefined;
+  readonly #ignoresPort: boolean;
+  readonly #hasOnlyAny: boolean;
+  /** The results of each route, made once so that matching allocates nothing. */
+  readonly #results = new Map<Route, RouteMatchResult>();
+
+  /** Collects what is wrong in `errors`; the table must not be used when it collected any. */
+  constructor(config: RouteConfiguration, errors: FieldError[]) {
+    this.name = config.name;
+    this.#ignoresPort = config.ignorePortInHostMatching;
+    this.requestMutations = compileMutations(
+      config.requestHeadersToAdd,
+      config.requestHeadersToRemove,
+      "",
+      "request",
+      errors,
+    );
+    this.responseMutations = compileMutations(
+      config.responseHeadersToAdd,
+      config.responseHeadersToRemove,
+      "",
+      "response",
+      errors,
+    );
+    let any: VirtualHost | undefined;
+    const seen = new Set<string>();
+    this.virtualHosts = config.virtualHosts.map((message, index) => {
+      const path = `virtual_hosts[${index}]`;
+      const virtualHost = compileVirtualHost(message, path, errors);
+      for (const route of virtualHost.routes) this.#results.set(route, { virtualHost, route });
+      if (message.domains.length === 0)
+        errors.push({ path: `${path}.domains`, message: "at least one domain is required" });
+      for (const [at, raw] of message.domains.entries()) {
+        const domain = raw.toLowerCase();
+        if (seen.has(domain)) {
+          errors.push({ path: `${path}.domains[${at}]`, message: `${raw} stands in two places` });
+        }
+        seen.add(domain);
+        if (domain === "*") any = virtualHost;
+        else this.#addDomain(domain, virtualHost);
+      }
+      return virtualHost;
+    });
+    this.#any = any;
+    this.#suffixes.sort((a, b) => b.affix.length - a.affix.length);
+    this.#prefixes.sort((a, b) => b.affix.length - a.affix.length);
+    this.#hasOnlyAny = any !== undefined && seen.size === 1;
+  }
+
+  #addDomain(domain: string, virtualHost: VirtualHost): void {
+    if (domain.startsWith("*")) this.#suffixes.push({ affix: domain.slice(1), virtualHost });
+    else if (domain.endsWith("*")) this.#prefixes.push({ affix: domain.slice(0, -1), virtualHost });
+    else this.#exact.set(domain, virtualHost);
+  }
+
+  /** The first route that matches, or undefined. */
+  match(request: RequestView): RouteMatchResult | undefined {
+    const virtualHost = this.#hasOnlyAny ? this.#any : this.virtualHostFor(request.authority);
+    if (virtualHost === undefined) return undefined;
+    const routes = virtualHost.routes;
+    for (let i = 0; i < routes.length; i++) {
+      const route = routes[i]!;
+      if (!route.path.isAny && !route.path.matches(request.path)) continue;
+      if (route.tests.length === 0 || passesAll(route, request)) return this.#results.get(route);
+    }
+    return undefined;
+  }
+
+  /** Envoy's order: exact, longest suffix wildcard, longest prefix wildcard, `*`. */
+  virtualHostFor(authority: string): VirtualHost | undefined {
+    const lower = authority.toLowerCase();
+    const host = this.#ignoresPort ? lower.replace(/:\d*$/, "") : lower;
+    const exact = this.#exact.get(host);
+    if (exact !== undefined) return exact;
+    for (const { affix, virtualHost } of this.#suffixes) {
+      if (host.length > affix.length && host.endsWith(affix)) return virtualHost;
+    }
+    for (const { affix, virtualHost } of this.#prefixes) {
+      if (host.length > affix.length && host.startsWith(affix)) return virtualHost;
+    }
+    return this.#any;
+  }
+}
+
+function passesAll(route: Route, request: RequestView): boolean {
+  const tests = route.tests;
+  for (let i = 0; i < tests.length; i++) {
+    if (!tests[i]!(request)) return false;
+  }
+  return true;
+}
+
+function compileVirtualHost(
+  message: VirtualHostMessage,
+  path: string,
+  errors: FieldError[],
+): VirtualHost {
+  return {
+    name: message.name,
+    routes: message.routes.map((route, index) =>
+      compileRoute(route, `${path}.routes[${index}]`, errors),
+    ),
+    requestMutations: compileMutations(
+      message.requestHeadersToAdd,
+      message.requestHeadersToRemove,
+      path,
+      "request",
+      errors,
+    ),
+    responseMutations: compileMutations(
+      message.responseHeadersToAdd,
+      message.responseHeadersToRemove,
+      path,
+      "response",
+      errors,
+    ),
+  };
+}

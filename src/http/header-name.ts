@@ -1,0 +1,99 @@
+/**
+ * Header names that the proxy itself looks at, each with a small number. Codecs number a field while
+ * they validate its bytes, so that nothing compares strings per request.
+ */
+
+/** Framing and hop-by-hop names come first: codecs look no further than `LAST_FRAMING_ID`. */
+const KNOWN_NAMES = [
+  "content-length",
+  "transfer-encoding",
+  "connection",
+  "host",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "upgrade",
+  "expect",
+  "http2-settings",
+  "date",
+  "server",
+  "via",
+  "x-request-id",
+  "traceparent",
+  "tracestate",
+  "user-agent",
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-forwarded-client-cert",
+  "x-envoy-attempt-count",
+  "x-envoy-decorator-operation",
+  "x-envoy-expected-rq-timeout-ms",
+  "x-envoy-external-address",
+  "x-envoy-internal",
+  "x-envoy-original-path",
+  "x-envoy-upstream-service-time",
+  "x-envoy-upstream-rq-timeout-ms",
+  "content-type",
+  "grpc-status",
+  "accept",
+  "location",
+  "proxy-authenticate",
+  "proxy-authorization",
+] as const;
+
+export type KnownName = (typeof KNOWN_NAMES)[number];
+
+/** The number of a name that is not in the table. */
+export const HEADER_UNKNOWN = 0;
+
+export const HEADER = Object.fromEntries(
+  KNOWN_NAMES.map((name, index) => [name, index + 1]),
+) as Readonly<Record<KnownName, number>>;
+
+/** Fields numbered up to here decide framing, routing authority or connection handling. */
+export const LAST_FRAMING_ID = HEADER["http2-settings"];
+
+export const HEADER_HASH_SEED = 7;
+
+/** One step of the hash that codecs compute over lower-cased name bytes. */
+export function hashStep(hash: number, lowerByte: number): number {
+  return (Math.imul(hash, 31) + lowerByte) | 0;
+}
+
+export function hashOfName(lowerName: string): number {
+  let hash = HEADER_HASH_SEED;
+  for (let i = 0; i < lowerName.length; i++) hash = hashStep(hash, lowerName.charCodeAt(i));
+  return hash;
+}
+
+/** Power of two; large enough that the known names do not collide (checked below). */
+const SLOT_COUNT = 1024;
+const SLOT_MASK = SLOT_COUNT - 1;
+const slotIds = new Uint8Array(SLOT_COUNT);
+const slotHashes = new Int32Array(SLOT_COUNT);
+
+for (const [index, name] of KNOWN_NAMES.entries()) {
+  const hash = hashOfName(name);
+  const slot = (hash ^ (hash >>> 10)) & SLOT_MASK;
+  if (slotIds[slot] !== 0) throw new Error(`header name table: ${name} collides; enlarge it`);
+  slotIds[slot] = index + 1;
+  slotHashes[slot] = hash;
+}
+
+/** The number that may belong to a name with this hash: the caller still compares the bytes. */
+export function candidateId(hash: number): number {
+  const slot = (hash ^ (hash >>> 10)) & SLOT_MASK;
+  return slotHashes[slot] === hash ? slotIds[slot]! : HEADER_UNKNOWN;
+}
+
+/** The lower-case name behind a number from `HEADER`. */
+export function knownName(id: number): string {
+  return KNOWN_NAMES[id - 1]!;
+}
+
+/** The number of a lower-case name, or HEADER_UNKNOWN. For configuration time. */
+export function idOfName(lowerName: string): number {
+  const id = candidateId(hashOfName(lowerName));
+  return id !== HEADER_UNKNOWN && knownName(id) === lowerName ? id : HEADER_UNKNOWN;
+}

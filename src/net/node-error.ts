@@ -1,0 +1,37 @@
+/** The one place that knows the runtime's socket error codes and what they mean to people. */
+
+export interface SocketFailure {
+  /** Envoy's words for a transport failure where it has some. */
+  readonly reason: string;
+  /** The runtime's code, as `ECONNREFUSED`. */
+  readonly code: string;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused: nothing listens there",
+  ECONNRESET: "connection reset by peer",
+  EPIPE: "connection closed by peer while sending",
+  ETIMEDOUT: "connection timed out",
+  EHOSTUNREACH: "no route to host",
+  ENETUNREACH: "network unreachable",
+  EADDRINUSE: "address already in use",
+  EADDRNOTAVAIL: "address not available on this machine",
+  EACCES: "permission denied: ports below 1024 need a privilege",
+  EMFILE: "too many open files: raise the file descriptor limit",
+  ENOTFOUND: "host name not found",
+  ERR_SSL_WRONG_VERSION_NUMBER: "the peer does not speak TLS here",
+  ERR_SSL_HTTP_REQUEST: "plain HTTP arrived where TLS was expected",
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "the peer showed no certificate",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the peer requires a client certificate",
+};
+
+export function socketFailure(error: unknown): SocketFailure {
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return { code, reason: REASONS[code] ?? message };
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== "object" || error === null || !("code" in error)) return "UNKNOWN";
+  return typeof error.code === "string" ? error.code : "UNKNOWN";
+}

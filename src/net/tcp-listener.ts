@@ -1,0 +1,56 @@
+/** A TCP listener that hands out raw connection handles; see socket-reader.ts for why. */
+import net from "node:net";
+import { MeshError } from "../core/errors.ts";
+import { socketFailure } from "./node-error.ts";
+
+/** `in-use` and its kin: the caller may try another address. */
+export interface ListenFailed {
+  readonly code: "listen-failed";
+  readonly address: string;
+  readonly reason: string;
+}
+
+interface AcceptingHandle {
+  onconnection: (error: number, handle: object | undefined) => void;
+}
+
+/** Connections that may wait to be accepted. The kernel caps it at `somaxconn`. */
+const BACKLOG = 4096;
+
+export class TcpListener {
+  readonly #server = net.createServer();
+  readonly #onHandle: (handle: object) => void;
+
+  constructor(onHandle: (handle: object) => void) {
+    this.#onHandle = onHandle;
+  }
+
+  /** Resolves with the bound port. Throws MeshError<ListenFailed>. */
+  async listen(host: string, port: number): Promise<number> {
+    const server = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (error) => {
+        const address = `${host}:${port}`;
+        const { reason } = socketFailure(error);
+        const detail: ListenFailed = { code: "listen-failed", address, reason };
+        reject(new MeshError(detail, `cannot listen on ${address}: ${reason}`, error));
+      });
+      server.listen({ host, port, backlog: BACKLOG }, resolve);
+    });
+    // The server's own connection handling would build a socket that reads into fresh buffers.
+    const accepting = (server as unknown as { _handle: AcceptingHandle })._handle;
+    accepting.onconnection = (_error, handle) => {
+      if (handle !== undefined) this.#onHandle(handle);
+    };
+    const address = server.address();
+    return typeof address === "object" && address !== null ? address.port : port;
+  }
+
+  /** Stops accepting. Connections that were accepted live on. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+}

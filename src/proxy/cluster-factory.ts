@@ -1,0 +1,76 @@
+/** Builds clusters from their compiled configuration, and gives them endpoints. */
+import type { Prng } from "../core/prng.ts";
+import { Cluster } from "./cluster.ts";
+import type { BalancerName, ClusterConfig } from "./config/cluster-config.ts";
+import { createDialer, type Dialer } from "./dialer.ts";
+import { Endpoint, type EndpointInfo } from "./endpoint.ts";
+import type { ProxyTimers } from "./http-server.ts";
+import type { LoadBalancer, LoadBalancerInputs } from "./load-balancer/load-balancer.ts";
+import { RandomChoice } from "./load-balancer/random.ts";
+import { RoundRobin } from "./load-balancer/round-robin.ts";
+import { leastRequestCost, peakEwmaCost, TwoChoices } from "./load-balancer/two-choices.ts";
+import type { SecretStore } from "./secret-store.ts";
+import { UpstreamTls } from "./upstream-tls.ts";
+
+export interface ClusterFactoryOptions {
+  readonly prng: Prng;
+  /** Monotonic. */
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+  readonly timers: ProxyTimers;
+  readonly secrets: SecretStore;
+}
+
+export class ClusterFactory {
+  readonly #options: ClusterFactoryOptions;
+  readonly #dialers = new WeakMap<Cluster, Dialer>();
+
+  constructor(options: ClusterFactoryOptions) {
+    this.#options = options;
+  }
+
+  create(config: ClusterConfig): Cluster {
+    const { timers, secrets, wallMs } = this.#options;
+    const cluster = new Cluster({
+      name: config.name,
+      service: config.service,
+      limits: config.limits,
+      panicThreshold: config.panicThreshold,
+      loadBalancer: createBalancer(config.balancer, this.#options),
+    });
+    const tls = config.tls === undefined ? undefined : new UpstreamTls(config.tls, secrets, wallMs);
+    const dialer = createDialer({ connectTimeoutMs: config.connectTimeoutMs, timers: timers.request, tls });
+    this.#dialers.set(cluster, dialer);
+    this.setEndpoints(cluster, config.endpoints);
+    return cluster;
+  }
+
+  /** Endpoints that stay keep their connections and averages; those that go finish what they carry. */
+  setEndpoints(cluster: Cluster, infos: readonly EndpointInfo[]): void {
+    const dialer = this.#dialers.get(cluster);
+    if (dialer === undefined) throw new Error(`cluster ${cluster.name} was not made here`);
+    const existing = new Map(cluster.endpoints.map((endpoint) => [endpoint.key, endpoint]));
+    const endpoints = infos.map((info) => {
+      const known = existing.get(`${info.host}:${info.port}`);
+      if (known === undefined) return new Endpoint(info, dialer, cluster, this.#options.nowMs);
+      existing.delete(known.key);
+      known.info = info;
+      return known;
+    });
+    cluster.setEndpoints(endpoints);
+    for (const gone of existing.values()) gone.remove();
+  }
+}
+
+function createBalancer(name: BalancerName, inputs: LoadBalancerInputs): LoadBalancer<Endpoint> {
+  switch (name) {
+    case "round-robin":
+      return new RoundRobin<Endpoint>(inputs);
+    case "random":
+      return new RandomChoice<Endpoint>(inputs);
+    case "least-request":
+      return new TwoChoices<Endpoint>(inputs, leastRequestCost);
+    case "peak-ewma":
+      return new TwoChoices<Endpoint>(inputs, peakEwmaCost(inputs.nowMs));
+  }
+}

@@ -1,0 +1,30 @@
+/** IP addresses of listeners and endpoints. */
+import { isIP } from "node:net";
+import type { FieldError } from "../../decision/field-error.ts";
+import type { Address } from "../../gen/envoy/config/core/v3/address_pb.js";
+
+export interface IpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export function compileAddress(
+  address: Address | undefined,
+  path: string,
+  errors: FieldError[],
+): IpAddress {
+  const socket = address?.address.case === "socketAddress" ? address.address.value : undefined;
+  const port = socket?.portSpecifier.case === "portValue" ? socket.portSpecifier.value : undefined;
+  if (socket === undefined || port === undefined) {
+    errors.push({ path, message: "a socket_address with address and port_value is required" });
+    return { host: "127.0.0.1", port: 0 };
+  }
+  if (isIP(socket.address) === 0) {
+    const message = `"${socket.address}" is not an IP address`;
+    errors.push({ path: `${path}.socket_address.address`, message });
+  }
+  if (port > 65_535) {
+    errors.push({ path: `${path}.socket_address.port_value`, message: `${port} is not a port` });
+  }
+  return { host: socket.address, port };
+}

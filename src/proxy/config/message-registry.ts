@@ -1,0 +1,33 @@
+/** The messages that may stand in an `Any` of this proxy's configuration. */
+import { createRegistry } from "@bufbuild/protobuf";
+import { FileAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
+import { StdoutAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { RouterSchema } from "../../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
+import { RandomSchema } from "../../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import { RoundRobinSchema } from "../../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
+import { RawBufferSchema } from "../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { SPIFFECertValidatorConfigSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
+import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
+
+export const messageRegistry = createRegistry(
+  DownstreamTlsContextSchema,
+  FileAccessLogSchema,
+  HttpConnectionManagerSchema,
+  HttpProtocolOptionsSchema,
+  LeastRequestSchema,
+  RandomSchema,
+  RawBufferSchema,
+  RoundRobinSchema,
+  RouterSchema,
+  SPIFFECertValidatorConfigSchema,
+  StdoutAccessLogSchema,
+  TypedStructSchema,
+  UpstreamTlsContextSchema,
+);

@@ -1,0 +1,121 @@
+/**
+ * The subset of Envoy's v3 messages that this proxy implements, by message and field. A field that is
+ * set and not listed here is refused by its path, never ignored: a policy that silently does nothing
+ * is worse than an error (T29).
+ */
+export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
+  "envoy.config.bootstrap.v3.Bootstrap": "node admin static_resources dynamic_resources",
+  "envoy.config.bootstrap.v3.Bootstrap.StaticResources": "listeners clusters secrets",
+  "envoy.config.bootstrap.v3.Bootstrap.DynamicResources": "ads_config lds_config cds_config",
+  "envoy.config.bootstrap.v3.Admin": "address",
+  "envoy.config.core.v3.Node":
+    "id cluster metadata locality user_agent_name user_agent_version_type user_agent_version client_features",
+  "envoy.config.core.v3.Locality": "region zone sub_zone",
+  "envoy.config.core.v3.ApiConfigSource":
+    "api_type transport_api_version grpc_services set_node_on_first_message_only",
+  "envoy.config.core.v3.GrpcService": "envoy_grpc timeout",
+  "envoy.config.core.v3.GrpcService.EnvoyGrpc": "cluster_name authority",
+  "envoy.config.core.v3.ConfigSource": "ads resource_api_version initial_fetch_timeout",
+  "envoy.config.core.v3.AggregatedConfigSource": "",
+  "envoy.config.core.v3.Address": "socket_address",
+  "envoy.config.core.v3.SocketAddress": "protocol address port_value",
+  "envoy.config.core.v3.Metadata": "filter_metadata",
+  "envoy.config.core.v3.DataSource": "filename inline_bytes inline_string",
+  "envoy.config.core.v3.TransportSocket": "name typed_config",
+  "envoy.config.core.v3.TypedExtensionConfig": "name typed_config",
+  "envoy.config.core.v3.HttpProtocolOptions": "idle_timeout",
+  "envoy.config.core.v3.Http1ProtocolOptions": "",
+  "envoy.config.core.v3.HeaderValueOption": "header append append_action",
+  "envoy.config.core.v3.HeaderValue": "key value",
+  "envoy.config.core.v3.RuntimeFractionalPercent": "default_value",
+  "envoy.config.core.v3.SubstitutionFormatString": "text_format_source json_format",
+  "envoy.config.listener.v3.Listener":
+    "name address filter_chains traffic_direction stat_prefix enable_reuse_port metadata",
+  "envoy.config.listener.v3.FilterChain": "name filters transport_socket",
+  "envoy.config.listener.v3.Filter": "name typed_config",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
+    "codec_type stat_prefix rds route_config http_filters add_user_agent common_http_protocol_options http_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action tracing",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing":
+    "random_sampling",
+  "envoy.extensions.filters.network.http_connection_manager.v3.Rds": "config_source route_config_name",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": "name typed_config",
+  "envoy.extensions.filters.http.router.v3.Router": "suppress_envoy_headers",
+  "envoy.config.accesslog.v3.AccessLog": "name typed_config",
+  "envoy.extensions.access_loggers.file.v3.FileAccessLog": "path log_format",
+  "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": "log_format",
+  "envoy.config.route.v3.RouteConfiguration":
+    "name virtual_hosts request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove validate_clusters ignore_port_in_host_matching metadata",
+  "envoy.config.route.v3.VirtualHost":
+    "name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove metadata",
+  "envoy.config.route.v3.Route":
+    "name match route redirect direct_response metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove",
+  "envoy.config.route.v3.RouteMatch":
+    "prefix path safe_regex path_separated_prefix case_sensitive headers query_parameters",
+  "envoy.config.route.v3.HeaderMatcher":
+    "name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty",
+  "envoy.config.route.v3.QueryParameterMatcher": "name string_match present_match",
+  "envoy.config.route.v3.RouteAction":
+    "cluster weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal timeout idle_timeout retry_policy request_mirror_policies",
+  "envoy.config.route.v3.RouteAction.RequestMirrorPolicy":
+    "cluster runtime_fraction disable_shadow_host_suffix_append",
+  "envoy.config.route.v3.WeightedCluster": "clusters total_weight header_name",
+  "envoy.config.route.v3.WeightedCluster.ClusterWeight":
+    "name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal",
+  "envoy.config.route.v3.RetryPolicy":
+    "retry_on num_retries per_try_timeout retriable_status_codes retry_back_off",
+  "envoy.config.route.v3.RetryPolicy.RetryBackOff": "base_interval max_interval",
+  "envoy.config.route.v3.RedirectAction":
+    "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query",
+  "envoy.config.route.v3.DirectResponseAction": "status body",
+  "envoy.type.matcher.v3.StringMatcher": "exact prefix suffix contains safe_regex ignore_case",
+  "envoy.type.matcher.v3.RegexMatcher": "google_re2 regex",
+  "envoy.type.matcher.v3.RegexMatcher.GoogleRE2": "",
+  "envoy.type.matcher.v3.RegexMatchAndSubstitute": "pattern substitution",
+  "envoy.type.v3.FractionalPercent": "numerator denominator",
+  "envoy.type.v3.Percent": "value",
+  "envoy.type.v3.Int64Range": "start end",
+  "envoy.config.cluster.v3.Cluster":
+    "name type eds_cluster_config connect_timeout load_assignment lb_policy load_balancing_policy circuit_breakers typed_extension_protocol_options transport_socket metadata common_lb_config alt_stat_name",
+  "envoy.config.cluster.v3.Cluster.EdsClusterConfig": "eds_config service_name",
+  "envoy.config.cluster.v3.Cluster.CommonLbConfig": "healthy_panic_threshold",
+  "envoy.config.cluster.v3.CircuitBreakers": "thresholds",
+  "envoy.config.cluster.v3.CircuitBreakers.Thresholds":
+    "priority max_connections max_pending_requests max_requests max_retries",
+  "envoy.config.cluster.v3.LoadBalancingPolicy": "policies",
+  "envoy.config.cluster.v3.LoadBalancingPolicy.Policy": "typed_extension_config",
+  "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin": "",
+  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": "choice_count",
+  "envoy.extensions.load_balancing_policies.random.v3.Random": "",
+  "xds.type.v3.TypedStruct": "type_url value",
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions":
+    "common_http_protocol_options explicit_http_config",
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig":
+    "http_protocol_options http2_protocol_options",
+  "envoy.config.core.v3.Http2ProtocolOptions": "connection_keepalive",
+  "envoy.config.core.v3.KeepaliveSettings": "interval timeout",
+  "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints",
+  "envoy.config.endpoint.v3.LocalityLbEndpoints":
+    "locality lb_endpoints load_balancing_weight priority metadata",
+  "envoy.config.endpoint.v3.LbEndpoint": "endpoint health_status load_balancing_weight metadata",
+  "envoy.config.endpoint.v3.Endpoint": "address hostname",
+  "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": "",
+  "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": "common_tls_context sni",
+  "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext":
+    "common_tls_context require_client_certificate",
+  "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext":
+    "tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols",
+  "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext":
+    "default_validation_context validation_context_sds_secret_config",
+  "envoy.extensions.transport_sockets.tls.v3.TlsParameters":
+    "tls_minimum_protocol_version tls_maximum_protocol_version",
+  "envoy.extensions.transport_sockets.tls.v3.TlsCertificate": "certificate_chain private_key",
+  "envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext":
+    "trusted_ca match_typed_subject_alt_names custom_validator_config",
+  "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig": "trust_domains",
+  "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain":
+    "name trust_bundle",
+  "envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher": "san_type matcher",
+  "envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig": "name sds_config",
+  "envoy.extensions.transport_sockets.tls.v3.Secret":
+    "name tls_certificate validation_context",
+};

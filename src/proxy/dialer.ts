@@ -1,0 +1,122 @@
+/** Makes upstream connections: plain TCP or TLS, with a deadline. */
+import net from "node:net";
+import tls from "node:tls";
+import type { TimerWheel } from "../core/timer-wheel.ts";
+import { TimerEntry } from "../core/timer-wheel.ts";
+import { socketFailure } from "../net/node-error.ts";
+import { sharedRead } from "../net/socket-reader.ts";
+import { type ConnectionOwner, Http1ClientConnection } from "./http1-client-connection.ts";
+import type { UpstreamFailure } from "./stream.ts";
+import type { UpstreamTls } from "./upstream-tls.ts";
+
+export type DialResult =
+  | { readonly kind: "connected"; readonly connection: Http1ClientConnection }
+  | UpstreamFailure;
+
+export interface DialTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Dialer {
+  /** Calls `onResult` once, never synchronously. */
+  dial(target: DialTarget, owner: ConnectionOwner, onResult: (result: DialResult) => void): void;
+}
+
+export interface DialerOptions {
+  readonly connectTimeoutMs: number;
+  readonly timers: TimerWheel;
+  /** Absent for plain text. */
+  readonly tls: UpstreamTls | undefined;
+}
+
+export function createDialer(options: DialerOptions): Dialer {
+  return {
+    dial: (target, owner, onResult) => {
+      new Dial(options, target, owner, onResult).start();
+    },
+  };
+}
+
+class Dial {
+  readonly #options: DialerOptions;
+  readonly #target: DialTarget;
+  readonly #owner: ConnectionOwner;
+  readonly #onResult: (result: DialResult) => void;
+  readonly #timeout: TimerEntry;
+  #socket: net.Socket | undefined;
+  #connection: Http1ClientConnection | undefined;
+  #isDone = false;
+
+  constructor(
+    options: DialerOptions,
+    target: DialTarget,
+    owner: ConnectionOwner,
+    onResult: (result: DialResult) => void,
+  ) {
+    this.#options = options;
+    this.#target = target;
+    this.#owner = owner;
+    this.#onResult = onResult;
+    this.#timeout = new TimerEntry(() => this.#fail({ kind: "connect-timeout" }));
+  }
+
+  start(): void {
+    const { tls: upstreamTls, timers, connectTimeoutMs } = this.#options;
+    timers.arm(this.#timeout, connectTimeoutMs);
+    if (upstreamTls === undefined) this.#startPlain();
+    else this.#startTls(upstreamTls);
+    this.#socket?.on("error", this.#onError);
+  }
+
+  readonly #onRead = (bytes: Buffer, length: number): boolean =>
+    this.#connection?.onRead(bytes, length) ?? true;
+
+  readonly #onError = (error: Error): void => {
+    const { reason } = socketFailure(error);
+    const isTls = this.#options.tls !== undefined && this.#socket?.connecting === false;
+    this.#fail(isTls ? { kind: "tls-failed", reason } : { kind: "connect-failed", reason });
+  };
+
+  #startPlain(): void {
+    const { host, port } = this.#target;
+    const socket = net.connect({ host, port, noDelay: true, onread: sharedRead(this.#onRead) } as net.NetConnectOpts);
+    this.#socket = socket;
+    socket.once("connect", () => this.#succeed(socket));
+  }
+
+  #startTls(upstreamTls: UpstreamTls): void {
+    const options = upstreamTls.connectOptions();
+    if (options === undefined) {
+      setImmediate(() => this.#fail({ kind: "tls-failed", reason: "its certificates have not arrived yet" }));
+      return;
+    }
+    const { host, port } = this.#target;
+    const socket = tls.connect({ ...options, host, port, onread: sharedRead(this.#onRead) } as tls.ConnectionOptions);
+    socket.setNoDelay(true);
+    this.#socket = socket;
+    socket.once("secureConnect", () => {
+      const refusal = upstreamTls.refusalOf(socket);
+      if (refusal === undefined) this.#succeed(socket);
+      else this.#fail({ kind: "tls-failed", reason: refusal });
+    });
+  }
+
+  #succeed(socket: net.Socket): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#options.timers.disarm(this.#timeout);
+    socket.off("error", this.#onError);
+    const connection = new Http1ClientConnection(socket, this.#owner);
+    this.#connection = connection;
+    this.#onResult({ kind: "connected", connection });
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#options.timers.disarm(this.#timeout);
+    this.#socket?.destroy();
+    this.#onResult(failure);
+  }
+}

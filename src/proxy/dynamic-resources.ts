@@ -1,0 +1,362 @@
+/**
+ * Applies what xDS brings: decodes, checks and compiles each resource, subscribes to what it refers
+ * to, and binds a listener only when its routes and secrets are there, so that a proxy never answers
+ * "no route" just because its configuration is still on the way.
+ */
+import { type DescMessage, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { messageOf } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { FieldError } from "../decision/field-error.ts";
+import { ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ClusterLoadAssignmentSchema } from "../gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../gen/envoy/config/route/v3/route_pb.js";
+import {
+  type Secret,
+  SecretSchema,
+} from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type {
+  ReceivedResource,
+  ResourceConsumer,
+  ResourceError,
+  ResourceUpdate,
+} from "../xds/resource-consumer.ts";
+import {
+  CLUSTER_TYPE_URL,
+  ENDPOINT_TYPE_URL,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+  SECRET_TYPE_URL,
+} from "../xds/type-urls.ts";
+import { type ClusterConfig, compileCluster } from "./config/cluster-config.ts";
+import { compileEndpoints } from "./config/endpoint-config.ts";
+import { compileListener, type ListenerConfig } from "./config/listener-config.ts";
+import { messageRegistry } from "./config/message-registry.ts";
+import { compileValidation, type TlsSettings } from "./config/tls-settings.ts";
+import { unsupportedFields } from "./config/unsupported-fields.ts";
+import type { EndpointInfo } from "./endpoint.ts";
+import { listenErrorText, type Proxy } from "./proxy.ts";
+import { compileCertificate } from "./config/tls-settings.ts";
+import { readCertificate, readValidation } from "./secret-store.ts";
+
+/** The part of the ADS client that is needed here. */
+export interface Subscriptions {
+  subscribe(typeUrl: string, names: readonly string[] | "*"): void;
+  unsubscribe(typeUrl: string, names: readonly string[]): void;
+}
+
+export interface AppliedResource {
+  readonly version: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface DynamicResourcesOptions {
+  readonly proxy: Proxy;
+  readonly log: Logger;
+  readonly wallMs: () => number;
+  /** Secrets that this process makes itself and does not ask for. */
+  readonly ownSecrets: ReadonlySet<string>;
+  readonly onReady: () => void;
+}
+
+const NAMED_TYPES = [ENDPOINT_TYPE_URL, ROUTE_TYPE_URL, SECRET_TYPE_URL] as const;
+
+export class DynamicResources implements ResourceConsumer {
+  readonly #options: DynamicResourcesOptions;
+  readonly #clusters = new Map<string, ClusterConfig>();
+  readonly #listeners = new Map<string, ListenerConfig>();
+  /** Listeners that wait for their routes or secrets. */
+  readonly #warming = new Map<string, ListenerConfig>();
+  readonly #assignments = new Map<string, readonly EndpointInfo[]>();
+  readonly #subscribed = new Map<string, Set<string>>(NAMED_TYPES.map((type) => [type, new Set()]));
+  readonly #missing = new Set<string>();
+  readonly #applied = new Map<string, Map<string, AppliedResource>>();
+  readonly #bindErrors = new Map<string, string>();
+  #subscriptions: Subscriptions | undefined;
+  /** Listeners are bound one after the other, in the order in which they came. */
+  #binding: Promise<void> = Promise.resolve();
+  #isReady = false;
+
+  constructor(options: DynamicResourcesOptions) {
+    this.#options = options;
+    options.proxy.secrets.onChange(() => this.#settle());
+  }
+
+  /** Asks for the listeners and clusters of this node. */
+  begin(subscriptions: Subscriptions): void {
+    this.#subscriptions = subscriptions;
+    subscriptions.subscribe(CLUSTER_TYPE_URL, "*");
+    subscriptions.subscribe(LISTENER_TYPE_URL, "*");
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Why listeners are not bound, by name. */
+  get bindErrors(): ReadonlyMap<string, string> {
+    return this.#bindErrors;
+  }
+
+  get warming(): readonly string[] {
+    return [...this.#warming.keys()];
+  }
+
+  /** Resources in force of one type, by name. */
+  applied(typeUrl: string): ReadonlyMap<string, AppliedResource> {
+    return this.#applied.get(typeUrl) ?? new Map();
+  }
+
+  onUpdate(update: ResourceUpdate): readonly ResourceError[] {
+    const errors: ResourceError[] = [];
+    let applied = this.#applied.get(update.typeUrl);
+    if (applied === undefined) {
+      applied = new Map();
+      this.#applied.set(update.typeUrl, applied);
+    }
+    for (const resource of update.changed) {
+      const found = this.#apply(update.typeUrl, resource);
+      for (const { path, message } of found) {
+        errors.push({ name: resource.name, message: path === "" ? message : `${path}: ${message}` });
+      }
+      if (found.length > 0) continue;
+      this.#missing.delete(resource.name);
+      applied.set(resource.name, { version: resource.version, bytes: resource.bytes.slice() });
+    }
+    for (const name of update.removed) {
+      applied.delete(name);
+      this.#remove(update.typeUrl, name);
+    }
+    this.#updateSubscriptions();
+    this.#settle();
+    return errors;
+  }
+
+  onMissing(typeUrl: string, names: readonly string[]): void {
+    for (const name of names) {
+      this.#missing.add(name);
+      if (name === "*" && !this.#applied.has(typeUrl)) this.#applied.set(typeUrl, new Map());
+    }
+    this.#settle();
+  }
+
+  #apply(typeUrl: string, resource: ReceivedResource): readonly FieldError[] {
+    switch (typeUrl) {
+      case CLUSTER_TYPE_URL:
+        return this.#applyCluster(resource);
+      case ENDPOINT_TYPE_URL:
+        return this.#applyEndpoints(resource);
+      case LISTENER_TYPE_URL:
+        return this.#applyListener(resource);
+      case ROUTE_TYPE_URL:
+        return this.#applyRoutes(resource);
+      case SECRET_TYPE_URL:
+        return this.#applySecret(resource);
+      default:
+        return [{ path: "", message: `${typeUrl} is not implemented` }];
+    }
+  }
+
+  #applyCluster(resource: ReceivedResource): readonly FieldError[] {
+    const [message, errors] = decode(ClusterSchema, resource.bytes);
+    if (message === undefined) return errors;
+    const config = compileCluster(message, errors);
+    if (errors.length > 0) return errors;
+    this.#clusters.set(config.name, config);
+    this.#options.proxy.setCluster(config);
+    const endpoints = this.#assignments.get(config.endpointsName);
+    if (endpoints !== undefined) this.#options.proxy.setEndpoints(config.name, endpoints);
+    return [];
+  }
+
+  #applyEndpoints(resource: ReceivedResource): readonly FieldError[] {
+    const [message, errors] = decode(ClusterLoadAssignmentSchema, resource.bytes);
+    if (message === undefined) return errors;
+    const endpoints = compileEndpoints(message, "", errors);
+    if (errors.length > 0) return errors;
+    this.#assignments.set(message.clusterName, endpoints);
+    for (const cluster of this.#clusters.values()) {
+      if (cluster.endpointsName !== message.clusterName) continue;
+      this.#options.proxy.setEndpoints(cluster.name, endpoints);
+    }
+    return [];
+  }
+
+  #applyListener(resource: ReceivedResource): readonly FieldError[] {
+    const [message, errors] = decode(ListenerSchema, resource.bytes);
+    if (message === undefined) return errors;
+    const config = compileListener(message, errors, this.#options.wallMs);
+    if (config === undefined || errors.length > 0) return errors;
+    this.#listeners.set(config.name, config);
+    this.#warming.set(config.name, config);
+    return [];
+  }
+
+  #applyRoutes(resource: ReceivedResource): readonly FieldError[] {
+    const [message, errors] = decode(RouteConfigurationSchema, resource.bytes);
+    return message === undefined ? errors : this.#options.proxy.setRoutes(message);
+  }
+
+  #applySecret(resource: ReceivedResource): readonly FieldError[] {
+    const [message, errors] = decode(SecretSchema, resource.bytes);
+    if (message === undefined) return errors;
+    try {
+      this.#setSecret(message, errors);
+    } catch (error) {
+      errors.push({ path: "", message: messageOf(error) });
+    }
+    return errors;
+  }
+
+  #setSecret(secret: Secret, errors: FieldError[]): void {
+    const { secrets } = this.#options.proxy;
+    if (secret.type.case === "tlsCertificate") {
+      const source = compileCertificate(secret.type.value, "tls_certificate", errors);
+      if (errors.length === 0) secrets.setCertificate(secret.name, readCertificate(source));
+    } else if (secret.type.case === "validationContext") {
+      const source = compileValidation(secret.type.value, "validation_context", errors);
+      if (errors.length === 0) secrets.setValidation(secret.name, readValidation(source));
+    } else {
+      errors.push({ path: "", message: "one of tls_certificate, validation_context is required" });
+    }
+  }
+
+  #remove(typeUrl: string, name: string): void {
+    const { proxy, log } = this.#options;
+    switch (typeUrl) {
+      case CLUSTER_TYPE_URL:
+        this.#clusters.delete(name);
+        proxy.removeCluster(name);
+        break;
+      case LISTENER_TYPE_URL:
+        this.#listeners.delete(name);
+        this.#warming.delete(name);
+        this.#bindErrors.delete(name);
+        this.#enqueue(() => proxy.removeListener(name));
+        break;
+      case ENDPOINT_TYPE_URL:
+        this.#assignments.delete(name);
+        for (const cluster of this.#clusters.values()) {
+          if (cluster.endpointsName === name) proxy.setEndpoints(cluster.name, []);
+        }
+        break;
+      case ROUTE_TYPE_URL:
+        proxy.removeRoutes(name);
+        break;
+      case SECRET_TYPE_URL:
+        // A secret in use is kept: without it nothing could connect, and its end is in its certificate.
+        log.warn("the control plane withdrew a secret; the last one stays in use", { name });
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** Subscribes to what clusters and listeners refer to, and no longer to what none does. */
+  #updateSubscriptions(): void {
+    const secrets = new Set<string>();
+    const endpoints = new Set<string>();
+    const routes = new Set<string>();
+    for (const cluster of this.#clusters.values()) {
+      if (cluster.endpointsName !== "") endpoints.add(cluster.endpointsName);
+      for (const name of secretNames(cluster.tls)) secrets.add(name);
+    }
+    for (const listener of this.#listeners.values()) {
+      if (listener.http.routesName !== "") routes.add(listener.http.routesName);
+      for (const name of secretNames(listener.tls)) secrets.add(name);
+    }
+    for (const name of this.#options.ownSecrets) secrets.delete(name);
+    this.#subscribeTo(ENDPOINT_TYPE_URL, endpoints);
+    this.#subscribeTo(SECRET_TYPE_URL, secrets);
+    this.#subscribeTo(ROUTE_TYPE_URL, routes);
+  }
+
+  #subscribeTo(typeUrl: string, wanted: ReadonlySet<string>): void {
+    const current = this.#subscribed.get(typeUrl) ?? new Set();
+    const added = [...wanted].filter((name) => !current.has(name));
+    const removed = [...current].filter((name) => !wanted.has(name));
+    if (added.length > 0) this.#subscriptions?.subscribe(typeUrl, added);
+    if (removed.length > 0) {
+      this.#subscriptions?.unsubscribe(typeUrl, removed);
+      // The client forgets these without telling; so do we.
+      for (const name of removed) {
+        this.#applied.get(typeUrl)?.delete(name);
+        if (typeUrl === ENDPOINT_TYPE_URL) this.#assignments.delete(name);
+        if (typeUrl === ROUTE_TYPE_URL) this.#options.proxy.removeRoutes(name);
+      }
+    }
+    this.#subscribed.set(typeUrl, new Set(wanted));
+  }
+
+  /** Binds listeners whose references have arrived, and tells once when nothing is awaited any more. */
+  #settle(): void {
+    for (const [name, config] of this.#warming) {
+      if (!this.#isWarm(config)) continue;
+      this.#warming.delete(name);
+      this.#enqueue(() => this.#bind(config));
+    }
+    if (this.#isReady || !this.#hasEverything()) return;
+    this.#isReady = true;
+    this.#enqueue(async () => this.#options.onReady());
+  }
+
+  #isWarm(config: ListenerConfig): boolean {
+    const { proxy } = this.#options;
+    const routes = config.http.routesName;
+    if (routes !== "" && !proxy.routeTables.has(routes) && !this.#missing.has(routes)) return false;
+    return secretNames(config.tls).every(
+      (name) => proxy.secrets.names.includes(name) || this.#missing.has(name),
+    );
+  }
+
+  #hasEverything(): boolean {
+    if (!this.#applied.has(CLUSTER_TYPE_URL) || !this.#applied.has(LISTENER_TYPE_URL)) return false;
+    if (this.#warming.size > 0) return false;
+    for (const [typeUrl, names] of this.#subscribed) {
+      const applied = this.applied(typeUrl);
+      for (const name of names) if (!applied.has(name) && !this.#missing.has(name)) return false;
+    }
+    return true;
+  }
+
+  async #bind(config: ListenerConfig): Promise<void> {
+    // A later update of the same listener may be waiting behind this one.
+    if (this.#listeners.get(config.name) !== config) return;
+    try {
+      await this.#options.proxy.setListener(config);
+      this.#bindErrors.delete(config.name);
+    } catch (error) {
+      const reason = listenErrorText(error);
+      this.#bindErrors.set(config.name, reason);
+      this.#options.log.error("cannot bind a listener", { listener: config.name, reason });
+    }
+  }
+
+  #enqueue(task: () => Promise<void>): void {
+    this.#binding = this.#binding.then(task).catch((error: unknown) => {
+      this.#options.log.error("applying configuration failed", { error });
+    });
+  }
+}
+
+function secretNames(tls: TlsSettings | undefined): string[] {
+  const names: string[] = [];
+  if (tls?.certificate?.kind === "named") names.push(tls.certificate.name);
+  if (tls?.validation?.kind === "named") names.push(tls.validation.name);
+  return names;
+}
+
+/** The message with what is not implemented in it, or why it cannot be read. */
+function decode<Desc extends DescMessage>(
+  schema: Desc,
+  bytes: Uint8Array,
+): [MessageShape<Desc> | undefined, FieldError[]] {
+  let message: MessageShape<Desc>;
+  try {
+    message = fromBinary(schema, bytes);
+  } catch (error) {
+    return [undefined, [{ path: "", message: `malformed: ${messageOf(error)}` }]];
+  }
+  const errors = unsupportedFields(schema, message as Message, messageRegistry);
+  return errors.length > 0 ? [undefined, errors] : [message, errors];
+}

@@ -1,0 +1,170 @@
+/** An HttpConnectionManager compiled: what every request of a listener goes through before and after routing. */
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { STREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
+import { durationMs } from "../decision/duration.ts";
+import type { FieldError } from "../decision/field-error.ts";
+import { RouteTable } from "../decision/route-table.ts";
+import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import {
+  type HttpConnectionManager,
+  HttpConnectionManager_CodecType as CodecType,
+  HttpConnectionManager_PathWithEscapedSlashesAction as SlashAction,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+} from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { HeaderBlock } from "../http/header-block.ts";
+import { HEADER } from "../http/header-name.ts";
+import type { EscapedSlashes, PathNormalization } from "../http/path-normalization.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import { HttpDate } from "../telemetry/http-date.ts";
+import { TraceIdSource } from "../telemetry/request-id.ts";
+import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
+import type { Exchange } from "./exchange.ts";
+
+export class HttpConfig {
+  readonly statPrefix: string;
+  readonly pathNormalization: PathNormalization;
+  /** Routes contained in the listener, else they come by name. */
+  readonly inlineRoutes: RouteTable | undefined;
+  readonly routesName: string;
+  /** 0 means no limit. */
+  readonly streamIdleTimeoutMs: number;
+  readonly connectionIdleTimeoutMs: number;
+  readonly requestHeadTimeoutMs: number;
+  readonly accessLogs: readonly AccessLogConfig[];
+  readonly #generatesRequestId: boolean;
+  readonly #returnsRequestId: boolean;
+  readonly #appendsForwardedFor: boolean;
+  readonly #isTraced: boolean;
+  readonly #isSilent: boolean;
+  readonly #serverHeader: ServerHeader;
+  readonly #serverName: string;
+  readonly #date = new HttpDate();
+  readonly #traceIds = new TraceIdSource();
+  readonly #wallMs: () => number;
+
+  constructor(manager: HttpConnectionManager, path: string, errors: FieldError[], wallMs: () => number) {
+    this.statPrefix = manager.statPrefix;
+    this.pathNormalization = {
+      normalizes: manager.normalizePath ?? false,
+      mergesSlashes: manager.mergeSlashes,
+      escapedSlashes: escapedSlashes(manager.pathWithEscapedSlashesAction),
+    };
+    this.inlineRoutes = inlineRoutes(manager, path, errors);
+    this.routesName =
+      manager.routeSpecifier.case === "rds" ? manager.routeSpecifier.value.routeConfigName : "";
+    this.streamIdleTimeoutMs =
+      manager.streamIdleTimeout === undefined
+        ? STREAM_IDLE_TIMEOUT_MS
+        : durationMs(manager.streamIdleTimeout);
+    const idle = manager.commonHttpProtocolOptions?.idleTimeout;
+    this.connectionIdleTimeoutMs = idle === undefined ? 0 : durationMs(idle);
+    const head = manager.requestHeadersTimeout;
+    this.requestHeadTimeoutMs = head === undefined ? 0 : durationMs(head);
+    this.accessLogs = manager.accessLog.map((log, index) =>
+      compileAccessLog(log, `${path}.access_log[${index}]`, errors),
+    );
+    this.#generatesRequestId = manager.generateRequestId ?? true;
+    this.#returnsRequestId = manager.alwaysSetRequestIdInResponse;
+    this.#appendsForwardedFor = manager.useRemoteAddress ?? false;
+    this.#isTraced = manager.tracing !== undefined;
+    this.#serverHeader = manager.serverHeaderTransformation;
+    this.#serverName = manager.serverName === "" ? "tulle" : manager.serverName;
+    this.#isSilent = checkFilters(manager, path, errors);
+    this.#wallMs = wallMs;
+    if (manager.codecType === CodecType.HTTP2 || manager.codecType === CodecType.HTTP3) {
+      errors.push({ path: `${path}.codec_type`, message: "only AUTO and HTTP1 are implemented" });
+    }
+  }
+
+  /** Header fields that every request gets before its route is chosen. */
+  prepareRequest(exchange: Exchange, head: RequestHead): void {
+    const headers = head.headers;
+    if (headers.indexOf(HEADER["x-forwarded-proto"]) < 0) {
+      headers.add("x-forwarded-proto", exchange.downstream.connection.scheme);
+    }
+    if (this.#generatesRequestId) exchange.ensureRequestId(headers);
+    if (this.#isTraced && headers.indexOf(HEADER.traceparent) < 0) {
+      headers.add("traceparent", this.#traceIds.newTraceparent(false));
+    }
+    if (this.#appendsForwardedFor) {
+      const before = headers.get("x-forwarded-for");
+      const address = exchange.downstream.connection.remoteAddress;
+      headers.set("x-forwarded-for", before === undefined ? address : `${before},${address}`);
+    }
+  }
+
+  /** Tells the upstream how long the answer will be waited for. */
+  announceTimeout(headers: HeaderBlock, timeoutMs: number): void {
+    if (!this.#isSilent && timeoutMs > 0) {
+      headers.add("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
+    }
+  }
+
+  /** Header fields that every response from upstream gets. */
+  prepareResponse(exchange: Exchange, headers: HeaderBlock): void {
+    if (headers.indexOf(HEADER.date) < 0) headers.add("date", this.#date.at(this.#wallMs()));
+    if (!this.#isSilent) {
+      headers.add("x-envoy-upstream-service-time", String(Math.round(exchange.upstreamTimeMs)));
+    }
+    if (this.#returnsRequestId) headers.set("x-request-id", exchange.requestId);
+    if (this.#serverHeader === ServerHeader.PASS_THROUGH) return;
+    const at = headers.indexOf(HEADER.server);
+    if (at >= 0 && this.#serverHeader === ServerHeader.APPEND_IF_ABSENT) return;
+    if (at >= 0) headers.drop(at);
+    headers.add("server", this.#serverName);
+  }
+
+  /** Header lines of answers that the proxy makes itself. */
+  get localReplyLines(): string {
+    const date = `date: ${this.#date.at(this.#wallMs())}\r\n`;
+    return this.#serverHeader === ServerHeader.PASS_THROUGH
+      ? date
+      : `${date}server: ${this.#serverName}\r\n`;
+  }
+}
+
+function inlineRoutes(
+  manager: HttpConnectionManager,
+  path: string,
+  errors: FieldError[],
+): RouteTable | undefined {
+  const specifier = manager.routeSpecifier;
+  if (specifier.case === "routeConfig") {
+    const routeErrors: FieldError[] = [];
+    const table = new RouteTable(specifier.value, routeErrors);
+    for (const error of routeErrors) {
+      errors.push({ ...error, path: `${path}.route_config.${error.path}` });
+    }
+    return table;
+  }
+  if (specifier.case !== "rds") {
+    errors.push({ path, message: "one of rds, route_config is required" });
+  } else if (specifier.value.routeConfigName === "") {
+    errors.push({ path: `${path}.rds.route_config_name`, message: "a name is required" });
+  }
+  return undefined;
+}
+
+/** The router is the last filter, and the only one yet. Returns its `suppress_envoy_headers`. */
+function checkFilters(manager: HttpConnectionManager, path: string, errors: FieldError[]): boolean {
+  const last = manager.httpFilters.at(-1);
+  const any = last?.configType.case === "typedConfig" ? last.configType.value : undefined;
+  const router = any === undefined ? undefined : anyUnpack(any, RouterSchema);
+  if (router === undefined) {
+    errors.push({ path: `${path}.http_filters`, message: "the last filter must be the router" });
+  }
+  return router?.suppressEnvoyHeaders ?? false;
+}
+
+function escapedSlashes(action: SlashAction): EscapedSlashes {
+  switch (action) {
+    case SlashAction.REJECT_REQUEST:
+      return "reject";
+    case SlashAction.UNESCAPE_AND_FORWARD:
+      return "unescape";
+    case SlashAction.UNESCAPE_AND_REDIRECT:
+      return "redirect";
+    default:
+      return "keep";
+  }
+}

@@ -1,0 +1,169 @@
+/** One upstream HTTP/1.1 connection: writes a request, feeds the answer to the exchange that waits for it. */
+import type { Socket } from "node:net";
+import type { HeaderBlock } from "../http/header-block.ts";
+import { BODY_CHUNKED, type RequestHead } from "../http/request-head.ts";
+import type { ResponseHead } from "../http/response-head.ts";
+import { parseErrorInfo } from "../http1/errors.ts";
+import { type ResponseHandler, ResponseParser } from "../http1/response-parser.ts";
+import { chunkStart, lastChunk, serializeRequestHead } from "../http1/serializer.ts";
+import { socketFailure } from "../net/node-error.ts";
+import { SocketWriter } from "../net/socket-writer.ts";
+import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
+
+/** Who the connection goes back to. */
+export interface ConnectionOwner {
+  /** The exchange is over and the connection may carry another. */
+  onConnectionIdle(connection: Http1ClientConnection): void;
+  onConnectionClosed(connection: Http1ClientConnection): void;
+}
+
+export class Http1ClientConnection implements ClientStream, ResponseHandler {
+  readonly #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  readonly #writer: SocketWriter;
+  readonly #parser: ResponseParser;
+  #handler: ClientStreamHandler | undefined;
+  #sendsChunks = false;
+  #isRequestSent = true;
+  #error: unknown;
+  isClosed = false;
+  isReused = false;
+  /** When it became idle, by the proxy's coarse clock. */
+  idleSinceMs = 0;
+
+  constructor(socket: Socket, owner: ConnectionOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#writer = new SocketWriter(socket);
+    this.#parser = new ResponseParser(this);
+    socket.on("drain", () => {
+      this.#writer.isBlocked = false;
+      this.#handler?.onUpstreamDrain();
+    });
+    socket.on("end", () => this.#onPeerEnd());
+    socket.on("error", (error) => {
+      this.#error = error;
+    });
+    socket.on("close", () => this.#onClose());
+  }
+
+  /** The idle limit that the peer told in its last answer, or 0. */
+  get peerIdleLimitMs(): number {
+    return this.#parser.head.keepAliveTimeoutMs;
+  }
+
+  get hasAnswerStarted(): boolean {
+    return this.#parser.hasStarted;
+  }
+
+  get bytesWritten(): number {
+    return this.#writer.bytesWritten;
+  }
+
+  attach(handler: ClientStreamHandler): void {
+    this.#handler = handler;
+  }
+
+  /** For the socket's reader. */
+  onRead(bytes: Buffer, length: number): boolean {
+    const handler = this.#handler;
+    const used = this.#parser.execute(bytes, 0, length);
+    if (used < 0) {
+      const info = parseErrorInfo(used);
+      this.#fail({ kind: "protocol-error", reason: `${info.message} (${info.code})` });
+    }
+    handler?.onUpstreamTurnEnd();
+    return true;
+  }
+
+  sendHead(head: RequestHead, target: string, authority: string): void {
+    this.#parser.expect(head.method);
+    this.#sendsChunks = head.bodyKind === BODY_CHUNKED;
+    this.#isRequestSent = false;
+    this.#writer.text(serializeRequestHead(head, target, authority));
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#sendsChunks) {
+      this.#writer.bytes(chunkStart(end - start), bytes, start, end, "\r\n");
+    } else {
+      this.#writer.bytes("", bytes, start, end, "");
+    }
+    return !this.#writer.isBlocked;
+  }
+
+  sendEnd(trailers: HeaderBlock | undefined): void {
+    if (this.#sendsChunks) this.#writer.text(lastChunk(trailers));
+    this.#isRequestSent = true;
+  }
+
+  reset(): void {
+    this.#handler = undefined;
+    this.destroy();
+  }
+
+  pauseResponse(): void {
+    this.#socket.pause();
+  }
+
+  resumeResponse(): void {
+    this.#socket.resume();
+  }
+
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  onInterimResponse(head: ResponseHead): void {
+    this.#handler?.onInterim(head);
+  }
+
+  onResponseHead(head: ResponseHead): void {
+    this.#handler?.onResponseHead(head);
+  }
+
+  onBody(bytes: Buffer, start: number, end: number): void {
+    this.#handler?.onResponseBody(bytes, start, end);
+  }
+
+  onResponseEnd(trailers: HeaderBlock | undefined): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    // An answer before the end of its request: the rest of the request will never be sent (T11).
+    if (this.#parser.head.keepAlive && this.#isRequestSent && !this.isClosed) {
+      this.isReused = true;
+      this.#owner.onConnectionIdle(this);
+    } else {
+      this.destroy();
+    }
+    handler?.onResponseEnd(trailers);
+  }
+
+  #onPeerEnd(): void {
+    if (this.#parser.finish()) return;
+    this.#fail({ kind: "connection-closed", reason: "the upstream ended the connection" });
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    this.destroy();
+    handler?.onUpstreamFailure(failure);
+  }
+
+  #onClose(): void {
+    this.isClosed = true;
+    this.#owner.onConnectionClosed(this);
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    this.#handler = undefined;
+    if (this.#parser.finish()) return;
+    const reason = this.#error === undefined ? "connection closed" : socketFailure(this.#error).reason;
+    handler.onUpstreamFailure({ kind: "connection-closed", reason });
+    handler.onUpstreamTurnEnd();
+  }
+}

@@ -1,0 +1,57 @@
+/** State of the link to the control plane and of this workload's certificate, as metrics. */
+import type { MetricRegistry } from "../telemetry/metric-registry.ts";
+import { shortTypeName } from "../xds/type-urls.ts";
+import type { MeshLink } from "./mesh-link.ts";
+import type { Proxy } from "./proxy.ts";
+
+export function registerLinkMetrics(registry: MetricRegistry, link: MeshLink): void {
+  const connected = registry
+    .gauge("tulle_xds_connected", "1 while the stream to the control plane is up.")
+    .with({});
+  const updates = registry.counter("tulle_xds_updates_total", "Responses applied, by type.");
+  const rejections = registry.counter("tulle_xds_rejections_total", "Responses refused, by type.");
+  const expiry = registry.gauge(
+    "tulle_certificate_expiry_timestamp_seconds",
+    "When this workload's certificate expires.",
+  );
+  registry.onCollect(() => {
+    const { state } = link.ads;
+    connected.set(state.connected ? 1 : 0);
+    for (const [typeUrl, type] of state.types) {
+      updates.with({ type: shortTypeName(typeUrl) }).value = type.updates;
+      rejections.with({ type: shortTypeName(typeUrl) }).value = type.rejections;
+    }
+    const notAfterMs = link.identity?.status.notAfterMs;
+    if (notAfterMs !== undefined) expiry.with({}).set(notAfterMs / 1000);
+  });
+}
+
+export function registerClusterMetrics(registry: MetricRegistry, proxy: Proxy): void {
+  const connections = registry.gauge(
+    "tulle_upstream_connections_active",
+    "Upstream connections, by cluster.",
+  );
+  const failures = registry.counter(
+    "tulle_upstream_connect_failures_total",
+    "Upstream connections that could not be made, by cluster.",
+  );
+  const retries = registry.counter("tulle_upstream_retries_total", "Requests sent again, by cluster.");
+  const downstream = registry
+    .gauge("tulle_downstream_connections_active", "Downstream connections.")
+    .with({});
+  registry.onCollect(() => {
+    downstream.set(proxy.activeConnections);
+    for (const cluster of proxy.clusters.values()) {
+      const labels = { cluster: cluster.name };
+      let active = 0;
+      let failed = 0;
+      for (const endpoint of cluster.endpoints) {
+        active += endpoint.connectionCount;
+        failed += endpoint.connectFailures;
+      }
+      connections.with(labels).set(active);
+      failures.with(labels).value = failed;
+      retries.with(labels).value = cluster.retries;
+    }
+  });
+}

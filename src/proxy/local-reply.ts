@@ -1,0 +1,123 @@
+/**
+ * The one table of answers that the proxy gives itself: status, Envoy response flag, Envoy response
+ * code details, and a sentence that tells a person what happened and what to check.
+ */
+import { FLAG } from "../telemetry/response-flag.ts";
+
+export interface LocalReply {
+  readonly status: number;
+  /** Index into RESPONSE_FLAGS. */
+  readonly flag: number;
+  /** Envoy's `response_code_details`. */
+  readonly details: string;
+  readonly message: string;
+}
+
+export const LOCAL_REPLY = {
+  noRoute: {
+    status: 404,
+    flag: FLAG.NR,
+    details: "route_not_found",
+    message: "no route matches this request; check the host, path, method and headers of the routes",
+  },
+  clusterNotFound: {
+    status: 503,
+    flag: FLAG.NC,
+    details: "cluster_not_found",
+    message: "the route names a cluster that this proxy does not have",
+  },
+  noHealthyUpstream: {
+    status: 503,
+    flag: FLAG.UH,
+    details: "no_healthy_upstream",
+    message: "no healthy upstream: the service has no instance that can take the request",
+  },
+  overflow: {
+    status: 503,
+    flag: FLAG.UO,
+    details: "overflow",
+    message: "a circuit breaker of the upstream cluster is open: too many connections or requests",
+  },
+  connectFailed: {
+    status: 503,
+    flag: FLAG.UF,
+    details: "upstream_reset_before_response_started{connection_failure}",
+    message: "the upstream could not be connected to",
+  },
+  connectTimeout: {
+    status: 503,
+    flag: FLAG.UF,
+    details: "upstream_reset_before_response_started{connection_timeout}",
+    message: "connecting to the upstream took longer than the connect timeout",
+  },
+  tlsFailed: {
+    status: 503,
+    flag: FLAG.UF,
+    details: "upstream_reset_before_response_started{connection_failure,TLS_error}",
+    message: "the TLS connection to the upstream failed",
+  },
+  connectionClosed: {
+    status: 503,
+    flag: FLAG.UC,
+    details: "upstream_reset_before_response_started{connection_termination}",
+    message: "the upstream closed the connection before it answered",
+  },
+  upstreamProtocolError: {
+    status: 502,
+    flag: FLAG.UPE,
+    details: "upstream_reset_before_response_started{protocol_error}",
+    message: "the upstream's answer breaks HTTP/1.1",
+  },
+  upstreamTimeout: {
+    status: 504,
+    flag: FLAG.UT,
+    details: "response_timeout",
+    message: "the upstream did not answer within the route's timeout",
+  },
+  streamIdle: {
+    status: 408,
+    flag: FLAG.SI,
+    details: "stream_idle_timeout",
+    message: "no byte moved for longer than the stream idle timeout",
+  },
+  requestHeadTimeout: {
+    status: 408,
+    flag: FLAG.none,
+    details: "request_header_timeout",
+    message: "the request head did not arrive in time",
+  },
+  downstreamProtocolError: {
+    status: 400,
+    flag: FLAG.DPE,
+    details: "http1.codec_error",
+    message: "the request breaks HTTP/1.1",
+  },
+  pathInvalid: {
+    status: 400,
+    flag: FLAG.none,
+    details: "path_normalization_failed",
+    message: "the path cannot be brought into a canonical form",
+  },
+  upgradeRefused: {
+    status: 403,
+    flag: FLAG.none,
+    details: "upgrade_failed",
+    message: "this listener allows no protocol upgrades",
+  },
+  connectRefused: {
+    status: 404,
+    flag: FLAG.NR,
+    details: "route_not_found",
+    message: "this listener allows no CONNECT",
+  },
+} as const satisfies Record<string, LocalReply>;
+
+/**
+ * The body of a local reply: JSON for clients that accept JSON, else a line of text. `reason` adds
+ * what is known about this one case.
+ */
+export function localReplyBody(reply: LocalReply, reason: string, flag: string, wantsJson: boolean): string {
+  const message = reason === "" ? reply.message : `${reply.message}: ${reason}`;
+  if (!wantsJson) return `${message}\n`;
+  return `${JSON.stringify({ status: reply.status, flag, details: reply.details, message })}\n`;
+}

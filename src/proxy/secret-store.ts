@@ -1,0 +1,97 @@
+/**
+ * Certificates and trust by name, as SDS delivers them, and the static ones by a name made for them.
+ * Each change gets a new version, by which TLS contexts notice that they are out of date.
+ */
+import { readFileSync } from "node:fs";
+import { parseTrustBundlePem, TrustBundleSet } from "../identity/trust-bundle.ts";
+import type {
+  CertificateSource,
+  SecretReference,
+  TextSource,
+  ValidationSource,
+} from "./config/tls-settings.ts";
+
+/** PEM. The key never goes into a log, a dump or an error. */
+export interface Certificate {
+  readonly chainPem: string;
+  readonly keyPem: string;
+}
+
+export interface Validation {
+  readonly caPem: string;
+  /** Present when the SPIFFE rules apply. */
+  readonly bundles: TrustBundleSet | undefined;
+}
+
+export class SecretStore {
+  readonly #certificates = new Map<string, Certificate>();
+  readonly #validations = new Map<string, Validation>();
+  readonly #listeners = new Set<() => void>();
+  /** Grows with each change. */
+  version = 0;
+
+  setCertificate(name: string, certificate: Certificate): void {
+    this.#certificates.set(name, certificate);
+    this.#changed();
+  }
+
+  setValidation(name: string, validation: Validation): void {
+    this.#validations.set(name, validation);
+    this.#changed();
+  }
+
+  remove(name: string): void {
+    if (this.#certificates.delete(name) || this.#validations.delete(name)) this.#changed();
+  }
+
+  certificate(name: string): Certificate | undefined {
+    return this.#certificates.get(name);
+  }
+
+  validation(name: string): Validation | undefined {
+    return this.#validations.get(name);
+  }
+
+  get names(): readonly string[] {
+    return [...this.#certificates.keys(), ...this.#validations.keys()];
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  #changed(): void {
+    this.version += 1;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Reads what a certificate secret contains. Throws the file system's error for an unreadable file. */
+export function readCertificate(source: CertificateSource): Certificate {
+  return { chainPem: readText(source.chain), keyPem: readText(source.key) };
+}
+
+/** Throws for an unreadable file and for a bundle that is not one. */
+export function readValidation(source: ValidationSource): Validation {
+  const bundlePems = source.trustDomains.map((domain) => readText(domain.bundle));
+  const bundles = source.trustDomains.map((domain, index) =>
+    parseTrustBundlePem(domain.name, bundlePems[index] ?? ""),
+  );
+  return {
+    caPem: [source.trustedCa === undefined ? "" : readText(source.trustedCa), ...bundlePems].join("\n"),
+    bundles: bundles.length === 0 ? undefined : new TrustBundleSet(bundles),
+  };
+}
+
+/** What a reference leads to now, or undefined while a named secret has not arrived. */
+export function resolveSecret<S, T>(
+  reference: SecretReference<S>,
+  byName: (name: string) => T | undefined,
+  read: (source: S) => T,
+): T | undefined {
+  return reference.kind === "named" ? byName(reference.name) : read(reference.value);
+}
+
+function readText(source: TextSource): string {
+  return source.kind === "inline" ? source.text : readFileSync(source.path, "utf8");
+}

@@ -1,0 +1,67 @@
+/** The flags of `tulle sidecar`, read without any library: one runs beside every service. */
+import { MeshError } from "../core/errors.ts";
+import { LOG_LEVELS, type LogLevel } from "../core/logger.ts";
+
+export interface SidecarOptions {
+  readonly bootstrapFile: string;
+  /** The control plane's owner-only socket, which gives join tokens. */
+  readonly joinSocket: string | undefined;
+  /** A file with a join token, and one with the roots to trust when joining. */
+  readonly joinTokenFile: string | undefined;
+  readonly joinBundleFile: string | undefined;
+  readonly trustDomain: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "json" | "text";
+}
+
+const USAGE = `usage: tulle sidecar --bootstrap FILE [--join-socket PATH | --join-token-file FILE --join-bundle-file FILE]
+                     [--trust-domain NAME] [--log-level LEVEL] [--log-format json|text]`;
+
+const DEFAULT_TRUST_DOMAIN = "tulle.local";
+
+/** Throws MeshError with code `usage`. */
+export function parseSidecarOptions(words: readonly string[]): SidecarOptions {
+  const values = new Map<string, string>();
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? "";
+    const match = /^--([a-z-]+)(?:=(.*))?$/s.exec(word);
+    const name = match?.[1] ?? "";
+    if (!FLAGS.has(name)) throw usage(`unknown argument ${word}`);
+    const value = match?.[2] ?? words[++i];
+    if (value === undefined) throw usage(`--${name} needs a value`);
+    values.set(name, value);
+  }
+  const bootstrapFile = values.get("bootstrap");
+  if (bootstrapFile === undefined) throw usage("--bootstrap is required");
+  const logLevel = values.get("log-level") ?? "info";
+  if (!LOG_LEVELS.includes(logLevel as LogLevel)) {
+    throw usage(`--log-level ${logLevel}: use one of ${LOG_LEVELS.join(", ")}`);
+  }
+  const logFormat = values.get("log-format") ?? "json";
+  if (logFormat !== "json" && logFormat !== "text") {
+    throw usage(`--log-format ${logFormat}: use json or text`);
+  }
+  return {
+    bootstrapFile,
+    joinSocket: values.get("join-socket"),
+    joinTokenFile: values.get("join-token-file"),
+    joinBundleFile: values.get("join-bundle-file"),
+    trustDomain: values.get("trust-domain") ?? DEFAULT_TRUST_DOMAIN,
+    logLevel: logLevel as LogLevel,
+    logFormat,
+  };
+}
+
+const FLAGS: ReadonlySet<string> = new Set([
+  "bootstrap",
+  "join-socket",
+  "join-token-file",
+  "join-bundle-file",
+  "trust-domain",
+  "log-level",
+  "log-format",
+]);
+
+function usage(message: string): MeshError {
+  return new MeshError({ code: "usage" }, `${message}\n${USAGE}`);
+}

@@ -1,0 +1,221 @@
+/**
+ * The sidecar process put together: bootstrap file in, running proxy out. With `dynamic_resources` it
+ * links to a control plane, whose libraries are loaded only then.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { Logger, LogThreshold } from "../core/logger.ts";
+import type { Prng } from "../core/prng.ts";
+import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
+import type { FieldError } from "../decision/field-error.ts";
+import type { Bootstrap } from "../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
+import type { Cluster } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
+import { workloadIdentityFromSpiffeId } from "../identity/spiffe-id.ts";
+import type { IdentityUpdate } from "../identity/svid.ts";
+import { parseTrustBundlePem, TrustBundleSet } from "../identity/trust-bundle.ts";
+import { MetricRegistry } from "../telemetry/metric-registry.ts";
+import { adminPages } from "./admin/admin-pages.ts";
+import { AdminServer } from "./admin/admin-server.ts";
+import { invalid, readBootstrap } from "./bootstrap.ts";
+import { compileAddress } from "./config/address.ts";
+import { nodeLabels } from "./config/metadata-labels.ts";
+import { DynamicResources } from "./dynamic-resources.ts";
+import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
+import type { MeshLink } from "./mesh-link.ts";
+import { registerProcessMetrics } from "./process-metrics.ts";
+import { Proxy } from "./proxy.ts";
+import type { SidecarOptions } from "./sidecar-options.ts";
+import {
+  applyStaticResources,
+  applyStaticSecrets,
+  compileStaticResources,
+  type StaticResources,
+} from "./static-resources.ts";
+
+/** The secrets that the identity agent keeps: own certificate, and the roots of the own trust domain. */
+const OWN_CERTIFICATE = "default";
+const TRUST_BUNDLE = "ROOTCA";
+
+export interface SidecarDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly threshold: LogThreshold;
+  readonly prng: Prng;
+  readonly version: string;
+  /** Asked to end the process. */
+  readonly quit: () => void;
+}
+
+export class Sidecar {
+  readonly #options: SidecarOptions;
+  readonly #deps: SidecarDeps;
+  readonly #registry = new MetricRegistry();
+  #bootstrap: Bootstrap | undefined;
+  #proxy: Proxy | undefined;
+  #admin: AdminServer | undefined;
+  #link: MeshLink | undefined;
+  #dynamic: DynamicResources | undefined;
+  #state: "starting" | "live" | "draining" = "starting";
+  #drained: Promise<void> | undefined;
+
+  constructor(options: SidecarOptions, deps: SidecarDeps) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  /** Resolves when static listeners are bound and the link to the control plane has begun. */
+  async start(): Promise<void> {
+    const bootstrap = await readBootstrap(this.#options.bootstrapFile);
+    this.#bootstrap = bootstrap;
+    const { clock, log, prng, version } = this.#deps;
+    registerProcessMetrics(this.#registry, version);
+    const proxy = new Proxy({
+      clock,
+      log,
+      prng,
+      registry: this.#registry,
+      workload: nodeLabels(bootstrap.node?.metadata, ""),
+    });
+    this.#proxy = proxy;
+    registerClusterMetrics(this.#registry, proxy);
+    const errors: FieldError[] = [];
+    const channel = channelCluster(bootstrap, errors);
+    const resources = compileStaticResources(
+      bootstrap,
+      (name) => name === channel?.name,
+      errors,
+      () => clock.nowMs(),
+    );
+    applyStaticSecrets(bootstrap, proxy, errors);
+    if (errors.length > 0) throw invalid(this.#options.bootstrapFile, errors);
+    await this.#startAdmin(bootstrap, proxy);
+    await applyStaticResources(resources, proxy);
+    this.#logListeners(resources);
+    if (channel === undefined) this.#becomeLive();
+    else await this.#startLink(bootstrap, channel, proxy);
+  }
+
+  /** Lets go of callers, finishes what is in flight, and ends. */
+  async stop(graceMs: number): Promise<void> {
+    await this.drain("all", graceMs);
+    await this.#link?.stop();
+    await this.#proxy?.stop();
+    await this.#admin?.close();
+  }
+
+  /** Tells the control plane and callers to go elsewhere, then stops accepting. */
+  drain(direction: "inbound" | "all", graceMs: number): Promise<void> {
+    if (this.#state !== "draining") {
+      this.#state = "draining";
+      this.#link?.announceDrain();
+      this.#proxy?.announceDrain("inbound");
+    }
+    this.#drained = this.#proxy?.drain(direction, graceMs) ?? Promise.resolve();
+    return this.#drained;
+  }
+
+  async #startAdmin(bootstrap: Bootstrap, proxy: Proxy): Promise<void> {
+    if (bootstrap.admin?.address === undefined) return;
+    const errors: FieldError[] = [];
+    const { host, port } = compileAddress(bootstrap.admin.address, "admin.address", errors);
+    if (errors.length > 0) throw invalid(this.#options.bootstrapFile, errors);
+    this.#admin = new AdminServer(
+      adminPages({
+        proxy,
+        registry: this.#registry,
+        threshold: this.#deps.threshold,
+        notReadyReason: () => this.#notReadyReason(),
+        configDump: () => ({
+          bootstrap,
+          applied: (typeUrl) => this.#dynamic?.applied(typeUrl) ?? new Map(),
+          secretNames: proxy.secrets.names,
+          warmingListeners: this.#dynamic?.warming ?? [],
+          bindErrors: this.#dynamic?.bindErrors ?? new Map(),
+        }),
+        drain: (direction) => this.drain(direction, DRAIN_TIMEOUT_MS),
+        quit: this.#deps.quit,
+        serverInfo: () => this.#serverInfo(),
+      }),
+    );
+    const bound = await this.#admin.listen(host, port);
+    this.#deps.log.info("admin port listens", { address: `${host}:${bound}` });
+  }
+
+  async #startLink(bootstrap: Bootstrap, channel: Cluster, proxy: Proxy): Promise<void> {
+    const { MeshLink: Link } = await import("./mesh-link.ts");
+    const dynamic = new DynamicResources({
+      proxy,
+      log: this.#deps.log,
+      wallMs: () => this.#deps.clock.nowMs(),
+      ownSecrets: new Set(channel.transportSocket === undefined ? [] : [OWN_CERTIFICATE]),
+      onReady: () => this.#becomeLive(),
+    });
+    this.#dynamic = dynamic;
+    const link = new Link(bootstrap, channel, this.#options, dynamic, this.#deps);
+    this.#link = link;
+    registerLinkMetrics(this.#registry, link);
+    link.identity?.onUpdate((update) => this.#useIdentity(update, proxy));
+    dynamic.begin(link.ads);
+    await link.start();
+  }
+
+  #useIdentity(update: IdentityUpdate, proxy: Proxy): void {
+    const { certificateChainPem, privateKeyPem, trustBundlePem, spiffeId } = update;
+    proxy.secrets.setCertificate(OWN_CERTIFICATE, {
+      chainPem: certificateChainPem,
+      keyPem: privateKeyPem,
+    });
+    // Until SDS brings the roots, those that came with the certificate are used.
+    const identity = workloadIdentityFromSpiffeId(spiffeId);
+    if (identity === undefined || proxy.secrets.validation(TRUST_BUNDLE) !== undefined) return;
+    const bundle = parseTrustBundlePem(identity.trustDomain, trustBundlePem);
+    proxy.secrets.setValidation(TRUST_BUNDLE, {
+      caPem: trustBundlePem,
+      bundles: new TrustBundleSet([bundle]),
+    });
+  }
+
+  #becomeLive(): void {
+    if (this.#state === "starting") this.#state = "live";
+    this.#deps.log.info("ready", { listeners: this.#proxy?.listeners.size ?? 0 });
+  }
+
+  #notReadyReason(): string | undefined {
+    if (this.#state === "live") return undefined;
+    if (this.#state === "draining") return "DRAINING";
+    const error = this.#link?.ads.state.lastError?.message ?? this.#link?.identity?.status.lastError;
+    const waiting = "PRE_INITIALIZING: waiting for the control plane";
+    return error === undefined ? waiting : `${waiting} (${error})`;
+  }
+
+  #serverInfo(): Readonly<Record<string, unknown>> {
+    const node = this.#bootstrap?.node;
+    return {
+      version: this.#deps.version,
+      state: this.#state === "live" ? "LIVE" : this.#state === "draining" ? "DRAINING" : "INITIALIZING",
+      node: { id: node?.id ?? "", cluster: node?.cluster ?? "" },
+    };
+  }
+
+  #logListeners(resources: StaticResources): void {
+    for (const { name } of resources.listeners) {
+      const listener = this.#proxy?.listeners.get(name);
+      if (listener === undefined) continue;
+      const address = `${listener.config.address.host}:${listener.port}`;
+      this.#deps.log.info("listening", { listener: name, address });
+    }
+  }
+}
+
+/** The static cluster that `dynamic_resources` names for ADS, or undefined without any. */
+function channelCluster(bootstrap: Bootstrap, errors: FieldError[]): Cluster | undefined {
+  const dynamic = bootstrap.dynamicResources;
+  if (dynamic === undefined) return undefined;
+  const target = dynamic.adsConfig?.grpcServices[0]?.targetSpecifier;
+  const name = target?.case === "envoyGrpc" ? target.value.clusterName : "";
+  const cluster = bootstrap.staticResources?.clusters.find((candidate) => candidate.name === name);
+  if (cluster === undefined) {
+    const path = "dynamic_resources.ads_config.grpc_services[0].envoy_grpc.cluster_name";
+    errors.push({ path, message: `"${name}" is not one of static_resources.clusters` });
+  }
+  return cluster;
+}

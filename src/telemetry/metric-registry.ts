@@ -1,0 +1,90 @@
+/**
+ * Metric families and their series. Series are made on cold paths and held by whoever counts; the
+ * registry only lists them. A family has at most METRIC_SERIES_MAX series: later label sets share one
+ * overflow series, so that no peer can grow our memory (T30).
+ */
+import { METRIC_SERIES_MAX } from "../core/limits.ts";
+import { Counter, Gauge } from "./counter.ts";
+import { Histogram } from "./histogram.ts";
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface MetricFamily<T extends Counter | Gauge | Histogram = Counter | Gauge | Histogram> {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly series: ReadonlyMap<string, { readonly labels: Labels; readonly metric: T }>;
+}
+
+class Family<T extends Counter | Gauge | Histogram> implements MetricFamily<T> {
+  readonly series = new Map<string, { readonly labels: Labels; readonly metric: T }>();
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly #create: () => T;
+
+  constructor(name: string, help: string, type: Family<T>["type"], create: () => T) {
+    this.name = name;
+    this.help = help;
+    this.type = type;
+    this.#create = create;
+  }
+
+  with(labels: Labels): T {
+    const key = JSON.stringify(labels);
+    const known = this.series.get(key);
+    if (known !== undefined) return known.metric;
+    if (this.series.size >= METRIC_SERIES_MAX) return this.#overflow(labels);
+    const metric = this.#create();
+    this.series.set(key, { labels, metric });
+    return metric;
+  }
+
+  #overflow(labels: Labels): T {
+    const known = this.series.get("overflow");
+    if (known !== undefined) return known.metric;
+    const metric = this.#create();
+    const overflowLabels = Object.fromEntries(Object.keys(labels).map((name) => [name, "overflow"]));
+    this.series.set("overflow", { labels: overflowLabels, metric });
+    return metric;
+  }
+}
+
+export interface SeriesSource<T> {
+  /** The series of these labels, made when it is new. */
+  with(labels: Labels): T;
+}
+
+export class MetricRegistry {
+  readonly #families = new Map<string, MetricFamily>();
+  readonly #collectors: (() => void)[] = [];
+
+  counter(name: string, help: string): SeriesSource<Counter> {
+    return this.#add(new Family(name, help, "counter", () => new Counter()));
+  }
+
+  gauge(name: string, help: string): SeriesSource<Gauge> {
+    return this.#add(new Family(name, help, "gauge", () => new Gauge()));
+  }
+
+  histogram(name: string, help: string, bounds?: readonly number[]): SeriesSource<Histogram> {
+    return this.#add(new Family(name, help, "histogram", () => new Histogram(bounds)));
+  }
+
+  /** Runs `collect` before each reading, for values that are looked up rather than counted. */
+  onCollect(collect: () => void): void {
+    this.#collectors.push(collect);
+  }
+
+  /** The families in order of name, after bringing looked-up values up to date. */
+  families(): readonly MetricFamily[] {
+    for (const collect of this.#collectors) collect();
+    return [...this.#families.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #add<T extends Counter | Gauge | Histogram>(family: Family<T>): Family<T> {
+    if (this.#families.has(family.name)) throw new Error(`metric ${family.name} is declared twice`);
+    this.#families.set(family.name, family);
+    return family;
+  }
+}

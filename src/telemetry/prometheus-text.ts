@@ -1,0 +1,40 @@
+/** The Prometheus text format, version 0.0.4. */
+import { Histogram } from "./histogram.ts";
+import type { Labels, MetricFamily } from "./metric-registry.ts";
+
+export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+export function prometheusText(families: readonly MetricFamily[]): string {
+  return families.filter((family) => family.series.size > 0).map(familyText).join("");
+}
+
+function familyText(family: MetricFamily): string {
+  const lines = [`# HELP ${family.name} ${family.help}`, `# TYPE ${family.name} ${family.type}`];
+  for (const { labels, metric } of family.series.values()) {
+    if (metric instanceof Histogram) lines.push(...histogramLines(family.name, labels, metric));
+    else lines.push(`${family.name}${labelText(labels)} ${metric.value}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function histogramLines(name: string, labels: Labels, histogram: Histogram): string[] {
+  const lines: string[] = [];
+  let cumulative = 0;
+  for (const [index, bound] of [...histogram.bounds, Number.POSITIVE_INFINITY].entries()) {
+    cumulative += histogram.counts[index]!;
+    const le = bound === Number.POSITIVE_INFINITY ? "+Inf" : String(bound);
+    lines.push(`${name}_bucket${labelText({ ...labels, le })} ${cumulative}`);
+  }
+  lines.push(`${name}_sum${labelText(labels)} ${histogram.sum}`);
+  lines.push(`${name}_count${labelText(labels)} ${histogram.count}`);
+  return lines;
+}
+
+function labelText(labels: Labels): string {
+  const parts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return parts.length === 0 ? "" : `{${parts.join(",")}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}

@@ -1,0 +1,26 @@
+/** Envoy's response flags that this proxy can raise. The number indexes series; the text is what people read. */
+export const RESPONSE_FLAGS = [
+  "-",
+  "NR",
+  "NC",
+  "UH",
+  "UF",
+  "UC",
+  "UT",
+  "UO",
+  "URX",
+  "UPE",
+  "DPE",
+  "DC",
+  "SI",
+  "DT",
+  "UMSDR",
+  "LR",
+  "IH",
+] as const;
+
+export type ResponseFlag = (typeof RESPONSE_FLAGS)[number];
+
+export const FLAG = Object.fromEntries(
+  RESPONSE_FLAGS.map((flag, index) => [flag === "-" ? "none" : flag, index]),
+) as Readonly<Record<Exclude<ResponseFlag, "-"> | "none", number>>;
