@@ -13,13 +13,22 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** A configuration dump of a large mesh; more is not from a proxy. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
-/** `host:port` of the proxy's admin server. Throws when it is unknown or the proxy is. */
-export async function findProxyAdmin(client: AdminClient, id: string): Promise<string> {
-  const { adminAddress } = await client.proxy(id).catch(async (error: unknown) => {
+export interface ProxyAdmin {
+  /** `host:port` of its admin server. */
+  readonly address: string;
+  /** A real Envoy, by what it calls itself. */
+  readonly isEnvoy: boolean;
+}
+
+/** Throws when the address is unknown, or the proxy is. */
+export async function findProxyAdmin(client: AdminClient, id: string): Promise<ProxyAdmin> {
+  const { adminAddress, userAgent } = await client.proxy(id).catch(async (error: unknown) => {
     if (!(error instanceof AdminApiError) || error.status !== 404) throw error;
     throw await noSuchProxy(client, id);
   });
-  if (adminAddress !== null) return adminAddress;
+  if (adminAddress !== null) {
+    return { address: adminAddress, isEnvoy: userAgent.startsWith("envoy") };
+  }
   throw failedError(
     `the control plane does not know the admin address of ${id}`,
     "a proxy tells it in its node metadata when it connects",

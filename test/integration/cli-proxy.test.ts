@@ -48,8 +48,15 @@ describe("tulle proxy", () => {
   test("log-level posts the level, and shows it", async () => {
     cli.answer("POST /logging", "active loggers:\n  all: debug\n");
     const changed = await cli.run(["proxy", "log-level", SYNCED.id, "warn"]);
-    assert.deepEqual(changed, { code: 0, stdout: "log level warning\n", stderr: "" });
-    assert.ok(cli.asked.includes("POST /logging?level=warning"));
+    assert.deepEqual(changed, { code: 0, stdout: "log level warn\n", stderr: "" });
+    assert.ok(cli.asked.includes("POST /logging?level=warn"));
+    cli.answer(`GET /api/v1/proxies/${SYNCED.id}`, {
+      ...SYNCED,
+      adminAddress: cli.tcpAddress,
+      userAgent: "envoy/1.35.0",
+    });
+    await cli.run(["proxy", "log-level", SYNCED.id, "warn"]);
+    assert.ok(cli.asked.includes("POST /logging?level=warning"), "Envoy's own word");
     const shown = await cli.run(["proxy", "log-level", SYNCED.id]);
     assert.equal(shown.stdout, "active loggers:\n  all: debug\n");
     const wrong = await cli.run(["proxy", "log-level", SYNCED.id, "debgu"]);

@@ -43,7 +43,7 @@ export const command: Command = {
 async function run(context: CliContext, input: CommandInput): Promise<number> {
   const section = parseSection(input.optionalArgument("SECTION"));
   const client = await context.adminClient();
-  const address = await findProxyAdmin(client, input.argument("INSTANCE"));
+  const { address } = await findProxyAdmin(client, input.argument("INSTANCE"));
   // Endpoints are left out of a dump unless asked for (Envoy admin: `include_eds`).
   const dump = await askProxyJson(address, "/config_dump?include_eds");
   await writeResult(context, {

@@ -6,8 +6,7 @@ import { EXIT_OK } from "../exit-codes.ts";
 import { suggestion } from "../nearest.ts";
 import { askProxy, findProxyAdmin } from "../proxy-admin.ts";
 
-/** Envoy's names; our sidecar takes the same. */
-const LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
+const LEVELS = ["trace", "debug", "info", "warn", "error", "off"] as const;
 
 export const command: Command = {
   name: "proxy log-level",
@@ -35,20 +34,22 @@ export const command: Command = {
 };
 
 async function run(context: CliContext, input: CommandInput): Promise<number> {
-  const level = input.optionalArgument("LEVEL");
-  const normalized = level === "warn" ? "warning" : level;
-  if (normalized !== undefined && !LEVELS.some((known) => known === normalized)) {
+  const word = input.optionalArgument("LEVEL");
+  const level = word === "warning" ? "warn" : word;
+  if (level !== undefined && !LEVELS.some((known) => known === level)) {
     throw usageError(
-      `unknown log level "${normalized}"${suggestion(normalized, LEVELS)}`,
+      `unknown log level "${level}"${suggestion(level, LEVELS)}`,
       `the levels are ${LEVELS.join(", ")}`,
     );
   }
   const client = await context.adminClient();
-  const address = await findProxyAdmin(client, input.argument("INSTANCE"));
-  const path = normalized === undefined ? "/logging" : `/logging?level=${normalized}`;
+  const { address, isEnvoy } = await findProxyAdmin(client, input.argument("INSTANCE"));
+  // Envoy's word for warn is another one.
+  const sent = isEnvoy && level === "warn" ? "warning" : level;
+  const path = sent === undefined ? "/logging" : `/logging?level=${sent}`;
   const answer = await askProxy(address, { method: "POST", path });
-  if (normalized === undefined || context.globals.isVerbose) context.stdout.write(endLine(answer));
-  else if (!context.globals.isQuiet) context.stdout.write(`log level ${normalized}\n`);
+  if (level === undefined || context.globals.isVerbose) context.stdout.write(endLine(answer));
+  else if (!context.globals.isQuiet) context.stdout.write(`log level ${level}\n`);
   return EXIT_OK;
 }
 
