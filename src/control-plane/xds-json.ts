@@ -16,6 +16,7 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { SPIFFECertValidatorConfigSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { TypedStructSchema } from "../gen/xds/type/v3/typed_struct_pb.js";
 import type { EncodedResource } from "../xds/snapshot.ts";
@@ -31,6 +32,7 @@ const EXTENSION_SCHEMAS: readonly DescMessage[] = [
   LeastRequestSchema,
   RandomSchema,
   RoundRobinSchema,
+  SPIFFECertValidatorConfigSchema,
   TypedStructSchema,
 ];
 

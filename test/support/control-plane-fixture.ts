@@ -136,7 +136,9 @@ export class StandInSidecar {
   readonly hds: HdsClient;
   /** By type URL, then name. */
   readonly resources = new Map<string, Map<string, Uint8Array>>();
-  /** Names of resources to refuse, by type URL. */
+  /** Called after each update that was taken over. */
+  onUpdate: () => void = () => undefined;
+  /** Why to refuse all resources of a type, by type URL. */
   readonly refusals = new Map<string, string>();
   readonly #waiters = new Set<() => void>();
 
@@ -199,7 +201,7 @@ export class StandInSidecar {
       node: this.node,
       protocol: "delta",
       consumer: {
-        onUpdate: (update) => this.#onUpdate(update),
+        onUpdate: (update) => this.#take(update),
         onMissing: () => undefined,
       },
     });
@@ -256,7 +258,7 @@ export class StandInSidecar {
       .sort();
   }
 
-  #onUpdate({ typeUrl, changed, removed }: ResourceUpdate) {
+  #take({ typeUrl, changed, removed }: ResourceUpdate) {
     const known = this.resources.get(typeUrl) ?? new Map<string, Uint8Array>();
     this.resources.set(typeUrl, known);
     const refusal = this.refusals.get(typeUrl);
@@ -268,6 +270,7 @@ export class StandInSidecar {
       this.#follow(typeUrl, resource);
     }
     for (const name of removed) known.delete(name);
+    this.onUpdate();
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const wake of waiters) wake();
