@@ -1,6 +1,8 @@
 /** `tulle proxy …` finds a proxy's admin server through the control plane and speaks Envoy's admin interface. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { SIDECAR_OPTIONS } from "../../src/cli/commands/sidecar-command.ts";
+import { parseSidecarOptions } from "../../src/proxy/sidecar-options.ts";
 import { SYNCED } from "../support/admin-answers.ts";
 import { CliFixture } from "../support/cli-fixture.ts";
 
@@ -107,4 +109,11 @@ describe("tulle proxy", () => {
       /× every connected proxy.*\n {4}error: catalog-v1-aaaaa: .*503: DRAINING\n/,
     );
   });
+});
+
+test("help of tulle sidecar lists the flags that the sidecar reads", () => {
+  const words = SIDECAR_OPTIONS.flatMap(({ name, choices }) => [`--${name}`, choices?.[0] ?? "x"]);
+  const options = parseSidecarOptions(words);
+  assert.ok(Object.values(options).every((value) => value !== undefined));
+  assert.equal(Object.keys(options).length, SIDECAR_OPTIONS.length);
 });
