@@ -16,7 +16,7 @@ export const command: Command = {
   summary: "Show which configuration each proxy runs, and why one does not run the newest",
   description: `STATUS is SYNCED (it acknowledged what it was sent), STALE (sent, not acknowledged yet), REFUSED (it refuses what it was sent and keeps what it had) or DISCONNECTED.
 
-The columns CDS to SDS show, for clusters, endpoints, listeners, routes and secrets, the revision that the proxy acknowledged; 12>14 means that 14 was sent and 12 acknowledged, 14! that 14 was refused, - that the proxy does not ask for the type.
+The columns CDS to SDS show, for clusters, endpoints, listeners, routes and secrets, the revision that the proxy acknowledged; 12>14 means that 14 was sent and 12 acknowledged, 14! that 14 was refused, - that the proxy does not ask for the type. A proxy runs a revision that changed nothing for it without being sent it.
 
 Exit code 1: a proxy refuses its configuration.`,
   examples: [
@@ -79,7 +79,6 @@ function proxiesText(
     ...(hasNamespace ? [{ title: "NAMESPACE" }] : []),
     { title: "PROXY", isKept: true },
     { title: "SERVICE" },
-    { title: "VERSION" },
     { title: "STATUS", isKept: true },
     ...TYPES.map((type): Column => ({ title: type.toUpperCase(), align: "right", isKept: true })),
     { title: "STATE" },
@@ -93,7 +92,6 @@ function proxiesText(
     ...(hasNamespace ? [proxy.namespace] : []),
     proxy.id,
     proxy.service,
-    proxy.version || "-",
     syncCell(proxy, style),
     ...TYPES.map((type) =>
       typeCell(
@@ -143,7 +141,7 @@ function proxyText(context: CliContext, proxy: ProxyView): string {
     columns: [{ title: "", isKept: true }, { title: "" }],
     rows: [
       ["Status:", syncCell(proxy, style)],
-      ["Service:", `${proxy.namespace}/${proxy.service} ${proxy.version}`.trim()],
+      ["Service:", `${proxy.namespace}/${proxy.service}`],
       ["Identity:", proxy.spiffeId],
       [
         proxy.connected ? "Connected:" : "Disconnected:",
@@ -160,16 +158,16 @@ function proxyText(context: CliContext, proxy: ProxyView): string {
     columns: [
       { title: "TYPE" },
       { title: "STATUS" },
-      { title: "SENT", align: "right" },
-      { title: "ACKNOWLEDGED", align: "right" },
-      { title: "AGO", align: "right" },
+      { title: "RUNS", align: "right" },
+      { title: "LAST SENT", align: "right" },
+      { title: "ANSWERED", align: "right" },
     ],
     rows: proxy.types.map((type) => [
       type.type.toUpperCase(),
       typeStatus(type, style),
-      String(type.sentRevision ?? "-"),
       String(type.acknowledgedRevision ?? "-"),
-      formatAge(type.acknowledgedAt, nowMs),
+      String(type.sentRevision ?? "-"),
+      type.acknowledgedAt === null ? "-" : `${formatAge(type.acknowledgedAt, nowMs)} ago`,
     ]),
     style,
     width,
