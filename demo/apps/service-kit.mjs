@@ -104,6 +104,10 @@ async function readBody(incoming) {
   return Buffer.concat(chunks).toString();
 }
 
+function sendJsonError(outgoing, status, message) {
+  sendJson(outgoing, status, { error: message });
+}
+
 /** Answers JSON. A handler that answers by itself (HTML, redirects) returns undefined after writing. */
 function sendJson(outgoing, status, value) {
   const text = JSON.stringify(value);
@@ -135,9 +139,16 @@ async function answer(table, incoming, outgoing) {
  * Serves `routes` ({ "GET /things/:id": handler }) on PORT until SIGTERM or SIGINT, then finishes the requests in
  * flight, waits for `onStop` and exits. `renderError` may answer in another form than JSON.
  */
-export function serve(name, routes, { onStop, renderError = (outgoing, status, message) => sendJson(outgoing, status, { error: message }) } = {}) {
+export function serve(name, routes, { onStop, renderError = sendJsonError } = {}) {
   const table = compile({ "GET /healthz": () => ({ status: "ok" }), ...routes });
+  let inFlight = 0;
+  let stopping = false;
   const server = http.createServer(async (incoming, outgoing) => {
+    inFlight += 1;
+    outgoing.on("close", () => {
+      inFlight -= 1;
+      if (stopping && inFlight === 0) server.closeAllConnections();
+    });
     try {
       await answer(table, incoming, outgoing);
     } catch (error) {
@@ -151,12 +162,12 @@ export function serve(name, routes, { onStop, renderError = (outgoing, status, m
   server.listen(Number(process.env.PORT), process.env.HOST ?? "127.0.0.1", () => {
     console.log(`${name} listens on ${server.address().address}:${server.address().port}`);
   });
-  let stopping = false;
   const stop = () => {
     if (stopping) return;
     stopping = true;
     const closed = new Promise((resolve) => server.close(resolve));
-    server.closeIdleConnections();
+    // Kept-open connections without a request on them would hold the server for minutes.
+    if (inFlight === 0) server.closeAllConnections();
     Promise.all([closed, onStop?.()]).then(() => {
       agent.destroy();
       process.exit(process.exitCode ?? 0);

@@ -2,14 +2,16 @@
 import { randomInt } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { systemClock } from "../../core/clock.ts";
 import { SeededPrng } from "../../core/prng.ts";
 import type { Command, CommandInput } from "../command.ts";
 import type { CliContext } from "../context.ts";
+import { usageError } from "../errors.ts";
 import {
   type ControlPlaneRef,
   findControlPlaneRef,
+  type JoinFiles,
   joinArguments,
   runFolder,
 } from "./control-plane-ref.ts";
@@ -84,6 +86,12 @@ SIGTERM and Ctrl-C first take the instance out of its callers' load balancing, t
       summary: "A join token, for a control plane on another machine",
       completion: { kind: "files" },
     },
+    {
+      name: "join-bundle-file",
+      value: "FILE",
+      summary: "The roots to trust when joining with a token, in PEM",
+      completion: { kind: "files" },
+    },
   ],
   passthrough: { name: "COMMAND...", summary: "The app and its arguments" },
   run,
@@ -92,9 +100,9 @@ SIGTERM and Ctrl-C first take the instance out of its callers' load balancing, t
 async function run(context: CliContext, input: CommandInput): Promise<number> {
   const prng = new SeededPrng(randomInt(2 ** 31));
   const spec = await parseRunOptions(context, input, prng);
-  const joinTokenFile = input.optionalString("join-token-file");
+  const joinFiles = joinFilesOf(context, input);
   const controlPlane = await findControlPlaneRef(context);
-  joinArguments(controlPlane, joinTokenFile);
+  joinArguments(controlPlane, joinFiles);
   const folder =
     runFolder(controlPlane, spec.name) ?? (await mkdtemp(join(tmpdir(), "tulle-run-")));
   await announceService(context, controlPlane, spec);
@@ -104,7 +112,7 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
     controlPlane,
     registry: new RegistryView(controlPlane.admin),
     folder,
-    joinTokenFile,
+    joinFiles,
     restart: "never",
     guardian,
     clock: systemClock,
@@ -126,6 +134,16 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
     stopListening();
     guardian.close();
   }
+}
+
+function joinFilesOf(context: CliContext, input: CommandInput): JoinFiles | undefined {
+  const token = input.optionalString("join-token-file");
+  const bundle = input.optionalString("join-bundle-file");
+  if (token === undefined && bundle === undefined) return undefined;
+  if (token !== undefined && bundle !== undefined) {
+    return { token: resolve(context.cwd, token), bundle: resolve(context.cwd, bundle) };
+  }
+  throw usageError("--join-token-file and --join-bundle-file belong together", "write both");
 }
 
 /** These begin the end of an instance: its callers let go first. */

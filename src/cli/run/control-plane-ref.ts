@@ -48,16 +48,29 @@ export function runFolder(controlPlane: ControlPlaneRef, instance: string): stri
   return folder === undefined ? undefined : join(folder, "run", instance);
 }
 
-/** `sidecar` arguments that let it join. A token file is for control planes without a socket here. */
+/** What a sidecar joins with when the control plane's socket is not on this machine. */
+export interface JoinFiles {
+  /** A join token. */
+  readonly token: string;
+  /** The roots to trust when joining, in PEM. */
+  readonly bundle: string;
+}
+
+/** `sidecar` arguments that let it join. */
 export function joinArguments(
   controlPlane: ControlPlaneRef,
-  tokenFile: string | undefined,
+  files: JoinFiles | undefined,
 ): readonly string[] {
-  if (tokenFile !== undefined) return ["--join-token-file", tokenFile];
-  if (controlPlane.adminSocket !== undefined) return ["--join-socket", controlPlane.adminSocket];
+  const domain = ["--trust-domain", controlPlane.trustDomain];
+  if (files !== undefined) {
+    return [...domain, "--join-token-file", files.token, "--join-bundle-file", files.bundle];
+  }
+  if (controlPlane.adminSocket !== undefined) {
+    return [...domain, "--join-socket", controlPlane.adminSocket];
+  }
   throw usageError(
     `${controlPlane.admin.address} does not issue join tokens`,
-    "join tokens come from the unix socket: use --control-plane unix:PATH, or --join-token-file FILE",
+    "join tokens come from the unix socket: use --control-plane unix:PATH, or --join-token-file FILE and --join-bundle-file FILE",
   );
 }
 

@@ -15,7 +15,7 @@ import type { Prng } from "../../core/prng.ts";
 import { appEnvironment, writeNamesFile } from "./app-environment.ts";
 import { waitForApp } from "./app-readiness.ts";
 import { type BlockClaim, claimBlock } from "./block-claim.ts";
-import type { ControlPlaneRef } from "./control-plane-ref.ts";
+import type { ControlPlaneRef, JoinFiles } from "./control-plane-ref.ts";
 import type { Guardian } from "./guardian.ts";
 import type { InstanceSpec } from "./instance-spec.ts";
 import { type ExitStatus, type ProcessGroup, startProcess } from "./process-group.ts";
@@ -42,7 +42,7 @@ export interface InstanceOptions {
   readonly registry: RegistryView;
   /** Holds the instance's files; removed at the end. */
   readonly folder: string;
-  readonly joinTokenFile: string | undefined;
+  readonly joinFiles: JoinFiles | undefined;
   readonly restart: RestartPolicy;
   readonly guardian: Guardian;
   readonly clock: Clock;
@@ -69,6 +69,7 @@ export class Instance {
   #sidecar: Sidecar | undefined;
   #services: readonly ServiceView[] = [];
   #isServing = false;
+  #prepared: Promise<void> | undefined;
   #started: Promise<void> | undefined;
   #stopped: Promise<ExitStatus> | undefined;
 
@@ -97,13 +98,19 @@ export class Instance {
     return this.#claim?.block.address;
   }
 
-  /** The app's process has been started; call {@link waitServing} to know that it works. */
+  /** Claims addresses and starts the sidecar; resolves when that is ready. */
+  prepare(): Promise<void> {
+    this.#prepared ??= this.#prepare();
+    return this.#prepared;
+  }
+
+  /** Prepares, then starts the app; call {@link waitServing} to know that it works. */
   start(): Promise<void> {
     this.#started ??= this.#start();
     return this.#started;
   }
 
-  async #start(): Promise<void> {
+  async #prepare(): Promise<void> {
     const { prng, clock, onEvent } = this.#options;
     const startMs = clock.monotonicMs();
     this.#claim = await claimBlock(prng);
@@ -117,7 +124,11 @@ export class Instance {
     await this.#sidecar.start(this.#stopping.signal);
     if (this.#stopping.signal.aborted) return;
     onEvent({ kind: "sidecar-ready", tookMs: clock.monotonicMs() - startMs });
-    await this.#app.start();
+  }
+
+  async #start(): Promise<void> {
+    await this.prepare();
+    if (!this.#stopping.signal.aborted) await this.#app.start();
   }
 
   /** True once the app answers and other proxies send it traffic; false when it ends before that. */
@@ -155,6 +166,7 @@ export class Instance {
     const { spec, registry, onEvent, onAppStopped, folder } = this.#options;
     this.#stopping.abort();
     // Whoever called `start` hears of its failure; here it only matters that it has come to an end.
+    await this.#prepared?.catch(() => {});
     await this.#started?.catch(() => {});
     if (this.#isServing && this.#app.state !== "finished") {
       onEvent({ kind: "draining" });

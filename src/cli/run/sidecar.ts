@@ -7,7 +7,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Prng } from "../../core/prng.ts";
 import { CliError, failedError } from "../errors.ts";
 import { writeBootstrapFile } from "./bootstrap-file.ts";
-import { type ControlPlaneRef, joinArguments } from "./control-plane-ref.ts";
+import { type ControlPlaneRef, type JoinFiles, joinArguments } from "./control-plane-ref.ts";
 import type { Guardian } from "./guardian.ts";
 import type { InstanceSpec } from "./instance-spec.ts";
 import { LAUNCHER } from "./launcher.ts";
@@ -25,7 +25,7 @@ export interface SidecarOptions {
   readonly controlPlane: ControlPlaneRef;
   /** Holds its files; made when missing. */
   readonly folder: string;
-  readonly joinTokenFile: string | undefined;
+  readonly joinFiles: JoinFiles | undefined;
   readonly guardian: Guardian;
   readonly clock: Clock;
   readonly prng: Prng;
@@ -61,10 +61,10 @@ export class Sidecar {
 
   /** Resolves when it has its first configuration. Throws when it ends before that, or takes too long. */
   async start(signal: AbortSignal): Promise<void> {
-    const { folder, spec, block, controlPlane, joinTokenFile } = this.#options;
+    const { folder, spec, block, controlPlane, joinFiles } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const bootstrap = await writeBootstrapFile(folder, { spec, block, controlPlane });
-    this.#arguments = ["--bootstrap", bootstrap, ...joinArguments(controlPlane, joinTokenFile)];
+    this.#arguments = ["--bootstrap", bootstrap, ...joinArguments(controlPlane, joinFiles)];
     await this.#supervisor.start();
     const timeout = AbortSignal.timeout(READY_TIMEOUT_MS);
     let reason = "it does not answer";
@@ -135,4 +135,4 @@ export class Sidecar {
   }
 }
 
-const DRAIN_PATH = "/drain_listeners?graceful";
+const DRAIN_PATH = "/drain_listeners?graceful&inboundonly";

@@ -59,7 +59,8 @@ export class Application {
   async start(): Promise<void> {
     const startOne = async (member: Member): Promise<void> => {
       try {
-        await this.#waitForDependencies(member);
+        // Dependencies are the app's: all sidecars start at once.
+        await Promise.all([member.instance.prepare(), this.#waitForDependencies(member)]);
         if (this.#stopped !== undefined) return;
         await member.instance.start();
         member.started.open();
@@ -132,7 +133,7 @@ export class Application {
       spec: planned.spec,
       registry,
       folder,
-      joinTokenFile: undefined,
+      joinFiles: undefined,
       restart: planned.service.restart,
       appStdio: ["ignore", "pipe", "pipe"],
       onAppProcess: (group) => readLines(group, (line) => onOutput(planned, line)),
