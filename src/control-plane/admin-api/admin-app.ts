@@ -1,6 +1,5 @@
 /** The admin API as one application: the guard in front, the routes, and errors in one form. */
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { messageOf } from "../../core/errors.ts";
 import { nearestName } from "../../resource/nearest-name.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
@@ -14,7 +13,6 @@ import { joinTokenRoutes } from "./join-token-routes.ts";
 import { metaRoutes } from "./meta-routes.ts";
 import { proxyRoutes } from "./proxy-routes.ts";
 import { refusalOf } from "./request-guard.ts";
-import { BODY_BYTES_MAX } from "./request-schemas.ts";
 import { resourceRoutes } from "./resource-routes.ts";
 import { revisionRoutes } from "./revision-routes.ts";
 import { serviceRoutes } from "./service-routes.ts";
@@ -42,15 +40,6 @@ export function createAdminApp(deps: AdminApiDeps): AdminApp {
     context.header("x-content-type-options", "nosniff");
     await next();
   });
-
-  app.use(
-    bodyLimit({
-      maxSize: BODY_BYTES_MAX,
-      onError: () => {
-        throw apiError("too_large", `the body exceeds ${BODY_BYTES_MAX} bytes`);
-      },
-    }),
-  );
 
   app.route("/", metaRoutes(deps));
   for (const routes of [

@@ -18,7 +18,11 @@ const STATUS_BY_CODE = {
 
 export type ApiErrorStatus = (typeof STATUS_BY_CODE)[ApiErrorCode];
 
-type ApiErrorDetail = ApiErrorBody["error"] & { readonly code: ApiErrorCode };
+/** What a route throws. The store has codes of the same names, which mean less: this one is complete. */
+interface ApiErrorDetail {
+  readonly code: "api-error";
+  readonly error: ApiErrorBody["error"];
+}
 
 /** The error to throw from a route. */
 export function apiError(
@@ -26,7 +30,7 @@ export function apiError(
   message: string,
   extra: Pick<ApiErrorBody["error"], "details" | "hint"> = {},
 ): MeshError<ApiErrorDetail> {
-  return new MeshError({ code, message, ...extra }, message);
+  return new MeshError({ code: "api-error", error: { code, message, ...extra } }, message);
 }
 
 export interface ApiErrorResponse {
@@ -37,8 +41,8 @@ export interface ApiErrorResponse {
 /** What a thrown value becomes. Anything that is not foreseen is `internal` and tells no details. */
 export function apiErrorResponse(error: unknown): ApiErrorResponse {
   if (error instanceof MeshError) {
+    if (isApiError(error)) return respond(error.detail.error.code, error.detail.error);
     const { code } = error.detail;
-    if (isApiErrorCode(code)) return respond(code, error.detail as ApiErrorDetail);
     const message = messageOf(error);
     switch (code) {
       case "not-found":
@@ -74,6 +78,6 @@ function respond(code: ApiErrorCode, error: ApiErrorBody["error"]): ApiErrorResp
   return { status: STATUS_BY_CODE[code], body: { error } };
 }
 
-function isApiErrorCode(code: string): code is ApiErrorCode {
-  return Object.hasOwn(STATUS_BY_CODE, code);
+function isApiError(error: MeshError): error is MeshError<ApiErrorDetail> {
+  return error.detail.code === "api-error";
 }

@@ -18,6 +18,7 @@ import { buildSnapshot } from "../snapshot-builder.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
 import { findingView } from "./finding-view.ts";
+import { readBody } from "./request-body.ts";
 import { parseBody, REQUEST_SCHEMAS } from "./request-schemas.ts";
 
 /** The store's words in those of kubectl. */
@@ -31,7 +32,7 @@ const ACTIONS = {
 export function applyRoute(deps: AdminApiDeps): Hono {
   const app = new Hono();
   app.post("/apply", async (context) => {
-    const request = parseBody(REQUEST_SCHEMAS.ApplyRequest, await context.req.text());
+    const request = parseBody(REQUEST_SCHEMAS.ApplyRequest, await readBody(context.req.raw));
     return context.json(await apply(deps, request));
   });
   return app;

@@ -4,6 +4,7 @@ import { hasCode } from "../../core/errors.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import type { AdminBindings } from "./admin-server.ts";
 import { apiError } from "./api-error.ts";
+import { readBody } from "./request-body.ts";
 import { parseBody, REQUEST_SCHEMAS } from "./request-schemas.ts";
 
 export function joinTokenRoutes(deps: AdminApiDeps): Hono<{ Bindings: AdminBindings }> {
@@ -14,7 +15,7 @@ export function joinTokenRoutes(deps: AdminApiDeps): Hono<{ Bindings: AdminBindi
         hint: `use unix:${deps.info.adminSocket}`,
       });
     }
-    const request = parseBody(REQUEST_SCHEMAS.JoinTokenRequest, await context.req.text());
+    const request = parseBody(REQUEST_SCHEMAS.JoinTokenRequest, await readBody(context.req.raw));
     const { ttlSeconds, ...identity } = request;
     try {
       const token = deps.issueJoinToken(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hasCode } from "../../core/errors.ts";
+import { apiErrorResponse } from "./api-error.ts";
 import { parseLabelSelector } from "./label-selector.ts";
 
 const V1 = { app: "catalog", version: "v1" };
@@ -32,7 +32,7 @@ test("what is no selector is refused", () => {
   for (const bad of ["a b", "=x", "a in b", "a=b=c", "a,,b", "a in (b"]) {
     assert.throws(
       () => parseLabelSelector(bad),
-      (error) => hasCode(error, "bad_request"),
+      (error) => apiErrorResponse(error).status === 400,
       bad,
     );
   }

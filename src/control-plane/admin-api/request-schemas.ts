@@ -2,8 +2,6 @@
 import { z } from "zod";
 import { apiError } from "./api-error.ts";
 
-/** The largest body. A mesh of a thousand services takes about a megabyte of YAML. */
-export const BODY_BYTES_MAX = 16 * 1024 * 1024;
 /** Files of one apply. */
 const FILES_MAX = 10_000;
 
@@ -23,7 +21,7 @@ export const REQUEST_SCHEMAS = {
   }),
 } as const;
 
-/** Parses a body. Throws `bad_request` with everything that is wrong, and `too_large`. */
+/** Parses a body. Throws `bad_request` with everything that is wrong. */
 export function parseBody<T>(schema: z.ZodType<T>, text: string): T {
   let json: unknown;
   try {
