@@ -3,14 +3,11 @@
  * the input says and what the sidecar's own route table makes of it: both proxies read the same routes alike.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { translateProxy } from "../../src/translate/translate.ts";
@@ -22,10 +19,9 @@ import {
   TEST_TRUST_DOMAIN,
 } from "../support/mesh-fixture.ts";
 import { staticBootstrap } from "../support/static-bootstrap.ts";
+import { type Answer, get, startStaticEnvoy } from "../support/static-envoy.ts";
 
 const TESTDATA = join(import.meta.dirname, "..", "..", "src", "translate", "testdata");
-/** Lines of Envoy's log that a failure shows. */
-const LOG_LINES_MAX = 20;
 const envoy = await envoyOrSkip();
 
 for (const file of readdirSync(TESTDATA).filter((name) => name.endsWith(".input.yaml"))) {
@@ -42,7 +38,7 @@ for (const file of readdirSync(TESTDATA).filter((name) => name.endsWith(".input.
     t.after(() => {
       for (const { server } of backends) server.close();
     });
-    const proxy = await startEnvoy(envoy.path, {
+    const proxy = await startStaticEnvoy(envoy.path, {
       listeners: listeners.filter(({ name }) => name.startsWith("outbound|")).map(onAnyPort),
       clusters: backends.map(({ name, port }) => plainCluster(name, port)),
     });
@@ -110,82 +106,9 @@ async function startBackends(names: readonly string[]): Promise<readonly Backend
   );
 }
 
-interface Envoy {
-  portOf(listenerName: string): number;
-  stop(): Promise<void>;
-}
-
-async function startEnvoy(path: string, resources: JsonObject): Promise<Envoy> {
-  const folder = mkdtempSync(join(tmpdir(), "tulle-envoy-"));
-  const configPath = join(folder, "bootstrap.json");
-  const adminPath = join(folder, "admin");
-  const admin = { address: socketAddress(0) };
-  const node = { id: "a", cluster: "test" };
-  writeFileSync(configPath, JSON.stringify({ node, admin, static_resources: resources }));
-  const args = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "info"];
-  const child = spawn(path, [...args, "-c", configPath, "--admin-address-path", adminPath], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.kill("SIGKILL")) await once(child, "exit");
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    await untilServing(child);
-    const [, adminPort = ""] = readFileSync(adminPath, "utf8").split(":");
-    const { body } = await get(Number(adminPort), "/listeners?format=json");
-    const statuses = (JSON.parse(body) as ListenerStatuses).listener_statuses;
-    const ports = new Map(
-      statuses.map((status) => [status.name, status.local_address.socket_address.port_value]),
-    );
-    return { portOf: (name) => ports.get(name) ?? assert.fail(`no listener ${name}`), stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
-
-interface ListenerStatuses {
-  readonly listener_statuses: readonly {
-    readonly name: string;
-    readonly local_address: { readonly socket_address: { readonly port_value: number } };
-  }[];
-}
-
-/** Until Envoy says that it serves. Fails with its last words when it ends before. */
-async function untilServing(child: ChildProcess): Promise<void> {
-  assert.ok(child.stderr !== null);
-  const lastLines: string[] = [];
-  for await (const line of createInterface({ input: child.stderr })) {
-    if (line.includes("all dependencies initialized. starting workers")) {
-      child.stderr.resume();
-      return;
-    }
-    lastLines.push(line);
-    if (lastLines.length > LOG_LINES_MAX) lastLines.shift();
-  }
-  throw new Error(`Envoy ended:\n${lastLines.join("\n")}`);
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
 function send(port: number, wanted: FixtureRequest): Promise<Answer> {
   const [method = "", path = ""] = wanted.request.split(" ");
   return get(port, path, { method, headers: { ...wanted.headers } });
-}
-
-async function get(port: number, path: string, options: object = {}): Promise<Answer> {
-  const outgoing = request({ host: "127.0.0.1", port, path, agent: false, ...options });
-  outgoing.end();
-  const [response] = await once(outgoing, "response");
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk);
-  const body = Buffer.concat(chunks).toString();
-  return { status: response.statusCode, headers: response.headers, body };
 }
 
 /** Reads what the input expects (see `route-simulation.ts`) and holds the answer against it. */
