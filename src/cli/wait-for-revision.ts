@@ -13,6 +13,7 @@ import { createProgress, type Progress } from "./progress.ts";
 const POLL_SECONDS_TTY = 1;
 const POLL_SECONDS = 20;
 const RECONNECT_DELAY_MS = 300;
+const LAST_ANSWER_TIMEOUT_MS = 5000;
 /** How many names an error lists before it says how many more there are. */
 const NAMES_MAX = 20;
 
@@ -76,6 +77,10 @@ async function poll(
     }
   }
   if (context.signal.aborted) throw new CliError("CLI_FAILED", "interrupted while waiting");
+  // The poll that the deadline cut off took its answer with it.
+  const options = { signal: context.signal, timeoutMs: LAST_ANSWER_TIMEOUT_MS };
+  last = await request.client.revision(request.revision, 0, options).catch(() => last);
+  if (last?.done === true) return last;
   throw timeoutError(request, last);
 }
 
@@ -108,7 +113,7 @@ function timeoutError(request: WaitRequest, last: RevisionResponse | undefined):
   const text =
     lines.length === 0
       ? `revision ${request.revision} was not handed to the proxies within ${seconds} s (they have ${last.translatedRevision})`
-      : `${lines.length} of ${lines.length + last.acknowledged.length} proxies have not acknowledged revision ${request.revision} within ${seconds} s:\n${shorten(lines)}`;
+      : `${lines.length} of ${lines.length + last.acknowledged.length} proxies ${lines.length === 1 ? "has" : "have"} not acknowledged revision ${request.revision} within ${seconds} s:\n${shorten(lines)}`;
   return new CliError(
     "CLI_TIMED_OUT",
     text,

@@ -231,7 +231,7 @@ error: 2 violations; nothing was written
     assert.equal(code, 4);
     assert.match(
       stderr,
-      /1 of 2 proxies have not acknowledged revision 15 within 5 s:\n {2}cart-bbbbb: sent clusters, no answer yet\nhint: the change is stored/,
+      /1 of 2 proxies has not acknowledged revision 15 within 5 s:\n {2}cart-bbbbb: sent clusters, no answer yet\nhint: the change is stored/,
     );
   });
 

@@ -1,20 +1,10 @@
 /** The real `bin/tulle` against a real control plane process: what commands do, print and return. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, watch } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import type { ChildProcess } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
-
-const TULLE = join(import.meta.dirname, "..", "..", "bin", "tulle");
-
-interface Result {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { stopProcess, TulleHome } from "../support/tulle-process.ts";
 
 const SERVICE = `apiVersion: v1
 kind: Service
@@ -52,90 +42,40 @@ spec:
 }
 
 describe("tulle and a control plane", () => {
-  let folder = "";
-  let controlPlane: ChildProcess | undefined;
+  let home: TulleHome;
+  let controlPlane: ChildProcess;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "tulle-e2e-"));
-    await mkdir(join(folder, "mesh", "workloads"), { recursive: true });
-    await writeFile(join(folder, "mesh", "service.yaml"), SERVICE);
+    home = await TulleHome.open();
+    await mkdir(join(home.folder, "mesh", "workloads"), { recursive: true });
+    await writeFile(join(home.folder, "mesh", "service.yaml"), SERVICE);
     const workloads = [workload("one", "v1", "192.0.2.1"), workload("two", "v2", "192.0.2.2")];
-    await writeFile(join(folder, "mesh", "workloads", "all.yaml"), workloads.join("---\n"));
-    const words = [
-      "control-plane",
-      "--admin-address",
-      "127.0.0.1:0",
-      "--xds-address",
-      "127.0.0.1:0",
-    ];
-    controlPlane = start(words);
-    await appearance(join(folder, "default", "control-plane.json"), controlPlane);
+    await writeFile(join(home.folder, "mesh", "workloads", "all.yaml"), workloads.join("---\n"));
+    controlPlane = await home.startControlPlane();
   });
 
-  after(async () => {
-    if (controlPlane !== undefined) await stop(controlPlane);
-    await rm(folder, { recursive: true });
-  });
-
-  function start(words: readonly string[]): ChildProcess {
-    return spawn(process.execPath, [TULLE, ...words], {
-      cwd: folder,
-      env: { PATH: process.env["PATH"], HOME: folder, TULLE_HOME: folder },
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-  }
-
-  async function tulle(words: readonly string[], stdin = ""): Promise<Result> {
-    const child = start(words);
-    assert.ok(child.stdout && child.stderr && child.stdin);
-    child.stdin.end(stdin);
-    const closed = new Promise<number | null>((resolve) => child.on("close", resolve));
-    const [stdout, stderr, code] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      closed,
-    ]);
-    return { code, stdout, stderr };
-  }
-
-  async function succeed(words: readonly string[], stdin = ""): Promise<string> {
-    const result = await tulle(words, stdin);
-    assert.equal(result.code, 0, JSON.stringify(result, null, 2));
-    return result.stdout;
-  }
-
-  async function refuse(
-    words: readonly string[],
-    code: number,
-    stderr: RegExp,
-    stdin = "",
-  ): Promise<void> {
-    const result = await tulle(words, stdin);
-    assert.equal(result.code, code, JSON.stringify(result, null, 2));
-    assert.match(result.stderr, stderr);
-    assert.doesNotMatch(result.stderr, /\n {4}at /, "no stack trace");
-  }
+  after(() => home.close());
 
   test("a dry run writes nothing; a folder is applied, and again without a change", async () => {
-    await succeed(["apply", "-f", "mesh", "-R", "--dry-run"]);
-    assert.equal(await succeed(["get", "services", "-A", "-o", "name"]), "");
+    await home.succeed(["apply", "-f", "mesh", "-R", "--dry-run"]);
+    assert.equal(await home.succeed(["get", "services", "-A", "-o", "name"]), "");
     assert.equal(
-      await succeed(["apply", "-f", "mesh", "-R", "--wait"]),
+      await home.succeed(["apply", "-f", "mesh", "-R", "--wait"]),
       "Service default/catalog  created\nWorkload default/one     created\nWorkload default/two     created\n",
     );
-    assert.match(await succeed(["apply", "-f", "mesh", "-R"]), /^(.* unchanged\n){3}$/);
+    assert.match(await home.succeed(["apply", "-f", "mesh", "-R"]), /^(.* unchanged\n){3}$/);
   });
 
   test("get, describe, status, check and version read it back", async () => {
     const [table, name, yaml, json, described, status, checked, version] = await Promise.all([
-      succeed(["get", "svc"]),
-      succeed(["get", "wl", "-l", "version=v2", "-o", "name"]),
-      succeed(["get", "workload/one", "-o", "yaml"]),
-      succeed(["get", "workloads", "-o", "json"]),
-      succeed(["describe", "service", "catalog"]),
-      succeed(["status", "-o", "json"]),
-      tulle(["check", "-o", "json"]),
-      succeed(["version", "-o", "json"]),
+      home.succeed(["get", "svc"]),
+      home.succeed(["get", "wl", "-l", "version=v2", "-o", "name"]),
+      home.succeed(["get", "workload/one", "-o", "yaml"]),
+      home.succeed(["get", "workloads", "-o", "json"]),
+      home.succeed(["describe", "service", "catalog"]),
+      home.succeed(["status", "-o", "json"]),
+      home.tulle(["check", "-o", "json"]),
+      home.succeed(["version", "-o", "json"]),
     ]);
     assert.match(
       table,
@@ -154,23 +94,27 @@ describe("tulle and a control plane", () => {
 
   test("what get prints can be applied again", async () => {
     for (const format of ["yaml", "json"]) {
-      const printed = await succeed(["get", "workloads", "-o", format]);
-      assert.match(await succeed(["apply", "-f", "-"], printed), /^(.* unchanged\n){2}$/, format);
+      const printed = await home.succeed(["get", "workloads", "-o", format]);
+      assert.match(
+        await home.succeed(["apply", "-f", "-"], printed),
+        /^(.* unchanged\n){2}$/,
+        format,
+      );
     }
   });
 
   test("split makes the route and the versions' Services, and keeps other rules of a route", async () => {
-    const made = await tulle(["split", "catalog", "v1=90", "v2=10", "--wait"]);
+    const made = await home.tulle(["split", "catalog", "v1=90", "v2=10", "--wait"]);
     assert.equal(made.code, 0, made.stderr);
     assert.match(made.stdout, /\nv1 +catalog-v1:80 +90 +90% +1\nv2 +catalog-v2:80 +10 +10% +1\n$/);
     assert.match(made.stderr, /Service default\/catalog-v1 created\n/);
     assert.match(
-      await succeed(["split", "catalog"]),
+      await home.succeed(["split", "catalog"]),
       /every request\n.*\n {2}catalog-v1:80 +90 +90% +1\n/,
     );
-    await succeed(["apply", "-f", "-"], ROUTE);
-    await succeed(["split", "catalog", "v1=99.5%", "v2=0.5%", "-q"]);
-    const { spec } = JSON.parse(await succeed(["get", "hr", "catalog", "-o", "json"]));
+    await home.succeed(["apply", "-f", "-"], ROUTE);
+    await home.succeed(["split", "catalog", "v1=99.5%", "v2=0.5%", "-q"]);
+    const { spec } = JSON.parse(await home.succeed(["get", "hr", "catalog", "-o", "json"]));
     const [testers, rest] = spec.rules;
     assert.deepEqual([testers.name, testers.backendRefs[0].name], ["testers", "catalog"]);
     assert.equal(rest.timeouts.request, "7s");
@@ -181,7 +125,7 @@ describe("tulle and a control plane", () => {
         ["catalog-v2", 50],
       ],
     );
-    await refuse(
+    await home.refuse(
       ["split", "catalog", "v1=1", "v22=1"],
       1,
       /no version "v22" \(did you mean "v2"\?\)/,
@@ -191,23 +135,26 @@ describe("tulle and a control plane", () => {
   test("a document that breaks its schema is refused whole, with file, line, field and nearest name", async () => {
     const broken = SERVICE.replace("targetPort", "targetPrt").replace("catalog}", "other}");
     const bad = `${SERVICE.replace("name: catalog", "name: fine")}---\n${broken}`;
-    await refuse(
+    await home.refuse(
       ["apply", "-f", "-"],
       1,
       /^<stdin>:15:\d+: .*spec\.ports\[0\]\.targetPrt.*targetPort/m,
       bad,
     );
-    await refuse(["get", "svc", "fine"], 1, /no Service "fine"/);
+    await home.refuse(["get", "svc", "fine"], 1, /no Service "fine"/);
   });
 
   test("documents take the namespace of -n, and line numbers stay those of the file", async () => {
-    await succeed(["apply", "-n", "shop", "-f", "-"], SERVICE);
-    assert.equal(await succeed(["get", "svc", "-n", "shop", "-o", "name"]), "service/catalog\n");
+    await home.succeed(["apply", "-n", "shop", "-f", "-"], SERVICE);
+    assert.equal(
+      await home.succeed(["get", "svc", "-n", "shop", "-o", "name"]),
+      "service/catalog\n",
+    );
     const bad = SERVICE.replace("{name: catalog}", "\n  name: catalog").replace(
       "targetPort",
       "targetPrt",
     );
-    await refuse(["apply", "-n", "shop", "-f", "-"], 1, /^<stdin>:8:\d+: /m, bad);
+    await home.refuse(["apply", "-n", "shop", "-f", "-"], 1, /^<stdin>:8:\d+: /m, bad);
   });
 
   test("an object that is doubtful is written, and its finding is an exit code", async () => {
@@ -215,82 +162,52 @@ describe("tulle and a control plane", () => {
       "{name: catalog}",
       "{name: odd}",
     );
-    await refuse(["apply", "-f", "-"], 1, /HTTPRoute default\/odd.*nowhere/, doubtful);
-    assert.equal(await succeed(["get", "hr/odd", "-o", "name"]), "httproute/odd\n");
-    await succeed(["delete", "hr", "odd", "--wait"]);
+    await home.refuse(["apply", "-f", "-"], 1, /HTTPRoute default\/odd.*nowhere/, doubtful);
+    assert.equal(await home.succeed(["get", "hr/odd", "-o", "name"]), "httproute/odd\n");
+    await home.succeed(["delete", "hr", "odd", "--wait"]);
   });
 
   test("wrong command lines and missing objects name what is wrong, each with its exit code", async () => {
     await Promise.all([
-      refuse(["get", "pods"], 2, /unknown kind "pods".*\nhint: the kinds are/),
-      refuse(["get", "svc", "-o", "xml"], 2, /"xml" is not a format/),
-      refuse(["delete", "svc"], 2, /which Service\? A name is missing/),
-      refuse(["describe", "svc", "catalgo"], 1, /no Service "catalgo".*did you mean "catalog"/),
-      refuse(["status", "nobody"], 1, /no proxy "nobody"/),
-      refuse(["get", "svc", "-l", "a b"], 1, /a b/),
-      refuse(["proxy", "config", "catalog"], 1, /no proxy "catalog"/),
-      refuse(["get", "svc", "--mesh", "other"], 3, /no control plane of a mesh "other"/),
+      home.refuse(["get", "pods"], 2, /unknown kind "pods".*\nhint: the kinds are/),
+      home.refuse(["get", "svc", "-o", "xml"], 2, /"xml" is not a format/),
+      home.refuse(["delete", "svc"], 2, /which Service\? A name is missing/),
+      home.refuse(
+        ["describe", "svc", "catalgo"],
+        1,
+        /no Service "catalgo".*did you mean "catalog"/,
+      ),
+      home.refuse(["status", "nobody"], 1, /no proxy "nobody"/),
+      home.refuse(["get", "svc", "-l", "a b"], 1, /a b/),
+      home.refuse(["proxy", "config", "catalog"], 1, /no proxy "catalog"/),
+      home.refuse(["get", "svc", "--mesh", "other"], 3, /no control plane of a mesh "other"/),
     ]);
   });
 
   test("completion offers the names of what exists", async () => {
-    assert.equal(await succeed(["__complete", "--", "get", "workloads", ""]), "one\ntwo\n");
-    assert.equal(await succeed(["__complete", "--", "get", "svc", "-n", "s"]), "shop\n");
+    assert.equal(await home.succeed(["__complete", "--", "get", "workloads", ""]), "one\ntwo\n");
+    assert.equal(await home.succeed(["__complete", "--", "get", "svc", "-n", "s"]), "shop\n");
   });
 
   test("delete by file leaves nothing, and a second time is refused unless asked otherwise", async () => {
-    assert.match(await succeed(["delete", "-f", "mesh", "-R"]), /Workload default\/two {2}deleted/);
-    await refuse(["delete", "-f", "mesh", "-R"], 1, /no Workload "two"/);
-    assert.equal(await succeed(["delete", "-f", "mesh", "-R", "--ignore-not-found"]), "");
+    assert.match(
+      await home.succeed(["delete", "-f", "mesh", "-R"]),
+      /Workload default\/two {2}deleted/,
+    );
+    await home.refuse(["delete", "-f", "mesh", "-R"], 1, /no Workload "two"/);
+    assert.equal(await home.succeed(["delete", "-f", "mesh", "-R", "--ignore-not-found"]), "");
   });
 
   test("without its control plane, commands say so with exit code 3", async () => {
-    assert.ok(controlPlane);
-    assert.equal(await stop(controlPlane), 0);
-    controlPlane = undefined;
-    await refuse(
+    assert.equal(await stopProcess(controlPlane), 0);
+    await home.refuse(
       ["get", "svc"],
       3,
       /no control plane runs here.*\nhint: start one with `tulle control-plane`/,
     );
-    const checked = await tulle(["check"]);
+    const checked = await home.tulle(["check"]);
     assert.equal(checked.code, 3);
     assert.match(checked.stdout, /× the control plane is known/);
-    assert.equal((await tulle(["version"])).code, 0);
+    assert.equal((await home.tulle(["version"])).code, 0);
   });
 });
-
-function stop(child: ChildProcess): Promise<number | null> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null) return resolve(child.exitCode);
-    child.on("exit", (code) => resolve(code));
-    child.kill("SIGTERM");
-  });
-}
-
-/** Resolves when the file is there; fails with what the process said when it ends before. */
-function appearance(path: string, child: ChildProcess): Promise<void> {
-  let said = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  child.stdout?.resume();
-  const folder = join(path, "..");
-  return mkdir(folder, { recursive: true, mode: 0o700 }).then(
-    () =>
-      new Promise((resolve, reject) => {
-        const watcher = watch(folder, () => {
-          if (existsSync(path)) finish(resolve);
-        });
-        const onExit = (code: number | null): void =>
-          finish(() => reject(new Error(`the control plane ended with ${code}:\n${said}`)));
-        const finish = (then: () => void): void => {
-          watcher.close();
-          child.off("exit", onExit);
-          then();
-        };
-        child.on("exit", onExit);
-        if (existsSync(path)) finish(resolve);
-      }),
-  );
-}
