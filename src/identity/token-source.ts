@@ -1,7 +1,7 @@
 /** Where a workload gets a join token from, together with the roots to verify the control plane by. */
 import { readFile } from "node:fs/promises";
-import { request } from "node:http";
 import { messageOf } from "../core/errors.ts";
+import { nodeHttp } from "../net/node-http.ts";
 import { identityError } from "./errors.ts";
 
 export interface JoinCredentials {
@@ -71,7 +71,7 @@ export class SocketTokenSource implements TokenSource {
 
 function post(socketPath: string, body: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const call = request(
+    const call = nodeHttp.request(
       {
         socketPath,
         path: JOIN_TOKENS_PATH,

@@ -1,7 +1,8 @@
 /** The admin port: read-only views for everybody on the loopback address, changes by POST only. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { MeshError } from "../../core/errors.ts";
 import { socketFailure } from "../../net/node-error.ts";
+import { nodeHttp } from "../../net/node-http.ts";
 
 export interface AdminResponse {
   readonly status: number;
@@ -21,7 +22,7 @@ export class AdminServer {
 
   constructor(pages: ReadonlyMap<string, AdminPage>) {
     this.#pages = pages;
-    this.#server = createServer((request, response) => {
+    this.#server = nodeHttp.createServer((request, response) => {
       this.#handle(request, response).catch((error: unknown) => {
         send(response, textResponse(500, `${String(error)}\n`));
       });
@@ -35,7 +36,9 @@ export class AdminServer {
         const { reason } = socketFailure(error);
         const address = `${host}:${port}`;
         const detail = { code: "listen-failed" as const, address, reason };
-        reject(new MeshError(detail, `the admin port cannot listen on ${address}: ${reason}`, error));
+        reject(
+          new MeshError(detail, `the admin port cannot listen on ${address}: ${reason}`, error),
+        );
       });
       this.#server.listen(port, host, resolve);
     });
@@ -77,7 +80,11 @@ export function textResponse(status: number, body: string): AdminResponse {
 }
 
 export function jsonResponse(value: unknown): AdminResponse {
-  return { status: 200, contentType: "application/json", body: `${JSON.stringify(value, null, 2)}\n` };
+  return {
+    status: 200,
+    contentType: "application/json",
+    body: `${JSON.stringify(value, null, 2)}\n`,
+  };
 }
 
 function send(response: ServerResponse, { status, contentType, body }: AdminResponse): void {
