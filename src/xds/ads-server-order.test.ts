@@ -9,6 +9,7 @@ import {
   listener,
   routeTo,
   secret,
+  tlsCluster,
 } from "../../test/support/xds-resources.ts";
 import type { EncodedResource } from "./snapshot.ts";
 import {
@@ -16,6 +17,7 @@ import {
   ENDPOINT_TYPE_URL as EDS,
   LISTENER_TYPE_URL as LDS,
   ROUTE_TYPE_URL as RDS,
+  SECRET_TYPE_URL as SDS,
   shortTypeName,
 } from "./type-urls.ts";
 
@@ -211,6 +213,16 @@ for (const protocol of ["delta", "sotw"] as const) {
       assert.deepEqual(told(sent), ["CDS c", "EDS c"], "right behind it");
       for (const response of sent) ack(response);
       assert.deepEqual(told([await client.only()]), ["LDS l"]);
+    });
+
+    test("secrets come again with the cluster that uses them", async () => {
+      await connectWith([...mesh("c"), secret("ROOTCA")], "c");
+      client.request({ typeUrl: SDS, names: ["ROOTCA"] });
+      ack(await client.only());
+      await client.settle();
+      const [, ...rest] = mesh("c");
+      fixture.set(tlsCluster("c"), secret("ROOTCA"), ...rest);
+      assert.deepEqual(told(await client.settle()), ["CDS c", "EDS c", "SDS ROOTCA"]);
     });
 
     test("a cluster that is removed and comes back works again", async () => {

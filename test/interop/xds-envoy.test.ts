@@ -157,6 +157,9 @@ for (const apiType of ["DELTA_GRPC", "GRPC"]) {
       const rejected = await proxy.stats(/update_rejected$/);
       assert.ok(rejected.size >= 3, "CDS, LDS and RDS count their rejections");
       for (const [name, count] of rejected) assert.equal(count, 0, name);
+      for (const [name, count] of await proxy.stats(/init_fetch_timeout$/)) {
+        assert.equal(count, 0, `${name}: something warmed only because Envoy gave up waiting`);
+      }
       const warming = await eventually(
         "nothing is warming",
         () => proxy.stats(/(warming_clusters|total_listeners_warming|warming_state)$/),

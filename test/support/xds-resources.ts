@@ -1,13 +1,16 @@
 /** Small real resources for tests of the xDS protocol. `variant` makes two of one name differ. */
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
 import {
   Cluster_DiscoveryType,
   ClusterSchema,
 } from "../../src/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { TransportSocketSchema } from "../../src/gen/envoy/config/core/v3/base_pb.js";
 import { ClusterLoadAssignmentSchema } from "../../src/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../../src/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../src/gen/envoy/config/route/v3/route_pb.js";
 import { SecretSchema } from "../../src/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import { UpstreamTlsContextSchema } from "../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { type EncodedResource, encodedResource } from "../../src/xds/snapshot.ts";
 import {
   CLUSTER_TYPE_URL,
@@ -26,6 +29,33 @@ export function edsCluster(name: string, variant = 1): EncodedResource {
     edsClusterConfig: {
       edsConfig: { configSourceSpecifier: { case: "ads", value: {} }, resourceApiVersion: 2 },
     },
+  });
+  return encodedResource({
+    typeUrl: CLUSTER_TYPE_URL,
+    name,
+    bytes: toBinary(ClusterSchema, cluster),
+  });
+}
+
+/** The same with mutual TLS: its own certificate from secret `default`, the roots from secret `ROOTCA`. */
+export function tlsCluster(name: string, variant = 1): EncodedResource {
+  const sdsConfig = {
+    configSourceSpecifier: { case: "ads", value: {} },
+    resourceApiVersion: 2,
+  } as const;
+  const context = create(UpstreamTlsContextSchema, {
+    commonTlsContext: {
+      tlsCertificateSdsSecretConfigs: [{ name: "default", sdsConfig }],
+      validationContextType: {
+        case: "combinedValidationContext",
+        value: { validationContextSdsSecretConfig: { name: "ROOTCA", sdsConfig } },
+      },
+    },
+  });
+  const cluster = fromBinary(ClusterSchema, edsCluster(name, variant).bytes);
+  cluster.transportSocket = create(TransportSocketSchema, {
+    name: "envoy.transport_sockets.tls",
+    configType: { case: "typedConfig", value: anyPack(UpstreamTlsContextSchema, context) },
   });
   return encodedResource({
     typeUrl: CLUSTER_TYPE_URL,
