@@ -1,10 +1,12 @@
 /**
  * Compiles `src/` to `dist/` for the package: Node does not strip types under `node_modules`. Tests
- * stay out; generated code is JavaScript already and is copied.
+ * stay out; generated code is JavaScript already and is copied. The sidecar becomes one file: loading
+ * its 400 modules one by one costs it 10 MB, and one runs beside every service.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { buildSync } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "..");
 const OUTPUT = join(ROOT, "dist");
@@ -19,4 +21,27 @@ if (result.status === 0) {
     filter: (path) => !path.endsWith(".d.ts") && !path.endsWith(".stamp"),
   });
 }
+if (result.status === 0) bundleSidecar();
 process.exitCode = result.status ?? 1;
+
+function bundleSidecar(): void {
+  buildSync({
+    absWorkingDir: ROOT,
+    entryPoints: ["src/bin/sidecar.ts"],
+    outfile: join(OUTPUT, "bin", "sidecar.js"),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node26",
+    // Names stay, so that a stack trace or a CPU profile of a user says something.
+    minifySyntax: true,
+    minifyWhitespace: false,
+    // Loaded only for a bootstrap file in YAML.
+    external: ["yaml"],
+    // grpc-js is CommonJS and asks for Node's modules by `require`.
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
+    logLevel: "warning",
+  });
+}

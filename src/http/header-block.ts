@@ -22,6 +22,8 @@ export class HeaderBlock {
   readonly ids = new Uint8Array(HEADER_COUNT_MAX);
   readonly #states = new Uint8Array(HEADER_COUNT_MAX);
   #hasEdits = false;
+  /** Fields added behind the arrived ones. The arrays only grow: emptying them per message costs more. */
+  #addedCount = 0;
   readonly #addedNames: string[] = [];
   readonly #addedValues: string[] = [];
 
@@ -29,8 +31,7 @@ export class HeaderBlock {
     this.text = "";
     this.count = 0;
     this.#hasEdits = false;
-    this.#addedNames.length = 0;
-    this.#addedValues.length = 0;
+    this.#addedCount = 0;
   }
 
   /** For codecs: appends a field by its offsets. The caller has checked the bytes and the bound. */
@@ -87,7 +88,7 @@ export class HeaderBlock {
       const value = this.value(i);
       joined = joined === undefined ? value : `${joined},${value}`;
     }
-    for (let i = 0; i < this.#addedNames.length; i++) {
+    for (let i = 0; i < this.#addedCount; i++) {
       if (this.#addedNames[i]!.toLowerCase() !== lowerName) continue;
       const value = this.#addedValues[i]!;
       joined = joined === undefined ? value : `${joined},${value}`;
@@ -102,7 +103,7 @@ export class HeaderBlock {
     for (let i = 0; i < this.count; i++) {
       if (this.#isNamed(i, id, lowerName)) found.push(this.value(i));
     }
-    for (let i = 0; i < this.#addedNames.length; i++) {
+    for (let i = 0; i < this.#addedCount; i++) {
       if (this.#addedNames[i]!.toLowerCase() === lowerName) found.push(this.#addedValues[i]!);
     }
     return found;
@@ -110,8 +111,9 @@ export class HeaderBlock {
 
   /** Adds a field behind the others. `name` is written as given. */
   add(name: string, value: string): void {
-    this.#addedNames.push(name);
-    this.#addedValues.push(value);
+    this.#addedNames[this.#addedCount] = name;
+    this.#addedValues[this.#addedCount] = value;
+    this.#addedCount += 1;
   }
 
   /** Removes every field of this lower-case name. */
@@ -120,10 +122,11 @@ export class HeaderBlock {
     for (let i = 0; i < this.count; i++) {
       if (this.#isNamed(i, id, lowerName)) this.drop(i);
     }
-    for (let i = this.#addedNames.length - 1; i >= 0; i--) {
+    for (let i = this.#addedCount - 1; i >= 0; i--) {
       if (this.#addedNames[i]!.toLowerCase() !== lowerName) continue;
       this.#addedNames.splice(i, 1);
       this.#addedValues.splice(i, 1);
+      this.#addedCount -= 1;
     }
   }
 
@@ -138,7 +141,7 @@ export class HeaderBlock {
     for (let i = 0; i < this.count; i++) {
       if (this.isKept(i)) visit(this.name(i), this.value(i));
     }
-    for (let i = 0; i < this.#addedNames.length; i++) {
+    for (let i = 0; i < this.#addedCount; i++) {
       visit(this.#addedNames[i]!, this.#addedValues[i]!);
     }
   }
@@ -146,7 +149,7 @@ export class HeaderBlock {
   /** The kept fields as HTTP/1.1 lines, each ended by CRLF. Untouched runs are copied in one slice. */
   toLines(): string {
     let lines = this.#hasEdits ? this.#keptLines() : this.#allLines();
-    for (let i = 0; i < this.#addedNames.length; i++) {
+    for (let i = 0; i < this.#addedCount; i++) {
       lines += `${this.#addedNames[i]}: ${this.#addedValues[i]}\r\n`;
     }
     return lines;

@@ -190,7 +190,8 @@ export class Exchange implements RequestView, ClientStreamHandler {
     const head = this.#head!;
     const endpoint = this.endpoint!;
     endpoint.onRequestStart();
-    this.#sentAtMs = this.#server.nowMs();
+    // A connection that was at hand costs no time: the clock need not be read again.
+    this.#sentAtMs = this.#isInBegin ? this.startMs : this.#server.nowMs();
     stream.sendHead(head, this.#target, this.authority);
     for (const chunk of this.#pendingBody) stream.sendBody(chunk, 0, chunk.length);
     this.#pendingBody.length = 0;

@@ -12,6 +12,7 @@ import type { Cluster } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { workloadIdentityFromSpiffeId } from "../identity/spiffe-id.ts";
 import type { IdentityUpdate } from "../identity/svid.ts";
 import { parseTrustBundlePem, TrustBundleSet } from "../identity/trust-bundle.ts";
+import { trimMemory } from "../core/trim-memory.ts";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { adminPages } from "./admin/admin-pages.ts";
 import { AdminServer } from "./admin/admin-server.ts";
@@ -34,6 +35,8 @@ import {
 /** The secrets that the identity agent keeps: own certificate, and the roots of the own trust domain. */
 const OWN_CERTIFICATE = "default";
 const TRUST_BUNDLE = "ROOTCA";
+/** What starting left behind is given back once traffic can be served. */
+const TRIM_DELAY_MS = 1_000;
 
 export interface SidecarDeps {
   readonly clock: Clock;
@@ -176,6 +179,7 @@ export class Sidecar {
 
   #becomeLive(): void {
     if (this.#state === "starting") this.#state = "live";
+    this.#deps.clock.schedule(TRIM_DELAY_MS, trimMemory);
     this.#deps.log.info("ready", { listeners: this.#proxy?.listeners.size ?? 0 });
   }
 
