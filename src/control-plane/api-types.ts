@@ -256,8 +256,8 @@ export interface ProxyConfigResponse {
 
 /**
  * `starting`: connected, its app does not answer yet. `unconfirmed`: known from before the control
- * plane restarted, served until its sidecar comes back or the window passes. `suspect`: stream
- * gone. `manual`: a Workload written by hand.
+ * plane restarted (or the stream's certificate expired), served until its sidecar comes back or the
+ * window passes. `suspect`: stream gone. `manual`: a Workload written by hand.
  */
 export type InstanceState =
   | "starting"
@@ -358,7 +358,7 @@ export interface ServiceView {
   readonly ports: readonly {
     readonly name: string;
     readonly port: number;
-    /** The port that outbound listeners bind: `port`, or `port` + 10000 when below 1024. */
+    /** The port that outbound listeners bind: `port`, or `port` + 20000 when below 1024. */
     readonly listenPort: number;
     readonly targetPort: string;
     readonly protocol: string;

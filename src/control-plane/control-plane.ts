@@ -19,6 +19,7 @@ import { translateShared } from "../translate/translate.ts";
 import { createAdminApp } from "./admin-api/admin-app.ts";
 import { AdminServer } from "./admin-api/admin-server.ts";
 import type { ControlPlaneFile, HealthResponse } from "./api-types.ts";
+import { authorityTrustDomain } from "./authority-trust-domain.ts";
 import { controlPlaneError } from "./errors.ts";
 import { createGrpcSide, type GrpcSide } from "./grpc-side.ts";
 import { createJoinTokenIssuer } from "./join-token-issuer.ts";
@@ -97,7 +98,7 @@ export class ControlPlane implements Component {
     this.#directory = directory;
     const store = openSqliteStore({ file: directory.storePath, clock, registry: kinds });
     this.#store = store;
-    const authority = this.#openAuthority(directory, await this.#trustDomain(store));
+    const authority = this.#openAuthority(directory, await this.#trustDomain(store, directory));
     const { components, admin, grpc } = this.#build({ directory, store, authority });
     this.#components = components;
     await startAll(components);
@@ -115,14 +116,20 @@ export class ControlPlane implements Component {
     log.info("control plane ready", { ...this.#file, revision: store.revision() });
   }
 
-  async #trustDomain(store: Store): Promise<string> {
+  /** The flag's, else that of the authority that is there, else MeshConfig's. */
+  async #trustDomain(store: Store, directory: StateDirectory): Promise<string> {
     const { trustDomain, log } = this.#options;
     const config = await store.get("MeshConfig", "", MESH_CONFIG_NAME);
     const configured = config?.spec.trustDomain;
-    if (trustDomain !== undefined && configured !== undefined && trustDomain !== configured) {
-      log.warn("--trust-domain goes before MeshConfig", { trustDomain, configured });
+    const chosen =
+      trustDomain ??
+      authorityTrustDomain(directory.caCertificatePath) ??
+      configured ??
+      defaultMeshConfigSpec().trustDomain;
+    if (configured !== undefined && configured !== chosen) {
+      log.warn("MeshConfig names another trust domain", { configured, inForce: chosen });
     }
-    return trustDomain ?? configured ?? defaultMeshConfigSpec().trustDomain;
+    return chosen;
   }
 
   #openAuthority(directory: StateDirectory, trustDomain: string): OpenedAuthority {

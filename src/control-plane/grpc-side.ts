@@ -7,6 +7,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import type { OpenedAuthority } from "../identity/authority-files.ts";
+import { parseCertificate } from "../identity/certificate.ts";
 import { addCertificateService } from "../identity/certificate-service.ts";
 import { LocalCertificateSource } from "../identity/certificate-source.ts";
 import { type PeerCall, peerOf } from "../identity/grpc-listener.ts";
@@ -72,8 +73,10 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     trustDomain,
     peerOf,
     refusalOf,
+    peerNotAfterMs,
     closeStream: (streamId, details) => ads.close(streamId, details),
     metrics,
+    clock,
     log: log.child("proxies"),
   });
   const ads = createAdsServer(sessions, options);
@@ -104,6 +107,11 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   };
   const listener: XdsListener = new XdsListener({ ...options, server, agent, onStop });
   return { mesh, agent, listener };
+}
+
+function peerNotAfterMs(call: PeerCall): number | undefined {
+  const der = call.getAuthContext().sslPeerCertificate?.raw;
+  return der === undefined ? undefined : parseCertificate(der).notAfterMs;
 }
 
 function createAdsServer(sessions: ProxySessions, options: GrpcSideOptions): AdsServer {

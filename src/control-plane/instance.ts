@@ -34,7 +34,7 @@ export type InstanceHealth = "healthy" | "unhealthy" | "draining";
  *                        └──── stream gone ┴───────────────────┘
  *                                   ▼   connect: as it was
  *  (restart) ─► unconfirmed ──► suspect ──► (removed after the grace period)
- *                  window passes
+ *   (expired)      window passes
  * ```
  */
 export const LEASE_STATES = [

@@ -3,6 +3,7 @@
  * lease of its instance; the health stream carries what its sidecar says of the app.
  */
 import { status } from "@grpc/grpc-js";
+import type { Clock } from "../core/clock.ts";
 import { hasCode, messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { MeshPeer, PeerCall } from "../identity/grpc-listener.ts";
@@ -27,6 +28,8 @@ export interface ProxySessionsOptions {
   readonly peerOf: (call: PeerCall) => MeshPeer | undefined;
   /** Why the certificate of a client was refused, if it sent one. */
   readonly refusalOf: (call: PeerCall) => string | undefined;
+  /** When the certificate of the caller expires, milliseconds since the epoch. */
+  readonly peerNotAfterMs: (call: PeerCall) => number | undefined;
   readonly registry: Registry;
   readonly proxies: ProxyDirectory;
   readonly objects: ObjectCache;
@@ -34,6 +37,7 @@ export interface ProxySessionsOptions {
   /** Ends an ADS stream. */
   readonly closeStream: (streamId: string, details: string) => void;
   readonly metrics: ControlPlaneMetrics;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -45,6 +49,9 @@ export class ProxySessions {
   readonly #options: ProxySessionsOptions;
   /** By health stream: the instance it speaks for. */
   readonly #healthKeys = new Map<string, string>();
+
+  /** By ADS stream: when the certificate that it was opened with expires. */
+  readonly #notAfterMs = new Map<string, number>();
 
   constructor(options: ProxySessionsOptions) {
     this.#options = options;
@@ -70,6 +77,10 @@ export class ProxySessions {
     if (older?.streamId !== undefined) {
       this.#options.closeStream(older.streamId, "the same proxy opened a newer stream");
     }
+    this.#notAfterMs.set(
+      stream.id,
+      this.#options.peerNotAfterMs(stream.call) ?? Number.POSITIVE_INFINITY,
+    );
     reconciler.proxyConnected(entry);
     return { accepted: true };
   }
@@ -78,7 +89,7 @@ export class ProxySessions {
   disconnect(stream: StreamPeer, record: ProxyRecord): void {
     const { registry, proxies, reconciler } = this.#options;
     const entry = proxies.byStream(stream.id);
-    registry.disconnect(stream.id);
+    registry.disconnect(stream.id, this.#hasExpired(stream) ? "expired" : "lost");
     proxies.disconnect(stream.id, record);
     if (entry !== undefined) reconciler.proxyGone(entry);
   }
@@ -124,6 +135,13 @@ export class ProxySessions {
     this.#healthKeys.delete(streamId);
     // A newer stream may speak for the instance already.
     if (![...this.#healthKeys.values()].includes(key)) this.#options.registry.endReports(key);
+  }
+
+  /** The listener closes a connection when its certificate expires. Forgets the stream. */
+  #hasExpired(stream: StreamPeer): boolean {
+    const notAfterMs = this.#notAfterMs.get(stream.id);
+    this.#notAfterMs.delete(stream.id);
+    return notAfterMs !== undefined && this.#options.clock.nowMs() >= notAfterMs;
   }
 
   #authenticate(stream: StreamPeer): Authenticated {

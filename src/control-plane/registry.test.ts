@@ -85,6 +85,20 @@ test("a suspect instance that comes back is what it was", () => {
   assert.equal(state(), "healthy", "the old deadline is gone");
 });
 
+test("a stream whose certificate expired does not take the instance out of traffic", () => {
+  const { clock, changes, registry, state, serving } = setUp();
+  registry.connect("s1", CATALOG);
+  registry.report(KEY, "healthy");
+  registry.disconnect("s1", "expired");
+  assert.equal(serving(), true);
+  registry.connect("s2", CATALOG);
+  assert.equal(state(), "healthy");
+  assert.ok(changes.every((change) => !change.isRemoval));
+  registry.disconnect("s2", "expired");
+  clock.advance(SUSPECT_GRACE_MS);
+  assert.equal(state(), "suspect", "it did not come back");
+});
+
 test("the same name at another address is another process", () => {
   const { registry, state } = setUp();
   registry.connect("s1", CATALOG);

@@ -99,14 +99,23 @@ export class Registry {
     this.#set(key, this.#make(description, health ?? "starting", health, lease));
   }
 
-  /** A sidecar's ADS stream ended. Unknown and superseded leases are ignored. */
-  disconnect(lease: string): void {
+  /**
+   * A sidecar's ADS stream ended. `expired`: because the certificate that it was opened with did, which says
+   * nothing about the instance; it serves on while its sidecar reconnects. Unknown and superseded leases are
+   * ignored.
+   */
+  disconnect(lease: string, cause: "lost" | "expired" = "lost"): void {
     const key = this.#keyByLease.get(lease);
     if (key === undefined || this.#isStopped) return;
     this.#keyByLease.delete(lease);
+    const known = this.#instances.get(key);
     // A drained instance said goodbye: there is nothing to wait for.
-    if (this.#instances.get(key)?.state === "draining") this.#remove(key);
-    else this.#suspect(key);
+    if (known?.state === "draining") this.#remove(key);
+    else if (cause === "lost" || known === undefined) this.#suspect(key);
+    else {
+      this.#set(key, this.#make(known.description, "unconfirmed", known.health, undefined));
+      this.#schedule(key, this.#getTimes().suspectGraceMs, () => this.#suspect(key));
+    }
   }
 
   /** A sidecar's word on its app. Kept for an instance whose ADS stream has yet to open. */

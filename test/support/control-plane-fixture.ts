@@ -12,7 +12,7 @@ import { Client } from "@grpc/grpc-js";
 import type { ControlPlaneFile, JoinTokenResponse } from "../../src/control-plane/api-types.ts";
 import { ControlPlane } from "../../src/control-plane/control-plane.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { createLogger, silentLogger } from "../../src/core/logger.ts";
+import { silentLogger } from "../../src/core/logger.ts";
 import { SeededPrng } from "../../src/core/prng.ts";
 import { ClusterSchema } from "../../src/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { type Node, NodeSchema } from "../../src/gen/envoy/config/core/v3/base_pb.js";
@@ -64,7 +64,7 @@ export async function startControlPlane(
     version: "0.0.0-test",
     clock: systemClock,
     prng: new SeededPrng(1),
-    log: process.env["CPDEBUG"] ? createLogger({clock: systemClock, sink: process.stderr, threshold: {level: "debug"}, format: "text"}) : silentLogger,
+    log: silentLogger,
   });
   await controlPlane.start();
   return controlPlane;

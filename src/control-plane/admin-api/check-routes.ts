@@ -1,5 +1,6 @@
 /** `tulle check`: one question after the other, each with everything that answers it badly and what to do. */
 import { Hono } from "hono";
+import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
 import type { ChecksResponse, CheckView, Finding } from "../api-types.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { findingView } from "./finding-view.ts";
@@ -165,6 +166,7 @@ function endpointsCheck(deps: AdminApiDeps): CheckView {
 function objectsCheck(deps: AdminApiDeps): CheckView {
   const { findings, faults } = deps.reconciler.report;
   return check("objects-accepted", "every object does what it says", [
+    ...trustDomainFindings(deps),
     ...faults.map(
       (fault): Finding => ({
         severity: "error",
@@ -176,4 +178,23 @@ function objectsCheck(deps: AdminApiDeps): CheckView {
     ),
     ...findings.map(findingView),
   ]);
+}
+
+/** A MeshConfig that leaves the field out holds its default, which nobody chose. */
+function trustDomainFindings(deps: AdminApiDeps): readonly Finding[] {
+  const { trustDomain } = deps.info;
+  return deps.objects.list("MeshConfig").flatMap(({ metadata, spec }): readonly Finding[] => {
+    const isDefault = spec.trustDomain === defaultMeshConfigSpec().trustDomain;
+    if (isDefault || spec.trustDomain === trustDomain) return [];
+    return [
+      {
+        severity: "warning",
+        code: "trust-domain-differs",
+        message: `trust domain ${trustDomain} is in force: the certificate authority is made for it`,
+        object: { kind: "MeshConfig", namespace: "", name: metadata.name },
+        path: "spec.trustDomain",
+        hint: "a mesh gets another trust domain with a new state directory",
+      },
+    ];
+  });
 }
