@@ -30,9 +30,9 @@ test("a service's address lies behind the sidecar's own 256", () => {
   assert.equal(serviceAddress(base, -1), undefined);
 });
 
-test("privileged ports move up by 10000", () => {
-  assert.equal(listenPortOf(80), 10_080);
-  assert.equal(listenPortOf(1023), 11_023);
+test("privileged ports move up by 20000, clear of the ports that fetch refuses", () => {
+  assert.equal(listenPortOf(80), 20_080);
+  assert.equal(listenPortOf(1023), 21_023);
   assert.equal(listenPortOf(1024), 1024);
   assert.equal(listenPortOf(8080), 8080);
 });

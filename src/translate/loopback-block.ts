@@ -14,8 +14,11 @@ const BLOCK_SIZE = 2 ** 14;
 const SERVICE_OFFSET = 256;
 /** Ports below this need a privilege to bind. */
 const UNPRIVILEGED_PORT_MIN = 1024;
-/** What a low port is moved up by. */
-const LOW_PORT_SHIFT = 10_000;
+/**
+ * What a low port is moved up by. Not by 10,000: 10080 is on the list of bad ports of the Fetch standard
+ * (https://fetch.spec.whatwg.org/#port-blocking), so that no app could call port 80 with `fetch`.
+ */
+const LOW_PORT_SHIFT = 20_000;
 
 const BLOCK_PATTERN = /^127\.(\d{1,3})\.(\d{1,3})\.0\/18$/;
 

@@ -77,7 +77,7 @@ test("a service whose index lies outside the block is left out alone", () => {
   const names = resources.filter(({ typeUrl }) => typeUrl === LISTENER_TYPE_URL);
   assert.deepEqual(
     names.map(({ name }) => name),
-    ["inbound|15006", "outbound|127.37.65.1:10080"],
+    ["inbound|15006", "outbound|127.37.65.1:20080"],
   );
   assert.deepEqual(codes(findings), ["address-exhausted Service a"]);
 });

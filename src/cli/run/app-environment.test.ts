@@ -35,7 +35,7 @@ function service(name: string, serviceIndex: number, more: Partial<ServiceView> 
     namespace,
     host: `${name}.${namespace}.svc.tulle.local`,
     serviceIndex,
-    ports: [{ name: "http", port: 80, listenPort: 10_080, targetPort: "http", protocol: "http" }],
+    ports: [{ name: "http", port: 80, listenPort: 20_080, targetPort: "http", protocol: "http" }],
     selector: { app: name },
     versions: [],
     routes: [],
@@ -62,15 +62,15 @@ test("sets the variables that Kubernetes would, over the app's own", () => {
   assert.deepEqual(env, {
     HOME: "/home/me",
     CATALOG_SERVICE_HOST: "127.37.65.0",
-    CATALOG_SERVICE_PORT: "10080",
-    CATALOG_SERVICE_PORT_HTTP: "10080",
+    CATALOG_SERVICE_PORT: "20080",
+    CATALOG_SERVICE_PORT_HTTP: "20080",
     ORDER_BOOK_SERVICE_HOST: "127.37.65.1",
     ORDER_BOOK_SERVICE_PORT: "8080",
     ORDER_BOOK_SERVICE_PORT_HTTP: "8080",
     ORDER_BOOK_SERVICE_PORT_GRPC_API: "9090",
     BANK_LEDGER_SERVICE_HOST: "127.37.65.2",
-    BANK_LEDGER_SERVICE_PORT: "10080",
-    BANK_LEDGER_SERVICE_PORT_HTTP: "10080",
+    BANK_LEDGER_SERVICE_PORT: "20080",
+    BANK_LEDGER_SERVICE_PORT_HTTP: "20080",
     PORT: "8080",
     PORT_HTTP: "8080",
     PORT_ADMIN_API: "8081",
@@ -101,9 +101,9 @@ test("writes names in the form of hosts(5)", async () => {
   const file = await writeNamesFile(folder, { spec, block, services: services.slice(0, 3) });
   assert.equal(
     await readFile(file, "utf8"),
-    `127.37.65.0 catalog catalog.default catalog.default.svc catalog.default.svc.tulle.local # port 10080
+    `127.37.65.0 catalog catalog.default catalog.default.svc catalog.default.svc.tulle.local # port 20080
 127.37.65.1 order-book order-book.default order-book.default.svc order-book.default.svc.tulle.local # port 8080 9090
-127.37.65.2 ledger.bank ledger.bank.svc ledger.bank.svc.tulle.local # port 10080
+127.37.65.2 ledger.bank ledger.bank.svc ledger.bank.svc.tulle.local # port 20080
 `,
   );
   await rm(folder, { recursive: true });
