@@ -13,9 +13,10 @@ import test, { type TestContext } from "node:test";
 const ROOT = join(import.meta.dirname, "..");
 /** Prints what it was started with; waits for a signal when asked to, and ends with the code asked for. */
 const PROGRAM = `
-console.log(JSON.stringify({ pid: process.pid, args: process.argv.slice(2), cwd: process.cwd(), major: parseInt(process.versions.node) }));
+const { pid, execArgv, env } = process;
+console.log(JSON.stringify({ pid, execArgv, args: process.argv.slice(2), cwd: process.cwd(), arenas: env.MALLOC_ARENA_MAX }));
 if (process.argv[2] === "wait") setInterval(() => {}, 1000);
-else process.exitCode = Number(process.argv[2] ?? 0);
+else process.exitCode = Number(process.argv[2]) || 0;
 `;
 
 interface PackageOptions {
@@ -65,7 +66,13 @@ function run(command: string, args: readonly string[], cwd = tmpdir()): Promise<
   });
 }
 
-async function firstLine(child: ChildProcess): Promise<{ readonly pid: number }> {
+interface Started {
+  readonly pid: number;
+  readonly execArgv: readonly string[];
+  readonly arenas?: string;
+}
+
+async function firstLine(child: ChildProcess): Promise<Started> {
   assert.ok(child.stdout);
   const [chunk] = await once(child.stdout, "data");
   return JSON.parse(String(chunk));
@@ -99,6 +106,20 @@ test("started as a command it is one process, which signals reach", async (t) =>
   child.kill("SIGTERM");
   const [code, signal] = await once(child, "exit");
   assert.deepEqual([code, signal], [null, "SIGTERM"]);
+});
+
+test("a sidecar gets its flags in the same process, however it is started", async (t) => {
+  const { launcher } = makePackage(t, { folder: "a", runtimeIn: "a/node_modules" });
+  for (const command of [[launcher], [process.execPath, launcher]]) {
+    const [program = "", ...args] = command;
+    const child = spawn(program, [...args, "sidecar"]);
+    const started = await firstLine(child);
+    assert.equal(started.pid, child.pid);
+    assert.deepEqual(started.execArgv, ["--max-semi-space-size=2"]);
+    assert.equal(started.arenas, "1");
+  }
+  const other = JSON.parse((await run(launcher, ["0"])).stdout);
+  assert.deepEqual(other.execArgv, []);
 });
 
 test("a Node that is too old hands over to the runtime, signals and exit code included", async (t) => {
