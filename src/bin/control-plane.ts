@@ -3,11 +3,11 @@
  * SIGTERM.
  */
 import { randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ControlPlaneFlags } from "../cli/command-entry.ts";
 import { tulleHome } from "../cli/find-control-plane.ts";
 import { readVersion } from "../cli/read-version.ts";
+import { readPassphrase } from "../control-plane/ca-passphrase.ts";
 import { ControlPlane, type ControlPlaneOptions } from "../control-plane/control-plane.ts";
 import { type ListenAddress, parseListenAddress } from "../control-plane/listen-address.ts";
 import { systemClock } from "../core/clock.ts";
@@ -52,8 +52,7 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
     adminAddress: addressFrom(flags.adminAddress, "--admin-address", ADMIN_PORT_DEFAULT),
     xdsAddress: addressFrom(flags.xdsAddress, "--xds-address", XDS_PORT_DEFAULT),
     trustDomain: flags.trustDomain,
-    caPassphrase:
-      passphraseFile === undefined ? undefined : readFileSync(passphraseFile, "utf8").trimEnd(),
+    caPassphrase: passphraseFile === undefined ? undefined : readPassphrase(passphraseFile),
     version: readVersion(),
     clock: systemClock,
     prng: new SeededPrng(randomInt(2 ** 32)),

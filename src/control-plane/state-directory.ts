@@ -110,7 +110,7 @@ export class StateDirectory {
   }
 
   #acquireLock(): void {
-    const lock = new DatabaseSync(join(this.path, LOCK_FILE), { timeout: 0 });
+    const lock = this.#openLock();
     try {
       lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     } catch (error) {
@@ -127,6 +127,14 @@ export class StateDirectory {
     }
     this.#lock = lock;
     writeFileSync(join(this.path, `${LOCK_FILE}.pid`), `${process.pid}\n`, { mode: 0o600 });
+  }
+
+  #openLock(): DatabaseSync {
+    try {
+      return new DatabaseSync(join(this.path, LOCK_FILE), { timeout: 0 });
+    } catch (error) {
+      throw this.#unusable(messageOf(error), error);
+    }
   }
 
   #unusable(reason: string, cause?: unknown): Error {

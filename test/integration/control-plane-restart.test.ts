@@ -14,11 +14,13 @@ import type {
   ServiceView,
   VersionResponse,
 } from "../../src/control-plane/api-types.ts";
+import { hasCode } from "../../src/core/errors.ts";
 import { CLUSTER_TYPE_URL } from "../../src/xds/type-urls.ts";
 import {
   callApi,
   StandInSidecar,
   serviceYaml,
+  startControlPlane,
   temporaryFolder,
 } from "../support/control-plane-fixture.ts";
 
@@ -165,4 +167,23 @@ test("a second control plane on the same state names the first one's pid", {
   assert.match(errors, new RegExp(`pid ${child.pid}`));
   child.kill("SIGTERM");
   await once(child, "exit");
+});
+
+test("a sealed authority opens with its passphrase only, and keeps its trust domain", {
+  timeout: 60_000,
+}, async () => {
+  const other = temporaryFolder();
+  const first = await startControlPlane(other.path, {
+    trustDomain: "shop.example",
+    passphrase: "a",
+  });
+  await first.stop(100);
+  await assert.rejects(startControlPlane(other.path, { passphrase: "b" }), (error) =>
+    hasCode(error, "ca-key-sealed"),
+  );
+  // What failed to start left nothing behind.
+  const second = await startControlPlane(other.path, { passphrase: "a" });
+  assert.equal(second.file.trustDomain, "shop.example");
+  await second.stop(100);
+  other.remove();
 });

@@ -52,15 +52,15 @@ const ANY_PORT = { host: "127.0.0.1", port: 0, isFallbackAllowed: false } as con
 
 export async function startControlPlane(
   stateDirectory: string,
-  ports: { readonly xds?: number; readonly admin?: number } = {},
+  options: { readonly trustDomain?: string; readonly passphrase?: string } = {},
 ): Promise<ControlPlane> {
   const controlPlane = new ControlPlane({
     mesh: "test",
     stateDirectory,
-    adminAddress: { ...ANY_PORT, port: ports.admin ?? 0 },
-    xdsAddress: { ...ANY_PORT, port: ports.xds ?? 0 },
-    trustDomain: undefined,
-    caPassphrase: undefined,
+    adminAddress: ANY_PORT,
+    xdsAddress: ANY_PORT,
+    trustDomain: options.trustDomain,
+    caPassphrase: options.passphrase,
     version: "0.0.0-test",
     clock: systemClock,
     prng: new SeededPrng(1),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { createAdminApp } from "./admin-app.ts";
@@ -34,4 +35,13 @@ test("the OpenAPI document describes each route with its parameters and body", (
     assert.deepEqual(declared, inPath, path);
     if (request !== undefined) assert.ok(document.components.schemas[request] !== undefined);
   }
+});
+
+test("the reference page lists exactly the routes", () => {
+  const page = new URL("../../../docs/reference/admin-api.md", import.meta.url);
+  const rows = [...readFileSync(page, "utf8").matchAll(/^\| `((?:GET|POST|DELETE) [^`]+)`/gm)];
+  assert.deepEqual(
+    rows.map(([, route]) => route),
+    API_ROUTES.map(({ method, path }) => `${method} ${path}`),
+  );
 });
