@@ -18,6 +18,7 @@ export interface VirtualHost {
 }
 
 export interface RouteMatchResult {
+  readonly table: RouteTable;
   readonly virtualHost: VirtualHost;
   readonly route: Route;
 }
@@ -67,7 +68,8 @@ export class RouteTable {
     this.virtualHosts = config.virtualHosts.map((message, index) => {
       const path = `virtual_hosts[${index}]`;
       const virtualHost = compileVirtualHost(message, path, errors);
-      for (const route of virtualHost.routes) this.#results.set(route, { virtualHost, route });
+      for (const route of virtualHost.routes)
+        this.#results.set(route, { table: this, virtualHost, route });
       if (message.domains.length === 0)
         errors.push({ path: `${path}.domains`, message: "at least one domain is required" });
       for (const [at, raw] of message.domains.entries()) {

@@ -1,4 +1,5 @@
 /** Builds clusters from their compiled configuration, and gives them endpoints. */
+import { UPSTREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
 import type { Prng } from "../core/prng.ts";
 import { Cluster } from "./cluster.ts";
 import type { BalancerName, ClusterConfig } from "./config/cluster-config.ts";
@@ -36,10 +37,15 @@ export class ClusterFactory {
       service: config.service,
       limits: config.limits,
       panicThreshold: config.panicThreshold,
+      idleTimeoutMs: config.idleTimeoutMs || UPSTREAM_IDLE_TIMEOUT_MS,
       loadBalancer: createBalancer(config.balancer, this.#options),
     });
     const tls = config.tls === undefined ? undefined : new UpstreamTls(config.tls, secrets, wallMs);
-    const dialer = createDialer({ connectTimeoutMs: config.connectTimeoutMs, timers: timers.request, tls });
+    const dialer = createDialer({
+      connectTimeoutMs: config.connectTimeoutMs,
+      timers: timers.request,
+      tls,
+    });
     this.#dialers.set(cluster, dialer);
     this.setEndpoints(cluster, config.endpoints);
     return cluster;

@@ -16,6 +16,8 @@ export interface ClusterOptions {
   readonly loadBalancer: LoadBalancer<Endpoint>;
   /** Share of healthy endpoints, 0 to 1, below which health is ignored (Envoy's panic threshold). */
   readonly panicThreshold: number;
+  /** Milliseconds after which an idle connection is closed. */
+  readonly idleTimeoutMs: number;
 }
 
 export class Cluster implements ConnectionBudget {
@@ -41,6 +43,10 @@ export class Cluster implements ConnectionBudget {
 
   get pendingMax(): number {
     return this.#options.limits.pendingMax;
+  }
+
+  get idleTimeoutMs(): number {
+    return this.#options.idleTimeoutMs;
   }
 
   /** Replaces the endpoints. Endpoints that stay are the same objects, with their connections. */
@@ -87,7 +93,9 @@ export class Cluster implements ConnectionBudget {
 
 /** The best priority that has a healthy endpoint; in panic, all of the first priority. */
 function eligibleOf(endpoints: readonly Endpoint[], panicThreshold: number): readonly Endpoint[] {
-  const priorities = [...new Set(endpoints.map((endpoint) => endpoint.info.priority))].sort((a, b) => a - b);
+  const priorities = [...new Set(endpoints.map((endpoint) => endpoint.info.priority))].sort(
+    (a, b) => a - b,
+  );
   for (const priority of priorities) {
     const all = endpoints.filter((endpoint) => endpoint.info.priority === priority);
     const healthy = all.filter((endpoint) => endpoint.info.isHealthy);

@@ -80,7 +80,12 @@ class Dial {
 
   #startPlain(): void {
     const { host, port } = this.#target;
-    const socket = net.connect({ host, port, noDelay: true, onread: sharedRead(this.#onRead) } as net.NetConnectOpts);
+    const socket = net.connect({
+      host,
+      port,
+      noDelay: true,
+      onread: sharedRead(this.#onRead),
+    } as net.NetConnectOpts);
     this.#socket = socket;
     socket.once("connect", () => this.#succeed(socket));
   }
@@ -88,11 +93,18 @@ class Dial {
   #startTls(upstreamTls: UpstreamTls): void {
     const options = upstreamTls.connectOptions();
     if (options === undefined) {
-      setImmediate(() => this.#fail({ kind: "tls-failed", reason: "its certificates have not arrived yet" }));
+      setImmediate(() =>
+        this.#fail({ kind: "tls-failed", reason: "its certificates have not arrived yet" }),
+      );
       return;
     }
     const { host, port } = this.#target;
-    const socket = tls.connect({ ...options, host, port, onread: sharedRead(this.#onRead) } as tls.ConnectionOptions);
+    const socket = tls.connect({
+      ...options,
+      host,
+      port,
+      onread: sharedRead(this.#onRead),
+    } as tls.ConnectionOptions);
     socket.setNoDelay(true);
     this.#socket = socket;
     socket.once("secureConnect", () => {

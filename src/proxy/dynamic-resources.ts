@@ -32,11 +32,10 @@ import { type ClusterConfig, compileCluster } from "./config/cluster-config.ts";
 import { compileEndpoints } from "./config/endpoint-config.ts";
 import { compileListener, type ListenerConfig } from "./config/listener-config.ts";
 import { messageRegistry } from "./config/message-registry.ts";
-import { compileValidation, type TlsSettings } from "./config/tls-settings.ts";
+import { compileCertificate, compileValidation, type TlsSettings } from "./config/tls-settings.ts";
 import { unsupportedFields } from "./config/unsupported-fields.ts";
+import { type DataPlane, listenErrorText } from "./data-plane.ts";
 import type { EndpointInfo } from "./endpoint.ts";
-import { listenErrorText, type Proxy } from "./proxy.ts";
-import { compileCertificate } from "./config/tls-settings.ts";
 import { readCertificate, readValidation } from "./secret-store.ts";
 
 /** The part of the ADS client that is needed here. */
@@ -51,7 +50,7 @@ export interface AppliedResource {
 }
 
 export interface DynamicResourcesOptions {
-  readonly proxy: Proxy;
+  readonly proxy: DataPlane;
   readonly log: Logger;
   readonly wallMs: () => number;
   /** Secrets that this process makes itself and does not ask for. */
@@ -117,7 +116,10 @@ export class DynamicResources implements ResourceConsumer {
     for (const resource of update.changed) {
       const found = this.#apply(update.typeUrl, resource);
       for (const { path, message } of found) {
-        errors.push({ name: resource.name, message: path === "" ? message : `${path}: ${message}` });
+        errors.push({
+          name: resource.name,
+          message: path === "" ? message : `${path}: ${message}`,
+        });
       }
       if (found.length > 0) continue;
       this.#missing.delete(resource.name);

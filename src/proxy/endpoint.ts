@@ -2,7 +2,7 @@
  * One address of a cluster with its connections: idle ones are used again newest first, requests that
  * found none wait in order for the next that connects or becomes free.
  */
-import { IDLE_CONNECTIONS_PER_ENDPOINT_MAX, UPSTREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
+import { IDLE_CONNECTIONS_PER_ENDPOINT_MAX } from "../core/limits.ts";
 import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
 import type { Dialer } from "./dialer.ts";
 import type { ConnectionOwner, Http1ClientConnection } from "./http1-client-connection.ts";
@@ -27,6 +27,8 @@ export interface ConnectionBudget {
   admitConnection(): boolean;
   releaseConnection(): void;
   readonly pendingMax: number;
+  /** Milliseconds after which an idle connection is closed. */
+  readonly idleTimeoutMs: number;
 }
 
 export class Endpoint implements ConnectionOwner {
@@ -133,7 +135,8 @@ export class Endpoint implements ConnectionOwner {
   /** Closes connections that were idle too long. Called now and then. */
   sweep(): void {
     const nowMs = this.#nowMs();
-    while (this.#idle.length > 0 && isStale(this.#idle[0]!, nowMs)) this.#idle.shift()!.destroy();
+    while (this.#idle.length > 0 && this.#isStale(this.#idle[0]!, nowMs))
+      this.#idle.shift()!.destroy();
   }
 
   /** The endpoint left its cluster: idle connections end now, busy ones with their request. */
@@ -146,9 +149,17 @@ export class Endpoint implements ConnectionOwner {
     for (;;) {
       const connection = this.#idle.pop();
       if (connection === undefined) return undefined;
-      if (!connection.isClosed && !isStale(connection, this.#nowMs())) return connection;
+      if (!connection.isClosed && !this.#isStale(connection, this.#nowMs())) return connection;
       connection.destroy();
     }
+  }
+
+  /** The peer's own limit counts too, with a margin: a request must not meet its closing. */
+  #isStale(connection: Http1ClientConnection, nowMs: number): boolean {
+    const told = connection.peerIdleLimitMs;
+    const ownMs = this.#budget.idleTimeoutMs;
+    const limitMs = told === 0 ? ownMs : Math.min(ownMs, Math.max(0, told - PEER_IDLE_MARGIN_MS));
+    return nowMs - connection.idleSinceMs > limitMs;
   }
 
   #dial(): void {
@@ -175,10 +186,3 @@ export class Endpoint implements ConnectionOwner {
 
 /** Time constant of the latency average. Finagle's and linkerd's default. */
 const EWMA_DECAY_MS = 10_000;
-
-function isStale(connection: Http1ClientConnection, nowMs: number): boolean {
-  const told = connection.peerIdleLimitMs;
-  const limitMs =
-    told === 0 ? UPSTREAM_IDLE_TIMEOUT_MS : Math.max(0, told - PEER_IDLE_MARGIN_MS);
-  return nowMs - connection.idleSinceMs > limitMs;
-}

@@ -6,19 +6,18 @@ import type { FieldError } from "../decision/field-error.ts";
 import { RouteTable } from "../decision/route-table.ts";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
-  type HttpConnectionManager,
   HttpConnectionManager_CodecType as CodecType,
-  HttpConnectionManager_PathWithEscapedSlashesAction as SlashAction,
+  type HttpConnectionManager,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+  HttpConnectionManager_PathWithEscapedSlashesAction as SlashAction,
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HEADER } from "../http/header-name.ts";
 import type { EscapedSlashes, PathNormalization } from "../http/path-normalization.ts";
-import type { RequestHead } from "../http/request-head.ts";
 import { HttpDate } from "../telemetry/http-date.ts";
-import { TraceIdSource } from "../telemetry/request-id.ts";
+import { newRequestId, TraceIdSource } from "../telemetry/request-id.ts";
 import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
-import type { Exchange } from "./exchange.ts";
+import type { RequestOutcome } from "./request-outcome.ts";
 
 export class HttpConfig {
   readonly statPrefix: string;
@@ -42,7 +41,12 @@ export class HttpConfig {
   readonly #traceIds = new TraceIdSource();
   readonly #wallMs: () => number;
 
-  constructor(manager: HttpConnectionManager, path: string, errors: FieldError[], wallMs: () => number) {
+  constructor(
+    manager: HttpConnectionManager,
+    path: string,
+    errors: FieldError[],
+    wallMs: () => number,
+  ) {
     this.statPrefix = manager.statPrefix;
     this.pathNormalization = {
       normalizes: manager.normalizePath ?? false,
@@ -77,18 +81,17 @@ export class HttpConfig {
   }
 
   /** Header fields that every request gets before its route is chosen. */
-  prepareRequest(exchange: Exchange, head: RequestHead): void {
-    const headers = head.headers;
+  prepareRequest(outcome: RequestOutcome, headers: HeaderBlock): void {
     if (headers.indexOf(HEADER["x-forwarded-proto"]) < 0) {
-      headers.add("x-forwarded-proto", exchange.downstream.connection.scheme);
+      headers.add("x-forwarded-proto", outcome.connection.scheme);
     }
-    if (this.#generatesRequestId) exchange.ensureRequestId(headers);
+    if (this.#generatesRequestId) ensureRequestId(outcome, headers);
     if (this.#isTraced && headers.indexOf(HEADER.traceparent) < 0) {
       headers.add("traceparent", this.#traceIds.newTraceparent(false));
     }
     if (this.#appendsForwardedFor) {
       const before = headers.get("x-forwarded-for");
-      const address = exchange.downstream.connection.remoteAddress;
+      const address = outcome.connection.remoteAddress;
       headers.set("x-forwarded-for", before === undefined ? address : `${before},${address}`);
     }
   }
@@ -101,12 +104,12 @@ export class HttpConfig {
   }
 
   /** Header fields that every response from upstream gets. */
-  prepareResponse(exchange: Exchange, headers: HeaderBlock): void {
+  prepareResponse(outcome: RequestOutcome, headers: HeaderBlock): void {
     if (headers.indexOf(HEADER.date) < 0) headers.add("date", this.#date.at(this.#wallMs()));
     if (!this.#isSilent) {
-      headers.add("x-envoy-upstream-service-time", String(Math.round(exchange.upstreamTimeMs)));
+      headers.add("x-envoy-upstream-service-time", String(Math.round(outcome.upstreamTimeMs)));
     }
-    if (this.#returnsRequestId) headers.set("x-request-id", exchange.requestId);
+    if (this.#returnsRequestId) headers.set("x-request-id", outcome.requestId);
     if (this.#serverHeader === ServerHeader.PASS_THROUGH) return;
     const at = headers.indexOf(HEADER.server);
     if (at >= 0 && this.#serverHeader === ServerHeader.APPEND_IF_ABSENT) return;
@@ -121,6 +124,17 @@ export class HttpConfig {
       ? date
       : `${date}server: ${this.#serverName}\r\n`;
   }
+}
+
+/** Keeps the id that came, so that one id follows a request through the mesh. */
+function ensureRequestId(outcome: RequestOutcome, headers: HeaderBlock): void {
+  const at = headers.indexOf(HEADER["x-request-id"]);
+  if (at >= 0) {
+    outcome.requestId = headers.value(at);
+    return;
+  }
+  outcome.requestId = newRequestId();
+  headers.add("x-request-id", outcome.requestId);
 }
 
 function inlineRoutes(

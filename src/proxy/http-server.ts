@@ -1,11 +1,12 @@
 /** What the connections of one listener share: its configuration in force and the proxy's services. */
+import { DOWNSTREAM_IDLE_TIMEOUT_MS, REQUEST_HEAD_TIMEOUT_MS } from "../core/limits.ts";
 import type { Prng } from "../core/prng.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { RouteTable } from "../decision/route-table.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Exchange } from "./exchange.ts";
 import type { HttpConfig } from "./http-config.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
+import type { RequestOutcome } from "./request-outcome.ts";
 
 export interface ProxyTimers {
   /** Fine ticks, for request timeouts. */
@@ -52,11 +53,15 @@ export class HttpServer {
   }
 
   get idleTimeoutMs(): number {
-    return this.config.connectionIdleTimeoutMs;
+    return this.config.connectionIdleTimeoutMs || DOWNSTREAM_IDLE_TIMEOUT_MS;
   }
 
-  record(exchange: Exchange): void {
-    this.#recorder.record(exchange, this.config);
+  get requestHeadTimeoutMs(): number {
+    return this.config.requestHeadTimeoutMs || REQUEST_HEAD_TIMEOUT_MS;
+  }
+
+  record(outcome: RequestOutcome): void {
+    this.#recorder.record(outcome, this.config);
   }
 
   onConnectionClosed(_connection: ServerConnection): void {

@@ -25,6 +25,7 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
   #handler: ClientStreamHandler | undefined;
   #sendsChunks = false;
   #isRequestSent = true;
+  #isPaused = false;
   #error: unknown;
   isClosed = false;
   isReused = false;
@@ -103,10 +104,13 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
   }
 
   pauseResponse(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resumeResponse(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
     this.#socket.resume();
   }
 
@@ -133,6 +137,8 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
   onResponseEnd(trailers: HeaderBlock | undefined): void {
     const handler = this.#handler;
     this.#handler = undefined;
+    // The next exchange must not find a connection that nobody reads.
+    this.resumeResponse();
     // An answer before the end of its request: the rest of the request will never be sent (T11).
     if (this.#parser.head.keepAlive && this.#isRequestSent && !this.isClosed) {
       this.isReused = true;
@@ -162,7 +168,8 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
     if (handler === undefined) return;
     this.#handler = undefined;
     if (this.#parser.finish()) return;
-    const reason = this.#error === undefined ? "connection closed" : socketFailure(this.#error).reason;
+    const reason =
+      this.#error === undefined ? "connection closed" : socketFailure(this.#error).reason;
     handler.onUpstreamFailure({ kind: "connection-closed", reason });
     handler.onUpstreamTurnEnd();
   }

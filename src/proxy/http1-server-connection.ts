@@ -3,7 +3,6 @@
  * response. Pipelined requests wait, unread, until the response before them is complete.
  */
 import type { Socket } from "node:net";
-import { DOWNSTREAM_IDLE_TIMEOUT_MS, REQUEST_HEAD_TIMEOUT_MS } from "../core/limits.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_LENGTH, BODY_NONE, type RequestHead } from "../http/request-head.ts";
@@ -120,7 +119,7 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
     this.#isConsuming = false;
     if (!this.#isRequestComplete && this.#isResponseComplete && !this.#isHeadPending) {
       this.#isHeadPending = true;
-      this.#server.timers.idle.arm(this.#idleTimer, REQUEST_HEAD_TIMEOUT_MS);
+      this.#server.timers.idle.arm(this.#idleTimer, this.#server.requestHeadTimeoutMs);
     }
     this.#exchange.flushUpstream();
     this.#writer.flush();
@@ -170,7 +169,7 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
     this.#sendsChunks = false;
     this.#decideKeepAlive();
     const length = `content-length: ${Buffer.byteLength(body)}\r\n`;
-    const isHead = this.#exchange.method === "HEAD";
+    const isHead = this.#parser.head.method === "HEAD";
     const text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${lines}${length}${this.#connectionLine()}\r\n`;
     this.#writer.text(text + (isHead ? "" : Buffer.from(body).toString("latin1")));
     this.#finishResponse();
@@ -240,6 +239,7 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
   }
 
   #onExchangeComplete(): void {
+    this.resumeRequest();
     if (this.#leftover !== undefined && !this.#isConsuming) {
       // In a turn of its own, so that a long pipeline neither recurses nor starves other connections.
       setImmediate(() => this.#consumeLeftover());
@@ -258,7 +258,8 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
   /** Reading stops with the bytes kept, so this holds at most two reads. */
   #keepLeftover(bytes: Buffer, start: number, end: number): void {
     const more = bytes.subarray(start, end);
-    this.#leftover = this.#leftover === undefined ? Buffer.from(more) : Buffer.concat([this.#leftover, more]);
+    this.#leftover =
+      this.#leftover === undefined ? Buffer.from(more) : Buffer.concat([this.#leftover, more]);
     this.#socket.pause();
   }
 
@@ -269,12 +270,16 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
     this.#isRequestComplete = true;
     if (!this.#isResponseComplete) {
       // The body of a request under way turned out to be malformed.
-      this.#exchange.abortRequest(info.status, info.code, info.message);
+      this.#exchange.abortRequest(info.status, `${info.message} (${info.code})`);
       return;
     }
     this.#isResponseComplete = false;
     this.#responseStart = this.#writer.bytesWritten;
-    this.#exchange.refuse(LOCAL_REPLY.downstreamProtocolError, info.status, `${info.message} (${info.code})`);
+    this.#exchange.refuse(
+      LOCAL_REPLY.downstreamProtocolError,
+      info.status,
+      `${info.message} (${info.code})`,
+    );
   }
 
   #onPeerEnd(): void {
@@ -304,7 +309,7 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
 
   #armIdle(): void {
     this.#requestCountWhenArmed = this.#requestCount;
-    this.#server.timers.idle.arm(this.#idleTimer, this.#server.idleTimeoutMs || DOWNSTREAM_IDLE_TIMEOUT_MS);
+    this.#server.timers.idle.arm(this.#idleTimer, this.#server.idleTimeoutMs);
   }
 
   #onIdle(): void {

@@ -1,8 +1,8 @@
 /** State of the link to the control plane and of this workload's certificate, as metrics. */
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
+import type { DataPlane } from "./data-plane.ts";
 import type { MeshLink } from "./mesh-link.ts";
-import type { Proxy } from "./proxy.ts";
 
 export function registerLinkMetrics(registry: MetricRegistry, link: MeshLink): void {
   const connected = registry
@@ -26,7 +26,7 @@ export function registerLinkMetrics(registry: MetricRegistry, link: MeshLink): v
   });
 }
 
-export function registerClusterMetrics(registry: MetricRegistry, proxy: Proxy): void {
+export function registerClusterMetrics(registry: MetricRegistry, proxy: DataPlane): void {
   const connections = registry.gauge(
     "tulle_upstream_connections_active",
     "Upstream connections, by cluster.",
@@ -35,7 +35,10 @@ export function registerClusterMetrics(registry: MetricRegistry, proxy: Proxy): 
     "tulle_upstream_connect_failures_total",
     "Upstream connections that could not be made, by cluster.",
   );
-  const retries = registry.counter("tulle_upstream_retries_total", "Requests sent again, by cluster.");
+  const retries = registry.counter(
+    "tulle_upstream_retries_total",
+    "Requests sent again, by cluster.",
+  );
   const downstream = registry
     .gauge("tulle_downstream_connections_active", "Downstream connections.")
     .with({});

@@ -2,15 +2,15 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Logger } from "../core/logger.ts";
+import { socketFailure } from "../net/node-error.ts";
 import { adoptHandle } from "../net/socket-reader.ts";
 import { TcpListener } from "../net/tcp-listener.ts";
 import { TlsAcceptor } from "../net/tls-acceptor.ts";
-import { socketFailure } from "../net/node-error.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
 import type { TlsSettings } from "./config/tls-settings.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
-import { Http1ServerConnection } from "./http1-server-connection.ts";
 import type { HttpServer } from "./http-server.ts";
+import { Http1ServerConnection } from "./http1-server-connection.ts";
 import type { ListenerMetrics } from "./listener-metrics.ts";
 import {
   readCertificate,
@@ -93,7 +93,8 @@ export class ProxyListener {
     this.#secretsVersion = secrets.version;
     try {
       const own =
-        certificate && resolveSecret(certificate, (name) => secrets.certificate(name), readCertificate);
+        certificate &&
+        resolveSecret(certificate, (name) => secrets.certificate(name), readCertificate);
       const trust =
         validation && resolveSecret(validation, (name) => secrets.validation(name), readValidation);
       if (own === undefined) return;
@@ -110,7 +111,10 @@ export class ProxyListener {
 
   #servePlain(handle: object): void {
     let connection: Http1ServerConnection | undefined;
-    const socket = adoptHandle(handle, (bytes, length) => connection?.onRead(bytes, length) ?? true);
+    const socket = adoptHandle(
+      handle,
+      (bytes, length) => connection?.onRead(bytes, length) ?? true,
+    );
     socket.setNoDelay(true);
     connection = this.#serve(socket, "http", "", "");
   }

@@ -3,6 +3,7 @@
  * code details, and a sentence that tells a person what happened and what to check.
  */
 import { FLAG } from "../telemetry/response-flag.ts";
+import type { UpstreamFailure } from "./stream.ts";
 
 export interface LocalReply {
   readonly status: number;
@@ -18,7 +19,8 @@ export const LOCAL_REPLY = {
     status: 404,
     flag: FLAG.NR,
     details: "route_not_found",
-    message: "no route matches this request; check the host, path, method and headers of the routes",
+    message:
+      "no route matches this request; check the host, path, method and headers of the routes",
   },
   clusterNotFound: {
     status: 503,
@@ -74,6 +76,12 @@ export const LOCAL_REPLY = {
     details: "response_timeout",
     message: "the upstream did not answer within the route's timeout",
   },
+  tryTimeout: {
+    status: 504,
+    flag: FLAG.UT,
+    details: "upstream_per_try_timeout",
+    message: "the upstream did not answer within the route's limit for a single try",
+  },
   streamIdle: {
     status: 408,
     flag: FLAG.SI,
@@ -116,8 +124,30 @@ export const LOCAL_REPLY = {
  * The body of a local reply: JSON for clients that accept JSON, else a line of text. `reason` adds
  * what is known about this one case.
  */
-export function localReplyBody(reply: LocalReply, reason: string, flag: string, wantsJson: boolean): string {
+export function localReplyBody(
+  reply: LocalReply,
+  reason: string,
+  flag: string,
+  wantsJson: boolean,
+): string {
   const message = reason === "" ? reply.message : `${reply.message}: ${reason}`;
   if (!wantsJson) return `${message}\n`;
   return `${JSON.stringify({ status: reply.status, flag, details: reply.details, message })}\n`;
+}
+
+export function replyForFailure(failure: UpstreamFailure): LocalReply {
+  switch (failure.kind) {
+    case "connect-failed":
+      return LOCAL_REPLY.connectFailed;
+    case "connect-timeout":
+      return LOCAL_REPLY.connectTimeout;
+    case "tls-failed":
+      return LOCAL_REPLY.tlsFailed;
+    case "connection-closed":
+      return LOCAL_REPLY.connectionClosed;
+    case "protocol-error":
+      return LOCAL_REPLY.upstreamProtocolError;
+    case "try-timeout":
+      return LOCAL_REPLY.tryTimeout;
+  }
 }

@@ -2,15 +2,16 @@
  * A sidecar's link to its control plane: identity, configuration over ADS, health reports over HDS.
  * Everything that the data plane needs of it is kept when the link is lost.
  */
-import { Client, credentials } from "@grpc/grpc-js";
+
 import type { JsonObject } from "@bufbuild/protobuf";
+import { Client, credentials } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import type { Bootstrap } from "../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import type { Cluster } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
-import { ApiConfigSource_ApiType as ApiType } from "../gen/envoy/config/core/v3/config_source_pb.js";
 import type { Node } from "../gen/envoy/config/core/v3/base_pb.js";
+import { ApiConfigSource_ApiType as ApiType } from "../gen/envoy/config/core/v3/config_source_pb.js";
 import { CertificateClient } from "../identity/certificate-client.ts";
 import { ControlPlaneSource } from "../identity/control-plane-source.ts";
 import { createMeshChannelCredentials } from "../identity/grpc-credentials.ts";

@@ -27,7 +27,9 @@ export function sendMirrors(
     const cluster = server.clusters.get(mirror.cluster);
     const endpoint = cluster?.pick(undefined);
     if (cluster === undefined || endpoint === undefined || !cluster.admitRequest()) continue;
-    const authority = mirror.appendsShadowSuffix ? shadowHost(request.authority) : request.authority;
+    const authority = mirror.appendsShadowSuffix
+      ? shadowHost(request.authority)
+      : request.authority;
     const copy = new MirrorStream(endpoint, copiedHead(head), target, authority, () => {
       cluster.releaseRequest();
     });
@@ -47,7 +49,9 @@ function copiedHead(head: RequestHead): RequestHead {
   const copy = new RequestHead();
   copy.method = head.method;
   copy.contentLength = head.contentLength;
-  head.headers.forEach((name, value) => copy.headers.add(name, value));
+  head.headers.forEach((name, value) => {
+    copy.headers.add(name, value);
+  });
   return copy;
 }
 

@@ -1,20 +1,20 @@
-/** Turns finished exchanges into metrics and access log lines. */
+/** Turns finished requests into metrics and access log lines. */
 import type { Clock } from "../core/clock.ts";
-import { type AccessLogEntry } from "../telemetry/access-log-format.ts";
+import type { AccessLogEntry } from "../telemetry/access-log-format.ts";
 import { LineWriter } from "../telemetry/line-writer.ts";
 import {
-  recordRequest,
   type RequestLabels,
   type RequestMetrics,
   type RequestSeries,
+  recordRequest,
   UNKNOWN_SERVICE,
   UNKNOWN_WORKLOAD,
   type WorkloadLabels,
 } from "../telemetry/request-metrics.ts";
 import { RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
-import type { Exchange } from "./exchange.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
+import type { RequestOutcome } from "./request-outcome.ts";
 
 export interface OutcomeRecorderOptions {
   readonly clock: Clock;
@@ -35,17 +35,17 @@ export class OutcomeRecorder {
     this.#options = options;
   }
 
-  record(exchange: Exchange, config: HttpConfig): void {
-    const durationMs = this.#options.clock.monotonicMs() - exchange.startMs;
-    const { requestBytes, responseBytes } = exchange.downstream;
-    recordRequest(this.#seriesOf(exchange), durationMs, requestBytes, responseBytes);
-    if (config.accessLogs.length > 0) this.#log(exchange, config, durationMs);
+  record(outcome: RequestOutcome, config: HttpConfig): void {
+    const durationMs = this.#options.clock.monotonicMs() - outcome.startMs;
+    const { requestBytes, responseBytes } = outcome.wire;
+    recordRequest(this.#seriesOf(outcome), durationMs, requestBytes, responseBytes);
+    if (config.accessLogs.length > 0) this.#log(outcome, config, durationMs);
   }
 
-  #seriesOf(exchange: Exchange): RequestSeries {
+  #seriesOf(outcome: RequestOutcome): RequestSeries {
     const isInbound = this.#options.direction === "inbound";
-    const principal = isInbound ? exchange.downstream.connection.peerPrincipal : "";
-    let outcomes = isInbound ? undefined : exchange.endpoint?.outcomes;
+    const principal = isInbound ? outcome.connection.peerPrincipal : "";
+    let outcomes = isInbound ? undefined : outcome.endpoint?.outcomes;
     if (outcomes === undefined) {
       outcomes = this.#seriesByPrincipal.get(principal);
       if (outcomes === undefined) {
@@ -53,44 +53,44 @@ export class OutcomeRecorder {
         this.#seriesByPrincipal.set(principal, outcomes);
       }
     }
-    const known = outcomes.get(exchange.status, exchange.flag);
+    const known = outcomes.get(outcome.status, outcome.flag);
     if (known !== undefined) return known;
     const series = this.#options.metrics.series(
-      isInbound ? this.#inboundLabels(exchange, principal) : this.#outboundLabels(exchange),
+      isInbound ? this.#inboundLabels(outcome, principal) : this.#outboundLabels(outcome),
     );
-    outcomes.set(exchange.status, exchange.flag, series);
+    outcomes.set(outcome.status, outcome.flag, series);
     return series;
   }
 
-  #outboundLabels(exchange: Exchange): RequestLabels {
+  #outboundLabels(outcome: RequestOutcome): RequestLabels {
     return {
       reporter: "source",
       source: this.#options.workload,
-      destination: exchange.endpoint?.info.workload ?? UNKNOWN_WORKLOAD,
-      service: exchange.service ?? UNKNOWN_SERVICE,
+      destination: outcome.endpoint?.info.workload ?? UNKNOWN_WORKLOAD,
+      service: outcome.service ?? UNKNOWN_SERVICE,
       protocol: "http",
-      responseCode: exchange.status,
-      responseFlags: RESPONSE_FLAGS[exchange.flag] ?? "-",
+      responseCode: outcome.status,
+      responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
       // Istio's rule: only the server's side knows.
       securityPolicy: "unknown",
     };
   }
 
-  #inboundLabels(exchange: Exchange, principal: string): RequestLabels {
+  #inboundLabels(outcome: RequestOutcome, principal: string): RequestLabels {
     return {
       reporter: "destination",
       source: workloadOfPrincipal(principal),
       destination: this.#options.workload,
-      service: exchange.service ?? UNKNOWN_SERVICE,
+      service: outcome.service ?? UNKNOWN_SERVICE,
       protocol: "http",
-      responseCode: exchange.status,
-      responseFlags: RESPONSE_FLAGS[exchange.flag] ?? "-",
+      responseCode: outcome.status,
+      responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
       securityPolicy: principal === "" ? "none" : "mutual_tls",
     };
   }
 
-  #log(exchange: Exchange, config: HttpConfig, durationMs: number): void {
-    const entry = entryOf(exchange, durationMs, this.#options.clock.nowMs());
+  #log(outcome: RequestOutcome, config: HttpConfig, durationMs: number): void {
+    const entry = entryOf(outcome, durationMs, this.#options.clock.nowMs());
     for (const log of config.accessLogs) this.#writerFor(log.path).write(log.format(entry));
   }
 
@@ -108,7 +108,8 @@ export class OutcomeRecorder {
 /** Namespace and service account stand in the principal; what runs under it is named after the account. */
 export function workloadOfPrincipal(principal: string): WorkloadLabels {
   const match = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(principal);
-  if (match === null) return principal === "" ? UNKNOWN_WORKLOAD : { ...UNKNOWN_WORKLOAD, principal };
+  if (match === null)
+    return principal === "" ? UNKNOWN_WORKLOAD : { ...UNKNOWN_WORKLOAD, principal };
   const [, namespace = "unknown", account = "unknown"] = match;
   return {
     ...UNKNOWN_WORKLOAD,
@@ -120,30 +121,31 @@ export function workloadOfPrincipal(principal: string): WorkloadLabels {
   };
 }
 
-function entryOf(exchange: Exchange, durationMs: number, nowMs: number): AccessLogEntry {
-  const { connection, requestBytes, responseBytes } = exchange.downstream;
+function entryOf(outcome: RequestOutcome, durationMs: number, nowMs: number): AccessLogEntry {
+  const { connection } = outcome;
+  const { requestBytes, responseBytes } = outcome.wire;
   return {
     startTimeMs: nowMs - durationMs,
-    method: exchange.method,
-    path: exchange.originalTarget,
+    method: outcome.method,
+    path: outcome.target,
     protocol: "HTTP/1.1",
-    responseCode: exchange.status,
-    responseFlags: RESPONSE_FLAGS[exchange.flag] ?? "-",
-    responseCodeDetails: exchange.details,
+    responseCode: outcome.status,
+    responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
+    responseCodeDetails: outcome.details,
     bytesReceived: requestBytes,
     bytesSent: responseBytes,
     durationMs,
-    upstreamServiceTimeMs: exchange.upstreamTimeMs < 0 ? undefined : exchange.upstreamTimeMs,
-    routeName: exchange.routeName || undefined,
-    authority: exchange.authority || undefined,
-    upstreamHost: exchange.endpoint?.key,
-    upstreamCluster: exchange.clusterName || undefined,
-    upstreamFailureReason: exchange.failureReason || undefined,
+    upstreamServiceTimeMs: outcome.upstreamTimeMs < 0 ? undefined : outcome.upstreamTimeMs,
+    routeName: outcome.routeName || undefined,
+    authority: outcome.authority || undefined,
+    upstreamHost: outcome.endpoint?.key,
+    upstreamCluster: outcome.clusterName || undefined,
+    upstreamFailureReason: outcome.failureReason || undefined,
     downstreamLocalAddress: `${connection.localAddress}:${connection.localPort}`,
     downstreamRemoteAddress: `${connection.remoteAddress}:${connection.remotePort}`,
     requestedServerName: connection.serverName || undefined,
     peerPrincipal: connection.peerPrincipal || undefined,
-    attempts: exchange.attempts,
-    requestHeader: (name) => exchange.header(name),
+    attempts: outcome.attempts,
+    requestHeader: (name) => outcome.headers?.get(name),
   };
 }

@@ -2,7 +2,9 @@
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 
 export function registerProcessMetrics(registry: MetricRegistry, version: string): void {
-  const cpu = registry.counter("process_cpu_seconds_total", "CPU time of this process in seconds.").with({});
+  const cpu = registry
+    .counter("process_cpu_seconds_total", "CPU time of this process in seconds.")
+    .with({});
   const memory = registry
     .gauge("process_resident_memory_bytes", "Resident memory of this process.")
     .with({});

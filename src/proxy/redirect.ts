@@ -1,6 +1,7 @@
 /** The Location of a redirect route (Envoy's RedirectAction). */
-import type { RedirectRule } from "../decision/route.ts";
+
 import type { RequestView } from "../decision/request-view.ts";
+import type { RedirectRule } from "../decision/route.ts";
 
 export function redirectLocation(rule: RedirectRule, request: RequestView): string {
   const scheme = rule.scheme ?? request.scheme;
@@ -12,7 +13,8 @@ export function redirectLocation(rule: RedirectRule, request: RequestView): stri
 function authorityOf(rule: RedirectRule, request: RequestView, scheme: string): string {
   const portAt = request.authority.search(/:\d*$/);
   const host = rule.host ?? (portAt < 0 ? request.authority : request.authority.slice(0, portAt));
-  if (rule.port !== undefined) return isDefaultPort(scheme, rule.port) ? host : `${host}:${rule.port}`;
+  if (rule.port !== undefined)
+    return isDefaultPort(scheme, rule.port) ? host : `${host}:${rule.port}`;
   if (portAt < 0) return host;
   const port = Number(request.authority.slice(portAt + 1));
   // Envoy drops the port when the scheme changes away from the one whose default it is.

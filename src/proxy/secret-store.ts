@@ -78,7 +78,9 @@ export function readValidation(source: ValidationSource): Validation {
     parseTrustBundlePem(domain.name, bundlePems[index] ?? ""),
   );
   return {
-    caPem: [source.trustedCa === undefined ? "" : readText(source.trustedCa), ...bundlePems].join("\n"),
+    caPem: [source.trustedCa === undefined ? "" : readText(source.trustedCa), ...bundlePems].join(
+      "\n",
+    ),
     bundles: bundles.length === 0 ? undefined : new TrustBundleSet(bundles),
   };
 }

@@ -3,27 +3,27 @@
  * links to a control plane, whose libraries are loaded only then.
  */
 import type { Clock } from "../core/clock.ts";
+import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
 import type { Logger, LogThreshold } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
-import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
+import { trimMemory } from "../core/trim-memory.ts";
 import type { FieldError } from "../decision/field-error.ts";
 import type { Bootstrap } from "../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import type { Cluster } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { workloadIdentityFromSpiffeId } from "../identity/spiffe-id.ts";
 import type { IdentityUpdate } from "../identity/svid.ts";
 import { parseTrustBundlePem, TrustBundleSet } from "../identity/trust-bundle.ts";
-import { trimMemory } from "../core/trim-memory.ts";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { adminPages } from "./admin/admin-pages.ts";
 import { AdminServer } from "./admin/admin-server.ts";
 import { invalid, readBootstrap } from "./bootstrap.ts";
 import { compileAddress } from "./config/address.ts";
 import { nodeLabels } from "./config/metadata-labels.ts";
+import { DataPlane } from "./data-plane.ts";
 import { DynamicResources } from "./dynamic-resources.ts";
 import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
-import { Proxy } from "./proxy.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
 import {
   applyStaticResources,
@@ -53,7 +53,7 @@ export class Sidecar {
   readonly #deps: SidecarDeps;
   readonly #registry = new MetricRegistry();
   #bootstrap: Bootstrap | undefined;
-  #proxy: Proxy | undefined;
+  #proxy: DataPlane | undefined;
   #admin: AdminServer | undefined;
   #link: MeshLink | undefined;
   #dynamic: DynamicResources | undefined;
@@ -71,7 +71,7 @@ export class Sidecar {
     this.#bootstrap = bootstrap;
     const { clock, log, prng, version } = this.#deps;
     registerProcessMetrics(this.#registry, version);
-    const proxy = new Proxy({
+    const proxy = new DataPlane({
       clock,
       log,
       prng,
@@ -116,7 +116,7 @@ export class Sidecar {
     return this.#drained;
   }
 
-  async #startAdmin(bootstrap: Bootstrap, proxy: Proxy): Promise<void> {
+  async #startAdmin(bootstrap: Bootstrap, proxy: DataPlane): Promise<void> {
     if (bootstrap.admin?.address === undefined) return;
     const errors: FieldError[] = [];
     const { host, port } = compileAddress(bootstrap.admin.address, "admin.address", errors);
@@ -143,7 +143,7 @@ export class Sidecar {
     this.#deps.log.info("admin port listens", { address: `${host}:${bound}` });
   }
 
-  async #startLink(bootstrap: Bootstrap, channel: Cluster, proxy: Proxy): Promise<void> {
+  async #startLink(bootstrap: Bootstrap, channel: Cluster, proxy: DataPlane): Promise<void> {
     const { MeshLink: Link } = await import("./mesh-link.ts");
     const dynamic = new DynamicResources({
       proxy,
@@ -161,7 +161,7 @@ export class Sidecar {
     await link.start();
   }
 
-  #useIdentity(update: IdentityUpdate, proxy: Proxy): void {
+  #useIdentity(update: IdentityUpdate, proxy: DataPlane): void {
     const { certificateChainPem, privateKeyPem, trustBundlePem, spiffeId } = update;
     proxy.secrets.setCertificate(OWN_CERTIFICATE, {
       chainPem: certificateChainPem,
@@ -186,7 +186,8 @@ export class Sidecar {
   #notReadyReason(): string | undefined {
     if (this.#state === "live") return undefined;
     if (this.#state === "draining") return "DRAINING";
-    const error = this.#link?.ads.state.lastError?.message ?? this.#link?.identity?.status.lastError;
+    const error =
+      this.#link?.ads.state.lastError?.message ?? this.#link?.identity?.status.lastError;
     const waiting = "PRE_INITIALIZING: waiting for the control plane";
     return error === undefined ? waiting : `${waiting} (${error})`;
   }
@@ -195,7 +196,8 @@ export class Sidecar {
     const node = this.#bootstrap?.node;
     return {
       version: this.#deps.version,
-      state: this.#state === "live" ? "LIVE" : this.#state === "draining" ? "DRAINING" : "INITIALIZING",
+      state:
+        this.#state === "live" ? "LIVE" : this.#state === "draining" ? "DRAINING" : "INITIALIZING",
       node: { id: node?.id ?? "", cluster: node?.cluster ?? "" },
     };
   }

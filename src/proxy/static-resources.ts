@@ -1,12 +1,13 @@
 /** Applies the static part of a bootstrap file to a proxy. */
+
+import { messageOf } from "../core/errors.ts";
 import type { FieldError } from "../decision/field-error.ts";
 import type { Bootstrap } from "../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { type ClusterConfig, compileCluster } from "./config/cluster-config.ts";
 import { compileListener, type ListenerConfig } from "./config/listener-config.ts";
 import { compileCertificate, compileValidation } from "./config/tls-settings.ts";
-import type { Proxy } from "./proxy.ts";
+import type { DataPlane } from "./data-plane.ts";
 import { readCertificate, readValidation } from "./secret-store.ts";
-import { messageOf } from "../core/errors.ts";
 
 export interface StaticResources {
   readonly clusters: readonly ClusterConfig[];
@@ -44,7 +45,11 @@ export function compileStaticResources(
 }
 
 /** Static secrets by name. Files are read now; an unreadable one is an error. */
-export function applyStaticSecrets(bootstrap: Bootstrap, proxy: Proxy, errors: FieldError[]): void {
+export function applyStaticSecrets(
+  bootstrap: Bootstrap,
+  proxy: DataPlane,
+  errors: FieldError[],
+): void {
   for (const [index, secret] of (bootstrap.staticResources?.secrets ?? []).entries()) {
     const path = `static_resources.secrets[${index}]`;
     try {
@@ -61,7 +66,10 @@ export function applyStaticSecrets(bootstrap: Bootstrap, proxy: Proxy, errors: F
   }
 }
 
-export async function applyStaticResources(resources: StaticResources, proxy: Proxy): Promise<void> {
+export async function applyStaticResources(
+  resources: StaticResources,
+  proxy: DataPlane,
+): Promise<void> {
   for (const cluster of resources.clusters) proxy.setCluster(cluster);
   for (const listener of resources.listeners) await proxy.setListener(listener);
 }

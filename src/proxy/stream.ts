@@ -53,6 +53,8 @@ export interface ClientStream {
 export type UpstreamFailure =
   | { readonly kind: "connect-failed"; readonly reason: string }
   | { readonly kind: "connect-timeout" }
+  /** The route's limit for a single try. */
+  | { readonly kind: "try-timeout" }
   | { readonly kind: "connection-closed"; readonly reason: string }
   | { readonly kind: "protocol-error"; readonly reason: string }
   | { readonly kind: "tls-failed"; readonly reason: string };

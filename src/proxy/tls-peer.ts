@@ -4,10 +4,10 @@
  * Host names play no part, and names are compared as the certificate's bytes say them.
  */
 import type { TLSSocket } from "node:tls";
+import { messageOf } from "../core/errors.ts";
 import { parseCertificate } from "../identity/certificate.ts";
 import { peerChainDer } from "../identity/peer-chain.ts";
 import { verifyPeer } from "../identity/peer-verifier.ts";
-import { messageOf } from "../core/errors.ts";
 import type { SubjectNameTest } from "./config/tls-settings.ts";
 import type { Validation } from "./secret-store.ts";
 

@@ -2,7 +2,13 @@
 import { constants } from "node:crypto";
 import tls, { type TLSSocket } from "node:tls";
 import type { TlsSettings } from "./config/tls-settings.ts";
-import { readCertificate, readValidation, resolveSecret, type SecretStore, type Validation } from "./secret-store.ts";
+import {
+  readCertificate,
+  readValidation,
+  resolveSecret,
+  type SecretStore,
+  type Validation,
+} from "./secret-store.ts";
 import { judgePeer } from "./tls-peer.ts";
 
 export class UpstreamTls {
@@ -38,7 +44,8 @@ export class UpstreamTls {
     const secrets = this.#secrets;
     this.#version = secrets.version;
     const own =
-      certificate && resolveSecret(certificate, (name) => secrets.certificate(name), readCertificate);
+      certificate &&
+      resolveSecret(certificate, (name) => secrets.certificate(name), readCertificate);
     const trust =
       validation && resolveSecret(validation, (name) => secrets.validation(name), readValidation);
     this.#validation = trust;

@@ -2,13 +2,13 @@
 import { LOG_LEVELS, type LogLevel, type LogThreshold } from "../../core/logger.ts";
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "../../telemetry/prometheus-text.ts";
-import type { Proxy } from "../proxy.ts";
+import type { DataPlane } from "../data-plane.ts";
 import { type AdminPage, type AdminResponse, jsonResponse, textResponse } from "./admin-server.ts";
 import { clustersJson, clustersText } from "./clusters-page.ts";
-import { configDump, type ConfigDumpInput } from "./config-dump.ts";
+import { type ConfigDumpInput, configDump } from "./config-dump.ts";
 
 export interface AdminPagesOptions {
-  readonly proxy: Proxy;
+  readonly proxy: DataPlane;
   readonly registry: MetricRegistry;
   readonly threshold: LogThreshold;
   /** Why the proxy is not ready, or undefined when it is. */
@@ -26,7 +26,10 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
     body: prometheusText(options.registry.families()),
   });
   return new Map<string, AdminPage>([
-    ["/ready", { method: "GET", summary: "200 when traffic can be served", run: () => ready(options) }],
+    [
+      "/ready",
+      { method: "GET", summary: "200 when traffic can be served", run: () => ready(options) },
+    ],
     [
       "/config_dump",
       {
@@ -46,11 +49,32 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
             : textResponse(200, clustersText(options.proxy)),
       },
     ],
-    ["/listeners", { method: "GET", summary: "bound listeners; ?format=json", run: (query) => listeners(options.proxy, query) }],
+    [
+      "/listeners",
+      {
+        method: "GET",
+        summary: "bound listeners; ?format=json",
+        run: (query) => listeners(options.proxy, query),
+      },
+    ],
     ["/metrics", { method: "GET", summary: "metrics in the Prometheus text format", run: metrics }],
     ["/stats/prometheus", { method: "GET", summary: "the same as /metrics", run: metrics }],
-    ["/server_info", { method: "GET", summary: "version, node and state", run: () => jsonResponse(options.serverInfo()) }],
-    ["/logging", { method: "POST", summary: "log level; ?level=debug", run: (query) => logging(options.threshold, query) }],
+    [
+      "/server_info",
+      {
+        method: "GET",
+        summary: "version, node and state",
+        run: () => jsonResponse(options.serverInfo()),
+      },
+    ],
+    [
+      "/logging",
+      {
+        method: "POST",
+        summary: "log level; ?level=debug",
+        run: (query) => logging(options.threshold, query),
+      },
+    ],
     [
       "/drain_listeners",
       {
@@ -81,7 +105,7 @@ function ready(options: AdminPagesOptions): AdminResponse {
   return reason === undefined ? textResponse(200, "LIVE\n") : textResponse(503, `${reason}\n`);
 }
 
-function listeners(proxy: Proxy, query: URLSearchParams): AdminResponse {
+function listeners(proxy: DataPlane, query: URLSearchParams): AdminResponse {
   const bound = [...proxy.listeners.values()].map(({ config, port, server }) => ({
     name: config.name,
     address: config.address.host,

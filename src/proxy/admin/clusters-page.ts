@@ -1,9 +1,9 @@
 /** `/clusters`: endpoints with their health, load and connections, in Envoy's text and JSON shapes. */
 import type { Cluster } from "../cluster.ts";
+import type { DataPlane } from "../data-plane.ts";
 import type { Endpoint } from "../endpoint.ts";
-import type { Proxy } from "../proxy.ts";
 
-export function clustersText(proxy: Proxy): string {
+export function clustersText(proxy: DataPlane): string {
   return [...proxy.clusters.values()].map(clusterText).join("");
 }
 
@@ -22,10 +22,12 @@ function clusterText(cluster: Cluster): string {
       `${prefix}::latency_ewma_ms::${endpoint.ewmaMs.toFixed(3)}`,
     ];
   });
-  return [`${cluster.name}::endpoints::${cluster.endpoints.length}`, ...lines].map((line) => `${line}\n`).join("");
+  return [`${cluster.name}::endpoints::${cluster.endpoints.length}`, ...lines]
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
-export function clustersJson(proxy: Proxy): unknown {
+export function clustersJson(proxy: DataPlane): unknown {
   return {
     cluster_statuses: [...proxy.clusters.values()].map((cluster) => ({
       name: cluster.name,

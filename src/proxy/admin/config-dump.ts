@@ -1,6 +1,9 @@
 /** `/config_dump`: what is in force and which version of it, in Envoy's shape. Private keys are left out. */
 import { type DescMessage, fromBinary, type JsonValue, toJson } from "@bufbuild/protobuf";
-import { type Bootstrap, BootstrapSchema } from "../../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
+import {
+  type Bootstrap,
+  BootstrapSchema,
+} from "../../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "../../gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.js";
@@ -44,7 +47,12 @@ export function configDump(input: ConfigDumpInput, includesEndpoints: boolean): 
     },
     {
       "@type": `${ADMIN}.RoutesConfigDump`,
-      dynamic_route_configs: dynamic(input, ROUTE_TYPE_URL, RouteConfigurationSchema, "route_config"),
+      dynamic_route_configs: dynamic(
+        input,
+        ROUTE_TYPE_URL,
+        RouteConfigurationSchema,
+        "route_config",
+      ),
     },
     {
       "@type": `${ADMIN}.SecretsConfigDump`,
@@ -74,7 +82,12 @@ function dynamicListeners(input: ConfigDumpInput): unknown[] {
   });
 }
 
-function dynamic(input: ConfigDumpInput, typeUrl: string, schema: DescMessage, field: string): unknown[] {
+function dynamic(
+  input: ConfigDumpInput,
+  typeUrl: string,
+  schema: DescMessage,
+  field: string,
+): unknown[] {
   return [...input.applied(typeUrl).values()].map(({ version, bytes }) => ({
     version_info: version,
     [field]: decoded(schema, bytes),
@@ -82,7 +95,10 @@ function dynamic(input: ConfigDumpInput, typeUrl: string, schema: DescMessage, f
 }
 
 function decoded(schema: DescMessage, bytes: Uint8Array): JsonValue {
-  return toJson(schema, fromBinary(schema, bytes), { registry: messageRegistry, useProtoFieldName: true });
+  return toJson(schema, fromBinary(schema, bytes), {
+    registry: messageRegistry,
+    useProtoFieldName: true,
+  });
 }
 
 function jsonOf(schema: typeof BootstrapSchema, bootstrap: Bootstrap): JsonValue {

@@ -53,7 +53,11 @@ function compileFormat(
       const fields: Record<string, string> = {};
       for (const [key, value] of Object.entries(kind.value)) {
         if (typeof value === "string") fields[key] = value;
-        else errors.push({ path: `${path}.json_format.${key}`, message: "only text values are implemented" });
+        else
+          errors.push({
+            path: `${path}.json_format.${key}`,
+            message: "only text values are implemented",
+          });
       }
       return jsonLineFormat(fields, (key, message) => {
         errors.push({ path: `${path}.json_format.${key}`, message });
@@ -62,7 +66,8 @@ function compileFormat(
     case "textFormatSource": {
       const source = kind.value.specifier;
       const text = source.case === "inlineString" ? source.value : "";
-      if (text === "") errors.push({ path, message: "text_format_source.inline_string is required" });
+      if (text === "")
+        errors.push({ path, message: "text_format_source.inline_string is required" });
       return textLineFormat(text, (message) => errors.push({ path, message }));
     }
     default:

@@ -55,7 +55,9 @@ export function compileCluster(cluster: Cluster, errors: FieldError[]): ClusterC
         ? []
         : compileEndpoints(cluster.loadAssignment, "load_assignment.", errors),
     connectTimeoutMs:
-      cluster.connectTimeout === undefined ? CONNECT_TIMEOUT_MS : durationMs(cluster.connectTimeout),
+      cluster.connectTimeout === undefined
+        ? CONNECT_TIMEOUT_MS
+        : durationMs(cluster.connectTimeout),
     balancer: balancerOf(cluster, errors),
     limits: circuitLimits(cluster),
     panicThreshold:
@@ -95,7 +97,10 @@ function balancerOf(cluster: Cluster, errors: FieldError[]): BalancerName {
     case LbPolicy.ROUND_ROBIN:
       return "round-robin";
     default:
-      errors.push({ path: "lb_policy", message: `${LbPolicy[cluster.lbPolicy]} is not implemented` });
+      errors.push({
+        path: "lb_policy",
+        message: `${LbPolicy[cluster.lbPolicy]} is not implemented`,
+      });
       return "round-robin";
   }
 }
@@ -122,10 +127,14 @@ function httpOptions(cluster: Cluster, errors: FieldError[]): number {
       continue;
     }
     const explicit = http.upstreamProtocolOptions;
-    const protocol = explicit.case === "explicitHttpConfig" ? explicit.value.protocolConfig.case : undefined;
+    const protocol =
+      explicit.case === "explicitHttpConfig" ? explicit.value.protocolConfig.case : undefined;
     if (protocol === "http2ProtocolOptions") {
       const path = `typed_extension_protocol_options[${JSON.stringify(key)}].explicit_http_config.http2_protocol_options`;
-      errors.push({ path, message: "HTTP/2 is implemented only for the connection to the control plane" });
+      errors.push({
+        path,
+        message: "HTTP/2 is implemented only for the connection to the control plane",
+      });
     }
     const idle = http.commonHttpProtocolOptions?.idleTimeout;
     if (idle !== undefined) return durationMs(idle);

@@ -1,8 +1,9 @@
 /** A ClusterLoadAssignment compiled to a flat list of endpoints. */
-import { HealthStatus } from "../../gen/envoy/config/core/v3/health_check_pb.js";
-import type { ClusterLoadAssignment } from "../../gen/envoy/config/endpoint/v3/endpoint_pb.js";
-import type { LbEndpoint } from "../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
+
 import type { FieldError } from "../../decision/field-error.ts";
+import { HealthStatus } from "../../gen/envoy/config/core/v3/health_check_pb.js";
+import type { LbEndpoint } from "../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
+import type { ClusterLoadAssignment } from "../../gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import type { EndpointInfo } from "../endpoint.ts";
 import { compileAddress } from "./address.ts";
 import { workloadLabels } from "./metadata-labels.ts";
@@ -16,7 +17,13 @@ export function compileEndpoints(
   return assignment.endpoints.flatMap((locality, localityIndex) =>
     locality.lbEndpoints.flatMap((endpoint, index) => {
       const at = `${path}endpoints[${localityIndex}].lb_endpoints[${index}]`;
-      const info = compileEndpoint(endpoint, locality.priority, locality.locality?.zone ?? "", at, errors);
+      const info = compileEndpoint(
+        endpoint,
+        locality.priority,
+        locality.locality?.zone ?? "",
+        at,
+        errors,
+      );
       if (info === undefined) return [];
       const key = `${info.host}:${info.port}`;
       if (seen.has(key)) errors.push({ path: at, message: `${key} stands in two places` });

@@ -31,7 +31,9 @@ export function compileListener(
   const path = "filter_chains[0].filters[0]";
   const config = filters[0]?.configType;
   const manager =
-    config?.case === "typedConfig" ? anyUnpack(config.value, HttpConnectionManagerSchema) : undefined;
+    config?.case === "typedConfig"
+      ? anyUnpack(config.value, HttpConnectionManagerSchema)
+      : undefined;
   if (manager === undefined || filters.length > 1) {
     const message = "exactly one filter, an HttpConnectionManager, is implemented";
     errors.push({ path: "filter_chains[0].filters", message });

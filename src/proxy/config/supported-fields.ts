@@ -37,7 +37,8 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "codec_type stat_prefix rds route_config http_filters add_user_agent common_http_protocol_options http_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action tracing",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing":
     "random_sampling",
-  "envoy.extensions.filters.network.http_connection_manager.v3.Rds": "config_source route_config_name",
+  "envoy.extensions.filters.network.http_connection_manager.v3.Rds":
+    "config_source route_config_name",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": "name typed_config",
   "envoy.extensions.filters.http.router.v3.Router": "suppress_envoy_headers",
   "envoy.config.accesslog.v3.AccessLog": "name typed_config",
@@ -116,6 +117,5 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "name trust_bundle",
   "envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher": "san_type matcher",
   "envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig": "name sds_config",
-  "envoy.extensions.transport_sockets.tls.v3.Secret":
-    "name tls_certificate validation_context",
+  "envoy.extensions.transport_sockets.tls.v3.Secret": "name tls_certificate validation_context",
 };

@@ -1,21 +1,20 @@
 /** The TLS part of listeners and clusters, compiled: which secrets, which checks, which protocol. */
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FieldError } from "../../decision/field-error.ts";
-import type { TransportSocket } from "../../gen/envoy/config/core/v3/base_pb.js";
-import type { DataSource } from "../../gen/envoy/config/core/v3/base_pb.js";
+import { compileStringMatcher, type StringTest } from "../../decision/string-matcher.ts";
+import type { DataSource, TransportSocket } from "../../gen/envoy/config/core/v3/base_pb.js";
+import type { TlsCertificate } from "../../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import {
   type CertificateValidationContext,
-  SubjectAltNameMatcher_SanType as SanType,
   TlsParameters_TlsProtocol as Protocol,
+  SubjectAltNameMatcher_SanType as SanType,
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
-import type { TlsCertificate } from "../../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import type { CommonTlsContext } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { SPIFFECertValidatorConfigSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
-import { compileStringMatcher, type StringTest } from "../../decision/string-matcher.ts";
 
 /** Text that stands in the configuration or in a file that the proxy reads when it starts. */
 export type TextSource =
@@ -77,7 +76,9 @@ export function compileTransportSocket(
     const context = anyUnpack(any, DownstreamTlsContextSchema);
     if (context !== undefined) {
       const required = context.requireClientCertificate ?? false;
-      return settings(context.commonTlsContext, at, errors, { requiresClientCertificate: required });
+      return settings(context.commonTlsContext, at, errors, {
+        requiresClientCertificate: required,
+      });
     }
   }
   errors.push({ path: at, message: `${any.typeUrl} is not a TLS context for this side` });
@@ -110,8 +111,10 @@ function settings(
             },
     ...validationOf(common, at, errors),
     alpnProtocols: common?.alpnProtocols ?? [],
-    minVersion: common?.tlsParams?.tlsMinimumProtocolVersion === Protocol.TLSv1_3 ? "TLSv1.3" : "TLSv1.2",
-    maxVersion: common?.tlsParams?.tlsMaximumProtocolVersion === Protocol.TLSv1_2 ? "TLSv1.2" : "TLSv1.3",
+    minVersion:
+      common?.tlsParams?.tlsMinimumProtocolVersion === Protocol.TLSv1_3 ? "TLSv1.3" : "TLSv1.2",
+    maxVersion:
+      common?.tlsParams?.tlsMaximumProtocolVersion === Protocol.TLSv1_2 ? "TLSv1.2" : "TLSv1.3",
     serverName: "",
     requiresClientCertificate: false,
     ...side,
@@ -164,7 +167,10 @@ function compileSubjectNames(
     if (matcher === undefined) errors.push({ path: `${at}.matcher`, message: "is required" });
     return {
       kind: isUri ? "uri" : "dns",
-      test: matcher === undefined ? () => false : compileStringMatcher(matcher, `${at}.matcher`, errors),
+      test:
+        matcher === undefined
+          ? () => false
+          : compileStringMatcher(matcher, `${at}.matcher`, errors),
       expected: String(matcher?.matchPattern.value ?? ""),
     };
   });
@@ -187,7 +193,8 @@ export function compileValidation(
   errors: FieldError[],
 ): ValidationSource {
   const custom = context.customValidatorConfig?.typedConfig;
-  const spiffe = custom === undefined ? undefined : anyUnpack(custom, SPIFFECertValidatorConfigSchema);
+  const spiffe =
+    custom === undefined ? undefined : anyUnpack(custom, SPIFFECertValidatorConfigSchema);
   const at = `${path}.custom_validator_config.typed_config`;
   return {
     trustedCa:
@@ -201,7 +208,11 @@ export function compileValidation(
   };
 }
 
-function textSource(source: DataSource | undefined, path: string, errors: FieldError[]): TextSource {
+function textSource(
+  source: DataSource | undefined,
+  path: string,
+  errors: FieldError[],
+): TextSource {
   const specifier = source?.specifier;
   switch (specifier?.case) {
     case "filename":

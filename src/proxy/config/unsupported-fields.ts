@@ -1,6 +1,6 @@
 /** Walks a message and reports, by path, every field that is set but not implemented. */
 import { type DescMessage, isFieldSet, type Message, type Registry } from "@bufbuild/protobuf";
-import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FieldError } from "../../decision/field-error.ts";
 import { SUPPORTED_FIELDS } from "./supported-fields.ts";

@@ -17,7 +17,9 @@ export class RoundRobin<T extends Candidate> implements LoadBalancer<T> {
     this.#endpoints = endpoints;
     this.#credits = new Float64Array(endpoints.length);
     this.#totalWeight = endpoints.reduce((sum, endpoint) => sum + endpoint.info.weight, 0);
-    this.#isEven = endpoints.every((endpoint) => endpoint.info.weight === endpoints[0]?.info.weight);
+    this.#isEven = endpoints.every(
+      (endpoint) => endpoint.info.weight === endpoints[0]?.info.weight,
+    );
     // Proxies that get the same list at the same time must not all begin with its first entry.
     this.#next = Math.floor(this.#prng.next() * endpoints.length);
   }

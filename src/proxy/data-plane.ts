@@ -29,7 +29,7 @@ const REQUEST_TICK_MS = 20;
 const IDLE_TICK_MS = 500;
 const SWEEP_INTERVAL_MS = 5_000;
 
-export interface ProxyOptions {
+export interface DataPlaneOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly prng: Prng;
@@ -37,12 +37,12 @@ export interface ProxyOptions {
   readonly workload: WorkloadLabels;
 }
 
-export class Proxy {
+export class DataPlane {
   readonly secrets = new SecretStore();
   readonly clusters = new Map<string, Cluster>();
   readonly listeners = new Map<string, ProxyListener>();
   readonly routeTables = new Map<string, RouteTable>();
-  readonly #options: ProxyOptions;
+  readonly #options: DataPlaneOptions;
   readonly #timers: ProxyTimers;
   readonly #factory: ClusterFactory;
   readonly #metrics: RequestMetrics;
@@ -51,7 +51,7 @@ export class Proxy {
   readonly #draining = new Set<HttpServer>();
   #isStopped = false;
 
-  constructor(options: ProxyOptions) {
+  constructor(options: DataPlaneOptions) {
     const { clock, prng, registry } = options;
     this.#options = options;
     this.#timers = {
@@ -75,7 +75,10 @@ export class Proxy {
     const before = this.clusters.get(config.name);
     const cluster = this.#factory.create(config);
     if (config.endpointsName !== "" && before !== undefined) {
-      this.#factory.setEndpoints(cluster, before.endpoints.map((endpoint) => endpoint.info));
+      this.#factory.setEndpoints(
+        cluster,
+        before.endpoints.map((endpoint) => endpoint.info),
+      );
     }
     this.clusters.set(config.name, cluster);
     for (const endpoint of before?.endpoints ?? []) endpoint.remove();
@@ -115,7 +118,8 @@ export class Proxy {
     const before = this.listeners.get(config.name);
     if (before !== undefined && isSameSocket(before.config, config)) {
       before.server.config = config.http;
-      before.server.routeTable = config.http.inlineRoutes ?? this.routeTables.get(config.http.routesName);
+      before.server.routeTable =
+        config.http.inlineRoutes ?? this.routeTables.get(config.http.routesName);
       return;
     }
     const listener = this.#createListener(config);

@@ -1,0 +1,33 @@
+/** Whether a request may be sent again. Pure. */
+import type { RetryRule } from "../decision/retry-rule.ts";
+import type { UpstreamFailure } from "./stream.ts";
+
+export interface TryState {
+  /** Tries made so far, the failed one included. */
+  readonly attempts: number;
+  /** A byte of the request may have reached the upstream. */
+  readonly mayHaveArrived: boolean;
+  /** The whole request is at hand: it has ended, and had no body. */
+  readonly canReplay: boolean;
+}
+
+export function mayRetryFailure(
+  rule: RetryRule,
+  failure: UpstreamFailure,
+  state: TryState,
+): boolean {
+  if (state.attempts > rule.retriesMax) return false;
+  if (failure.kind === "try-timeout") {
+    return state.canReplay && (rule.on5xx || rule.onGatewayError || rule.statuses.has(504));
+  }
+  // Nothing was sent, so that nothing can happen twice.
+  if (!state.mayHaveArrived) return rule.onConnectFailure || rule.onResetBeforeRequest;
+  return rule.onReset && failure.kind === "connection-closed" && state.canReplay;
+}
+
+export function mayRetryStatus(rule: RetryRule, status: number, state: TryState): boolean {
+  if (state.attempts > rule.retriesMax || !state.canReplay) return false;
+  if (rule.statuses.has(status)) return true;
+  if (rule.on5xx && status >= 500) return true;
+  return rule.onGatewayError && status >= 502 && status <= 504;
+}
