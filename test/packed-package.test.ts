@@ -113,6 +113,13 @@ describe("the packed package", () => {
     }
   });
 
+  test("runs the demo, all of its requests answered on mutual TLS", async () => {
+    const { code, stdout, stderr } = await tulle("demo", "--seconds", "2");
+    assert.equal(code, 0, stderr.slice(-2_000));
+    assert.match(stdout, /failed +0\n/);
+    assert.match(stdout, /on mutual TLS +100 %/);
+  });
+
   test("leaves nothing in the folder that it runs in", () => {
     assert.deepEqual(readdirSync(emptyFolder), []);
   });
