@@ -1,6 +1,7 @@
 /** One route: when it matches and what it does, compiled from Envoy's Route message. */
 
 import { ROUTE_TIMEOUT_MS } from "../core/limits.ts";
+import type { DataSource } from "../gen/envoy/config/core/v3/base_pb.js";
 import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   type RedirectAction,
@@ -9,7 +10,6 @@ import {
   type RouteAction_RequestMirrorPolicy,
   type Route as RouteMessage,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
-import type { DataSource } from "../gen/envoy/config/core/v3/base_pb.js";
 import type { FractionalPercent } from "../gen/envoy/type/v3/percent_pb.js";
 import { FractionalPercent_DenominatorType as Denominator } from "../gen/envoy/type/v3/percent_pb.js";
 import { durationMs } from "./duration.ts";

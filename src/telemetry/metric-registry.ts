@@ -44,7 +44,9 @@ class Family<T extends Counter | Gauge | Histogram> implements MetricFamily<T> {
     const known = this.series.get("overflow");
     if (known !== undefined) return known.metric;
     const metric = this.#create();
-    const overflowLabels = Object.fromEntries(Object.keys(labels).map((name) => [name, "overflow"]));
+    const overflowLabels = Object.fromEntries(
+      Object.keys(labels).map((name) => [name, "overflow"]),
+    );
     this.series.set("overflow", { labels: overflowLabels, metric });
     return metric;
   }

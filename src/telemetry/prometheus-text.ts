@@ -5,7 +5,10 @@ import type { Labels, MetricFamily } from "./metric-registry.ts";
 export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export function prometheusText(families: readonly MetricFamily[]): string {
-  return families.filter((family) => family.series.size > 0).map(familyText).join("");
+  return families
+    .filter((family) => family.series.size > 0)
+    .map(familyText)
+    .join("");
 }
 
 function familyText(family: MetricFamily): string {

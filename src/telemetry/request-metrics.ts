@@ -73,8 +73,14 @@ export class RequestMetrics {
       "istio_request_duration_milliseconds",
       "Time from the first byte of a request to the end of its response.",
     );
-    this.#requestBytes = registry.histogram("istio_request_bytes", "Size of requests on the downstream wire.");
-    this.#responseBytes = registry.histogram("istio_response_bytes", "Size of responses on the downstream wire.");
+    this.#requestBytes = registry.histogram(
+      "istio_request_bytes",
+      "Size of requests on the downstream wire.",
+    );
+    this.#responseBytes = registry.histogram(
+      "istio_response_bytes",
+      "Size of responses on the downstream wire.",
+    );
   }
 
   series(labels: RequestLabels): RequestSeries {
