@@ -26,7 +26,8 @@ if (files.length === 0) {
 }
 if (paths.length === 0) {
   step("type check", "node_modules/.bin/tsc", ["--noEmit"]);
-  step("lint", "node_modules/.bin/biome", ["ci", "--error-on-warnings"]);
+  const colors = process.stdout.isTTY ? [] : ["--colors=off"];
+  step("lint", "node_modules/.bin/biome", ["ci", "--error-on-warnings", ...colors]);
 }
 console.error(`${files.length} test files`);
 process.exitCode = run(process.execPath, [

@@ -15,4 +15,4 @@ if (files.length === 0) {
   process.exit(2);
 }
 for (const file of files) await import(join(import.meta.dirname, file));
-await run();
+await run({ colors: process.stdout.isTTY });
