@@ -169,6 +169,15 @@ export class DataPlane {
     for (const writer of this.#logWriters.values()) writer.flush();
   }
 
+  /** Requests sent upstream since the start, by the endpoints that are still there. */
+  get requestsTotal(): number {
+    let count = 0;
+    for (const cluster of this.clusters.values()) {
+      for (const endpoint of cluster.endpoints) count += endpoint.requestsTotal;
+    }
+    return count;
+  }
+
   get activeConnections(): number {
     let count = 0;
     for (const listener of this.listeners.values()) count += listener.server.connections.size;

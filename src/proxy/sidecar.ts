@@ -6,7 +6,6 @@ import type { Clock } from "../core/clock.ts";
 import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
 import type { Logger, LogThreshold } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
-import { trimMemory } from "../core/trim-memory.ts";
 import type { FieldError } from "../decision/field-error.ts";
 import type { Bootstrap } from "../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import type { Cluster } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
@@ -21,6 +20,7 @@ import { compileAddress } from "./config/address.ts";
 import { nodeLabels } from "./config/metadata-labels.ts";
 import { DataPlane } from "./data-plane.ts";
 import { DynamicResources } from "./dynamic-resources.ts";
+import { IdleTrim } from "./idle-trim.ts";
 import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
@@ -35,8 +35,6 @@ import {
 /** The secrets that the identity agent keeps: own certificate, and the roots of the own trust domain. */
 const OWN_CERTIFICATE = "default";
 const TRUST_BUNDLE = "ROOTCA";
-/** What starting left behind is given back once traffic can be served. */
-const TRIM_DELAY_MS = 1_000;
 
 export interface SidecarDeps {
   readonly clock: Clock;
@@ -55,6 +53,7 @@ export class Sidecar {
   #bootstrap: Bootstrap | undefined;
   #proxy: DataPlane | undefined;
   #admin: AdminServer | undefined;
+  #idleTrim: IdleTrim | undefined;
   #link: MeshLink | undefined;
   #dynamic: DynamicResources | undefined;
   #state: "starting" | "live" | "draining" = "starting";
@@ -90,6 +89,8 @@ export class Sidecar {
     );
     applyStaticSecrets(bootstrap, proxy, errors);
     if (errors.length > 0) throw invalid(this.#options.bootstrapFile, errors);
+    this.#idleTrim = new IdleTrim(clock, proxy);
+    this.#idleTrim.start();
     await this.#startAdmin(bootstrap, proxy);
     await applyStaticResources(resources, proxy);
     this.#logListeners(resources);
@@ -100,6 +101,7 @@ export class Sidecar {
   /** Lets go of callers, finishes what is in flight, and ends. */
   async stop(graceMs: number): Promise<void> {
     await this.drain("all", graceMs);
+    this.#idleTrim?.stop();
     await this.#link?.stop();
     await this.#proxy?.stop();
     await this.#admin?.close();
@@ -179,7 +181,6 @@ export class Sidecar {
 
   #becomeLive(): void {
     if (this.#state === "starting") this.#state = "live";
-    this.#deps.clock.schedule(TRIM_DELAY_MS, trimMemory);
     this.#deps.log.info("ready", { listeners: this.#proxy?.listeners.size ?? 0 });
   }
 
