@@ -1,6 +1,7 @@
 /** Delta ADS against a client that says each message by hand: the traps of the protocol. */
 import assert from "node:assert/strict";
 import test, { afterEach, beforeEach, describe } from "node:test";
+import { until } from "../../test/support/ads-client-fixture.ts";
 import { AdsServerFixture } from "../../test/support/ads-server-fixture.ts";
 import type { RawAdsClient } from "../../test/support/raw-ads-client.ts";
 import {
@@ -185,7 +186,7 @@ describe("subscriptions", () => {
     assert.deepEqual((await take()).names, ["x"]);
     fixture.set();
     assert.deepEqual(await client.settle(), []);
-    assert.equal(fixture.record.acknowledgedRevision, 2);
+    assert.equal(fixture.record.types.get(ECDS)?.acknowledged?.revision, 2);
   });
 });
 
@@ -209,7 +210,28 @@ describe("reconnect", () => {
     fixture.set(listener("l"));
     client.request({ typeUrl: LDS, names: ["*", "l"], initial: { l: listener("l").version } });
     assert.deepEqual(await client.settle(), []);
-    assert.equal(fixture.record.acknowledgedRevision, 1);
+    assert.equal(fixture.record.types.get(LDS)?.acknowledged?.revision, 1);
+  });
+
+  test("a revision counts as acknowledged when all that the client comes back for is checked", async () => {
+    fixture.set(listener("l"), routeTo("r", "new"));
+    client.request({ typeUrl: CDS, initial: { gone: "1" } });
+    client.request({ typeUrl: LDS, initial: { l: listener("l").version } });
+    await client.settle();
+    assert.equal(fixture.record.acknowledgedRevision, undefined, "it may still ask for routes");
+    client.request({ typeUrl: RDS, names: ["r"], initial: { r: routeTo("r", "old").version } });
+    client.ack(await client.only());
+    assert.deepEqual((await take()).removed, ["gone"]);
+    await until(() => fixture.record.acknowledgedRevision === 1);
+  });
+
+  test("a client that asks for neither listeners nor routes is complete after a while", async () => {
+    fixture.set(assignment("e"));
+    client.request({ typeUrl: EDS, names: ["e"] });
+    await take();
+    assert.equal(fixture.record.acknowledgedRevision, undefined);
+    fixture.clock.advance(5_000);
+    await until(() => fixture.record.acknowledgedRevision === 1);
   });
 
   test("names that the client has but does not ask for are removed when they are gone", async () => {

@@ -1,6 +1,7 @@
 /** NACKs: what is recorded, what is sent again, what is held back, and what goes on regardless. */
 import assert from "node:assert/strict";
 import test, { afterEach, beforeEach, describe } from "node:test";
+import { until } from "../../test/support/ads-client-fixture.ts";
 import { AdsServerFixture } from "../../test/support/ads-server-fixture.ts";
 import type { RawAdsClient, RawResponse } from "../../test/support/raw-ads-client.ts";
 import { assignment, edsCluster, listener, routeTo } from "../../test/support/xds-resources.ts";
@@ -132,6 +133,8 @@ for (const protocol of ["delta", "sotw"] as const) {
       await take();
       client.request({ typeUrl: RDS, names: ["r1", "r2"] });
       await take();
+      fixture.clock.advance(5_000);
+      await until(() => fixture.record.acknowledgedRevision === 1);
       fixture.set(
         edsCluster("a"),
         assignment("a"),

@@ -95,7 +95,7 @@ describe("requests and responses", () => {
     const second = await client.only();
     client.request({ typeUrl: EDS, names: ["a", "b"], nonce: first.nonce });
     assert.deepEqual(await client.settle(), [], "not answered, not taken as an acknowledgement");
-    assert.equal(fixture.record.acknowledgedRevision, 1);
+    assert.equal(fixture.record.types.get(EDS)?.acknowledged?.revision, 1);
     client.request({ typeUrl: EDS, names: ["a", "b"], nonce: second.nonce });
     assert.deepEqual((await client.only()).names, ["b"]);
   });

@@ -10,8 +10,9 @@ import type {
 } from "../gen/envoy/service/discovery/v3/discovery_pb.js";
 import type { ClusterReferenceIndex } from "./cluster-references.ts";
 import { applyDeltaRequest, applySotwRequest, type RequestOutcome } from "./discovery-requests.ts";
+import { Introduction } from "./introduction.ts";
 import {
-  RECONNECT_GRACE_MS,
+  INTRODUCTION_MS_MAX,
   REFUSAL_MESSAGE_CHARS_MAX,
   STREAM_TYPES_MAX,
   SUBSCRIBED_NAMES_MAX,
@@ -72,9 +73,8 @@ export class AdsStream {
   #isBlocked = false;
   #isClosed = false;
   #retryTimer: Timer | undefined;
-  /** Until then a reconnected client may still come back for listeners and routes. Monotonic. */
-  #graceEndMs = 0;
-  #graceTimer: Timer | undefined;
+  readonly #introduction = new Introduction();
+  #introductionTimer: Timer | undefined;
 
   constructor(deps: AdsStreamDeps) {
     this.#deps = deps;
@@ -91,19 +91,18 @@ export class AdsStream {
   }
 
   onSotwRequest(request: DiscoveryRequest): RequestProblem | undefined {
-    return this.#onRequest(request.typeUrl, request.resourceNames.length, (state, isFirst) =>
+    const { typeUrl, resourceNames, versionInfo } = request;
+    return this.#onRequest(typeUrl, resourceNames.length, versionInfo !== "", (state, isFirst) =>
       applySotwRequest(state, request, isFirst, this.#deps.clock.monotonicMs()),
     );
   }
 
   onDeltaRequest(request: DeltaDiscoveryRequest): RequestProblem | undefined {
-    const nameCount = request.resourceNamesSubscribe.length;
-    return this.#onRequest(request.typeUrl, nameCount, (state, isFirst) => {
-      const { initialResourceVersions } = request;
-      if (isFirst && request.typeUrl === CLUSTER_TYPE_URL)
-        this.#startGrace(initialResourceVersions);
-      return applyDeltaRequest(state, request, isFirst, this.#deps.clock.monotonicMs());
-    });
+    const { typeUrl, resourceNamesSubscribe: names, initialResourceVersions } = request;
+    const hasState = Object.keys(initialResourceVersions).length > 0;
+    return this.#onRequest(typeUrl, names.length, hasState, (state, isFirst) =>
+      applyDeltaRequest(state, request, isFirst, this.#deps.clock.monotonicMs()),
+    );
   }
 
   /** Replaces what the client is to have. */
@@ -123,12 +122,13 @@ export class AdsStream {
   close(): void {
     this.#isClosed = true;
     this.#retryTimer?.cancel();
-    this.#graceTimer?.cancel();
+    this.#introductionTimer?.cancel();
   }
 
   #onRequest(
     typeUrl: string,
     nameCount: number,
+    hasState: boolean,
     apply: (state: TypeState, isFirst: boolean) => RequestOutcome,
   ): RequestProblem | undefined {
     if (this.#isClosed) return undefined;
@@ -140,6 +140,7 @@ export class AdsStream {
       state = new TypeState(typeUrl);
       this.#states.set(typeUrl, state);
       this.#records.set(typeUrl, {});
+      this.#introduce(typeUrl, hasState);
     }
     if (state.subscription.names.size + nameCount > 2 * SUBSCRIBED_NAMES_MAX) {
       return "too many names";
@@ -185,7 +186,7 @@ export class AdsStream {
       isWarming: () =>
         CLUSTER_NEEDS.some((typeUrl) => (this.#states.get(typeUrl)?.warming.size ?? 0) > 0),
       unorderedTypes: () => [...this.#states.keys()].filter(isUnordered),
-      mayRemoveClusters: () => this.#mayRemoveClusters(),
+      mayRemoveClusters: () => this.#introduction.mayRemoveClusters(this.#deps.clock.monotonicMs()),
     });
   }
 
@@ -327,7 +328,9 @@ export class AdsStream {
       // Endpoints and secrets follow the newest snapshot anyway: a round does not end with them.
       if (CLUSTER_NEEDS.includes(state.typeUrl)) continue;
       if (state.inFlight !== undefined) return false;
-      const mustWait = state.typeUrl === CLUSTER_TYPE_URL && !this.#mayRemoveClusters();
+      const nowMs = this.#deps.clock.monotonicMs();
+      const mayRemove = this.#introduction.mayRemoveClusters(nowMs);
+      const mustWait = state.typeUrl === CLUSTER_TYPE_URL && !mayRemove;
       const target = this.#target(state.typeUrl, outlook);
       const { plan } = this.#plan(state, target, mustWait ? "later" : "now", outlook);
       if (plan !== undefined) return false;
@@ -337,8 +340,9 @@ export class AdsStream {
 
   #noteAcknowledged(): void {
     const outlook = this.#outlook;
-    if (outlook === undefined || this.#states.size === 0) return;
-    let isComplete = outlook.round === outlook.newest;
+    if (outlook === undefined) return;
+    const isOver = this.#introduction.isOver(this.#deps.clock.monotonicMs());
+    let isComplete = isOver && outlook.round === outlook.newest;
     for (const state of this.#states.values()) {
       if (!this.#noteTypeAcknowledged(state, outlook)) isComplete = false;
     }
@@ -382,15 +386,10 @@ export class AdsStream {
     this.#retryTimer = this.#deps.clock.schedule(Math.min(...due) - nowMs, () => this.#pump());
   }
 
-  #startGrace(initialVersions: Readonly<Record<string, string>>): void {
-    if (Object.keys(initialVersions).length === 0) return;
-    this.#graceEndMs = this.#deps.clock.monotonicMs() + RECONNECT_GRACE_MS;
-    this.#graceTimer = this.#deps.clock.schedule(RECONNECT_GRACE_MS, () => this.#pump());
-  }
-
-  #mayRemoveClusters(): boolean {
-    if (this.#states.has(LISTENER_TYPE_URL) && this.#states.has(ROUTE_TYPE_URL)) return true;
-    return this.#deps.clock.monotonicMs() >= this.#graceEndMs;
+  #introduce(typeUrl: string, hasState: boolean): void {
+    const { clock } = this.#deps;
+    this.#introduction.note(typeUrl, hasState, clock.monotonicMs());
+    this.#introductionTimer ??= clock.schedule(INTRODUCTION_MS_MAX, () => this.#pump());
   }
 
   #isFullState(typeUrl: string): boolean {

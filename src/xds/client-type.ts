@@ -94,7 +94,7 @@ export class ClientType {
 
   /** Drops what nobody asked for and tells news from repetition. */
   prepare(response: NormalizedResponse): PreparedUpdate {
-    this.awaited.delete("*");
+    const isFirstOfWildcard = this.awaited.delete("*");
     const changed = response.resources.filter(({ name }) => this.covers(name));
     for (const { name } of changed) this.awaited.delete(name);
     for (const { name } of response.errors) this.awaited.delete(name);
@@ -105,6 +105,9 @@ export class ClientType {
       else if (this.names.has(name)) missing.push(name);
       this.awaited.delete(name);
     }
+    // The first answer to a wildcard may hold nothing: that is all there is, and no reason to wait on.
+    const isNothing = response.resources.length === 0 && response.errors.length === 0;
+    if (isFirstOfWildcard && isNothing && this.known.size === 0) missing.push("*");
     return { update: { typeUrl: this.typeUrl, changed, removed }, missing };
   }
 

@@ -13,10 +13,10 @@ export const REFUSED_SENDS_MAX = 2;
 export const REFUSAL_RETRY_MS = 5_000;
 
 /**
- * How long a reconnected delta client has to ask for listeners and routes before clusters that are
- * gone are removed. Normally all its requests come in one burst.
+ * How long a new stream is expected to ask for more types. Until then its revision does not count as
+ * acknowledged and clusters from an earlier stream stay. Normally all requests come in one burst.
  */
-export const RECONNECT_GRACE_MS = 5_000;
+export const INTRODUCTION_MS_MAX = 5_000;
 
 /** Characters of a refusal's message that are kept for people to read. */
 export const REFUSAL_MESSAGE_CHARS_MAX = 4_096;
