@@ -179,6 +179,9 @@ function report(context: CliContext, spec: InstanceSpec, event: InstanceEvent): 
         context.stderr.write(`sidecar: ${event.line}\n`);
       }
       return;
+    case "access-log":
+      context.stderr.write(`sidecar: ${event.line}\n`);
+      return;
     case "sidecar-ended":
       context.stderr.write(
         `tulle: the sidecar ${describeStatus(event.status)}; it starts again while the app runs on\n`,

@@ -32,6 +32,8 @@ export type InstanceEvent =
   | { readonly kind: "app-ended"; readonly status: ExitStatus; readonly next: RestartDecision }
   | { readonly kind: "sidecar-ended"; readonly status: ExitStatus; readonly next: RestartDecision }
   | { readonly kind: "sidecar-log"; readonly line: string }
+  /** A line that the sidecar wrote to standard output, as MeshConfig asked for. */
+  | { readonly kind: "access-log"; readonly line: string }
   | { readonly kind: "draining" }
   /** It ended because it was told to. */
   | { readonly kind: "app-stopped"; readonly status: ExitStatus };
@@ -118,7 +120,8 @@ export class Instance {
     this.#sidecar = new Sidecar({
       ...this.#options,
       block: this.#claim.block,
-      onLog: (line) => onEvent({ kind: "sidecar-log", line }),
+      onLine: (line, kind) =>
+        onEvent({ kind: kind === "log" ? "sidecar-log" : "access-log", line }),
       onEnded: (status, next) => onEvent({ kind: "sidecar-ended", status, next }),
     });
     await this.#sidecar.start(this.#stopping.signal);

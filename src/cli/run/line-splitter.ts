@@ -1,4 +1,5 @@
 /** Cuts a stream of bytes into lines of text. */
+import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 
 /** A longer line is cut: an app that never ends a line must not fill the memory. */
@@ -34,4 +35,12 @@ export class LineSplitter {
       this.#rest = this.#rest.slice(LINE_LENGTH_MAX);
     }
   }
+}
+
+/** Calls `onLine` for each line of a child's output. Null, as for output that is not piped, has none. */
+export function readLines(stream: Readable | null, onLine: (line: string) => void): void {
+  const splitter = new LineSplitter(onLine);
+  stream?.on("data", (chunk: Buffer) => splitter.push(chunk));
+  stream?.on("end", () => splitter.end());
+  stream?.on("error", (error) => onLine(`its output cannot be read: ${error.message}`));
 }

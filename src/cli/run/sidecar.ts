@@ -11,7 +11,7 @@ import { type ControlPlaneRef, type JoinFiles, joinArguments } from "./control-p
 import type { Guardian } from "./guardian.ts";
 import type { InstanceSpec } from "./instance-spec.ts";
 import { LAUNCHER } from "./launcher.ts";
-import { LineSplitter } from "./line-splitter.ts";
+import { readLines } from "./line-splitter.ts";
 import type { LoopbackBlock } from "./loopback-block.ts";
 import { describeStatus, type ExitStatus, startProcess } from "./process-group.ts";
 import { type RestartDecision, RestartSchedule } from "./restart-policy.ts";
@@ -29,8 +29,8 @@ export interface SidecarOptions {
   readonly guardian: Guardian;
   readonly clock: Clock;
   readonly prng: Prng;
-  /** A line of its log. */
-  readonly onLog: (line: string) => void;
+  /** A line of its log, or of the access log when somebody has sent that to standard output. */
+  readonly onLine: (line: string, kind: "log" | "access-log") => void;
   /** It died; what happens next. */
   readonly onEnded: (status: ExitStatus, next: RestartDecision) => void;
 }
@@ -105,24 +105,21 @@ export class Sidecar {
     // NODE_OPTIONS are for the user's apps: --inspect, say, would have every sidecar fight for one port.
     const { NODE_OPTIONS: _, ...env } = this.#options.spec.env;
     const group = startProcess({
-      command: [node, ...first, "sidecar", ...this.#arguments],
+      command: [node, ...first, "sidecar", "--log-format", "text", ...this.#arguments],
       cwd: folder,
       env,
       stdio: ["ignore", "pipe", "pipe"],
       guardian,
     });
-    for (const stream of [group.child.stdout, group.child.stderr]) {
-      const splitter = new LineSplitter((line) => this.#log(line));
-      stream?.on("data", (chunk: Buffer) => splitter.push(chunk));
-      stream?.on("end", () => splitter.end());
-    }
+    readLines(group.child.stdout, (line) => this.#options.onLine(line, "access-log"));
+    readLines(group.child.stderr, (line) => this.#log(line));
     return group;
   }
 
   #log(line: string): void {
     this.#lastLines.push(line);
     if (this.#lastLines.length > LAST_LINES_MAX) this.#lastLines.shift();
-    this.#options.onLog(line);
+    this.#options.onLine(line, "log");
   }
 
   #ended(status: ExitStatus, next: RestartDecision): void {

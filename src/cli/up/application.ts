@@ -1,13 +1,12 @@
 /** All instances of one mesh.yaml as one thing: started as their dependencies allow, stopped in reverse. */
 import type { Clock } from "../../core/clock.ts";
-import { messageOf } from "../../core/errors.ts";
 import type { Prng } from "../../core/prng.ts";
 import { failedError } from "../errors.ts";
 import { type ControlPlaneRef, runFolder } from "../run/control-plane-ref.ts";
 import type { Guardian } from "../run/guardian.ts";
 import { Instance, type InstanceEvent } from "../run/instance.ts";
-import { LineSplitter } from "../run/line-splitter.ts";
-import { describeStatus, type ProcessGroup } from "../run/process-group.ts";
+import { readLines } from "../run/line-splitter.ts";
+import { describeStatus } from "../run/process-group.ts";
 import { RegistryView } from "../run/registry-view.ts";
 import { stopOrder } from "./dependency-graph.ts";
 import type { PlannedInstance } from "./plan.ts";
@@ -136,22 +135,15 @@ export class Application {
       joinFiles: undefined,
       restart: planned.service.restart,
       appStdio: ["ignore", "pipe", "pipe"],
-      onAppProcess: (group) => readLines(group, (line) => onOutput(planned, line)),
+      onAppProcess: ({ child }) => {
+        readLines(child.stdout, (line) => onOutput(planned, line));
+        readLines(child.stderr, (line) => onOutput(planned, line));
+      },
       onEvent: (event) => onEvent(planned, event),
       onAppStopped: async (address) => {
         await onAppStopped?.(planned, address);
       },
     });
-  }
-}
-
-/** Standard output and standard error, each cut into whole lines. */
-function readLines({ child }: ProcessGroup, onLine: (line: string) => void): void {
-  for (const stream of [child.stdout, child.stderr]) {
-    const splitter = new LineSplitter(onLine);
-    stream?.on("data", (chunk: Buffer) => splitter.push(chunk));
-    stream?.on("end", () => splitter.end());
-    stream?.on("error", (error) => onLine(`its output cannot be read: ${messageOf(error)}`));
   }
 }
 

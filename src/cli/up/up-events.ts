@@ -47,6 +47,9 @@ export function createReporter(context: CliContext, log: LogOutput): Reporter {
         case "sidecar-log":
           if (isVerbose || isWorthShowing(event.line)) log.line(label, `sidecar: ${event.line}`);
           return;
+        case "access-log":
+          log.line(label, `sidecar: ${event.line}`);
+          return;
         case "app-stopped":
           say(`${label} ${describeStatus(event.status)}`, "detail");
           return;
