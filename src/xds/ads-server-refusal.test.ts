@@ -173,6 +173,33 @@ for (const protocol of ["delta", "sotw"] as const) {
       assert.equal(fixture.record.acknowledgedRevision, 3);
     });
 
+    test("clusters stay as long as a refused route leaves an old one in use", async () => {
+      fixture.set(edsCluster("old"), routeTo("r", "old"));
+      client.request({ typeUrl: CDS });
+      await take();
+      client.request({ typeUrl: RDS, names: ["r"] });
+      await take();
+      fixture.set(edsCluster("new"), routeTo("r", "new"));
+      const clusters = await client.only();
+      assert.deepEqual(clusters.removed, []);
+      client.ack(clusters);
+      client.nack(await client.only(), "r: no");
+      assert.deepEqual(await client.settle(), [], "old is still in use");
+      fixture.set(edsCluster("new"), edsCluster("newer"), routeTo("r", "newer"));
+      const more = await client.only();
+      assert.equal(more.typeUrl, CDS, "additions go on");
+      client.ack(more);
+      const routes = await client.only();
+      client.ack(routes);
+      const removal = await client.only();
+      assert.equal(removal.typeUrl, CDS);
+      const want = protocol === "delta" ? [] : ["new", "newer"];
+      assert.deepEqual(removal.names, want);
+      client.ack(removal);
+      await client.settle();
+      assert.equal(fixture.record.types.get(CDS)?.acknowledged?.revision, 3);
+    });
+
     test("a refused change of a cluster that the proxy has does not hold up its routes", async () => {
       fixture.set(edsCluster("a"), assignment("a"), routeTo("r", "x"));
       client.request({ typeUrl: CDS });

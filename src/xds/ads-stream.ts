@@ -19,7 +19,7 @@ import {
 } from "./limits.ts";
 import type { ProxyRecord, TypeRecord } from "./proxy-record.ts";
 import { type PlanResult, type PushPlan, planPush } from "./push-plan.ts";
-import { CLUSTER_NEEDS, isUnordered, pushInOrder } from "./push-sequence.ts";
+import { CLUSTER_NEEDS, isUnordered, pushInOrder, ROUTING_TYPES } from "./push-sequence.ts";
 import { type TypeTarget, typeTarget } from "./push-target.ts";
 import type { ResponseEncoder } from "./response-encoder.ts";
 import type { SetVersions } from "./set-version.ts";
@@ -186,7 +186,7 @@ export class AdsStream {
       isWarming: () =>
         CLUSTER_NEEDS.some((typeUrl) => (this.#states.get(typeUrl)?.warming.size ?? 0) > 0),
       unorderedTypes: () => [...this.#states.keys()].filter(isUnordered),
-      mayRemoveClusters: () => this.#introduction.mayRemoveClusters(this.#deps.clock.monotonicMs()),
+      mayRemoveClusters: () => this.#mayRemoveClusters(outlook),
     });
   }
 
@@ -328,9 +328,7 @@ export class AdsStream {
       // Endpoints and secrets follow the newest snapshot anyway: a round does not end with them.
       if (CLUSTER_NEEDS.includes(state.typeUrl)) continue;
       if (state.inFlight !== undefined) return false;
-      const nowMs = this.#deps.clock.monotonicMs();
-      const mayRemove = this.#introduction.mayRemoveClusters(nowMs);
-      const mustWait = state.typeUrl === CLUSTER_TYPE_URL && !mayRemove;
+      const mustWait = state.typeUrl === CLUSTER_TYPE_URL && !this.#mayRemoveClusters(outlook);
       const target = this.#target(state.typeUrl, outlook);
       const { plan } = this.#plan(state, target, mustWait ? "later" : "now", outlook);
       if (plan !== undefined) return false;
@@ -352,17 +350,33 @@ export class AdsStream {
     this.#deps.onAcknowledge(revision);
   }
 
-  /** Whether the client has all of the type that it should have. */
-  #noteTypeAcknowledged(state: TypeState, outlook: Outlook): boolean {
+  /** A client that refused routes or listeners goes on with its old ones, and they with their clusters. */
+  #mayRemoveClusters(outlook: Outlook): boolean {
+    if (!this.#introduction.mayRemoveClusters(this.#deps.clock.monotonicMs())) return false;
+    return ROUTING_TYPES.every((typeUrl) => {
+      const state = this.#states.get(typeUrl);
+      return (
+        state === undefined || this.#hasEverything(state, this.#target(typeUrl, outlook), outlook)
+      );
+    });
+  }
+
+  /** Whether the client has acknowledged all of the type that it should have. */
+  #hasEverything(state: TypeState, target: TypeTarget, outlook: Outlook): boolean {
     if (state.inFlight !== undefined) return false;
-    const target = this.#target(state.typeUrl, outlook);
     const { plan, incomplete } = this.#plan(state, target, "now", outlook);
     if (plan !== undefined || incomplete) return false;
     const refused = state.refusals.current((name) => {
       const version = state.known.get(name)?.version;
       return target.lookup(name, version)?.version;
     });
-    if (refused.length > 0) return false;
+    return refused.length === 0;
+  }
+
+  /** The same, written down. */
+  #noteTypeAcknowledged(state: TypeState, outlook: Outlook): boolean {
+    const target = this.#target(state.typeUrl, outlook);
+    if (!this.#hasEverything(state, target, outlook)) return false;
     const { refused: madeGood, ...record } = this.#records.get(state.typeUrl) ?? {};
     const version = this.#deps.setVersions.of(target.newest);
     const { revision } = target;

@@ -23,11 +23,16 @@ export interface PushSteps {
   isWarming(): boolean;
   /** Types of the stream that have no place in the order. */
   unorderedTypes(): readonly string[];
-  /** False while a reconnected client may still come back for listeners and routes. */
+  /**
+   * False while the client may still use clusters that are gone: it has not come back for its listeners and
+   * routes yet, or it refused new ones.
+   */
   mayRemoveClusters(): boolean;
 }
 
 const ROUTE_TYPES = [SCOPED_ROUTE_TYPE_URL, ROUTE_TYPE_URL, VIRTUAL_HOST_TYPE_URL];
+/** What names clusters. */
+export const ROUTING_TYPES: readonly string[] = [LISTENER_TYPE_URL, ...ROUTE_TYPES];
 /** What clusters wait for before they take traffic. */
 export const CLUSTER_NEEDS: readonly string[] = [ENDPOINT_TYPE_URL, SECRET_TYPE_URL];
 

@@ -94,12 +94,12 @@ export function listener(name: string, variant = 1): EncodedResource {
 }
 
 /** A route configuration that sends everything to one cluster. */
-export function routeTo(name: string, cluster: string): EncodedResource {
+export function routeTo(name: string, cluster: string, virtualHost = "all"): EncodedResource {
   const message = create(RouteConfigurationSchema, {
     name,
     virtualHosts: [
       {
-        name: "all",
+        name: virtualHost,
         domains: ["*"],
         routes: [
           {
