@@ -91,16 +91,14 @@ export class AdsStream {
   }
 
   onSotwRequest(request: DiscoveryRequest): RequestProblem | undefined {
-    const { typeUrl, resourceNames, versionInfo } = request;
-    return this.#onRequest(typeUrl, resourceNames.length, versionInfo !== "", (state, isFirst) =>
+    return this.#onRequest(request.typeUrl, request.versionInfo !== "", (state, isFirst) =>
       applySotwRequest(state, request, isFirst, this.#deps.clock.monotonicMs()),
     );
   }
 
   onDeltaRequest(request: DeltaDiscoveryRequest): RequestProblem | undefined {
-    const { typeUrl, resourceNamesSubscribe: names, initialResourceVersions } = request;
-    const hasState = Object.keys(initialResourceVersions).length > 0;
-    return this.#onRequest(typeUrl, names.length, hasState, (state, isFirst) =>
+    const hasState = Object.keys(request.initialResourceVersions).length > 0;
+    return this.#onRequest(request.typeUrl, hasState, (state, isFirst) =>
       applyDeltaRequest(state, request, isFirst, this.#deps.clock.monotonicMs()),
     );
   }
@@ -127,7 +125,6 @@ export class AdsStream {
 
   #onRequest(
     typeUrl: string,
-    nameCount: number,
     hasState: boolean,
     apply: (state: TypeState, isFirst: boolean) => RequestOutcome,
   ): RequestProblem | undefined {
@@ -142,11 +139,10 @@ export class AdsStream {
       this.#records.set(typeUrl, {});
       this.#introduce(typeUrl, hasState);
     }
-    if (state.subscription.names.size + nameCount > 2 * SUBSCRIBED_NAMES_MAX) {
-      return "too many names";
-    }
     this.#noteOutcome(typeUrl, apply(state, isFirst));
-    if (state.subscription.names.size > SUBSCRIBED_NAMES_MAX) return "too many names";
+    // One request cannot exceed the bound by more than gRPC lets through.
+    const nameCount = Math.max(state.subscription.names.size, state.owed.size);
+    if (nameCount > SUBSCRIBED_NAMES_MAX) return "too many names";
     this.#pump();
     return undefined;
   }
