@@ -32,6 +32,7 @@ function requestFor(path: string): RequestView {
   return {
     ...{ method: "GET", path, query: "", authority: "shop", scheme: "http" },
     header: () => undefined,
+    headerValues: () => [],
   };
 }
 

@@ -1,11 +1,14 @@
-/** Envoy's HeaderMatcher and QueryParameterMatcher, compiled to tests of a request. */
-import type {
-  HeaderMatcher,
-  QueryParameterMatcher,
-} from "../gen/envoy/config/route/v3/route_components_pb.js";
+/** Envoy's HeaderMatcher, compiled to a test of a request. */
+import type { HeaderMatcher } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FieldError } from "./field-error.ts";
 import type { RequestView } from "./request-view.ts";
-import { compileStringMatcher, regexTest, type StringTest } from "./string-matcher.ts";
+import {
+  affixTest,
+  compileStringMatcher,
+  exactTest,
+  regexTest,
+  type StringTest,
+} from "./string-matcher.ts";
 
 export type RequestTest = (request: RequestView) => boolean;
 
@@ -16,22 +19,36 @@ export function compileHeaderMatcher(
 ): RequestTest {
   const name = matcher.name.toLowerCase();
   if (name === "") errors.push({ path: `${path}.name`, message: "a header name is required" });
+  const { invertMatch, treatMissingHeaderAsEmpty } = matcher;
   const specifier = matcher.headerMatchSpecifier;
+  const read = headerReader(name);
   if (specifier.case === "presentMatch" || specifier.case === undefined) {
-    const wanted = (specifier.value ?? true) !== matcher.invertMatch;
-    return (request) => (headerValue(request, name) !== undefined) === wanted;
+    const wanted = (specifier.value ?? true) !== invertMatch;
+    // A missing header that counts as empty counts as present, as in Envoy.
+    if (treatMissingHeaderAsEmpty) return () => wanted;
+    return (request) => (read(request) !== undefined) === wanted;
   }
   const test = valueTest(specifier, path, errors);
-  const whenMissing = matcher.treatMissingHeaderAsEmpty ? "" : undefined;
+  const whenMissing = treatMissingHeaderAsEmpty ? "" : undefined;
   return (request) => {
-    const value = headerValue(request, name) ?? whenMissing;
-    // An absent header matches neither a condition nor its inversion, as in Envoy.
-    return value !== undefined && test(value) !== matcher.invertMatch;
+    const value = read(request) ?? whenMissing;
+    // A missing header matches neither a condition nor its inversion, as in Envoy.
+    if (value === undefined) return false;
+    return matchesOne(request, name, value, test) !== invertMatch;
   };
 }
 
+/**
+ * Fields of the same name are judged one by one: one of them is enough for a condition and too much
+ * for its inversion, so that a second field cannot hide the first (Envoy does so since a security fix).
+ */
+function matchesOne(request: RequestView, name: string, joined: string, test: StringTest): boolean {
+  if (!joined.includes(",") || isPseudoHeader(name)) return test(joined);
+  return request.headerValues(name).some(test);
+}
+
 function valueTest(
-  specifier: Exclude<HeaderMatcher["headerMatchSpecifier"], { case: undefined }>,
+  specifier: Exclude<HeaderMatcher["headerMatchSpecifier"], { case: undefined | "presentMatch" }>,
   path: string,
   errors: FieldError[],
 ): StringTest {
@@ -41,82 +58,71 @@ function valueTest(
     case "safeRegexMatch":
       return regexTest(specifier.value, `${path}.safe_regex_match`, errors);
     case "exactMatch":
-      return (value) => value === specifier.value;
+      return exactTest(specifier.value, false);
     case "prefixMatch":
-      return (value) => value.startsWith(specifier.value);
+      return affixTest("prefix", specifier.value, false, `${path}.prefix_match`, errors);
     case "suffixMatch":
-      return (value) => value.endsWith(specifier.value);
+      return affixTest("suffix", specifier.value, false, `${path}.suffix_match`, errors);
     case "containsMatch":
-      return (value) => value.includes(specifier.value);
+      return affixTest("contains", specifier.value, false, `${path}.contains_match`, errors);
     case "rangeMatch":
       return rangeTest(specifier.value.start, specifier.value.end);
-    default:
-      return () => false;
   }
 }
+
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+const DIGIT_0 = 0x30;
+/** A number of so many digits is exact in a double. */
+const EXACT_DIGITS_MAX = 15;
+/** Longer numbers are outside the range of a bound, which has 64 bits. */
+const INT64_DIGITS_MAX = 19;
 
 /** Half-open range of decimal integers. */
 function rangeTest(start: bigint, end: bigint): StringTest {
   return (value) => {
-    if (!/^[+-]?\d{1,19}$/.test(value)) return false;
-    const number = BigInt(value);
-    return number >= start && number < end;
+    const number = integerOf(value);
+    return number !== undefined && number >= start && number < end;
   };
 }
 
-function headerValue(request: RequestView, name: string): string | undefined {
-  if (name.charCodeAt(0) !== 0x3a) return request.header(name);
+/** The whole value as a decimal integer with an optional sign, or undefined. */
+function integerOf(value: string): number | bigint | undefined {
+  const sign = value.charCodeAt(0);
+  const first = sign === PLUS || sign === MINUS ? 1 : 0;
+  if (value.length === first) return undefined;
+  let significant = first;
+  for (let i = first; i < value.length; i++) {
+    const digit = value.charCodeAt(i) - DIGIT_0;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    if (digit === 0 && significant === i) significant = i + 1;
+  }
+  const digits = value.length - significant;
+  if (digits > INT64_DIGITS_MAX) return undefined;
+  const magnitude = value.slice(significant);
+  const number = digits > EXACT_DIGITS_MAX ? BigInt(magnitude) : Number(magnitude);
+  return sign === MINUS ? -number : number;
+}
+
+function isPseudoHeader(name: string): boolean {
+  return name.startsWith(":") || name === "host";
+}
+
+/** Reads a header, or the part of the request that a pseudo-header of HTTP/2 names (RFC 9113 section 8.3.1). */
+function headerReader(name: string): (request: RequestView) => string | undefined {
+  if (!isPseudoHeader(name)) return (request) => request.header(name);
   switch (name) {
     case ":method":
-      return request.method;
+      return (request) => request.method;
     case ":authority":
-      return request.authority;
+    case "host":
+      return (request) => request.authority;
     case ":scheme":
-      return request.scheme;
+      return (request) => request.scheme;
     case ":path":
-      return request.query === "" ? request.path : `${request.path}?${request.query}`;
+      return (request) =>
+        request.query === "" ? request.path : `${request.path}?${request.query}`;
     default:
-      return undefined;
+      return () => undefined;
   }
-}
-
-export function compileQueryMatcher(
-  matcher: QueryParameterMatcher,
-  path: string,
-  errors: FieldError[],
-): RequestTest {
-  const name = matcher.name;
-  const specifier = matcher.queryParameterMatchSpecifier;
-  if (name === "") errors.push({ path: `${path}.name`, message: "a parameter name is required" });
-  if (specifier.case === "stringMatch") {
-    const test = compileStringMatcher(specifier.value, `${path}.string_match`, errors);
-    return (request) => {
-      const value = queryParameter(request.query, name);
-      return value !== undefined && test(value);
-    };
-  }
-  const wanted = specifier.case === "presentMatch" ? specifier.value : true;
-  return (request) => (queryParameter(request.query, name) !== undefined) === wanted;
-}
-
-/** The first value of a parameter, percent-decoded as Envoy decodes it, or undefined. */
-export function queryParameter(query: string, name: string): string | undefined {
-  for (let start = 0; start <= query.length; ) {
-    const ampersand = query.indexOf("&", start);
-    const end = ampersand < 0 ? query.length : ampersand;
-    const equals = query.indexOf("=", start);
-    const nameEnd = equals < 0 || equals > end ? end : equals;
-    if (decoded(query.slice(start, nameEnd)) === name) {
-      return nameEnd === end ? "" : decoded(query.slice(nameEnd + 1, end));
-    }
-    start = end + 1;
-  }
-  return undefined;
-}
-
-function decoded(text: string): string {
-  if (!text.includes("%")) return text;
-  return text.replace(/%([0-9a-fA-F]{2})/g, (_all, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 16)),
-  );
 }

@@ -12,4 +12,6 @@ export interface RequestView {
   readonly scheme: string;
   /** All values of a lower-case header name joined by commas, or undefined. */
   header(lowerName: string): string | undefined;
+  /** The values of a lower-case header name one by one, in order. */
+  headerValues(lowerName: string): readonly string[];
 }

@@ -239,7 +239,7 @@ function compileRedirect(
         ? scheme.value
           ? "https"
           : undefined
-        : scheme.value?.toLowerCase() || undefined,
+        : scheme.value || undefined,
     host: action.hostRedirect || undefined,
     port: action.portRedirect || undefined,
     rewritePath: redirectRewrite(action, matcher, path, errors),

@@ -1,8 +1,9 @@
-/** Envoy's StringMatcher and its kin, compiled to one small object that tests a string. */
+/** Envoy's StringMatcher and its kin, compiled to one small function that tests a string in wire form. */
 import type { RegexMatcher } from "../gen/envoy/type/matcher/v3/regex_pb.js";
 import type { StringMatcher } from "../gen/envoy/type/matcher/v3/string_pb.js";
 import type { FieldError } from "./field-error.ts";
 import { compileRegex, type LinearRegex } from "./linear-regex.ts";
+import { asciiLowerCase, wireText } from "./wire-text.ts";
 
 const NEVER: StringTest = () => false;
 
@@ -15,17 +16,19 @@ export function compileStringMatcher(
   errors: FieldError[],
 ): StringTest {
   const pattern = matcher.matchPattern;
-  const fold = matcher.ignoreCase;
+  const ignoreCase = matcher.ignoreCase;
   switch (pattern.case) {
     case "exact":
-      return exactTest(pattern.value, fold);
+      return exactTest(pattern.value, ignoreCase);
     case "prefix":
-      return affixTest(pattern.value, fold, (value, prefix) => value.startsWith(prefix));
     case "suffix":
-      return affixTest(pattern.value, fold, (value, suffix) => value.endsWith(suffix));
     case "contains":
-      return affixTest(pattern.value, fold, (value, part) => value.includes(part));
+      return affixTest(pattern.case, pattern.value, ignoreCase, `${path}.${pattern.case}`, errors);
     case "safeRegex":
+      if (ignoreCase) {
+        const message = "has no effect on safe_regex: write (?i) in front of the pattern";
+        errors.push({ path: `${path}.ignore_case`, message });
+      }
       return regexTest(pattern.value, `${path}.safe_regex`, errors);
     default:
       errors.push({
@@ -54,17 +57,30 @@ export function linearRegex(
 }
 
 export function exactTest(expected: string, ignoreCase: boolean): StringTest {
-  if (!ignoreCase) return (value) => value === expected;
-  const folded = expected.toLowerCase();
-  return (value) => value.length === folded.length && value.toLowerCase() === folded;
+  const wire = wireText(expected);
+  if (!ignoreCase) return (value) => value === wire;
+  const folded = asciiLowerCase(wire);
+  return (value) => value.length === folded.length && asciiLowerCase(value) === folded;
 }
 
-function affixTest(
+/** An empty affix would match everything: Envoy refuses it, because nobody means that. */
+export function affixTest(
+  kind: "prefix" | "suffix" | "contains",
   affix: string,
   ignoreCase: boolean,
-  test: (value: string, affix: string) => boolean,
+  path: string,
+  errors: FieldError[],
 ): StringTest {
-  if (!ignoreCase) return (value) => test(value, affix);
-  const folded = affix.toLowerCase();
-  return (value) => test(value.toLowerCase(), folded);
+  if (affix === "") errors.push({ path, message: "must not be empty" });
+  const wire = ignoreCase ? asciiLowerCase(wireText(affix)) : wireText(affix);
+  const test = AFFIX_TEST[kind];
+  return ignoreCase ? (value) => test(asciiLowerCase(value), wire) : (value) => test(value, wire);
 }
+
+const AFFIX_TEST: Readonly<
+  Record<"prefix" | "suffix" | "contains", (value: string, affix: string) => boolean>
+> = {
+  prefix: (value, affix) => value.startsWith(affix),
+  suffix: (value, affix) => value.endsWith(affix),
+  contains: (value, affix) => value.includes(affix),
+};

@@ -91,7 +91,10 @@ export class Cluster implements ConnectionBudget {
   }
 }
 
-/** The best priority that has a healthy endpoint; in panic, all of the first priority. */
+/**
+ * The best priority that has a healthy endpoint; in panic, all of the first priority. A threshold of 0 forbids
+ * panic: with no healthy endpoint there is none to pick.
+ */
 function eligibleOf(endpoints: readonly Endpoint[], panicThreshold: number): readonly Endpoint[] {
   const priorities = [...new Set(endpoints.map((endpoint) => endpoint.info.priority))].sort(
     (a, b) => a - b,
@@ -101,5 +104,6 @@ function eligibleOf(endpoints: readonly Endpoint[], panicThreshold: number): rea
     const healthy = all.filter((endpoint) => endpoint.info.isHealthy);
     if (healthy.length > 0 && healthy.length / all.length >= panicThreshold) return healthy;
   }
+  if (panicThreshold === 0) return [];
   return endpoints.filter((endpoint) => endpoint.info.priority === priorities[0]);
 }

@@ -23,6 +23,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { HttpServer } from "./http-server.ts";
 import { LOCAL_REPLY, type LocalReply, localReplyBody, replyForFailure } from "./local-reply.ts";
 import { sendMirrors } from "./mirror.ts";
+import { ownAnswerLines } from "./own-answer-lines.ts";
 import { PendingBody } from "./pending-body.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestOutcome } from "./request-outcome.ts";
@@ -84,10 +85,15 @@ export class Exchange implements RequestView, ClientStreamHandler {
     return this.#head?.headers.get(lowerName);
   }
 
+  headerValues(lowerName: string): readonly string[] {
+    return this.#head?.headers.valuesOf(lowerName) ?? [];
+  }
+
   begin(head: RequestHead): void {
     this.#reset(head);
     const server = this.#server;
-    if (head.upgrade !== "") {
+    // RFC 9110 section 7.8: an Upgrade may be ignored; clients that offer h2c go on in HTTP/1.1.
+    if (head.upgrade !== "" && head.upgrade.toLowerCase() !== "h2c") {
       this.#reply(LOCAL_REPLY.upgradeRefused, `Upgrade: ${head.upgrade}`);
       return;
     }
@@ -103,7 +109,7 @@ export class Exchange implements RequestView, ClientStreamHandler {
     this.path = path.path;
     this.query = head.queryAt < 0 ? "" : head.target.slice(head.queryAt + 1);
     if (path.kind === "redirect") {
-      this.#redirectTo(307, this.#withQuery(path.path));
+      this.#redirectTo(307, path.path + this.#search, undefined);
       return;
     }
     server.config.prepareRequest(this.#outcome, head.headers);
@@ -266,8 +272,9 @@ export class Exchange implements RequestView, ClientStreamHandler {
     this.#failedEndpoint = undefined;
   }
 
-  #withQuery(path: string): string {
-    return this.#head!.queryAt < 0 ? path : `${path}?${this.query}`;
+  /** The query with its `?`. */
+  get #search(): string {
+    return this.#head!.queryAt < 0 ? "" : `?${this.query}`;
   }
 
   #act(match: RouteMatchResult): void {
@@ -278,10 +285,10 @@ export class Exchange implements RequestView, ClientStreamHandler {
         this.#forward(action, match);
         break;
       case "redirect":
-        this.#redirectTo(action.status, redirectLocation(action, this));
+        this.#redirectTo(action.status, redirectLocation(action, this, this.#search), match);
         break;
       case "direct":
-        this.#direct(action);
+        this.#direct(action, match);
         break;
     }
   }
@@ -324,9 +331,13 @@ export class Exchange implements RequestView, ClientStreamHandler {
 
   #rewrite(action: ForwardAction, choice: ClusterChoice, head: RequestHead): void {
     const isUntouched = action.rewritePath === undefined && !head.hasSpecialBytes;
-    if (action.rewritePath !== undefined) this.path = action.rewritePath(this.path);
-    this.#target = isUntouched ? head.target : this.#withQuery(this.path);
-    this.authority = choice.hostRewrite ?? action.hostRewrite ?? this.authority;
+    const { path, authority } = this;
+    if (action.rewritePath !== undefined) this.path = action.rewritePath(path);
+    this.#target = isUntouched ? head.target : this.path + this.#search;
+    this.authority = choice.hostRewrite ?? action.hostRewrite ?? authority;
+    const originalPath = action.rewritePath === undefined ? undefined : path + this.#search;
+    const originalHost = action.hostRewrite === undefined ? undefined : authority;
+    this.#server.config.announceRewrite(head.headers, originalPath, originalHost);
   }
 
   #splitValue(action: ForwardAction): number {
@@ -410,8 +421,8 @@ export class Exchange implements RequestView, ClientStreamHandler {
   }
 
   #onIdleTimeout(): void {
-    if (this.#bytesSoFar() === this.#bytesWhenIdleArmed) this.#onTimeout(LOCAL_REPLY.streamIdle);
-    else this.#armIdle();
+    if (this.#bytesSoFar() !== this.#bytesWhenIdleArmed) this.#armIdle();
+    else this.#onTimeout(this.#isRequestEnded ? LOCAL_REPLY.answerIdle : LOCAL_REPLY.requestIdle);
   }
 
   #onTimeout(reply: LocalReply): void {
@@ -421,13 +432,14 @@ export class Exchange implements RequestView, ClientStreamHandler {
     this.#downstream.flush();
   }
 
-  #redirectTo(status: number, location: string): void {
-    this.#sendOwn(status, "direct_response", `location: ${location}\r\n`, "");
+  #redirectTo(status: number, location: string, match: RouteMatchResult | undefined): void {
+    const lines = ownAnswerLines(["location", location], match);
+    this.#sendOwn(status, "direct_response", lines, "");
   }
 
-  #direct(action: DirectResponse): void {
-    const lines = action.body === "" ? "" : "content-type: text/plain\r\n";
-    this.#sendOwn(action.status, "direct_response", lines, action.body);
+  #direct({ status, body }: DirectResponse, match: RouteMatchResult): void {
+    const lines = ownAnswerLines(body === "" ? undefined : ["content-type", "text/plain"], match);
+    this.#sendOwn(status, "direct_response", lines, body);
   }
 
   #reply(reply: LocalReply, reason: string): void {

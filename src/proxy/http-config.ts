@@ -6,6 +6,7 @@ import type { FieldError } from "../decision/field-error.ts";
 import { RouteTable } from "../decision/route-table.ts";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
+  HttpConnectionManager_ForwardClientCertDetails as ClientCert,
   HttpConnectionManager_CodecType as CodecType,
   type HttpConnectionManager,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
@@ -35,6 +36,7 @@ export class HttpConfig {
   readonly #appendsForwardedFor: boolean;
   readonly #isTraced: boolean;
   readonly #isSilent: boolean;
+  readonly #sanitizesClientCert: boolean;
   readonly #serverHeader: ServerHeader;
   readonly #serverName: string;
   readonly #date = new HttpDate();
@@ -74,6 +76,7 @@ export class HttpConfig {
     this.#serverHeader = manager.serverHeaderTransformation;
     this.#serverName = manager.serverName === "" ? "tulle" : manager.serverName;
     this.#isSilent = checkFilters(manager, path, errors);
+    this.#sanitizesClientCert = sanitizesClientCert(manager, path, errors);
     this.#wallMs = wallMs;
     if (manager.codecType === CodecType.HTTP2 || manager.codecType === CodecType.HTTP3) {
       errors.push({ path: `${path}.codec_type`, message: "only AUTO and HTTP1 are implemented" });
@@ -82,6 +85,9 @@ export class HttpConfig {
 
   /** Header fields that every request gets before its route is chosen. */
   prepareRequest(outcome: RequestOutcome, headers: HeaderBlock): void {
+    if (this.#sanitizesClientCert && headers.indexOf(HEADER["x-forwarded-client-cert"]) >= 0) {
+      headers.remove("x-forwarded-client-cert");
+    }
     if (headers.indexOf(HEADER["x-forwarded-proto"]) < 0) {
       headers.add("x-forwarded-proto", outcome.connection.scheme);
     }
@@ -99,15 +105,22 @@ export class HttpConfig {
   /** Tells the upstream how long the answer will be waited for. */
   announceTimeout(headers: HeaderBlock, timeoutMs: number): void {
     if (!this.#isSilent && timeoutMs > 0) {
-      headers.add("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
+      headers.set("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
     }
+  }
+
+  /** Tells the upstream what was rewritten. Each is undefined where it was not. */
+  announceRewrite(headers: HeaderBlock, path: string | undefined, host: string | undefined): void {
+    if (this.#isSilent) return;
+    if (path !== undefined) headers.set("x-envoy-original-path", path);
+    if (host !== undefined) headers.set("x-envoy-original-host", host);
   }
 
   /** Header fields that every response from upstream gets. */
   prepareResponse(outcome: RequestOutcome, headers: HeaderBlock): void {
     if (headers.indexOf(HEADER.date) < 0) headers.add("date", this.#date.at(this.#wallMs()));
     if (!this.#isSilent) {
-      headers.add("x-envoy-upstream-service-time", String(Math.round(outcome.upstreamTimeMs)));
+      headers.set("x-envoy-upstream-service-time", String(Math.round(outcome.upstreamTimeMs)));
     }
     if (this.#returnsRequestId) headers.set("x-request-id", outcome.requestId);
     if (this.#serverHeader === ServerHeader.PASS_THROUGH) return;
@@ -168,6 +181,25 @@ function checkFilters(manager: HttpConnectionManager, path: string, errors: Fiel
     errors.push({ path: `${path}.http_filters`, message: "the last filter must be the router" });
   }
   return router?.suppressEnvoyHeaders ?? false;
+}
+
+/** Whether what a client says about its own certificate is dropped, as by default, or passed on. */
+function sanitizesClientCert(
+  manager: HttpConnectionManager,
+  path: string,
+  errors: FieldError[],
+): boolean {
+  switch (manager.forwardClientCertDetails) {
+    case ClientCert.SANITIZE:
+      return true;
+    case ClientCert.ALWAYS_FORWARD_ONLY:
+      return false;
+    default: {
+      const message = "only SANITIZE and ALWAYS_FORWARD_ONLY are implemented";
+      errors.push({ path: `${path}.forward_client_cert_details`, message });
+      return true;
+    }
+  }
 }
 
 function escapedSlashes(action: SlashAction): EscapedSlashes {

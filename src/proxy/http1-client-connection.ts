@@ -119,6 +119,8 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
   }
 
   destroy(): void {
+    // At once, not with the close event: bytes that are being parsed may still end the answer.
+    this.isClosed = true;
     this.#socket.destroy();
   }
 
@@ -150,8 +152,11 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
   }
 
   #onPeerEnd(): void {
-    if (this.#parser.finish()) return;
-    this.#fail({ kind: "connection-closed", reason: "the upstream ended the connection" });
+    const handler = this.#handler;
+    if (!this.#parser.finish()) {
+      this.#fail({ kind: "connection-closed", reason: "the upstream ended the connection" });
+    }
+    handler?.onUpstreamTurnEnd();
   }
 
   #fail(failure: UpstreamFailure): void {
@@ -167,7 +172,7 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
     const handler = this.#handler;
     if (handler === undefined) return;
     this.#handler = undefined;
-    if (this.#parser.finish()) return;
+    // Without an end before it: a body that its connection delimits is broken off, too (RFC 9112 section 8).
     const reason =
       this.#error === undefined ? "connection closed" : socketFailure(this.#error).reason;
     handler.onUpstreamFailure({ kind: "connection-closed", reason });

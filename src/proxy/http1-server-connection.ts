@@ -168,10 +168,12 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
   sendLocal(status: number, lines: string, body: string): void {
     this.#sendsChunks = false;
     this.#decideKeepAlive();
-    const length = `content-length: ${Buffer.byteLength(body)}\r\n`;
+    // RFC 9110 section 8.6: no Content-Length in a 204; a 304 would have to tell the length of another answer.
+    const hasLength = status !== 204 && status !== 304;
+    const length = hasLength ? `content-length: ${Buffer.byteLength(body)}\r\n` : "";
     const isHead = this.#parser.head.method === "HEAD";
     const text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${lines}${length}${this.#connectionLine()}\r\n`;
-    this.#writer.text(text + (isHead ? "" : Buffer.from(body).toString("latin1")));
+    this.#writer.text(text + (isHead || !hasLength ? "" : Buffer.from(body).toString("latin1")));
     this.#finishResponse();
   }
 

@@ -82,11 +82,17 @@ export const LOCAL_REPLY = {
     details: "upstream_per_try_timeout",
     message: "the upstream did not answer within the route's limit for a single try",
   },
-  streamIdle: {
+  requestIdle: {
     status: 408,
     flag: FLAG.SI,
     details: "stream_idle_timeout",
-    message: "no byte moved for longer than the stream idle timeout",
+    message: "the rest of the request did not come within the stream idle timeout",
+  },
+  answerIdle: {
+    status: 504,
+    flag: FLAG.SI,
+    details: "stream_idle_timeout",
+    message: "the upstream was silent for longer than the stream idle timeout",
   },
   requestHeadTimeout: {
     status: 408,

@@ -3,25 +3,26 @@
 import type { RequestView } from "../decision/request-view.ts";
 import type { RedirectRule } from "../decision/route.ts";
 
-export function redirectLocation(rule: RedirectRule, request: RequestView): string {
+/** `search` is the request's query with its `?`, or empty. */
+export function redirectLocation(rule: RedirectRule, request: RequestView, search: string): string {
   const scheme = rule.scheme ?? request.scheme;
   const path = rule.rewritePath === undefined ? request.path : rule.rewritePath(request.path);
-  const hasQuery = request.query !== "" && !rule.stripsQuery && !path.includes("?");
-  return `${scheme}://${authorityOf(rule, request, scheme)}${path}${hasQuery ? `?${request.query}` : ""}`;
+  const keepsQuery = !rule.stripsQuery && !path.includes("?");
+  return `${scheme}://${authorityOf(rule, request)}${path}${keepsQuery ? search : ""}`;
 }
 
-function authorityOf(rule: RedirectRule, request: RequestView, scheme: string): string {
-  const portAt = request.authority.search(/:\d*$/);
-  const host = rule.host ?? (portAt < 0 ? request.authority : request.authority.slice(0, portAt));
-  if (rule.port !== undefined)
-    return isDefaultPort(scheme, rule.port) ? host : `${host}:${rule.port}`;
-  if (portAt < 0) return host;
-  const port = Number(request.authority.slice(portAt + 1));
-  // Envoy drops the port when the scheme changes away from the one whose default it is.
-  const isOldDefault = rule.scheme !== undefined && isDefaultPort(request.scheme, port);
-  return isOldDefault ? host : `${host}:${port}`;
+function authorityOf(rule: RedirectRule, request: RequestView): string {
+  const suffix = rule.port === undefined ? "" : `:${rule.port}`;
+  if (rule.host !== undefined) return rule.host + suffix;
+  const { authority } = request;
+  const portAt = authority.search(/:\d*$/);
+  if (portAt < 0) return authority + suffix;
+  // A port that is the default of the scheme that is left would be wrong for the new one.
+  const isLeftBehind =
+    rule.scheme !== undefined && isDefaultPort(request.scheme, authority.slice(portAt + 1));
+  return rule.port === undefined && !isLeftBehind ? authority : authority.slice(0, portAt) + suffix;
 }
 
-function isDefaultPort(scheme: string, port: number): boolean {
-  return (scheme === "http" && port === 80) || (scheme === "https" && port === 443);
+function isDefaultPort(scheme: string, port: string): boolean {
+  return (scheme === "http" && port === "80") || (scheme === "https" && port === "443");
 }

@@ -18,7 +18,7 @@ export function mayRetryFailure(
 ): boolean {
   if (state.attempts > rule.retriesMax) return false;
   if (failure.kind === "try-timeout") {
-    return state.canReplay && (rule.on5xx || rule.onGatewayError || rule.statuses.has(504));
+    return state.canReplay && (rule.onReset || rule.onGatewayError || rule.statuses.has(504));
   }
   // Nothing was sent, so that nothing can happen twice.
   if (!state.mayHaveArrived) return rule.onConnectFailure || rule.onResetBeforeRequest;

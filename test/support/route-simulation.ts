@@ -55,7 +55,11 @@ function requestView({ request, headers = {} }: SimulatedRequest): RequestView {
   const authority = lower.get("host") ?? "127.0.0.1";
   return {
     ...{ method, path, query, authority, scheme: "http" },
-    header: (name) => (name === ":method" ? method : lower.get(name)),
+    header: (name) => lower.get(name),
+    headerValues: (name) => {
+      const value = lower.get(name);
+      return value === undefined ? [] : [value];
+    },
   };
 }
 
