@@ -1,3 +1,4 @@
+/** What clusters wait for, read out of their bytes. */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";

@@ -1,3 +1,4 @@
+/** The message of a NACK, complete and bounded. */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { NACK_TEXT_CHARS_MAX } from "./limits.ts";

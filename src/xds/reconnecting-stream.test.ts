@@ -1,3 +1,4 @@
+/** The pauses between attempts, by a clock that the test moves. */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { ManualClock } from "../core/clock.ts";

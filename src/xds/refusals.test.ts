@@ -1,3 +1,4 @@
+/** How long refused versions are held back, and whom a refusal's message blames. */
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import { REFUSAL_RETRY_MS } from "./limits.ts";
