@@ -11,11 +11,3 @@ interface Latin1Sliceable {
 export function latin1(bytes: Buffer, start: number, end: number): string {
   return (bytes as unknown as Latin1Sliceable).latin1Slice(start, end);
 }
-
-/** The first buffer followed by a range of the second, copied. */
-export function appended(first: Buffer, bytes: Buffer, start: number, end: number): Buffer {
-  const whole = Buffer.allocUnsafe(first.length + end - start);
-  first.copy(whole, 0);
-  bytes.copy(whole, first.length, start, end);
-  return whole;
-}

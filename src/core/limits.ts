@@ -4,8 +4,8 @@
 export const HEADER_COUNT_MAX = 100;
 /** Request line and fields together. Envoy allows 60 KiB; ours is the decoded size (T15). */
 export const HEAD_SIZE_BYTES_MAX = 64 * 1024;
-/** Request line alone: longer targets are refused with 414 (RFC 9112 section 3 asks for 8000 at least). */
-export const REQUEST_LINE_BYTES_MAX = 16 * 1024;
+/** Request or status line alone: longer targets are refused with 414 (RFC 9112 section 3 asks for 8000 at least). */
+export const START_LINE_BYTES_MAX = 16 * 1024;
 /** One chunk-size line with its extensions (T5). */
 export const CHUNK_LINE_BYTES_MAX = 256;
 /** Chunk extensions of one body together: they are dropped, so a peer must not send them for ever (T5, CVE-2024-22019). */
@@ -18,6 +18,8 @@ export const CONTENT_LENGTH_DIGITS_MAX = 15;
 export const TRAILER_SIZE_BYTES_MAX = 16 * 1024;
 /** Interim (1xx) answers before the final one (T10). */
 export const INTERIM_RESPONSES_MAX = 10;
+/** Names in the Connection fields of one message: each is looked for among all fields (T19). */
+export const CONNECTION_OPTIONS_MAX = 32;
 /** Empty lines before a request line that are skipped (RFC 9112 section 2.2). */
 export const LEADING_EMPTY_LINES_MAX = 4;
 

@@ -36,16 +36,25 @@ export function normalizePath(path: string, rules: PathNormalization): Normalize
     result = withoutDots;
   }
   if (rules.mergesSlashes) result = result.replace(/\/{2,}/g, "/");
-  if (hasEscapedSlash && rules.escapedSlashes === "redirect") return { kind: "redirect", path: result };
+  if (hasEscapedSlash && rules.escapedSlashes === "redirect")
+    return { kind: "redirect", path: result };
   return { kind: "path", path: result };
 }
 
-/** RFC 3986 section 6.2.2.2: encoded unreserved characters mean the same as the plain ones. */
+/**
+ * RFC 3986 section 6.2.2.2: encoded unreserved characters mean the same as the plain ones. Behind a
+ * `%` that begins no escape nothing is decoded: `%%32%65` would become `%2e`, which the next hop
+ * decodes again to a dot that nobody judged.
+ */
 function decodeUnreserved(path: string): string {
-  return path.replace(/%([0-9a-fA-F]{2})/g, (all, digits: string) => {
-    const char = String.fromCharCode(Number.parseInt(digits, 16));
-    return /[A-Za-z0-9\-._~]/.test(char) ? char : all;
-  });
+  return path.replace(
+    /(%[0-9a-fA-F]?)?%([0-9a-fA-F]{2})/g,
+    (all, stray: string | undefined, digits: string) => {
+      if (stray !== undefined) return all;
+      const char = String.fromCharCode(Number.parseInt(digits, 16));
+      return /[A-Za-z0-9\-._~]/.test(char) ? char : all;
+    },
+  );
 }
 
 /** RFC 3986 section 5.2.4, except that climbing above the root is refused. */

@@ -26,11 +26,13 @@ export class RequestHead {
   /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
   minorVersion = 1;
   bodyKind: BodyKind = BODY_NONE;
-  /** Bytes, for BODY_LENGTH. */
-  contentLength = 0;
+  /** What Content-Length says, in bytes; -1 when there is none. */
+  contentLength = -1;
   /** Whether the peer lets the connection live on after this exchange (RFC 9112 section 9.3). */
   keepAlive = true;
   expectsContinue = false;
+  /** TE: trailers, which stays among the fields. */
+  acceptsTrailers = false;
   /** The value of Upgrade when Connection names it, otherwise empty. */
   upgrade = "";
   readonly headers = new HeaderBlock();

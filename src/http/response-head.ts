@@ -8,8 +8,8 @@ export class ResponseHead {
   reason = "";
   minorVersion = 1;
   bodyKind: BodyKind = BODY_NONE;
-  /** Bytes, for BODY_LENGTH. */
-  contentLength = 0;
+  /** What Content-Length says, in bytes; -1 when there is none. Answers to HEAD and 304 have one without a body. */
+  contentLength = -1;
   keepAlive = true;
   /** Milliseconds after which the peer closes the idle connection, as Keep-Alive tells; 0 when it does not. */
   keepAliveTimeoutMs = 0;

@@ -3,7 +3,7 @@
  * bytes just fed. Chunk extensions are read, bounded and dropped; trailers become a HeaderBlock.
  */
 
-import { appended, latin1 } from "../core/bytes.ts";
+import { latin1 } from "../core/bytes.ts";
 import {
   CHUNK_EXTENSIONS_BYTES_MAX,
   CHUNK_LINE_BYTES_MAX,
@@ -15,6 +15,7 @@ import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodyKind } from "../http/req
 import { FIELD_VALUE, HEX_VALUE } from "./char-table.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 import { scanFields } from "./field-scanner.ts";
+import { PartialSection } from "./partial-section.ts";
 
 /** Receives body bytes. The range is valid only during the call. */
 export interface BodySink {
@@ -43,7 +44,8 @@ export class BodyDecoder {
   #digitCount = 0;
   #lineBytes = 0;
   #extensionBytes = 0;
-  #trailerBytes: Buffer | undefined;
+  /** Bytes of a trailer section that is not complete. */
+  readonly #partial = new PartialSection(undefined);
   /** The trailer section of the last chunked body, when it had one. */
   trailers: HeaderBlock | undefined;
 
@@ -60,7 +62,6 @@ export class BodyDecoder {
       this.#digitCount = 0;
       this.#lineBytes = 0;
       this.#extensionBytes = 0;
-      this.#trailerBytes = undefined;
     } else {
       this.#state = STATE_UNTIL_CLOSE;
     }
@@ -166,31 +167,35 @@ export class BodyDecoder {
     return at + 1;
   }
 
-  #readTrailers(bytes: Buffer, at: number, end: number): number {
-    const kept = this.#trailerBytes;
-    if (kept === undefined && bytes[at] === CR && at + 1 < end) {
+  #readTrailers(bytes: Buffer, start: number, end: number): number {
+    const partial = this.#partial;
+    const keptLength = partial.length;
+    if (keptLength === 0 && bytes[start] === CR && start + 1 < end) {
       // The usual case: no trailer section.
-      if (bytes[at + 1] !== LF) return PARSE_ERROR.lineEndInvalid;
+      if (bytes[start + 1] !== LF) return PARSE_ERROR.lineEndInvalid;
       this.#state = STATE_DONE;
-      return at + 2;
+      return start + 2;
     }
-    const keptLength = kept === undefined ? 0 : kept.length;
     // No scan goes past the bound, so that the verdict does not depend on how bytes were split.
-    const scanEnd = Math.min(end, at + TRAILER_SIZE_BYTES_MAX + 1 - keptLength);
-    const section =
-      kept === undefined ? bytes.subarray(at, scanEnd) : appended(kept, bytes, at, scanEnd);
+    const scanEnd = Math.min(end, start + TRAILER_SIZE_BYTES_MAX - keptLength);
+    const mustScan = partial.append(bytes, start, scanEnd);
+    const isAtBound = partial.length === TRAILER_SIZE_BYTES_MAX;
+    if (!mustScan && !isAtBound) return scanEnd;
+    const section = partial.view;
     const block = new HeaderBlock();
     const used = scanFields(section, 0, section.length, 0, block);
     if (used === NEED_MORE) {
-      if (section.length > TRAILER_SIZE_BYTES_MAX) return PARSE_ERROR.trailerTooLarge;
-      this.#trailerBytes = kept === undefined ? Buffer.from(section) : section;
+      if (isAtBound) return PARSE_ERROR.trailerTooLarge;
+      partial.markScanned();
       return scanEnd;
     }
     if (used < 0) return used;
-    block.text = latin1(section, 0, used);
-    this.trailers = block;
-    this.#trailerBytes = undefined;
+    if (block.count > 0) {
+      block.text = latin1(section, 0, used);
+      this.trailers = block;
+    }
+    partial.clear();
     this.#state = STATE_DONE;
-    return at + used - keptLength;
+    return start + used - keptLength;
   }
 }

@@ -29,6 +29,7 @@ const ERRORS = {
   lengthAndEncoding: [400, "both Content-Length and Transfer-Encoding are given"],
   transferEncodingInvalid: [400, "Transfer-Encoding is repeated, malformed or not allowed here"],
   transferEncodingUnknown: [501, "only the transfer coding chunked is understood here"],
+  connectionInvalid: [400, "Connection has more than 32 options"],
   hostInvalid: [400, "Host is missing, repeated or malformed"],
   chunkSizeInvalid: [400, "a chunk size is not a plain hexadecimal number"],
   chunkLineTooLong: [400, "a chunk-size line or its extensions are too long"],

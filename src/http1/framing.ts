@@ -3,10 +3,27 @@
  * the connection may be used again. Hop-by-hop fields are dropped from the block on the way, so what
  * is left is what a proxy forwards (RFC 9110 section 7.6.1).
  */
-import { CONTENT_LENGTH_DIGITS_MAX } from "../core/limits.ts";
+import { CONNECTION_OPTIONS_MAX } from "../core/limits.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HEADER, LAST_FRAMING_ID } from "../http/header-name.ts";
+import { isProtectedName } from "./connection-option.ts";
+import { parseContentLength } from "./content-length.ts";
 import { PARSE_ERROR } from "./errors.ts";
+import { trimOws } from "./ows.ts";
+import { transferEncodingError } from "./transfer-encoding.ts";
+
+const CONTENT_LENGTH = HEADER["content-length"];
+const TRANSFER_ENCODING = HEADER["transfer-encoding"];
+const CONNECTION = HEADER.connection;
+const HOST = HEADER.host;
+const KEEP_ALIVE = HEADER["keep-alive"];
+const TE = HEADER.te;
+const TRAILER = HEADER.trailer;
+const UPGRADE = HEADER.upgrade;
+const EXPECT = HEADER.expect;
+
+/** Shared by all messages whose Connection fields name no other fields. */
+const NO_OPTIONS: readonly string[] = [];
 
 /** What the framing fields of one message say. Reused by its parser. */
 export class Framing {
@@ -19,28 +36,40 @@ export class Framing {
   hasKeepAlive = false;
   /** From `Keep-Alive: timeout=N` (RFC 2068 section 19.7.1.1), in milliseconds; 0 when not told. */
   keepAliveTimeoutMs = 0;
-  /** Index of the Host field, or -1. */
+  /** Index of the first Host field, or -1. */
   hostIndex = -1;
+  hasRepeatedHost = false;
   expectsContinue = false;
+  /** The value of Upgrade when Connection names it, otherwise empty. */
   upgrade = "";
-  /** The message announced trailers, or accepts them (TE: trailers). */
+  /** TE: trailers. */
   acceptsTrailers = false;
+  #upgradeValue = "";
+  #hasUpgradeOption = false;
+  #hasConnection = false;
+  /** Lower-case names of fields that Connection listed. */
+  #options = NO_OPTIONS;
 
   /** Reads the fields of `headers`. Returns 0 or an error number. */
   read(headers: HeaderBlock): number {
     this.#clear();
-    let connectionCount = 0;
-    for (let i = 0; i < headers.count; i++) {
-      const id = headers.ids[i]!;
+    const ids = headers.ids;
+    const count = headers.count;
+    for (let i = 0; i < count; i++) {
+      const id = ids[i]!;
       if (id === 0 || id > LAST_FRAMING_ID) continue;
       const error = this.#readField(id, i, headers);
       if (error !== 0) return error;
-      if (id === HEADER.connection) connectionCount += 1;
     }
     // RFC 9112 section 6.1: both together are an attempt at smuggling until proven otherwise.
     if (this.isChunked && this.contentLength >= 0) return PARSE_ERROR.lengthAndEncoding;
-    if (connectionCount > 0) this.#applyConnection(headers);
+    if (this.#hasConnection) return this.#applyConnection(headers);
     return 0;
+  }
+
+  /** Removes the trailer fields that Connection named in the head (RFC 9110 section 7.6.1). */
+  removeConnectionOptions(fields: HeaderBlock): void {
+    for (const option of this.#options) fields.remove(option);
   }
 
   #clear(): void {
@@ -50,37 +79,48 @@ export class Framing {
     this.hasKeepAlive = false;
     this.keepAliveTimeoutMs = 0;
     this.hostIndex = -1;
+    this.hasRepeatedHost = false;
     this.expectsContinue = false;
     this.upgrade = "";
     this.acceptsTrailers = false;
+    this.#upgradeValue = "";
+    this.#hasUpgradeOption = false;
+    this.#hasConnection = false;
+    this.#options = NO_OPTIONS;
   }
 
   #readField(id: number, index: number, headers: HeaderBlock): number {
     switch (id) {
-      case HEADER["content-length"]:
+      case CONTENT_LENGTH:
         return this.#readContentLength(index, headers);
-      case HEADER["transfer-encoding"]:
+      case TRANSFER_ENCODING:
         return this.#readTransferEncoding(index, headers);
-      case HEADER.host:
-        // RFC 9112 section 3.2: more than one Host is refused, whatever they say (T23).
-        if (this.hostIndex >= 0) return PARSE_ERROR.hostInvalid;
-        this.hostIndex = index;
+      case HOST:
+        if (this.hostIndex >= 0) this.hasRepeatedHost = true;
+        else this.hostIndex = index;
         return 0;
-      case HEADER.expect:
-        if (headers.value(index).toLowerCase() === "100-continue") this.expectsContinue = true;
+      case EXPECT:
+        if (headers.value(index).toLowerCase().includes("100-continue"))
+          this.expectsContinue = true;
         return 0;
-      case HEADER.te:
+      case TE:
         // RFC 9110 section 10.1.4: TE is hop-by-hop; only "trailers" means something to the next hop.
         if (headers.value(index).toLowerCase() === "trailers") this.acceptsTrailers = true;
         else headers.drop(index);
         return 0;
-      case HEADER["keep-alive"]:
-        this.keepAliveTimeoutMs = keepAliveTimeout(headers.value(index));
+      case KEEP_ALIVE:
+        this.keepAliveTimeoutMs = keepAliveTimeoutMs(headers.value(index));
         headers.drop(index);
         return 0;
-      case HEADER.upgrade:
-      case HEADER.connection:
-      case HEADER.trailer:
+      case UPGRADE:
+        // Never passed on, not even where Connection does not name it: an app might take it up (T9).
+        this.#upgradeValue ||= headers.value(index);
+        headers.drop(index);
+        return 0;
+      case CONNECTION:
+        this.#hasConnection = true;
+        return 0;
+      case TRAILER:
         return 0;
       default:
         headers.drop(index);
@@ -101,96 +141,55 @@ export class Framing {
   }
 
   #readTransferEncoding(index: number, headers: HeaderBlock): number {
+    // RFC 9112 section 6.1: chunked must not be applied twice, nor be hidden in a second field.
     if (this.isChunked) return PARSE_ERROR.transferEncodingInvalid;
     const coding = headers.value(index).toLowerCase();
-    if (coding !== "chunked") {
-      return /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(coding)
-        ? PARSE_ERROR.transferEncodingUnknown
-        : PARSE_ERROR.transferEncodingInvalid;
-    }
+    if (coding !== "chunked") return transferEncodingError(coding);
     this.isChunked = true;
     headers.drop(index);
     return 0;
   }
 
   /** Drops what Connection names (RFC 9110 section 7.6.1), except what a peer must not strip (T25). */
-  #applyConnection(headers: HeaderBlock): void {
-    let isUpgrade = false;
+  #applyConnection(headers: HeaderBlock): number {
+    let optionCount = 0;
     for (let i = 0; i < headers.count; i++) {
-      if (headers.ids[i] !== HEADER.connection || !headers.isKept(i)) continue;
+      if (headers.ids[i] !== CONNECTION) continue;
       const value = headers.value(i).toLowerCase();
       headers.drop(i);
-      if (value === "keep-alive") this.hasKeepAlive = true;
-      else if (value === "close") this.hasClose = true;
-      else if (this.#applyConnectionOptions(value, headers)) isUpgrade = true;
+      if (value === "keep-alive") {
+        this.hasKeepAlive = true;
+        optionCount += 1;
+      } else if (value === "close") {
+        this.hasClose = true;
+        optionCount += 1;
+      } else {
+        const options = value.split(",", CONNECTION_OPTIONS_MAX + 1);
+        optionCount += options.length;
+        for (const option of options) this.#applyOption(trimOws(option), headers);
+      }
+      if (optionCount > CONNECTION_OPTIONS_MAX) return PARSE_ERROR.connectionInvalid;
     }
-    const upgradeIndex = headers.indexOf(HEADER.upgrade);
-    if (upgradeIndex < 0) return;
-    if (isUpgrade) this.upgrade = headers.value(upgradeIndex);
-    headers.drop(upgradeIndex);
+    if (this.#hasUpgradeOption) this.upgrade = this.#upgradeValue;
+    return 0;
   }
 
-  /** Returns whether the options name Upgrade. */
-  #applyConnectionOptions(value: string, headers: HeaderBlock): boolean {
-    let isUpgrade = false;
-    for (const part of value.split(",")) {
-      const option = part.trim();
-      if (option === "close") this.hasClose = true;
-      else if (option === "keep-alive") this.hasKeepAlive = true;
-      else if (option === "upgrade") isUpgrade = true;
-      else if (option !== "" && !PROTECTED_NAMES.has(option)) headers.remove(option);
+  #applyOption(option: string, headers: HeaderBlock): void {
+    if (option === "close") this.hasClose = true;
+    else if (option === "keep-alive") this.hasKeepAlive = true;
+    else if (option === "upgrade") this.#hasUpgradeOption = true;
+    else if (option !== "" && !isProtectedName(option)) {
+      headers.remove(option);
+      this.#options = [...this.#options, option];
     }
-    return isUpgrade;
   }
 }
 
-/** Fields that route, identify or frame a request: Connection cannot strip them (CVE-2024-45410 of Traefik). */
-const PROTECTED_NAMES: ReadonlySet<string> = new Set([
-  "host",
-  "te",
-  "content-length",
-  "transfer-encoding",
-  "connection",
-  "authorization",
-  "cookie",
-  "traceparent",
-  "x-request-id",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "x-forwarded-client-cert",
-  "x-real-ip",
-]);
-
-/** A decimal number, or a list of the same one (RFC 9110 section 8.6). Returns -1 otherwise. */
-export function parseContentLength(value: string): number {
-  let number = -1;
-  for (let start = 0; ; ) {
-    const comma = value.indexOf(",", start);
-    const item =
-      comma < 0 && start === 0 ? value : value.slice(start, comma < 0 ? undefined : comma).trim();
-    const parsed = parseDecimal(item);
-    if (parsed < 0 || (number >= 0 && parsed !== number)) return -1;
-    number = parsed;
-    if (comma < 0) return number;
-    start = comma + 1;
-  }
-}
-
-function parseDecimal(digits: string): number {
-  if (digits.length === 0 || digits.length > CONTENT_LENGTH_DIGITS_MAX) return -1;
-  let number = 0;
-  for (let i = 0; i < digits.length; i++) {
-    const digit = digits.charCodeAt(i) - 0x30;
-    if (digit < 0 || digit > 9) return -1;
-    number = number * 10 + digit;
-  }
-  return number;
-}
-
-function keepAliveTimeout(value: string): number {
-  const at = value.indexOf("timeout=");
+/** Milliseconds from a Keep-Alive value; 0 where it tells none. */
+function keepAliveTimeoutMs(value: string): number {
+  const at = value.toLowerCase().indexOf("timeout=");
   if (at < 0) return 0;
   const seconds = Number.parseInt(value.slice(at + 8), 10);
-  return seconds > 0 ? seconds * 1000 : 0;
+  // `timeout=0` means at once, which is not the same as not told.
+  return seconds >= 0 ? Math.max(1, seconds * 1000) : 0;
 }

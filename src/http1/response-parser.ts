@@ -2,7 +2,7 @@
  * The client's side of the HTTP/1.1 codec, without I/O. The owner announces each request with
  * `expect`; bytes that no request asked for are an error, never the start of an answer (T10).
  */
-import { appended, latin1 } from "../core/bytes.ts";
+import { latin1 } from "../core/bytes.ts";
 import { HEAD_SIZE_BYTES_MAX, INTERIM_RESPONSES_MAX } from "../core/limits.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import {
@@ -14,10 +14,17 @@ import {
 } from "../http/request-head.ts";
 import { ResponseHead } from "../http/response-head.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
-import { FIELD_VALUE } from "./char-table.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 import { scanFields } from "./field-scanner.ts";
 import { Framing } from "./framing.ts";
+import { PartialSection } from "./partial-section.ts";
+import {
+  minorVersionAt,
+  REASON_AT,
+  scanStatusLine,
+  statusAt,
+  statusLineClass,
+} from "./status-line.ts";
 
 /** Receives the parts of a response. Heads and ranges are valid only during the call. */
 export interface ResponseHandler extends BodySink {
@@ -27,20 +34,17 @@ export interface ResponseHandler extends BodySink {
   onResponseEnd(trailers: HeaderBlock | undefined): void;
 }
 
-const CR = 0x0d;
-const LF = 0x0a;
-const SPACE = 0x20;
-
 export class ResponseParser {
   readonly head = new ResponseHead();
   readonly #handler: ResponseHandler;
   readonly #framing = new Framing();
   readonly #body = new BodyDecoder();
+  /** Bytes of a head that is not complete. */
+  readonly #partial = new PartialSection(statusLineClass);
   #isExpecting = false;
   #isHeadRequest = false;
   #isInBody = false;
   #interimCount = 0;
-  #pending: Buffer | undefined;
 
   constructor(handler: ResponseHandler) {
     this.#handler = handler;
@@ -60,33 +64,41 @@ export class ResponseParser {
 
   /** Whether a byte of the answer has been seen. */
   get hasStarted(): boolean {
-    return this.#isInBody || this.#pending !== undefined || this.#interimCount > 0;
+    return this.#isInBody || this.#partial.length > 0 || this.#interimCount > 0;
   }
 
-  /** Feeds bytes. Returns the offset of the first byte not used (`end` as long as all is well), or an error number. */
+  /**
+   * Feeds bytes. Returns `end`, or an error number, after which the parser must not be fed again. Bytes
+   * behind an answer are such an error, told after the answer's end and with its `keepAlive` cleared.
+   */
   execute(bytes: Buffer, start: number, end: number): number {
     let at = start;
     while (at < end) {
       if (!this.#isExpecting) return PARSE_ERROR.unexpectedBytes;
-      if (!this.#isInBody) {
-        at = this.#readHead(bytes, at, end);
-        if (at === NEED_MORE) return end;
-        if (at < 0) return at;
-        const error = this.#tellHead();
-        if (error < 0) return error;
-        if (!this.#isInBody) continue;
-      }
-      if (!this.#body.isDone) {
-        at = this.#body.decode(bytes, at, end, this.#handler);
-        if (at < 0) return at;
-      }
-      // Surplus bytes must be seen before the connection is given back: look before telling the end.
-      if (this.#body.isDone) {
-        if (at < end) return PARSE_ERROR.unexpectedBytes;
-        this.#end();
-      }
+      if (this.#isInBody) return this.#readBody(bytes, at, end);
+      at = this.#readHead(bytes, at, end);
+      if (at === NEED_MORE) return end;
+      if (at < 0) return at;
+      const error = this.#tellHead();
+      if (error < 0) return error;
+      // An answer without a body ends with its head, even when nothing follows.
+      if (this.#isInBody) return this.#readBody(bytes, at, end);
     }
     return at;
+  }
+
+  #readBody(bytes: Buffer, start: number, end: number): number {
+    const body = this.#body;
+    let at = start;
+    if (!body.isDone) {
+      at = body.decode(bytes, at, end, this.#handler);
+      if (at < 0 || !body.isDone) return at;
+    }
+    const hasSurplus = at < end;
+    // The answer is whole, but its connection must not be given back: what follows would begin the next one (T10).
+    if (hasSurplus) this.head.keepAlive = false;
+    this.#end();
+    return hasSurplus ? PARSE_ERROR.unexpectedBytes : at;
   }
 
   #tellHead(): number {
@@ -111,29 +123,40 @@ export class ResponseParser {
   #end(): void {
     this.#isExpecting = false;
     this.#isInBody = false;
-    this.#handler.onResponseEnd(this.#body.trailers);
+    const trailers = this.#body.trailers;
+    if (trailers !== undefined) this.#framing.removeConnectionOptions(trailers);
+    this.#handler.onResponseEnd(trailers);
   }
 
+  /** Returns the offset in `bytes` behind the head, NEED_MORE when all bytes are used, or an error number. */
   #readHead(bytes: Buffer, start: number, end: number): number {
-    const pending = this.#pending;
-    if (pending === undefined) {
-      const used = this.#parseHead(bytes, start, Math.min(end, start + HEAD_SIZE_BYTES_MAX));
-      if (used !== NEED_MORE) return used;
-      if (end - start >= HEAD_SIZE_BYTES_MAX) return PARSE_ERROR.headTooLarge;
-      this.#pending = Buffer.from(bytes.subarray(start, end));
-      return NEED_MORE;
-    }
-    const scanEnd = Math.min(end, start + HEAD_SIZE_BYTES_MAX - pending.length);
-    const whole = appended(pending, bytes, start, scanEnd);
-    const used = this.#parseHead(whole, 0, whole.length);
+    if (this.#partial.length > 0) return this.#readHeadOn(bytes, start, end);
+    const used = this.#parseHead(bytes, start, Math.min(end, start + HEAD_SIZE_BYTES_MAX));
+    if (used !== NEED_MORE) return used;
+    if (end - start >= HEAD_SIZE_BYTES_MAX) return PARSE_ERROR.headTooLarge;
+    this.#partial.append(bytes, start, end);
+    this.#partial.markScanned();
+    return NEED_MORE;
+  }
+
+  /** Goes on with a head whose first bytes are kept. */
+  #readHeadOn(bytes: Buffer, start: number, end: number): number {
+    const partial = this.#partial;
+    const keptLength = partial.length;
+    // No scan goes past the bound, so that the verdict does not depend on how bytes were split.
+    const scanEnd = Math.min(end, start + HEAD_SIZE_BYTES_MAX - keptLength);
+    const mustScan = partial.append(bytes, start, scanEnd);
+    const isAtBound = partial.length === HEAD_SIZE_BYTES_MAX;
+    if (!mustScan && !isAtBound) return NEED_MORE;
+    const used = this.#parseHead(partial.view, 0, partial.length);
     if (used === NEED_MORE) {
-      if (whole.length >= HEAD_SIZE_BYTES_MAX) return PARSE_ERROR.headTooLarge;
-      this.#pending = whole;
+      if (isAtBound) return PARSE_ERROR.headTooLarge;
+      partial.markScanned();
       return NEED_MORE;
     }
     if (used < 0) return used;
-    this.#pending = undefined;
-    return start + used - pending.length;
+    partial.clear();
+    return start + used - keptLength;
   }
 
   #parseHead(bytes: Buffer, start: number, end: number): number {
@@ -145,12 +168,9 @@ export class ResponseParser {
     if (used < 0) return used;
     const text = latin1(bytes, start, used);
     head.headers.text = text;
-    head.minorVersion = bytes[start + 7]! - 0x30;
-    head.status =
-      (bytes[start + 9]! - 0x30) * 100 +
-      (bytes[start + 10]! - 0x30) * 10 +
-      (bytes[start + 11]! - 0x30);
-    head.reason = text.slice(13, fieldsAt - start - 2);
+    head.minorVersion = minorVersionAt(bytes, start);
+    head.status = statusAt(bytes, start);
+    head.reason = text.slice(REASON_AT, fieldsAt - start - 2);
     const error = this.#interpret(head);
     return error < 0 ? error : used;
   }
@@ -181,33 +201,4 @@ export class ResponseParser {
     if (this.#framing.contentLength === 0) return BODY_NONE;
     return BODY_UNTIL_CLOSE;
   }
-}
-
-/** Checks `HTTP/1.x SP 3DIGIT [SP reason] CRLF`. Returns the offset behind it. */
-function scanStatusLine(bytes: Buffer, start: number, end: number): number {
-  const available = end - start;
-  const prefix = "HTTP/1.";
-  for (let i = 0; i < Math.min(available, prefix.length); i++) {
-    if (bytes[start + i] !== prefix.charCodeAt(i)) return PARSE_ERROR.statusLineInvalid;
-  }
-  if (available < 14) return NEED_MORE;
-  if (bytes[start + 7] !== 0x30 && bytes[start + 7] !== 0x31) return PARSE_ERROR.versionUnsupported;
-  if (bytes[start + 8] !== SPACE || !isStatus(bytes, start + 9))
-    return PARSE_ERROR.statusLineInvalid;
-  let at = start + 12;
-  if (bytes[at] !== SPACE && bytes[at] !== CR) return PARSE_ERROR.statusLineInvalid;
-  while (at < end && FIELD_VALUE[bytes[at]!] === 1) at += 1;
-  if (at >= end) return NEED_MORE;
-  if (bytes[at] === LF) return PARSE_ERROR.lineEndInvalid;
-  if (bytes[at] !== CR) return PARSE_ERROR.statusLineInvalid;
-  if (at + 1 >= end) return NEED_MORE;
-  return bytes[at + 1] === LF ? at + 2 : PARSE_ERROR.lineEndInvalid;
-}
-
-/** Three digits from 100 to 599 (RFC 9110 section 15). */
-function isStatus(bytes: Buffer, at: number): boolean {
-  const first = bytes[at]! - 0x30;
-  const second = bytes[at + 1]! - 0x30;
-  const third = bytes[at + 2]! - 0x30;
-  return first >= 1 && first <= 5 && second >= 0 && second <= 9 && third >= 0 && third <= 9;
 }

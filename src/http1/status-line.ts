@@ -1,0 +1,65 @@
+/** Scans `HTTP-version SP status-code SP [reason-phrase] CRLF` (RFC 9112 section 4) straight from bytes. */
+import { START_LINE_BYTES_MAX } from "../core/limits.ts";
+import { FIELD_VALUE } from "./char-table.ts";
+import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
+
+const CR = 0x0d;
+const LF = 0x0a;
+const SPACE = 0x20;
+const ZERO = 0x30;
+
+const PREFIX = Buffer.from("HTTP/1.", "latin1");
+/** Where parts of a status line stand: all but the reason are of fixed length. */
+const MINOR_AT = 7;
+const STATUS_AT = 9;
+const STATUS_END = 12;
+export const REASON_AT = 13;
+
+/**
+ * Returns the offset behind the line, NEED_MORE, or an error number. The space before an absent reason
+ * may be absent too: section 4 wants it, but many servers leave it out and nothing depends on it.
+ */
+export function scanStatusLine(bytes: Buffer, start: number, end: number): number {
+  const limit = Math.min(end, start + START_LINE_BYTES_MAX);
+  const available = limit - start;
+  for (let i = 0; i < MINOR_AT && i < available; i++) {
+    if (bytes[start + i] !== PREFIX[i]) return PARSE_ERROR.statusLineInvalid;
+  }
+  if (available <= STATUS_END) return NEED_MORE;
+  const minor = bytes[start + MINOR_AT]! - ZERO;
+  if (minor !== 0 && minor !== 1) return PARSE_ERROR.versionUnsupported;
+  if (bytes[start + STATUS_AT - 1] !== SPACE || statusAt(bytes, start) < 0) {
+    return PARSE_ERROR.statusLineInvalid;
+  }
+  let at = start + STATUS_END;
+  if (bytes[at] === LF) return PARSE_ERROR.lineEndInvalid;
+  if (bytes[at] !== SPACE && bytes[at] !== CR) return PARSE_ERROR.statusLineInvalid;
+  while (at < limit && FIELD_VALUE[bytes[at]!] === 1) at += 1;
+  if (at + 1 >= limit && (at >= limit || bytes[at] === CR)) {
+    return available >= START_LINE_BYTES_MAX ? PARSE_ERROR.statusLineInvalid : NEED_MORE;
+  }
+  if (bytes[at] === CR) return bytes[at + 1] === LF ? at + 2 : PARSE_ERROR.lineEndInvalid;
+  return bytes[at] === LF ? PARSE_ERROR.lineEndInvalid : PARSE_ERROR.statusLineInvalid;
+}
+
+/** The minor version of the well-formed line that begins here. */
+export function minorVersionAt(bytes: Buffer, start: number): number {
+  return bytes[start + MINOR_AT]! - ZERO;
+}
+
+/**
+ * The status code of the line that begins here, or -1 where it is not three digits from 100 to 599:
+ * RFC 9110 section 15 wants others taken for a server's failure, which refusing the message does.
+ */
+export function statusAt(bytes: Buffer, start: number): number {
+  const first = bytes[start + STATUS_AT]! - ZERO;
+  const second = bytes[start + STATUS_AT + 1]! - ZERO;
+  const third = bytes[start + STATUS_AT + 2]! - ZERO;
+  if (first < 1 || first > 5 || second < 0 || second > 9 || third < 0 || third > 9) return -1;
+  return first * 100 + second * 10 + third;
+}
+
+/** For PartialSection: what may prolong the end of an incomplete status line. */
+export function statusLineClass(line: Buffer): Uint8Array | undefined {
+  return line.length > STATUS_END ? FIELD_VALUE : undefined;
+}
