@@ -47,16 +47,18 @@ test("a second control plane is refused by the first one's pid", () => {
   StateDirectory.open(path).close();
 });
 
-test("kill -9 leaves no lock behind", async () => {
+test("kill -9 leaves no lock behind", async (t) => {
   const path = join(root, "killed");
   const script = `
     import { StateDirectory } from ${JSON.stringify(import.meta.resolve("./state-directory.ts"))};
-    StateDirectory.open(${JSON.stringify(path)});
+    // Held: a collected object would let go of its lock.
+    globalThis.held = StateDirectory.open(${JSON.stringify(path)});
     process.stdout.write("locked");
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  t.after(() => child.kill("SIGKILL"));
   await once(child.stdout, "data");
   assert.throws(
     () => StateDirectory.open(path),

@@ -7,6 +7,8 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { assert } from "../core/assert.ts";
+import { FileAccessLogSchema } from "../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
+import { StdoutAccessLogSchema } from "../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpConnectionManagerSchema } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { LeastRequestSchema } from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
@@ -34,6 +36,8 @@ const EXTENSION_SCHEMAS: readonly DescMessage[] = [
   RoundRobinSchema,
   SPIFFECertValidatorConfigSchema,
   TypedStructSchema,
+  FileAccessLogSchema,
+  StdoutAccessLogSchema,
 ];
 
 const REGISTRY: Registry = createRegistry(...XDS_RESOURCE_SCHEMAS, ...EXTENSION_SCHEMAS);

@@ -24,7 +24,7 @@ type HttpConnectionManagerInit = Exclude<
 export type HttpConnectionManagerOptions = Required<
   Pick<HttpConnectionManagerInit, "statPrefix" | "routeSpecifier">
 > &
-  Pick<HttpConnectionManagerInit, "commonHttpProtocolOptions" | "streamIdleTimeout">;
+  Pick<HttpConnectionManagerInit, "accessLog" | "commonHttpProtocolOptions" | "streamIdleTimeout">;
 
 export function httpConnectionManager(options: HttpConnectionManagerOptions): Filter {
   const manager = create(HttpConnectionManagerSchema, {

@@ -35,7 +35,7 @@ export function inboundResources(
       report.findings.add("protocol-unsupported", place, message);
       continue;
     }
-    listeners.push(inboundListener(scope.address, port, port.inboundPort));
+    listeners.push(inboundListener(index, scope.address, port, port.inboundPort));
     clusters.push(inboundCluster(port.port, servicesBehind(index, scope, port)));
   }
   return { listeners, clusters };
@@ -46,6 +46,7 @@ export function inboundResources(
  * only a connection to the app that broke before the request was written to it.
  */
 function inboundListener(
+  index: MeshIndex,
   address: string,
   port: MeshInstancePort,
   inboundPort: number,
@@ -54,6 +55,7 @@ function inboundListener(
   const target = inboundName(port.port);
   const manager = httpConnectionManager({
     statPrefix: target,
+    accessLog: [...index.accessLogs],
     commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
     streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
     routeSpecifier: {

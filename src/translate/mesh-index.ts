@@ -1,6 +1,9 @@
 /** The snapshot, resolved once: which ports are routed, which instances stand behind each, under which names. */
+import type { AccessLog } from "../gen/envoy/config/accesslog/v3/accesslog_pb.js";
+import { defaultMeshConfigSpec } from "../resource/kinds/mesh-config.ts";
 import { type PortProtocol, portProtocol, type ServicePort } from "../resource/kinds/service.ts";
 import { keyOf } from "../resource/object.ts";
+import { accessLogs } from "./access-log.ts";
 import type { Findings } from "./findings.ts";
 import type { MeshInstance, MeshService, MeshSnapshot } from "./mesh-snapshot.ts";
 import { compareText, outboundName, qualifiedName, serviceHost } from "./names.ts";
@@ -37,6 +40,8 @@ export interface MeshIndex {
   readonly services: readonly IndexedService[];
   /** By `namespace/name`. */
   readonly serviceByKey: ReadonlyMap<string, IndexedService>;
+  /** What every listener writes. */
+  readonly accessLogs: readonly AccessLog[];
 }
 
 /** `http2` ports come with the HTTP/2 issue; an undeclared port is taken for HTTP. */
@@ -49,7 +54,8 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
     .map((service) => indexService(service, { snapshot, settingsOf, select, findings }))
     .sort((a, b) => compareText(a.key, b.key));
   const serviceByKey = new Map(services.map((service) => [service.key, service]));
-  return { snapshot, services, serviceByKey };
+  const config = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
+  return { snapshot, services, serviceByKey, accessLogs: accessLogs(config.accessLog) };
 }
 
 interface IndexContext {

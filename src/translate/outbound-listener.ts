@@ -41,7 +41,7 @@ export function planOutboundListeners(
         return [];
       }
       portByListenPort.set(listenPort, port);
-      return [{ service, listenPort, filterChain: outboundFilterChain(indexed) }];
+      return [{ service, listenPort, filterChain: outboundFilterChain(index, indexed) }];
     });
   });
 }
@@ -77,11 +77,12 @@ export function outboundListeners(
   });
 }
 
-function outboundFilterChain(port: IndexedPort): FilterChain {
+function outboundFilterChain(index: MeshIndex, port: IndexedPort): FilterChain {
   return create(FilterChainSchema, {
     filters: [
       httpConnectionManager({
         statPrefix: port.name,
+        accessLog: [...index.accessLogs],
         routeSpecifier: {
           case: "rds",
           value: { configSource: adsConfigSource(), routeConfigName: port.name },

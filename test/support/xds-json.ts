@@ -11,6 +11,8 @@ import { file_envoy_config_cluster_v3_cluster } from "../../src/gen/envoy/config
 import { file_envoy_config_endpoint_v3_endpoint } from "../../src/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { file_envoy_config_listener_v3_listener } from "../../src/gen/envoy/config/listener/v3/listener_pb.js";
 import { file_envoy_config_route_v3_route } from "../../src/gen/envoy/config/route/v3/route_pb.js";
+import { FileAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
+import { StdoutAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { file_envoy_extensions_filters_http_router_v3_router } from "../../src/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from "../../src/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { file_envoy_extensions_load_balancing_policies_least_request_v3_least_request } from "../../src/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
@@ -27,6 +29,8 @@ const TYPE_URL_PREFIX = "type.googleapis.com/";
 /** Every message that translation emits or packs. */
 export function xdsRegistry(): Registry {
   return createRegistry(
+    FileAccessLogSchema,
+    StdoutAccessLogSchema,
     file_envoy_config_bootstrap_v3_bootstrap,
     file_envoy_config_cluster_v3_cluster,
     file_envoy_config_endpoint_v3_endpoint,

@@ -118,6 +118,7 @@ describe("MeshConfig", () => {
       trustDomain: "tulle.local",
       certificates: { lifetime: "24h", rootLifetime: "87600h", joinTokenLifetime: "10m" },
       registry: { gracePeriod: "30s", reconnectWindow: "60s" },
+      accessLog: { enabled: false, path: "/dev/stdout" },
       defaults: {
         loadBalancer: { algorithm: "PeakEWMA" },
         connectTimeout: "5s",

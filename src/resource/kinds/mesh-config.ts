@@ -36,6 +36,18 @@ const registry = z.strictObject({
     ),
 });
 
+const accessLog = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe("Whether every sidecar writes a JSON line for each request, with Istio's keys."),
+  path: z
+    .string()
+    .regex(/^\/\S*$/, { error: "an absolute path of a file, or /dev/stdout" })
+    .default("/dev/stdout")
+    .describe("Where the lines go, on the machine of the sidecar. The file is appended to."),
+});
+
 const defaults = z.strictObject({
   loadBalancer: loadBalancer.prefault({}).describe("Where no TrafficPolicy says otherwise."),
   connectTimeout: duration(CONNECT_TIMEOUT_RANGE)
@@ -62,6 +74,7 @@ const specSchema = z.strictObject({
     ),
   certificates: certificates.prefault({}).describe("Lifetimes of what the built-in CA issues."),
   registry: registry.prefault({}).describe("When instances come and go."),
+  accessLog: accessLog.prefault({}).describe("A line about each request, off by default."),
   defaults: defaults.prefault({}).describe("What TrafficPolicy can set for one service."),
 });
 
