@@ -4,6 +4,7 @@ import {
   type HeaderValueOption,
 } from "../gen/envoy/config/core/v3/base_pb.js";
 import type { FieldError } from "./field-error.ts";
+import { wireText } from "./wire-text.ts";
 
 /** The part of a header list that changes need. */
 export interface MutableHeaders {
@@ -15,14 +16,16 @@ export interface MutableHeaders {
 
 type Mutation =
   | { readonly kind: "remove"; readonly lowerName: string }
+  | { readonly kind: "add" | "set"; readonly name: string; readonly value: string }
   | {
-      readonly kind: "add" | "add-if-absent" | "set" | "set-if-present";
+      readonly kind: "choose";
       readonly lowerName: string;
-      readonly name: string;
-      readonly value: string;
+      /** What is done when the header is there, and when it is not. */
+      readonly whenPresent: HeaderMutations;
+      readonly whenAbsent: HeaderMutations;
     };
 
-/** Changes in the order in which they apply. Empty lists share one frozen value. */
+/** Changes in the order in which they apply. */
 export type HeaderMutations = readonly Mutation[];
 
 export const NO_MUTATIONS: HeaderMutations = [];
@@ -33,35 +36,54 @@ const FORBIDDEN = new Set([
   "content-length",
   "transfer-encoding",
   "connection",
-  "upgrade",
+  "keep-alive",
+  "proxy-connection",
   "te",
+  "trailer",
+  "upgrade",
 ]);
 
+/** Messages that carry header changes have these four lists. */
+export interface MutationLists {
+  readonly requestHeadersToAdd: readonly HeaderValueOption[];
+  readonly requestHeadersToRemove: readonly string[];
+  readonly responseHeadersToAdd: readonly HeaderValueOption[];
+  readonly responseHeadersToRemove: readonly string[];
+}
+
+export interface MessageMutations {
+  readonly requestMutations: HeaderMutations;
+  readonly responseMutations: HeaderMutations;
+}
+
+/** `path` is where the message stands, empty for the root. */
 export function compileMutations(
-  additions: readonly HeaderValueOption[],
-  removals: readonly string[],
+  lists: MutationLists,
   path: string,
-  direction: "request" | "response",
   errors: FieldError[],
-): HeaderMutations {
-  if (additions.length === 0 && removals.length === 0) return NO_MUTATIONS;
-  const prefix = path === "" ? direction : `${path}.${direction}`;
-  const mutations: Mutation[] = removals.map((name, index) => {
-    checkName(name, `${prefix}_headers_to_remove[${index}]`, errors);
-    return { kind: "remove", lowerName: name.toLowerCase() };
-  });
-  for (const [index, option] of additions.entries()) {
-    const at = `${prefix}_headers_to_add[${index}]`;
-    const name = option.header?.key ?? "";
-    checkName(name, `${at}.header.key`, errors);
-    const value = literalValue(option.header?.value ?? "", `${at}.header.value`, errors);
-    mutations.push({ kind: kindOf(option), lowerName: name.toLowerCase(), name, value });
-  }
-  return mutations;
+): MessageMutations {
+  const prefix = path === "" ? "" : `${path}.`;
+  const { requestHeadersToAdd, requestHeadersToRemove } = lists;
+  const { responseHeadersToAdd, responseHeadersToRemove } = lists;
+  return {
+    requestMutations: compileList(
+      requestHeadersToAdd,
+      requestHeadersToRemove,
+      `${prefix}request`,
+      errors,
+    ),
+    responseMutations: compileList(
+      responseHeadersToAdd,
+      responseHeadersToRemove,
+      `${prefix}response`,
+      errors,
+    ),
+  };
 }
 
 export function applyMutations(mutations: HeaderMutations, headers: MutableHeaders): void {
-  for (const mutation of mutations) {
+  for (let i = 0; i < mutations.length; i++) {
+    const mutation = mutations[i]!;
     switch (mutation.kind) {
       case "remove":
         headers.remove(mutation.lowerName);
@@ -72,21 +94,87 @@ export function applyMutations(mutations: HeaderMutations, headers: MutableHeade
       case "set":
         headers.set(mutation.name, mutation.value);
         break;
-      case "add-if-absent":
-        if (headers.get(mutation.lowerName) === undefined)
-          headers.add(mutation.name, mutation.value);
+      case "choose": {
+        const isPresent = headers.get(mutation.lowerName) !== undefined;
+        applyMutations(isPresent ? mutation.whenPresent : mutation.whenAbsent, headers);
         break;
-      case "set-if-present":
-        if (headers.get(mutation.lowerName) !== undefined)
-          headers.set(mutation.name, mutation.value);
-        break;
+      }
     }
   }
 }
 
-function kindOf(option: HeaderValueOption): "add" | "add-if-absent" | "set" | "set-if-present" {
-  // The older boolean wins where it is given, as in Envoy.
-  if (option.append !== undefined) return option.append ? "add" : "set";
+type Action = "append" | "add-if-absent" | "set" | "set-if-present";
+
+interface Addition {
+  readonly action: Action;
+  readonly name: string;
+  readonly value: string;
+}
+
+/**
+ * Envoy's order within one list: removals first, then every condition is judged on what is left, then
+ * values are replaced, then added. Only additions to the same header can meet, so each header's are one step.
+ */
+function compileList(
+  options: readonly HeaderValueOption[],
+  removals: readonly string[],
+  prefix: string,
+  errors: FieldError[],
+): HeaderMutations {
+  if (options.length === 0 && removals.length === 0) return NO_MUTATIONS;
+  const mutations: Mutation[] = removals.map((name, index) => {
+    checkName(name, `${prefix}_headers_to_remove[${index}]`, errors);
+    return { kind: "remove", lowerName: name.toLowerCase() };
+  });
+  const byName = new Map<string, Addition[]>();
+  for (const [index, option] of options.entries()) {
+    const addition = compileAddition(option, `${prefix}_headers_to_add[${index}]`, errors);
+    const lowerName = addition.name.toLowerCase();
+    const others = byName.get(lowerName);
+    // keep_empty_value is not implemented: an empty value changes nothing.
+    if (addition.value === "") continue;
+    if (others === undefined) byName.set(lowerName, [addition]);
+    else others.push(addition);
+  }
+  for (const [lowerName, additions] of byName) mutations.push(...stepsFor(lowerName, additions));
+  return mutations;
+}
+
+function compileAddition(option: HeaderValueOption, path: string, errors: FieldError[]): Addition {
+  const name = option.header?.key ?? "";
+  checkName(name, `${path}.header.key`, errors);
+  if (option.append !== undefined && option.appendAction !== Append.APPEND_IF_EXISTS_OR_ADD) {
+    errors.push({ path: `${path}.append`, message: "cannot stand together with append_action" });
+  }
+  const value = literalValue(option.header?.value ?? "", `${path}.header.value`, errors);
+  return { action: actionOf(option), name, value };
+}
+
+function stepsFor(lowerName: string, additions: readonly Addition[]): HeaderMutations {
+  const whenPresent = stepsIf(additions, (action) => action !== "add-if-absent");
+  const whenAbsent = stepsIf(additions, (action) => action !== "set-if-present");
+  const isConditional = additions.some(
+    ({ action }) => action === "add-if-absent" || action === "set-if-present",
+  );
+  return isConditional ? [{ kind: "choose", lowerName, whenPresent, whenAbsent }] : whenPresent;
+}
+
+function stepsIf(
+  additions: readonly Addition[],
+  happens: (action: Action) => boolean,
+): HeaderMutations {
+  const happening = additions.filter(({ action }) => happens(action));
+  const isSet = ({ action }: Addition): boolean => action === "set" || action === "set-if-present";
+  const sets = happening.filter(isSet).slice(-1);
+  const adds = happening.filter((addition) => !isSet(addition));
+  return [
+    ...sets.map(({ name, value }) => ({ kind: "set" as const, name, value })),
+    ...adds.map(({ name, value }) => ({ kind: "add" as const, name, value })),
+  ];
+}
+
+function actionOf(option: HeaderValueOption): Action {
+  if (option.append === false) return "set";
   switch (option.appendAction) {
     case Append.ADD_IF_ABSENT:
       return "add-if-absent";
@@ -95,7 +183,7 @@ function kindOf(option: HeaderValueOption): "add" | "add-if-absent" | "set" | "s
     case Append.OVERWRITE_IF_EXISTS:
       return "set-if-present";
     default:
-      return "add";
+      return "append";
   }
 }
 
@@ -109,8 +197,7 @@ function checkName(name: string, path: string, errors: FieldError[]): void {
 
 /** Envoy reads `%…%` as a command; only the escaped percent sign is implemented. */
 function literalValue(value: string, path: string, errors: FieldError[]): string {
-  const literal = value.replaceAll("%%", "");
-  if (literal.includes("%")) {
+  if (value.replaceAll("%%", "").includes("%")) {
     errors.push({
       path,
       message: "command operators (%…%) are not implemented; write %% for a percent sign",
@@ -118,10 +205,10 @@ function literalValue(value: string, path: string, errors: FieldError[]): string
   }
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
-    if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) {
-      errors.push({ path, message: "the value has a control character or one outside Latin-1" });
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f) {
+      errors.push({ path, message: "the value has a control character" });
       break;
     }
   }
-  return value.replaceAll("%%", "%");
+  return wireText(value.replaceAll("%%", "%"));
 }

@@ -54,9 +54,13 @@ function parseSubstitution(
     if (found[0] !== "\\") parts.push(found);
     else if (escaped === "\\") parts.push("\\");
     else if (!/^\d$/.test(escaped)) {
-      return { error: `"${found}" means nothing: use \\0 to \\9 for groups and \\\\ for a backslash` };
+      return {
+        error: `"${found}" means nothing: use \\0 to \\9 for groups and \\\\ for a backslash`,
+      };
     } else if (Number(escaped) > groupCount) {
-      return { error: `${found} names a group that the pattern does not have: it has ${groupCount}` };
+      return {
+        error: `${found} names a group that the pattern does not have: it has ${groupCount}`,
+      };
     } else {
       parts.push(Number(escaped));
     }

@@ -2,14 +2,17 @@
 import type { RouteMatch } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FieldError } from "./field-error.ts";
 import { exactTest, regexTest, type StringTest } from "./string-matcher.ts";
+import { asciiLowerCase, wireText } from "./wire-text.ts";
 
 export interface PathMatcher {
   readonly matches: StringTest;
-  /** What a prefix rewrite replaces: the prefix itself, or undefined for a regular expression. */
+  /** The prefix that a prefix rewrite replaces, or undefined when it replaces the whole path. */
   readonly matchedPart: string | undefined;
   /** True for the match of every path, which needs no test. */
   readonly isAny: boolean;
 }
+
+export const NO_PATH: PathMatcher = { matches: () => false, matchedPart: undefined, isAny: false };
 
 export function compilePathMatcher(
   match: RouteMatch,
@@ -19,21 +22,24 @@ export function compilePathMatcher(
   const specifier = match.pathSpecifier;
   const ignoreCase = match.caseSensitive === false;
   switch (specifier.case) {
-    case "prefix":
+    case "prefix": {
+      const prefix = wireText(specifier.value);
       return {
-        matches: prefixTest(specifier.value, ignoreCase),
-        matchedPart: specifier.value,
-        isAny: specifier.value === "/" || specifier.value === "",
+        matches: prefixTest(prefix, ignoreCase),
+        matchedPart: prefix,
+        isAny: prefix === "/" || prefix === "",
       };
+    }
     case "path":
       return {
         matches: exactTest(specifier.value, ignoreCase),
-        matchedPart: specifier.value,
+        matchedPart: undefined,
         isAny: false,
       };
     case "pathSeparatedPrefix":
       return separatedPrefix(specifier.value, ignoreCase, path, errors);
     case "safeRegex":
+      // case_sensitive is for the others: a pattern says (?i) itself.
       return {
         matches: regexTest(specifier.value, `${path}.safe_regex`, errors),
         matchedPart: undefined,
@@ -44,32 +50,34 @@ export function compilePathMatcher(
         path,
         message: "one of prefix, path, path_separated_prefix, safe_regex is required",
       });
-      return { matches: () => false, matchedPart: undefined, isAny: false };
+      return NO_PATH;
   }
 }
 
 function prefixTest(prefix: string, ignoreCase: boolean): StringTest {
   if (!ignoreCase) return (path) => path.startsWith(prefix);
-  const folded = prefix.toLowerCase();
-  return (path) => path.slice(0, prefix.length).toLowerCase() === folded;
+  const folded = asciiLowerCase(prefix);
+  const length = prefix.length;
+  return (path) => asciiLowerCase(path.slice(0, length)) === folded;
 }
 
 /** Whole path segments only: `/a` matches `/a` and `/a/b`, never `/ab`. */
 function separatedPrefix(
-  prefix: string,
+  value: string,
   ignoreCase: boolean,
   path: string,
   errors: FieldError[],
 ): PathMatcher {
-  if (!prefix.startsWith("/") || prefix.endsWith("/") || /[?#]/.test(prefix)) {
+  if (!value.startsWith("/") || value.endsWith("/") || /[?#]/.test(value)) {
     const message = "must start with /, must not end with / and must have no ? or #";
     errors.push({ path: `${path}.path_separated_prefix`, message });
   }
+  const prefix = wireText(value);
   const startsWith = prefixTest(prefix, ignoreCase);
   const length = prefix.length;
   return {
-    matches: (value) =>
-      startsWith(value) && (value.length === length || value.charCodeAt(length) === 0x2f),
+    matches: (text) =>
+      startsWith(text) && (text.length === length || text.charCodeAt(length) === 0x2f),
     matchedPart: prefix,
     isAny: false,
   };

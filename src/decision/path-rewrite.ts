@@ -3,19 +3,19 @@ import type { RegexMatchAndSubstitute } from "../gen/envoy/type/matcher/v3/regex
 import type { FieldError } from "./field-error.ts";
 import { linearRegex } from "./string-matcher.ts";
 
+/** The result may be no path when a regular expression took its first slash: the caller checks. */
 export type PathRewrite = (path: string) => string;
 
-/** Replaces the matched prefix (or whole exact path) by `replacement`. */
+/** Replaces the matched prefix by `replacement`; the whole path when the route matches no prefix. */
 export function prefixRewrite(
   matchedPart: string | undefined,
   replacement: string,
   path: string,
   errors: FieldError[],
 ): PathRewrite {
-  if (matchedPart === undefined) {
-    errors.push({ path, message: "prefix_rewrite needs a prefix or path match" });
-    return (value) => value;
-  }
+  checkPathText(replacement, path, errors);
+  if (!replacement.startsWith("/")) errors.push({ path, message: "must begin with /" });
+  if (matchedPart === undefined) return () => replacement;
   const length = matchedPart.length;
   return (value) => replacement + value.slice(length);
 }
@@ -26,10 +26,24 @@ export function regexRewrite(
   errors: FieldError[],
 ): PathRewrite {
   const { pattern, substitution } = rewrite;
+  checkPathText(substitution, `${path}.substitution`, errors);
   if (pattern === undefined) {
     errors.push({ path: `${path}.pattern`, message: "a pattern is required" });
     return (value) => value;
   }
   const regex = linearRegex(pattern, `${path}.pattern`, errors);
-  return regex === undefined ? (value) => value : (value) => regex.replaceAll(value, substitution);
+  if (regex === undefined) return (value) => value;
+  const replacer = regex.replacer(substitution);
+  if (!("error" in replacer)) return replacer;
+  errors.push({ path: `${path}.substitution`, message: replacer.error });
+  return (value) => value;
+}
+
+/** Anything else would break the request line or the Location that it becomes part of. */
+export function checkPathText(text: string, path: string, errors: FieldError[]): void {
+  if (/^[!"$-~]*$/.test(text)) return;
+  errors.push({
+    path,
+    message: "has white space, #, a control or a non-ASCII character; write it percent-encoded",
+  });
 }

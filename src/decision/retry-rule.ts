@@ -1,6 +1,9 @@
 /** When a request may be sent again, compiled from Envoy's RetryPolicy. */
-import type { RetryPolicy } from "../gen/envoy/config/route/v3/route_components_pb.js";
-import { durationMs } from "./duration.ts";
+import type {
+  RetryPolicy,
+  RetryPolicy_RetryBackOff,
+} from "../gen/envoy/config/route/v3/route_components_pb.js";
+import { compileDuration } from "./duration.ts";
 import type { FieldError } from "./field-error.ts";
 
 export interface RetryRule {
@@ -63,21 +66,46 @@ export function compileRetryPolicy(
     }
   }
   const has = (condition: (typeof CONDITIONS)[number]): boolean => conditions.includes(condition);
-  const backoff = policy.retryBackOff;
-  const baseMs =
-    backoff?.baseInterval === undefined ? BACKOFF_BASE_MS : durationMs(backoff.baseInterval);
+  // To Envoy a lost connection is a 503 that the upstream did not send: both status rules include it.
+  const onReset = has("reset") || has("5xx") || has("gateway-error");
   return {
     retriesMax: conditions.length === 0 ? 0 : (policy.numRetries ?? 1),
-    onConnectFailure: has("connect-failure") || has("5xx") || has("gateway-error"),
-    onResetBeforeRequest:
-      has("reset-before-request") || has("refused-stream") || has("reset") || has("5xx"),
-    onReset: has("reset") || has("5xx"),
+    onConnectFailure: onReset || has("connect-failure"),
+    onResetBeforeRequest: onReset || has("reset-before-request"),
+    onReset,
     on5xx: has("5xx"),
     onGatewayError: has("gateway-error"),
     statuses: new Set(has("retriable-status-codes") ? policy.retriableStatusCodes : []),
-    perTryTimeoutMs: policy.perTryTimeout === undefined ? 0 : durationMs(policy.perTryTimeout),
-    backoffBaseMs: baseMs,
-    backoffMaxMs:
-      backoff?.maxInterval === undefined ? 10 * baseMs : durationMs(backoff.maxInterval),
+    perTryTimeoutMs: compileDuration(policy.perTryTimeout, `${path}.per_try_timeout`, errors) ?? 0,
+    ...compileBackoff(policy.retryBackOff, `${path}.retry_back_off`, errors),
+  };
+}
+
+/** Envoy rounds intervals below a millisecond up to one. */
+const BACKOFF_LEAST_MS = 1;
+/** The ceiling as a multiple of the base where none is given. Envoy's default. */
+const BACKOFF_CEILING_FACTOR = 10;
+
+function compileBackoff(
+  backoff: RetryPolicy_RetryBackOff | undefined,
+  path: string,
+  errors: FieldError[],
+): Pick<RetryRule, "backoffBaseMs" | "backoffMaxMs"> {
+  if (backoff === undefined) {
+    return { backoffBaseMs: NO_RETRY.backoffBaseMs, backoffMaxMs: NO_RETRY.backoffMaxMs };
+  }
+  const baseMs = compileDuration(backoff.baseInterval, `${path}.base_interval`, errors) ?? 0;
+  if (baseMs === 0) {
+    errors.push({ path: `${path}.base_interval`, message: "a duration above 0 is required" });
+  }
+  const maxMs =
+    compileDuration(backoff.maxInterval, `${path}.max_interval`, errors) ??
+    BACKOFF_CEILING_FACTOR * baseMs;
+  if (maxMs < baseMs) {
+    errors.push({ path: `${path}.max_interval`, message: "must not be below base_interval" });
+  }
+  return {
+    backoffBaseMs: Math.max(BACKOFF_LEAST_MS, baseMs),
+    backoffMaxMs: Math.max(BACKOFF_LEAST_MS, maxMs),
   };
 }

@@ -6,15 +6,17 @@
 import type { VirtualHost as VirtualHostMessage } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.js";
 import type { FieldError } from "./field-error.ts";
-import { compileMutations, type HeaderMutations } from "./header-mutation.ts";
+import {
+  compileMutations,
+  type HeaderMutations,
+  type MessageMutations,
+} from "./header-mutation.ts";
 import type { RequestView } from "./request-view.ts";
 import { compileRoute, type Route } from "./route.ts";
 
-export interface VirtualHost {
+export interface VirtualHost extends MessageMutations {
   readonly name: string;
   readonly routes: readonly Route[];
-  readonly requestMutations: HeaderMutations;
-  readonly responseMutations: HeaderMutations;
 }
 
 export interface RouteMatchResult {
@@ -49,20 +51,14 @@ export class RouteTable {
   constructor(config: RouteConfiguration, errors: FieldError[]) {
     this.name = config.name;
     this.#ignoresPort = config.ignorePortInHostMatching;
-    this.requestMutations = compileMutations(
-      config.requestHeadersToAdd,
-      config.requestHeadersToRemove,
-      "",
-      "request",
-      errors,
-    );
-    this.responseMutations = compileMutations(
-      config.responseHeadersToAdd,
-      config.responseHeadersToRemove,
-      "",
-      "response",
-      errors,
-    );
+    const { requestMutations, responseMutations } = compileMutations(config, "", errors);
+    this.requestMutations = requestMutations;
+    this.responseMutations = responseMutations;
+    if (config.validateClusters === true) {
+      const message =
+        "clusters are not checked here; a missing one is answered with cluster_not_found_response_code";
+      errors.push({ path: "validate_clusters", message });
+    }
     let any: VirtualHost | undefined;
     const seen = new Set<string>();
     this.virtualHosts = config.virtualHosts.map((message, index) => {
@@ -111,7 +107,7 @@ export class RouteTable {
   /** Envoy's order: exact, longest suffix wildcard, longest prefix wildcard, `*`. */
   virtualHostFor(authority: string): VirtualHost | undefined {
     const lower = authority.toLowerCase();
-    const host = this.#ignoresPort ? lower.replace(/:\d*$/, "") : lower;
+    const host = this.#ignoresPort ? lower.slice(0, portStart(lower)) : lower;
     const exact = this.#exact.get(host);
     if (exact !== undefined) return exact;
     for (const { affix, virtualHost } of this.#suffixes) {
@@ -122,6 +118,13 @@ export class RouteTable {
     }
     return this.#any;
   }
+}
+
+/** Offset of the colon before the port, or the length when there is no port. */
+function portStart(authority: string): number {
+  const colon = authority.lastIndexOf(":");
+  // A colon that is followed by a bracket belongs to an IPv6 address.
+  return colon < 0 || authority.endsWith("]") ? authority.length : colon;
 }
 
 function passesAll(route: Route, request: RequestView): boolean {
@@ -137,24 +140,12 @@ function compileVirtualHost(
   path: string,
   errors: FieldError[],
 ): VirtualHost {
+  if (message.name === "") errors.push({ path: `${path}.name`, message: "a name is required" });
   return {
     name: message.name,
     routes: message.routes.map((route, index) =>
       compileRoute(route, `${path}.routes[${index}]`, errors),
     ),
-    requestMutations: compileMutations(
-      message.requestHeadersToAdd,
-      message.requestHeadersToRemove,
-      path,
-      "request",
-      errors,
-    ),
-    responseMutations: compileMutations(
-      message.responseHeadersToAdd,
-      message.responseHeadersToRemove,
-      path,
-      "response",
-      errors,
-    ),
+    ...compileMutations(message, path, errors),
   };
 }

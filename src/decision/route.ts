@@ -1,23 +1,26 @@
 /** One route: when it matches and what it does, compiled from Envoy's Route message. */
 
+import { Buffer } from "node:buffer";
 import { ROUTE_TIMEOUT_MS } from "../core/limits.ts";
 import type { DataSource } from "../gen/envoy/config/core/v3/base_pb.js";
 import {
+  type DirectResponseAction,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
-  type RedirectAction,
-  RedirectAction_RedirectResponseCode as RedirectCode,
   type RouteAction,
   type RouteAction_RequestMirrorPolicy,
   type Route as RouteMessage,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FractionalPercent } from "../gen/envoy/type/v3/percent_pb.js";
 import { FractionalPercent_DenominatorType as Denominator } from "../gen/envoy/type/v3/percent_pb.js";
-import { durationMs } from "./duration.ts";
+import { compileDuration } from "./duration.ts";
 import type { FieldError } from "./field-error.ts";
-import { compileHeaderMatcher, compileQueryMatcher, type RequestTest } from "./header-matcher.ts";
-import { compileMutations, type HeaderMutations } from "./header-mutation.ts";
-import { compilePathMatcher, type PathMatcher } from "./path-matcher.ts";
+import { compileHeaderMatcher, type RequestTest } from "./header-matcher.ts";
+import { compileMutations, type MessageMutations } from "./header-mutation.ts";
+import { compileHostRewrite } from "./host-rewrite.ts";
+import { compilePathMatcher, NO_PATH, type PathMatcher } from "./path-matcher.ts";
 import { type PathRewrite, prefixRewrite, regexRewrite } from "./path-rewrite.ts";
+import { compileQueryMatcher } from "./query-matcher.ts";
+import { compileRedirect, type RedirectRule } from "./redirect-rule.ts";
 import { compileRetryPolicy, NO_RETRY, type RetryRule } from "./retry-rule.ts";
 import { type ClusterSplit, compileWeightedClusters, singleCluster } from "./weighted-clusters.ts";
 
@@ -42,38 +45,24 @@ export interface Mirror {
   readonly appendsShadowSuffix: boolean;
 }
 
-export interface RedirectRule {
-  readonly kind: "redirect";
-  readonly status: number;
-  readonly scheme: string | undefined;
-  readonly host: string | undefined;
-  readonly port: number | undefined;
-  readonly rewritePath: PathRewrite | undefined;
-  readonly stripsQuery: boolean;
-}
-
 export interface DirectResponse {
   readonly kind: "direct";
   readonly status: number;
   readonly body: string;
 }
 
-export interface Route {
+export interface Route extends MessageMutations {
   readonly name: string;
   readonly path: PathMatcher;
   readonly tests: readonly RequestTest[];
   readonly action: ForwardAction | RedirectRule | DirectResponse;
-  readonly requestMutations: HeaderMutations;
-  readonly responseMutations: HeaderMutations;
 }
 
 export function compileRoute(route: RouteMessage, path: string, errors: FieldError[]): Route {
   const match = route.match;
   if (match === undefined) errors.push({ path: `${path}.match`, message: "a match is required" });
-  const pathMatcher: PathMatcher =
-    match === undefined
-      ? { matches: () => false, matchedPart: undefined, isAny: false }
-      : compilePathMatcher(match, `${path}.match`, errors);
+  const pathMatcher =
+    match === undefined ? NO_PATH : compilePathMatcher(match, `${path}.match`, errors);
   const headers = (match?.headers ?? []).map((matcher, index) =>
     compileHeaderMatcher(matcher, `${path}.match.headers[${index}]`, errors),
   );
@@ -84,85 +73,87 @@ export function compileRoute(route: RouteMessage, path: string, errors: FieldErr
     name: route.name,
     path: pathMatcher,
     tests: [...headers, ...query],
-    action: compileAction(route, pathMatcher, path, errors),
-    requestMutations: compileMutations(
-      route.requestHeadersToAdd,
-      route.requestHeadersToRemove,
-      path,
-      "request",
-      errors,
-    ),
-    responseMutations: compileMutations(
-      route.responseHeadersToAdd,
-      route.responseHeadersToRemove,
-      path,
-      "response",
-      errors,
-    ),
+    action: compileAction(route, pathMatcher.matchedPart, path, errors),
+    ...compileMutations(route, path, errors),
   };
 }
 
 function compileAction(
   route: RouteMessage,
-  matcher: PathMatcher,
+  matchedPart: string | undefined,
   path: string,
   errors: FieldError[],
 ): Route["action"] {
   const action = route.action;
   switch (action.case) {
     case "route":
-      return compileForward(action.value, matcher, `${path}.route`, errors);
+      return compileForward(action.value, matchedPart, `${path}.route`, errors);
     case "redirect":
-      return compileRedirect(action.value, matcher, `${path}.redirect`, errors);
+      return compileRedirect(action.value, matchedPart, `${path}.redirect`, errors);
     case "directResponse":
-      return {
-        kind: "direct",
-        status: action.value.status,
-        body: directBody(action.value.body, `${path}.direct_response.body`, errors),
-      };
+      return compileDirect(action.value, `${path}.direct_response`, errors);
     default:
       errors.push({ path, message: "one of route, redirect, direct_response is required" });
       return { kind: "direct", status: 500, body: "" };
   }
 }
 
+/** Envoy's bound: a route table is no place for pages. */
+const DIRECT_BODY_BYTES_MAX = 4096;
+
+function compileDirect(
+  action: DirectResponseAction,
+  path: string,
+  errors: FieldError[],
+): DirectResponse {
+  const { status } = action;
+  if (status < 200 || status > 599) {
+    errors.push({ path: `${path}.status`, message: `${status} is not a status from 200 to 599` });
+  }
+  const body = directBody(action.body, `${path}.body`, errors);
+  const size = Buffer.byteLength(body);
+  if (size > DIRECT_BODY_BYTES_MAX) {
+    const message = `has ${size} bytes, ${DIRECT_BODY_BYTES_MAX} are allowed`;
+    errors.push({ path: `${path}.body`, message });
+  }
+  return { kind: "direct", status, body };
+}
+
 function directBody(source: DataSource | undefined, path: string, errors: FieldError[]): string {
-  const specifier = source?.specifier;
-  switch (specifier?.case) {
-    case undefined:
-      return "";
+  if (source === undefined) return "";
+  switch (source.specifier.case) {
     case "inlineString":
-      return specifier.value;
+      return source.specifier.value;
     case "inlineBytes":
-      return Buffer.from(specifier.value).toString("utf8");
+      return Buffer.from(source.specifier.value).toString("utf8");
     default:
-      errors.push({ path, message: "only inline_string and inline_bytes are implemented" });
+      errors.push({ path, message: "one of inline_string, inline_bytes is required" });
       return "";
   }
 }
 
 function compileForward(
   action: RouteAction,
-  matcher: PathMatcher,
+  matchedPart: string | undefined,
   path: string,
   errors: FieldError[],
 ): ForwardAction {
   const host = action.hostRewriteSpecifier;
-  if (host.case !== undefined && host.case !== "hostRewriteLiteral") {
-    errors.push({ path, message: "only host_rewrite_literal is implemented" });
-  }
+  const literal = host.case === "hostRewriteLiteral" ? host.value : "";
   return {
     kind: "forward",
     split: compileSplit(action, path, errors),
-    rewritePath: compileRewrite(action, matcher, path, errors),
-    hostRewrite: host.case === "hostRewriteLiteral" ? host.value : undefined,
-    timeoutMs: action.timeout === undefined ? ROUTE_TIMEOUT_MS : durationMs(action.timeout),
-    idleTimeoutMs: action.idleTimeout === undefined ? undefined : durationMs(action.idleTimeout),
+    rewritePath: compileRewrite(action, matchedPart, path, errors),
+    hostRewrite: compileHostRewrite(literal, `${path}.host_rewrite_literal`, errors),
+    timeoutMs: compileDuration(action.timeout, `${path}.timeout`, errors) ?? ROUTE_TIMEOUT_MS,
+    idleTimeoutMs: compileDuration(action.idleTimeout, `${path}.idle_timeout`, errors),
     retry:
       action.retryPolicy === undefined
         ? NO_RETRY
         : compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`, errors),
-    mirrors: action.requestMirrorPolicies.map(compileMirror),
+    mirrors: action.requestMirrorPolicies.map((policy, index) =>
+      compileMirror(policy, `${path}.request_mirror_policies[${index}]`, errors),
+    ),
     clusterNotFoundStatus: notFoundStatus(action.clusterNotFoundResponseCode),
   };
 }
@@ -171,6 +162,9 @@ function compileSplit(action: RouteAction, path: string, errors: FieldError[]): 
   const specifier = action.clusterSpecifier;
   switch (specifier.case) {
     case "cluster":
+      if (specifier.value === "") {
+        errors.push({ path: `${path}.cluster`, message: "a cluster name is required" });
+      }
       return singleCluster(specifier.value);
     case "weightedClusters":
       return compileWeightedClusters(specifier.value, `${path}.weighted_clusters`, errors);
@@ -182,22 +176,34 @@ function compileSplit(action: RouteAction, path: string, errors: FieldError[]): 
 
 function compileRewrite(
   action: RouteAction,
-  matcher: PathMatcher,
+  matchedPart: string | undefined,
   path: string,
   errors: FieldError[],
 ): PathRewrite | undefined {
-  if (action.regexRewrite !== undefined) {
-    return regexRewrite(action.regexRewrite, `${path}.regex_rewrite`, errors);
+  const { prefixRewrite: prefix, regexRewrite: regex } = action;
+  if (prefix !== "" && regex !== undefined) {
+    errors.push({ path, message: "only one of prefix_rewrite, regex_rewrite can be given" });
   }
-  if (action.prefixRewrite === "") return undefined;
-  return prefixRewrite(matcher.matchedPart, action.prefixRewrite, `${path}.prefix_rewrite`, errors);
+  if (regex !== undefined) return regexRewrite(regex, `${path}.regex_rewrite`, errors);
+  if (prefix === "") return undefined;
+  return prefixRewrite(matchedPart, prefix, `${path}.prefix_rewrite`, errors);
 }
 
-function compileMirror(policy: RouteAction_RequestMirrorPolicy): Mirror {
-  const fraction = policy.runtimeFraction?.defaultValue;
+function compileMirror(
+  policy: RouteAction_RequestMirrorPolicy,
+  path: string,
+  errors: FieldError[],
+): Mirror {
+  if (policy.cluster === "") {
+    errors.push({ path: `${path}.cluster`, message: "a cluster name is required" });
+  }
+  const fraction = policy.runtimeFraction;
+  if (fraction !== undefined && fraction.defaultValue === undefined) {
+    errors.push({ path: `${path}.runtime_fraction.default_value`, message: "is required" });
+  }
   return {
     cluster: policy.cluster,
-    fraction: fraction === undefined ? 1 : fractionOf(fraction),
+    fraction: fraction?.defaultValue === undefined ? 1 : fractionOf(fraction.defaultValue),
     appendsShadowSuffix: !policy.disableShadowHostSuffixAppend,
   };
 }
@@ -221,64 +227,5 @@ function notFoundStatus(code: NotFoundCode): number {
       return 500;
     default:
       return 503;
-  }
-}
-
-function compileRedirect(
-  action: RedirectAction,
-  matcher: PathMatcher,
-  path: string,
-  errors: FieldError[],
-): RedirectRule {
-  const scheme = action.schemeRewriteSpecifier;
-  return {
-    kind: "redirect",
-    status: redirectStatus(action.responseCode),
-    scheme:
-      scheme.case === "httpsRedirect"
-        ? scheme.value
-          ? "https"
-          : undefined
-        : scheme.value || undefined,
-    host: action.hostRedirect || undefined,
-    port: action.portRedirect || undefined,
-    rewritePath: redirectRewrite(action, matcher, path, errors),
-    stripsQuery: action.stripQuery,
-  };
-}
-
-function redirectRewrite(
-  action: RedirectAction,
-  matcher: PathMatcher,
-  path: string,
-  errors: FieldError[],
-): PathRewrite | undefined {
-  const rewrite = action.pathRewriteSpecifier;
-  switch (rewrite.case) {
-    case "pathRedirect": {
-      const target = rewrite.value;
-      return () => target;
-    }
-    case "prefixRewrite":
-      return prefixRewrite(matcher.matchedPart, rewrite.value, `${path}.prefix_rewrite`, errors);
-    case "regexRewrite":
-      return regexRewrite(rewrite.value, `${path}.regex_rewrite`, errors);
-    default:
-      return undefined;
-  }
-}
-
-function redirectStatus(code: RedirectCode): number {
-  switch (code) {
-    case RedirectCode.FOUND:
-      return 302;
-    case RedirectCode.SEE_OTHER:
-      return 303;
-    case RedirectCode.TEMPORARY_REDIRECT:
-      return 307;
-    case RedirectCode.PERMANENT_REDIRECT:
-      return 308;
-    default:
-      return 301;
   }
 }

@@ -1,14 +1,16 @@
 /** Which cluster a request goes to: one, or one of several by weight. */
-import type { WeightedCluster } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import type {
+  WeightedCluster,
+  WeightedCluster_ClusterWeight,
+} from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FieldError } from "./field-error.ts";
-import { compileMutations, type HeaderMutations, NO_MUTATIONS } from "./header-mutation.ts";
+import { compileMutations, type MessageMutations, NO_MUTATIONS } from "./header-mutation.ts";
+import { compileHostRewrite } from "./host-rewrite.ts";
 
-export interface ClusterChoice {
+export interface ClusterChoice extends MessageMutations {
   readonly cluster: string;
   /** Requests in `total` that take this choice. */
   readonly weight: number;
-  readonly requestMutations: HeaderMutations;
-  readonly responseMutations: HeaderMutations;
   readonly hostRewrite: string | undefined;
 }
 
@@ -18,6 +20,9 @@ export interface ClusterSplit {
   /** Header whose decimal value takes the place of chance, or "". For tests and replays. */
   readonly randomHeader: string;
 }
+
+/** The sum of weights has 32 bits, in Envoy too. */
+const TOTAL_MAX = 0xffff_ffff;
 
 export function singleCluster(cluster: string): ClusterSplit {
   const choice = {
@@ -35,41 +40,43 @@ export function compileWeightedClusters(
   path: string,
   errors: FieldError[],
 ): ClusterSplit {
-  const choices = weighted.clusters.map((cluster, index): ClusterChoice => {
-    const at = `${path}.clusters[${index}]`;
-    if (cluster.name === "")
-      errors.push({ path: `${at}.name`, message: "a cluster name is required" });
-    const { requestHeadersToAdd, requestHeadersToRemove, responseHeadersToAdd } = cluster;
-    return {
-      cluster: cluster.name,
-      weight: cluster.weight ?? 0,
-      requestMutations: compileMutations(
-        requestHeadersToAdd,
-        requestHeadersToRemove,
-        at,
-        "request",
-        errors,
-      ),
-      responseMutations: compileMutations(
-        responseHeadersToAdd,
-        cluster.responseHeadersToRemove,
-        at,
-        "response",
-        errors,
-      ),
-      hostRewrite:
-        cluster.hostRewriteSpecifier.case === "hostRewriteLiteral"
-          ? cluster.hostRewriteSpecifier.value
-          : undefined,
-    };
-  });
+  const choices = weighted.clusters.map((cluster, index) =>
+    compileChoice(cluster, `${path}.clusters[${index}]`, errors),
+  );
   const total = choices.reduce((sum, choice) => sum + choice.weight, 0);
   if (total === 0) errors.push({ path, message: "the weights add up to 0" });
+  if (total > TOTAL_MAX) {
+    errors.push({ path, message: `the weights add up to ${total}, ${TOTAL_MAX} is the most` });
+  }
   const specifier = weighted.randomValueSpecifier;
   return {
     choices,
     total,
     randomHeader: specifier.case === "headerName" ? specifier.value.toLowerCase() : "",
+  };
+}
+
+function compileChoice(
+  cluster: WeightedCluster_ClusterWeight,
+  path: string,
+  errors: FieldError[],
+): ClusterChoice {
+  if (cluster.name === "") {
+    errors.push({ path: `${path}.name`, message: "a cluster name is required" });
+  }
+  if (cluster.weight === undefined) {
+    errors.push({ path: `${path}.weight`, message: "a weight is required; 0 is one" });
+  }
+  const host = cluster.hostRewriteSpecifier;
+  return {
+    cluster: cluster.name,
+    weight: cluster.weight ?? 0,
+    ...compileMutations(cluster, path, errors),
+    hostRewrite: compileHostRewrite(
+      host.case === "hostRewriteLiteral" ? host.value : "",
+      `${path}.host_rewrite_literal`,
+      errors,
+    ),
   };
 }
 
@@ -83,4 +90,29 @@ export function choiceAt(split: ClusterSplit, value: number): ClusterChoice {
     rest -= choice.weight;
   }
   return choices[choices.length - 1]!;
+}
+
+const DIGIT_0 = 0x30;
+/** Decimal digits of 2^64 - 1; a number that is longer is no random value. */
+const UINT64_DIGITS = 20;
+const UINT64_MAX = "18446744073709551615";
+
+/**
+ * What the value of a split's random header leaves when it is divided by `total`, or undefined when it is
+ * not a decimal number of 64 bits: then chance decides, as in Envoy. Exact for all of them.
+ */
+export function remainderOf(value: string, total: number): number | undefined {
+  let rest = 0;
+  let first = value.charCodeAt(0) === 0x2b ? 1 : 0;
+  if (value.length === first) return undefined;
+  while (first < value.length - 1 && value.charCodeAt(first) === DIGIT_0) first += 1;
+  const digits = value.length - first;
+  if (digits > UINT64_DIGITS) return undefined;
+  for (let i = first; i < value.length; i++) {
+    const digit = value.charCodeAt(i) - DIGIT_0;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    rest = (rest * 10 + digit) % total;
+  }
+  if (digits === UINT64_DIGITS && value.slice(first) > UINT64_MAX) return undefined;
+  return rest;
 }

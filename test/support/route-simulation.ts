@@ -3,8 +3,9 @@
  * routes with.
  */
 import type { FieldError } from "../../src/decision/field-error.ts";
+import type { RedirectRule } from "../../src/decision/redirect-rule.ts";
 import type { RequestView } from "../../src/decision/request-view.ts";
-import type { ForwardAction, RedirectRule, Route } from "../../src/decision/route.ts";
+import type { ForwardAction, Route } from "../../src/decision/route.ts";
 import { RouteTable } from "../../src/decision/route-table.ts";
 import type { RouteConfiguration } from "../../src/gen/envoy/config/route/v3/route_pb.js";
 

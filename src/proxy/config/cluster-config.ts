@@ -37,6 +37,8 @@ export interface ClusterConfig {
 
 /** Envoy's default for each circuit breaker. */
 const CIRCUIT_LIMIT = 1024;
+/** Envoy's default for retries at the same time. */
+const RETRIES_LIMIT = 3;
 /** Envoy's default, percent. */
 const PANIC_THRESHOLD_PERCENT = 50;
 
@@ -113,6 +115,7 @@ function circuitLimits(cluster: Cluster): CircuitLimits {
     connectionsMax: thresholds?.maxConnections ?? CIRCUIT_LIMIT,
     pendingMax: thresholds?.maxPendingRequests ?? CIRCUIT_LIMIT,
     requestsMax: thresholds?.maxRequests ?? CIRCUIT_LIMIT,
+    retriesMax: thresholds?.maxRetries ?? RETRIES_LIMIT,
   };
 }
 
