@@ -85,6 +85,18 @@ test("a suspect instance that comes back is what it was", () => {
   assert.equal(state(), "healthy", "the old deadline is gone");
 });
 
+test("a suspect instance whose reports ended too waits for a new one: its app may be another", () => {
+  const { registry, state, serving } = setUp();
+  registry.connect("s1", CATALOG);
+  registry.report(KEY, "healthy");
+  registry.disconnect("s1");
+  registry.endReports(KEY);
+  registry.connect("s2", CATALOG);
+  assert.equal(state(), "starting");
+  registry.report(KEY, "healthy");
+  assert.equal(serving(), true);
+});
+
 test("a stream whose certificate expired does not take the instance out of traffic", () => {
   const { clock, changes, registry, state, serving } = setUp();
   registry.connect("s1", CATALOG);

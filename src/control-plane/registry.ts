@@ -93,8 +93,12 @@ export class Registry {
     this.#clearTimer(key);
     if (known?.lease !== undefined) this.#keyByLease.delete(known.lease);
     this.#keyByLease.set(lease, key);
-    // The same name at another place is another process: nothing that was known of it holds.
-    const isSame = known !== undefined && known.description.address === description.address;
+    // What was known holds while the instance was served all the time. One that was suspect, or is at another
+    // place, may be another process, whose app is yet to start: its sidecar's first report says.
+    const isSame =
+      known !== undefined &&
+      known.state !== "suspect" &&
+      known.description.address === description.address;
     const health = this.#reports.get(key) ?? (isSame ? known.health : undefined);
     this.#set(key, this.#make(description, health ?? "starting", health, lease));
   }
