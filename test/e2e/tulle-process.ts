@@ -19,10 +19,13 @@ export class TulleHome {
     return new TulleHome(await mkdtemp(join(tmpdir(), "tulle-e2e-")));
   }
 
-  start(args: readonly string[], options: { readonly cwd?: string } = {}): TulleProcess {
+  start(
+    args: readonly string[],
+    options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  ): TulleProcess {
     return new TulleProcess(args, {
       cwd: options.cwd ?? this.path,
-      env: { ...process.env, TULLE_HOME: this.path, NO_COLOR: "1" },
+      env: { ...process.env, ...options.env, TULLE_HOME: this.path, NO_COLOR: "1" },
     });
   }
 
