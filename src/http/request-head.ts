@@ -33,7 +33,7 @@ export class RequestHead {
   expectsContinue = false;
   /** TE: trailers, which stays among the fields. */
   acceptsTrailers = false;
-  /** The value of Upgrade when Connection names it, otherwise empty. */
+  /** The protocol that the client wants to switch to, otherwise empty. Offers of h2c are ignored. */
   upgrade = "";
   readonly headers = new HeaderBlock();
 }

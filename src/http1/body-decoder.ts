@@ -12,7 +12,13 @@ import {
 } from "../core/limits.ts";
 import { HeaderBlock } from "../http/header-block.ts";
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodyKind } from "../http/request-head.ts";
-import { FIELD_VALUE, HEX_VALUE } from "./char-table.ts";
+import { HEX_VALUE } from "./char-table.ts";
+import {
+  canExtensionEnd,
+  EXTENSION_INVALID,
+  EXTENSION_NAME_START,
+  nextExtensionState,
+} from "./chunk-extension.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 import { scanFields } from "./field-scanner.ts";
 import { PartialSection } from "./partial-section.ts";
@@ -43,6 +49,8 @@ export class BodyDecoder {
   #remaining = 0;
   #digitCount = 0;
   #lineBytes = 0;
+  #extensionState = EXTENSION_NAME_START;
+  /** Of all chunks of the body. */
   #extensionBytes = 0;
   /** Bytes of a trailer section that is not complete. */
   readonly #partial = new PartialSection(undefined);
@@ -60,7 +68,6 @@ export class BodyDecoder {
       this.#state = STATE_CHUNK_SIZE;
       this.#remaining = 0;
       this.#digitCount = 0;
-      this.#lineBytes = 0;
       this.#extensionBytes = 0;
     } else {
       this.#state = STATE_UNTIL_CLOSE;
@@ -106,7 +113,6 @@ export class BodyDecoder {
         return this.#readExtension(bytes, at, end);
       case STATE_CHUNK_SIZE_LF:
         if (bytes[at] !== LF) return PARSE_ERROR.lineEndInvalid;
-        this.#lineBytes = 0;
         this.#digitCount = 0;
         this.#state = this.#remaining === 0 ? STATE_TRAILERS : STATE_CHUNK_DATA;
         return at + 1;
@@ -142,29 +148,43 @@ export class BodyDecoder {
     }
     if (at >= end) return at;
     if (this.#digitCount === 0) return PARSE_ERROR.chunkSizeInvalid;
-    this.#lineBytes = this.#digitCount;
-    if (bytes[at] === CR) this.#state = STATE_CHUNK_SIZE_LF;
-    else if (bytes[at] === SEMICOLON) this.#state = STATE_CHUNK_EXTENSION;
-    else return PARSE_ERROR.chunkSizeInvalid;
+    if (bytes[at] === CR) {
+      this.#state = STATE_CHUNK_SIZE_LF;
+    } else if (bytes[at] === SEMICOLON) {
+      this.#state = STATE_CHUNK_EXTENSION;
+      this.#extensionState = EXTENSION_NAME_START;
+      // The digits, the semicolon and the CRLF to come.
+      this.#lineBytes = this.#digitCount + 3;
+    } else {
+      return bytes[at] === LF ? PARSE_ERROR.lineEndInvalid : PARSE_ERROR.chunkSizeInvalid;
+    }
     return at + 1;
   }
 
   /** RFC 9112 section 7.1.1: extensions that are not understood are ignored. */
   #readExtension(bytes: Buffer, start: number, end: number): number {
-    let at = start;
-    while (at < end && FIELD_VALUE[bytes[at]!] === 1) at += 1;
-    this.#lineBytes += at - start;
-    this.#extensionBytes += at - start;
-    if (
-      this.#lineBytes > CHUNK_LINE_BYTES_MAX ||
-      this.#extensionBytes > CHUNK_EXTENSIONS_BYTES_MAX
-    ) {
-      return PARSE_ERROR.chunkLineTooLong;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at]!;
+      if (byte === CR || byte === LF) {
+        if (byte === LF) return PARSE_ERROR.lineEndInvalid;
+        if (!canExtensionEnd(this.#extensionState)) return PARSE_ERROR.chunkExtensionInvalid;
+        this.#state = STATE_CHUNK_SIZE_LF;
+        return at + 1;
+      }
+      this.#extensionState = nextExtensionState(this.#extensionState, byte);
+      if (this.#extensionState === EXTENSION_INVALID) return PARSE_ERROR.chunkExtensionInvalid;
+      if (!this.#countExtensionByte()) return PARSE_ERROR.chunkLineTooLong;
     }
-    if (at >= end) return at;
-    if (bytes[at] !== CR) return PARSE_ERROR.lineEndInvalid;
-    this.#state = STATE_CHUNK_SIZE_LF;
-    return at + 1;
+    return end;
+  }
+
+  /** Returns whether one more byte is within both bounds. */
+  #countExtensionByte(): boolean {
+    this.#lineBytes += 1;
+    this.#extensionBytes += 1;
+    return (
+      this.#lineBytes <= CHUNK_LINE_BYTES_MAX && this.#extensionBytes <= CHUNK_EXTENSIONS_BYTES_MAX
+    );
   }
 
   #readTrailers(bytes: Buffer, start: number, end: number): number {

@@ -32,6 +32,7 @@ const ERRORS = {
   connectionInvalid: [400, "Connection has more than 32 options"],
   hostInvalid: [400, "Host is missing, repeated or malformed"],
   chunkSizeInvalid: [400, "a chunk size is not a plain hexadecimal number"],
+  chunkExtensionInvalid: [400, "a chunk extension is malformed"],
   chunkLineTooLong: [400, "a chunk-size line or its extensions are too long"],
   chunkEndInvalid: [400, "chunk data is not followed by CRLF"],
   trailerTooLarge: [431, "the trailer section is larger than 16 KiB"],

@@ -40,7 +40,7 @@ export class Framing {
   hostIndex = -1;
   hasRepeatedHost = false;
   expectsContinue = false;
-  /** The value of Upgrade when Connection names it, otherwise empty. */
+  /** The value of Upgrade when Connection names it and it is not h2c, otherwise empty. */
   upgrade = "";
   /** TE: trailers. */
   acceptsTrailers = false;
@@ -170,7 +170,9 @@ export class Framing {
       }
       if (optionCount > CONNECTION_OPTIONS_MAX) return PARSE_ERROR.connectionInvalid;
     }
-    if (this.#hasUpgradeOption) this.upgrade = this.#upgradeValue;
+    // RFC 9110 section 7.8: a server may ignore Upgrade. Java's client offers h2c with every request.
+    const isIgnored = !this.#hasUpgradeOption || this.#upgradeValue.toLowerCase() === "h2c";
+    if (!isIgnored) this.upgrade = this.#upgradeValue;
     return 0;
   }
 

@@ -162,6 +162,8 @@ export class RequestParser {
     // RFC 9110 sections 10.1.1 and 7.8: both are ignored in an HTTP/1.0 request.
     head.expectsContinue = framing.expectsContinue && isHttp11;
     head.upgrade = isHttp11 ? framing.upgrade : "";
+    // What follows may already be another protocol: it must not be read as a request (T9).
+    if (head.upgrade !== "" || head.method === "CONNECT") head.keepAlive = false;
     head.acceptsTrailers = framing.acceptsTrailers;
     this.#body.begin(head.bodyKind, framing.contentLength);
     return this.#readAuthority(head);
