@@ -33,7 +33,9 @@ export class HttpConfig {
   readonly accessLogs: readonly AccessLogConfig[];
   readonly #generatesRequestId: boolean;
   readonly #returnsRequestId: boolean;
-  readonly #appendsForwardedFor: boolean;
+  /** Clients are strangers (`use_remote_address`). */
+  readonly #isEdge: boolean;
+  readonly #keepsExternalId: boolean;
   readonly #isTraced: boolean;
   readonly #isSilent: boolean;
   readonly #sanitizesClientCert: boolean;
@@ -71,7 +73,8 @@ export class HttpConfig {
     );
     this.#generatesRequestId = manager.generateRequestId ?? true;
     this.#returnsRequestId = manager.alwaysSetRequestIdInResponse;
-    this.#appendsForwardedFor = manager.useRemoteAddress ?? false;
+    this.#isEdge = manager.useRemoteAddress ?? false;
+    this.#keepsExternalId = manager.preserveExternalRequestId;
     this.#isTraced = manager.tracing !== undefined;
     this.#serverHeader = manager.serverHeaderTransformation;
     this.#serverName = manager.serverName === "" ? "tulle" : manager.serverName;
@@ -88,6 +91,9 @@ export class HttpConfig {
     if (this.#sanitizesClientCert && headers.indexOf(HEADER["x-forwarded-client-cert"]) >= 0) {
       headers.remove("x-forwarded-client-cert");
     }
+    // At the edge nobody is trusted to say how a request came, or which one it belongs to.
+    if (this.#isEdge) headers.remove("x-forwarded-proto");
+    if (this.#isEdge && !this.#keepsExternalId) headers.remove("x-request-id");
     if (headers.indexOf(HEADER["x-forwarded-proto"]) < 0) {
       headers.add("x-forwarded-proto", outcome.connection.scheme);
     }
@@ -95,7 +101,7 @@ export class HttpConfig {
     if (this.#isTraced && headers.indexOf(HEADER.traceparent) < 0) {
       headers.add("traceparent", this.#traceIds.newTraceparent(false));
     }
-    if (this.#appendsForwardedFor) {
+    if (this.#isEdge) {
       const before = headers.get("x-forwarded-for");
       const address = outcome.connection.remoteAddress;
       headers.set("x-forwarded-for", before === undefined ? address : `${before},${address}`);
