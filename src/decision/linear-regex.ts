@@ -3,14 +3,14 @@
  * must not be able to stall a proxy (T29). Compiled once, when configuration changes.
  */
 import { RE2JS } from "re2js";
-import { textFromWire, wireText } from "./wire-text.ts";
+import { wireText } from "./wire-text.ts";
 
 /** Longer patterns are refused: their automata cost memory in every proxy. */
 export const REGEX_LENGTH_MAX = 1024;
 
 export type Replacer = (text: string) => string;
 
-/** Texts are in wire form, one character a byte. */
+/** Texts are in wire form, one character a byte, and `.` matches one byte, as in Envoy. */
 export interface LinearRegex {
   /** Whether the whole text matches, as Envoy's `safe_regex` means it. */
   matchesAll(text: string): boolean;
@@ -27,13 +27,13 @@ export function compileRegex(pattern: string): LinearRegex | { readonly error: s
     };
   }
   try {
-    const regex = RE2JS.compile(pattern);
+    const regex = RE2JS.compile(wireText(pattern));
     return {
-      matchesAll: (text) => regex.matches(textFromWire(text)),
+      matchesAll: (text) => regex.matches(text),
       replacer: (substitution) => {
         const parts = parseSubstitution(substitution, regex.groupCount());
         if ("error" in parts) return parts;
-        return (text) => wireText(replaceAll(regex, textFromWire(text), parts));
+        return (text) => replaceAll(regex, text, parts);
       },
     };
   } catch (error) {

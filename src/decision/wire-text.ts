@@ -11,11 +11,6 @@ export function wireText(text: string): string {
   return NON_ASCII.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
 }
 
-/** The text that bytes on the wire mean, read as UTF-8. */
-export function textFromWire(wire: string): string {
-  return isAscii(wire) ? wire : Buffer.from(wire, "latin1").toString("utf8");
-}
-
 /** Lower case of ASCII letters alone: bytes above are parts of characters and mean nothing by themselves. */
 export function asciiLowerCase(wire: string): string {
   if (isAscii(wire)) return wire.toLowerCase();
