@@ -11,7 +11,7 @@ import { findControlPlane, isProcessAlive, tulleHome } from "./find-control-plan
 import type { InstanceEvent } from "./run/instance.ts";
 import { PACKAGE_ROOT } from "./run/launcher.ts";
 import { APP_HOST, parsePortSpec } from "./run/port-spec.ts";
-import { describeStatus } from "./run/process-group.ts";
+import { describeStatus, type ExitStatus } from "./run/process-group.ts";
 import { askSidecar } from "./run/sidecar-admin.ts";
 import { findRunning } from "./up/control-plane-process.ts";
 import { demoProblems, demoSummary, instanceTable, thingsToTry } from "./up/demo-report.ts";
@@ -72,6 +72,7 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
       hooks: {
         onReady: (running) => visit.ready(running),
         onEvent: (planned, event) => visit.event(planned, event),
+        onControlPlaneEnded: (status) => visit.incident("the control plane", status),
         onAppStopped: (planned, address) => visit.measure(planned, address),
         isQuietAboutApps: false,
       },
@@ -139,14 +140,19 @@ class DemoVisit {
 
   event({ label }: PlannedInstance, event: InstanceEvent): void {
     if (event.kind === "app-ended") {
-      this.#incidents.push(`${label} ${describeStatus(event.status)}`);
+      this.incident(label, event.status);
     } else if (event.kind === "sidecar-ended") {
-      this.#incidents.push(`the sidecar of ${label} ${describeStatus(event.status)}`);
+      this.incident(`the sidecar of ${label}`, event.status);
     } else if (event.kind === "app-stopped" && !isCleanEnd(event)) {
       this.#incidents.push(`${label} ${describeStatus(event.status)} when it was stopped`);
     } else if (event.kind === "draining") {
       this.#stoppingMs ??= this.#context.clock.monotonicMs();
     }
+  }
+
+  /** Something died that should have lived. */
+  incident(what: string, status: ExitStatus): void {
+    this.#incidents.push(`${what} ${describeStatus(status)}`);
   }
 
   async measure({ label }: PlannedInstance, address: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** `tulle up` and `tulle down` with the real control plane, sidecars and apps. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { TulleHome } from "./tulle-process.ts";
@@ -101,6 +102,41 @@ test("a second Ctrl-C and a kill that nobody can catch leave no process either",
   await home.emptied();
 });
 
+test("Ctrl-C ends it at any moment of its start", async () => {
+  await writeApplication();
+  // After the first of these lines nothing is started yet, after the last one dependents still wait.
+  for (const moment of [/control plane of mesh pair/, /created a Service/, /back#1 is ready/]) {
+    const up = home.start(["up"]);
+    await up.waitFor(moment);
+    up.signal("SIGINT");
+    const ending = await up.ended;
+    assert.equal(ending.code, 0, ending.output);
+    await home.emptied();
+    await rm(join(home.path, "pair"), { recursive: true });
+  }
+});
+
+test("a control plane that dies comes back on the same addresses, and requests go on", async () => {
+  await writeApplication();
+  const up = home.start(["up"]);
+  await up.waitFor(/everything is ready/);
+  const [, url = ""] = await up.waitFor(/open at (\S+)/);
+  const controlPlane = home.processes().find(({ command }) => command.includes("control-plane"));
+  assert.ok(controlPlane !== undefined);
+  process.kill(controlPlane.pid, "SIGKILL");
+  await up.waitFor(/the control plane was killed by SIGKILL; starts again/);
+  assert.equal((await fetch(url)).status, 200);
+  // Every proxy is connected again.
+  for (;;) {
+    const status = await home.start(["status", "-o", "json"]).ended;
+    if (status.code === 0 && (status.output.match(/"connected": true/g) ?? []).length === 3) break;
+  }
+  assert.equal((await fetch(url)).status, 200);
+  up.signal("SIGINT");
+  assert.equal((await up.ended).code, 0);
+  await home.emptied();
+});
+
 test("uses a control plane that runs already and leaves it running", async () => {
   await writeApplication();
   const flags = [
@@ -133,6 +169,14 @@ test("refuses a wrong file, a missing program and a taken port before anything s
   const missing = await home.start(["up"]).ended;
   assert.match(missing.output, /the program "no-such-program-anywhere" is not installed/);
   assert.equal(missing.code, 1);
+  const occupant = createServer();
+  await new Promise<void>((resolve) => occupant.listen(0, "127.0.0.1", resolve));
+  const { port } = occupant.address() as AddressInfo;
+  await writeApplication(`services:\n  a: {command: node front.js, port: ${port}}\n`);
+  const taken = await home.start(["up"]).ended;
+  assert.match(taken.output, new RegExp(`port ${port} is in use`));
+  assert.equal(taken.code, 1);
+  occupant.close();
 });
 
 test("an app that fails before it is ready stops the application, with exit code 1", async () => {

@@ -15,7 +15,7 @@ export interface Guardian {
 
 /**
  * POSIX shell. Reads `+ PGID` and `- PGID` until the end of input; then SIGTERM to each group on the list,
- * five seconds to end, SIGKILL. It ignores the signals that a terminal sends to all of us.
+ * two seconds to end, SIGKILL. It ignores the signals that a terminal sends to all of us.
  */
 const SCRIPT = `
 trap '' HUP INT QUIT TERM
@@ -28,7 +28,7 @@ while read -r sign group; do
 done
 for group in $list; do kill -s TERM -- "-$group" 2>/dev/null; done
 round=0
-while [ $round -lt 50 ]; do
+while [ $round -lt 20 ]; do
   left=
   for group in $list; do kill -s 0 -- "-$group" 2>/dev/null && left=1; done
   [ -z "$left" ] && exit 0

@@ -115,7 +115,9 @@ export class Instance {
   async #prepare(): Promise<void> {
     const { prng, clock, onEvent } = this.#options;
     const startMs = clock.monotonicMs();
+    if (this.#stopping.signal.aborted) return;
     this.#claim = await claimBlock(prng);
+    // A stop that came meanwhile waits for this and then gives the addresses back.
     if (this.#stopping.signal.aborted) return;
     this.#sidecar = new Sidecar({
       ...this.#options,

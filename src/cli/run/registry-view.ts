@@ -3,6 +3,9 @@ import type { InstancesResponse, InstanceView } from "../../control-plane/api-ty
 import type { AdminClient } from "../admin-client.ts";
 import { waitUntil } from "./wait-until.ts";
 
+/** A proxy that does not acknowledge must not hold up all others. */
+const ACKNOWLEDGE_SECONDS_MAX = 1;
+
 export class RegistryView {
   readonly #admin: AdminClient;
   #inFlight: Promise<InstancesResponse | undefined> | undefined;
@@ -11,12 +14,16 @@ export class RegistryView {
     this.#admin = admin;
   }
 
-  /** True once other proxies send the instance traffic, false when `signal` aborts first. */
+  /**
+   * True once every proxy has been told to send the instance traffic, false when `signal` aborts first. A
+   * caller that starts now is served.
+   */
   async waitServing(namespace: string, name: string, signal: AbortSignal): Promise<boolean> {
     const answer = await waitUntil(
       async () => (find(await this.#list(), namespace, name)?.serving === true ? true : undefined),
       signal,
     );
+    if (answer === true) await this.#waitAcknowledged(signal);
     return answer === true;
   }
 
@@ -25,13 +32,25 @@ export class RegistryView {
    * acknowledged that. Gives up when `signal` aborts or the control plane does not answer.
    */
   async waitGone(namespace: string, name: string, signal: AbortSignal): Promise<void> {
-    const revision = await waitUntil(async () => {
+    const answer = await waitUntil(async () => {
       const list = await this.#list();
       if (list === undefined) return "unknown";
-      return find(list, namespace, name)?.serving === true ? undefined : list.revision;
+      return find(list, namespace, name)?.serving === true ? undefined : "gone";
     }, signal);
-    if (typeof revision !== "number") return;
-    await this.#admin.revision(revision, 1, { signal }).catch(() => undefined);
+    if (answer === "gone") await this.#waitAcknowledged(signal);
+  }
+
+  /**
+   * Every proxy has what the control plane knew at this moment. The store's revision is asked for: it counts what
+   * the registry has written down, while the translated one may still be from before.
+   */
+  async #waitAcknowledged(signal: AbortSignal): Promise<void> {
+    try {
+      const { revision } = await this.#admin.version({ signal });
+      await this.#admin.revision(revision, ACKNOWLEDGE_SECONDS_MAX, { signal });
+    } catch {
+      // It is gone, or `signal` has aborted. Whoever waits goes on with what is known.
+    }
   }
 
   #list(): Promise<InstancesResponse | undefined> {

@@ -60,10 +60,9 @@ export class Application {
       try {
         // Dependencies are the app's: all sidecars start at once.
         await Promise.all([member.instance.prepare(), this.#waitForDependencies(member)]);
-        if (this.#stopped !== undefined) return;
-        await member.instance.start();
+        if (this.#stopped === undefined) await this.#startApp(member);
+        // Also after a stop: those who wait for this one must not wait for ever.
         member.started.open();
-        if (!(await member.instance.waitServing())) await this.#explainEnding(member);
         member.serving.open();
       } catch (error) {
         member.started.fail(error);
@@ -99,6 +98,12 @@ export class Application {
       const members = this.#members.filter(({ planned }) => group.includes(planned.service.key));
       await Promise.all(members.map((member) => member.instance.stop()));
     }
+  }
+
+  async #startApp(member: Member): Promise<void> {
+    await member.instance.start();
+    member.started.open();
+    if (!(await member.instance.waitServing())) await this.#explainEnding(member);
   }
 
   async #waitForDependencies(member: Member): Promise<void> {

@@ -12,7 +12,7 @@ import { findingLines } from "../findings.ts";
 import type { ControlPlaneRef } from "../run/control-plane-ref.ts";
 import { type Guardian, startGuardian } from "../run/guardian.ts";
 import type { InstanceEvent } from "../run/instance.ts";
-import { describeStatus } from "../run/process-group.ts";
+import { describeStatus, type ExitStatus } from "../run/process-group.ts";
 import { Application } from "./application.ts";
 import { applyResources } from "./apply-resources.ts";
 import { findRunning, startControlPlane } from "./control-plane-process.ts";
@@ -35,6 +35,8 @@ export interface ApplicationHooks {
   /** Every instance serves. `stop` ends the application as Ctrl-C would. */
   onReady(running: RunningApplication): void;
   onEvent(planned: PlannedInstance, event: InstanceEvent): void;
+  /** It died, and is started again. */
+  onControlPlaneEnded(status: ExitStatus): void;
   /** An app has ended for good; its sidecar still answers at `address`. */
   onAppStopped(planned: PlannedInstance, address: string): Promise<void>;
   /** Leave out the lines of the apps. */
@@ -141,7 +143,7 @@ class ApplicationLife {
       clock,
       prng: this.#prng,
       onEnded: (status) => {
-        this.#hasFailed = true;
+        this.#request.hooks?.onControlPlaneEnded(status);
         reporter.say(`the control plane ${describeStatus(status)}; starts again`, "important");
       },
     });
