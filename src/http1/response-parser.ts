@@ -54,7 +54,6 @@ export class ResponseParser {
   expect(method: string): void {
     this.#isExpecting = true;
     this.#isHeadRequest = method === "HEAD";
-    this.#interimCount = 0;
   }
 
   /** Whether an answer is owed or under way. */
@@ -123,6 +122,7 @@ export class ResponseParser {
   #end(): void {
     this.#isExpecting = false;
     this.#isInBody = false;
+    this.#interimCount = 0;
     const trailers = this.#body.trailers;
     if (trailers !== undefined) this.#framing.removeConnectionOptions(trailers);
     this.#handler.onResponseEnd(trailers);
