@@ -68,10 +68,11 @@ export function compileRetryPolicy(
   const has = (condition: (typeof CONDITIONS)[number]): boolean => conditions.includes(condition);
   // To Envoy a lost connection is a 503 that the upstream did not send: both status rules include it.
   const onReset = has("reset") || has("5xx") || has("gateway-error");
+  const onResetBeforeRequest = onReset || has("reset-before-request");
   return {
     retriesMax: conditions.length === 0 ? 0 : (policy.numRetries ?? 1),
-    onConnectFailure: onReset || has("connect-failure"),
-    onResetBeforeRequest: onReset || has("reset-before-request"),
+    onConnectFailure: onResetBeforeRequest || has("connect-failure"),
+    onResetBeforeRequest,
     onReset,
     on5xx: has("5xx"),
     onGatewayError: has("gateway-error"),
