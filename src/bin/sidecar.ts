@@ -1,19 +1,24 @@
 /** Composition root of `tulle sidecar`: reads flags, starts the proxy, waits for a signal, drains. */
-import { readFileSync } from "node:fs";
-import { systemClock } from "../core/clock.ts";
-import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
-import { hasCode, MeshError, messageOf } from "../core/errors.ts";
-import { createLogger, type LogThreshold } from "../core/logger.ts";
-import { SeededPrng } from "../core/prng.ts";
-import { parseSidecarOptions, type SidecarOptions } from "../proxy/sidecar-options.ts";
-import { Sidecar } from "../proxy/sidecar.ts";
+
 import { randomInt } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { systemClock } from "../core/clock.ts";
+import { hasCode, MeshError, messageOf } from "../core/errors.ts";
+import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
+import { createLogger, type Logger, type LogThreshold } from "../core/logger.ts";
+import { SeededPrng } from "../core/prng.ts";
+import { Sidecar } from "../proxy/sidecar.ts";
+import { parseSidecarOptions, type SidecarOptions } from "../proxy/sidecar-options.ts";
 
 const EXIT_OK = 0;
 const EXIT_USAGE = 2;
 const EXIT_FAILED = 1;
+/** Of a process that a signal ended, plus the signal's number. */
+const EXIT_SIGNALLED = 128;
+const HOLD_MS = 60_000;
 
-/** Resolves with the exit code when the sidecar has ended. */
+/** Resolves with the exit code when the sidecar has ended; nothing of it keeps the process alive then. */
 export async function runSidecar(words: readonly string[]): Promise<number> {
   let options: SidecarOptions;
   try {
@@ -31,27 +36,42 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
   const ended = new Promise<void>((resolve) => {
     quit = resolve;
   });
-  const sidecar = new Sidecar(options, {
-    clock: systemClock,
-    log,
-    threshold,
-    prng: new SeededPrng(randomInt(2 ** 31)),
-    version: readVersion(),
-    quit,
-  });
-  process.once("SIGTERM", quit);
-  process.once("SIGINT", quit);
+  watchProcess(log, quit);
+  const prng = new SeededPrng(randomInt(2 ** 31));
+  const deps = { clock: systemClock, log, threshold, prng, version: readVersion(), quit };
+  const sidecar = new Sidecar(options, deps);
+  // Waiting may hang on nothing but timers that do not hold a process.
+  const hold = setInterval(() => {}, HOLD_MS);
   try {
-    await sidecar.start();
+    await Promise.race([sidecar.start(), ended]);
+    await ended;
+    log.info("draining");
+    await sidecar.stop(DRAIN_TIMEOUT_MS);
+    return EXIT_OK;
   } catch (error) {
     process.stderr.write(`tulle sidecar: ${messageOf(error)}\n`);
+    await sidecar.stop(0);
     if (!(error instanceof MeshError)) throw error;
     return hasCode(error, "bootstrap-invalid") ? EXIT_USAGE : EXIT_FAILED;
+  } finally {
+    clearInterval(hold);
   }
-  await ended;
-  log.info("draining");
-  await sidecar.stop(DRAIN_TIMEOUT_MS);
-  return EXIT_OK;
+}
+
+/** A first signal drains, a second one ends at once. What nothing has caught is told before the end. */
+function watchProcess(log: Logger, quit: () => void): void {
+  let isAsked = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (isAsked) process.exit(EXIT_SIGNALLED + constants.signals[signal]);
+      isAsked = true;
+      quit();
+    });
+  }
+  process.on("uncaughtException", (error) => {
+    log.error("an error that nothing caught ends this process", { stack: error.stack });
+    process.exit(EXIT_FAILED);
+  });
 }
 
 function readVersion(): string {

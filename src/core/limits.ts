@@ -39,16 +39,20 @@ export const ROUTE_TIMEOUT_MS = 15_000;
 export const CONNECT_TIMEOUT_MS = 5_000;
 /** Requests in flight finish within this time when a listener drains. */
 export const DRAIN_TIMEOUT_MS = 5_000;
+/** A draining proxy still accepts for this long: callers hear of the drain only after some time. */
+export const DRAIN_LAG_MS = 2_000;
 
-/** Bytes that may wait in one connection's send buffer before its source is paused. */
-export const SEND_BUFFER_BYTES_MAX = 256 * 1024;
 /** The read buffer that all plain connections share. One read of this size keeps system calls few. */
 export const READ_BUFFER_BYTES = 64 * 1024;
 /** Body bytes up to this size are joined to their head and leave in one write. */
 export const SMALL_BODY_BYTES_MAX = 4 * 1024;
 /** Idle connections kept for one endpoint. */
 export const IDLE_CONNECTIONS_PER_ENDPOINT_MAX = 512;
-/** Request body kept for a safe retry; a larger one is not retried. Linkerd's figure. */
-export const RETRY_BODY_BYTES_MAX = 64 * 1024;
+/** Request body kept until there is a connection to send it on; then its source pauses. Linkerd's figure for bodies. */
+export const PENDING_BODY_BYTES_MAX = 64 * 1024;
+/** Request body kept to be mirrored; a larger one is not mirrored. */
+export const MIRRORED_BODY_BYTES_MAX = 64 * 1024;
+/** Copies under way to one mirror cluster, which may be as slow as it likes. */
+export const MIRRORED_REQUESTS_MAX = 1_024;
 /** Time series of one metric family; later ones are counted in an overflow series (T30). */
 export const METRIC_SERIES_MAX = 2_000;

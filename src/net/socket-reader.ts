@@ -1,9 +1,10 @@
 /**
- * Plain sockets that read into one buffer shared by the whole process: a read allocates nothing. The
- * bytes are valid only during the callback. Sockets are made from the listener's raw handles, because
- * the runtime offers `onread` for outgoing sockets only.
+ * Sockets that read into one buffer shared by the whole process: a read allocates nothing. The bytes
+ * are valid only during the callback. Sockets are made from the listener's raw handles, because the
+ * runtime offers `onread` for outgoing sockets only.
  */
 import net from "node:net";
+import type { TLSSocket } from "node:tls";
 import { READ_BUFFER_BYTES } from "../core/limits.ts";
 
 /** Returns false to stop reading until `socket.resume()`. */
@@ -30,4 +31,11 @@ export function adoptHandle(handle: object, onRead: ReadCallback): net.Socket {
     allowHalfOpen: true,
     onread: sharedRead(onRead),
   } as net.SocketConstructorOpts);
+}
+
+/** For a server's TLS socket, which the runtime makes itself. Reading starts at once. */
+export function readShared(socket: TLSSocket, onRead: ReadCallback): void {
+  socket.on("data", (bytes: Buffer) => {
+    if (!onRead(bytes, bytes.length)) socket.pause();
+  });
 }

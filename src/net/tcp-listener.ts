@@ -1,13 +1,22 @@
 /** A TCP listener that hands out raw connection handles; see socket-reader.ts for why. */
 import net from "node:net";
+import { getSystemErrorMap } from "node:util";
 import { MeshError } from "../core/errors.ts";
 import { socketFailure } from "./node-error.ts";
 
-/** `in-use` and its kin: the caller may try another address. */
+/** The caller may try another address, or the same one later. */
 export interface ListenFailed {
   readonly code: "listen-failed";
   readonly address: string;
   readonly reason: string;
+}
+
+/** Gets what a listener accepts. */
+export interface Acceptor {
+  /** Owns the handle from now on. Must not throw. */
+  onHandle(handle: object): void;
+  /** A connection could not be accepted, as when file descriptors have run out. */
+  onAcceptError(reason: string): void;
 }
 
 interface AcceptingHandle {
@@ -19,10 +28,11 @@ const BACKLOG = 4096;
 
 export class TcpListener {
   readonly #server = net.createServer();
-  readonly #onHandle: (handle: object) => void;
+  /** May be changed at any time: connections from then on are the new one's. */
+  acceptor: Acceptor;
 
-  constructor(onHandle: (handle: object) => void) {
-    this.#onHandle = onHandle;
+  constructor(acceptor: Acceptor) {
+    this.acceptor = acceptor;
   }
 
   /** Resolves with the bound port. Throws MeshError<ListenFailed>. */
@@ -39,8 +49,9 @@ export class TcpListener {
     });
     // The server's own connection handling would build a socket that reads into fresh buffers.
     const accepting = (server as unknown as { _handle: AcceptingHandle })._handle;
-    accepting.onconnection = (_error, handle) => {
-      if (handle !== undefined) this.#onHandle(handle);
+    accepting.onconnection = (error, handle) => {
+      if (handle !== undefined) this.acceptor.onHandle(handle);
+      else this.acceptor.onAcceptError(acceptErrorReason(error));
     };
     const address = server.address();
     return typeof address === "object" && address !== null ? address.port : port;
@@ -53,4 +64,10 @@ export class TcpListener {
       this.#server.close(() => resolve());
     });
   }
+}
+
+/** `number` is libuv's, negative. */
+function acceptErrorReason(number: number): string {
+  const [code = "UNKNOWN"] = getSystemErrorMap().get(number) ?? [];
+  return socketFailure(Object.assign(new Error(code), { code })).reason;
 }

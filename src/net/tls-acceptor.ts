@@ -14,15 +14,15 @@ export interface TlsAcceptorOptions {
   readonly maxVersion: tls.SecureVersion;
   /** The handshake is done; the peer's certificate, if any, has not been judged. */
   readonly onSecure: (socket: TLSSocket) => void;
-  /** The handshake failed. `remoteAddress` is empty when the socket is gone. */
-  readonly onFailure: (error: Error, remoteAddress: string) => void;
+  /** The handshake failed, or `onSecure` threw. `remoteAddress` has address and port. */
+  readonly onFailure: (error: unknown, remoteAddress: string) => void;
 }
 
 /** PEM texts. */
 export interface TlsServerSecrets {
   readonly chainPem: string;
   readonly keyPem: string;
-  /** "" when client certificates are not verified by the library. */
+  /** "" when client certificates are not verified by the library: it trusts nobody then. */
   readonly caPem: string;
 }
 
@@ -38,13 +38,12 @@ export class TlsAcceptor {
       rejectUnauthorized: false,
       ALPNProtocols: options.alpnProtocols.length === 0 ? undefined : [...options.alpnProtocols],
       handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
-      minVersion: options.minVersion,
-      maxVersion: options.maxVersion,
-      secureOptions: constants.SSL_OP_NO_TICKET,
+      // Without it the library would load and trust the roots of the public web.
+      ca: [],
     } as tls.TlsOptions);
-    this.#server.on("secureConnection", options.onSecure);
+    this.#server.on("secureConnection", (socket) => this.#onSecure(socket));
     this.#server.on("tlsClientError", (error, socket) => {
-      options.onFailure(error, socket.remoteAddress ?? "");
+      options.onFailure(error, remoteAddressOf(socket));
       socket.destroy();
     });
   }
@@ -54,9 +53,10 @@ export class TlsAcceptor {
     this.#server.setSecureContext({
       cert: secrets.chainPem,
       key: secrets.keyPem,
-      ...(secrets.caPem === "" ? {} : { ca: secrets.caPem }),
+      ca: secrets.caPem === "" ? [] : secrets.caPem,
       minVersion: this.#options.minVersion,
       maxVersion: this.#options.maxVersion,
+      // No tickets: a resumed session would skip the check against a bundle that changed since (T27).
       secureOptions: constants.SSL_OP_NO_TICKET,
     } as tls.SecureContextOptions);
   }
@@ -71,4 +71,23 @@ export class TlsAcceptor {
     socket.setNoDelay(true);
     this.#server.emit("connection", socket);
   }
+
+  #onSecure(socket: TLSSocket): void {
+    // Whoever takes the socket over listens too; until then an error must not end the process.
+    socket.on("error", () => {});
+    try {
+      this.#options.onSecure(socket);
+    } catch (error) {
+      const remoteAddress = remoteAddressOf(socket);
+      socket.destroy();
+      this.#options.onFailure(error, remoteAddress);
+    }
+  }
+}
+
+/** "" when the socket is gone. */
+export function remoteAddressOf(socket: net.Socket): string {
+  return socket.remoteAddress === undefined
+    ? ""
+    : `${socket.remoteAddress}:${socket.remotePort ?? 0}`;
 }

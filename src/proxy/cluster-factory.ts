@@ -1,7 +1,8 @@
 /** Builds clusters from their compiled configuration, and gives them endpoints. */
 import { UPSTREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
 import type { Prng } from "../core/prng.ts";
-import { Cluster } from "./cluster.ts";
+import type { CallbackFaults } from "./callback-faults.ts";
+import { Cluster, type ClusterCounts } from "./cluster.ts";
 import type { BalancerName, ClusterConfig } from "./config/cluster-config.ts";
 import { createDialer, type Dialer } from "./dialer.ts";
 import { Endpoint, type EndpointInfo } from "./endpoint.ts";
@@ -20,6 +21,7 @@ export interface ClusterFactoryOptions {
   readonly wallMs: () => number;
   readonly timers: ProxyTimers;
   readonly secrets: SecretStore;
+  readonly faults: CallbackFaults;
 }
 
 export class ClusterFactory {
@@ -30,12 +32,14 @@ export class ClusterFactory {
     this.#options = options;
   }
 
-  create(config: ClusterConfig): Cluster {
-    const { timers, secrets, wallMs } = this.#options;
+  /** `counts` go on from a cluster that this one replaces. */
+  create(config: ClusterConfig, counts: ClusterCounts): Cluster {
+    const { timers, secrets, wallMs, faults } = this.#options;
     const cluster = new Cluster({
       name: config.name,
       service: config.service,
       limits: config.limits,
+      counts,
       panicThreshold: config.panicThreshold,
       idleTimeoutMs: config.idleTimeoutMs || UPSTREAM_IDLE_TIMEOUT_MS,
       loadBalancer: createBalancer(config.balancer, this.#options),
@@ -44,6 +48,7 @@ export class ClusterFactory {
     const dialer = createDialer({
       connectTimeoutMs: config.connectTimeoutMs,
       timers: timers.request,
+      faults,
       tls,
     });
     this.#dialers.set(cluster, dialer);
@@ -60,7 +65,7 @@ export class ClusterFactory {
       const known = existing.get(`${info.host}:${info.port}`);
       if (known === undefined) return new Endpoint(info, dialer, cluster, this.#options.nowMs);
       existing.delete(known.key);
-      known.info = info;
+      known.update(info);
       return known;
     });
     cluster.setEndpoints(endpoints);

@@ -3,16 +3,28 @@ import type { ServiceLabels } from "../telemetry/request-metrics.ts";
 import type { ConnectionBudget, Endpoint } from "./endpoint.ts";
 import type { LoadBalancer } from "./load-balancer/load-balancer.ts";
 
+/** Envoy's circuit breakers. Each bounds what is under way at the same time in the whole cluster. */
 export interface CircuitLimits {
   readonly connectionsMax: number;
+  /** Requests that wait for a connection. */
   readonly pendingMax: number;
   readonly requestsMax: number;
+  readonly retriesMax: number;
+}
+
+/** What has happened to a cluster of this name, whatever its configuration was at the time. */
+export interface ClusterCounts {
+  connectFailures: number;
+  retries: number;
+  /** Requests that a circuit breaker turned away. */
+  overflows: number;
 }
 
 export interface ClusterOptions {
   readonly name: string;
   readonly service: ServiceLabels;
   readonly limits: CircuitLimits;
+  readonly counts: ClusterCounts;
   readonly loadBalancer: LoadBalancer<Endpoint>;
   /** Share of healthy endpoints, 0 to 1, below which health is ignored (Envoy's panic threshold). */
   readonly panicThreshold: number;
@@ -23,17 +35,19 @@ export interface ClusterOptions {
 export class Cluster implements ConnectionBudget {
   readonly name: string;
   readonly service: ServiceLabels;
+  readonly counts: ClusterCounts;
   readonly #options: ClusterOptions;
   #endpoints: readonly Endpoint[] = [];
   #eligible: readonly Endpoint[] = [];
   #connections = 0;
+  #pending = 0;
+  #retries = 0;
   activeRequests = 0;
-  retries = 0;
-  overflows = 0;
 
   constructor(options: ClusterOptions) {
     this.name = options.name;
     this.service = options.service;
+    this.counts = options.counts;
     this.#options = options;
   }
 
@@ -41,8 +55,18 @@ export class Cluster implements ConnectionBudget {
     return this.#endpoints;
   }
 
-  get pendingMax(): number {
-    return this.#options.limits.pendingMax;
+  /** Those that requests may go to. */
+  get eligible(): readonly Endpoint[] {
+    return this.#eligible;
+  }
+
+  get limits(): CircuitLimits {
+    return this.#options.limits;
+  }
+
+  /** Attempts to connect included. */
+  get connectionCount(): number {
+    return this.#connections;
   }
 
   get idleTimeoutMs(): number {
@@ -65,10 +89,7 @@ export class Cluster implements ConnectionBudget {
   }
 
   admitRequest(): boolean {
-    if (this.activeRequests >= this.#options.limits.requestsMax) {
-      this.overflows += 1;
-      return false;
-    }
+    if (this.activeRequests >= this.#options.limits.requestsMax) return this.#overflow();
     this.activeRequests += 1;
     return true;
   }
@@ -77,11 +98,20 @@ export class Cluster implements ConnectionBudget {
     this.activeRequests -= 1;
   }
 
-  admitConnection(): boolean {
-    if (this.#connections >= this.#options.limits.connectionsMax) {
-      this.overflows += 1;
-      return false;
-    }
+  /** Counts a request as one that is being retried, from its first retry to its end. */
+  admitRetry(): boolean {
+    if (this.#retries >= this.#options.limits.retriesMax) return this.#overflow();
+    this.#retries += 1;
+    return true;
+  }
+
+  releaseRetry(): void {
+    this.#retries -= 1;
+  }
+
+  /** Every endpoint may have one connection: this limit alone never makes one unreachable (as in Envoy). */
+  admitConnection(isFirst: boolean): boolean {
+    if (this.#connections >= this.#options.limits.connectionsMax && !isFirst) return false;
     this.#connections += 1;
     return true;
   }
@@ -89,11 +119,30 @@ export class Cluster implements ConnectionBudget {
   releaseConnection(): void {
     this.#connections -= 1;
   }
+
+  admitPending(): boolean {
+    if (this.#pending >= this.#options.limits.pendingMax) return this.#overflow();
+    this.#pending += 1;
+    return true;
+  }
+
+  releasePending(): void {
+    this.#pending -= 1;
+  }
+
+  onConnectFailure(): void {
+    this.counts.connectFailures += 1;
+  }
+
+  #overflow(): false {
+    this.counts.overflows += 1;
+    return false;
+  }
 }
 
 /**
- * The best priority that has a healthy endpoint; in panic, all of the first priority. A threshold of 0 forbids
- * panic: with no healthy endpoint there is none to pick.
+ * The best priority with enough healthy endpoints; in panic, all of the first priority. A threshold of
+ * zero means no panic: then a cluster without a healthy endpoint has none at all (Envoy's reading too).
  */
 function eligibleOf(endpoints: readonly Endpoint[], panicThreshold: number): readonly Endpoint[] {
   const priorities = [...new Set(endpoints.map((endpoint) => endpoint.info.priority))].sort(

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { MeshError, messageOf } from "../core/errors.ts";
+import { DRAIN_LAG_MS } from "../core/limits.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
@@ -14,14 +15,17 @@ import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.j
 import type { LineWriter } from "../telemetry/line-writer.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { RequestMetrics, type WorkloadLabels } from "../telemetry/request-metrics.ts";
+import { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterFactory } from "./cluster-factory.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
+import type { DrainDirection } from "./drain.ts";
 import type { EndpointInfo } from "./endpoint.ts";
 import { HttpServer, type ProxyTimers } from "./http-server.ts";
 import { ProxyListener } from "./listener.ts";
 import { ListenerMetrics } from "./listener-metrics.ts";
+import { createMirrorMetrics, type MirrorMetrics } from "./mirror-metrics.ts";
 import { OutcomeRecorder } from "./outcome-recorder.ts";
 import { SecretStore } from "./secret-store.ts";
 
@@ -47,33 +51,40 @@ export class DataPlane {
   readonly #factory: ClusterFactory;
   readonly #metrics: RequestMetrics;
   readonly #listenerMetrics: ListenerMetrics;
+  readonly #mirrorMetrics: MirrorMetrics;
+  readonly #faults: CallbackFaults;
   readonly #logWriters = new Map<string, LineWriter>();
-  readonly #draining = new Set<HttpServer>();
+  /** Of listeners that are gone, while their last connections live. */
+  readonly #retired = new Set<HttpServer>();
   #isStopped = false;
 
   constructor(options: DataPlaneOptions) {
-    const { clock, prng, registry } = options;
+    const { clock, log, prng, registry } = options;
     this.#options = options;
     this.#timers = {
       request: new TimerWheel(clock, REQUEST_TICK_MS),
       idle: new TimerWheel(clock, IDLE_TICK_MS),
     };
+    this.#faults = new CallbackFaults(registry, log);
     this.#factory = new ClusterFactory({
       prng,
       nowMs: () => clock.monotonicMs(),
       wallMs: () => clock.nowMs(),
       timers: this.#timers,
       secrets: this.secrets,
+      faults: this.#faults,
     });
     this.#metrics = new RequestMetrics(registry);
     this.#listenerMetrics = new ListenerMetrics(registry);
+    this.#mirrorMetrics = createMirrorMetrics(registry);
     this.#scheduleSweep();
   }
 
   /** Adds a cluster or replaces it. Endpoints of an EDS cluster that is replaced stay until new ones come. */
   setCluster(config: ClusterConfig): void {
     const before = this.clusters.get(config.name);
-    const cluster = this.#factory.create(config);
+    const counts = before?.counts ?? { connectFailures: 0, retries: 0, overflows: 0 };
+    const cluster = this.#factory.create(config, counts);
     if (config.endpointsName !== "" && before !== undefined) {
       this.#factory.setEndpoints(
         cluster,
@@ -111,21 +122,24 @@ export class DataPlane {
   }
 
   /**
-   * Binds a listener, or changes it: in place when only its HTTP part changed, otherwise the new one
-   * is bound and the old one drained. Rejects with MeshError<ListenFailed>.
+   * Binds a listener, or changes it without a moment in which its address does not answer: in place
+   * when only its HTTP part changed, otherwise a new listener takes the socket over, or is bound before
+   * the old one goes. Rejects with MeshError<ListenFailed>.
    */
   async setListener(config: ListenerConfig): Promise<void> {
     const before = this.listeners.get(config.name);
     if (before !== undefined && isSameSocket(before.config, config)) {
       before.server.config = config.http;
-      before.server.routeTable =
-        config.http.inlineRoutes ?? this.routeTables.get(config.http.routesName);
+      before.server.routeTable = this.#routesOf(config);
       return;
     }
     const listener = this.#createListener(config);
-    const needsPort = before !== undefined && isSameAddress(before.config, config);
-    if (needsPort) await before.close();
-    await listener.listen();
+    if (before !== undefined && isSameAddress(before.config, config)) listener.takeOver(before);
+    else await listener.listen();
+    if (this.#isStopped) {
+      await listener.close();
+      return;
+    }
     this.listeners.set(config.name, listener);
     if (before !== undefined) await this.#retire(before);
   }
@@ -136,35 +150,38 @@ export class DataPlane {
     if (listener !== undefined) await this.#retire(listener);
   }
 
-  /** Stops accepting on these listeners and waits until their requests are done, at most `graceMs`. */
-  async drain(direction: "inbound" | "outbound" | "all", graceMs: number): Promise<void> {
-    const listeners = [...this.listeners.values()].filter(
-      (listener) => direction === "all" || listener.config.direction === direction,
-    );
-    const deadline = new Promise<void>((resolve) => {
-      this.#options.clock.schedule(graceMs, resolve);
-    });
-    for (const listener of listeners) void listener.close();
-    const drained = Promise.all(listeners.map((listener) => listener.server.drain()));
-    await Promise.race([drained, deadline]);
+  hasListeners(direction: DrainDirection): boolean {
+    return this.#listenersOf(direction).length > 0;
   }
 
   /** Tells clients to go elsewhere with their next request, but serves whoever still comes. */
-  announceDrain(direction: "inbound" | "outbound"): void {
-    for (const listener of this.listeners.values()) {
-      if (listener.config.direction === direction) listener.server.isDraining = true;
-    }
+  announceDrain(direction: DrainDirection): void {
+    for (const { server } of this.#listenersOf(direction)) server.isDraining = true;
   }
 
+  /** Stops accepting on these listeners and waits until their requests are done, at most `graceMs`. */
+  async drain(direction: DrainDirection, graceMs: number): Promise<void> {
+    const listeners = this.#listenersOf(direction);
+    const servers = listeners.map(({ server }) => server);
+    if (direction === "all") servers.push(...this.#retired);
+    await Promise.all(listeners.map((listener) => listener.close()));
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.clock.schedule(graceMs, resolve);
+      void Promise.all(servers.map((server) => server.drain())).then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Cuts whatever is left. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const listener of this.listeners.values()) {
-      await listener.close();
-      listener.server.destroyConnections();
-    }
-    for (const server of this.#draining) server.destroyConnections();
+    await Promise.all([...this.listeners.values()].map((listener) => listener.close()));
+    for (const { server } of this.listeners.values()) server.destroyConnections();
+    for (const server of this.#retired) server.destroyConnections();
     for (const cluster of this.clusters.values()) {
-      for (const endpoint of cluster.endpoints) endpoint.remove();
+      for (const endpoint of cluster.endpoints) endpoint.abort();
     }
     for (const writer of this.#logWriters.values()) writer.flush();
   }
@@ -180,7 +197,8 @@ export class DataPlane {
 
   get activeConnections(): number {
     let count = 0;
-    for (const listener of this.listeners.values()) count += listener.server.connections.size;
+    for (const { server } of this.listeners.values()) count += server.connections.size;
+    for (const server of this.#retired) count += server.connections.size;
     return count;
   }
 
@@ -200,8 +218,10 @@ export class DataPlane {
       prng,
       nowMs: () => clock.monotonicMs(),
       recorder,
+      faults: this.#faults,
+      mirrorMetrics: this.#mirrorMetrics,
     });
-    server.routeTable = config.http.inlineRoutes ?? this.routeTables.get(config.http.routesName);
+    server.routeTable = this.#routesOf(config);
     return new ProxyListener(config, server, {
       log,
       secrets: this.secrets,
@@ -210,11 +230,28 @@ export class DataPlane {
     });
   }
 
-  /** A listener that goes away never cuts what it carries. */
+  #routesOf({ http }: ListenerConfig): RouteTable | undefined {
+    return http.inlineRoutes ?? this.routeTables.get(http.routesName);
+  }
+
+  #listenersOf(direction: DrainDirection): readonly ProxyListener[] {
+    return [...this.listeners.values()].filter(
+      ({ config }) => direction === "all" || config.direction === direction,
+    );
+  }
+
+  /**
+   * A listener that goes away never cuts what it carries. Clients that keep their connection busy are
+   * told to leave it, before those that are idle are closed.
+   */
   async #retire(listener: ProxyListener): Promise<void> {
+    const { server } = listener;
     await listener.close();
-    this.#draining.add(listener.server);
-    void listener.server.drain().then(() => this.#draining.delete(listener.server));
+    server.isDraining = true;
+    this.#retired.add(server);
+    this.#options.clock.schedule(DRAIN_LAG_MS, () => {
+      void server.drain().then(() => this.#retired.delete(server));
+    });
   }
 
   #scheduleSweep(): void {
@@ -238,5 +275,9 @@ function isSameAddress(a: ListenerConfig, b: ListenerConfig): boolean {
 }
 
 function isSameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
-  return isSameAddress(a, b) && JSON.stringify(a.tls) === JSON.stringify(b.tls);
+  return (
+    isSameAddress(a, b) &&
+    a.direction === b.direction &&
+    JSON.stringify(a.tls) === JSON.stringify(b.tls)
+  );
 }

@@ -1,10 +1,12 @@
 /** Makes upstream connections: plain TCP or TLS, with a deadline. */
 import net from "node:net";
 import tls from "node:tls";
+import { messageOf } from "../core/errors.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import { socketFailure } from "../net/node-error.ts";
 import { sharedRead } from "../net/socket-reader.ts";
+import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
 import { type ConnectionOwner, Http1ClientConnection } from "./http1-client-connection.ts";
 import type { UpstreamFailure } from "./stream.ts";
 import type { UpstreamTls } from "./upstream-tls.ts";
@@ -18,14 +20,24 @@ export interface DialTarget {
   readonly port: number;
 }
 
+export interface PendingDial {
+  /** Gives it up. `onResult` is not called any more. */
+  abort(): void;
+}
+
 export interface Dialer {
   /** Calls `onResult` once, never synchronously. */
-  dial(target: DialTarget, owner: ConnectionOwner, onResult: (result: DialResult) => void): void;
+  dial(
+    target: DialTarget,
+    owner: ConnectionOwner,
+    onResult: (result: DialResult) => void,
+  ): PendingDial;
 }
 
 export interface DialerOptions {
   readonly connectTimeoutMs: number;
   readonly timers: TimerWheel;
+  readonly faults: CallbackFaults;
   /** Absent for plain text. */
   readonly tls: UpstreamTls | undefined;
 }
@@ -33,12 +45,14 @@ export interface DialerOptions {
 export function createDialer(options: DialerOptions): Dialer {
   return {
     dial: (target, owner, onResult) => {
-      new Dial(options, target, owner, onResult).start();
+      const dial = new Dial(options, target, owner, onResult);
+      dial.start();
+      return dial;
     },
   };
 }
 
-class Dial {
+class Dial implements PendingDial, FaultOwner {
   readonly #options: DialerOptions;
   readonly #target: DialTarget;
   readonly #owner: ConnectionOwner;
@@ -58,25 +72,44 @@ class Dial {
     this.#target = target;
     this.#owner = owner;
     this.#onResult = onResult;
-    this.#timeout = new TimerEntry(() => this.#fail({ kind: "connect-timeout" }));
+    this.#timeout = new TimerEntry(guarded(this, () => this.#fail({ kind: "connect-timeout" })));
   }
 
   start(): void {
     const { tls: upstreamTls, timers, connectTimeoutMs } = this.#options;
     timers.arm(this.#timeout, connectTimeoutMs);
-    if (upstreamTls === undefined) this.#startPlain();
-    else this.#startTls(upstreamTls);
-    this.#socket?.on("error", this.#onError);
+    try {
+      if (upstreamTls === undefined) this.#startPlain();
+      else this.#startTls(upstreamTls);
+      this.#socket?.on("error", this.#onError);
+    } catch (error) {
+      // An address or a certificate that the runtime does not take.
+      this.#failLater(messageOf(error));
+    }
+  }
+
+  abort(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#options.timers.disarm(this.#timeout);
+    this.#socket?.destroy();
+  }
+
+  /** Whoever waits for the result has thrown: the connection, if any, serves nobody. */
+  onFault(error: unknown): void {
+    this.#options.faults.report("upstream dial", error);
+    this.#connection?.destroy();
+    this.#socket?.destroy();
   }
 
   readonly #onRead = (bytes: Buffer, length: number): boolean =>
     this.#connection?.onRead(bytes, length) ?? true;
 
-  readonly #onError = (error: Error): void => {
+  readonly #onError = guarded(this, (error: Error): void => {
     const { reason } = socketFailure(error);
     const isTls = this.#options.tls !== undefined && this.#socket?.connecting === false;
-    this.#fail(isTls ? { kind: "tls-failed", reason } : { kind: "connect-failed", reason });
-  };
+    this.#fail({ kind: isTls ? "tls-failed" : "connect-failed", reason });
+  });
 
   #startPlain(): void {
     const { host, port } = this.#target;
@@ -87,15 +120,16 @@ class Dial {
       onread: sharedRead(this.#onRead),
     } as net.NetConnectOpts);
     this.#socket = socket;
-    socket.once("connect", () => this.#succeed(socket));
+    socket.once(
+      "connect",
+      guarded(this, () => this.#succeed(socket)),
+    );
   }
 
   #startTls(upstreamTls: UpstreamTls): void {
     const options = upstreamTls.connectOptions();
     if (options === undefined) {
-      setImmediate(() =>
-        this.#fail({ kind: "tls-failed", reason: "its certificates have not arrived yet" }),
-      );
+      this.#failLater("its certificates have not arrived yet");
       return;
     }
     const { host, port } = this.#target;
@@ -107,19 +141,33 @@ class Dial {
     } as tls.ConnectionOptions);
     socket.setNoDelay(true);
     this.#socket = socket;
-    socket.once("secureConnect", () => {
-      const refusal = upstreamTls.refusalOf(socket);
-      if (refusal === undefined) this.#succeed(socket);
-      else this.#fail({ kind: "tls-failed", reason: refusal });
-    });
+    socket.once(
+      "secureConnect",
+      guarded(this, () => {
+        const refusal = upstreamTls.refusalOf(socket);
+        if (refusal === undefined) this.#succeed(socket);
+        else this.#fail({ kind: "tls-failed", reason: refusal });
+      }),
+    );
+    // A peer that hangs up within the handshake may do so without an error.
+    socket.once(
+      "close",
+      guarded(this, () => {
+        this.#fail({ kind: "tls-failed", reason: "connection closed during the handshake" });
+      }),
+    );
+  }
+
+  #failLater(reason: string): void {
+    setImmediate(guarded(this, () => this.#fail({ kind: "tls-failed", reason })));
   }
 
   #succeed(socket: net.Socket): void {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#options.timers.disarm(this.#timeout);
+    const connection = new Http1ClientConnection(socket, this.#owner, this.#options.faults);
     socket.off("error", this.#onError);
-    const connection = new Http1ClientConnection(socket, this.#owner);
     this.#connection = connection;
     this.#onResult({ kind: "connected", connection });
   }

@@ -4,8 +4,10 @@
  * "no route" just because its configuration is still on the way.
  */
 import { type DescMessage, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
+import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { Prng } from "../core/prng.ts";
 import type { FieldError } from "../decision/field-error.ts";
 import { ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "../gen/envoy/config/endpoint/v3/endpoint_pb.js";
@@ -34,8 +36,9 @@ import { compileListener, type ListenerConfig } from "./config/listener-config.t
 import { messageRegistry } from "./config/message-registry.ts";
 import { compileCertificate, compileValidation, type TlsSettings } from "./config/tls-settings.ts";
 import { unsupportedFields } from "./config/unsupported-fields.ts";
-import { type DataPlane, listenErrorText } from "./data-plane.ts";
+import type { DataPlane } from "./data-plane.ts";
 import type { EndpointInfo } from "./endpoint.ts";
+import { type BindError, ListenerBinder } from "./listener-binder.ts";
 import { readCertificate, readValidation } from "./secret-store.ts";
 
 /** The part of the ADS client that is needed here. */
@@ -52,7 +55,8 @@ export interface AppliedResource {
 export interface DynamicResourcesOptions {
   readonly proxy: DataPlane;
   readonly log: Logger;
-  readonly wallMs: () => number;
+  readonly clock: Clock;
+  readonly prng: Prng;
   /** Secrets that this process makes itself and does not ask for. */
   readonly ownSecrets: ReadonlySet<string>;
   readonly onReady: () => void;
@@ -70,14 +74,13 @@ export class DynamicResources implements ResourceConsumer {
   readonly #subscribed = new Map<string, Set<string>>(NAMED_TYPES.map((type) => [type, new Set()]));
   readonly #missing = new Set<string>();
   readonly #applied = new Map<string, Map<string, AppliedResource>>();
-  readonly #bindErrors = new Map<string, string>();
+  readonly #binder: ListenerBinder;
   #subscriptions: Subscriptions | undefined;
-  /** Listeners are bound one after the other, in the order in which they came. */
-  #binding: Promise<void> = Promise.resolve();
   #isReady = false;
 
   constructor(options: DynamicResourcesOptions) {
     this.#options = options;
+    this.#binder = new ListenerBinder(options);
     options.proxy.secrets.onChange(() => this.#settle());
   }
 
@@ -93,8 +96,8 @@ export class DynamicResources implements ResourceConsumer {
   }
 
   /** Why listeners are not bound, by name. */
-  get bindErrors(): ReadonlyMap<string, string> {
-    return this.#bindErrors;
+  get bindErrors(): ReadonlyMap<string, BindError> {
+    return this.#binder.errors;
   }
 
   get warming(): readonly string[] {
@@ -114,6 +117,12 @@ export class DynamicResources implements ResourceConsumer {
       this.#applied.set(update.typeUrl, applied);
     }
     for (const resource of update.changed) {
+      const known = applied.get(resource.name);
+      // A full-state response repeats what has not changed: applying it would cost connections.
+      if (known !== undefined && Buffer.compare(known.bytes, resource.bytes) === 0) {
+        applied.set(resource.name, { version: resource.version, bytes: known.bytes });
+        continue;
+      }
       const found = this.#apply(update.typeUrl, resource);
       for (const { path, message } of found) {
         errors.push({
@@ -187,7 +196,7 @@ export class DynamicResources implements ResourceConsumer {
   #applyListener(resource: ReceivedResource): readonly FieldError[] {
     const [message, errors] = decode(ListenerSchema, resource.bytes);
     if (message === undefined) return errors;
-    const config = compileListener(message, errors, this.#options.wallMs);
+    const config = compileListener(message, errors, () => this.#options.clock.nowMs());
     if (config === undefined || errors.length > 0) return errors;
     this.#listeners.set(config.name, config);
     this.#warming.set(config.name, config);
@@ -233,8 +242,7 @@ export class DynamicResources implements ResourceConsumer {
       case LISTENER_TYPE_URL:
         this.#listeners.delete(name);
         this.#warming.delete(name);
-        this.#bindErrors.delete(name);
-        this.#enqueue(() => proxy.removeListener(name));
+        this.#binder.remove(name);
         break;
       case ENDPOINT_TYPE_URL:
         this.#assignments.delete(name);
@@ -295,11 +303,11 @@ export class DynamicResources implements ResourceConsumer {
     for (const [name, config] of this.#warming) {
       if (!this.#isWarm(config)) continue;
       this.#warming.delete(name);
-      this.#enqueue(() => this.#bind(config));
+      this.#binder.bind(config);
     }
     if (this.#isReady || !this.#hasEverything()) return;
     this.#isReady = true;
-    this.#enqueue(async () => this.#options.onReady());
+    this.#binder.afterAll(this.#options.onReady);
   }
 
   #isWarm(config: ListenerConfig): boolean {
@@ -319,25 +327,6 @@ export class DynamicResources implements ResourceConsumer {
       for (const name of names) if (!applied.has(name) && !this.#missing.has(name)) return false;
     }
     return true;
-  }
-
-  async #bind(config: ListenerConfig): Promise<void> {
-    // A later update of the same listener may be waiting behind this one.
-    if (this.#listeners.get(config.name) !== config) return;
-    try {
-      await this.#options.proxy.setListener(config);
-      this.#bindErrors.delete(config.name);
-    } catch (error) {
-      const reason = listenErrorText(error);
-      this.#bindErrors.set(config.name, reason);
-      this.#options.log.error("cannot bind a listener", { listener: config.name, reason });
-    }
-  }
-
-  #enqueue(task: () => Promise<void>): void {
-    this.#binding = this.#binding.then(task).catch((error: unknown) => {
-      this.#options.log.error("applying configuration failed", { error });
-    });
   }
 }
 

@@ -4,13 +4,15 @@
  */
 import { IDLE_CONNECTIONS_PER_ENDPOINT_MAX } from "../core/limits.ts";
 import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
-import type { Dialer } from "./dialer.ts";
+import type { Dialer, DialResult, PendingDial } from "./dialer.ts";
 import type { ConnectionOwner, Http1ClientConnection } from "./http1-client-connection.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
 import type { ClientStreamHandler, UpstreamFailure } from "./stream.ts";
 
 /** A peer that told its idle limit may close this much before it: its clock runs from its own last byte. */
 const PEER_IDLE_MARGIN_MS = 1_000;
+/** Time constant of the latency average. Finagle's and linkerd's default. */
+const EWMA_DECAY_MS = 10_000;
 
 export interface EndpointInfo {
   readonly host: string;
@@ -22,25 +24,29 @@ export interface EndpointInfo {
   readonly workload: WorkloadLabels;
 }
 
-/** Limits that the endpoints of a cluster share. */
+/** Limits that the endpoints of a cluster share. What was admitted is released once. */
 export interface ConnectionBudget {
-  admitConnection(): boolean;
+  /** `isFirst`: the endpoint has no other connection, so that without this one nothing would ever move. */
+  admitConnection(isFirst: boolean): boolean;
   releaseConnection(): void;
-  readonly pendingMax: number;
+  admitPending(): boolean;
+  releasePending(): void;
+  onConnectFailure(): void;
   /** Milliseconds after which an idle connection is closed. */
   readonly idleTimeoutMs: number;
 }
 
 export class Endpoint implements ConnectionOwner {
   readonly key: string;
-  info: EndpointInfo;
+  #info: EndpointInfo;
   readonly #dialer: Dialer;
   readonly #budget: ConnectionBudget;
   readonly #nowMs: () => number;
+  readonly #connections = new Set<Http1ClientConnection>();
+  readonly #dials = new Set<PendingDial>();
   readonly #idle: Http1ClientConnection[] = [];
   readonly #waiting: ClientStreamHandler[] = [];
-  #connectionCount = 0;
-  #dialingCount = 0;
+  #isServeScheduled = false;
   #isRemoved = false;
   activeRequests = 0;
   requestsTotal = 0;
@@ -48,45 +54,59 @@ export class Endpoint implements ConnectionOwner {
   /** Peak-EWMA of latency in milliseconds, and when it was last brought up to date. */
   ewmaMs = 0;
   ewmaAtMs = 0;
-  readonly outcomes = new OutcomeSeries();
+  outcomes = new OutcomeSeries();
 
   constructor(info: EndpointInfo, dialer: Dialer, budget: ConnectionBudget, nowMs: () => number) {
     this.key = `${info.host}:${info.port}`;
-    this.info = info;
+    this.#info = info;
     this.#dialer = dialer;
     this.#budget = budget;
     this.#nowMs = nowMs;
   }
 
+  get info(): EndpointInfo {
+    return this.#info;
+  }
+
   get connectionCount(): number {
-    return this.#connectionCount;
+    return this.#connections.size;
   }
 
   get idleCount(): number {
     return this.#idle.length;
   }
 
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /** The same address with other properties. Another workload there is counted anew. */
+  update(info: EndpointInfo): void {
+    if (!isSameWorkload(this.#info.workload, info.workload)) this.outcomes = new OutcomeSeries();
+    this.#info = info;
+  }
+
   /** Gives the handler a connection now or later. Returns false when a limit forbids to wait. */
   acquire(handler: ClientStreamHandler): boolean {
-    const connection = this.#popIdle();
+    // Those who wait come first.
+    const connection = this.#waiting.length === 0 ? this.#popIdle() : undefined;
     if (connection !== undefined) {
       connection.attach(handler);
       handler.onStreamReady(connection);
       return true;
     }
-    if (this.#waiting.length >= this.#budget.pendingMax) return false;
-    if (this.#dialingCount <= this.#waiting.length) {
-      if (!this.#budget.admitConnection()) return false;
-      this.#dial();
-    }
+    if (!this.#budget.admitPending()) return false;
     this.#waiting.push(handler);
+    this.#dialForWaiting();
     return true;
   }
 
   /** The handler does not want a connection any more. */
   cancel(handler: ClientStreamHandler): void {
     const index = this.#waiting.indexOf(handler);
-    if (index >= 0) this.#waiting.splice(index, 1);
+    if (index < 0) return;
+    this.#waiting.splice(index, 1);
+    this.#budget.releasePending();
   }
 
   onRequestStart(): void {
@@ -110,39 +130,48 @@ export class Endpoint implements ConnectionOwner {
   }
 
   onConnectionIdle(connection: Http1ClientConnection): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) {
-      connection.attach(next);
-      next.onStreamReady(connection);
-      connection.flush();
-      return;
-    }
-    if (this.#isRemoved || this.#idle.length >= IDLE_CONNECTIONS_PER_ENDPOINT_MAX) {
+    const isWanted = this.#waiting.length > 0;
+    const isFull = this.#idle.length >= IDLE_CONNECTIONS_PER_ENDPOINT_MAX;
+    if (isFull || (this.#isRemoved && !isWanted)) {
       connection.destroy();
       return;
     }
     connection.idleSinceMs = this.#nowMs();
     this.#idle.push(connection);
+    if (!isWanted || this.#isServeScheduled) return;
+    // Not in this turn: surplus bytes behind the last answer may still be on their way to the parser,
+    // and would be taken for the answer to the next request (T10).
+    this.#isServeScheduled = true;
+    setImmediate(this.#serveWaiting);
   }
 
   onConnectionClosed(connection: Http1ClientConnection): void {
-    this.#connectionCount -= 1;
+    this.#connections.delete(connection);
     this.#budget.releaseConnection();
     const index = this.#idle.lastIndexOf(connection);
     if (index >= 0) this.#idle.splice(index, 1);
+    this.#dialForWaiting();
   }
 
   /** Closes connections that were idle too long. Called now and then. */
   sweep(): void {
     const nowMs = this.#nowMs();
-    while (this.#idle.length > 0 && this.#isStale(this.#idle[0]!, nowMs))
-      this.#idle.shift()!.destroy();
+    for (const connection of this.#idle) {
+      if (this.#isStale(connection, nowMs)) connection.destroy();
+    }
   }
 
   /** The endpoint left its cluster: idle connections end now, busy ones with their request. */
   remove(): void {
     this.#isRemoved = true;
     for (const connection of this.#idle.splice(0)) connection.destroy();
+  }
+
+  /** Ends every connection, whatever it carries, and every attempt to make one. Nobody is told. */
+  abort(): void {
+    this.#isRemoved = true;
+    for (const dial of this.#dials) dial.abort();
+    for (const connection of this.#connections) connection.reset();
   }
 
   #popIdle(): Http1ClientConnection | undefined {
@@ -157,32 +186,87 @@ export class Endpoint implements ConnectionOwner {
   /** The peer's own limit counts too, with a margin: a request must not meet its closing. */
   #isStale(connection: Http1ClientConnection, nowMs: number): boolean {
     const told = connection.peerIdleLimitMs;
+    const marginMs = Math.min(PEER_IDLE_MARGIN_MS, told / 2);
     const ownMs = this.#budget.idleTimeoutMs;
-    const limitMs = told === 0 ? ownMs : Math.min(ownMs, Math.max(0, told - PEER_IDLE_MARGIN_MS));
+    const limitMs = told === 0 ? ownMs : Math.min(ownMs, told - marginMs);
     return nowMs - connection.idleSinceMs > limitMs;
   }
 
-  #dial(): void {
-    this.#dialingCount += 1;
-    this.#dialer.dial(this.info, this, (result) => {
-      this.#dialingCount -= 1;
-      if (result.kind !== "connected") {
-        this.#budget.releaseConnection();
-        this.connectFailures += 1;
-        this.#failOneWaiting(result);
-        return;
-      }
-      this.#connectionCount += 1;
-      this.onConnectionIdle(result.connection);
-    });
+  readonly #serveWaiting = (): void => {
+    this.#isServeScheduled = false;
+    while (this.#waiting.length > 0) {
+      const connection = this.#popIdle();
+      if (connection === undefined) break;
+      this.#serve(connection);
+    }
+    this.#dialForWaiting();
+  };
+
+  #serve(connection: Http1ClientConnection): void {
+    const next = this.#takeWaiting();
+    if (next === undefined) return;
+    connection.attach(next);
+    try {
+      next.onStreamReady(connection);
+      connection.flush();
+    } catch (error) {
+      connection.onFault(error);
+    }
   }
 
-  #failOneWaiting(failure: UpstreamFailure): void {
-    const handler = this.#waiting.shift();
-    handler?.onUpstreamFailure(failure);
-    handler?.onUpstreamTurnEnd();
+  #takeWaiting(): ClientStreamHandler | undefined {
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#budget.releasePending();
+    return next;
+  }
+
+  /** One attempt for each that waits, as far as the cluster's limit allows. */
+  #dialForWaiting(): void {
+    while (this.#dials.size < this.#waiting.length) {
+      const isFirst = this.#connections.size + this.#dials.size === 0;
+      if (!this.#budget.admitConnection(isFirst)) return;
+      const dial = this.#dialer.dial(this.#info, this, (result) => this.#onDialed(dial, result));
+      this.#dials.add(dial);
+    }
+  }
+
+  #onDialed(dial: PendingDial, result: DialResult): void {
+    this.#dials.delete(dial);
+    if (result.kind !== "connected") {
+      this.#budget.releaseConnection();
+      this.#budget.onConnectFailure();
+      this.connectFailures += 1;
+      this.#failWaiting(result);
+      return;
+    }
+    this.#connections.add(result.connection);
+    if (this.#waiting.length > 0) this.#serve(result.connection);
+    else this.onConnectionIdle(result.connection);
+  }
+
+  /** One attempt failed: so does the request that it was for, and those that nothing else is left for. */
+  #failWaiting(failure: UpstreamFailure): void {
+    const affected = [this.#takeWaiting()];
+    if (this.#connections.size === 0) {
+      while (this.#waiting.length > this.#dials.size) affected.push(this.#takeWaiting());
+    }
+    for (const handler of affected) {
+      handler?.onUpstreamFailure(failure);
+      handler?.onUpstreamTurnEnd();
+    }
+    this.#dialForWaiting();
   }
 }
 
-/** Time constant of the latency average. Finagle's and linkerd's default. */
-const EWMA_DECAY_MS = 10_000;
+function isSameWorkload(a: WorkloadLabels, b: WorkloadLabels): boolean {
+  return (
+    a.workload === b.workload &&
+    a.namespace === b.namespace &&
+    a.canonicalService === b.canonicalService &&
+    a.canonicalRevision === b.canonicalRevision &&
+    a.app === b.app &&
+    a.version === b.version &&
+    a.cluster === b.cluster &&
+    a.principal === b.principal
+  );
+}

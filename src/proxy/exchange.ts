@@ -7,37 +7,35 @@
  *                        │ failed, retries left │
  *                        └──────────────────────┘
  */
-import { TimerEntry } from "../core/timer-wheel.ts";
-import { applyMutations } from "../decision/header-mutation.ts";
 import type { RequestView } from "../decision/request-view.ts";
 import type { DirectResponse, ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
-import { type ClusterChoice, choiceAt } from "../decision/weighted-clusters.ts";
+import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
-import { HEADER } from "../http/header-name.ts";
 import { BODY_NONE, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
-import { FLAG, RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
-import type { Cluster } from "./cluster.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { FLAG } from "../telemetry/response-flag.ts";
+import { chooseCluster } from "./cluster-choice.ts";
+import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts";
 import type { HttpServer } from "./http-server.ts";
-import { LOCAL_REPLY, type LocalReply, localReplyBody, replyForFailure } from "./local-reply.ts";
-import { sendMirrors } from "./mirror.ts";
+import { LOCAL_REPLY, type LocalReply, localAnswer, replyForFailure } from "./local-reply.ts";
+import { MirroredRequest } from "./mirrored-request.ts";
 import { ownAnswerLines } from "./own-answer-lines.ts";
 import { PendingBody } from "./pending-body.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestOutcome } from "./request-outcome.ts";
 import { canonicalPath } from "./request-path.ts";
-import { mayRetryFailure, mayRetryStatus, type TryState } from "./retry-decision.ts";
+import { mayRetryFailure, mayRetryStatus, retryPauseMs, type TryState } from "./retry-decision.ts";
+import { applyRequestMutations, applyResponseMutations } from "./route-mutations.ts";
 import type { ClientStream, ClientStreamHandler, ServerStream, UpstreamFailure } from "./stream.ts";
+import { UpstreamTries } from "./upstream-tries.ts";
 
-export class Exchange implements RequestView, ClientStreamHandler {
+export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimerHandler {
   readonly #downstream: ServerStream;
   readonly #server: HttpServer;
   readonly #outcome: RequestOutcome;
-  readonly #timeout: TimerEntry;
-  readonly #tryTimeout: TimerEntry;
-  readonly #idleTimeout: TimerEntry;
+  readonly #timers: ExchangeTimers;
+  readonly #tries: UpstreamTries;
   readonly #pendingBody = new PendingBody();
 
   method = "";
@@ -55,14 +53,7 @@ export class Exchange implements RequestView, ClientStreamHandler {
   #match: RouteMatchResult | undefined;
   #action: ForwardAction | undefined;
   #choice: ClusterChoice | undefined;
-  #cluster: Cluster | undefined;
-  #endpoint: Endpoint | undefined;
-  #failedEndpoint: Endpoint | undefined;
-  #stream: ClientStream | undefined;
-  /** In an endpoint's queue for a connection. */
-  #isWaiting = false;
-  /** Counted against the cluster's limit of requests. */
-  #isCounted = false;
+  #mirrored: MirroredRequest | undefined;
   /** Within `begin`: the server stream flushes the upstream at the end of its turn. */
   #isInBegin = false;
   #sentAtMs = 0;
@@ -72,9 +63,8 @@ export class Exchange implements RequestView, ClientStreamHandler {
     this.#downstream = downstream;
     this.#server = server;
     this.#outcome = new RequestOutcome(downstream.connection, downstream);
-    this.#timeout = new TimerEntry(() => this.#onTimeout(LOCAL_REPLY.upstreamTimeout));
-    this.#tryTimeout = new TimerEntry(() => this.#onTryTimeout());
-    this.#idleTimeout = new TimerEntry(() => this.#onIdleTimeout());
+    this.#timers = new ExchangeTimers(server.timers, this);
+    this.#tries = new UpstreamTries(server.clusters, this);
   }
 
   get scheme(): string {
@@ -94,10 +84,13 @@ export class Exchange implements RequestView, ClientStreamHandler {
     const server = this.#server;
     // RFC 9110 section 7.8: an Upgrade may be ignored; clients that offer h2c go on in HTTP/1.1.
     if (head.upgrade !== "" && head.upgrade.toLowerCase() !== "h2c") {
+      // What follows may be the other protocol already, and must not be taken for a request (T9).
+      this.#downstream.closeAfterResponse();
       this.#reply(LOCAL_REPLY.upgradeRefused, `Upgrade: ${head.upgrade}`);
       return;
     }
     if (head.method === "CONNECT") {
+      this.#downstream.closeAfterResponse();
       this.#reply(LOCAL_REPLY.connectRefused, "");
       return;
     }
@@ -120,7 +113,8 @@ export class Exchange implements RequestView, ClientStreamHandler {
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
     if (!this.#isActive) return;
-    const stream = this.#stream;
+    this.#mirrored?.addBody(bytes, start, end);
+    const stream = this.#tries.stream;
     const hasRoom =
       stream === undefined
         ? this.#pendingBody.add(bytes, start, end)
@@ -132,19 +126,24 @@ export class Exchange implements RequestView, ClientStreamHandler {
     this.#isRequestEnded = true;
     if (!this.#isActive) return;
     this.#requestTrailers = trailers;
-    this.#stream?.sendEnd(trailers);
-    const timeoutMs = this.#action?.timeoutMs ?? 0;
-    if (timeoutMs > 0) this.#server.timers.request.arm(this.#timeout, timeoutMs);
-    if (this.#stream !== undefined) this.#armTryTimeout();
+    // Envoy's reading of the route timeout: from here to the end of the response.
+    this.#timers.armResponse(this.#action!.timeoutMs);
+    const stream = this.#tries.stream;
+    if (stream !== undefined) {
+      stream.sendEnd(trailers);
+      this.#timers.armTry(this.#action!.retry.perTryTimeoutMs);
+    }
+    this.#mirrored?.send();
+    this.#mirrored = undefined;
   }
 
   /** The downstream's turn is over: what was gathered for the upstream leaves now. */
   flushUpstream(): void {
-    this.#stream?.flush();
+    this.#tries.stream?.flush();
   }
 
   onDownstreamDrain(): void {
-    this.#stream?.resumeResponse();
+    this.#tries.stream?.resumeResponse();
   }
 
   onDownstreamClosed(): void {
@@ -171,16 +170,14 @@ export class Exchange implements RequestView, ClientStreamHandler {
   }
 
   onStreamReady(stream: ClientStream): void {
-    this.#isWaiting = false;
-    this.#stream = stream;
-    this.#endpoint!.onRequestStart();
+    this.#tries.onReady(stream);
     // A connection that was at hand costs no time: the clock need not be read again.
     this.#sentAtMs = this.#isInBegin ? this.#outcome.startMs : this.#server.nowMs();
     stream.sendHead(this.#head!, this.#target, this.authority);
     this.#pendingBody.sendTo(stream);
     if (this.#isRequestEnded) {
       stream.sendEnd(this.#requestTrailers);
-      this.#armTryTimeout();
+      this.#timers.armTry(this.#action!.retry.perTryTimeoutMs);
     } else {
       this.#downstream.resumeRequest();
     }
@@ -196,50 +193,49 @@ export class Exchange implements RequestView, ClientStreamHandler {
     const outcome = this.#outcome;
     const nowMs = server.nowMs();
     outcome.upstreamTimeMs = nowMs - this.#sentAtMs;
-    this.#endpoint!.observeLatency(outcome.upstreamTimeMs, nowMs);
-    if (mayRetryStatus(this.#action!.retry, head.status, this.#tryState(true))) {
+    this.#tries.endpoint!.observeLatency(outcome.upstreamTimeMs, nowMs);
+    const retry = this.#action!.retry;
+    const mayRetry =
+      retry.retriesMax > 0 && mayRetryStatus(retry, head.status, this.#tryState(true));
+    if (mayRetry && this.#tries.admitRetry()) {
       this.#giveUpUpstream();
-      this.#tryAgain();
+      this.#tryAgainLater();
       return;
     }
     outcome.status = head.status;
     outcome.details = "via_upstream";
     this.#isHeadSent = true;
-    server.timers.request.disarm(this.#tryTimeout);
-    const headers = head.headers;
-    const match = this.#match!;
-    applyMutations(this.#choice!.responseMutations, headers);
-    applyMutations(match.route.responseMutations, headers);
-    applyMutations(match.virtualHost.responseMutations, headers);
-    applyMutations(match.table.responseMutations, headers);
-    server.config.prepareResponse(outcome, headers);
+    this.#timers.disarmTry();
+    applyResponseMutations(this.#match!, this.#choice, head.headers);
+    server.config.prepareResponse(outcome, head.headers);
     this.#downstream.sendHead(head);
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
     // Not active: a retry gave this answer up in the middle of its bytes.
     if (!this.#isActive || !this.#isHeadSent) return;
-    if (!this.#downstream.sendBody(bytes, start, end)) this.#stream?.pauseResponse();
+    if (!this.#downstream.sendBody(bytes, start, end)) this.#tries.stream?.pauseResponse();
   }
 
   onResponseEnd(trailers: HeaderBlock | undefined): void {
-    this.#leaveStream();
+    this.#tries.leaveStream();
     this.#downstream.sendEnd(trailers);
     this.#finish();
   }
 
   onUpstreamFailure(failure: UpstreamFailure): void {
-    const state = this.#tryState(this.#stream !== undefined);
-    this.#isWaiting = false;
-    this.#leaveStream();
+    const state = this.#tryState(this.#tries.stream !== undefined);
+    this.#timers.disarmTry();
+    this.#tries.onFailed();
     if (!this.#isActive) return;
-    this.#failedEndpoint = this.#endpoint;
     const reason = "reason" in failure ? failure.reason : "";
     if (this.#isHeadSent) {
       const flag = failure.kind === "protocol-error" ? FLAG.UPE : FLAG.UC;
       this.#cut(flag, "upstream_reset_after_response_started{connection_termination}", reason);
-    } else if (this.#action !== undefined && mayRetryFailure(this.#action.retry, failure, state)) {
-      this.#tryAgain();
+    } else if (mayRetryFailure(this.#action!.retry, failure, state) && this.#tries.admitRetry()) {
+      // Another endpoint may well be fine: only the same one, and a request that was sent, need a pause.
+      if (state.mayHaveArrived || !this.#tries.hasOtherEndpoint) this.#tryAgainLater();
+      else this.#connect();
     } else {
       this.#reply(replyForFailure(failure), reason);
     }
@@ -253,8 +249,36 @@ export class Exchange implements RequestView, ClientStreamHandler {
     this.#downstream.flush();
   }
 
+  onResponseTimeout(): void {
+    this.#giveUp(LOCAL_REPLY.upstreamTimeout);
+  }
+
+  onTryTimeout(): void {
+    const { stream } = this.#tries;
+    this.onUpstreamFailure({ kind: "try-timeout" });
+    stream?.reset();
+    this.#downstream.flush();
+  }
+
+  onRetryDue(): void {
+    this.#connect();
+    this.#downstream.flush();
+  }
+
+  onIdleCheck(): void {
+    if (this.#bytesSoFar() !== this.#bytesWhenIdleArmed) this.#armIdle();
+    else this.#giveUp(this.#isRequestEnded ? LOCAL_REPLY.answerIdle : LOCAL_REPLY.requestIdle);
+  }
+
+  /** A callback has thrown: the stream breaks off, and its end ends this exchange. */
+  onFault(error: unknown): void {
+    this.#server.faults.report("exchange", error);
+    this.#downstream.reset();
+  }
+
   #reset(head: RequestHead | undefined): void {
     this.#outcome.begin(head, this.#server.nowMs());
+    this.#tries.reset();
     this.#head = head;
     this.method = head?.method ?? "";
     this.authority = head?.authority ?? "";
@@ -267,9 +291,6 @@ export class Exchange implements RequestView, ClientStreamHandler {
     this.#match = undefined;
     this.#action = undefined;
     this.#choice = undefined;
-    this.#cluster = undefined;
-    this.#endpoint = undefined;
-    this.#failedEndpoint = undefined;
   }
 
   /** The query with its `?`. */
@@ -297,9 +318,7 @@ export class Exchange implements RequestView, ClientStreamHandler {
     const server = this.#server;
     const head = this.#head!;
     this.#action = action;
-    const split = action.split;
-    const choice =
-      split.choices.length === 1 ? split.choices[0]! : choiceAt(split, this.#splitValue(action));
+    const choice = chooseCluster(action.split, this, server.prng);
     this.#choice = choice;
     this.#outcome.clusterName = choice.cluster;
     const cluster = server.clusters.get(choice.cluster);
@@ -308,24 +327,22 @@ export class Exchange implements RequestView, ClientStreamHandler {
       this.#reply({ ...LOCAL_REPLY.clusterNotFound, status }, choice.cluster);
       return;
     }
-    this.#cluster = cluster;
     this.#outcome.service = cluster.service;
-    const headers = head.headers;
-    applyMutations(choice.requestMutations, headers);
-    applyMutations(match.route.requestMutations, headers);
-    applyMutations(match.virtualHost.requestMutations, headers);
-    applyMutations(match.table.requestMutations, headers);
+    applyRequestMutations(match, choice, head.headers);
     this.#rewrite(action, choice, head);
-    if (action.mirrors.length > 0) sendMirrors(action.mirrors, this, head, this.#target, server);
-    server.config.announceTimeout(headers, action.timeoutMs);
-    if (!cluster.admitRequest()) {
+    if (action.mirrors.length > 0) {
+      const { mirrors, timeoutMs } = action;
+      const mirroring = { mirrors, timeoutMs, target: this.#target, authority: this.authority };
+      this.#mirrored = new MirroredRequest(head, mirroring, server);
+    }
+    server.config.announceTimeout(head.headers, action.timeoutMs);
+    if (!this.#tries.begin(cluster)) {
       this.#reply(LOCAL_REPLY.overflow, cluster.name);
       return;
     }
-    this.#isCounted = true;
     this.#armIdle();
     this.#isInBegin = true;
-    this.#connect(cluster);
+    this.#connect();
     this.#isInBegin = false;
   }
 
@@ -340,92 +357,44 @@ export class Exchange implements RequestView, ClientStreamHandler {
     this.#server.config.announceRewrite(head.headers, originalPath, originalHost);
   }
 
-  #splitValue(action: ForwardAction): number {
-    const { randomHeader, total } = action.split;
-    if (randomHeader !== "") {
-      const given = Number.parseInt(this.header(randomHeader) ?? "", 10);
-      if (given >= 0) return given % total;
-    }
-    return Math.floor(this.#server.prng.next() * total);
-  }
-
-  /** Picks an endpoint and asks it for a connection. */
-  #connect(cluster: Cluster): void {
-    const endpoint = cluster.pick(this.#failedEndpoint);
-    if (endpoint === undefined) {
-      this.#reply(LOCAL_REPLY.noHealthyUpstream, cluster.name);
-      return;
-    }
-    this.#endpoint = endpoint;
-    this.#outcome.endpoint = endpoint;
-    this.#outcome.attempts += 1;
-    this.#isWaiting = true;
-    if (endpoint.acquire(this)) return;
-    this.#isWaiting = false;
-    this.#reply(LOCAL_REPLY.overflow, cluster.name);
+  #connect(): void {
+    const outcome = this.#tries.connect();
+    if (outcome === "asked") return;
+    const reply = outcome === "overflow" ? LOCAL_REPLY.overflow : LOCAL_REPLY.noHealthyUpstream;
+    this.#reply(reply, this.#outcome.clusterName);
   }
 
   #tryState(mayHaveArrived: boolean): TryState {
     return {
-      attempts: this.#outcome.attempts,
+      attempts: this.#tries.count,
       mayHaveArrived,
       canReplay: this.#isRequestEnded && this.#head?.bodyKind === BODY_NONE,
     };
   }
 
-  #tryAgain(): void {
-    const cluster = this.#cluster!;
-    cluster.retries += 1;
-    this.#connect(cluster);
-  }
-
-  /** Ends this exchange's part in the upstream stream. */
-  #leaveStream(): void {
-    if (this.#stream === undefined) return;
-    this.#stream = undefined;
-    this.#endpoint!.onRequestEnd();
+  #tryAgainLater(): void {
+    const pauseMs = retryPauseMs(this.#action!.retry, this.#tries.count, this.#server.prng);
+    this.#timers.armRetry(pauseMs);
   }
 
   #giveUpUpstream(): void {
-    if (this.#isWaiting) {
-      this.#isWaiting = false;
-      this.#endpoint?.cancel(this);
-    }
-    const stream = this.#stream;
-    this.#leaveStream();
-    stream?.reset();
-  }
-
-  #armTryTimeout(): void {
-    const timeoutMs = this.#action?.retry.perTryTimeoutMs ?? 0;
-    if (timeoutMs > 0) this.#server.timers.request.arm(this.#tryTimeout, timeoutMs);
+    this.#timers.disarmTry();
+    this.#timers.disarmRetry();
+    this.#tries.giveUp();
   }
 
   #armIdle(): void {
     const ms = this.#action?.idleTimeoutMs ?? this.#server.config.streamIdleTimeoutMs;
-    if (ms <= 0) return;
     this.#bytesWhenIdleArmed = this.#bytesSoFar();
-    this.#server.timers.idle.arm(this.#idleTimeout, ms);
+    this.#timers.armIdle(ms);
   }
 
   #bytesSoFar(): number {
     return this.#downstream.requestBytes + this.#downstream.responseBytes;
   }
 
-  #onTryTimeout(): void {
-    const failure: UpstreamFailure = { kind: "try-timeout" };
-    const stream = this.#stream;
-    this.onUpstreamFailure(failure);
-    stream?.reset();
-    this.#downstream.flush();
-  }
-
-  #onIdleTimeout(): void {
-    if (this.#bytesSoFar() !== this.#bytesWhenIdleArmed) this.#armIdle();
-    else this.#onTimeout(this.#isRequestEnded ? LOCAL_REPLY.answerIdle : LOCAL_REPLY.requestIdle);
-  }
-
-  #onTimeout(reply: LocalReply): void {
+  /** A time limit is over. */
+  #giveUp(reply: LocalReply): void {
     this.#giveUpUpstream();
     if (this.#isHeadSent) this.#cut(reply.flag, reply.details, "");
     else this.#reply(reply, "");
@@ -445,13 +414,8 @@ export class Exchange implements RequestView, ClientStreamHandler {
   #reply(reply: LocalReply, reason: string): void {
     this.#outcome.flag = reply.flag;
     this.#outcome.failureReason = reason;
-    const headers = this.#head?.headers;
-    const accept = headers?.indexOf(HEADER.accept) ?? -1;
-    const wantsJson =
-      headers !== undefined && accept >= 0 && headers.value(accept).includes("json");
-    const body = localReplyBody(reply, reason, RESPONSE_FLAGS[reply.flag]!, wantsJson);
-    const type = wantsJson ? "application/json" : "text/plain";
-    this.#sendOwn(reply.status, reply.details, `content-type: ${type}\r\n`, body);
+    const { lines, body } = localAnswer(reply, reason, this.#head?.headers);
+    this.#sendOwn(reply.status, reply.details, lines, body);
   }
 
   /** A response of this proxy's own. */
@@ -475,15 +439,12 @@ export class Exchange implements RequestView, ClientStreamHandler {
   #finish(): void {
     if (!this.#isActive) return;
     this.#isActive = false;
-    const { request, idle } = this.#server.timers;
-    request.disarm(this.#timeout);
-    request.disarm(this.#tryTimeout);
-    idle.disarm(this.#idleTimeout);
+    this.#timers.disarmAll();
     this.#pendingBody.clear();
-    if (this.#isCounted) {
-      this.#isCounted = false;
-      this.#cluster!.releaseRequest();
-    }
+    this.#mirrored = undefined;
+    this.#tries.end();
+    this.#outcome.endpoint = this.#tries.endpoint;
+    this.#outcome.attempts = this.#tries.count;
     this.#server.record(this.#outcome);
   }
 }

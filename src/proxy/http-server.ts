@@ -3,8 +3,10 @@ import { DOWNSTREAM_IDLE_TIMEOUT_MS, REQUEST_HEAD_TIMEOUT_MS } from "../core/lim
 import type { Prng } from "../core/prng.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { RouteTable } from "../decision/route-table.ts";
+import type { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import type { HttpConfig } from "./http-config.ts";
+import type { MirrorMetrics } from "./mirror-metrics.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 
@@ -16,7 +18,9 @@ export interface ProxyTimers {
 }
 
 export interface ServerConnection {
+  /** Ends when what it carries is done. */
   drain(): void;
+  /** Cuts it. */
   destroy(): void;
 }
 
@@ -28,19 +32,24 @@ export interface HttpServerOptions {
   readonly prng: Prng;
   readonly nowMs: () => number;
   readonly recorder: OutcomeRecorder;
+  readonly faults: CallbackFaults;
+  readonly mirrorMetrics: MirrorMetrics;
 }
 
 export class HttpServer {
   config: HttpConfig;
   routeTable: RouteTable | undefined;
+  /** Responses tell clients to go elsewhere. */
   isDraining = false;
   readonly clusters: ReadonlyMap<string, Cluster>;
   readonly timers: ProxyTimers;
   readonly prng: Prng;
   readonly nowMs: () => number;
+  readonly faults: CallbackFaults;
+  readonly mirrorMetrics: MirrorMetrics;
   readonly connections = new Set<ServerConnection>();
   readonly #recorder: OutcomeRecorder;
-  #onEmpty: (() => void) | undefined;
+  readonly #onEmpty = new Set<() => void>();
 
   constructor(options: HttpServerOptions) {
     this.config = options.config;
@@ -49,6 +58,8 @@ export class HttpServer {
     this.timers = options.timers;
     this.prng = options.prng;
     this.nowMs = options.nowMs;
+    this.faults = options.faults;
+    this.mirrorMetrics = options.mirrorMetrics;
     this.#recorder = options.recorder;
   }
 
@@ -64,17 +75,18 @@ export class HttpServer {
     this.#recorder.record(outcome, this.config);
   }
 
-  onConnectionClosed(_connection: ServerConnection): void {
-    if (this.connections.size === 0) this.#onEmpty?.();
+  onConnectionClosed(connection: ServerConnection): void {
+    this.connections.delete(connection);
+    if (this.connections.size > 0) return;
+    for (const resolve of this.#onEmpty) resolve();
+    this.#onEmpty.clear();
   }
 
   /** Finishes what is in flight. Resolves when every connection has ended. */
   async drain(): Promise<void> {
     this.isDraining = true;
-    const ended = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-    });
     if (this.connections.size === 0) return;
+    const ended = new Promise<void>((resolve) => this.#onEmpty.add(resolve));
     for (const connection of this.connections) connection.drain();
     await ended;
   }

@@ -8,18 +8,20 @@ import { type ResponseHandler, ResponseParser } from "../http1/response-parser.t
 import { chunkStart, lastChunk, serializeRequestHead } from "../http1/serializer.ts";
 import { socketFailure } from "../net/node-error.ts";
 import { SocketWriter } from "../net/socket-writer.ts";
+import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
 
 /** Who the connection goes back to. */
 export interface ConnectionOwner {
-  /** The exchange is over and the connection may carry another. */
+  /** The exchange is over and the connection may carry another, in a later turn of the event loop. */
   onConnectionIdle(connection: Http1ClientConnection): void;
   onConnectionClosed(connection: Http1ClientConnection): void;
 }
 
-export class Http1ClientConnection implements ClientStream, ResponseHandler {
+export class Http1ClientConnection implements ClientStream, ResponseHandler, FaultOwner {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
+  readonly #faults: CallbackFaults;
   readonly #writer: SocketWriter;
   readonly #parser: ResponseParser;
   #handler: ClientStreamHandler | undefined;
@@ -27,38 +29,37 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
   #isRequestSent = true;
   #isPaused = false;
   #error: unknown;
+  /** Cannot carry anything any more. The socket itself may take until the next turn to close. */
   isClosed = false;
-  isReused = false;
   /** When it became idle, by the proxy's coarse clock. */
   idleSinceMs = 0;
 
-  constructor(socket: Socket, owner: ConnectionOwner) {
+  constructor(socket: Socket, owner: ConnectionOwner, faults: CallbackFaults) {
     this.#socket = socket;
     this.#owner = owner;
+    this.#faults = faults;
     this.#writer = new SocketWriter(socket);
     this.#parser = new ResponseParser(this);
-    socket.on("drain", () => {
-      this.#writer.isBlocked = false;
-      this.#handler?.onUpstreamDrain();
-    });
-    socket.on("end", () => this.#onPeerEnd());
+    socket.on(
+      "drain",
+      guarded(this, () => this.#onDrain()),
+    );
+    socket.on(
+      "end",
+      guarded(this, () => this.#onPeerEnd()),
+    );
     socket.on("error", (error) => {
       this.#error = error;
     });
-    socket.on("close", () => this.#onClose());
+    socket.on(
+      "close",
+      guarded(this, () => this.#onClose()),
+    );
   }
 
   /** The idle limit that the peer told in its last answer, or 0. */
   get peerIdleLimitMs(): number {
     return this.#parser.head.keepAliveTimeoutMs;
-  }
-
-  get hasAnswerStarted(): boolean {
-    return this.#parser.hasStarted;
-  }
-
-  get bytesWritten(): number {
-    return this.#writer.bytesWritten;
   }
 
   attach(handler: ClientStreamHandler): void {
@@ -67,6 +68,16 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
 
   /** For the socket's reader. */
   onRead(bytes: Buffer, length: number): boolean {
+    try {
+      this.#read(bytes, length);
+    } catch (error) {
+      this.onFault(error);
+    }
+    return true;
+  }
+
+  #read(bytes: Buffer, length: number): void {
+    if (this.isClosed) return;
     const handler = this.#handler;
     const used = this.#parser.execute(bytes, 0, length);
     if (used < 0) {
@@ -74,7 +85,6 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
       this.#fail({ kind: "protocol-error", reason: `${info.message} (${info.code})` });
     }
     handler?.onUpstreamTurnEnd();
-    return true;
   }
 
   sendHead(head: RequestHead, target: string, authority: string): void {
@@ -118,8 +128,8 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
     this.#writer.flush();
   }
 
+  /** Nothing is told to the exchange. */
   destroy(): void {
-    // At once, not with the close event: bytes that are being parsed may still end the answer.
     this.isClosed = true;
     this.#socket.destroy();
   }
@@ -141,19 +151,36 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
     this.#handler = undefined;
     // The next exchange must not find a connection that nobody reads.
     this.resumeResponse();
-    // An answer before the end of its request: the rest of the request will never be sent (T11).
-    if (this.#parser.head.keepAlive && this.#isRequestSent && !this.isClosed) {
-      this.isReused = true;
-      this.#owner.onConnectionIdle(this);
-    } else {
-      this.destroy();
+    if (!this.isClosed) {
+      // An answer before the end of its request: the rest of the request will never be sent (T11).
+      if (this.#parser.head.keepAlive && this.#isRequestSent) this.#owner.onConnectionIdle(this);
+      else this.destroy();
     }
     handler?.onResponseEnd(trailers);
   }
 
+  /** Ends this connection, and the exchange on it with an answer that says so. */
+  onFault(error: unknown): void {
+    this.#faults.report("upstream connection", error);
+    const handler = this.#handler;
+    try {
+      this.#fail({ kind: "protocol-error", reason: "an error of this proxy" });
+      handler?.onUpstreamTurnEnd();
+    } catch (second) {
+      // The exchange itself is broken. Its timeouts or its client end it.
+      this.#faults.report("upstream connection", second);
+    }
+  }
+
+  #onDrain(): void {
+    this.#writer.isBlocked = false;
+    this.#handler?.onUpstreamDrain();
+  }
+
   #onPeerEnd(): void {
     const handler = this.#handler;
-    if (!this.#parser.finish()) {
+    // RFC 9112 section 6.3: only an orderly end completes a body that lasts as long as its connection.
+    if (this.isClosed || !this.#parser.finish()) {
       this.#fail({ kind: "connection-closed", reason: "the upstream ended the connection" });
     }
     handler?.onUpstreamTurnEnd();
@@ -171,11 +198,9 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler {
     this.#owner.onConnectionClosed(this);
     const handler = this.#handler;
     if (handler === undefined) return;
-    this.#handler = undefined;
-    // Without an end before it: a body that its connection delimits is broken off, too (RFC 9112 section 8).
     const reason =
       this.#error === undefined ? "connection closed" : socketFailure(this.#error).reason;
-    handler.onUpstreamFailure({ kind: "connection-closed", reason });
+    this.#fail({ kind: "connection-closed", reason });
     handler.onUpstreamTurnEnd();
   }
 }

@@ -3,7 +3,6 @@
  * response. Pipelined requests wait, unread, until the response before them is complete.
  */
 import type { Socket } from "node:net";
-import { TimerEntry } from "../core/timer-wheel.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_LENGTH, BODY_NONE, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
@@ -17,46 +16,51 @@ import {
   serializeInterim,
   serializeResponseHead,
 } from "../http1/serializer.ts";
+import { breakOff } from "../net/break-off.ts";
 import { SocketWriter } from "../net/socket-writer.ts";
+import { type FaultOwner, guarded } from "./callback-faults.ts";
+import { ConnectionDeadline, type ConnectionDeadlineHandler } from "./connection-deadline.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import { Exchange } from "./exchange.ts";
-import type { HttpServer } from "./http-server.ts";
+import type { HttpServer, ServerConnection } from "./http-server.ts";
 import { LOCAL_REPLY } from "./local-reply.ts";
 import type { ServerStream } from "./stream.ts";
 
-/** After our FIN the client has this long to read the response and close. */
-const LINGER_TIMEOUT_MS = 2_000;
 /** A request body of up to this size is read to its end after an early response, to keep the connection. */
 const DISCARDED_BODY_BYTES_MAX = 64 * 1024;
 
-export class Http1ServerConnection implements ServerStream, RequestHandler {
+export class Http1ServerConnection
+  implements ServerStream, RequestHandler, ServerConnection, FaultOwner, ConnectionDeadlineHandler
+{
   readonly connection: DownstreamConnection;
   readonly #socket: Socket;
   readonly #server: HttpServer;
   readonly #writer: SocketWriter;
   readonly #parser: RequestParser;
   readonly #exchange: Exchange;
-  readonly #idleTimer: TimerEntry;
+  readonly #deadline: ConnectionDeadline;
   /** Bytes behind the current request: the next one. */
   #leftover: Buffer | undefined;
   #isRequestComplete = true;
   #isResponseComplete = true;
+  #isHeadRequest = false;
   #sendsChunks = false;
   #keepAlive = true;
   #isClientHttp10 = false;
   /** The client has ended its side: answer what is in flight, then close. */
   #hasPeerEnded = false;
+  /** Told to end when what it carries is done. */
+  #isDraining = false;
   /** No further request is read; what arrives is dropped. */
   #isClosing = false;
   /** Set while bytes are being parsed, to keep a completed exchange from parsing recursively. */
   #isConsuming = false;
   #isReadingPaused = false;
-  /** Part of a request head has come. */
-  #isHeadPending = false;
+  /** The head of the current request has come. */
+  #isHeadRead = false;
   /** The rest of the request is short enough to be read and dropped after an early response. */
   #isBodyDiscardable = false;
-  #requestCount = 0;
-  #requestCountWhenArmed = 0;
+  requestCount = 0;
   requestBytes = 0;
   #responseStart = 0;
 
@@ -67,41 +71,72 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
     this.#writer = new SocketWriter(socket);
     this.#parser = new RequestParser(this);
     this.#exchange = new Exchange(this, server);
-    this.#idleTimer = new TimerEntry(() => this.#onIdle());
-    socket.on("drain", () => this.#onDrain());
-    socket.on("end", () => this.#onPeerEnd());
-    socket.on("close", () => this.#onClose());
+    this.#deadline = new ConnectionDeadline(server, this);
+    socket.on(
+      "drain",
+      guarded(this, () => this.#onDrain()),
+    );
+    socket.on(
+      "end",
+      guarded(this, () => this.#onPeerEnd()),
+    );
+    socket.on(
+      "close",
+      guarded(this, () => this.#onClose()),
+    );
     // The close event that follows every error tells all that matters here.
     socket.on("error", () => {});
     server.connections.add(this);
-    this.#armIdle();
+    this.#deadline.armIdle();
   }
 
   get responseBytes(): number {
     return this.#writer.bytesWritten - this.#responseStart;
   }
 
+  /** Between two requests, with nothing of the next one here. */
   get isIdle(): boolean {
-    return this.#isResponseComplete && this.#isRequestComplete && !this.#parser.isMidMessage;
+    return (
+      this.#isResponseComplete &&
+      this.#isRequestComplete &&
+      this.#leftover === undefined &&
+      !this.#parser.isMidMessage
+    );
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
   }
 
   /** For the socket's reader. Returns false to stop reading. */
   onRead(bytes: Buffer, length: number): boolean {
+    try {
+      return this.#read(bytes, length);
+    } catch (error) {
+      this.onFault(error);
+      return false;
+    }
+  }
+
+  #read(bytes: Buffer, length: number): boolean {
     if (this.#isClosing) return true;
     if (this.#leftover !== undefined || (this.#isRequestComplete && !this.#isResponseComplete)) {
       this.#keepLeftover(bytes, 0, length);
       return false;
     }
-    this.#consume(bytes, 0, length);
-    return !this.#isReadingPaused;
+    this.#consume(bytes, 0, length, false);
+    return !this.#isReadingPaused && this.#leftover === undefined;
   }
 
-  #consume(bytes: Buffer, start: number, end: number): void {
+  /** `isOwned`: the bytes stay valid behind this call. */
+  #consume(bytes: Buffer, start: number, end: number, isOwned: boolean): void {
     let at = start;
     this.#isConsuming = true;
     while (at < end && !this.#isClosing) {
       if (this.#isRequestComplete) {
         this.#isRequestComplete = false;
+        this.#isHeadRead = false;
         this.requestBytes = 0;
       }
       const before = at;
@@ -112,32 +147,36 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
       }
       this.requestBytes += at - before;
       if (this.#isRequestComplete && !this.#isResponseComplete) {
-        if (at < end) this.#keepLeftover(bytes, at, end);
+        if (at < end && isOwned) this.#leftover = bytes.subarray(at, end);
+        else if (at < end) this.#keepLeftover(bytes, at, end);
         break;
       }
     }
     this.#isConsuming = false;
-    if (!this.#isRequestComplete && this.#isResponseComplete && !this.#isHeadPending) {
-      this.#isHeadPending = true;
-      this.#server.timers.idle.arm(this.#idleTimer, this.#server.requestHeadTimeoutMs);
-    }
+    if (!this.#isRequestComplete && this.#isResponseComplete) this.#awaitRest();
     this.#exchange.flushUpstream();
     this.#writer.flush();
   }
 
+  /** Part of a request is here and nothing is owed to the client: the rest has a deadline. */
+  #awaitRest(): void {
+    if (this.#isHeadRead) this.#deadline.armRest();
+    else if (this.#parser.isMidMessage) this.#deadline.armHead();
+    else this.#isRequestComplete = true;
+  }
+
   onRequestHead(head: RequestHead): void {
-    if (this.#isHeadPending) {
-      this.#isHeadPending = false;
-      this.#armIdle();
-    }
-    this.#requestCount += 1;
+    this.#deadline.onRequest();
+    this.#isHeadRead = true;
+    this.requestCount += 1;
     this.#isRequestComplete = head.bodyKind === BODY_NONE;
     this.#isBodyDiscardable =
       head.bodyKind === BODY_LENGTH &&
       head.contentLength <= DISCARDED_BODY_BYTES_MAX &&
       !head.expectsContinue;
-    this.#keepAlive = head.keepAlive && !this.#server.isDraining;
+    this.#keepAlive = head.keepAlive;
     this.#isClientHttp10 = head.minorVersion === 0;
+    this.#isHeadRequest = head.method === "HEAD";
     this.#isResponseComplete = false;
     this.#responseStart = this.#writer.bytesWritten;
     this.#exchange.begin(head);
@@ -150,7 +189,11 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
   onRequestEnd(trailers: HeaderBlock | undefined): void {
     this.#isRequestComplete = true;
     if (!this.#isResponseComplete) this.#exchange.onRequestEnd(trailers);
-    else if (this.#keepAlive) this.#onExchangeComplete();
+    else if (!this.#isClosing) this.#onExchangeComplete();
+  }
+
+  closeAfterResponse(): void {
+    this.#keepAlive = false;
   }
 
   sendInterim(head: ResponseHead): void {
@@ -171,9 +214,9 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
     // RFC 9110 section 8.6: no Content-Length in a 204; a 304 would have to tell the length of another answer.
     const hasLength = status !== 204 && status !== 304;
     const length = hasLength ? `content-length: ${Buffer.byteLength(body)}\r\n` : "";
-    const isHead = this.#parser.head.method === "HEAD";
     const text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${lines}${length}${this.#connectionLine()}\r\n`;
-    this.#writer.text(text + (isHead || !hasLength ? "" : Buffer.from(body).toString("latin1")));
+    const hasBody = hasLength && !this.#isHeadRequest;
+    this.#writer.text(hasBody ? text + Buffer.from(body).toString("latin1") : text);
     this.#finishResponse();
   }
 
@@ -194,7 +237,7 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
   /** RFC 9112 section 8: a client takes a connection that ends within a body for a failed response. */
   reset(): void {
     this.#isClosing = true;
-    this.#socket.destroy();
+    breakOff(this.#socket);
   }
 
   pauseRequest(): void {
@@ -212,21 +255,38 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
     this.#writer.flush();
   }
 
-  /** Lets the current exchange finish, tells the client to go elsewhere, then closes. */
   drain(): void {
-    this.#keepAlive = false;
-    if (this.isIdle) this.#close();
+    this.#isDraining = true;
+    if (this.isIdle) this.#deadline.onDrain();
   }
 
-  /** Cuts the connection. */
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  close(): void {
+    this.#close();
+  }
+
+  /** The head of a request did not come in time. */
+  onHeadTimeout(): void {
+    this.#isHeadRequest = false;
+    this.#beginRefusal();
+    this.#exchange.refuse(LOCAL_REPLY.requestHeadTimeout, 408, "");
+    this.#writer.flush();
+  }
+
+  onFault(error: unknown): void {
+    this.#server.faults.report("downstream connection", error);
+    this.#isClosing = true;
+    breakOff(this.#socket);
   }
 
   #decideKeepAlive(): void {
     // A response before the end of its request leaves bytes of unknown meaning behind it (T11).
     const leavesBytes = !this.#isRequestComplete && !this.#isBodyDiscardable;
-    if (leavesBytes || this.#hasPeerEnded || this.#server.isDraining) this.#keepAlive = false;
+    const isLast = this.#isDraining || this.#server.isDraining;
+    if (leavesBytes || this.#hasPeerEnded || isLast) this.#keepAlive = false;
   }
 
   #connectionLine(): string {
@@ -238,24 +298,34 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
     this.#isResponseComplete = true;
     if (!this.#keepAlive) this.#close();
     else if (this.#isRequestComplete) this.#onExchangeComplete();
+    else this.#discardRest();
+  }
+
+  /** The response came before the end of its request, whose rest is short. */
+  #discardRest(): void {
+    this.#deadline.armRest();
+    this.resumeRequest();
   }
 
   #onExchangeComplete(): void {
+    this.#deadline.onRequest();
     this.resumeRequest();
-    if (this.#leftover !== undefined && !this.#isConsuming) {
+    if (this.#leftover === undefined) {
+      if (this.#hasPeerEnded && !this.#isConsuming) this.#close();
+    } else if (!this.#isConsuming) {
       // In a turn of its own, so that a long pipeline neither recurses nor starves other connections.
-      setImmediate(() => this.#consumeLeftover());
+      setImmediate(this.#consumeLeftover);
     }
   }
 
-  #consumeLeftover(): void {
+  readonly #consumeLeftover = guarded(this, () => {
     const leftover = this.#leftover;
-    if (leftover === undefined || this.#isClosing) return;
+    if (leftover === undefined || this.#isClosing || !this.#isResponseComplete) return;
     this.#leftover = undefined;
-    this.#consume(leftover, 0, leftover.length);
-    if (this.#leftover === undefined && !this.#isReadingPaused) this.#socket.resume();
-    if (this.#hasPeerEnded && this.isIdle && this.#leftover === undefined) this.#close();
-  }
+    this.#consume(leftover, 0, leftover.length, true);
+    if (this.#hasPeerEnded) this.#checkPeerEnd();
+    else if (this.#leftover === undefined && !this.#isReadingPaused) this.#socket.resume();
+  });
 
   /** Reading stops with the bytes kept, so this holds at most two reads. */
   #keepLeftover(bytes: Buffer, start: number, end: number): void {
@@ -268,29 +338,44 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
   /** Bytes that are not HTTP/1.1: answered once, then the connection ends. */
   #refuse(error: number): void {
     const info = parseErrorInfo(error);
+    const reason = `${info.message} (${info.code})`;
     this.#keepAlive = false;
     this.#isRequestComplete = true;
     if (!this.#isResponseComplete) {
       // The body of a request under way turned out to be malformed.
-      this.#exchange.abortRequest(info.status, `${info.message} (${info.code})`);
-      return;
+      this.#exchange.abortRequest(info.status, reason);
+    } else if (this.#isHeadRead) {
+      // So did the rest of one that is answered: there is nobody to tell.
+      this.#close();
+    } else {
+      this.#isHeadRequest = false;
+      this.#beginRefusal();
+      this.#exchange.refuse(LOCAL_REPLY.downstreamProtocolError, info.status, reason);
     }
+  }
+
+  #beginRefusal(): void {
+    this.#keepAlive = false;
+    this.#isRequestComplete = true;
     this.#isResponseComplete = false;
     this.#responseStart = this.#writer.bytesWritten;
-    this.#exchange.refuse(
-      LOCAL_REPLY.downstreamProtocolError,
-      info.status,
-      `${info.message} (${info.code})`,
-    );
   }
 
   #onPeerEnd(): void {
     this.#hasPeerEnded = true;
+    if (this.#isClosing) this.#deadline.onPeerEndWhileClosing();
+    else if (this.#leftover === undefined) this.#checkPeerEnd();
+  }
+
+  /** The client will send no more. What it has sent is answered, when it is whole. */
+  #checkPeerEnd(): void {
+    if (this.#leftover !== undefined || this.#isClosing) return;
     if (!this.#isRequestComplete || this.#parser.isMidMessage) {
       // RFC 9112 section 8: an incomplete request is discarded.
       this.#exchange.onDownstreamClosed();
+      this.#isClosing = true;
       this.#socket.destroy();
-    } else if (this.isIdle && this.#leftover === undefined) {
+    } else if (this.#isResponseComplete) {
       this.#close();
     }
   }
@@ -303,31 +388,9 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
   #onClose(): void {
     this.#isClosing = true;
     this.#leftover = undefined;
-    this.#server.timers.idle.disarm(this.#idleTimer);
-    this.#server.connections.delete(this);
-    this.#exchange.onDownstreamClosed();
+    this.#deadline.disarm();
     this.#server.onConnectionClosed(this);
-  }
-
-  #armIdle(): void {
-    this.#requestCountWhenArmed = this.#requestCount;
-    this.#server.timers.idle.arm(this.#idleTimer, this.#server.idleTimeoutMs);
-  }
-
-  #onIdle(): void {
-    if (this.#isClosing) {
-      this.#socket.destroy();
-    } else if (!this.#isHeadPending) {
-      // Armed once, checked when it fires: a busy connection does not touch its timer.
-      if (this.isIdle && this.#requestCount === this.#requestCountWhenArmed) this.#close();
-      else this.#armIdle();
-    } else {
-      this.#keepAlive = false;
-      this.#isRequestComplete = true;
-      this.#isResponseComplete = false;
-      this.#exchange.refuse(LOCAL_REPLY.requestHeadTimeout, 408, "");
-      this.#writer.flush();
-    }
+    this.#exchange.onDownstreamClosed();
   }
 
   /** Sends our FIN behind the response and drops what still arrives, so that no reset eats it. */
@@ -336,13 +399,14 @@ export class Http1ServerConnection implements ServerStream, RequestHandler {
     this.#isClosing = true;
     this.#leftover = undefined;
     this.#writer.flush();
-    if (this.#hasPeerEnded) {
-      this.#socket.end(() => this.#socket.destroy());
-      return;
-    }
-    this.#socket.end();
+    this.#socket.end(this.#onSent);
     this.#socket.resume();
-    this.#server.timers.idle.arm(this.#idleTimer, LINGER_TIMEOUT_MS);
-    this.#socket.once("end", () => this.#socket.destroy());
+    this.#deadline.armClosing();
   }
+
+  readonly #onSent = (): void => {
+    if (this.#socket.destroyed) return;
+    if (this.#hasPeerEnded) this.#socket.destroy();
+    else this.#deadline.armLinger();
+  };
 }

@@ -39,22 +39,27 @@ export function registerClusterMetrics(registry: MetricRegistry, proxy: DataPlan
     "tulle_upstream_retries_total",
     "Requests sent again, by cluster.",
   );
+  const overflows = registry.counter(
+    "tulle_upstream_overflows_total",
+    "Requests and retries that a circuit breaker turned away, by cluster.",
+  );
   const downstream = registry
     .gauge("tulle_downstream_connections_active", "Downstream connections.")
     .with({});
+  let reported = new Set<string>();
   registry.onCollect(() => {
     downstream.set(proxy.activeConnections);
+    // A gauge of a cluster that is gone must not stay where it was.
+    for (const name of reported) {
+      if (!proxy.clusters.has(name)) connections.with({ cluster: name }).set(0);
+    }
+    reported = new Set(proxy.clusters.keys());
     for (const cluster of proxy.clusters.values()) {
       const labels = { cluster: cluster.name };
-      let active = 0;
-      let failed = 0;
-      for (const endpoint of cluster.endpoints) {
-        active += endpoint.connectionCount;
-        failed += endpoint.connectFailures;
-      }
-      connections.with(labels).set(active);
-      failures.with(labels).value = failed;
-      retries.with(labels).value = cluster.retries;
+      connections.with(labels).set(cluster.connectionCount);
+      failures.with(labels).value = cluster.counts.connectFailures;
+      retries.with(labels).value = cluster.counts.retries;
+      overflows.with(labels).value = cluster.counts.overflows;
     }
   });
 }

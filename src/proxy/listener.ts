@@ -3,9 +3,9 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Logger } from "../core/logger.ts";
 import { socketFailure } from "../net/node-error.ts";
-import { adoptHandle } from "../net/socket-reader.ts";
-import { TcpListener } from "../net/tcp-listener.ts";
-import { TlsAcceptor } from "../net/tls-acceptor.ts";
+import { adoptHandle, readShared } from "../net/socket-reader.ts";
+import { type Acceptor, TcpListener } from "../net/tcp-listener.ts";
+import { remoteAddressOf, TlsAcceptor } from "../net/tls-acceptor.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
 import type { TlsSettings } from "./config/tls-settings.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
@@ -21,6 +21,9 @@ import {
 } from "./secret-store.ts";
 import { judgePeer } from "./tls-peer.ts";
 
+/** What cannot be accepted is logged at most this often: it repeats until something is freed. */
+const ACCEPT_ERROR_LOG_INTERVAL_MS = 10_000;
+
 export interface ListenerDeps {
   readonly log: Logger;
   readonly secrets: SecretStore;
@@ -28,37 +31,63 @@ export interface ListenerDeps {
   readonly metrics: ListenerMetrics;
 }
 
-export class ProxyListener {
+export class ProxyListener implements Acceptor {
   readonly config: ListenerConfig;
   readonly server: HttpServer;
   readonly #deps: ListenerDeps;
-  readonly #tcp: TcpListener;
-  readonly #acceptor: TlsAcceptor | undefined;
+  #tcp: TcpListener | undefined;
+  readonly #tls: TlsAcceptor | undefined;
   #validation: Validation | undefined;
   #hasCertificate = false;
   #secretsVersion = -1;
+  #acceptErrorLoggedMs = 0;
   port = 0;
 
   constructor(config: ListenerConfig, server: HttpServer, deps: ListenerDeps) {
     this.config = config;
     this.server = server;
     this.#deps = deps;
-    this.#tcp = new TcpListener((handle) => this.#accept(handle));
-    this.#acceptor = config.tls === undefined ? undefined : this.#createAcceptor(config.tls);
+    this.#tls = config.tls === undefined ? undefined : this.#createTlsAcceptor(config.tls);
   }
 
   /** Throws MeshError<ListenFailed>. */
   async listen(): Promise<void> {
     const { host, port } = this.config.address;
-    this.port = await this.#tcp.listen(host, port);
+    const tcp = new TcpListener(this);
+    this.port = await tcp.listen(host, port);
+    this.#tcp = tcp;
+  }
+
+  /** Goes on with the socket of a listener on the same address: no connection is refused in between. */
+  takeOver(before: ProxyListener): void {
+    this.#tcp = before.#tcp;
+    this.port = before.port;
+    before.#tcp = undefined;
+    if (this.#tcp !== undefined) this.#tcp.acceptor = this;
   }
 
   /** Stops accepting; connections live on until drained or destroyed. */
   async close(): Promise<void> {
-    await this.#tcp.close();
+    await this.#tcp?.close();
   }
 
-  #createAcceptor(settings: TlsSettings): TlsAcceptor {
+  onHandle(handle: object): void {
+    try {
+      this.#accept(handle);
+    } catch (error) {
+      this.server.faults.report("listener", error);
+    }
+  }
+
+  onAcceptError(reason: string): void {
+    const nowMs = this.#deps.wallMs();
+    this.#deps.metrics.onRefused("accept-failed");
+    if (nowMs - this.#acceptErrorLoggedMs < ACCEPT_ERROR_LOG_INTERVAL_MS) return;
+    this.#acceptErrorLoggedMs = nowMs;
+    this.#deps.log.error("cannot accept connections", { listener: this.config.name, reason });
+  }
+
+  #createTlsAcceptor(settings: TlsSettings): TlsAcceptor {
     return new TlsAcceptor({
       requestsClientCertificate:
         settings.requiresClientCertificate || settings.validation !== undefined,
@@ -74,17 +103,20 @@ export class ProxyListener {
   }
 
   #accept(handle: object): void {
-    if (this.#acceptor === undefined) {
+    if (this.#tls === undefined) {
       this.#servePlain(handle);
       return;
     }
-    if (this.#secretsVersion !== this.#deps.secrets.version) this.#loadSecrets(this.#acceptor);
+    if (this.#secretsVersion !== this.#deps.secrets.version) this.#loadSecrets(this.#tls);
     if (this.#hasCertificate) {
-      this.#acceptor.accept(handle);
+      this.#tls.accept(handle);
       return;
     }
-    adoptHandle(handle, () => true).destroy();
-    this.#refuse("", "no-certificate-yet", "this proxy's own certificate has not arrived yet");
+    const socket = adoptHandle(handle, () => true);
+    const remoteAddress = remoteAddressOf(socket);
+    socket.destroy();
+    const reason = "this proxy's own certificate has not arrived yet";
+    this.#refuse(remoteAddress, "no-certificate-yet", reason);
   }
 
   #loadSecrets(acceptor: TlsAcceptor): void {
@@ -127,29 +159,31 @@ export class ProxyListener {
     }
     const serverName = typeof socket.servername === "string" ? socket.servername : "";
     const connection = this.#serve(socket, "https", principal, serverName);
-    socket.on("data", (bytes: Buffer) => {
-      if (!connection.onRead(bytes, bytes.length)) socket.pause();
-    });
+    readShared(socket, (bytes, length) => connection.onRead(bytes, length));
   }
 
   /** Undefined when the peer is refused. "" when it showed no certificate and need not. */
   #principalOf(socket: TLSSocket, settings: TlsSettings): string | undefined {
-    const remoteAddress = `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`;
     const hasCertificate = socket.getPeerX509Certificate() !== undefined;
     if (!hasCertificate) {
       if (!settings.requiresClientCertificate) return "";
-      this.#refuse(remoteAddress, "no-certificate", "the peer showed no certificate");
-      return undefined;
+      return this.#refusePeer(socket, "no-certificate", "the peer showed no certificate");
     }
     if (settings.validation === undefined) return "";
     if (this.#validation === undefined) {
-      this.#refuse(remoteAddress, "no-trust-bundle-yet", "the trust bundle has not arrived yet");
-      return undefined;
+      return this.#refusePeer(
+        socket,
+        "no-trust-bundle-yet",
+        "the trust bundle has not arrived yet",
+      );
     }
     const peer = judgePeer(socket, this.#validation, settings.subjectNames, this.#deps.wallMs());
     if (peer.kind === "accepted") return peer.principal;
-    this.#refuse(remoteAddress, peer.code, peer.reason);
-    return undefined;
+    return this.#refusePeer(socket, peer.code, peer.reason);
+  }
+
+  #refusePeer(socket: Socket, code: string, reason: string): undefined {
+    this.#refuse(remoteAddressOf(socket), code, reason);
   }
 
   #refuse(remoteAddress: string, code: string, reason: string): void {

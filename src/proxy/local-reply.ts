@@ -2,7 +2,9 @@
  * The one table of answers that the proxy gives itself: status, Envoy response flag, Envoy response
  * code details, and a sentence that tells a person what happened and what to check.
  */
-import { FLAG } from "../telemetry/response-flag.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
+import { HEADER } from "../http/header-name.ts";
+import { FLAG, RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
 import type { UpstreamFailure } from "./stream.ts";
 
 export interface LocalReply {
@@ -126,19 +128,29 @@ export const LOCAL_REPLY = {
   },
 } as const satisfies Record<string, LocalReply>;
 
+/** Header lines, each with CRLF, and text. */
+export interface LocalAnswer {
+  readonly lines: string;
+  readonly body: string;
+}
+
 /**
- * The body of a local reply: JSON for clients that accept JSON, else a line of text. `reason` adds
- * what is known about this one case.
+ * What a local reply says: JSON for clients that accept JSON, else a line of text. `reason` adds what is
+ * known about this one case. `headers` are the request's, undefined when they could not be read.
  */
-export function localReplyBody(
+export function localAnswer(
   reply: LocalReply,
   reason: string,
-  flag: string,
-  wantsJson: boolean,
-): string {
+  headers: HeaderBlock | undefined,
+): LocalAnswer {
   const message = reason === "" ? reply.message : `${reply.message}: ${reason}`;
-  if (!wantsJson) return `${message}\n`;
-  return `${JSON.stringify({ status: reply.status, flag, details: reply.details, message })}\n`;
+  const accept = headers?.indexOf(HEADER.accept) ?? -1;
+  if (headers === undefined || accept < 0 || !headers.value(accept).includes("json")) {
+    return { lines: "content-type: text/plain\r\n", body: `${message}\n` };
+  }
+  const { status, flag, details } = reply;
+  const value = { status, flag: RESPONSE_FLAGS[flag], details, message };
+  return { lines: "content-type: application/json\r\n", body: `${JSON.stringify(value)}\n` };
 }
 
 export function replyForFailure(failure: UpstreamFailure): LocalReply {

@@ -6,6 +6,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Client, credentials } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
+import { MeshError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import type { Bootstrap } from "../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
@@ -25,10 +26,9 @@ import { HdsClient } from "../xds/hds-client.ts";
 import type { ResourceConsumer } from "../xds/resource-consumer.ts";
 import { AppHealth } from "./app-health.ts";
 import { compileAddress } from "./config/address.ts";
+import { ownIdentity, ownSpiffeId, textOf } from "./own-identity.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
 
-/** The name under which listeners and clusters ask for this workload's own certificate. */
-export const OWN_CERTIFICATE_SECRET = "default";
 const CONTROL_PLANE_NAMESPACE = "tulle-system";
 const CONTROL_PLANE_ACCOUNT = "control-plane";
 
@@ -50,6 +50,7 @@ export class MeshLink {
   readonly #address: string;
   readonly #appPorts: readonly AppPort[];
   #isDraining = false;
+  #isStopped = false;
 
   constructor(
     bootstrap: Bootstrap,
@@ -65,7 +66,7 @@ export class MeshLink {
     const shared = { clock: deps.clock, prng: deps.prng, log: deps.log, createClient, node };
     const isSotw = bootstrap.dynamicResources?.adsConfig?.apiType === ApiType.GRPC;
     this.ads = new AdsClient({ ...shared, consumer, protocol: isSotw ? "sotw" : "delta" });
-    this.#address = stringOf(node.metadata?.["ADDRESS"]);
+    this.#address = textOf(node.metadata, "ADDRESS");
     this.#appPorts = appPorts(node.metadata).map(({ port, inboundPort }) => ({
       inboundPort,
       health: new AppHealth({ clock: deps.clock, port, onChange: () => this.#report() }),
@@ -77,6 +78,7 @@ export class MeshLink {
   async start(): Promise<void> {
     await this.identity?.start();
     await this.identity?.whenReady();
+    if (this.#isStopped) return;
     this.ads.start();
     this.#hds?.start();
     for (const { health } of this.#appPorts) health.start();
@@ -89,6 +91,7 @@ export class MeshLink {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     for (const { health } of this.#appPorts) health.stop();
     this.#hds?.stop();
     this.ads.stop();
@@ -113,7 +116,7 @@ export class MeshLink {
 
 function nodeOf(bootstrap: Bootstrap): Node {
   const { node } = bootstrap;
-  if (node === undefined) throw new Error("node is required with dynamic_resources");
+  if (node === undefined) throw unusable("node is required with dynamic_resources");
   return node;
 }
 
@@ -130,7 +133,7 @@ function channelTarget(channel: Cluster): ChannelTarget {
     "load_assignment",
     errors,
   );
-  if (errors[0] !== undefined) throw new Error(`cluster ${channel.name}: ${errors[0].message}`);
+  if (errors[0] !== undefined) throw unusable(`cluster ${channel.name}: ${errors[0].message}`);
   return {
     address: `${address.host}:${address.port}`,
     isSecure: channel.transportSocket !== undefined,
@@ -146,15 +149,14 @@ function createIdentity(
 ): IdentityAgent | undefined {
   if (!target.isSecure) return undefined;
   const { trustDomain } = options;
-  const namespace = stringOf(node.metadata?.["NAMESPACE"]) || "default";
-  const serviceAccount = stringOf(node.metadata?.["SERVICE_ACCOUNT"]) || node.cluster;
+  const { namespace, serviceAccount } = ownIdentity(node, trustDomain);
   const client = new CertificateClient({
     address: target.address,
     serverSpiffeId: controlPlaneId(trustDomain),
     clock: deps.clock,
   });
   return new IdentityAgent({
-    spiffeId: workloadSpiffeId({ trustDomain, namespace, serviceAccount }),
+    spiffeId: ownSpiffeId(node, trustDomain),
     source: new ControlPlaneSource({
       trustDomain,
       client,
@@ -179,7 +181,7 @@ function tokenSource(
   if (joinSocket !== undefined) {
     return new SocketTokenSource({ socketPath: joinSocket, namespace, serviceAccount });
   }
-  throw new Error(
+  throw unusable(
     "this bootstrap connects to a control plane over TLS: give --join-socket, or --join-token-file with --join-bundle-file",
   );
 }
@@ -220,6 +222,7 @@ function appPorts(metadata: JsonObject | undefined): { port: number; inboundPort
   });
 }
 
-function stringOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
+/** What the process was started with cannot work together. */
+function unusable(message: string): MeshError {
+  return new MeshError({ code: "bootstrap-invalid" }, message);
 }

@@ -1,5 +1,6 @@
 /** Turns finished requests into metrics and access log lines. */
 import type { Clock } from "../core/clock.ts";
+import { METRIC_SERIES_MAX } from "../core/limits.ts";
 import type { AccessLogEntry } from "../telemetry/access-log-format.ts";
 import { LineWriter } from "../telemetry/line-writer.ts";
 import {
@@ -7,6 +8,7 @@ import {
   type RequestMetrics,
   type RequestSeries,
   recordRequest,
+  type ServiceLabels,
   UNKNOWN_SERVICE,
   UNKNOWN_WORKLOAD,
   type WorkloadLabels,
@@ -28,8 +30,8 @@ export interface OutcomeRecorderOptions {
 
 export class OutcomeRecorder {
   readonly #options: OutcomeRecorderOptions;
-  /** Inbound requests by the caller's principal, and outbound ones that found no endpoint under "". */
-  readonly #seriesByPrincipal = new Map<string, OutcomeSeries>();
+  /** By service and, for inbound requests, the caller's principal. Outbound ones that found an endpoint are kept there. */
+  readonly #series = new WeakMap<ServiceLabels, Map<string, OutcomeSeries>>();
 
   constructor(options: OutcomeRecorderOptions) {
     this.#options = options;
@@ -46,13 +48,7 @@ export class OutcomeRecorder {
     const isInbound = this.#options.direction === "inbound";
     const principal = isInbound ? outcome.connection.peerPrincipal : "";
     let outcomes = isInbound ? undefined : outcome.endpoint?.outcomes;
-    if (outcomes === undefined) {
-      outcomes = this.#seriesByPrincipal.get(principal);
-      if (outcomes === undefined) {
-        outcomes = new OutcomeSeries();
-        this.#seriesByPrincipal.set(principal, outcomes);
-      }
-    }
+    outcomes ??= this.#outcomesOf(outcome.service ?? UNKNOWN_SERVICE, principal);
     const known = outcomes.get(outcome.status, outcome.flag);
     if (known !== undefined) return known;
     const series = this.#options.metrics.series(
@@ -60,6 +56,21 @@ export class OutcomeRecorder {
     );
     outcomes.set(outcome.status, outcome.flag, series);
     return series;
+  }
+
+  #outcomesOf(service: ServiceLabels, principal: string): OutcomeSeries {
+    let byPrincipal = this.#series.get(service);
+    if (byPrincipal === undefined) {
+      byPrincipal = new Map();
+      this.#series.set(service, byPrincipal);
+    }
+    let outcomes = byPrincipal.get(principal);
+    if (outcomes === undefined) {
+      outcomes = new OutcomeSeries();
+      // Peers choose their names within the mesh: what comes after the bound is looked up each time (T30).
+      if (byPrincipal.size < METRIC_SERIES_MAX) byPrincipal.set(principal, outcomes);
+    }
+    return outcomes;
   }
 
   #outboundLabels(outcome: RequestOutcome): RequestLabels {
@@ -80,7 +91,11 @@ export class OutcomeRecorder {
     return {
       reporter: "destination",
       source: workloadOfPrincipal(principal),
-      destination: this.#options.workload,
+      // Only mutual TLS proves to the caller who we are.
+      destination:
+        principal === ""
+          ? { ...this.#options.workload, principal: UNKNOWN_WORKLOAD.principal }
+          : this.#options.workload,
       service: outcome.service ?? UNKNOWN_SERVICE,
       protocol: "http",
       responseCode: outcome.status,

@@ -1,5 +1,5 @@
 /** Request body that arrived before there was a connection to send it on. Bounded by pausing its source. */
-import { RETRY_BODY_BYTES_MAX } from "../core/limits.ts";
+import { PENDING_BODY_BYTES_MAX } from "../core/limits.ts";
 import type { ClientStream } from "./stream.ts";
 
 export class PendingBody {
@@ -10,7 +10,7 @@ export class PendingBody {
   add(bytes: Buffer, start: number, end: number): boolean {
     this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
     this.#bytes += end - start;
-    return this.#bytes < RETRY_BODY_BYTES_MAX;
+    return this.#bytes < PENDING_BODY_BYTES_MAX;
   }
 
   /** Hands everything to the stream. */

@@ -1,4 +1,5 @@
-/** Whether a request may be sent again. Pure. */
+/** Whether a request may be sent again, and when. Pure. */
+import type { Prng } from "../core/prng.ts";
 import type { RetryRule } from "../decision/retry-rule.ts";
 import type { UpstreamFailure } from "./stream.ts";
 
@@ -30,4 +31,14 @@ export function mayRetryStatus(rule: RetryRule, status: number, state: TryState)
   if (rule.statuses.has(status)) return true;
   if (rule.on5xx && status >= 500) return true;
   return rule.onGatewayError && status >= 502 && status <= 504;
+}
+
+/** Full jitter below a ceiling that doubles with each try (Envoy's retry back-off). Milliseconds. */
+export function retryPauseMs(
+  rule: Pick<RetryRule, "backoffBaseMs" | "backoffMaxMs">,
+  attempts: number,
+  prng: Prng,
+): number {
+  const doublings = Math.min(attempts - 1, 30);
+  return prng.next() * Math.min(rule.backoffMaxMs, rule.backoffBaseMs * 2 ** doublings);
 }

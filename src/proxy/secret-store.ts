@@ -18,6 +18,7 @@ export interface Certificate {
 }
 
 export interface Validation {
+  /** Roots for the TLS library; "" when it has no part in the verdict, and trusts nobody. */
   readonly caPem: string;
   /** Present when the SPIFFE rules apply. */
   readonly bundles: TrustBundleSet | undefined;
@@ -73,15 +74,15 @@ export function readCertificate(source: CertificateSource): Certificate {
 
 /** Throws for an unreadable file and for a bundle that is not one. */
 export function readValidation(source: ValidationSource): Validation {
-  const bundlePems = source.trustDomains.map((domain) => readText(domain.bundle));
-  const bundles = source.trustDomains.map((domain, index) =>
-    parseTrustBundlePem(domain.name, bundlePems[index] ?? ""),
-  );
+  if (source.trustDomains.length > 0) {
+    const bundles = source.trustDomains.map(({ name, bundle }) =>
+      parseTrustBundlePem(name, readText(bundle)),
+    );
+    return { caPem: "", bundles: new TrustBundleSet(bundles) };
+  }
   return {
-    caPem: [source.trustedCa === undefined ? "" : readText(source.trustedCa), ...bundlePems].join(
-      "\n",
-    ),
-    bundles: bundles.length === 0 ? undefined : new TrustBundleSet(bundles),
+    caPem: source.trustedCa === undefined ? "" : readText(source.trustedCa),
+    bundles: undefined,
   };
 }
 

@@ -19,10 +19,12 @@ import { invalid, readBootstrap } from "./bootstrap.ts";
 import { compileAddress } from "./config/address.ts";
 import { nodeLabels } from "./config/metadata-labels.ts";
 import { DataPlane } from "./data-plane.ts";
+import { Drain, type DrainDirection } from "./drain.ts";
 import { DynamicResources } from "./dynamic-resources.ts";
 import { IdleTrim } from "./idle-trim.ts";
 import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
 import type { MeshLink } from "./mesh-link.ts";
+import { ownSpiffeId } from "./own-identity.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
 import {
@@ -56,8 +58,9 @@ export class Sidecar {
   #idleTrim: IdleTrim | undefined;
   #link: MeshLink | undefined;
   #dynamic: DynamicResources | undefined;
+  #drain: Drain | undefined;
   #state: "starting" | "live" | "draining" = "starting";
-  #drained: Promise<void> | undefined;
+  #isStopped = false;
 
   constructor(options: SidecarOptions, deps: SidecarDeps) {
     this.#options = options;
@@ -70,17 +73,18 @@ export class Sidecar {
     this.#bootstrap = bootstrap;
     const { clock, log, prng, version } = this.#deps;
     registerProcessMetrics(this.#registry, version);
+    const errors: FieldError[] = [];
+    const channel = channelCluster(bootstrap, errors);
     const proxy = new DataPlane({
       clock,
       log,
       prng,
       registry: this.#registry,
-      workload: nodeLabels(bootstrap.node?.metadata, ""),
+      workload: nodeLabels(bootstrap.node?.metadata, this.#principal(bootstrap, channel)),
     });
     this.#proxy = proxy;
+    this.#drain = new Drain({ clock, proxy, onAnnounce: () => this.#onDrain() });
     registerClusterMetrics(this.#registry, proxy);
-    const errors: FieldError[] = [];
-    const channel = channelCluster(bootstrap, errors);
     const resources = compileStaticResources(
       bootstrap,
       (name) => name === channel?.name,
@@ -93,14 +97,18 @@ export class Sidecar {
     this.#idleTrim.start();
     await this.#startAdmin(bootstrap, proxy);
     await applyStaticResources(resources, proxy);
+    if (this.#isStopped) return;
     this.#logListeners(resources);
     if (channel === undefined) this.#becomeLive();
     else await this.#startLink(bootstrap, channel, proxy);
   }
 
-  /** Lets go of callers, finishes what is in flight, and ends. */
+  /** Lets go of callers, finishes what is in flight, and ends. Also while it starts, or when that failed. */
   async stop(graceMs: number): Promise<void> {
-    await this.drain("all", graceMs);
+    this.#isStopped = true;
+    // Only inbound listeners have callers that must hear of it: outbound ones serve the app beside us.
+    const isGraceful = this.#proxy?.hasListeners("inbound") ?? false;
+    await this.#drain?.run({ direction: "all", isGraceful, graceMs });
     this.#idleTrim?.stop();
     await this.#link?.stop();
     await this.#proxy?.stop();
@@ -108,14 +116,19 @@ export class Sidecar {
   }
 
   /** Tells the control plane and callers to go elsewhere, then stops accepting. */
-  drain(direction: "inbound" | "all", graceMs: number): Promise<void> {
-    if (this.#state !== "draining") {
-      this.#state = "draining";
-      this.#link?.announceDrain();
-      this.#proxy?.announceDrain("inbound");
-    }
-    this.#drained = this.#proxy?.drain(direction, graceMs) ?? Promise.resolve();
-    return this.#drained;
+  async drain(direction: DrainDirection, isGraceful: boolean): Promise<void> {
+    await this.#drain?.run({ direction, isGraceful, graceMs: DRAIN_TIMEOUT_MS });
+  }
+
+  #onDrain(): void {
+    this.#state = "draining";
+    this.#link?.announceDrain();
+  }
+
+  /** With a plain channel there is no identity. */
+  #principal({ node }: Bootstrap, channel: Cluster | undefined): string {
+    const isSecure = node !== undefined && channel?.transportSocket !== undefined;
+    return isSecure ? ownSpiffeId(node, this.#options.trustDomain) : "";
   }
 
   async #startAdmin(bootstrap: Bootstrap, proxy: DataPlane): Promise<void> {
@@ -135,8 +148,9 @@ export class Sidecar {
           secretNames: proxy.secrets.names,
           warmingListeners: this.#dynamic?.warming ?? [],
           bindErrors: this.#dynamic?.bindErrors ?? new Map(),
+          boundListeners: new Set(proxy.listeners.keys()),
         }),
-        drain: (direction) => this.drain(direction, DRAIN_TIMEOUT_MS),
+        drain: (direction, isGraceful) => this.drain(direction, isGraceful),
         quit: this.#deps.quit,
         serverInfo: () => this.#serverInfo(),
       }),
@@ -147,10 +161,13 @@ export class Sidecar {
 
   async #startLink(bootstrap: Bootstrap, channel: Cluster, proxy: DataPlane): Promise<void> {
     const { MeshLink: Link } = await import("./mesh-link.ts");
+    if (this.#isStopped) return;
+    const { log, clock, prng } = this.#deps;
     const dynamic = new DynamicResources({
       proxy,
-      log: this.#deps.log,
-      wallMs: () => this.#deps.clock.nowMs(),
+      log,
+      clock,
+      prng,
       ownSecrets: new Set(channel.transportSocket === undefined ? [] : [OWN_CERTIFICATE]),
       onReady: () => this.#becomeLive(),
     });
@@ -174,7 +191,7 @@ export class Sidecar {
     if (identity === undefined || proxy.secrets.validation(TRUST_BUNDLE) !== undefined) return;
     const bundle = parseTrustBundlePem(identity.trustDomain, trustBundlePem);
     proxy.secrets.setValidation(TRUST_BUNDLE, {
-      caPem: trustBundlePem,
+      caPem: "",
       bundles: new TrustBundleSet([bundle]),
     });
   }

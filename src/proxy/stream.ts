@@ -14,6 +14,8 @@ import type { DownstreamConnection } from "./downstream-connection.ts";
 /** What an exchange writes its response to. */
 export interface ServerStream {
   readonly connection: DownstreamConnection;
+  /** Before the response: where streams share no connection with others, it ends behind this one. */
+  closeAfterResponse(): void;
   sendInterim(head: ResponseHead): void;
   /** Sends a response head as it came from upstream, with the edits made to its header block. */
   sendHead(head: ResponseHead): void;
@@ -43,10 +45,6 @@ export interface ClientStream {
   pauseResponse(): void;
   resumeResponse(): void;
   flush(): void;
-  /** Whether this stream's connection had carried a request before. */
-  readonly isReused: boolean;
-  /** Whether a byte of the answer has come. */
-  readonly hasAnswerStarted: boolean;
 }
 
 /** Why an upstream stream ended without a response. */

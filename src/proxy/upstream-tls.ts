@@ -62,7 +62,8 @@ export class UpstreamTls {
     const { minVersion, maxVersion, alpnProtocols, serverName } = this.#settings;
     const secureContext = tls.createSecureContext({
       ...(own === undefined ? {} : { cert: own.chainPem, key: own.keyPem }),
-      ...(trust === undefined ? {} : { ca: trust.caPem }),
+      // Without it the library would load and trust the roots of the public web.
+      ca: trust === undefined || trust.caPem === "" ? [] : trust.caPem,
       minVersion,
       maxVersion,
       // No tickets: a resumed session would skip the check against a bundle that changed since (T27).

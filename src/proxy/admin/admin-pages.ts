@@ -3,6 +3,7 @@ import { LOG_LEVELS, type LogLevel, type LogThreshold } from "../../core/logger.
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "../../telemetry/prometheus-text.ts";
 import type { DataPlane } from "../data-plane.ts";
+import type { DrainDirection } from "../drain.ts";
 import { type AdminPage, type AdminResponse, jsonResponse, textResponse } from "./admin-server.ts";
 import { clustersJson, clustersText } from "./clusters-page.ts";
 import { type ConfigDumpInput, configDump } from "./config-dump.ts";
@@ -14,7 +15,8 @@ export interface AdminPagesOptions {
   /** Why the proxy is not ready, or undefined when it is. */
   readonly notReadyReason: () => string | undefined;
   readonly configDump: () => ConfigDumpInput;
-  readonly drain: (direction: "inbound" | "all") => Promise<void>;
+  /** Resolves when it is done. */
+  readonly drain: (direction: DrainDirection, isGraceful: boolean) => Promise<void>;
   readonly quit: () => void;
   readonly serverInfo: () => Readonly<Record<string, unknown>>;
 }
@@ -79,11 +81,9 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
       "/drain_listeners",
       {
         method: "POST",
-        summary: "stop accepting and finish what is in flight; ?graceful, ?inboundonly",
-        run: (query) => {
-          void options.drain(query.has("inboundonly") ? "inbound" : "all");
-          return textResponse(200, "OK\n");
-        },
+        summary:
+          "stop accepting and finish what is in flight; ?inboundonly; ?graceful accepts a while longer and answers when all is done",
+        run: (query) => drain(options, query),
       },
     ],
     [
@@ -98,6 +98,15 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
       },
     ],
   ]);
+}
+
+async function drain(options: AdminPagesOptions, query: URLSearchParams): Promise<AdminResponse> {
+  const direction = query.has("inboundonly") ? "inbound" : "all";
+  const isGraceful = query.has("graceful");
+  const drained = options.drain(direction, isGraceful);
+  // Whoever stops an app gracefully has to know when its callers have let go.
+  if (isGraceful) await drained;
+  return textResponse(200, "OK\n");
 }
 
 function ready(options: AdminPagesOptions): AdminResponse {

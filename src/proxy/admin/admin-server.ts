@@ -61,7 +61,11 @@ export class AdminServer {
       send(response, textResponse(404, `no such page: ${url.pathname}\n\n${this.#index()}`));
     } else if (page.method === "POST" && request.method !== "POST") {
       // A link or an image on some web page must not be able to change anything.
+      response.setHeader("allow", "POST");
       send(response, textResponse(405, `${url.pathname} changes something: use POST\n`));
+    } else if (page.method === "POST" && request.headers.origin !== undefined) {
+      // Nor must a form or a script: browsers name the page that a POST comes from.
+      send(response, textResponse(403, "requests from web pages are refused\n"));
     } else {
       send(response, await page.run(url.searchParams));
     }

@@ -16,6 +16,7 @@ import {
 } from "../../xds/type-urls.ts";
 import { messageRegistry } from "../config/message-registry.ts";
 import type { AppliedResource } from "../dynamic-resources.ts";
+import type { BindError } from "../listener-binder.ts";
 
 export interface ConfigDumpInput {
   readonly bootstrap: Bootstrap;
@@ -23,18 +24,19 @@ export interface ConfigDumpInput {
   readonly applied: (typeUrl: string) => ReadonlyMap<string, AppliedResource>;
   readonly secretNames: readonly string[];
   readonly warmingListeners: readonly string[];
-  readonly bindErrors: ReadonlyMap<string, string>;
+  readonly bindErrors: ReadonlyMap<string, BindError>;
+  readonly boundListeners: ReadonlySet<string>;
 }
 
 const ADMIN = "type.googleapis.com/envoy.admin.v3";
 
 export function configDump(input: ConfigDumpInput, includesEndpoints: boolean): unknown {
-  const json = jsonOf(BootstrapSchema, input.bootstrap);
-  const { static_resources: fixed } = withoutKeys(json) as {
+  const bootstrap = withoutKeys(jsonOf(BootstrapSchema, input.bootstrap));
+  const { static_resources: fixed } = bootstrap as {
     static_resources?: { listeners?: unknown[]; clusters?: unknown[] };
   };
   const configs: unknown[] = [
-    { "@type": `${ADMIN}.BootstrapConfigDump`, bootstrap: withoutKeys(json) },
+    { "@type": `${ADMIN}.BootstrapConfigDump`, bootstrap },
     {
       "@type": `${ADMIN}.ClustersConfigDump`,
       static_clusters: (fixed?.clusters ?? []).map((cluster) => ({ cluster })),
@@ -76,10 +78,19 @@ function dynamicListeners(input: ConfigDumpInput): unknown[] {
     const isWarming = input.warmingListeners.includes(name);
     return {
       name,
-      [isWarming ? "warming_state" : "active_state"]: state,
-      ...(error === undefined ? {} : { error_state: { details: error } }),
+      ...(isWarming ? { warming_state: state } : {}),
+      ...(!isWarming && input.boundListeners.has(name) ? { active_state: state } : {}),
+      ...(error === undefined ? {} : { error_state: errorState(error, state.listener) }),
     };
   });
+}
+
+function errorState({ reason, atMs }: BindError, listener: unknown): unknown {
+  return {
+    failed_configuration: listener,
+    last_update_attempt: new Date(atMs).toISOString(),
+    details: reason,
+  };
 }
 
 function dynamic(
@@ -94,11 +105,12 @@ function dynamic(
   }));
 }
 
-function decoded(schema: DescMessage, bytes: Uint8Array): JsonValue {
-  return toJson(schema, fromBinary(schema, bytes), {
+function decoded(schema: DescMessage, bytes: Uint8Array): unknown {
+  const json = toJson(schema, fromBinary(schema, bytes), {
     registry: messageRegistry,
     useProtoFieldName: true,
   });
+  return withoutKeys(json);
 }
 
 function jsonOf(schema: typeof BootstrapSchema, bootstrap: Bootstrap): JsonValue {

@@ -1,0 +1,27 @@
+/** Header changes of a matched route in Envoy's order: from the most specific to the most general. */
+import { applyMutations, type MutableHeaders } from "../decision/header-mutation.ts";
+import type { RouteMatchResult } from "../decision/route-table.ts";
+import type { ClusterChoice } from "../decision/weighted-clusters.ts";
+
+export function applyRequestMutations(
+  match: RouteMatchResult,
+  choice: ClusterChoice,
+  headers: MutableHeaders,
+): void {
+  applyMutations(choice.requestMutations, headers);
+  applyMutations(match.route.requestMutations, headers);
+  applyMutations(match.virtualHost.requestMutations, headers);
+  applyMutations(match.table.requestMutations, headers);
+}
+
+/** `choice` is undefined for answers that no cluster gave. */
+export function applyResponseMutations(
+  match: RouteMatchResult,
+  choice: ClusterChoice | undefined,
+  headers: MutableHeaders,
+): void {
+  if (choice !== undefined) applyMutations(choice.responseMutations, headers);
+  applyMutations(match.route.responseMutations, headers);
+  applyMutations(match.virtualHost.responseMutations, headers);
+  applyMutations(match.table.responseMutations, headers);
+}
