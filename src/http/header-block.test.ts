@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { bytesOf } from "../../test/support/http1-recorder.ts";
+import { scanFields } from "../http1/field-scanner.ts";
+import { HeaderBlock } from "./header-block.ts";
+import { HEADER } from "./header-name.ts";
+
+function blockOf(lines: string): HeaderBlock {
+  const block = new HeaderBlock();
+  assert.ok(scanFields(bytesOf(`${lines}\r\n`), 0, lines.length + 2, 0, block) > 0);
+  block.text = lines;
+  return block;
+}
+
+function pairsOf(block: HeaderBlock): string[] {
+  const pairs: string[] = [];
+  block.forEach((name, value) => {
+    pairs.push(`${name}=${value}`);
+  });
+  return pairs;
+}
+
+describe("HeaderBlock", () => {
+  it("keeps names, values, case and order", () => {
+    const lines = "B: 1\r\nx-Odd: 2\r\nb: 3\r\n";
+    const block = blockOf(lines);
+    assert.equal(block.toLines(), lines);
+    assert.deepEqual(pairsOf(block), ["B=1", "x-Odd=2", "b=3"]);
+  });
+
+  it("finds values by lower-case name, known or not, arrived or added, in order", () => {
+    const block = blockOf("Accept: a\r\nX-Foo: 1\r\nACCEPT: b\r\nx-foo: 2\r\n");
+    block.add("Accept", "c");
+    block.add("X-FOO", "3");
+    assert.equal(block.get("accept"), "a,b,c");
+    assert.equal(block.get("x-foo"), "1,2,3");
+    assert.deepEqual(block.valuesOf("x-foo"), ["1", "2", "3"]);
+    assert.equal(block.get("x-fo"), undefined);
+    assert.deepEqual(block.valuesOf("x-fo"), []);
+    assert.equal(block.indexOf(HEADER.accept), 0);
+    assert.equal(block.indexOf(HEADER.date), -1);
+  });
+
+  it("tells an empty value from none", () => {
+    const block = blockOf("X-Empty:\r\n");
+    assert.equal(block.get("x-empty"), "");
+    block.add("X-Added", "");
+    assert.equal(block.get("x-added"), "");
+  });
+
+  it("removes arrived and added fields, each one of the name", () => {
+    const block = blockOf("A: 1\r\nX: 2\r\nA: 3\r\n");
+    for (const value of ["4", "5"]) block.add("a", value);
+    block.add("y", "6");
+    block.add("A", "7");
+    block.remove("a");
+    assert.equal(block.get("a"), undefined);
+    assert.equal(block.toLines(), "X: 2\r\ny: 6\r\n");
+    block.remove("y");
+    block.remove("never-there");
+    assert.equal(block.toLines(), "X: 2\r\n");
+  });
+
+  it("replaces all fields of a name by one, again and again", () => {
+    const block = blockOf("A: 1\r\nX: 2\r\na: 3\r\n");
+    block.set("A", "4");
+    block.set("a", "5");
+    assert.deepEqual(block.valuesOf("a"), ["5"]);
+    assert.equal(block.toLines(), "X: 2\r\na: 5\r\n");
+    block.set("New", "6");
+    assert.equal(block.get("new"), "6");
+  });
+
+  it("forgets added fields with their message", () => {
+    const block = blockOf("A: 1\r\n");
+    block.add("b", "2");
+    block.add("c", "3");
+    block.clear();
+    assert.deepEqual([block.toLines(), block.get("b"), block.count], ["", undefined, 0]);
+    block.add("d", "4");
+    assert.equal(block.get("c"), undefined);
+    assert.equal(block.toLines(), "d: 4\r\n");
+    block.remove("d");
+    assert.equal(block.toLines(), "");
+  });
+
+  it("writes every combination of kept, dropped and untidy fields as name: value lines", () => {
+    const count = 5;
+    for (let kinds = 0; kinds < 3 ** count; kinds++) {
+      const kindOf = (index: number) => Math.floor(kinds / 3 ** index) % 3;
+      const indexes = Array.from({ length: count }, (_, index) => index);
+      const lines = indexes.map((i) => (kindOf(i) === 2 ? `N${i}:v${i} \r\n` : `N${i}: v${i}\r\n`));
+      const block = blockOf(lines.join(""));
+      for (const i of indexes) if (kindOf(i) === 1) block.drop(i);
+      const kept = indexes.filter((i) => kindOf(i) !== 1);
+      assert.equal(block.toLines(), kept.map((i) => `N${i}: v${i}\r\n`).join(""));
+      assert.deepEqual(
+        pairsOf(block),
+        kept.map((i) => `N${i}=v${i}`),
+      );
+    }
+  });
+
+  it("does not find dropped fields", () => {
+    const block = blockOf("Date: 1\r\nDate: 2\r\nX: 3\r\n");
+    block.drop(0);
+    assert.equal(block.indexOf(HEADER.date), 1);
+    assert.equal(block.get("date"), "2");
+    block.drop(2);
+    assert.equal(block.get("x"), undefined);
+    assert.equal(block.isKept(2), false);
+  });
+
+  it("holds obs-text as it came", () => {
+    const block = blockOf("X: \xe9\xff\r\n");
+    assert.equal(block.get("x"), "\xe9\xff");
+    assert.equal(block.toLines(), "X: \xe9\xff\r\n");
+  });
+});
