@@ -7,13 +7,14 @@ export interface Component {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Starts every component; when one fails, stops those before it and rethrows. */
+/** Starts every component; when one fails, stops it and those before it, and rethrows its error. */
 export async function startAll(components: readonly Component[]): Promise<void> {
   for (const [index, component] of components.entries()) {
     try {
       await component.start();
     } catch (error) {
-      await stopAll(components.slice(0, index + 1), 0);
+      // What fails now only follows from the error that is thrown.
+      await stopAll(components.slice(0, index + 1), 0).catch(() => {});
       throw error;
     }
   }

@@ -43,7 +43,7 @@ export function createLogger(options: LoggerOptions, component = "tulle"): Logge
     const line =
       options.format === "json"
         ? JSON.stringify({ time, level, component, message, ...fields }, replaceUnprintable)
-        : `${time} ${level.padEnd(5)} ${component}: ${message}${textFields(fields)}`;
+        : `${time} ${level.padEnd(5)} ${component}: ${oneLine(message)}${textFields(fields)}`;
     options.sink.write(`${line}\n`);
   };
   return {
@@ -68,10 +68,19 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
+// What peers send gets into messages: it must not forge lines or steer a terminal.
+const CONTROL = /[\p{Cc}\u2028\u2029]/gu;
+
+function oneLine(text: string): string {
+  return text.replace(CONTROL, (char) => {
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
 function textFields(fields: LogFields): string {
   const parts = Object.entries(fields).map(([key, value]) => {
     const text = typeof value === "string" ? value : JSON.stringify(value, replaceUnprintable);
-    return `${key}=${/[\s"=]/.test(text ?? "") ? JSON.stringify(text) : text}`;
+    return oneLine(`${key}=${/[\s"=]/.test(text ?? "") ? JSON.stringify(text) : text}`);
   });
   return parts.length === 0 ? "" : ` ${parts.join(" ")}`;
 }
