@@ -175,8 +175,9 @@ export class Instance {
     await this.#started?.catch(() => {});
     if (this.#isServing && this.#app.state !== "finished") {
       onEvent({ kind: "draining" });
-      await this.#sidecar?.drain();
-      await registry.waitGone(spec.namespace, spec.name, AbortSignal.timeout(DRAIN_MS_MAX));
+      const timeout = AbortSignal.timeout(DRAIN_MS_MAX);
+      const whenCallersLeft = () => registry.waitGone(spec.namespace, spec.name, timeout);
+      await this.#sidecar?.drain(whenCallersLeft, timeout);
     }
     const wasRunning = this.#app.state === "running";
     const status = await this.#app.stop(APP_GRACE_MS, signal);

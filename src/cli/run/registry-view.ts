@@ -28,28 +28,30 @@ export class RegistryView {
   }
 
   /**
-   * Waits until no proxy sends the instance traffic any more: it does not serve, and every proxy has
-   * acknowledged that. Gives up when `signal` aborts or the control plane does not answer.
+   * True once no proxy sends the instance traffic any more: it does not serve, and every proxy has
+   * acknowledged that. False when `signal` aborts first or the control plane does not answer.
    */
-  async waitGone(namespace: string, name: string, signal: AbortSignal): Promise<void> {
+  async waitGone(namespace: string, name: string, signal: AbortSignal): Promise<boolean> {
     const answer = await waitUntil(async () => {
       const list = await this.#list();
       if (list === undefined) return "unknown";
       return find(list, namespace, name)?.serving === true ? undefined : "gone";
     }, signal);
-    if (answer === "gone") await this.#waitAcknowledged(signal);
+    return answer === "gone" && (await this.#waitAcknowledged(signal));
   }
 
   /**
    * Every proxy has what the control plane knew at this moment. The store's revision is asked for: it counts what
    * the registry has written down, while the translated one may still be from before.
    */
-  async #waitAcknowledged(signal: AbortSignal): Promise<void> {
+  async #waitAcknowledged(signal: AbortSignal): Promise<boolean> {
     try {
       const { revision } = await this.#admin.version({ signal });
-      await this.#admin.revision(revision, ACKNOWLEDGE_SECONDS_MAX, { signal });
+      const answer = await this.#admin.revision(revision, ACKNOWLEDGE_SECONDS_MAX, { signal });
+      return answer.done;
     } catch {
       // It is gone, or `signal` has aborted. Whoever waits goes on with what is known.
+      return false;
     }
   }
 

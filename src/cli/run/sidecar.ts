@@ -90,9 +90,22 @@ export class Sidecar {
     throw failedError(this.#withLog(`the sidecar ${ending} before it was ready`));
   }
 
-  /** Asks it to let go of its callers: it reports DRAINING and finishes what is under way. */
-  async drain(): Promise<void> {
-    if (this.#isReady) await askSidecar(this.#options.block.address, "POST", DRAIN_PATH);
+  /**
+   * Lets go of its callers without failing a request: it reports DRAINING, serves on until `whenCallersLeft` says
+   * whether all of them have let go, then closes its inbound listeners and finishes what is under way. Where
+   * nobody can say, its own delay has to do. Ends when `signal` aborts at the latest.
+   */
+  async drain(whenCallersLeft: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+    if (!this.#isReady) return;
+    const { address } = this.#options.block;
+    // Answered when its own delay for callers is over, which is longer than most need.
+    const graceful = askSidecar(address, "POST", "/drain_listeners?graceful&inboundonly");
+    if (!(await whenCallersLeft())) await graceful;
+    await askSidecar(address, "POST", "/drain_listeners?inboundonly");
+    await waitUntil(async () => {
+      const clusters = await askSidecar(address, "GET", "/clusters");
+      return clusters === undefined || isInboundIdle(clusters.text) ? true : undefined;
+    }, signal);
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -132,4 +145,7 @@ export class Sidecar {
   }
 }
 
-const DRAIN_PATH = "/drain_listeners?graceful&inboundonly";
+/** Whether the app has no request of a caller, by Envoy's text format of /clusters. */
+function isInboundIdle(clusters: string): boolean {
+  return !/^inbound\|.*::rq_active::[1-9]/m.test(clusters);
+}

@@ -94,10 +94,19 @@ export class Application {
     const graph = new Map(
       services.map(({ key, dependsOn }) => [key, dependsOn.map((wanted) => wanted.key)]),
     );
+    const stops: Promise<unknown>[] = [];
     for (const group of stopOrder(graph)) {
       const members = this.#members.filter(({ planned }) => group.includes(planned.service.key));
-      await Promise.all(members.map((member) => member.instance.stop()));
+      for (const { instance } of members) {
+        const stop = instance.stop();
+        // Waited for below; until then a failure is not yet anybody's.
+        stop.catch(() => {});
+        stops.push(stop);
+      }
+      // Only the apps have to be gone for the next ones to go; their sidecars may take their time.
+      await Promise.all(members.map((member) => member.instance.finished));
     }
+    await Promise.all(stops);
   }
 
   async #startApp(member: Member): Promise<void> {
