@@ -335,7 +335,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
       const mirroring = { mirrors, timeoutMs, target: this.#target, authority: this.authority };
       this.#mirrored = new MirroredRequest(head, mirroring, server);
     }
-    server.config.announceTimeout(head.headers, action.timeoutMs);
+    server.config.announceTimeout(head.headers, action);
     if (!this.#tries.begin(cluster)) {
       this.#reply(LOCAL_REPLY.overflow, cluster.name);
       return;
@@ -414,7 +414,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   #reply(reply: LocalReply, reason: string): void {
     this.#outcome.flag = reply.flag;
     this.#outcome.failureReason = reason;
-    const { lines, body } = localAnswer(reply, reason, this.#head?.headers);
+    const { lines, body } = localAnswer(reply, reason, this.#head?.headers, this.#match);
     this.#sendOwn(reply.status, reply.details, lines, body);
   }
 

@@ -3,6 +3,7 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { STREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
 import { durationMs } from "../decision/duration.ts";
 import type { FieldError } from "../decision/field-error.ts";
+import type { ForwardAction } from "../decision/route.ts";
 import { RouteTable } from "../decision/route-table.ts";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
@@ -108,11 +109,13 @@ export class HttpConfig {
     }
   }
 
-  /** Tells the upstream how long the answer will be waited for. */
-  announceTimeout(headers: HeaderBlock, timeoutMs: number): void {
-    if (!this.#isSilent && timeoutMs > 0) {
-      headers.set("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
-    }
+  /** Tells the upstream how long this try's answer will be waited for. */
+  announceTimeout(headers: HeaderBlock, { timeoutMs, retry }: ForwardAction): void {
+    if (this.#isSilent) return;
+    const { perTryTimeoutMs } = retry;
+    const isTryShorter = perTryTimeoutMs > 0 && (timeoutMs === 0 || perTryTimeoutMs < timeoutMs);
+    const limitMs = isTryShorter ? perTryTimeoutMs : timeoutMs;
+    if (limitMs > 0) headers.set("x-envoy-expected-rq-timeout-ms", String(limitMs));
   }
 
   /** Tells the upstream what was rewritten. Each is undefined where it was not. */

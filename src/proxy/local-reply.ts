@@ -2,9 +2,11 @@
  * The one table of answers that the proxy gives itself: status, Envoy response flag, Envoy response
  * code details, and a sentence that tells a person what happened and what to check.
  */
+import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HEADER } from "../http/header-name.ts";
 import { FLAG, RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
+import { ownAnswerLines } from "./own-answer-lines.ts";
 import type { UpstreamFailure } from "./stream.ts";
 
 export interface LocalReply {
@@ -136,21 +138,24 @@ export interface LocalAnswer {
 
 /**
  * What a local reply says: JSON for clients that accept JSON, else a line of text. `reason` adds what is
- * known about this one case. `headers` are the request's, undefined when they could not be read.
+ * known about this one case. `headers` are the request's, undefined when they could not be read; `match`
+ * is its route, if it has one by then, whose header changes hold here, too.
  */
 export function localAnswer(
   reply: LocalReply,
   reason: string,
   headers: HeaderBlock | undefined,
+  match: RouteMatchResult | undefined,
 ): LocalAnswer {
   const message = reason === "" ? reply.message : `${reply.message}: ${reason}`;
   const accept = headers?.indexOf(HEADER.accept) ?? -1;
   if (headers === undefined || accept < 0 || !headers.value(accept).includes("json")) {
-    return { lines: "content-type: text/plain\r\n", body: `${message}\n` };
+    return { lines: ownAnswerLines(["content-type", "text/plain"], match), body: `${message}\n` };
   }
   const { status, flag, details } = reply;
   const value = { status, flag: RESPONSE_FLAGS[flag], details, message };
-  return { lines: "content-type: application/json\r\n", body: `${JSON.stringify(value)}\n` };
+  const lines = ownAnswerLines(["content-type", "application/json"], match);
+  return { lines, body: `${JSON.stringify(value)}\n` };
 }
 
 export function replyForFailure(failure: UpstreamFailure): LocalReply {

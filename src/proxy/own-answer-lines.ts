@@ -1,4 +1,4 @@
-/** Header lines of redirects and direct responses: routes change them like those of an upstream's answer. */
+/** Header lines of answers that no upstream gave: routes change them like those of an upstream's answer. */
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import { HeaderBlock } from "../http/header-block.ts";
 import { applyResponseMutations } from "./route-mutations.ts";
