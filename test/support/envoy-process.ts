@@ -36,6 +36,8 @@ export class EnvoyProcess {
     const admin = { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } };
     writeFileSync(configPath, JSON.stringify({ admin, ...options.bootstrap }));
     const args = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warn"];
+    // Access logs reach their file within this time, not within Envoy's 10 s.
+    args.push("--file-flush-interval-msec", "100");
     const paths = ["--config-path", configPath, "--admin-address-path", adminPath];
     const child = spawn(options.binary, [...args, ...paths], {
       stdio: ["ignore", "ignore", "pipe"],

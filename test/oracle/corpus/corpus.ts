@@ -1,0 +1,15 @@
+/** The whole corpus. */
+import type { OracleCase } from "../case.ts";
+import { actionCases } from "./actions.ts";
+import { malformedCases } from "./malformed.ts";
+import { meshCases } from "./mesh.ts";
+import { messageCases } from "./messages.ts";
+import { routingCases } from "./routing.ts";
+
+export const corpus: readonly OracleCase[] = [
+  ...routingCases,
+  ...actionCases,
+  ...messageCases,
+  ...malformedCases,
+  ...meshCases,
+];

@@ -1,0 +1,237 @@
+/** Where routing, header policy and access logs differ. */
+import type { Difference } from "./difference.ts";
+
+const under = (group: string, ...names: readonly string[]): readonly string[] =>
+  names.map((name) => `${group}/${name}`);
+
+export const POLICY: readonly Difference[] = [
+  {
+    id: "paths that climb above the root",
+    envoy: "Takes `/../secret` for `/secret`.",
+    tulle: "Answers 400.",
+    reason:
+      "No honest client sends one; what is behind may count the segments otherwise (lesson T21).",
+    seen: [
+      "paths-normalised",
+      "paths-merged",
+      "slashes-rejected",
+      "slashes-unescaped",
+      "slashes-redirected",
+    ].flatMap((listener) => [
+      {
+        cases: [`${listener}/dot-dot-above-root`],
+        envoy: "200 from gamma, open",
+        tulle: "400, open",
+      },
+      { cases: [`${listener}/dot-dot-only`], envoy: "200 from alpha, open", tulle: "400, open" },
+    ]),
+  },
+  {
+    id: "%00 in a path",
+    envoy: "Refuses it only where paths are normalised.",
+    tulle: "Refuses it always.",
+    reason:
+      "Whoever reads it as the end of a string reads another path than the one that was routed.",
+    seen: [
+      { cases: ["paths-as-sent/encoded-nul"], envoy: "200 from beta, open", tulle: "400, open" },
+    ],
+  },
+  {
+    id: "OPTIONS *, and URIs without a path",
+    envoy: "Routes `*` and `http://host?query` by no route of paths: 404.",
+    tulle: "Routes them by the route of every path, `http://host?query` as `/?query`.",
+    reason:
+      "RFC 9112 sections 3.2.2 and 3.2.4: an empty path means `/`, and `*` asks about the server as a whole.",
+    seen: under("connection", "asterisk-form", "absolute-form-query-only").map((id) => ({
+      cases: [id],
+      envoy: "404, open",
+      tulle: "200 from alpha, open",
+    })),
+  },
+  {
+    id: "methods",
+    envoy: "Answers 400 to methods that it does not know.",
+    tulle: "Passes on every token.",
+    reason:
+      "Methods are extensible and their case matters (RFC 9110 section 9.1); the upstream knows its own.",
+    seen: [...under("connection", "unknown-method"), "pseudo/method-in-lower-case"].map((id) => ({
+      cases: [id],
+      envoy: "400, closed",
+      tulle: "200 from alpha, open",
+    })),
+  },
+  {
+    id: "x-envoy-* fields of clients",
+    envoy:
+      "Obeys or removes fields such as `x-envoy-retry-on` and `x-envoy-upstream-rq-timeout-ms`.",
+    tulle: "Gives them no meaning, and passes them on.",
+    reason: "Routes and policies decide, not whoever calls. An app must not believe them either.",
+    seen: [
+      {
+        cases: under("field", "envoy-timeout-override", "envoy-retry-override", "envoy-internal"),
+        field:
+          /^upstream\.0\.headers\.x-envoy-(?:upstream-rq-timeout-ms|retry-on|max-retries|internal)$/,
+        envoy: undefined,
+        tulle: /./,
+      },
+    ],
+  },
+  {
+    id: "retries of requests with a body",
+    envoy: "Keeps the body of a request that may be repeated, and sends it again.",
+    tulle: "Repeats a request with a body only where no byte of it was sent.",
+    reason:
+      "Bodies flow through without being kept: memory stays bounded, and what an app may have processed is not repeated.",
+    seen: [
+      {
+        cases: ["retry/5xx-post"],
+        envoy: "200 from alpha+alpha, open",
+        tulle: "502 from alpha, open",
+      },
+      {
+        cases: ["retry/reset-post"],
+        envoy: "200 from alpha+alpha, open",
+        tulle: "503 from alpha, open",
+      },
+    ],
+  },
+  {
+    id: "fields at the edge",
+    envoy:
+      "With `use_remote_address`, says its own address in `x-forwarded-for` for a client on loopback, and the client's in `x-envoy-external-address`.",
+    tulle: "Says the address that the client has, and no `x-envoy-external-address`.",
+    reason:
+      "The address is the one that the access log has. `x-forwarded-for` says what the other field would.",
+    seen: [
+      {
+        cases: under("edge", "plain", "forwarded", "forwarded-proto", "request-id"),
+        field: /^upstream\.0\.headers\.x-forwarded-for$/,
+        envoy: /\d$/,
+        tulle: /(?:^|,)127\.0\.0\.1$/,
+      },
+      {
+        cases: under("edge", "plain", "forwarded", "forwarded-proto", "request-id"),
+        field: /^upstream\.0\.headers\.x-envoy-external-address$/,
+        envoy: /^127\.0\.0\.1$/,
+        tulle: undefined,
+      },
+    ],
+  },
+  {
+    id: "fields of mirrored requests",
+    envoy:
+      "Adds `x-envoy-internal`, `x-envoy-expected-rq-timeout-ms` and its own address in `x-forwarded-for` to copies.",
+    tulle: "Sends copies as they are; the suffix `-shadow` of their Host marks them.",
+    reason: "A copy that differs less tests more.",
+    seen: [
+      {
+        cases: under("mirror", "copy", "copy-with-port", "same-host"),
+        field:
+          /^upstream\.1\.headers\.(?:x-envoy-internal|x-envoy-expected-rq-timeout-ms|x-forwarded-for)$/,
+        envoy: /./,
+        tulle: undefined,
+      },
+    ],
+  },
+];
+
+export const ACCESS_LOGS: readonly Difference[] = [
+  {
+    id: "clusters in access logs",
+    envoy: "Leaves out the cluster where the route names one that does not exist.",
+    tulle: "Names it.",
+    reason: "It is what one looks for then.",
+    seen: [{ cases: "any", field: /^log\.0\.cluster$/, envoy: /^-$/, tulle: /^nowhere$/ }],
+  },
+  {
+    id: "refused upgrades in access logs",
+    envoy: "Chooses a route and a cluster before it refuses an upgrade, and logs them.",
+    tulle: "Refuses it first.",
+    reason: "The cluster has no part in it.",
+    seen: [
+      {
+        cases: ["connection/upgrade-refused"],
+        field: /^log\.0\.cluster$/,
+        envoy: /^alpha$/,
+        tulle: /^-$/,
+      },
+    ],
+  },
+  {
+    id: "refused bytes in access logs",
+    envoy: "Logs the fields of a request whose target it refuses.",
+    tulle: "Logs nothing of a request whose bytes it refused, but that it was refused and why.",
+    reason: "What is malformed is not believed, not even in a log.",
+    seen: [
+      {
+        cases: ["malformed/fragment-in-target"],
+        field: /^log\.0\./,
+        envoy: /./,
+        tulle: undefined,
+      },
+    ],
+  },
+  {
+    id: "response flags of retries",
+    envoy: "Adds URX to the flag of the last failure when no retry is left.",
+    tulle: "Logs the flag of the last failure; the number of tries stands beside it (`attempts`).",
+    reason: "One flag says why, one number how often.",
+    seen: [
+      { cases: "any", field: /^log\.0\.flags$/, envoy: /^URX$/, tulle: /^-$/ },
+      {
+        cases: "any",
+        field: /^log\.0\.flags$/,
+        envoy: /^URX,(?:UT|UF|UC)$/,
+        tulle: /^(?:UT|UF|UC)$/,
+      },
+    ],
+  },
+  {
+    id: "details of failed connections",
+    envoy: "Says in RESPONSE_CODE_DETAILS which system call failed.",
+    tulle: "Says it in UPSTREAM_TRANSPORT_FAILURE_REASON, in words.",
+    reason: "Details stay a small set that can be counted.",
+    seen: [
+      {
+        cases: "any",
+        field: /^log\.0\.details$/,
+        envoy: /\{remote_connection_failure\|delayed_connect_error:_Connection_refused\}$/,
+        tulle: /\{connection_failure\}$/,
+      },
+    ],
+  },
+  {
+    id: "truncated answers",
+    envoy:
+      "Calls an upstream that closes within its answer a protocol error (UPE, 502 where the head was cut).",
+    tulle: "Calls it a connection termination (UC, 503 where the head was cut).",
+    reason: "What came was well-formed; what failed is the connection.",
+    seen: [
+      {
+        cases: under("fault", "closes-in-head"),
+        envoy: "502 from alpha, open",
+        tulle: "503 from alpha, open",
+      },
+      {
+        cases: under("fault", "closes-in-body", "closes-in-chunk", "closes-before-last-chunk"),
+        field: /^log\.0\.(?:flags|details)$/,
+        envoy: /^UPE$|\{protocol_error\}$/,
+        tulle: /^UC$|\{connection_termination\}$/,
+      },
+    ],
+  },
+  {
+    id: "details of redirected paths",
+    envoy: "Logs `path_normalization_failed` for a redirect to the path without escaped slashes.",
+    tulle: "Logs `direct_response`.",
+    reason: "Nothing failed.",
+    seen: [
+      {
+        cases: "any",
+        field: /^log\.0\.details$/,
+        envoy: /^path_normalization_failed$/,
+        tulle: /^direct_response$/,
+      },
+    ],
+  },
+];
