@@ -8,7 +8,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 const STARTING_INTERVAL_MS = 50;
 const HEALTHY_INTERVAL_MS = 500;
 const PROBE_TIMEOUT_MS = 1_000;
-/** A single failed connect may be a full accept queue. */
+/** A single connect that took too long may be a full accept queue. A refused one is certain: nobody listens. */
 const FAILURES_UNTIL_UNHEALTHY = 2;
 
 export interface AppHealthOptions {
@@ -47,16 +47,17 @@ export class AppHealth {
       timeout.cancel();
       this.#onResult(true);
     });
-    socket.once("error", () => {
+    socket.once("error", (error: NodeJS.ErrnoException) => {
       timeout.cancel();
-      this.#onResult(false);
+      this.#onResult(false, error.code === "ECONNREFUSED");
     });
   }
 
-  #onResult(isOpen: boolean): void {
+  #onResult(isOpen: boolean, isRefused = false): void {
     if (this.#isStopped) return;
     this.#failures = isOpen ? 0 : this.#failures + 1;
-    const isHealthy = isOpen || (this.isHealthy && this.#failures < FAILURES_UNTIL_UNHEALTHY);
+    const isDoubtful = !isRefused && this.#failures < FAILURES_UNTIL_UNHEALTHY;
+    const isHealthy = isOpen || (this.isHealthy && isDoubtful);
     if (isHealthy !== this.isHealthy) {
       this.isHealthy = isHealthy;
       this.#options.onChange(isHealthy);
