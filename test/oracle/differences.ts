@@ -188,7 +188,7 @@ const CONNECTIONS: readonly Difference[] = [
             "redirect/post",
             "direct/post",
             "failure/no-endpoints-post",
-            "examples/redirects/port",
+            "example/redirects/port",
           ],
           ...under(
             "slashes-rejected",

@@ -34,9 +34,8 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.listener.v3.FilterChain": "name filters transport_socket",
   "envoy.config.listener.v3.Filter": "name typed_config",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
-    "codec_type stat_prefix rds route_config http_filters add_user_agent common_http_protocol_options http_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action tracing",
-  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing":
-    "random_sampling",
+    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action tracing",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing": "",
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds":
     "config_source route_config_name",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": "name typed_config",
@@ -63,7 +62,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.route.v3.WeightedCluster.ClusterWeight":
     "name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal",
   "envoy.config.route.v3.RetryPolicy":
-    "retry_on num_retries per_try_timeout retriable_status_codes retry_back_off",
+    "retry_on num_retries per_try_timeout retriable_status_codes retriable_headers retry_back_off",
   "envoy.config.route.v3.RetryPolicy.RetryBackOff": "base_interval max_interval",
   "envoy.config.route.v3.RedirectAction":
     "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query",

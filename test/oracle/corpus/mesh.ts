@@ -124,7 +124,7 @@ const rows: readonly Row[] = [
 
 const exampleCases = rows.map(
   ([file, name, listener, target, parts, more]): OracleCase => ({
-    id: `examples/${file}/${name}`,
+    id: `example/${file}/${name}`,
     config: `examples/${file}.yaml`,
     listener,
     steps: [{ send: request(target, parts) }],
