@@ -92,6 +92,19 @@ describe("status line (RFC 9112 section 4)", () => {
     }
   }
 
+  it("refuses nonsense at the first wrong byte", () => {
+    for (const start of [
+      "h",
+      "HTTP/2",
+      "HTTP/1.1\t",
+      "HTTP/1.1 2x",
+      "HTTP/1.1 6",
+      "HTTP/1.100\r\nX",
+    ]) {
+      assert.notEqual(parse(start).error, "", start);
+    }
+  });
+
   it("refuses a line longer than the bound, wherever it is cut", () => {
     const reason = "r".repeat(START_LINE_BYTES_MAX - "HTTP/1.1 200 \r\n".length);
     const rest = "\r\nContent-Length: 0\r\n\r\n";

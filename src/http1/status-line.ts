@@ -8,7 +8,12 @@ const LF = 0x0a;
 const SPACE = 0x20;
 const ZERO = 0x30;
 
-const PREFIX = Buffer.from("HTTP/1.", "latin1");
+/**
+ * What may stand at each place of the part of fixed length, from the lowest byte to the highest. Status
+ * codes are 100 to 599: RFC 9110 section 15 wants others taken for a server's failure, which refusing does.
+ */
+const LOWEST = Buffer.from("HTTP/1.0 100", "latin1");
+const HIGHEST = Buffer.from("HTTP/1.1 599", "latin1");
 /** Where parts of a status line stand: all but the reason are of fixed length. */
 const MINOR_AT = 7;
 const STATUS_AT = 9;
@@ -22,15 +27,9 @@ export const REASON_AT = 13;
 export function scanStatusLine(bytes: Buffer, start: number, end: number): number {
   const limit = Math.min(end, start + START_LINE_BYTES_MAX);
   const available = limit - start;
-  for (let i = 0; i < MINOR_AT && i < available; i++) {
-    if (bytes[start + i] !== PREFIX[i]) return PARSE_ERROR.statusLineInvalid;
-  }
+  const error = fixedPartError(bytes, start, Math.min(available, STATUS_END));
+  if (error !== 0) return error;
   if (available <= STATUS_END) return NEED_MORE;
-  const minor = bytes[start + MINOR_AT]! - ZERO;
-  if (minor !== 0 && minor !== 1) return PARSE_ERROR.versionUnsupported;
-  if (bytes[start + STATUS_AT - 1] !== SPACE || statusAt(bytes, start) < 0) {
-    return PARSE_ERROR.statusLineInvalid;
-  }
   let at = start + STATUS_END;
   if (bytes[at] === LF) return PARSE_ERROR.lineEndInvalid;
   if (bytes[at] !== SPACE && bytes[at] !== CR) return PARSE_ERROR.statusLineInvalid;
@@ -42,21 +41,27 @@ export function scanStatusLine(bytes: Buffer, start: number, end: number): numbe
   return bytes[at] === LF ? PARSE_ERROR.lineEndInvalid : PARSE_ERROR.statusLineInvalid;
 }
 
+/** Judges as much of `HTTP/1.x SP 3DIGIT` as has come. Returns 0 or an error number. */
+function fixedPartError(bytes: Buffer, start: number, available: number): number {
+  for (let i = 0; i < available; i++) {
+    const byte = bytes[start + i]!;
+    if (byte < LOWEST[i]! || byte > HIGHEST[i]!) {
+      return i === MINOR_AT ? PARSE_ERROR.versionUnsupported : PARSE_ERROR.statusLineInvalid;
+    }
+  }
+  return 0;
+}
+
 /** The minor version of the well-formed line that begins here. */
 export function minorVersionAt(bytes: Buffer, start: number): number {
   return bytes[start + MINOR_AT]! - ZERO;
 }
 
-/**
- * The status code of the line that begins here, or -1 where it is not three digits from 100 to 599:
- * RFC 9110 section 15 wants others taken for a server's failure, which refusing the message does.
- */
+/** The status code of the well-formed line that begins here. */
 export function statusAt(bytes: Buffer, start: number): number {
-  const first = bytes[start + STATUS_AT]! - ZERO;
-  const second = bytes[start + STATUS_AT + 1]! - ZERO;
-  const third = bytes[start + STATUS_AT + 2]! - ZERO;
-  if (first < 1 || first > 5 || second < 0 || second > 9 || third < 0 || third > 9) return -1;
-  return first * 100 + second * 10 + third;
+  const hundreds = bytes[start + STATUS_AT]! - ZERO;
+  const tens = bytes[start + STATUS_AT + 1]! - ZERO;
+  return hundreds * 100 + tens * 10 + bytes[start + STATUS_AT + 2]! - ZERO;
 }
 
 /** For PartialSection: what may prolong the end of an incomplete status line. */
