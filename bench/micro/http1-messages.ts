@@ -34,6 +34,29 @@ export const RESPONSE = Buffer.from(
   "latin1",
 );
 
+export const BROWSER_REQUEST = Buffer.from(
+  [
+    "GET /products?category=lamps&page=2 HTTP/1.1",
+    "Host: shop.example.com",
+    "Connection: keep-alive",
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "Accept-Encoding: gzip, deflate, br, zstd",
+    "Accept-Language: en-GB,en;q=0.9",
+    "Cookie: session=6f1c2d7a9b; basket=42; theme=dark",
+    "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    "x-request-id: 0f6d3a5e-7d1f-4d8a-9a41-2b7c1c9f8e10",
+    "\r\n",
+  ].join("\r\n"),
+  "latin1",
+);
+
+/** As many fields as are allowed, each with the hash of content-length (T19): must cost what others cost. */
+export const COLLIDING_REQUEST = Buffer.from(
+  `GET / HTTP/1.1\r\nHost: a\r\n${"cq0tent-length: v\r\n".repeat(99)}\r\n`,
+  "latin1",
+);
+
 /** A chunked body of `count` chunks of `size` bytes. */
 export function chunkedBody(count: number, size: number): Buffer {
   const chunk = `${size.toString(16)}\r\n${"x".repeat(size)}\r\n`;
