@@ -1,10 +1,11 @@
 /** Header changes of routes and virtual hosts, compiled from Envoy's HeaderValueOption lists. */
+
+import { wireText } from "../core/wire-text.ts";
 import {
   HeaderValueOption_HeaderAppendAction as Append,
   type HeaderValueOption,
 } from "../gen/envoy/config/core/v3/base_pb.js";
 import type { FieldError } from "./field-error.ts";
-import { wireText } from "./wire-text.ts";
 
 /** The part of a header list that changes need. */
 export interface MutableHeaders {

@@ -3,7 +3,7 @@
  * must not be able to stall a proxy (T29). Compiled once, when configuration changes.
  */
 import { RE2JS } from "re2js";
-import { wireText } from "./wire-text.ts";
+import { wireText } from "../core/wire-text.ts";
 
 /** Longer patterns are refused: their automata cost memory in every proxy. */
 export const REGEX_LENGTH_MAX = 1024;

@@ -1,8 +1,9 @@
 /** The path part of a route match, compiled. Paths are canonical and without query. */
+
+import { asciiLowerCase, wireText } from "../core/wire-text.ts";
 import type { RouteMatch } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FieldError } from "./field-error.ts";
 import { exactTest, regexTest, type StringTest } from "./string-matcher.ts";
-import { asciiLowerCase, wireText } from "./wire-text.ts";
 
 export interface PathMatcher {
   readonly matches: StringTest;

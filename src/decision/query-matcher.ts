@@ -1,10 +1,11 @@
 /** Envoy's QueryParameterMatcher, compiled to a test of a request. Like Envoy, it decodes nothing. */
+
+import { wireText } from "../core/wire-text.ts";
 import type { QueryParameterMatcher } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FieldError } from "./field-error.ts";
 import type { RequestTest } from "./header-matcher.ts";
 import type { RequestView } from "./request-view.ts";
 import { compileStringMatcher } from "./string-matcher.ts";
-import { wireText } from "./wire-text.ts";
 
 export function compileQueryMatcher(
   matcher: QueryParameterMatcher,

@@ -30,6 +30,7 @@ const COVERED: Readonly<Record<string, readonly Failure[]>> = {
   "5xx": ["onConnectFailure", "onResetBeforeRequest", "onReset", "on5xx"],
   "gateway-error": ["onConnectFailure", "onResetBeforeRequest", "onReset", "onGatewayError"],
   "retriable-status-codes": [],
+  "retriable-headers": [],
 };
 const FAILURES: readonly Failure[] = [
   "onConnectFailure",
@@ -52,6 +53,25 @@ test("status codes count only with their condition", () => {
   const rule = ruleOf({ retry_on: "retriable-status-codes", ...codes });
   assert.deepEqual([...rule.statuses], [503, 429]);
   assert.equal(ruleOf({ retry_on: "connect-failure", ...codes }).statuses.size, 0);
+});
+
+test("headers count only with their condition, and only by their presence", () => {
+  const headers = { retriable_headers: [{ name: "X-Undelivered", present_match: true }] };
+  assert.deepEqual(ruleOf({ retry_on: "retriable-headers", ...headers }).headers, [
+    "x-undelivered",
+  ]);
+  assert.deepEqual(ruleOf({ retry_on: "5xx", ...headers }).headers, []);
+  const others = [
+    { name: "x", string_match: { exact: "1" } },
+    { name: "x", present_match: false },
+    { name: "x", invert_match: true },
+  ];
+  assert.deepEqual(
+    errorsOf({ retry_on: "retriable-headers", retriable_headers: others }),
+    others.map(
+      (_, index) => `retriable_headers[${index}]: only present_match: true is implemented`,
+    ),
+  );
 });
 
 test("conditions stand in a list with or without blanks; without any nothing is retried", () => {
@@ -83,7 +103,7 @@ test("times are milliseconds, with Envoy's defaults", () => {
 
 test("what cannot be meant is refused at its path", () => {
   assert.deepEqual(errorsOf({ retry_on: "5xx,bogus" }), [
-    'retry_on: "bogus" is not implemented; use connect-failure, refused-stream, reset-before-request, reset, 5xx, gateway-error, retriable-status-codes',
+    'retry_on: "bogus" is not implemented; use connect-failure, refused-stream, reset-before-request, reset, 5xx, gateway-error, retriable-status-codes, retriable-headers',
   ]);
   assert.deepEqual(errorsOf({ retry_on: "5xx", per_try_timeout: "-1s" }), [
     "per_try_timeout: must not be negative",

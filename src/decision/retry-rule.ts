@@ -1,5 +1,6 @@
 /** When a request may be sent again, compiled from Envoy's RetryPolicy. */
 import type {
+  HeaderMatcher,
   RetryPolicy,
   RetryPolicy_RetryBackOff,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
@@ -18,6 +19,8 @@ export interface RetryRule {
   readonly on5xx: boolean;
   readonly onGatewayError: boolean;
   readonly statuses: ReadonlySet<number>;
+  /** Lower-case names: an answer with one of them is retried. */
+  readonly headers: readonly string[];
   /** 0 means no limit for a single try. */
   readonly perTryTimeoutMs: number;
   readonly backoffBaseMs: number;
@@ -35,6 +38,7 @@ export const NO_RETRY: RetryRule = {
   on5xx: false,
   onGatewayError: false,
   statuses: new Set(),
+  headers: [],
   perTryTimeoutMs: 0,
   backoffBaseMs: BACKOFF_BASE_MS,
   backoffMaxMs: 10 * BACKOFF_BASE_MS,
@@ -48,6 +52,7 @@ const CONDITIONS = [
   "5xx",
   "gateway-error",
   "retriable-status-codes",
+  "retriable-headers",
 ] as const;
 
 export function compileRetryPolicy(
@@ -77,9 +82,28 @@ export function compileRetryPolicy(
     on5xx: has("5xx"),
     onGatewayError: has("gateway-error"),
     statuses: new Set(has("retriable-status-codes") ? policy.retriableStatusCodes : []),
+    headers: has("retriable-headers") ? compileHeaders(policy.retriableHeaders, path, errors) : [],
     perTryTimeoutMs: compileDuration(policy.perTryTimeout, `${path}.per_try_timeout`, errors) ?? 0,
     ...compileBackoff(policy.retryBackOff, `${path}.retry_back_off`, errors),
   };
+}
+
+/** A marker is there or it is not: nothing else of a HeaderMatcher is needed for that. */
+function compileHeaders(
+  matchers: readonly HeaderMatcher[],
+  path: string,
+  errors: FieldError[],
+): readonly string[] {
+  return matchers.map(({ name, headerMatchSpecifier: specifier, ...matcher }, index) => {
+    const at = `${path}.retriable_headers[${index}]`;
+    const isPresence =
+      specifier.case === undefined || (specifier.case === "presentMatch" && specifier.value);
+    if (name === "") errors.push({ path: `${at}.name`, message: "a header name is required" });
+    if (!isPresence || matcher.invertMatch || matcher.treatMissingHeaderAsEmpty) {
+      errors.push({ path: at, message: "only present_match: true is implemented" });
+    }
+    return name.toLowerCase();
+  });
 }
 
 /** Envoy rounds intervals below a millisecond up to one. */

@@ -1,9 +1,10 @@
 /** Envoy's StringMatcher and its kin, compiled to one small function that tests a string in wire form. */
+
+import { asciiLowerCase, wireText } from "../core/wire-text.ts";
 import type { RegexMatcher } from "../gen/envoy/type/matcher/v3/regex_pb.js";
 import type { StringMatcher } from "../gen/envoy/type/matcher/v3/string_pb.js";
 import type { FieldError } from "./field-error.ts";
 import { compileRegex, type LinearRegex } from "./linear-regex.ts";
-import { asciiLowerCase, wireText } from "./wire-text.ts";
 
 const NEVER: StringTest = () => false;
 

@@ -2,6 +2,7 @@
  * Access log lines: Istio's JSON keys by default, or a format of the user's with Envoy's command
  * operators, compiled when configuration changes.
  */
+import { textFromWire } from "../core/wire-text.ts";
 
 /** What a line can tell. Missing values are undefined and become null in JSON, `-` in text. */
 export interface AccessLogEntry {
@@ -30,12 +31,13 @@ export interface AccessLogEntry {
 }
 
 type Value = string | number | undefined;
-type Operator = (entry: AccessLogEntry, argument: string) => Value;
+type Operator = (entry: AccessLogEntry) => Value;
 
+/** Operators without an argument. */
 const OPERATORS: Readonly<Record<string, Operator>> = {
   START_TIME: (entry) => new Date(entry.startTimeMs).toISOString(),
   METHOD: (entry) => entry.method,
-  PATH: (entry) => entry.path,
+  PATH: (entry) => textFromWire(entry.path),
   PROTOCOL: (entry) => entry.protocol,
   RESPONSE_CODE: (entry) => entry.responseCode,
   RESPONSE_FLAGS: (entry) => entry.responseFlags,
@@ -54,30 +56,10 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_REMOTE_ADDRESS: (entry) => entry.downstreamRemoteAddress,
   DOWNSTREAM_PEER_URI_SAN: (entry) => entry.peerPrincipal,
   REQUESTED_SERVER_NAME: (entry) => entry.requestedServerName,
-  REQ: requestHeader,
-  RESP: (entry, argument) =>
-    argument.toLowerCase() === "x-envoy-upstream-service-time" &&
-    entry.upstreamServiceTimeMs !== undefined
-      ? Math.round(entry.upstreamServiceTimeMs)
-      : undefined,
 };
 
-function requestHeader(entry: AccessLogEntry, argument: string): Value {
-  for (const name of argument.toLowerCase().split("?")) {
-    const value =
-      name === ":path" || name === "x-envoy-original-path"
-        ? name === ":path"
-          ? entry.path
-          : undefined
-        : name === ":method"
-          ? entry.method
-          : name === ":authority"
-            ? entry.authority
-            : entry.requestHeader(name);
-    if (value !== undefined) return value;
-  }
-  return undefined;
-}
+/** Every operator that a format may use. */
+export const OPERATOR_NAMES: readonly string[] = [...Object.keys(OPERATORS), "REQ", "RESP"].sort();
 
 /** Istio's 24 keys in its order, and what this proxy adds. */
 const DEFAULT_JSON: Readonly<Record<string, string>> = {
@@ -131,41 +113,111 @@ export function jsonLineFormat(
   };
 }
 
+/** The format brings its own line end, as in Envoy. */
 export function textLineFormat(format: string, report: (message: string) => void): LineFormat {
   const parts = compileFormat(format, report);
   return (entry) => textOf(parts, entry);
 }
 
-type Part = string | { readonly operator: Operator; readonly argument: string };
+type Part = string | Operator;
+
+/** An operator with its argument and its limit of characters, or the escaped percent sign. */
+const OPERATOR = /%%|%([A-Z_]+)(?:\(([^)]*)\))?(?::(\d+))?%/g;
 
 function compileFormat(format: string, report: (message: string) => void): readonly Part[] {
   const parts: Part[] = [];
+  const addText = (text: string, at: number): void => {
+    const stray = text.indexOf("%");
+    if (stray >= 0) {
+      report(`the % at position ${at + stray} begins no operator; write %% for a percent sign`);
+    }
+    parts.push(text);
+  };
   let rest = 0;
-  for (const match of format.matchAll(/%%|%([A-Z_]+)(?:\(([^)]*)\))?(?::\d+)?%/g)) {
-    parts.push(format.slice(rest, match.index));
+  for (const match of format.matchAll(OPERATOR)) {
+    addText(format.slice(rest, match.index), rest);
     rest = match.index + match[0].length;
-    const operator = match[1] === undefined ? undefined : OPERATORS[match[1]];
-    if (match[0] === "%%") parts.push("%");
-    else if (operator === undefined) report(`the operator %${match[1]}% is not implemented`);
-    else parts.push({ operator, argument: match[2] ?? "" });
+    const [, name, argument, limit] = match;
+    if (name === undefined) {
+      parts.push("%");
+      continue;
+    }
+    const operator = compileOperator(name, argument, report);
+    parts.push(limit === undefined ? operator : limited(operator, Number(limit)));
   }
-  parts.push(format.slice(rest));
+  addText(format.slice(rest), rest);
   return parts.filter((part) => part !== "");
+}
+
+function compileOperator(
+  name: string,
+  argument: string | undefined,
+  report: (message: string) => void,
+): Operator {
+  if (name === "REQ") return requestHeader(argument ?? "", report);
+  if (name === "RESP") return responseHeader(argument ?? "", report);
+  const operator = OPERATORS[name];
+  if (operator === undefined) {
+    report(`the operator %${name}% is not implemented; there are ${OPERATOR_NAMES.join(", ")}`);
+    return () => undefined;
+  }
+  if (argument !== undefined) report(`an argument of %${name}% is not implemented`);
+  return operator;
+}
+
+/** `%REQ(X?Y)%`: the header X, or Y where X is missing. */
+function requestHeader(argument: string, report: (message: string) => void): Operator {
+  const [first = "", second, ...more] = argument.toLowerCase().split("?");
+  if (first === "" || second === "" || more.length > 0) {
+    report("REQ needs a header name, or two with ? between them");
+  }
+  const read = headerOperator(first);
+  if (second === undefined) return read;
+  const readOther = headerOperator(second);
+  return (entry) => read(entry) ?? readOther(entry);
+}
+
+function headerOperator(lowerName: string): Operator {
+  switch (lowerName) {
+    case ":method":
+      return (entry) => entry.method;
+    case ":authority":
+      return (entry) => entry.authority;
+    case ":path":
+      // As it was received, whatever a route made of it.
+      return (entry) => textFromWire(entry.path);
+    default:
+      return (entry) => {
+        const value = entry.requestHeader(lowerName);
+        return value === undefined ? undefined : textFromWire(value);
+      };
+  }
+}
+
+function responseHeader(argument: string, report: (message: string) => void): Operator {
+  if (argument.toLowerCase() !== "x-envoy-upstream-service-time") {
+    report("only RESP(X-ENVOY-UPSTREAM-SERVICE-TIME) is implemented");
+  }
+  return (entry) =>
+    entry.upstreamServiceTimeMs === undefined ? undefined : Math.round(entry.upstreamServiceTimeMs);
+}
+
+function limited(operator: Operator, charsMax: number): Operator {
+  return (entry) => {
+    const value = operator(entry);
+    return value === undefined ? undefined : String(value).slice(0, charsMax);
+  };
 }
 
 /** A single operator keeps its type: numbers stay numbers, missing values become null. */
 function typedValue(parts: readonly Part[], entry: AccessLogEntry): string | number | null {
   const [first] = parts;
-  if (parts.length === 1 && typeof first === "object") {
-    return first.operator(entry, first.argument) ?? null;
-  }
+  if (parts.length === 1 && typeof first === "function") return first(entry) ?? null;
   return textOf(parts, entry);
 }
 
 function textOf(parts: readonly Part[], entry: AccessLogEntry): string {
-  return parts
-    .map((part) =>
-      typeof part === "string" ? part : String(part.operator(entry, part.argument) ?? "-"),
-    )
-    .join("");
+  let text = "";
+  for (const part of parts) text += typeof part === "string" ? part : (part(entry) ?? "-");
+  return text;
 }

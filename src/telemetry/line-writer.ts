@@ -2,7 +2,9 @@
  * Writes log lines to a file or standard output in batches. A sink that is slow or broken never slows
  * traffic: lines beyond the bound are dropped and counted.
  */
-import { createWriteStream, type WriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
+import type { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
 import type { Clock, Timer } from "../core/clock.ts";
 
 /** Text waiting to be written. */
@@ -11,22 +13,28 @@ const BATCH_LENGTH = 16 * 1024;
 const FLUSH_INTERVAL_MS = 1_000;
 
 export class LineWriter {
-  readonly #stream: WriteStream | NodeJS.WriteStream;
+  readonly #stream: Writable;
+  readonly #isOwnStream: boolean;
   readonly #clock: Clock;
+  readonly #onError: () => void;
   #pending = "";
   #timer: Timer | undefined;
   #isBroken = false;
+  /** Lines that were given up. */
   dropped = 0;
 
-  /** `/dev/stdout` and `/dev/stderr` mean this process's own, whatever they are. */
-  constructor(path: string, clock: Clock) {
+  /**
+   * `target` is a stream or the path of a file, which is opened to append. `/dev/stdout` and
+   * `/dev/stderr` mean this process's own, whatever they are. What cannot be opened drops its lines.
+   */
+  constructor(target: string | Writable, clock: Clock) {
     this.#clock = clock;
-    if (path === "/dev/stdout") this.#stream = process.stdout;
-    else if (path === "/dev/stderr") this.#stream = process.stderr;
-    else this.#stream = createWriteStream(path, { flags: "a" });
-    this.#stream.on("error", () => {
+    this.#stream = typeof target === "string" ? openTarget(target) : target;
+    this.#isOwnStream = this.#stream !== process.stdout && this.#stream !== process.stderr;
+    this.#onError = () => {
       this.#isBroken = true;
-    });
+    };
+    this.#stream.on("error", this.#onError);
   }
 
   write(line: string): void {
@@ -44,7 +52,26 @@ export class LineWriter {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#pending === "") return;
-    this.#stream.write(this.#pending);
+    const batch = this.#pending;
     this.#pending = "";
+    if (!this.#isBroken) this.#stream.write(batch);
   }
+
+  /** Resolves when every line is with the system. The process's own streams stay open. */
+  async close(): Promise<void> {
+    this.flush();
+    if (!this.#isOwnStream) {
+      this.#stream.off("error", this.#onError);
+      return;
+    }
+    this.#stream.end();
+    // An error of the stream has made it drop its lines already.
+    await finished(this.#stream).catch(() => {});
+  }
+}
+
+function openTarget(path: string): Writable {
+  if (path === "/dev/stdout") return process.stdout;
+  if (path === "/dev/stderr") return process.stderr;
+  return createWriteStream(path, { flags: "a" });
 }

@@ -3,6 +3,7 @@
  * registry only lists them. A family has at most METRIC_SERIES_MAX series: later label sets share one
  * overflow series, so that no peer can grow our memory (T30).
  */
+import { assert } from "../core/assert.ts";
 import { METRIC_SERIES_MAX } from "../core/limits.ts";
 import { Counter, Gauge } from "./counter.ts";
 import { Histogram } from "./histogram.ts";
@@ -31,7 +32,8 @@ class Family<T extends Counter | Gauge | Histogram> implements MetricFamily<T> {
   }
 
   with(labels: Labels): T {
-    const key = JSON.stringify(labels);
+    // Sorted: the same labels in another order are the same series.
+    const key = JSON.stringify(Object.entries(labels).sort());
     const known = this.series.get(key);
     if (known !== undefined) return known.metric;
     if (this.series.size >= METRIC_SERIES_MAX) return this.#overflow(labels);
@@ -85,7 +87,8 @@ export class MetricRegistry {
   }
 
   #add<T extends Counter | Gauge | Histogram>(family: Family<T>): Family<T> {
-    if (this.#families.has(family.name)) throw new Error(`metric ${family.name} is declared twice`);
+    assert(/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(family.name), `${family.name} is a metric name`);
+    assert(!this.#families.has(family.name), `metric ${family.name} is declared once`);
     this.#families.set(family.name, family);
     return family;
   }

@@ -12,10 +12,11 @@ export function prometheusText(families: readonly MetricFamily[]): string {
 }
 
 function familyText(family: MetricFamily): string {
-  const lines = [`# HELP ${family.name} ${family.help}`, `# TYPE ${family.name} ${family.type}`];
+  const help = family.help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  const lines = [`# HELP ${family.name} ${help}`, `# TYPE ${family.name} ${family.type}`];
   for (const { labels, metric } of family.series.values()) {
     if (metric instanceof Histogram) lines.push(...histogramLines(family.name, labels, metric));
-    else lines.push(`${family.name}${labelText(labels)} ${metric.value}`);
+    else lines.push(`${family.name}${labelText(labels)} ${numberText(metric.value)}`);
   }
   return `${lines.join("\n")}\n`;
 }
@@ -25,12 +26,16 @@ function histogramLines(name: string, labels: Labels, histogram: Histogram): str
   let cumulative = 0;
   for (const [index, bound] of [...histogram.bounds, Number.POSITIVE_INFINITY].entries()) {
     cumulative += histogram.counts[index]!;
-    const le = bound === Number.POSITIVE_INFINITY ? "+Inf" : String(bound);
-    lines.push(`${name}_bucket${labelText({ ...labels, le })} ${cumulative}`);
+    lines.push(`${name}_bucket${labelText({ ...labels, le: numberText(bound) })} ${cumulative}`);
   }
-  lines.push(`${name}_sum${labelText(labels)} ${histogram.sum}`);
+  lines.push(`${name}_sum${labelText(labels)} ${numberText(histogram.sum)}`);
   lines.push(`${name}_count${labelText(labels)} ${histogram.count}`);
   return lines;
+}
+
+function numberText(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return "+Inf";
+  return value === Number.NEGATIVE_INFINITY ? "-Inf" : String(value);
 }
 
 function labelText(labels: Labels): string {
@@ -38,6 +43,7 @@ function labelText(labels: Labels): string {
   return parts.length === 0 ? "" : `{${parts.join(",")}}`;
 }
 
+/** Label values come from peers as well: a line end would forge series. */
 function escaped(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -1,6 +1,6 @@
 /**
- * Header values and paths are handled as one character a byte. Text from configuration is UTF-8 on the
- * wire, so it is brought into the same form once, when it is compiled.
+ * Header values and paths are handled in wire form, one character a byte. Text from configuration is
+ * UTF-8 on the wire and gets that form once, when it is compiled; logs turn it back into text.
  */
 import { Buffer } from "node:buffer";
 
@@ -11,15 +11,15 @@ export function wireText(text: string): string {
   return NON_ASCII.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
 }
 
+/** The text that bytes on the wire mean, read as UTF-8. */
+export function textFromWire(wire: string): string {
+  return isAscii(wire) ? wire : Buffer.from(wire, "latin1").toString("utf8");
+}
+
 /** Lower case of ASCII letters alone: bytes above are parts of characters and mean nothing by themselves. */
 export function asciiLowerCase(wire: string): string {
   if (isAscii(wire)) return wire.toLowerCase();
-  let lower = "";
-  for (let i = 0; i < wire.length; i++) {
-    const char = wire[i]!;
-    lower += char >= "A" && char <= "Z" ? char.toLowerCase() : char;
-  }
-  return lower;
+  return wire.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function isAscii(text: string): boolean {

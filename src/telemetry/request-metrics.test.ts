@@ -1,0 +1,82 @@
+/** Istio's metrics: names, labels, and what one request adds. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MetricRegistry } from "./metric-registry.ts";
+import {
+  type RequestLabels,
+  RequestMetrics,
+  recordRequest,
+  UNKNOWN_SERVICE,
+  UNKNOWN_WORKLOAD,
+} from "./request-metrics.ts";
+
+const labels: RequestLabels = {
+  reporter: "source",
+  source: { ...UNKNOWN_WORKLOAD, workload: "cart-v1", app: "cart", version: "v1" },
+  destination: { ...UNKNOWN_WORKLOAD, workload: "catalog-v2", principal: "spiffe://a/ns/b/sa/c" },
+  service: { host: "catalog.default.svc.tulle.local", name: "catalog", namespace: "default" },
+  protocol: "http",
+  responseCode: 503,
+  responseFlags: "UF",
+  securityPolicy: "mutual_tls",
+};
+
+test("a request is counted once in each family, under Istio's labels in Istio's order", () => {
+  const registry = new MetricRegistry();
+  const metrics = new RequestMetrics(registry);
+  const series = metrics.series(labels);
+  recordRequest(series, 12.4, 300, 4_000);
+  const families = registry.families();
+  assert.deepEqual(
+    families.map(({ name }) => name),
+    [
+      "istio_request_bytes",
+      "istio_request_duration_milliseconds",
+      "istio_requests_total",
+      "istio_response_bytes",
+    ],
+  );
+  for (const family of families) {
+    const [only] = [...family.series.values()];
+    assert.deepEqual(Object.keys(only?.labels ?? {}), [
+      "reporter",
+      "source_workload",
+      "source_canonical_service",
+      "source_canonical_revision",
+      "source_workload_namespace",
+      "source_principal",
+      "source_app",
+      "source_version",
+      "source_cluster",
+      "destination_workload",
+      "destination_workload_namespace",
+      "destination_principal",
+      "destination_app",
+      "destination_version",
+      "destination_service",
+      "destination_canonical_service",
+      "destination_canonical_revision",
+      "destination_service_name",
+      "destination_service_namespace",
+      "destination_cluster",
+      "request_protocol",
+      "response_code",
+      "response_flags",
+      "connection_security_policy",
+    ]);
+    assert.equal(only?.labels["response_code"], "503");
+    assert.equal(only?.labels["source_cluster"], "unknown");
+  }
+  assert.equal(series.requests.value, 1);
+  assert.equal(series.duration.sum, 12);
+  assert.equal(series.requestBytes.sum, 300);
+  assert.equal(series.responseBytes.sum, 4_000);
+});
+
+test("the same labels give the same series", () => {
+  const metrics = new RequestMetrics(new MetricRegistry());
+  const again = { ...labels, service: { ...labels.service } };
+  assert.equal(metrics.series(labels).requests, metrics.series(again).requests);
+  const other = metrics.series({ ...labels, service: UNKNOWN_SERVICE });
+  assert.notEqual(other.requests, metrics.series(labels).requests);
+});
