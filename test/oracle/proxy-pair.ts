@@ -9,6 +9,12 @@ export const PROXIES = ["envoy", "tulle"] as const;
 export type ProxyName = (typeof PROXIES)[number];
 export type ForBoth<T> = Readonly<Record<ProxyName, T>>;
 
+/** Asks both at once. */
+export async function forBoth<T>(act: (name: ProxyName) => Promise<T>): Promise<ForBoth<T>> {
+  const [envoy, tulle] = await Promise.all([act("envoy"), act("tulle")]);
+  return { envoy, tulle };
+}
+
 export interface ProxyProcess {
   admin(path: string): Promise<string>;
   stop(): Promise<void>;
@@ -86,10 +92,10 @@ export class MeshPair {
    */
   async apply(config: MeshConfig): Promise<ForBoth<ReadonlyMap<string, number>>> {
     this.#ads.set();
-    await this.#both((proxy) => inForce(proxy, { listeners: 0, endpoints: [] }));
+    await forBoth((name) => inForce(this.proxies[name], { listeners: 0, endpoints: [] }));
     this.#ads.set(...config.resources);
     const wanted = { listeners: config.listeners.size, endpoints: config.endpoints };
-    return await this.#both((proxy) => inForce(proxy, wanted));
+    return await forBoth((name) => inForce(this.proxies[name], wanted));
   }
 
   /** What either proxy refused so far, in words. */
@@ -100,14 +106,8 @@ export class MeshPair {
   }
 
   async stop(): Promise<void> {
-    await this.#both((proxy) => proxy.stop());
+    await forBoth((name) => this.proxies[name].stop());
     this.#ads.stop();
-  }
-
-  async #both<T>(act: (proxy: ProxyProcess) => Promise<T>): Promise<ForBoth<T>> {
-    const { envoy, tulle } = this.proxies;
-    const [first, second] = await Promise.all([act(envoy), act(tulle)]);
-    return { envoy: first, tulle: second };
   }
 }
 

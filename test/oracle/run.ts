@@ -7,9 +7,16 @@ import { type OracleCase, request, STATIC } from "./case.ts";
 import { runCase, type Target } from "./client.ts";
 import { loadMeshConfig, MeshIdentities } from "./mesh-config.ts";
 import { type Observation, observe } from "./observation.ts";
-import { type ForBoth, listenerPorts, MeshPair, PROXIES, startPair } from "./proxy-pair.ts";
+import {
+  type ForBoth,
+  forBoth,
+  listenerPorts,
+  MeshPair,
+  PROXIES,
+  startPair,
+} from "./proxy-pair.ts";
 import { RecordingUpstream } from "./recording-upstream.ts";
-import { oracleBootstrap } from "./static-bootstrap.ts";
+import { LISTENER_COUNT, oracleBootstrap } from "./static-bootstrap.ts";
 
 export type Observations = ReadonlyMap<string, ForBoth<Observation>>;
 
@@ -34,29 +41,27 @@ export async function runStatic(
   envoyBinary: string,
   cases: readonly OracleCase[],
 ): Promise<Observations> {
-  const upstream = new RecordingUpstream();
-  const [alpha, beta, gamma] = await Promise.all([
-    upstream.open("alpha"),
-    upstream.open("beta"),
-    upstream.open("gamma"),
-  ]);
   const folder = mkdtempSync(join(tmpdir(), "tulle-oracle-log-"));
-  const logPath = join(folder, "access.log");
-  const bootstrap = oracleBootstrap({ alpha, beta, gamma, dead: DEAD_PORT }, logPath);
-  const proxies = await startPair(envoyBinary, bootstrap);
+  const upstream = new RecordingUpstream();
   try {
-    const count = new Set(cases.map(({ listener }) => listener)).size;
-    const [envoy, tulle] = await Promise.all(
-      PROXIES.map((name) => listenerPorts(proxies[name], count)),
-    );
-    if (envoy === undefined || tulle === undefined) throw new Error("unreachable");
-    const target = (_: OracleCase, port: number): Target => ({ port });
-    const ports = { envoy, tulle };
-    const observations = await observeAll([...cases, LAST], { ports, target }, upstream);
-    const lines = await accessLogLines(logPath, ports, LAST);
-    return withAccessLogs(observations, lines);
+    const [alpha, beta, gamma] = await Promise.all([
+      upstream.open("alpha"),
+      upstream.open("beta"),
+      upstream.open("gamma"),
+    ]);
+    const logPath = join(folder, "access.log");
+    const bootstrap = oracleBootstrap({ alpha, beta, gamma, dead: DEAD_PORT }, logPath);
+    const proxies = await startPair(envoyBinary, bootstrap);
+    try {
+      const ports = await forBoth((name) => listenerPorts(proxies[name], LISTENER_COUNT));
+      const target = (_: OracleCase, port: number): Target => ({ port });
+      const observations = await observeAll([...cases, LAST], { ports, target }, upstream);
+      const lines = await accessLogLines(logPath, ports, LAST);
+      return withAccessLogs(observations, lines);
+    } finally {
+      await forBoth((name) => proxies[name].stop());
+    }
   } finally {
-    await Promise.all(PROXIES.map((name) => proxies[name].stop()));
     upstream.close();
     rmSync(folder, { recursive: true, force: true });
   }

@@ -66,6 +66,8 @@ const LISTENERS: CreateListener[] = [
   listener("idle-stream", allTo("alpha"), { stream_idle_timeout: "0.6s" }),
 ];
 
+export const LISTENER_COUNT = LISTENERS.length;
+
 function slashes(action: string): Json {
   return { ...NORMALISING, path_with_escaped_slashes_action: action };
 }

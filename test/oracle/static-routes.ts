@@ -219,7 +219,7 @@ const failureRoutes: Json[] = [
   below("/second-priority", to("priorities")),
   below("/timeout/long", to("alpha", { timeout: "10s" })),
   below("/timeout/none", to("alpha", { timeout: "0s" })),
-  below("/timeout", to("alpha", { timeout: "0.08s" })),
+  below("/timeout", to("alpha", { timeout: "0.3s" })),
   below("/idle", to("alpha", { timeout: "0s", idle_timeout: "0.6s" })),
   below("/retry/connect-failure", to("half-dead", retry("connect-failure"))),
   below("/retry/dead", to("dead", retry("connect-failure"))),
@@ -236,7 +236,7 @@ const failureRoutes: Json[] = [
   below("/retry/never", to("alpha", retry("", { num_retries: 5 }))),
   below(
     "/retry/per-try",
-    to("alpha", { timeout: "5s", ...retry("reset", { per_try_timeout: "0.08s" }) }),
+    to("alpha", { timeout: "5s", ...retry("reset", { per_try_timeout: "0.3s" }) }),
   ),
 ];
 
