@@ -20,7 +20,8 @@ export interface ConnectionLimits {
 
 export interface ConnectionDeadlineHandler extends FaultOwner {
   readonly isIdle: boolean;
-  readonly requestCount: number;
+  /** Grows when a request begins and when one is over. */
+  readonly activity: number;
   readonly unsentBytes: number;
   onHeadTimeout(): void;
   /** Orderly, behind what was written. */
@@ -36,7 +37,7 @@ export class ConnectionDeadline {
   readonly #handler: ConnectionDeadlineHandler;
   readonly #timer: TimerEntry;
   #kind: Kind = "idle";
-  #requestsWhenArmed = 0;
+  #activityWhenArmed = 0;
   #unsentWhenArmed = 0;
 
   constructor(limits: ConnectionLimits, handler: ConnectionDeadlineHandler) {
@@ -47,7 +48,7 @@ export class ConnectionDeadline {
 
   /** A busy connection does not touch its timer: whether it was used is looked up when it fires. */
   armIdle(): void {
-    this.#requestsWhenArmed = this.#handler.requestCount;
+    this.#activityWhenArmed = this.#handler.activity;
     this.#arm("idle", this.#limits.idleTimeoutMs);
   }
 
@@ -68,7 +69,7 @@ export class ConnectionDeadline {
 
   /** An idle connection is not wanted any more. */
   onDrain(): void {
-    if (this.#handler.requestCount > 0) this.#handler.close();
+    if (this.#handler.activity > 0) this.#handler.close();
     else this.#arm("rest", FIRST_REQUEST_GRACE_MS);
   }
 
@@ -100,7 +101,7 @@ export class ConnectionDeadline {
     const handler = this.#handler;
     switch (this.#kind) {
       case "idle":
-        if (handler.isIdle && handler.requestCount === this.#requestsWhenArmed) handler.close();
+        if (handler.isIdle && handler.activity === this.#activityWhenArmed) handler.close();
         else this.armIdle();
         break;
       case "head":

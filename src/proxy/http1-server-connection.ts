@@ -60,7 +60,7 @@ export class Http1ServerConnection
   #isHeadRead = false;
   /** The rest of the request is short enough to be read and dropped after an early response. */
   #isBodyDiscardable = false;
-  requestCount = 0;
+  activity = 0;
   requestBytes = 0;
   #responseStart = 0;
 
@@ -139,13 +139,14 @@ export class Http1ServerConnection
         this.#isHeadRead = false;
         this.requestBytes = 0;
       }
-      const before = at;
+      // Counted before the exchange looks at it, and corrected where the next request begins.
+      this.requestBytes += end - at;
       at = this.#parser.execute(bytes, at, end);
       if (at < 0) {
         this.#refuse(at);
         break;
       }
-      this.requestBytes += at - before;
+      this.requestBytes -= end - at;
       if (this.#isRequestComplete && !this.#isResponseComplete) {
         if (at < end && isOwned) this.#leftover = bytes.subarray(at, end);
         else if (at < end) this.#keepLeftover(bytes, at, end);
@@ -168,7 +169,7 @@ export class Http1ServerConnection
   onRequestHead(head: RequestHead): void {
     this.#deadline.onRequest();
     this.#isHeadRead = true;
-    this.requestCount += 1;
+    this.activity += 1;
     this.#isRequestComplete = head.bodyKind === BODY_NONE;
     this.#isBodyDiscardable =
       head.bodyKind === BODY_LENGTH &&
@@ -296,6 +297,7 @@ export class Http1ServerConnection
 
   #finishResponse(): void {
     this.#isResponseComplete = true;
+    this.activity += 1;
     if (!this.#keepAlive) this.#close();
     else if (this.#isRequestComplete) this.#onExchangeComplete();
     else this.#discardRest();
