@@ -77,25 +77,6 @@ export const POLICY: readonly Difference[] = [
     ],
   },
   {
-    id: "retries of requests with a body",
-    envoy: "Keeps the body of a request that may be repeated, and sends it again.",
-    tulle: "Repeats a request with a body only where no byte of it was sent.",
-    reason:
-      "Bodies flow through without being kept: memory stays bounded, and what an app may have processed is not repeated.",
-    seen: [
-      {
-        cases: ["retry/5xx-post"],
-        envoy: "200 from alpha+alpha, open",
-        tulle: "502 from alpha, open",
-      },
-      {
-        cases: ["retry/reset-post"],
-        envoy: "200 from alpha+alpha, open",
-        tulle: "503 from alpha, open",
-      },
-    ],
-  },
-  {
     id: "fields at the edge",
     envoy:
       "With `use_remote_address`, says its own address in `x-forwarded-for` for a client on loopback, and the client's in `x-envoy-external-address`.",
