@@ -1,10 +1,11 @@
 /** One bound listener: accepts connections, judges TLS peers, and gives each connection its codec. */
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { MeshError, messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { socketFailure } from "../net/node-error.ts";
 import { adoptHandle, readShared } from "../net/socket-reader.ts";
-import { type Acceptor, TcpListener } from "../net/tcp-listener.ts";
+import { type Acceptor, type ListenFailed, TcpListener } from "../net/tcp-listener.ts";
 import { remoteAddressOf, TlsAcceptor } from "../net/tls-acceptor.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
 import type { TlsSettings } from "./config/tls-settings.ts";
@@ -13,6 +14,7 @@ import type { HttpServer } from "./http-server.ts";
 import { Http1ServerConnection } from "./http1-server-connection.ts";
 import type { ListenerMetrics } from "./listener-metrics.ts";
 import {
+  assertUsable,
   readCertificate,
   readValidation,
   resolveSecret,
@@ -53,13 +55,18 @@ export class ProxyListener implements Acceptor {
   /** Throws MeshError<ListenFailed>. */
   async listen(): Promise<void> {
     const { host, port } = this.config.address;
+    this.#checkContainedCertificate();
     const tcp = new TcpListener(this);
     this.port = await tcp.listen(host, port);
     this.#tcp = tcp;
   }
 
-  /** Goes on with the socket of a listener on the same address: no connection is refused in between. */
+  /**
+   * Goes on with the socket of a listener on the same address: no connection is refused in between.
+   * Throws MeshError<ListenFailed> for a certificate that cannot be used.
+   */
   takeOver(before: ProxyListener): void {
+    this.#checkContainedCertificate();
     this.#tcp = before.#tcp;
     this.port = before.port;
     before.#tcp = undefined;
@@ -85,6 +92,20 @@ export class ProxyListener implements Acceptor {
     if (nowMs - this.#acceptErrorLoggedMs < ACCEPT_ERROR_LOG_INTERVAL_MS) return;
     this.#acceptErrorLoggedMs = nowMs;
     this.#deps.log.error("cannot accept connections", { listener: this.config.name, reason });
+  }
+
+  /** One that SDS names was checked when it came. */
+  #checkContainedCertificate(): void {
+    const certificate = this.config.tls?.certificate;
+    if (certificate?.kind !== "contained") return;
+    try {
+      assertUsable(readCertificate(certificate.value));
+    } catch (error) {
+      const { host, port } = this.config.address;
+      const reason = `its certificate cannot be used: ${messageOf(error)}`;
+      const detail: ListenFailed = { code: "listen-failed", address: `${host}:${port}`, reason };
+      throw new MeshError(detail, `listener ${this.config.name}: ${reason}`, error);
+    }
   }
 
   #createTlsAcceptor(settings: TlsSettings): TlsAcceptor {

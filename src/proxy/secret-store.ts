@@ -3,6 +3,7 @@
  * Each change gets a new version, by which TLS contexts notice that they are out of date.
  */
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { parseTrustBundlePem, TrustBundleSet } from "../identity/trust-bundle.ts";
 import type {
   CertificateSource,
@@ -31,7 +32,9 @@ export class SecretStore {
   /** Grows with each change. */
   version = 0;
 
+  /** Throws for a chain and a key that are not readable or do not fit: what was there before stays. */
   setCertificate(name: string, certificate: Certificate): void {
+    assertUsable(certificate);
     this.#certificates.set(name, certificate);
     this.#changed();
   }
@@ -84,6 +87,11 @@ export function readValidation(source: ValidationSource): Validation {
     caPem: source.trustedCa === undefined ? "" : readText(source.trustedCa),
     bundles: undefined,
   };
+}
+
+/** Throws the TLS library's error. */
+export function assertUsable({ chainPem, keyPem }: Certificate): void {
+  createSecureContext({ cert: chainPem, key: keyPem, ca: [] });
 }
 
 /** What a reference leads to now, or undefined while a named secret has not arrived. */
