@@ -70,7 +70,9 @@ test("a rolling restart of every instance of a service fails no request", async 
   const outcomes = await load.stop();
   const journal = await application.journal();
   const answering = new Set(outcomes.map(({ instance }) => instance));
-  console.log(`rolling restart of 3 instances in ${seconds} s: ${summary(outcomes)}; ${[...answering].sort().join(", ")}`);
+  console.log(
+    `rolling restart of 3 instances in ${seconds} s: ${summary(outcomes)}; ${[...answering].sort().join(", ")}`,
+  );
   assert.deepEqual(load.failures, []);
   assert.deepEqual(repeatedIds(journal, "POST"), []);
   assert.equal(answering.size, 2 * NAMES.length, "every instance, old and new, has answered");

@@ -41,7 +41,9 @@ test("tulle down leaves no process, also after a control plane that crashed and 
     return version !== undefined && version.pid !== pid ? version.pid : undefined;
   });
   const outcomes = await load.stop();
-  console.log(`control plane ${pid} killed, ${next} answers after ${Math.round(tookMs)} ms: ${summary(outcomes)}`);
+  console.log(
+    `control plane ${pid} killed, ${next} answers after ${Math.round(tookMs)} ms: ${summary(outcomes)}`,
+  );
   assert.deepEqual(load.failures, []);
   const gone = emptied("tulle down", ORDERLY_MS);
   const down = await application.tulle(["down"]);
