@@ -7,6 +7,7 @@ import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { MeshError, messageOf } from "../core/errors.ts";
 import type { FieldError } from "../decision/field-error.ts";
 import { type Bootstrap, BootstrapSchema } from "../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
+import { jsonErrors } from "./config/json-errors.ts";
 import { messageRegistry } from "./config/message-registry.ts";
 import { unsupportedFields } from "./config/unsupported-fields.ts";
 
@@ -33,8 +34,11 @@ export async function readBootstrap(file: string): Promise<Bootstrap> {
 async function parseBootstrap(text: string, file: string): Promise<Bootstrap> {
   try {
     const json = await parseText(text);
+    const errors = jsonErrors(BootstrapSchema, json, messageRegistry);
+    if (errors.length > 0) throw invalid(file, errors);
     return fromJson(BootstrapSchema, json, { registry: messageRegistry });
   } catch (error) {
+    if (error instanceof MeshError) throw error;
     throw invalid(file, [{ path: "", message: messageOf(error) }]);
   }
 }

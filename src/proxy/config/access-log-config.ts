@@ -66,9 +66,9 @@ function compileFormat(
     case "textFormatSource": {
       const source = kind.value.specifier;
       const text = source.case === "inlineString" ? source.value : "";
-      if (text === "")
-        errors.push({ path, message: "text_format_source.inline_string is required" });
-      return textLineFormat(text, (message) => errors.push({ path, message }));
+      const at = `${path}.text_format_source.inline_string`;
+      if (text === "") errors.push({ path: at, message: "is required" });
+      return textLineFormat(text, (message) => errors.push({ path: at, message }));
     }
     default:
       errors.push({ path, message: "only json_format and text_format_source are implemented" });

@@ -1,7 +1,10 @@
 /** IP addresses of listeners and endpoints. */
 import { isIP } from "node:net";
 import type { FieldError } from "../../decision/field-error.ts";
-import type { Address } from "../../gen/envoy/config/core/v3/address_pb.js";
+import {
+  type Address,
+  SocketAddress_Protocol as Protocol,
+} from "../../gen/envoy/config/core/v3/address_pb.js";
 
 export interface IpAddress {
   readonly host: string;
@@ -18,6 +21,9 @@ export function compileAddress(
   if (socket === undefined || port === undefined) {
     errors.push({ path, message: "a socket_address with address and port_value is required" });
     return { host: "127.0.0.1", port: 0 };
+  }
+  if (socket.protocol !== Protocol.TCP) {
+    errors.push({ path: `${path}.socket_address.protocol`, message: "only TCP is implemented" });
   }
   if (isIP(socket.address) === 0) {
     const message = `"${socket.address}" is not an IP address`;

@@ -1,24 +1,21 @@
 /** A Cluster message compiled: everything that is known before its endpoints are. */
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { CONNECT_TIMEOUT_MS } from "../../core/limits.ts";
-import { durationMs } from "../../decision/duration.ts";
+import { compileDuration } from "../../decision/duration.ts";
 import type { FieldError } from "../../decision/field-error.ts";
 import {
   type Cluster,
   Cluster_DiscoveryType as DiscoveryType,
-  Cluster_LbPolicy as LbPolicy,
 } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { RoutingPriority } from "../../gen/envoy/config/core/v3/base_pb.js";
 import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
 import type { ServiceLabels } from "../../telemetry/request-metrics.ts";
 import type { CircuitLimits } from "../cluster.ts";
 import type { EndpointInfo } from "../endpoint.ts";
+import { type BalancerName, compileBalancer } from "./balancer-config.ts";
 import { compileEndpoints } from "./endpoint-config.ts";
 import { serviceLabels } from "./metadata-labels.ts";
 import { compileTransportSocket, type TlsSettings } from "./tls-settings.ts";
-
-export type BalancerName = "round-robin" | "least-request" | "random" | "peak-ewma";
 
 export interface ClusterConfig {
   readonly name: string;
@@ -44,67 +41,56 @@ const PANIC_THRESHOLD_PERCENT = 50;
 
 export function compileCluster(cluster: Cluster, errors: FieldError[]): ClusterConfig {
   if (cluster.name === "") errors.push({ path: "name", message: "a name is required" });
-  const type = cluster.clusterDiscoveryType;
-  const isEds = type.case === "type" && type.value === DiscoveryType.EDS;
-  if (!isEds && type.case !== undefined && type.value !== DiscoveryType.STATIC) {
-    errors.push({ path: "type", message: "only STATIC and EDS are implemented" });
-  }
+  const isEds = isEdsCluster(cluster, errors);
+  const { loadAssignment } = cluster;
   return {
     name: cluster.name,
     endpointsName: isEds ? cluster.edsClusterConfig?.serviceName || cluster.name : "",
     endpoints:
-      isEds || cluster.loadAssignment === undefined
+      isEds || loadAssignment === undefined
         ? []
-        : compileEndpoints(cluster.loadAssignment, "load_assignment.", errors),
-    connectTimeoutMs:
-      cluster.connectTimeout === undefined
-        ? CONNECT_TIMEOUT_MS
-        : durationMs(cluster.connectTimeout),
-    balancer: balancerOf(cluster, errors),
+        : compileEndpoints(loadAssignment, "load_assignment.", errors),
+    connectTimeoutMs: connectTimeout(cluster, errors),
+    balancer: compileBalancer(cluster, errors),
     limits: circuitLimits(cluster),
-    panicThreshold:
-      (cluster.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD_PERCENT) / 100,
+    panicThreshold: panicThreshold(cluster, errors),
     tls: compileTransportSocket(cluster.transportSocket, "client", "transport_socket", errors),
     service: serviceLabels(cluster.metadata?.filterMetadata["istio"]),
     idleTimeoutMs: httpOptions(cluster, errors),
   };
 }
 
-const BALANCER_BY_TYPE: Readonly<Record<string, BalancerName>> = {
-  "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin": "round-robin",
-  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": "least-request",
-  "envoy.extensions.load_balancing_policies.random.v3.Random": "random",
-  "envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma": "peak-ewma",
-};
+function isEdsCluster(cluster: Cluster, errors: FieldError[]): boolean {
+  const type = cluster.clusterDiscoveryType;
+  const isEds = type.case === "type" && type.value === DiscoveryType.EDS;
+  if (!isEds && type.case !== undefined && type.value !== DiscoveryType.STATIC) {
+    errors.push({ path: "type", message: "only STATIC and EDS are implemented" });
+  }
+  if (isEds && cluster.edsClusterConfig?.edsConfig === undefined) {
+    errors.push({ path: "eds_cluster_config.eds_config", message: "is required for EDS" });
+  }
+  if (isEds && cluster.loadAssignment !== undefined) {
+    errors.push({ path: "load_assignment", message: "EDS brings it: only for STATIC" });
+  }
+  if (!isEds && cluster.edsClusterConfig !== undefined) {
+    errors.push({ path: "eds_cluster_config", message: "only for EDS" });
+  }
+  return isEds;
+}
 
-/** The first policy of the list that is implemented, as the message asks, else the older enumeration. */
-function balancerOf(cluster: Cluster, errors: FieldError[]): BalancerName {
-  const policies = cluster.loadBalancingPolicy?.policies ?? [];
-  for (const policy of policies) {
-    const any = policy.typedExtensionConfig?.typedConfig;
-    if (any === undefined) continue;
-    const wrapped = anyUnpack(any, TypedStructSchema);
-    const typeUrl = wrapped?.typeUrl ?? any.typeUrl;
-    const balancer = BALANCER_BY_TYPE[typeUrl.slice(typeUrl.lastIndexOf("/") + 1)];
-    if (balancer !== undefined) return balancer;
+function connectTimeout(cluster: Cluster, errors: FieldError[]): number {
+  const ms = compileDuration(cluster.connectTimeout, "connect_timeout", errors);
+  if (ms === 0) errors.push({ path: "connect_timeout", message: "must be above 0" });
+  return ms ?? CONNECT_TIMEOUT_MS;
+}
+
+function panicThreshold(cluster: Cluster, errors: FieldError[]): number {
+  const percent = cluster.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD_PERCENT;
+  if (!(percent >= 0 && percent <= 100)) {
+    const path = "common_lb_config.healthy_panic_threshold.value";
+    errors.push({ path, message: `${percent} is not from 0 to 100` });
   }
-  if (policies.length > 0) {
-    errors.push({ path: "load_balancing_policy", message: "none of the policies is implemented" });
-  }
-  switch (cluster.lbPolicy) {
-    case LbPolicy.LEAST_REQUEST:
-      return "least-request";
-    case LbPolicy.RANDOM:
-      return "random";
-    case LbPolicy.ROUND_ROBIN:
-      return "round-robin";
-    default:
-      errors.push({
-        path: "lb_policy",
-        message: `${LbPolicy[cluster.lbPolicy]} is not implemented`,
-      });
-      return "round-robin";
-  }
+  return percent / 100;
 }
 
 function circuitLimits(cluster: Cluster): CircuitLimits {
@@ -119,28 +105,28 @@ function circuitLimits(cluster: Cluster): CircuitLimits {
   };
 }
 
-/** Returns the idle limit of its connections in milliseconds, 0 when none is set. */
+/** Returns the idle limit of its connections in milliseconds, infinite for none, 0 when none is set. */
 function httpOptions(cluster: Cluster, errors: FieldError[]): number {
-  const options = Object.entries(cluster.typedExtensionProtocolOptions);
-  for (const [key, any] of options) {
+  let idleTimeoutMs = 0;
+  for (const [key, any] of Object.entries(cluster.typedExtensionProtocolOptions)) {
+    const path = `typed_extension_protocol_options[${JSON.stringify(key)}]`;
     const http = anyUnpack(any, HttpProtocolOptionsSchema);
     if (http === undefined) {
-      const path = `typed_extension_protocol_options[${JSON.stringify(key)}]`;
       errors.push({ path, message: `${any.typeUrl} is not implemented` });
       continue;
     }
     const explicit = http.upstreamProtocolOptions;
-    const protocol =
-      explicit.case === "explicitHttpConfig" ? explicit.value.protocolConfig.case : undefined;
-    if (protocol === "http2ProtocolOptions") {
-      const path = `typed_extension_protocol_options[${JSON.stringify(key)}].explicit_http_config.http2_protocol_options`;
+    if (explicit.case !== "explicitHttpConfig") {
+      errors.push({ path: `${path}.explicit_http_config`, message: "is required" });
+    } else if (explicit.value.protocolConfig.case === "http2ProtocolOptions") {
       errors.push({
-        path,
+        path: `${path}.explicit_http_config.http2_protocol_options`,
         message: "HTTP/2 is implemented only for the connection to the control plane",
       });
     }
-    const idle = http.commonHttpProtocolOptions?.idleTimeout;
-    if (idle !== undefined) return durationMs(idle);
+    const at = `${path}.common_http_protocol_options.idle_timeout`;
+    const ms = compileDuration(http.commonHttpProtocolOptions?.idleTimeout, at, errors);
+    if (ms !== undefined) idleTimeoutMs = ms === 0 ? Number.POSITIVE_INFINITY : ms;
   }
-  return 0;
+  return idleTimeoutMs;
 }

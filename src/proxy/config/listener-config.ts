@@ -41,7 +41,8 @@ export function compileListener(
   }
   const socketPath = "filter_chains[0].transport_socket";
   return {
-    name: listener.name,
+    // Without a name the address is as good: no other listener can have it.
+    name: listener.name || `${address.host}:${address.port}`,
     address,
     direction: listener.trafficDirection === TrafficDirection.INBOUND ? "inbound" : "outbound",
     tls: compileTransportSocket(chain?.transportSocket, "server", socketPath, errors),

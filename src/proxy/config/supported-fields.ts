@@ -13,9 +13,9 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.core.v3.Locality": "region zone sub_zone",
   "envoy.config.core.v3.ApiConfigSource":
     "api_type transport_api_version grpc_services set_node_on_first_message_only",
-  "envoy.config.core.v3.GrpcService": "envoy_grpc timeout",
-  "envoy.config.core.v3.GrpcService.EnvoyGrpc": "cluster_name authority",
-  "envoy.config.core.v3.ConfigSource": "ads resource_api_version initial_fetch_timeout",
+  "envoy.config.core.v3.GrpcService": "envoy_grpc",
+  "envoy.config.core.v3.GrpcService.EnvoyGrpc": "cluster_name",
+  "envoy.config.core.v3.ConfigSource": "ads resource_api_version",
   "envoy.config.core.v3.AggregatedConfigSource": "",
   "envoy.config.core.v3.Address": "socket_address",
   "envoy.config.core.v3.SocketAddress": "protocol address port_value",
@@ -34,12 +34,17 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.listener.v3.FilterChain": "name filters transport_socket",
   "envoy.config.listener.v3.Filter": "name typed_config",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
-    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action tracing",
+    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing": "",
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds":
     "config_source route_config_name",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": "name typed_config",
   "envoy.extensions.filters.http.router.v3.Router": "suppress_envoy_headers",
+  "envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig": "mappers",
+  "envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper":
+    "filter headers_to_add",
+  "envoy.config.accesslog.v3.AccessLogFilter": "response_flag_filter",
+  "envoy.config.accesslog.v3.ResponseFlagFilter": "flags",
   "envoy.config.accesslog.v3.AccessLog": "name typed_config",
   "envoy.extensions.access_loggers.file.v3.FileAccessLog": "path log_format",
   "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": "log_format",
@@ -91,8 +96,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "common_http_protocol_options explicit_http_config",
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig":
     "http_protocol_options http2_protocol_options",
-  "envoy.config.core.v3.Http2ProtocolOptions": "connection_keepalive",
-  "envoy.config.core.v3.KeepaliveSettings": "interval timeout",
+  "envoy.config.core.v3.Http2ProtocolOptions": "",
   "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints",
   "envoy.config.endpoint.v3.LocalityLbEndpoints":
     "locality lb_endpoints load_balancing_weight priority metadata",

@@ -3,14 +3,18 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FieldError } from "../../decision/field-error.ts";
 import { compileStringMatcher, type StringTest } from "../../decision/string-matcher.ts";
 import type { DataSource, TransportSocket } from "../../gen/envoy/config/core/v3/base_pb.js";
-import type { TlsCertificate } from "../../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import {
   type CertificateValidationContext,
   TlsParameters_TlsProtocol as Protocol,
   SubjectAltNameMatcher_SanType as SanType,
+  type TlsCertificate,
+  type TlsParameters,
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
-import type { CommonTlsContext } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import type { SdsSecretConfig } from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import {
+  type CommonTlsContext,
+  type CommonTlsContext_CombinedCertificateValidationContext,
+  type DownstreamTlsContext,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
@@ -64,9 +68,15 @@ export function compileTransportSocket(
   path: string,
   errors: FieldError[],
 ): TlsSettings | undefined {
-  const any = socket?.configType.value;
-  if (any === undefined || any.typeUrl.endsWith(".RawBuffer")) return undefined;
+  if (socket === undefined) return undefined;
+  const any = socket.configType.value;
   const at = `${path}.typed_config`;
+  if (any === undefined) {
+    // A socket that was meant to be TLS must never be plain text because its settings are missing.
+    errors.push({ path: at, message: "is required" });
+    return undefined;
+  }
+  if (any.typeUrl.endsWith(".RawBuffer")) return undefined;
   if (side === "client") {
     const context = anyUnpack(any, UpstreamTlsContextSchema);
     if (context !== undefined) {
@@ -74,15 +84,28 @@ export function compileTransportSocket(
     }
   } else {
     const context = anyUnpack(any, DownstreamTlsContextSchema);
-    if (context !== undefined) {
-      const required = context.requireClientCertificate ?? false;
-      return settings(context.commonTlsContext, at, errors, {
-        requiresClientCertificate: required,
-      });
-    }
+    if (context !== undefined) return serverSettings(context, at, errors);
   }
   errors.push({ path: at, message: `${any.typeUrl} is not a TLS context for this side` });
   return undefined;
+}
+
+function serverSettings(
+  context: DownstreamTlsContext,
+  path: string,
+  errors: FieldError[],
+): TlsSettings {
+  const requiresClientCertificate = context.requireClientCertificate ?? false;
+  const tls = settings(context.commonTlsContext, path, errors, { requiresClientCertificate });
+  if (tls.certificate === undefined) {
+    const message = "tls_certificates or tls_certificate_sds_secret_configs is required";
+    errors.push({ path: `${path}.common_tls_context`, message });
+  }
+  if (requiresClientCertificate && tls.validation === undefined) {
+    const message = "needs a validation context: without one any certificate would do";
+    errors.push({ path: `${path}.require_client_certificate`, message });
+  }
+  return tls;
 }
 
 function settings(
@@ -93,31 +116,71 @@ function settings(
 ): TlsSettings {
   const at = `${path}.common_tls_context`;
   if (common === undefined) errors.push({ path: at, message: "is required" });
-  const certificates = common?.tlsCertificates ?? [];
-  if (certificates.length > 1) {
-    errors.push({ path: `${at}.tls_certificates`, message: "only one certificate is implemented" });
+  for (const [index, protocol] of (common?.alpnProtocols ?? []).entries()) {
+    if (!/^h[23]/.test(protocol)) continue;
+    const message = `${protocol} is not implemented; use http/1.1`;
+    errors.push({ path: `${at}.alpn_protocols[${index}]`, message });
   }
-  const named = common?.tlsCertificateSdsSecretConfigs[0];
-  const contained = certificates[0];
   return {
-    certificate:
-      named !== undefined
-        ? { kind: "named", name: named.name }
-        : contained === undefined
-          ? undefined
-          : {
-              kind: "contained",
-              value: compileCertificate(contained, `${at}.tls_certificates[0]`, errors),
-            },
+    certificate: common === undefined ? undefined : certificateOf(common, at, errors),
     ...validationOf(common, at, errors),
     alpnProtocols: common?.alpnProtocols ?? [],
-    minVersion:
-      common?.tlsParams?.tlsMinimumProtocolVersion === Protocol.TLSv1_3 ? "TLSv1.3" : "TLSv1.2",
-    maxVersion:
-      common?.tlsParams?.tlsMaximumProtocolVersion === Protocol.TLSv1_2 ? "TLSv1.2" : "TLSv1.3",
+    ...versionsOf(common?.tlsParams, `${at}.tls_params`, errors),
     serverName: "",
     requiresClientCertificate: false,
     ...side,
+  };
+}
+
+function certificateOf(
+  common: CommonTlsContext,
+  path: string,
+  errors: FieldError[],
+): TlsSettings["certificate"] {
+  const { tlsCertificates, tlsCertificateSdsSecretConfigs: named } = common;
+  if (tlsCertificates.length + named.length > 1) {
+    errors.push({ path, message: "only one certificate is implemented" });
+  }
+  const [secret] = named;
+  if (secret !== undefined) {
+    return namedSecret(secret, `${path}.tls_certificate_sds_secret_configs[0]`, errors);
+  }
+  const [contained] = tlsCertificates;
+  if (contained === undefined) return undefined;
+  const value = compileCertificate(contained, `${path}.tls_certificates[0]`, errors);
+  return { kind: "contained", value };
+}
+
+function namedSecret(
+  secret: SdsSecretConfig | undefined,
+  path: string,
+  errors: FieldError[],
+): { readonly kind: "named"; readonly name: string } {
+  const name = secret?.name ?? "";
+  if (name === "") errors.push({ path: `${path}.name`, message: "a secret's name is required" });
+  return { kind: "named", name };
+}
+
+function versionsOf(
+  params: TlsParameters | undefined,
+  path: string,
+  errors: FieldError[],
+): Pick<TlsSettings, "minVersion" | "maxVersion"> {
+  const min = params?.tlsMinimumProtocolVersion ?? Protocol.TLS_AUTO;
+  const max = params?.tlsMaximumProtocolVersion ?? Protocol.TLS_AUTO;
+  const message = "TLS 1.0 and 1.1 are not implemented";
+  if (min === Protocol.TLSv1_0 || min === Protocol.TLSv1_1) {
+    errors.push({ path: `${path}.tls_minimum_protocol_version`, message });
+  }
+  if (max === Protocol.TLSv1_0 || max === Protocol.TLSv1_1) {
+    errors.push({ path: `${path}.tls_maximum_protocol_version`, message });
+  }
+  if (min === Protocol.TLSv1_3 && max === Protocol.TLSv1_2) {
+    errors.push({ path, message: "the minimum is above the maximum" });
+  }
+  return {
+    minVersion: min === Protocol.TLSv1_3 ? "TLSv1.3" : "TLSv1.2",
+    maxVersion: max === Protocol.TLSv1_2 ? "TLSv1.2" : "TLSv1.3",
   };
 }
 
@@ -130,26 +193,40 @@ function validationOf(
   switch (type?.case) {
     case "validationContext": {
       const at = `${path}.validation_context`;
-      const value = compileValidation(type.value, at, errors);
+      const value = validationSource(type.value, at, errors);
       return {
         validation: { kind: "contained", value },
         subjectNames: compileSubjectNames(type.value, at, errors),
       };
     }
-    case "validationContextSdsSecretConfig":
-      return { validation: { kind: "named", name: type.value.name }, subjectNames: [] };
-    case "combinedValidationContext": {
-      const own = type.value.defaultValidationContext;
-      const name = type.value.validationContextSdsSecretConfig?.name ?? "";
-      const at = `${path}.combined_validation_context.default_validation_context`;
-      return {
-        validation: { kind: "named", name },
-        subjectNames: own === undefined ? [] : compileSubjectNames(own, at, errors),
-      };
+    case "validationContextSdsSecretConfig": {
+      const at = `${path}.validation_context_sds_secret_config`;
+      return { validation: namedSecret(type.value, at, errors), subjectNames: [] };
     }
+    case "combinedValidationContext":
+      return combinedValidation(type.value, `${path}.combined_validation_context`, errors);
     default:
       return { validation: undefined, subjectNames: [] };
   }
+}
+
+/** The trust comes from the secret, the expected names from the context beside it. */
+function combinedValidation(
+  combined: CommonTlsContext_CombinedCertificateValidationContext,
+  path: string,
+  errors: FieldError[],
+): Pick<TlsSettings, "validation" | "subjectNames"> {
+  const own = combined.defaultValidationContext;
+  const at = `${path}.default_validation_context`;
+  if (own?.trustedCa !== undefined || own?.customValidatorConfig !== undefined) {
+    const message = "only match_typed_subject_alt_names is implemented here";
+    errors.push({ path: at, message });
+  }
+  const secret = combined.validationContextSdsSecretConfig;
+  return {
+    validation: namedSecret(secret, `${path}.validation_context_sds_secret_config`, errors),
+    subjectNames: own === undefined ? [] : compileSubjectNames(own, at, errors),
+  };
 }
 
 function compileSubjectNames(
@@ -187,25 +264,57 @@ export function compileCertificate(
   };
 }
 
+/** The trust that a secret brings. */
 export function compileValidation(
   context: CertificateValidationContext,
   path: string,
   errors: FieldError[],
 ): ValidationSource {
-  const custom = context.customValidatorConfig?.typedConfig;
-  const spiffe =
-    custom === undefined ? undefined : anyUnpack(custom, SPIFFECertValidatorConfigSchema);
-  const at = `${path}.custom_validator_config.typed_config`;
+  if (context.matchTypedSubjectAltNames.length > 0) {
+    const message = "is implemented only beside the reference to the secret, not in it";
+    errors.push({ path: `${path}.match_typed_subject_alt_names`, message });
+  }
+  return validationSource(context, path, errors);
+}
+
+function validationSource(
+  context: CertificateValidationContext,
+  path: string,
+  errors: FieldError[],
+): ValidationSource {
+  const trustDomains = compileTrustDomains(context, path, errors);
+  if (context.trustedCa === undefined && trustDomains.length === 0) {
+    const message = "trusted_ca or custom_validator_config is required: names alone prove nothing";
+    errors.push({ path, message });
+  }
   return {
     trustedCa:
       context.trustedCa === undefined
         ? undefined
         : textSource(context.trustedCa, `${path}.trusted_ca`, errors),
-    trustDomains: (spiffe?.trustDomains ?? []).map((domain, index) => ({
-      name: domain.name,
-      bundle: textSource(domain.trustBundle, `${at}.trust_domains[${index}].trust_bundle`, errors),
-    })),
+    trustDomains,
   };
+}
+
+function compileTrustDomains(
+  context: CertificateValidationContext,
+  path: string,
+  errors: FieldError[],
+): ValidationSource["trustDomains"] {
+  const custom = context.customValidatorConfig?.typedConfig;
+  if (custom === undefined) return [];
+  const at = `${path}.custom_validator_config.typed_config`;
+  const domains = anyUnpack(custom, SPIFFECertValidatorConfigSchema)?.trustDomains ?? [];
+  const seen = new Set<string>();
+  return domains.map(({ name, trustBundle }, index) => {
+    const place = `${at}.trust_domains[${index}]`;
+    if (name === "") errors.push({ path: `${place}.name`, message: "a trust domain is required" });
+    if (seen.has(name)) {
+      errors.push({ path: `${place}.name`, message: `${name} stands in two places` });
+    }
+    seen.add(name);
+    return { name, bundle: textSource(trustBundle, `${place}.trust_bundle`, errors) };
+  });
 }
 
 function textSource(

@@ -1,0 +1,38 @@
+/**
+ * The messages that may stand in an `Any` of this proxy's configuration, by the field that holds it. What is
+ * known but stands in the wrong place is refused like what is unknown.
+ */
+const LB = "envoy.extensions.load_balancing_policies";
+const TLS = "envoy.extensions.transport_sockets.tls.v3";
+const HTTP = "envoy.extensions.filters.network.http_connection_manager.v3";
+
+export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
+  "envoy.config.listener.v3.Filter.typed_config": [`${HTTP}.HttpConnectionManager`],
+  [`${HTTP}.HttpFilter.typed_config`]: ["envoy.extensions.filters.http.router.v3.Router"],
+  "envoy.config.accesslog.v3.AccessLog.typed_config": [
+    "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+    "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+  ],
+  "envoy.config.core.v3.TransportSocket.typed_config": [
+    "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+    `${TLS}.DownstreamTlsContext`,
+    `${TLS}.UpstreamTlsContext`,
+  ],
+  "envoy.config.cluster.v3.Cluster.typed_extension_protocol_options": [
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+  ],
+  "envoy.config.cluster.v3.LoadBalancingPolicy.Policy.typed_extension_config": [
+    `${LB}.round_robin.v3.RoundRobin`,
+    `${LB}.least_request.v3.LeastRequest`,
+    `${LB}.random.v3.Random`,
+    "xds.type.v3.TypedStruct",
+  ],
+  [`${TLS}.CertificateValidationContext.custom_validator_config`]: [
+    `${TLS}.SPIFFECertValidatorConfig`,
+  ],
+};
+
+/** Of these lists a proxy takes the first entry that it knows: others are no error. */
+export const LISTS_OF_ALTERNATIVES: ReadonlySet<string> = new Set([
+  "envoy.config.cluster.v3.LoadBalancingPolicy.Policy.typed_extension_config",
+]);
