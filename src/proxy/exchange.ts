@@ -21,11 +21,11 @@ import type { HttpServer } from "./http-server.ts";
 import { LOCAL_REPLY, type LocalReply, localAnswer, replyForFailure } from "./local-reply.ts";
 import { MirroredRequest } from "./mirrored-request.ts";
 import { ownAnswerLines } from "./own-answer-lines.ts";
-import { PendingBody } from "./pending-body.ts";
 import { redirectLocation } from "./redirect.ts";
+import { RequestBody } from "./request-body.ts";
 import { RequestOutcome } from "./request-outcome.ts";
 import { canonicalPath } from "./request-path.ts";
-import { mayRetryFailure, mayRetryStatus, retryPauseMs, type TryState } from "./retry-decision.ts";
+import { mayRetryAnswer, mayRetryFailure, retryPauseMs, type TryState } from "./retry-decision.ts";
 import { applyRequestMutations, applyResponseMutations } from "./route-mutations.ts";
 import type { ClientStream, ClientStreamHandler, ServerStream, UpstreamFailure } from "./stream.ts";
 import { UpstreamTries } from "./upstream-tries.ts";
@@ -36,7 +36,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   readonly #outcome: RequestOutcome;
   readonly #timers: ExchangeTimers;
   readonly #tries: UpstreamTries;
-  readonly #pendingBody = new PendingBody();
+  readonly #requestBody = new RequestBody();
 
   method = "";
   path = "";
@@ -114,11 +114,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   onRequestBody(bytes: Buffer, start: number, end: number): void {
     if (!this.#isActive) return;
     this.#mirrored?.addBody(bytes, start, end);
-    const stream = this.#tries.stream;
-    const hasRoom =
-      stream === undefined
-        ? this.#pendingBody.add(bytes, start, end)
-        : stream.sendBody(bytes, start, end);
+    const hasRoom = this.#requestBody.take(this.#tries.stream, bytes, start, end);
     if (!hasRoom) this.#downstream.pauseRequest();
   }
 
@@ -174,7 +170,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     // A connection that was at hand costs no time: the clock need not be read again.
     this.#sentAtMs = this.#isInBegin ? this.#outcome.startMs : this.#server.nowMs();
     stream.sendHead(this.#head!, this.#target, this.authority);
-    this.#pendingBody.sendTo(stream);
+    this.#requestBody.sendTo(stream);
     if (this.#isRequestEnded) {
       stream.sendEnd(this.#requestTrailers);
       this.#timers.armTry(this.#action!.retry.perTryTimeoutMs);
@@ -195,8 +191,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     outcome.upstreamTimeMs = nowMs - this.#sentAtMs;
     this.#tries.endpoint!.observeLatency(outcome.upstreamTimeMs, nowMs);
     const retry = this.#action!.retry;
-    const mayRetry =
-      retry.retriesMax > 0 && mayRetryStatus(retry, head.status, this.#tryState(true));
+    const mayRetry = retry.retriesMax > 0 && mayRetryAnswer(retry, head, this.#tryState(true));
     if (mayRetry && this.#tries.admitRetry()) {
       this.#giveUpUpstream();
       this.#tryAgainLater();
@@ -205,6 +200,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     outcome.status = head.status;
     outcome.details = "via_upstream";
     this.#isHeadSent = true;
+    this.#requestBody.release();
     this.#timers.disarmTry();
     applyResponseMutations(this.#match!, this.#choice, head.headers);
     server.config.prepareResponse(outcome, head.headers);
@@ -340,6 +336,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
       this.#reply(LOCAL_REPLY.overflow, cluster.name);
       return;
     }
+    if (head.bodyKind !== BODY_NONE) this.#requestBody.begin(action.retry);
     this.#armIdle();
     this.#isInBegin = true;
     this.#connect();
@@ -368,7 +365,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     return {
       attempts: this.#tries.count,
       mayHaveArrived,
-      canReplay: this.#isRequestEnded && this.#head?.bodyKind === BODY_NONE,
+      canReplay: this.#requestBody.isWhole,
     };
   }
 
@@ -396,6 +393,8 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   /** A time limit is over. */
   #giveUp(reply: LocalReply): void {
     this.#giveUpUpstream();
+    // The rest of a request that does not come is not waited for twice.
+    if (!this.#isRequestEnded) this.#downstream.closeAfterResponse();
     if (this.#isHeadSent) this.#cut(reply.flag, reply.details, "");
     else this.#reply(reply, "");
     this.#downstream.flush();
@@ -415,7 +414,8 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     this.#outcome.flag = reply.flag;
     this.#outcome.failureReason = reason;
     const { lines, body } = localAnswer(reply, reason, this.#head?.headers, this.#match);
-    this.#sendOwn(reply.status, reply.details, lines, body);
+    const flagged = this.#server.config.flaggedReplyLines(reply.flag);
+    this.#sendOwn(reply.status, reply.details, lines + flagged, body);
   }
 
   /** A response of this proxy's own. */
@@ -440,7 +440,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     if (!this.#isActive) return;
     this.#isActive = false;
     this.#timers.disarmAll();
-    this.#pendingBody.clear();
+    this.#requestBody.reset();
     this.#mirrored = undefined;
     this.#tries.end();
     this.#outcome.endpoint = this.#tries.endpoint;

@@ -19,6 +19,7 @@ import type { EscapedSlashes, PathNormalization } from "../http/path-normalizati
 import { HttpDate } from "../telemetry/http-date.ts";
 import { newRequestId, TraceIdSource } from "../telemetry/request-id.ts";
 import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
+import { compileLocalReplies, type LocalReplyLines } from "./config/local-reply-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 
 export class HttpConfig {
@@ -42,6 +43,7 @@ export class HttpConfig {
   readonly #sanitizesClientCert: boolean;
   readonly #serverHeader: ServerHeader;
   readonly #serverName: string;
+  readonly #localReplies: LocalReplyLines;
   readonly #date = new HttpDate();
   readonly #traceIds = new TraceIdSource();
   readonly #wallMs: () => number;
@@ -79,6 +81,11 @@ export class HttpConfig {
     this.#isTraced = manager.tracing !== undefined;
     this.#serverHeader = manager.serverHeaderTransformation;
     this.#serverName = manager.serverName === "" ? "tulle" : manager.serverName;
+    this.#localReplies = compileLocalReplies(
+      manager.localReplyConfig,
+      `${path}.local_reply_config`,
+      errors,
+    );
     this.#isSilent = checkFilters(manager, path, errors);
     this.#sanitizesClientCert = sanitizesClientCert(manager, path, errors);
     this.#wallMs = wallMs;
@@ -137,6 +144,11 @@ export class HttpConfig {
     if (at >= 0 && this.#serverHeader === ServerHeader.APPEND_IF_ABSENT) return;
     if (at >= 0) headers.drop(at);
     headers.add("server", this.#serverName);
+  }
+
+  /** Further header lines of a local reply with this response flag. */
+  flaggedReplyLines(flag: number): string {
+    return this.#localReplies.get(flag) ?? "";
   }
 
   /** Header lines of answers that the proxy makes itself. */

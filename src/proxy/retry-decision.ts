@@ -1,6 +1,7 @@
 /** Whether a request may be sent again, and when. Pure. */
 import type { Prng } from "../core/prng.ts";
 import type { RetryRule } from "../decision/retry-rule.ts";
+import type { ResponseHead } from "../http/response-head.ts";
 import type { UpstreamFailure } from "./stream.ts";
 
 export interface TryState {
@@ -8,7 +9,7 @@ export interface TryState {
   readonly attempts: number;
   /** A byte of the request may have reached the upstream. */
   readonly mayHaveArrived: boolean;
-  /** The whole request is at hand: it has ended, and had no body. */
+  /** Everything of the request that has come so far is at hand. */
   readonly canReplay: boolean;
 }
 
@@ -26,8 +27,20 @@ export function mayRetryFailure(
   return rule.onReset && failure.kind === "connection-closed" && state.canReplay;
 }
 
-export function mayRetryStatus(rule: RetryRule, status: number, state: TryState): boolean {
+/** Whether the rule can ask for a request to be sent again that has been sent: then its body is worth keeping. */
+export function sendsAgain(rule: RetryRule): boolean {
+  const { onReset, on5xx, onGatewayError, statuses, headers } = rule;
+  const isAny = onReset || on5xx || onGatewayError || statuses.size > 0 || headers.length > 0;
+  return isAny && rule.retriesMax > 0;
+}
+
+export function mayRetryAnswer(
+  rule: RetryRule,
+  { status, headers }: Pick<ResponseHead, "status" | "headers">,
+  state: TryState,
+): boolean {
   if (state.attempts > rule.retriesMax || !state.canReplay) return false;
+  if (rule.headers.some((name) => headers.get(name) !== undefined)) return true;
   if (rule.statuses.has(status)) return true;
   if (rule.on5xx && status >= 500) return true;
   return rule.onGatewayError && status >= 502 && status <= 504;
