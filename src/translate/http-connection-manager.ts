@@ -24,7 +24,10 @@ type HttpConnectionManagerInit = Exclude<
 export type HttpConnectionManagerOptions = Required<
   Pick<HttpConnectionManagerInit, "statPrefix" | "routeSpecifier">
 > &
-  Pick<HttpConnectionManagerInit, "accessLog" | "commonHttpProtocolOptions" | "streamIdleTimeout">;
+  Pick<
+    HttpConnectionManagerInit,
+    "accessLog" | "commonHttpProtocolOptions" | "localReplyConfig" | "streamIdleTimeout"
+  >;
 
 export function httpConnectionManager(options: HttpConnectionManagerOptions): Filter {
   const manager = create(HttpConnectionManagerSchema, {

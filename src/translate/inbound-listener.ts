@@ -4,7 +4,7 @@ import { TrafficDirection } from "../gen/envoy/config/core/v3/base_pb.js";
 import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
 import { targetPortOf } from "../resource/kinds/service.ts";
 import { inboundCluster } from "./cluster.ts";
-import { INBOUND_IDLE_TIMEOUT_MS } from "./defaults.ts";
+import { INBOUND_IDLE_TIMEOUT_MS, UNDELIVERED_FLAG, UNDELIVERED_HEADER } from "./defaults.ts";
 import { type FindingPlace, type Findings, within } from "./findings.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { type IndexedService, isSelected, type MeshIndex } from "./mesh-index.ts";
@@ -58,10 +58,21 @@ function inboundListener(
     accessLog: [...index.accessLogs],
     commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
     streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
+    localReplyConfig: {
+      mappers: [
+        {
+          filter: {
+            filterSpecifier: { case: "responseFlagFilter", value: { flags: [UNDELIVERED_FLAG] } },
+          },
+          headersToAdd: [{ header: { key: UNDELIVERED_HEADER, value: "1" } }],
+        },
+      ],
+    },
     routeSpecifier: {
       case: "routeConfig",
       value: {
         name: target,
+        responseHeadersToRemove: [UNDELIVERED_HEADER],
         virtualHosts: [
           {
             name: target,

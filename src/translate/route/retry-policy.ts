@@ -6,7 +6,7 @@ import {
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { durationMs } from "../../resource/duration.ts";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
-import { SAFE_RETRY_COUNT, SAFE_RETRY_ON } from "../defaults.ts";
+import { SAFE_RETRY_COUNT, SAFE_RETRY_ON, UNDELIVERED_HEADER } from "../defaults.ts";
 import { duration } from "../message.ts";
 
 type Rule = HttpRoute["spec"]["rules"][number];
@@ -27,6 +27,12 @@ export function retryPolicy(rule: Pick<Rule, "retry" | "timeouts">): RetryPolicy
   return create(RetryPolicySchema, {
     retryOn: retryOn.join(","),
     numRetries: retry?.attempts ?? SAFE_RETRY_COUNT,
+    retriableHeaders: [
+      {
+        name: UNDELIVERED_HEADER,
+        headerMatchSpecifier: { case: "presentMatch", value: true },
+      },
+    ],
     retriableStatusCodes: [...codes].sort((a, b) => a - b),
     ...(perTryTimeoutMs > 0 ? { perTryTimeout: duration(perTryTimeoutMs) } : {}),
     ...(baseIntervalMs > 0

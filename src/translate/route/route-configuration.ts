@@ -4,6 +4,7 @@ import { compileRegex } from "../../decision/linear-regex.ts";
 import { RouteConfigurationSchema } from "../../gen/envoy/config/route/v3/route_pb.js";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { keyOf } from "../../resource/object.ts";
+import { UNDELIVERED_HEADER } from "../defaults.ts";
 import { resourceOf } from "../message.ts";
 import type { XdsResource } from "../translation.ts";
 import { type Candidate, orderedCandidates } from "./precedence.ts";
@@ -24,6 +25,7 @@ export function routeConfiguration(
   );
   const message = create(RouteConfigurationSchema, {
     name: port.name,
+    responseHeadersToRemove: [UNDELIVERED_HEADER],
     virtualHosts: [
       {
         name: `${service.host}:${port.port.port}`,
