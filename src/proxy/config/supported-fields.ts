@@ -9,7 +9,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.bootstrap.v3.Bootstrap.DynamicResources": "ads_config lds_config cds_config",
   "envoy.config.bootstrap.v3.Admin": "address",
   "envoy.config.core.v3.Node":
-    "id cluster metadata locality user_agent_name user_agent_version_type user_agent_version client_features",
+    "id cluster metadata locality user_agent_name user_agent_version client_features",
   "envoy.config.core.v3.Locality": "region zone sub_zone",
   "envoy.config.core.v3.ApiConfigSource":
     "api_type transport_api_version grpc_services set_node_on_first_message_only",
