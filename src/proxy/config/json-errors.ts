@@ -6,6 +6,7 @@ import {
   type DescEnum,
   type DescField,
   type DescMessage,
+  type DescOneof,
   type JsonValue,
   type Registry,
   ScalarType,
@@ -30,7 +31,6 @@ export function jsonErrors(
 }
 
 function visitMessage(schema: DescMessage, json: JsonValue, path: string, walk: Walk): void {
-  if (json === null) return;
   if (schema.typeName === "google.protobuf.Any") visitAny(json, path, walk);
   else if (schema.typeName.startsWith("google.protobuf.")) visitWellKnown(schema, json, path, walk);
   else visitFields(schema, json, path, walk);
@@ -42,8 +42,8 @@ function visitFields(schema: DescMessage, json: JsonValue, path: string, walk: W
     return;
   }
   const supported = SUPPORTED_FIELDS[schema.typeName]?.split(" ");
+  const chosen = new Map<DescOneof, string>();
   for (const [key, value] of Object.entries(json)) {
-    if (key === "@type") continue;
     const at = path === "" ? key : `${path}.${key}`;
     const field = schema.fields.find(({ name, jsonName }) => name === key || jsonName === key);
     if (field === undefined) {
@@ -51,9 +51,24 @@ function visitFields(schema: DescMessage, json: JsonValue, path: string, walk: W
     } else if (supported?.includes(field.name) === false) {
       walk.errors.push({ path: at, message: "not implemented by this proxy" });
     } else if (value !== null) {
+      checkChoice(field, key, chosen, at, walk);
       visitField(field, value, at, walk);
     }
   }
+}
+
+/** Of the fields of a oneof only one may be there. */
+function checkChoice(
+  { oneof }: DescField,
+  key: string,
+  chosen: Map<DescOneof, string>,
+  path: string,
+  walk: Walk,
+): void {
+  if (oneof === undefined) return;
+  const other = chosen.get(oneof);
+  if (other === undefined) chosen.set(oneof, key);
+  else walk.errors.push({ path, message: `cannot stand together with ${other}` });
 }
 
 function visitField(field: DescField, json: JsonValue, path: string, walk: Walk): void {
@@ -74,23 +89,24 @@ function visitField(field: DescField, json: JsonValue, path: string, walk: Walk)
 
 /** One value of a field, be it alone, in a list or in a map. */
 function visitValue(field: DescField, json: JsonValue, path: string, walk: Walk): void {
-  if (field.message !== undefined) visitMessage(field.message, json, path, walk);
+  if (json === null) expected("a value", json, path, walk);
+  else if (field.message !== undefined) visitMessage(field.message, json, path, walk);
   else if (field.enum !== undefined) visitEnum(field.enum, json, path, walk);
   else if (field.scalar !== undefined) visitScalar(field.scalar, json, path, walk);
 }
 
 function visitAny(json: JsonValue, path: string, walk: Walk): void {
-  const type = isObject(json) ? json["@type"] : undefined;
-  if (typeof type !== "string") {
+  if (!isObject(json) || typeof json["@type"] !== "string") {
     expected("an object with @type", json, path, walk);
     return;
   }
+  const { "@type": type, ...fields } = json;
   const typeName = type.slice(type.lastIndexOf("/") + 1);
   const schema = walk.registry.getMessage(typeName);
   if (schema === undefined) {
     walk.errors.push({ path, message: `${typeName || "an empty type"} is not implemented` });
   } else {
-    visitMessage(schema, json, path, walk);
+    visitMessage(schema, fields, path, walk);
   }
 }
 
