@@ -35,7 +35,51 @@ export function adoptHandle(handle: object, onRead: ReadCallback): net.Socket {
 
 /** For a server's TLS socket, which the runtime makes itself. Reading starts at once. */
 export function readShared(socket: TLSSocket, onRead: ReadCallback): void {
+  if (useSharedBuffer(socket, onRead)) {
+    socket.resume();
+    return;
+  }
   socket.on("data", (bytes: Buffer) => {
     if (!onRead(bytes, bytes.length)) socket.pause();
   });
+}
+
+/** What `onread` sets on a socket while it is made. The runtime keeps these under symbols of its own. */
+interface ReadSlots {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+}
+
+interface ReadingHandle {
+  useUserBuffer?(buffer: Buffer): void;
+}
+
+const slots = findSlots();
+
+/**
+ * Does for a finished TLS socket what `onread` would have done: without it each record that is read
+ * costs a new buffer of 64 KiB. Returns false on a runtime whose sockets look different.
+ */
+function useSharedBuffer(socket: TLSSocket, onRead: ReadCallback): boolean {
+  const { _handle: handle } = socket as unknown as { readonly _handle?: ReadingHandle | null };
+  // Bytes that were read already would be overtaken by later ones.
+  const isFresh = socket.readableLength === 0;
+  if (slots === undefined || !isFresh || handle?.useUserBuffer === undefined) return false;
+  const { buffer, callback } = sharedRead(onRead);
+  Object.assign(socket, { [slots.buffer]: buffer, [slots.callback]: callback });
+  handle.useUserBuffer(buffer);
+  return true;
+}
+
+function findSlots(): ReadSlots | undefined {
+  const probe = new net.Socket({ onread: sharedRead(() => true) } as net.SocketConstructorOpts);
+  const symbols = Object.getOwnPropertySymbols(probe);
+  const buffer = symbols.find(({ description }) => description === "kBuffer");
+  const callback = symbols.find(({ description }) => description === "kBufferCb");
+  const isAsExpected =
+    buffer !== undefined &&
+    callback !== undefined &&
+    Reflect.get(probe, buffer) === sharedReadBuffer &&
+    typeof Reflect.get(probe, callback) === "function";
+  return isAsExpected ? { buffer, callback } : undefined;
 }

@@ -6,6 +6,7 @@
 import type { Socket } from "node:net";
 import { latin1 } from "../core/bytes.ts";
 import { SMALL_BODY_BYTES_MAX } from "../core/limits.ts";
+import { giveWriteBuffer, takeWriteBuffer } from "./write-buffers.ts";
 
 /** Text gathered beyond this leaves at once. */
 const TEXT_LENGTH_MAX = 64 * 1024;
@@ -17,6 +18,8 @@ export class SocketWriter {
   isBlocked = false;
   /** Bytes given to this writer so far, those not yet flushed included. */
   bytesWritten = 0;
+  /** Buffers that the runtime has not taken yet, in the order in which it will. */
+  readonly #pending: Buffer[] = [];
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -38,12 +41,14 @@ export class SocketWriter {
     }
     const head = this.#text + before;
     this.#text = "";
-    const whole = Buffer.allocUnsafe(head.length + length + after.length);
+    const size = head.length + length + after.length;
+    const whole = takeWriteBuffer(size);
     whole.write(head, 0, "latin1");
     bytes.copy(whole, head.length, start, end);
     whole.write(after, head.length + length, "latin1");
     this.bytesWritten += before.length + length + after.length;
-    if (!this.#socket.write(whole)) this.isBlocked = true;
+    this.#pending.push(whole);
+    if (!this.#socket.write(whole.subarray(0, size), this.#onTaken)) this.isBlocked = true;
   }
 
   flush(): void {
@@ -52,4 +57,10 @@ export class SocketWriter {
     this.#text = "";
     if (!this.#socket.write(text, "latin1")) this.isBlocked = true;
   }
+
+  readonly #onTaken = (error?: Error | null): void => {
+    const buffer = this.#pending.shift();
+    // Behind a failure it is not sure who still looks at it.
+    if (buffer !== undefined && !error) giveWriteBuffer(buffer);
+  };
 }

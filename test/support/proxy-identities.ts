@@ -102,3 +102,35 @@ export function upstreamTls(...ids: readonly string[]): JsonObject {
     },
   };
 }
+
+/** Mutual TLS with everything in the file. `peer` is the one identity that an upstream may have. */
+export function containedTls(
+  own: KeyPair,
+  roots: readonly TestIssuer[],
+  peer?: string,
+): JsonObject {
+  const bundle = { inline_string: pemOf(...roots) };
+  const validator = {
+    name: "envoy.tls.cert_validator.spiffe",
+    typed_config: {
+      "@type":
+        "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
+      trust_domains: [{ name: TRUST_DOMAIN, trust_bundle: bundle }],
+    },
+  };
+  const names =
+    peer === undefined
+      ? {}
+      : { match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: peer } }] };
+  return {
+    ...(peer === undefined ? { require_client_certificate: true } : { sni: "app" }),
+    common_tls_context: {
+      tls_params: COMMON["tls_params"] ?? {},
+      alpn_protocols: ["http/1.1"],
+      tls_certificates: [
+        { certificate_chain: { inline_string: own.cert }, private_key: { inline_string: own.key } },
+      ],
+      validation_context: { custom_validator_config: validator, ...names },
+    },
+  };
+}

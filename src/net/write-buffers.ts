@@ -1,0 +1,23 @@
+/**
+ * Buffers for large writes, used again once the runtime has taken their bytes: a body of any length
+ * passes through a few of them, instead of leaving one behind for each read until the next collection.
+ */
+import { READ_BUFFER_BYTES } from "../core/limits.ts";
+
+/** One read with the text around it. */
+const CAPACITY_BYTES = READ_BUFFER_BYTES + 4 * 1024;
+/** Free buffers that are kept: enough for the connections that are busy in one turn of the event loop. */
+const FREE_COUNT_MAX = 16;
+
+const free: Buffer[] = [];
+
+/** At least `length` bytes, owned by the caller until it gives them back or forgets them. */
+export function takeWriteBuffer(length: number): Buffer {
+  if (length > CAPACITY_BYTES) return Buffer.allocUnsafeSlow(length);
+  return free.pop() ?? Buffer.allocUnsafeSlow(CAPACITY_BYTES);
+}
+
+/** Nobody may read or write the buffer any more. */
+export function giveWriteBuffer(buffer: Buffer): void {
+  if (buffer.length === CAPACITY_BYTES && free.length < FREE_COUNT_MAX) free.push(buffer);
+}
