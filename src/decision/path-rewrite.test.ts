@@ -49,6 +49,12 @@ test("a regular expression replaces every match", () => {
   assert.equal(rewritten("/One/a", match, regex("(?i)/one/", "/x/")), "/x/a");
 });
 
+test("a regular expression cannot take the first slash away", () => {
+  // Envoy answers such requests with 400: nobody means that.
+  assert.equal(rewritten("/abc", { prefix: "/" }, regex("^/", "")), "/abc");
+  assert.equal(rewritten("/abc", { prefix: "/" }, regex(".*", "")), "/");
+});
+
 test("a replacement that would break the request line is refused", () => {
   const reason = "has white space, #, a control or a non-ASCII character; write it percent-encoded";
   for (const text of ["/a b", "/a\r\nx: y", "/a#b", "/é", "/\u007f"]) {

@@ -3,7 +3,7 @@ import type { RegexMatchAndSubstitute } from "../gen/envoy/type/matcher/v3/regex
 import type { FieldError } from "./field-error.ts";
 import { linearRegex } from "./string-matcher.ts";
 
-/** The result may be no path when a regular expression took its first slash: the caller checks. */
+/** The result is a path, whatever the path was. */
 export type PathRewrite = (path: string) => string;
 
 /** Replaces the matched prefix by `replacement`; the whole path when the route matches no prefix. */
@@ -34,9 +34,14 @@ export function regexRewrite(
   const regex = linearRegex(pattern, `${path}.pattern`, errors);
   if (regex === undefined) return (value) => value;
   const replacer = regex.replacer(substitution);
-  if (!("error" in replacer)) return replacer;
+  if (!("error" in replacer)) return (value) => rooted(replacer(value));
   errors.push({ path: `${path}.substitution`, message: replacer.error });
   return (value) => value;
+}
+
+/** Without its first slash no request line can carry it, and in a Location it would become part of the host. */
+function rooted(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
 }
 
 /** Anything else would break the request line or the Location that it becomes part of. */

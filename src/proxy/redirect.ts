@@ -6,9 +6,7 @@ import type { RequestView } from "../decision/request-view.ts";
 export function redirectLocation(rule: RedirectRule, request: RequestView, search: string): string {
   const scheme = rule.scheme ?? request.scheme;
   const path = rule.rewritePath === undefined ? request.path : rule.rewritePath(request.path);
-  // A regular expression can take the first slash away, and the rest must not become part of the host.
-  const root = path.startsWith("/") ? "" : "/";
-  return `${scheme}://${authorityOf(rule, request)}${root}${path}${rule.stripsQuery ? "" : search}`;
+  return `${scheme}://${authorityOf(rule, request)}${path}${rule.stripsQuery ? "" : search}`;
 }
 
 function authorityOf(rule: RedirectRule, request: RequestView): string {
