@@ -56,7 +56,9 @@ async function killUnderLoad(
   );
   const avoided = watch.next((sample) => !isUsed(sample, address));
   const killedAtMs = killAll(pids);
-  await avoided;
+  // An app that is started again may be back before anybody has to avoid it.
+  const isBack = async () => newcomer(await application.journal(), killedAtMs);
+  await Promise.race([avoided, eventually(isBack)]);
   await replace?.();
   await watch.next((sample) => usedCount(sample) === 3);
   await eventually(async () => firstRequest(await application.journal(), killedAtMs));
@@ -66,12 +68,17 @@ async function killUnderLoad(
   return { killedAtMs, address, samples: watch.samples, outcomes, journal };
 }
 
-/** When the first app that began to listen after `afterMs` did so, and its first request. */
+/** The first app that began to listen after `afterMs`. */
+function newcomer(journal: readonly JournalEntry[], afterMs: number): JournalEntry | undefined {
+  return journal.find(({ method, atMs }) => method === "LISTEN" && atMs > afterMs);
+}
+
+/** When that was, and when its first request came. */
 function firstRequest(
   journal: readonly JournalEntry[],
   afterMs: number,
 ): { readonly listenMs: number; readonly requestMs: number } | undefined {
-  const listening = journal.find(({ method, atMs }) => method === "LISTEN" && atMs > afterMs);
+  const listening = newcomer(journal, afterMs);
   const first = journal.find(({ pid, method }) => pid === listening?.pid && method !== "LISTEN");
   if (listening === undefined || first === undefined) return undefined;
   return { listenMs: listening.atMs, requestMs: first.atMs };
@@ -88,18 +95,19 @@ function judge(title: string, round: Round): void {
   const avoidedAtMs = since.find((sample) => !isUsed(sample, address))?.atMs ?? Infinity;
   const successor = firstRequest(journal, killedAtMs);
   assert.ok(successor !== undefined);
+  const deadMs = Math.min(avoidedAtMs, successor.listenMs) - killedAtMs;
   const joinedMs = successor.requestMs - successor.listenMs;
   const repeated = repeatedIds(journal, "POST");
   const underWay = failed.filter(({ startMs }) => startMs <= killedAtMs).length;
   console.log(
     `${title}: ${summary(outcomes)}\n` +
       `  ${failed.length} failed (${underWay} sent before the kill) with ${connections} connections to it; ` +
-      `avoided after ${avoidedAtMs - killedAtMs} ms; ` +
+      `avoided, or back, after ${deadMs} ms; ` +
       `successor's first request ${joinedMs} ms after it listened; ${repeated.length} POST repeated`,
   );
   assert.ok(failed.length <= connections, "only what was on its connections failed");
   assert.deepEqual(repeated, []);
-  assert.ok(avoidedAtMs - killedAtMs < AVOIDED_WITHIN_MS);
+  assert.ok(deadMs < AVOIDED_WITHIN_MS);
   assert.ok(joinedMs < JOINED_WITHIN_MS);
 }
 

@@ -18,6 +18,7 @@ import { LoadClient } from "./load-client.ts";
 const APPS = join(import.meta.dirname, "..", "acceptance", "apps");
 const MESH = "acceptance";
 const POLL_MS = 20;
+const EVENTUALLY_MS_MAX = 120_000;
 
 export interface ApplicationOptions {
   /** How many instances of each version of catalog `tulle up` runs. */
@@ -37,6 +38,7 @@ export class Application {
   readonly up: TulleProcess;
   /** Undefined when `tulle up` started it. */
   controlPlane: TulleProcess | undefined;
+  readonly #watches: EndpointWatch[] = [];
 
   private constructor(parts: {
     readonly home: TulleHome;
@@ -81,6 +83,7 @@ export class Application {
   /** Ends everything, also after a failed test. */
   async close(): Promise<void> {
     this.client.close();
+    await Promise.all(this.#watches.map((watch) => watch.stop()));
     await this.home.remove();
   }
 
@@ -130,7 +133,9 @@ export class Application {
     const { proxies } = await this.admin.proxies();
     const client = proxies.find(({ service }) => service === "client");
     assert.ok(client?.adminAddress, "the client's sidecar is connected");
-    return EndpointWatch.start(client.adminAddress);
+    const watch = await EndpointWatch.start(client.adminAddress);
+    this.#watches.push(watch);
+    return watch;
   }
 
   journal(): Promise<readonly JournalEntry[]> {
@@ -166,14 +171,19 @@ export class Application {
 const ANYWHERE = ["--admin-address", "127.0.0.1:0", "--xds-address", "127.0.0.1:0"] as const;
 const CATALOG_COMMAND = ["node", join(APPS, "catalog.mjs")] as const;
 
-/** Resolves with the first answer that is not undefined, and how long that took in milliseconds. */
+/**
+ * Resolves with the first answer that is not undefined, and how long that took in milliseconds. Rejects after two
+ * minutes, so that a story that goes wrong ends.
+ */
 export async function eventually<T>(
   ask: () => T | undefined | Promise<T | undefined>,
 ): Promise<{ readonly value: T; readonly tookMs: number }> {
   const startMs = performance.now();
   for (;;) {
     const value = await ask();
-    if (value !== undefined) return { value, tookMs: performance.now() - startMs };
+    const tookMs = performance.now() - startMs;
+    if (value !== undefined) return { value, tookMs };
+    if (tookMs > EVENTUALLY_MS_MAX) throw new Error(`not after ${tookMs} ms: ${ask}`);
     await delay(POLL_MS);
   }
 }

@@ -38,14 +38,16 @@ const ANSWER_TIMEOUT_MS = 15_000;
 
 export class LoadClient {
   readonly target: LoadOptions;
+  readonly #loads: SteadyLoad[] = [];
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
 
   constructor(options: LoadOptions) {
     this.target = options;
   }
 
-  /** Ends every connection. */
+  /** Ends every load and connection, also after a failed test. */
   close(): void {
+    for (const load of this.#loads) void load.stop();
     this.#agent.destroy();
   }
 
@@ -84,7 +86,9 @@ export class LoadClient {
 
   /** Sends at a steady rate, taking `plans` in turn, until it is stopped. */
   steady(perSecond: number, plans: readonly RequestPlan[] = [{ method: "GET" }]): SteadyLoad {
-    return new SteadyLoad(this, perSecond, plans);
+    const load = new SteadyLoad(this, perSecond, plans);
+    this.#loads.push(load);
+    return load;
   }
 
   #exchange(id: string, plan: RequestPlan): Promise<IncomingMessage> {
