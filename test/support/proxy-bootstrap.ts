@@ -49,7 +49,7 @@ export function listenerJson(spec: ListenerSpec): Json {
         typed_config: {
           "@type": `${FILTERS}.network.http_connection_manager.v3.HttpConnectionManager`,
           stat_prefix: name,
-          route_config: routeConfig(routes),
+          ...("rds" in manager ? {} : { route_config: routeConfig(routes) }),
           http_filters: [
             {
               name: "router",
