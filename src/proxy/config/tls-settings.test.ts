@@ -237,15 +237,21 @@ test("names of peers are URIs or DNS names", () => {
   ]);
 });
 
-test("one certificate, with chain and key, and no HTTP/2", () => {
+test("HTTP/2 is left out of an offer, but never the whole offer", () => {
+  const offer = (...protocols: string[]): readonly string[] =>
+    errorsOf("client", { alpn_protocols: protocols });
+  assert.deepEqual(offer("h2", "http/1.1"), []);
+  assert.deepEqual(offer("h2"), [
+    "common_tls_context.alpn_protocols: h2 is not implemented; add http/1.1",
+  ]);
+});
+
+test("one certificate, with chain and key", () => {
   assert.deepEqual(errorsOf("client", { tls_certificates: [CERTIFICATE, CERTIFICATE] }), [
     "common_tls_context: only one certificate is implemented",
   ]);
   assert.deepEqual(errorsOf("client", { tls_certificates: [CERTIFICATE], ...OWN }), [
     "common_tls_context: only one certificate is implemented",
-  ]);
-  assert.deepEqual(errorsOf("client", { alpn_protocols: ["http/1.1", "h2"] }), [
-    "common_tls_context.alpn_protocols[1]: h2 is not implemented; use http/1.1",
   ]);
   const secret = fromJson(SecretSchema, { tls_certificate: {} });
   assert.ok(secret.type.case === "tlsCertificate");

@@ -116,20 +116,27 @@ function settings(
 ): TlsSettings {
   const at = `${path}.common_tls_context`;
   if (common === undefined) errors.push({ path: at, message: "is required" });
-  for (const [index, protocol] of (common?.alpnProtocols ?? []).entries()) {
-    if (!/^h[23]/.test(protocol)) continue;
-    const message = `${protocol} is not implemented; use http/1.1`;
-    errors.push({ path: `${at}.alpn_protocols[${index}]`, message });
-  }
   return {
     certificate: common === undefined ? undefined : certificateOf(common, at, errors),
     ...validationOf(common, at, errors),
-    alpnProtocols: common?.alpnProtocols ?? [],
+    alpnProtocols: alpnOf(common?.alpnProtocols ?? [], `${at}.alpn_protocols`, errors),
     ...versionsOf(common?.tlsParams, `${at}.tls_params`, errors),
     serverName: "",
     requiresClientCertificate: false,
     ...side,
   };
+}
+
+/**
+ * RFC 7301 section 3.1: the list is an offer from which one protocol is chosen. Leaving out those that are
+ * not implemented changes the choice, never its meaning; an offer of which nothing is left is refused.
+ */
+function alpnOf(offered: readonly string[], path: string, errors: FieldError[]): readonly string[] {
+  const known = offered.filter((protocol) => !/^h[23]/.test(protocol));
+  if (offered.length > 0 && known.length === 0) {
+    errors.push({ path, message: `${offered.join(", ")} is not implemented; add http/1.1` });
+  }
+  return known;
 }
 
 function certificateOf(
