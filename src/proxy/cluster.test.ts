@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UNKNOWN_SERVICE, UNKNOWN_WORKLOAD } from "../telemetry/request-metrics.ts";
+import { Cluster } from "./cluster.ts";
+import type { Dialer } from "./dialer.ts";
+import { Endpoint } from "./endpoint.ts";
+import type { LoadBalancer } from "./load-balancer/load-balancer.ts";
+
+const nowhere: Dialer = { dial: () => ({ abort: () => {} }) };
+
+/** Always picks the first. */
+class First implements LoadBalancer<Endpoint> {
+  #endpoints: readonly Endpoint[] = [];
+  setEndpoints(endpoints: readonly Endpoint[]): void {
+    this.#endpoints = endpoints;
+  }
+  pick(): Endpoint | undefined {
+    return this.#endpoints[0];
+  }
+}
+
+/** Endpoints by port: those of `sick` are not healthy. */
+function clusterOf(
+  priorities: Readonly<Record<number, number>>,
+  sick: readonly number[],
+  panicThreshold = 0.5,
+): Cluster {
+  const cluster = new Cluster({
+    name: "app",
+    service: UNKNOWN_SERVICE,
+    limits: { connectionsMax: 1, pendingMax: 1, requestsMax: 1, retriesMax: 1 },
+    counts: { connectFailures: 0, retries: 0, overflows: 0 },
+    loadBalancer: new First(),
+    panicThreshold,
+    idleTimeoutMs: 1,
+  });
+  const endpoints = Object.entries(priorities).map(([port, priority]) => {
+    const info = {
+      host: "127.0.0.1",
+      port: Number(port),
+      weight: 1,
+      isHealthy: !sick.includes(Number(port)),
+      priority,
+      zone: "",
+      workload: UNKNOWN_WORKLOAD,
+    };
+    return new Endpoint(info, nowhere, cluster, () => 0);
+  });
+  cluster.setEndpoints(endpoints);
+  return cluster;
+}
+
+function eligible(cluster: Cluster): number[] {
+  return cluster.eligible.map(({ info }) => info.port);
+}
+
+test("healthy endpoints of the best priority are eligible", () => {
+  assert.deepEqual(eligible(clusterOf({ 1: 0, 2: 0, 3: 1 }, [1])), [2]);
+  assert.deepEqual(eligible(clusterOf({ 1: 0, 2: 0, 3: 1 }, [1, 2])), [3]);
+});
+
+test("below the panic threshold all of the first priority are", () => {
+  assert.deepEqual(eligible(clusterOf({ 1: 0, 2: 0, 3: 0 }, [1, 2])), [1, 2, 3]);
+  assert.deepEqual(eligible(clusterOf({ 1: 0, 2: 0 }, [1, 2])), [1, 2]);
+});
+
+test("without panic nobody is when nobody is healthy", () => {
+  assert.deepEqual(eligible(clusterOf({ 1: 0, 2: 0, 3: 0 }, [1, 2], 0)), [3]);
+  const cluster = clusterOf({ 1: 0 }, [1], 0);
+  assert.deepEqual(eligible(cluster), []);
+  assert.equal(cluster.pick(undefined), undefined);
+});
+
+test("an endpoint that failed is avoided where there is another", () => {
+  const cluster = clusterOf({ 1: 0, 2: 0 }, []);
+  const [first, second] = cluster.endpoints;
+  assert.equal(cluster.pick(undefined), first);
+  assert.equal(cluster.pick(first), second);
+  const alone = clusterOf({ 1: 0 }, []);
+  assert.equal(alone.pick(alone.endpoints[0]), alone.endpoints[0]);
+});
+
+test("each limit counts what is under way, and what it turned away", () => {
+  const cluster = clusterOf({ 1: 0 }, []);
+  assert.ok(cluster.admitRequest());
+  assert.equal(cluster.admitRequest(), false);
+  cluster.releaseRequest();
+  assert.ok(cluster.admitRequest());
+  assert.ok(cluster.admitPending());
+  assert.equal(cluster.admitPending(), false);
+  assert.ok(cluster.admitRetry());
+  assert.equal(cluster.admitRetry(), false);
+  assert.equal(cluster.counts.overflows, 3);
+  assert.ok(cluster.admitConnection(false));
+  assert.equal(cluster.admitConnection(false), false);
+  assert.ok(cluster.admitConnection(true), "an endpoint's first connection is always allowed");
+  assert.equal(cluster.connectionCount, 2);
+});
