@@ -8,7 +8,7 @@ import { usedCount } from "../support/endpoint-watch.ts";
 import { LoadClient, shareOf, shares, summary } from "../support/load-client.ts";
 
 /** How long there is no control plane. The issue says 60 s. */
-const ABSENCE_MS = process.env["CI"] === "true" ? 60_000 : 12_000;
+const ABSENCE_MS = process.env["CI"] === "true" ? 60_000 : 6_000;
 const STEADY_RATE = 150;
 /** Longer than connections to apps are kept: each such request finds another state of the pools. */
 const RARE_RATE = 1 / 3;
