@@ -313,7 +313,9 @@ export class Http1ServerConnection
     this.#deadline.onRequest();
     this.resumeRequest();
     if (this.#leftover === undefined) {
-      if (this.#hasPeerEnded && !this.#isConsuming) this.#close();
+      // A drain may have begun behind the head of the response, which promised to go on.
+      const isLast = this.#hasPeerEnded || this.#isDraining;
+      if (isLast && !this.#isConsuming) this.#close();
     } else if (!this.#isConsuming) {
       // In a turn of its own, so that a long pipeline neither recurses nor starves other connections.
       setImmediate(this.#consumeLeftover);

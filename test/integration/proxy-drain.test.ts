@@ -103,6 +103,22 @@ test("a drain that is not graceful closes listeners at once", async (context) =>
   await refuses(proxy.port("out"));
 });
 
+test("a response that has begun is finished, then its connection ends", async (context) => {
+  const { app, drain, connect, proxy } = await setUp(context);
+  const client = await connect("in");
+  client.get();
+  const { connection } = await app.next();
+  connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
+  await client.text(/ab$/);
+  const done = drain.run({ direction: "all", isGraceful: false, graceMs: 10_000 });
+  await closes(proxy.port("in"));
+  connection.send("cd");
+  assert.equal((await client.response()).body, "abcd");
+  assert.deepEqual(await client.ending(), { how: "end", unread: "" });
+  client.close();
+  await done;
+});
+
 test("what does not finish in time does not hold the drain up", async (context) => {
   const { app, clock, drain, connect } = await setUp(context);
   const stuck = await connect("in");
