@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import { parsePem } from "../identity/pem.ts";
 import { parseTrustBundlePem, TrustBundleSet } from "../identity/trust-bundle.ts";
 import type {
   CertificateSource,
@@ -44,10 +45,6 @@ export class SecretStore {
     this.#changed();
   }
 
-  remove(name: string): void {
-    if (this.#certificates.delete(name) || this.#validations.delete(name)) this.#changed();
-  }
-
   certificate(name: string): Certificate | undefined {
     return this.#certificates.get(name);
   }
@@ -57,7 +54,7 @@ export class SecretStore {
   }
 
   get names(): readonly string[] {
-    return [...this.#certificates.keys(), ...this.#validations.keys()];
+    return [...new Set([...this.#certificates.keys(), ...this.#validations.keys()])];
   }
 
   onChange(listener: () => void): void {
@@ -75,18 +72,25 @@ export function readCertificate(source: CertificateSource): Certificate {
   return { chainPem: readText(source.chain), keyPem: readText(source.key) };
 }
 
-/** Throws for an unreadable file and for a bundle that is not one. */
+/** Throws for an unreadable file and for text without a certificate, which would trust nobody. */
 export function readValidation(source: ValidationSource): Validation {
   if (source.trustDomains.length > 0) {
     const bundles = source.trustDomains.map(({ name, bundle }) =>
-      parseTrustBundlePem(name, readText(bundle)),
+      parseTrustBundlePem(name, readTrust(bundle, `the trust bundle of ${name}`)),
     );
     return { caPem: "", bundles: new TrustBundleSet(bundles) };
   }
+  const { trustedCa } = source;
   return {
-    caPem: source.trustedCa === undefined ? "" : readText(source.trustedCa),
+    caPem: trustedCa === undefined ? "" : readTrust(trustedCa, "trusted_ca"),
     bundles: undefined,
   };
+}
+
+function readTrust(source: TextSource, what: string): string {
+  const text = readText(source);
+  if (parsePem(text, "CERTIFICATE").length === 0) throw new Error(`${what} has no certificate`);
+  return text;
 }
 
 /** Throws the TLS library's error. */

@@ -166,7 +166,7 @@ test("before certificate and roots have arrived everybody is refused", async (co
   );
 });
 
-test("a validation context without roots trusts nobody, not the public web either", async (context) => {
+test("a validation context without roots is refused: Envoy would trust everybody", async (context) => {
   const { cert, key } = keyPair(root, [idFor("app")]);
   const context_ = {
     require_client_certificate: true,
@@ -177,13 +177,8 @@ test("a validation context without roots trusts nobody, not the public web eithe
       validation_context: {},
     },
   };
-  const proxy = await ProxyFixture.start(
-    context,
-    bootstrapOf([{ routes: "app", tls: context_ }], []),
-  );
-  await beRefused(proxy.port(), keyPair(root, [idFor("web")]));
-  const [line] = refusals(proxy);
-  assert.match(String(line?.["reason"]), /not trusted/);
+  const bootstrap = bootstrapOf([{ routes: "app", tls: context_ }], []);
+  await assert.rejects(ProxyFixture.start(context, bootstrap), /names alone prove nothing/);
 });
 
 test("an accepted caller is known by its id in metrics", async (context) => {
