@@ -15,6 +15,7 @@ import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.j
 import type { LineWriter } from "../telemetry/line-writer.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { RequestMetrics, type WorkloadLabels } from "../telemetry/request-metrics.ts";
+import { registerAccessLogMetrics } from "./access-log-metrics.ts";
 import { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterFactory } from "./cluster-factory.ts";
@@ -77,6 +78,7 @@ export class DataPlane {
     this.#metrics = new RequestMetrics(registry);
     this.#listenerMetrics = new ListenerMetrics(registry);
     this.#mirrorMetrics = createMirrorMetrics(registry);
+    registerAccessLogMetrics(registry, this.#logWriters);
     this.#scheduleSweep();
   }
 
@@ -183,7 +185,7 @@ export class DataPlane {
     for (const cluster of this.clusters.values()) {
       for (const endpoint of cluster.endpoints) endpoint.abort();
     }
-    for (const writer of this.#logWriters.values()) writer.flush();
+    await Promise.all([...this.#logWriters.values()].map((writer) => writer.close()));
   }
 
   /** Requests sent upstream since the start, by the endpoints that are still there. */

@@ -101,6 +101,15 @@ test("a file is appended to, and closing it leaves every line there", async (t) 
   assert.equal(readFileSync(path, "utf8"), "first\nsecond\n");
 });
 
+test("a sink that takes nothing does not keep the process from ending", async () => {
+  const clock = new ManualClock();
+  const writer = new LineWriter(new StuckSink(), clock);
+  writer.write("lost\n");
+  const closed = writer.close();
+  clock.advance(1_000);
+  await closed;
+});
+
 test("a file that cannot be opened drops lines", async (t) => {
   const writer = new LineWriter(join(folderFor(t), "no", "such", "folder"), new ManualClock());
   writer.write("a\n");

@@ -11,6 +11,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 const PENDING_LENGTH_MAX = 1024 * 1024;
 const BATCH_LENGTH = 16 * 1024;
 const FLUSH_INTERVAL_MS = 1_000;
+const CLOSE_TIMEOUT_MS = 1_000;
 
 export class LineWriter {
   readonly #stream: Writable;
@@ -57,16 +58,21 @@ export class LineWriter {
     if (!this.#isBroken) this.#stream.write(batch);
   }
 
-  /** Resolves when every line is with the system. The process's own streams stay open. */
+  /**
+   * Resolves when every line is with the system, or after a second: a pipe that nobody reads must not
+   * keep the process. The process's own streams stay open.
+   */
   async close(): Promise<void> {
     this.flush();
     if (!this.#isOwnStream) {
       this.#stream.off("error", this.#onError);
       return;
     }
+    const deadline = this.#clock.schedule(CLOSE_TIMEOUT_MS, () => this.#stream.destroy());
     this.#stream.end();
     // An error of the stream has made it drop its lines already.
     await finished(this.#stream).catch(() => {});
+    deadline.cancel();
   }
 }
 
