@@ -61,12 +61,12 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
 /** Every operator that a format may use. */
 export const OPERATOR_NAMES: readonly string[] = [...Object.keys(OPERATORS), "REQ", "RESP"].sort();
 
-/** Istio's 24 keys in its order, and what this proxy adds. */
-const DEFAULT_JSON: Readonly<Record<string, string>> = {
+/** Istio's 24 keys in its order, then who called and how often the request was tried. Envoy can read it too. */
+export const ISTIO_JSON_FORMAT: Readonly<Record<string, string>> = {
   start_time: "%START_TIME%",
   route_name: "%ROUTE_NAME%",
-  method: "%METHOD%",
-  path: "%PATH%",
+  method: "%REQ(:METHOD)%",
+  path: "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
   protocol: "%PROTOCOL%",
   response_code: "%RESPONSE_CODE%",
   response_flags: "%RESPONSE_FLAGS%",
@@ -95,7 +95,7 @@ const DEFAULT_JSON: Readonly<Record<string, string>> = {
 export type LineFormat = (entry: AccessLogEntry) => string;
 
 export function defaultLineFormat(): LineFormat {
-  return jsonLineFormat(DEFAULT_JSON, () => {});
+  return jsonLineFormat(ISTIO_JSON_FORMAT, () => {});
 }
 
 /** `report` is told what is wrong with a field's format. */
