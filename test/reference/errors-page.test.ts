@@ -1,0 +1,112 @@
+/** `docs/reference/errors.md`: the answers that the sidecar gives itself, and what to check for each. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LOCAL_REPLY } from "../../src/proxy/local-reply.ts";
+import { RESPONSE_FLAGS } from "../../src/telemetry/response-flag.ts";
+import { checkPage, code, table } from "./reference-page.ts";
+
+const INTRODUCTION = `# Errors that the sidecar answers
+
+Most answers come from the app behind a sidecar. These do not: the sidecar gives them itself, and says so. The access
+log has the status, the flag (\`response_flags\`) and the details (\`response_code_details\`), which are Envoy's; the
+body is a sentence with the reason of this one case, or JSON for clients whose \`Accept\` names JSON:
+
+\`\`\`json
+{"status":503,"flag":"UF","details":"upstream_reset_before_response_started{connection_failure}","message":"the upstream could not be connected to: connection refused"}
+\`\`\`
+
+The same answer can come from the caller's sidecar or from the sidecar of the service that was called: the metric
+\`istio_requests_total\` has it with \`reporter="source"\` or with \`reporter="destination"\` too, and so do the access
+logs of both. This page is written from the sidecar's own table.
+`;
+
+const FLAGS_INTRODUCTION = `## Flags without an answer
+
+A response that has begun cannot be taken back. It is cut off so that the client cannot take it for complete, and the
+access log says why:
+`;
+
+/** Flags of exchanges that end in the middle of a response, or because the client left. */
+const OTHER_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
+  [
+    "DC",
+    "The client ended the connection before its response was complete. Its own timeout is the usual cause.",
+  ],
+  [
+    "UC",
+    "The upstream ended the connection within its response. Look for a crash or a restart of the app.",
+  ],
+  ["UPE", "The upstream's response turned out to be malformed within its body."],
+  ["UT", "The response did not end within the route's timeout."],
+  ["SI", "No byte moved for the stream idle timeout."],
+  ["DPE", "The client's request turned out to be malformed within its body."],
+];
+
+const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
+  noRoute:
+    "`tulle proxy config INSTANCE routes`: is there a route for this host, path, method and these headers? A host that no virtual host names has no routes at all.",
+  clusterNotFound:
+    "`tulle proxy config INSTANCE clusters`: was the service deleted or renamed while a route still names it? `tulle check` finds such routes.",
+  noHealthyUpstream:
+    "`tulle describe service SERVICE`: is an instance running and healthy? Do the labels of the instances fit the selector of the service?",
+  overflow:
+    "`tulle_upstream_overflows_total`: is the service slower than usual, so that requests pile up? Raise the limits only when it can do more.",
+  connectFailed:
+    "Is the instance still running, and does it listen on the port that it registered? The reason is the system's own.",
+  connectTimeout:
+    "Is the host reachable, or does a firewall drop packets? The connect timeout is a setting of TrafficPolicy.",
+  tlsFailed:
+    "The reason names the certificate's problem: expired, of another trust domain, or of another service than expected. Compare `tulle proxy config INSTANCE secrets` on both sides.",
+  connectionClosed:
+    "Did the app crash or restart? Does it close idle connections sooner than it says? Safe requests are sent again by themselves.",
+  upstreamProtocolError:
+    "What the app sends is not HTTP/1.1; the reason says what is wrong. Is it the right port?",
+  upstreamTimeout:
+    "Is the app slow, or waiting for something else? The timeout is the route's, or TrafficPolicy's where the route has none.",
+  tryTimeout: "As above, for one try: `timeouts.backendRequest` of the route.",
+  requestIdle:
+    "The client stopped sending its request. Is the network between them at fault, or the client's reading of its own data?",
+  answerIdle:
+    "The app accepted the request and then sent nothing for the idle timeout of TrafficPolicy.",
+  requestHeadTimeout:
+    "The client connected and did not send a whole request head in time: a slow client, or a port scan.",
+  downstreamProtocolError:
+    "The reason says which rule of RFC 9112 the request breaks. Is the client a library of its own making, or TLS sent to a plain port?",
+  pathInvalid:
+    "The path has an encoded slash or null byte, or climbs above its root. Clients must not send such paths.",
+  upgradeRefused: "WebSocket and other upgrades are not implemented.",
+  connectRefused:
+    "CONNECT is for forward proxies. Is the sidecar's address set as an HTTP proxy somewhere?",
+};
+
+function errorsPage(): string {
+  const rows = Object.entries(LOCAL_REPLY).map(([name, { status, flag, details, message }]) => [
+    String(status),
+    code(RESPONSE_FLAGS[flag] ?? ""),
+    code(details),
+    `${message.charAt(0).toUpperCase()}${message.slice(1)}.`,
+    CHECKS[name as keyof typeof LOCAL_REPLY],
+  ]);
+  const header = ["Status", "Flag", "Details", "Meaning", "What to check"];
+  const flags = OTHER_FLAGS.map(([flag, meaning]) => [code(flag), meaning]);
+  return [
+    INTRODUCTION,
+    "## Answers\n",
+    `${table(header, rows)}\n`,
+    "A missing cluster is answered with the route's `cluster_not_found_response_code`; 503 is the default. Malformed\nrequests are answered with 400, or with the status that RFC 9110 has for them (408, 414, 431, 501, 505).\n",
+    FLAGS_INTRODUCTION,
+    `${table(["Flag", "Meaning"], flags)}\n`,
+  ].join("\n");
+}
+
+test("errors.md lists every answer of the sidecar's own", () => {
+  checkPage("errors.md", errorsPage());
+});
+
+test("what to check is said for each of them, and for nothing else", () => {
+  assert.deepEqual(Object.keys(CHECKS).sort(), Object.keys(LOCAL_REPLY).sort());
+});
+
+test("each flag is one that the sidecar knows", () => {
+  for (const [flag] of OTHER_FLAGS) assert.ok((RESPONSE_FLAGS as readonly string[]).includes(flag));
+});

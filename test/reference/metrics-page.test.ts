@@ -1,0 +1,145 @@
+/** `docs/reference/metrics.md`: every metric of the sidecar and the control plane, and the access log. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { METRIC_SERIES_MAX } from "../../src/core/limits.ts";
+import { defaultLineFormat, OPERATOR_NAMES } from "../../src/telemetry/access-log-format.ts";
+import { DEFAULT_BOUNDS } from "../../src/telemetry/histogram.ts";
+import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
+import {
+  RequestMetrics,
+  UNKNOWN_SERVICE,
+  UNKNOWN_WORKLOAD,
+} from "../../src/telemetry/request-metrics.ts";
+import { SAMPLE_ENTRY } from "../support/access-log-sample.ts";
+import {
+  declarationCount,
+  type MetricDeclaration,
+  metricDeclarations,
+} from "./metric-declarations.ts";
+import { checkPage, code, table } from "./reference-page.ts";
+
+/** Labels by metric; metrics that are not here have none. */
+const LABELS: Readonly<Record<string, readonly string[]>> = {
+  istio_build: ["component", "tag"],
+  tulle_downstream_connections_refused_total: ["reason"],
+  tulle_xds_updates_total: ["type"],
+  tulle_xds_rejections_total: ["type"],
+  tulle_upstream_connections_active: ["cluster"],
+  tulle_upstream_connect_failures_total: ["cluster"],
+  tulle_upstream_retries_total: ["cluster"],
+  tulle_upstream_overflows_total: ["cluster"],
+  tulle_mirrored_requests_total: ["result"],
+  tulle_access_log_lines_dropped_total: ["path"],
+  pilot_xds_pushes: ["type"],
+  pilot_total_xds_rejects: ["type"],
+  pilot_push_triggers: ["type"],
+  tulle_instances: ["state"],
+  tulle_findings: ["severity"],
+};
+
+const REQUEST_METRICS = /^istio_(?:requests_total|request_|response_)/;
+
+const declarations = metricDeclarations();
+
+function rows(component: MetricDeclaration["component"], isRequest: boolean): string[][] {
+  return declarations
+    .filter(
+      ({ name, component: own }) => own === component && REQUEST_METRICS.test(name) === isRequest,
+    )
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, type, help }) => {
+      const labels = (LABELS[name] ?? []).map(code).join(", ");
+      return isRequest ? [code(name), type, help] : [code(name), type, labels, help];
+    });
+}
+
+function requestLabels(): readonly string[] {
+  const registry = new MetricRegistry();
+  new RequestMetrics(registry).series({
+    reporter: "source",
+    source: UNKNOWN_WORKLOAD,
+    destination: UNKNOWN_WORKLOAD,
+    service: UNKNOWN_SERVICE,
+    protocol: "http",
+    responseCode: 200,
+    responseFlags: "-",
+    securityPolicy: "unknown",
+  });
+  const [family] = registry.families();
+  const [series] = [...(family?.series.values() ?? [])];
+  return Object.keys(series?.labels ?? {});
+}
+
+function wrapped(items: readonly string[]): string {
+  return items.map(code).join(", ");
+}
+
+function metricsPage(): string {
+  const header = ["Metric", "Type", "Labels", "Meaning"];
+  const line = JSON.parse(defaultLineFormat()(SAMPLE_ENTRY)) as Record<string, unknown>;
+  return `# Metrics and access logs
+
+A sidecar has its metrics at \`/metrics\` (and \`/stats/prometheus\`) of its admin port, the control plane at \`/metrics\`
+of its admin API, both in the Prometheus text format. Names and labels of requests are Istio's, so that its dashboards
+work. This page is written from the declarations in the sources.
+
+A family has at most ${METRIC_SERIES_MAX} series. Requests of further label sets are counted in one series whose labels
+all say \`overflow\`, so that no peer can make a proxy grow.
+
+## Requests
+
+Each request is counted once by the caller's sidecar (\`reporter="source"\`) and once by the sidecar of the service
+(\`reporter="destination"\`), when it ends.
+
+${table(["Metric", "Type", "Meaning"], rows("sidecar", true))}
+
+Labels: ${wrapped(requestLabels())}. What is not known is \`unknown\`. \`response_code\` is 0 when no response was sent;
+\`response_flags\` are described in [errors.md](errors.md); \`connection_security_policy\` is known to the destination alone.
+
+Bounds of the histograms, in milliseconds or bytes: ${DEFAULT_BOUNDS.join(", ")}.
+
+## Sidecar
+
+${table(header, rows("sidecar", false))}
+
+## Control plane
+
+${table(header, rows("control plane", false))}
+
+## Access logs
+
+A listener's access logs are configured as in Envoy (\`access_log\` with a file or standard output), in JSON or in text.
+Lines are written in batches, every second at the latest. A file that is slow or broken never slows traffic: lines that
+find no room are dropped and counted in \`tulle_access_log_lines_dropped_total\`.
+
+Without a format a line is a JSON object with Istio's keys and three of ours at the end, as in
+(broken into lines here):
+
+\`\`\`json
+${JSON.stringify(line, null, 2)}
+\`\`\`
+
+Operators of a format of your own: ${wrapped(OPERATOR_NAMES)}. \`REQ\` takes the name of a request header, or two with
+\`?\` between them; \`RESP\` only \`X-ENVOY-UPSTREAM-SERVICE-TIME\`; the others take no argument. \`%PATH:20%\` is cut to 20
+characters, and \`%%\` is a percent sign. A value that is missing is \`null\` in JSON and \`-\` in text.
+\`CONNECTION_TERMINATION_DETAILS\` and \`UPSTREAM_LOCAL_ADDRESS\` are always missing.
+`;
+}
+
+test("metrics.md lists every metric that the sources declare", () => {
+  checkPage("metrics.md", metricsPage());
+});
+
+test("every declaration in the sources was read, and each name once", () => {
+  assert.equal(declarations.length, declarationCount());
+  const names = declarations.map(({ name, component }) => `${component} ${name}`);
+  assert.equal(new Set(names).size, names.length);
+});
+
+test("labels are told for metrics that exist", () => {
+  const known = new Set(declarations.map(({ name }) => name));
+  assert.deepEqual(
+    Object.keys(LABELS).filter((name) => !known.has(name)),
+    [],
+  );
+});
