@@ -384,7 +384,17 @@ describe("random texts", () => {
         const at = places[index % places.length] ?? 0;
         parse(`${document.slice(0, at)}${text}${document.slice(at).replace(/^[^\n,}\]]*/, "")}`);
       }),
-      { numRuns: 1000 },
+      {
+        numRuns: 1000,
+        // Found by chance once: an object that cannot become text, where a port's name belongs.
+        examples: registry.kinds.flatMap(({ example }) =>
+          [...example.matchAll(/: /g)].map((_match, index): [string, number, string] => [
+            example,
+            index,
+            '{"toString":null}',
+          ]),
+        ),
+      },
     );
   });
 });

@@ -35,8 +35,9 @@ const specSchema = z.strictObject({
     for (const field of ["name", "port", "inboundPort"]) {
       reportRepeated(items, report, {
         identity: (item) => {
+          // Other types are violations of their own, and not all of them can become text.
           const value = valueAt(item, field);
-          return value === undefined ? undefined : String(value);
+          return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
         },
         path: [field],
         what: `each ${field}`,
