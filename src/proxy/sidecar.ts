@@ -17,6 +17,7 @@ import { adminPages } from "./admin/admin-pages.ts";
 import { AdminServer } from "./admin/admin-server.ts";
 import { invalid, readBootstrap } from "./bootstrap.ts";
 import { compileAddress } from "./config/address.ts";
+import { channelCluster } from "./config/dynamic-config.ts";
 import { nodeLabels } from "./config/metadata-labels.ts";
 import { DataPlane } from "./data-plane.ts";
 import { Drain, type DrainDirection } from "./drain.ts";
@@ -228,18 +229,4 @@ export class Sidecar {
       this.#deps.log.info("listening", { listener: name, address });
     }
   }
-}
-
-/** The static cluster that `dynamic_resources` names for ADS, or undefined without any. */
-function channelCluster(bootstrap: Bootstrap, errors: FieldError[]): Cluster | undefined {
-  const dynamic = bootstrap.dynamicResources;
-  if (dynamic === undefined) return undefined;
-  const target = dynamic.adsConfig?.grpcServices[0]?.targetSpecifier;
-  const name = target?.case === "envoyGrpc" ? target.value.clusterName : "";
-  const cluster = bootstrap.staticResources?.clusters.find((candidate) => candidate.name === name);
-  if (cluster === undefined) {
-    const path = "dynamic_resources.ads_config.grpc_services[0].envoy_grpc.cluster_name";
-    errors.push({ path, message: `"${name}" is not one of static_resources.clusters` });
-  }
-  return cluster;
 }

@@ -25,6 +25,9 @@ export function compileStaticResources(
   wallMs: () => number,
 ): StaticResources {
   const resources = bootstrap.staticResources;
+  checkNames("clusters", resources?.clusters ?? [], errors);
+  checkNames("listeners", resources?.listeners ?? [], errors);
+  checkNames("secrets", resources?.secrets ?? [], errors);
   const clusters = (resources?.clusters ?? [])
     .map((cluster, index) => ({ cluster, path: `static_resources.clusters[${index}]` }))
     .filter(({ cluster }) => !isChannel(cluster.name))
@@ -72,6 +75,22 @@ export async function applyStaticResources(
 ): Promise<void> {
   for (const cluster of resources.clusters) proxy.setCluster(cluster);
   for (const listener of resources.listeners) await proxy.setListener(listener);
+}
+
+/** Of two resources with one name the second would take the first's place in silence. */
+function checkNames(
+  list: string,
+  resources: readonly { readonly name: string }[],
+  errors: FieldError[],
+): void {
+  const seen = new Set<string>();
+  for (const [index, { name }] of resources.entries()) {
+    if (name !== "" && seen.has(name)) {
+      const path = `static_resources.${list}[${index}].name`;
+      errors.push({ path, message: `${name} stands in two places` });
+    }
+    seen.add(name);
+  }
 }
 
 function pushUnder(prefix: string, found: readonly FieldError[], errors: FieldError[]): void {

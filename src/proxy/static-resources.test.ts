@@ -1,0 +1,58 @@
+/** The static part of a bootstrap file: everything is checked before anything is applied. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { SAMPLE_CHANNEL, sampleBootstrap } from "../../test/support/bootstrap-sample.ts";
+import type { FieldError } from "../decision/field-error.ts";
+import { BootstrapSchema } from "../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
+import { messageRegistry } from "./config/message-registry.ts";
+import { compileStaticResources, type StaticResources } from "./static-resources.ts";
+
+function compile(json: JsonObject): { resources: StaticResources; errors: readonly string[] } {
+  const errors: FieldError[] = [];
+  const bootstrap = fromJson(BootstrapSchema, json, { registry: messageRegistry });
+  const isChannel = (name: string): boolean => name === SAMPLE_CHANNEL;
+  const resources = compileStaticResources(bootstrap, isChannel, errors, () => 0);
+  return { resources, errors: errors.map(({ path, message }) => `${path}: ${message}`) };
+}
+
+test("the cluster that only carries the link to the control plane is left out", () => {
+  const { resources, errors } = compile(sampleBootstrap());
+  assert.deepEqual(errors, []);
+  assert.deepEqual(
+    resources.clusters.map(({ name }) => name),
+    ["everything", "contained"],
+  );
+  assert.deepEqual(
+    resources.listeners.map(({ name }) => name),
+    ["everything", "rds"],
+  );
+});
+
+test("errors of all resources are told together, each with its whole path", () => {
+  const { errors } = compile({
+    static_resources: {
+      clusters: [{ name: "a" }, { type: "STRICT_DNS" }],
+      listeners: [{ name: "l", filter_chains: [{ filters: [] }] }],
+    },
+  });
+  assert.deepEqual(errors, [
+    "static_resources.clusters[1].name: a name is required",
+    "static_resources.clusters[1].type: only STATIC and EDS are implemented",
+    "static_resources.listeners[0].address: a socket_address with address and port_value is required",
+    "static_resources.listeners[0].filter_chains[0].filters: exactly one filter, an HttpConnectionManager, is implemented",
+  ]);
+});
+
+test("a name that stands in two places is refused", () => {
+  const sample = sampleBootstrap();
+  const resources = sample["static_resources"] as Record<string, JsonObject[]>;
+  for (const list of ["clusters", "listeners", "secrets"]) {
+    resources[list] = [...(resources[list] ?? []), ...(resources[list] ?? []).slice(0, 1)];
+  }
+  assert.deepEqual(compile(sample).errors, [
+    "static_resources.clusters[3].name: everything stands in two places",
+    "static_resources.listeners[2].name: everything stands in two places",
+    "static_resources.secrets[2].name: own stands in two places",
+  ]);
+});
