@@ -47,7 +47,11 @@ const timeouts = objectRule(
 
 const retry = z.strictObject({
   codes: listRule(z.array(z.int().min(400).max(599)), (items, report) => {
-    reportRepeated(items, report, { identity: String, path: [], what: "status codes" });
+    reportRepeated(items, report, {
+      identity: (item) => JSON.stringify(item),
+      path: [],
+      what: "status codes",
+    });
   })
     .max(200)
     .optional()

@@ -56,7 +56,7 @@ const ports = listRule(z.array(port).max(100), (items, report) => {
     what: "port names",
   });
   reportRepeated(items, report, {
-    identity: (item) => `${valueAt(item, "port")}/${valueAt(item, "protocol")}`,
+    identity: (item) => JSON.stringify([valueAt(item, "port"), valueAt(item, "protocol")]),
     path: ["port"],
     what: "ports of one protocol",
   });

@@ -34,11 +34,7 @@ const specSchema = z.strictObject({
   ports: listRule(z.array(port).min(1).max(64), (items, report) => {
     for (const field of ["name", "port", "inboundPort"]) {
       reportRepeated(items, report, {
-        identity: (item) => {
-          // Other types are violations of their own, and not all of them can become text.
-          const value = valueAt(item, field);
-          return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
-        },
+        identity: (item) => JSON.stringify(valueAt(item, field)),
         path: [field],
         what: `each ${field}`,
       });
