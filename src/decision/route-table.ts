@@ -25,10 +25,10 @@ export interface RouteMatchResult {
   readonly route: Route;
 }
 
-interface WildcardDomain {
-  /** The domain without its `*`. */
-  readonly affix: string;
-  readonly virtualHost: VirtualHost;
+/** Wildcard domains whose text besides the `*` has the same length: one look-up finds the right one. */
+interface WildcardDomains {
+  readonly length: number;
+  readonly byAffix: Map<string, VirtualHost>;
 }
 
 export class RouteTable {
@@ -38,9 +38,9 @@ export class RouteTable {
   readonly virtualHosts: readonly VirtualHost[];
   readonly #exact = new Map<string, VirtualHost>();
   /** `*.example.com`, longest first. */
-  readonly #suffixes: WildcardDomain[] = [];
+  readonly #suffixes: WildcardDomains[] = [];
   /** `example.*`, longest first. */
-  readonly #prefixes: WildcardDomain[] = [];
+  readonly #prefixes: WildcardDomains[] = [];
   readonly #any: VirtualHost | undefined;
   readonly #ignoresPort: boolean;
   readonly #hasOnlyAny: boolean;
@@ -80,14 +80,14 @@ export class RouteTable {
       return virtualHost;
     });
     this.#any = any;
-    this.#suffixes.sort((a, b) => b.affix.length - a.affix.length);
-    this.#prefixes.sort((a, b) => b.affix.length - a.affix.length);
+    this.#suffixes.sort((a, b) => b.length - a.length);
+    this.#prefixes.sort((a, b) => b.length - a.length);
     this.#hasOnlyAny = any !== undefined && seen.size === 1;
   }
 
   #addDomain(domain: string, virtualHost: VirtualHost): void {
-    if (domain.startsWith("*")) this.#suffixes.push({ affix: domain.slice(1), virtualHost });
-    else if (domain.endsWith("*")) this.#prefixes.push({ affix: domain.slice(0, -1), virtualHost });
+    if (domain.startsWith("*")) addWildcard(this.#suffixes, domain.slice(1), virtualHost);
+    else if (domain.endsWith("*")) addWildcard(this.#prefixes, domain.slice(0, -1), virtualHost);
     else this.#exact.set(domain, virtualHost);
   }
 
@@ -110,14 +110,28 @@ export class RouteTable {
     const host = this.#ignoresPort ? lower.slice(0, portStart(lower)) : lower;
     const exact = this.#exact.get(host);
     if (exact !== undefined) return exact;
-    for (const { affix, virtualHost } of this.#suffixes) {
-      if (host.length > affix.length && host.endsWith(affix)) return virtualHost;
+    // A wildcard stands for at least one character.
+    for (const { length, byAffix } of this.#suffixes) {
+      if (length >= host.length) continue;
+      const found = byAffix.get(host.slice(host.length - length));
+      if (found !== undefined) return found;
     }
-    for (const { affix, virtualHost } of this.#prefixes) {
-      if (host.length > affix.length && host.startsWith(affix)) return virtualHost;
+    for (const { length, byAffix } of this.#prefixes) {
+      if (length >= host.length) continue;
+      const found = byAffix.get(host.slice(0, length));
+      if (found !== undefined) return found;
     }
     return this.#any;
   }
+}
+
+function addWildcard(domains: WildcardDomains[], affix: string, virtualHost: VirtualHost): void {
+  let sameLength = domains.find(({ length }) => length === affix.length);
+  if (sameLength === undefined) {
+    sameLength = { length: affix.length, byAffix: new Map() };
+    domains.push(sameLength);
+  }
+  sameLength.byAffix.set(affix, virtualHost);
 }
 
 /** Offset of the colon before the port, or the length when there is no port. */

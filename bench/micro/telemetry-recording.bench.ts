@@ -1,0 +1,66 @@
+/** What is paid for each request's metrics, ids and log line. */
+import { bench, do_not_optimize, group } from "mitata";
+import { defaultLineFormat, textLineFormat } from "../../src/telemetry/access-log-format.ts";
+import { Counter } from "../../src/telemetry/counter.ts";
+import { Histogram } from "../../src/telemetry/histogram.ts";
+import { HttpDate } from "../../src/telemetry/http-date.ts";
+import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
+import { prometheusText } from "../../src/telemetry/prometheus-text.ts";
+import { newRequestId, TraceIdSource } from "../../src/telemetry/request-id.ts";
+import { recordRequest } from "../../src/telemetry/request-metrics.ts";
+import { SAMPLE_ENTRY } from "../../test/support/access-log-sample.ts";
+
+const SERIES = 500;
+
+group("count a request", () => {
+  const histogram = new Histogram();
+  const series = {
+    requests: new Counter(),
+    duration: new Histogram(),
+    requestBytes: new Histogram(),
+    responseBytes: new Histogram(),
+  };
+  let value = 0;
+  bench("observe a small value", () => {
+    value = (value + 1) % 10;
+    histogram.observe(value);
+  });
+  bench("observe a large value", () => histogram.observe(900_000));
+  bench("all of a request's metrics", () => recordRequest(series, 12.3, 214, 1_873));
+});
+
+group("make ids and dates", () => {
+  const traces = new TraceIdSource();
+  const date = new HttpDate();
+  let nowMs = Date.UTC(2026, 0, 1);
+  bench("x-request-id", () => do_not_optimize(newRequestId()));
+  bench("traceparent", () => do_not_optimize(traces.newTraceparent(false)));
+  bench("date, mostly of the same second", () => {
+    nowMs += 1;
+    do_not_optimize(date.at(nowMs));
+  });
+});
+
+group("write a log line", () => {
+  const json = defaultLineFormat();
+  const text = textLineFormat(
+    "[%START_TIME%] %METHOD% %PATH% %RESPONSE_CODE% %DURATION%\n",
+    (reason) => {
+      throw new Error(reason);
+    },
+  );
+  bench("JSON, Istio's keys", () => do_not_optimize(json(SAMPLE_ENTRY)));
+  bench("text, five values", () => do_not_optimize(text(SAMPLE_ENTRY)));
+});
+
+group(`expose ${SERIES} series`, () => {
+  const registry = new MetricRegistry();
+  const counter = registry.counter("requests_total", "Requests.");
+  const histogram = registry.histogram("duration", "Durations.");
+  for (let i = 0; i < SERIES; i++) {
+    const labels = { source: "cart", destination: `service-${i}`, code: "200" };
+    counter.with(labels).add(1);
+    histogram.with(labels).observe(i);
+  }
+  bench("as text", () => do_not_optimize(prometheusText(registry.families())));
+});
