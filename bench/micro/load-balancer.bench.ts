@@ -14,18 +14,13 @@ const ENDPOINTS = 100;
 
 const inputs = { prng: new SeededPrng(1), nowMs: () => 1_000 };
 const endpoints: readonly Candidate[] = Array.from({ length: ENDPOINTS }, (_, index) => ({
-  ...{
-    info: { weight: 1 },
-    activeRequests: index % 7,
-    waitingCount: 0,
-    ewmaMs: index % 11,
-    ewmaAtMs: 0,
-  },
+  ...{ info: { weight: 1 }, activeRequests: index % 7, waitingCount: 0 },
+  ...{ ewmaMs: index % 11, ewmaAtMs: 0, unreachableUntilMs: 0 },
 }));
 const balancers = {
   "round robin": new RoundRobin(inputs),
   random: new RandomChoice(inputs),
-  "least request": new TwoChoices(inputs, leastRequestCost),
+  "least request": new TwoChoices(inputs, leastRequestCost(inputs.nowMs)),
   "peak-EWMA": new TwoChoices(inputs, peakEwmaCost(inputs.nowMs)),
 };
 

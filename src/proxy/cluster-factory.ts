@@ -81,7 +81,7 @@ function createBalancer(name: BalancerName, inputs: LoadBalancerInputs): LoadBal
     case "random":
       return new RandomChoice<Endpoint>(inputs);
     case "least-request":
-      return new TwoChoices<Endpoint>(inputs, leastRequestCost);
+      return new TwoChoices<Endpoint>(inputs, leastRequestCost(inputs.nowMs));
     case "peak-ewma":
       return new TwoChoices<Endpoint>(inputs, peakEwmaCost(inputs.nowMs));
   }

@@ -11,6 +11,9 @@ import type { ClientStreamHandler, UpstreamFailure } from "./stream.ts";
 
 /** A peer that told its idle limit may close this much before it: its clock runs from its own last byte. */
 const PEER_IDLE_MARGIN_MS = 1_000;
+/** After a connection that could not be made others are preferred for this long, doubled with each failure in a row. */
+const UNREACHABLE_MS = 500;
+const UNREACHABLE_MS_MAX = 10_000;
 /** Time constant of the latency average. Finagle's and linkerd's default. */
 const EWMA_DECAY_MS = 10_000;
 
@@ -51,6 +54,9 @@ export class Endpoint implements ConnectionOwner {
   activeRequests = 0;
   requestsTotal = 0;
   connectFailures = 0;
+  #failuresInRow = 0;
+  /** Until then, by `nowMs`, balancers that compare prefer others. */
+  unreachableUntilMs = 0;
   /** Peak-EWMA of latency in milliseconds, and when it was last brought up to date. */
   ewmaMs = 0;
   ewmaAtMs = 0;
@@ -235,13 +241,23 @@ export class Endpoint implements ConnectionOwner {
     if (result.kind !== "connected") {
       this.#budget.releaseConnection();
       this.#budget.onConnectFailure();
-      this.connectFailures += 1;
+      this.#onUnreachable();
       this.#failWaiting(result);
       return;
     }
+    this.#failuresInRow = 0;
+    this.unreachableUntilMs = 0;
     this.#connections.add(result.connection);
     if (this.#waiting.length > 0) this.#serve(result.connection);
     else this.onConnectionIdle(result.connection);
+  }
+
+  /** An endpoint that refuses at once would look like the fastest of all. */
+  #onUnreachable(): void {
+    this.connectFailures += 1;
+    const pauseMs = Math.min(UNREACHABLE_MS_MAX, UNREACHABLE_MS * 2 ** this.#failuresInRow);
+    this.#failuresInRow += 1;
+    this.unreachableUntilMs = this.#nowMs() + pauseMs;
   }
 
   /** One attempt failed: so does the request that it was for, and those that nothing else is left for. */

@@ -15,6 +15,7 @@ class Server implements Candidate {
   waitingCount = 0;
   ewmaMs = 0;
   ewmaAtMs = 0;
+  unreachableUntilMs = 0;
   picks = 0;
   latencyMs: number;
 
@@ -41,7 +42,8 @@ class Simulation {
   constructor(servers: readonly Server[], policy: "least request" | "peak-EWMA", seed = 1) {
     this.servers = servers;
     const inputs = { prng: new SeededPrng(seed), nowMs: () => this.nowMs };
-    const cost = policy === "peak-EWMA" ? peakEwmaCost(inputs.nowMs) : leastRequestCost;
+    const cost =
+      policy === "peak-EWMA" ? peakEwmaCost(inputs.nowMs) : leastRequestCost(inputs.nowMs);
     this.#balancer = new TwoChoices<Server>(inputs, cost);
     this.#balancer.setEndpoints(servers);
   }
@@ -143,7 +145,7 @@ test("random: all endpoints alike, weights or not", () => {
 });
 
 test("two choices: while all are idle, shares follow the weights or are equal", () => {
-  for (const cost of [leastRequestCost, peakEwmaCost(() => 0)]) {
+  for (const cost of [leastRequestCost(() => 0), peakEwmaCost(() => 0)]) {
     const even = counts(new TwoChoices<Server>(fixed, cost), weighted(1, 1, 1, 1), 20_000);
     for (const count of even) assert.ok(Math.abs(count - 5_000) < 300, String(count));
     const uneven = counts(new TwoChoices<Server>(fixed, cost), weighted(6, 3, 1), 20_000);
@@ -157,7 +159,14 @@ test("two choices: of two, always both are looked at", () => {
   const [busy, idle] = [new Server(), new Server()];
   busy.activeRequests = 1;
   assert.deepEqual(
-    counts(new TwoChoices<Server>(fixed, leastRequestCost), [busy, idle], 100),
+    counts(
+      new TwoChoices<Server>(
+        fixed,
+        leastRequestCost(() => 0),
+      ),
+      [busy, idle],
+      100,
+    ),
     [0, 100],
   );
 });
@@ -165,8 +174,27 @@ test("two choices: of two, always both are looked at", () => {
 test("two choices: requests that wait for a connection count as well", () => {
   const [waiting, idle] = [new Server(), new Server()];
   waiting.waitingCount = 1;
-  for (const cost of [leastRequestCost, peakEwmaCost(() => 0)]) {
+  for (const cost of [leastRequestCost(() => 0), peakEwmaCost(() => 0)]) {
     assert.deepEqual(counts(new TwoChoices<Server>(fixed, cost), [waiting, idle], 100), [0, 100]);
+  }
+});
+
+test("two choices: who could not be connected to is passed over for a while, unless nobody else is left", () => {
+  for (const policy of [leastRequestCost, peakEwmaCost]) {
+    const [gone, busy] = [new Server(), new Server()];
+    gone.unreachableUntilMs = 500;
+    busy.activeRequests = 9;
+    let nowMs = 0;
+    const balancer = new TwoChoices<Server>(
+      fixed,
+      policy(() => nowMs),
+    );
+    assert.deepEqual(counts(balancer, [gone, busy], 100), [0, 100]);
+    busy.unreachableUntilMs = 500;
+    assert.deepEqual(counts(balancer, [gone, busy], 100), [100, 0]);
+    busy.unreachableUntilMs = 0;
+    nowMs = 500;
+    assert.deepEqual(counts(balancer, [gone, busy], 100), [100, 0]);
   }
 });
 

@@ -12,13 +12,16 @@ interface Named extends Candidate {
 }
 
 function endpoint(name: string, weight = 1): Named {
-  return { name, info: { weight }, activeRequests: 0, waitingCount: 0, ewmaMs: 0, ewmaAtMs: 0 };
+  return {
+    ...{ name, info: { weight }, activeRequests: 0, waitingCount: 0 },
+    ...{ ewmaMs: 0, ewmaAtMs: 0, unreachableUntilMs: 0 },
+  };
 }
 
 const BALANCERS: Readonly<Record<string, (inputs: LoadBalancerInputs) => LoadBalancer<Named>>> = {
   "round robin": (inputs) => new RoundRobin<Named>(inputs),
   random: (inputs) => new RandomChoice<Named>(inputs),
-  "least request": (inputs) => new TwoChoices<Named>(inputs, leastRequestCost),
+  "least request": (inputs) => new TwoChoices<Named>(inputs, leastRequestCost(inputs.nowMs)),
   "peak-EWMA": (inputs) => new TwoChoices<Named>(inputs, peakEwmaCost(inputs.nowMs)),
 };
 

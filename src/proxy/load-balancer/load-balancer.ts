@@ -11,6 +11,8 @@ export interface Candidate {
   /** Peak-EWMA of latency in milliseconds, 0 before the first answer, and when it was last updated. */
   readonly ewmaMs: number;
   readonly ewmaAtMs: number;
+  /** It could not be connected to, and is not to be preferred until then. 0 when it could. */
+  readonly unreachableUntilMs: number;
 }
 
 export interface LoadBalancer<T extends Candidate = Candidate> {

@@ -72,26 +72,38 @@ export class TwoChoices<T extends Candidate> implements LoadBalancer<T> {
   }
 }
 
-/** Requests in flight, as a share of what the weight lets expect. */
-export function leastRequestCost(endpoint: Candidate): number {
-  return (endpoint.activeRequests + endpoint.waitingCount) / endpoint.info.weight;
-}
-
+/** For an endpoint that could not be connected to: dearer than any other. */
+const UNREACHABLE_COST = 1e15;
+/** For an endpoint that has a request but never answered one: dearer than any that did (Finagle's rule). */
+const UNKNOWN_LATENCY_COST = 1e12;
 /** An estimate fades with this time constant while its endpoint is not asked, so that it is tried again. */
 const EWMA_DECAY_MS = 10_000;
 /** Below a microsecond all are equally fast; without it the queue of an instant endpoint would count nothing. */
 const LATENCY_MS_LEAST = 0.001;
-/** For an endpoint that has a request but never answered one: dearer than any that did (Finagle's rule). */
-const UNKNOWN_LATENCY_COST = 1e12;
+
+/** Requests in flight, as a share of what the weight lets expect. */
+export function leastRequestCost(nowMs: () => number): Cost {
+  return (endpoint) => queueOf(endpoint) + (isUnreachable(endpoint, nowMs) ? UNREACHABLE_COST : 0);
+}
 
 /** Expected waiting time: decayed peak latency times the queue with this request in it. */
 export function peakEwmaCost(nowMs: () => number): Cost {
   return (endpoint) => {
-    const queue = (endpoint.activeRequests + endpoint.waitingCount) / endpoint.info.weight;
+    const queue = queueOf(endpoint);
+    if (isUnreachable(endpoint, nowMs)) return UNREACHABLE_COST + queue;
     // Without an answer nothing is known: one request finds out, the others do not wait for it.
     if (endpoint.ewmaMs === 0 && queue > 0) return UNKNOWN_LATENCY_COST + queue;
     const idleMs = nowMs() - endpoint.ewmaAtMs;
     const latencyMs = endpoint.ewmaMs * Math.exp(-idleMs / EWMA_DECAY_MS);
     return (latencyMs + LATENCY_MS_LEAST) * (queue + 1);
   };
+}
+
+function queueOf(endpoint: Candidate): number {
+  return (endpoint.activeRequests + endpoint.waitingCount) / endpoint.info.weight;
+}
+
+/** The clock is read only where something failed. */
+function isUnreachable(endpoint: Candidate, nowMs: () => number): boolean {
+  return endpoint.unreachableUntilMs !== 0 && endpoint.unreachableUntilMs > nowMs();
 }
