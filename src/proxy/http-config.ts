@@ -1,7 +1,7 @@
 /** An HttpConnectionManager compiled: what every request of a listener goes through before and after routing. */
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { anyUnpack, type Duration } from "@bufbuild/protobuf/wkt";
 import { STREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
-import { durationMs } from "../decision/duration.ts";
+import { compileDuration } from "../decision/duration.ts";
 import type { FieldError } from "../decision/field-error.ts";
 import type { ForwardAction } from "../decision/route.ts";
 import { RouteTable } from "../decision/route-table.ts";
@@ -63,14 +63,14 @@ export class HttpConfig {
     this.inlineRoutes = inlineRoutes(manager, path, errors);
     this.routesName =
       manager.routeSpecifier.case === "rds" ? manager.routeSpecifier.value.routeConfigName : "";
+    const duration = (value: Duration | undefined, field: string): number | undefined =>
+      compileDuration(value, `${path}.${field}`, errors);
     this.streamIdleTimeoutMs =
-      manager.streamIdleTimeout === undefined
-        ? STREAM_IDLE_TIMEOUT_MS
-        : durationMs(manager.streamIdleTimeout);
+      duration(manager.streamIdleTimeout, "stream_idle_timeout") ?? STREAM_IDLE_TIMEOUT_MS;
     const idle = manager.commonHttpProtocolOptions?.idleTimeout;
-    this.connectionIdleTimeoutMs = idle === undefined ? 0 : durationMs(idle);
-    const head = manager.requestHeadersTimeout;
-    this.requestHeadTimeoutMs = head === undefined ? 0 : durationMs(head);
+    this.connectionIdleTimeoutMs = duration(idle, "common_http_protocol_options.idle_timeout") ?? 0;
+    this.requestHeadTimeoutMs =
+      duration(manager.requestHeadersTimeout, "request_headers_timeout") ?? 0;
     this.accessLogs = manager.accessLog.map((log, index) =>
       compileAccessLog(log, `${path}.access_log[${index}]`, errors),
     );

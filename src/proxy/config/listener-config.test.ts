@@ -85,6 +85,21 @@ test("routes are contained or named", () => {
   assert.equal(compile(CHAINS).config?.http.inlineRoutes?.name, "r");
 });
 
+test("timeouts below zero are refused", () => {
+  const common_http_protocol_options = { idle_timeout: "-1s" };
+  assert.deepEqual(
+    errorsOf({
+      ...{ common_http_protocol_options, stream_idle_timeout: "-1s" },
+      request_headers_timeout: "-0.5s",
+    }),
+    [
+      "~stream_idle_timeout: must not be negative",
+      "~common_http_protocol_options.idle_timeout: must not be negative",
+      "~request_headers_timeout: must not be negative",
+    ],
+  );
+});
+
 test("errors of routes are told with the whole path", () => {
   const route_config = { name: "r", virtual_hosts: [{ domains: ["*"] }] };
   assert.deepEqual(errorsOf({ route_config }), [
