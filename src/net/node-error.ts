@@ -1,5 +1,7 @@
 /** The one place that knows the runtime's socket error codes and what they mean to people. */
 
+import { getSystemErrorMap } from "node:util";
+
 export interface SocketFailure {
   /** Envoy's words for a transport failure where it has some. */
   readonly reason: string;
@@ -29,6 +31,12 @@ export function socketFailure(error: unknown): SocketFailure {
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
   return { code, reason: REASONS[code] ?? message };
+}
+
+/** The error that the runtime would make of libuv's `number`, which is negative. */
+export function systemError(number: number): Error {
+  const [code = "UNKNOWN"] = getSystemErrorMap().get(number) ?? [];
+  return Object.assign(new Error(code), { code });
 }
 
 function codeOf(error: unknown): string {

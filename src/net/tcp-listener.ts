@@ -1,8 +1,7 @@
 /** A TCP listener that hands out raw connection handles; see socket-reader.ts for why. */
 import net from "node:net";
-import { getSystemErrorMap } from "node:util";
 import { MeshError } from "../core/errors.ts";
-import { socketFailure } from "./node-error.ts";
+import { socketFailure, systemError } from "./node-error.ts";
 
 /** The caller may try another address, or the same one later. */
 export interface ListenFailed {
@@ -51,7 +50,7 @@ export class TcpListener {
     const accepting = (server as unknown as { _handle: AcceptingHandle })._handle;
     accepting.onconnection = (error, handle) => {
       if (handle !== undefined) this.acceptor.onHandle(handle);
-      else this.acceptor.onAcceptError(acceptErrorReason(error));
+      else this.acceptor.onAcceptError(socketFailure(systemError(error)).reason);
     };
     const address = server.address();
     return typeof address === "object" && address !== null ? address.port : port;
@@ -64,10 +63,4 @@ export class TcpListener {
       this.#server.close(() => resolve());
     });
   }
-}
-
-/** `number` is libuv's, negative. */
-function acceptErrorReason(number: number): string {
-  const [code = "UNKNOWN"] = getSystemErrorMap().get(number) ?? [];
-  return socketFailure(Object.assign(new Error(code), { code })).reason;
 }

@@ -9,15 +9,15 @@ const CAPACITY_BYTES = READ_BUFFER_BYTES + 4 * 1024;
 /** Free buffers that are kept: enough for the connections that are busy in one turn of the event loop. */
 const FREE_COUNT_MAX = 16;
 
-const free: Buffer[] = [];
+const free: ArrayBuffer[] = [];
 
-/** At least `length` bytes, owned by the caller until it gives them back or forgets them. */
-export function takeWriteBuffer(length: number): Buffer {
+/** Exactly `length` bytes of any content, owned by the caller until it gives them back or forgets them. */
+export function takeWriteBuffer(length: number): Buffer<ArrayBuffer> {
   if (length > CAPACITY_BYTES) return Buffer.allocUnsafeSlow(length);
-  return free.pop() ?? Buffer.allocUnsafeSlow(CAPACITY_BYTES);
+  return Buffer.from(free.pop() ?? new ArrayBuffer(CAPACITY_BYTES), 0, length);
 }
 
 /** Nobody may read or write the buffer any more. */
-export function giveWriteBuffer(buffer: Buffer): void {
-  if (buffer.length === CAPACITY_BYTES && free.length < FREE_COUNT_MAX) free.push(buffer);
+export function giveWriteBuffer({ buffer }: Buffer<ArrayBuffer>): void {
+  if (buffer.byteLength === CAPACITY_BYTES && free.length < FREE_COUNT_MAX) free.push(buffer);
 }

@@ -214,7 +214,6 @@ export class Endpoint implements ConnectionOwner {
     connection.attach(next);
     try {
       next.onStreamReady(connection);
-      connection.flush();
     } catch (error) {
       connection.onFault(error);
     }
@@ -266,10 +265,7 @@ export class Endpoint implements ConnectionOwner {
     if (this.#connections.size === 0) {
       while (this.#waiting.length > this.#dials.size) affected.push(this.#takeWaiting());
     }
-    for (const handler of affected) {
-      handler?.onUpstreamFailure(failure);
-      handler?.onUpstreamTurnEnd();
-    }
+    for (const handler of affected) handler?.onUpstreamFailure(failure);
     this.#dialForWaiting();
   }
 }

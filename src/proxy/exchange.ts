@@ -54,7 +54,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   #action: ForwardAction | undefined;
   #choice: ClusterChoice | undefined;
   #mirrored: MirroredRequest | undefined;
-  /** Within `begin`: the server stream flushes the upstream at the end of its turn. */
+  /** The connection that is ready now was at hand. */
   #isInBegin = false;
   #sentAtMs = 0;
   #bytesWhenIdleArmed = 0;
@@ -133,11 +133,6 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     this.#mirrored = undefined;
   }
 
-  /** The downstream's turn is over: what was gathered for the upstream leaves now. */
-  flushUpstream(): void {
-    this.#tries.stream?.flush();
-  }
-
   onDownstreamDrain(): void {
     this.#tries.stream?.resumeResponse();
   }
@@ -177,7 +172,6 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     } else {
       this.#downstream.resumeRequest();
     }
-    if (!this.#isInBegin) stream.flush();
   }
 
   onInterim(head: ResponseHead): void {
@@ -241,10 +235,6 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     this.#downstream.resumeRequest();
   }
 
-  onUpstreamTurnEnd(): void {
-    this.#downstream.flush();
-  }
-
   onResponseTimeout(): void {
     this.#giveUp(LOCAL_REPLY.upstreamTimeout);
   }
@@ -253,12 +243,10 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     const { stream } = this.#tries;
     this.onUpstreamFailure({ kind: "try-timeout" });
     stream?.reset();
-    this.#downstream.flush();
   }
 
   onRetryDue(): void {
     this.#connect();
-    this.#downstream.flush();
   }
 
   onIdleCheck(): void {
@@ -397,7 +385,6 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     if (!this.#isRequestEnded) this.#downstream.closeAfterResponse();
     if (this.#isHeadSent) this.#cut(reply.flag, reply.details, "");
     else this.#reply(reply, "");
-    this.#downstream.flush();
   }
 
   #redirectTo(status: number, location: string, match: RouteMatchResult | undefined): void {

@@ -38,12 +38,11 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
     this.#socket = socket;
     this.#owner = owner;
     this.#faults = faults;
-    this.#writer = new SocketWriter(socket);
-    this.#parser = new ResponseParser(this);
-    socket.on(
-      "drain",
+    this.#writer = new SocketWriter(
+      socket,
       guarded(this, () => this.#onDrain()),
     );
+    this.#parser = new ResponseParser(this);
     socket.on(
       "end",
       guarded(this, () => this.#onPeerEnd()),
@@ -78,13 +77,11 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
 
   #read(bytes: Buffer, length: number): void {
     if (this.isClosed) return;
-    const handler = this.#handler;
     const used = this.#parser.execute(bytes, 0, length);
     if (used < 0) {
       const info = parseErrorInfo(used);
       this.#fail({ kind: "protocol-error", reason: `${info.message} (${info.code})` });
     }
-    handler?.onUpstreamTurnEnd();
   }
 
   sendHead(head: RequestHead, target: string, authority: string): void {
@@ -124,10 +121,6 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
     this.#socket.resume();
   }
 
-  flush(): void {
-    this.#writer.flush();
-  }
-
   /** Nothing is told to the exchange. */
   destroy(): void {
     this.isClosed = true;
@@ -162,10 +155,8 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
   /** Ends this connection, and the exchange on it with an answer that says so. */
   onFault(error: unknown): void {
     this.#faults.report("upstream connection", error);
-    const handler = this.#handler;
     try {
       this.#fail({ kind: "protocol-error", reason: "an error of this proxy" });
-      handler?.onUpstreamTurnEnd();
     } catch (second) {
       // The exchange itself is broken. Its timeouts or its client end it.
       this.#faults.report("upstream connection", second);
@@ -173,17 +164,14 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
   }
 
   #onDrain(): void {
-    this.#writer.isBlocked = false;
     this.#handler?.onUpstreamDrain();
   }
 
   #onPeerEnd(): void {
-    const handler = this.#handler;
     // RFC 9112 section 6.3: only an orderly end completes a body that lasts as long as its connection.
     if (this.isClosed || !this.#parser.finish()) {
       this.#fail({ kind: "connection-closed", reason: "the upstream ended the connection" });
     }
-    handler?.onUpstreamTurnEnd();
   }
 
   #fail(failure: UpstreamFailure): void {
@@ -196,11 +184,9 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
   #onClose(): void {
     this.isClosed = true;
     this.#owner.onConnectionClosed(this);
-    const handler = this.#handler;
-    if (handler === undefined) return;
+    if (this.#handler === undefined) return;
     const reason =
       this.#error === undefined ? "connection closed" : socketFailure(this.#error).reason;
     this.#fail({ kind: "connection-closed", reason });
-    handler.onUpstreamTurnEnd();
   }
 }

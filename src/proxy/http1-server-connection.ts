@@ -68,14 +68,13 @@ export class Http1ServerConnection
     this.connection = connection;
     this.#socket = socket;
     this.#server = server;
-    this.#writer = new SocketWriter(socket);
+    this.#writer = new SocketWriter(
+      socket,
+      guarded(this, () => this.#exchange.onDownstreamDrain()),
+    );
     this.#parser = new RequestParser(this);
     this.#exchange = new Exchange(this, server);
     this.#deadline = new ConnectionDeadline(server, this);
-    socket.on(
-      "drain",
-      guarded(this, () => this.#onDrain()),
-    );
     socket.on(
       "end",
       guarded(this, () => this.#onPeerEnd()),
@@ -106,7 +105,7 @@ export class Http1ServerConnection
 
   /** Bytes that the kernel has not taken yet. */
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#writer.unsentBytes;
   }
 
   /** For the socket's reader. Returns false to stop reading. */
@@ -155,8 +154,6 @@ export class Http1ServerConnection
     }
     this.#isConsuming = false;
     if (!this.#isRequestComplete && this.#isResponseComplete) this.#awaitRest();
-    this.#exchange.flushUpstream();
-    this.#writer.flush();
   }
 
   /** Part of a request is here and nothing is owed to the client: the rest has a deadline. */
@@ -238,6 +235,8 @@ export class Http1ServerConnection
   /** RFC 9112 section 8: a client takes a connection that ends within a body for a failed response. */
   reset(): void {
     this.#isClosing = true;
+    // The client sees how far it came.
+    this.#writer.flush();
     breakOff(this.#socket);
   }
 
@@ -250,10 +249,6 @@ export class Http1ServerConnection
     if (!this.#isReadingPaused) return;
     this.#isReadingPaused = false;
     if (this.#leftover === undefined) this.#socket.resume();
-  }
-
-  flush(): void {
-    this.#writer.flush();
   }
 
   drain(): void {
@@ -274,7 +269,6 @@ export class Http1ServerConnection
     this.#isHeadRequest = false;
     this.#beginRefusal();
     this.#exchange.refuse(LOCAL_REPLY.requestHeadTimeout, 408, "");
-    this.#writer.flush();
   }
 
   onFault(error: unknown): void {
@@ -384,11 +378,6 @@ export class Http1ServerConnection
     }
   }
 
-  #onDrain(): void {
-    this.#writer.isBlocked = false;
-    this.#exchange.onDownstreamDrain();
-  }
-
   #onClose(): void {
     this.#isClosing = true;
     this.#leftover = undefined;
@@ -402,8 +391,7 @@ export class Http1ServerConnection
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#leftover = undefined;
-    this.#writer.flush();
-    this.#socket.end(this.#onSent);
+    this.#writer.end(this.#onSent);
     this.#socket.resume();
     this.#deadline.armClosing();
   }

@@ -49,7 +49,6 @@ export class MirrorStream implements ClientStreamHandler {
     // At most the bound of a mirrored body: it may wait in the socket's buffer.
     if (body.length > 0) stream.sendBody(body, 0, body.length);
     stream.sendEnd(undefined);
-    stream.flush();
   }
 
   onInterim(_head: ResponseHead): void {}
@@ -67,7 +66,6 @@ export class MirrorStream implements ClientStreamHandler {
   }
 
   onUpstreamDrain(): void {}
-  onUpstreamTurnEnd(): void {}
 
   #onTimeout(): void {
     if (this.#stream === undefined) this.#options.endpoint.cancel(this);

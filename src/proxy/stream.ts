@@ -1,7 +1,8 @@
 /**
  * The seam between codecs and the exchange: one request and its response as a pair of streams. An
  * HTTP/1.1 connection carries one such stream at a time, an HTTP/2 connection many; the exchange
- * cannot tell. All calls are synchronous. Heads and byte ranges are valid only during a call.
+ * cannot tell. All calls are synchronous. Heads and byte ranges are valid only during a call. What is
+ * sent leaves when the turn of the event loop is over.
  *
  *   client ── ServerStream ── Exchange ── ClientStream ── endpoint
  *             (downstream)                (upstream)
@@ -28,8 +29,6 @@ export interface ServerStream {
   reset(): void;
   pauseRequest(): void;
   resumeRequest(): void;
-  /** Writes what this turn of the event loop has gathered. */
-  flush(): void;
   /** Bytes of the current request and response on the wire, heads and framing included. */
   readonly requestBytes: number;
   readonly responseBytes: number;
@@ -44,7 +43,6 @@ export interface ClientStream {
   reset(): void;
   pauseResponse(): void;
   resumeResponse(): void;
-  flush(): void;
 }
 
 /** Why an upstream stream ended without a response. */
@@ -66,6 +64,4 @@ export interface ClientStreamHandler {
   onResponseEnd(trailers: HeaderBlock | undefined): void;
   onUpstreamFailure(failure: UpstreamFailure): void;
   onUpstreamDrain(): void;
-  /** The upstream's turn is over: what was gathered for the client leaves now. */
-  onUpstreamTurnEnd(): void;
 }
