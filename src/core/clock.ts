@@ -16,6 +16,9 @@ export interface Clock {
 /** Delays above this overflow the runtime's 32-bit timer and would fire at once. */
 const TIMER_DELAY_MS_MAX = 2 ** 31 - 1;
 
+/** The global of this name is a getter. */
+const { performance } = globalThis;
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { compiledRoute, HeaderList, routeErrors } from "../../test/support/routing-fixture.ts";
+import { blockOf } from "../../test/support/header-fixture.ts";
+import { compiledRoute, routeErrors } from "../../test/support/routing-fixture.ts";
 import { applyMutations, NO_MUTATIONS } from "./header-mutation.ts";
 
 type Action =
@@ -23,9 +24,9 @@ function changed(before: readonly string[], additions: JsonObject[], removals: s
     request_headers_to_add: additions,
     request_headers_to_remove: removals,
   });
-  const headers = new HeaderList(...before);
+  const headers = blockOf(before.map((line) => `${line}\r\n`).join(""));
   applyMutations(requestMutations, headers);
-  return headers.lines;
+  return headers.toLines().split("\r\n").slice(0, -1);
 }
 
 test("each action, on a header that is there and on one that is not", () => {

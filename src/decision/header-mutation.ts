@@ -5,19 +5,13 @@ import {
   HeaderValueOption_HeaderAppendAction as Append,
   type HeaderValueOption,
 } from "../gen/envoy/config/core/v3/base_pb.js";
+import type { HeaderBlock } from "../http/header-block.ts";
+import { HeaderField, HeaderName } from "../http/header-field.ts";
 import type { FieldError } from "./field-error.ts";
 
-/** The part of a header list that changes need. */
-export interface MutableHeaders {
-  get(lowerName: string): string | undefined;
-  add(name: string, value: string): void;
-  set(name: string, value: string): void;
-  remove(lowerName: string): void;
-}
-
 type Mutation =
-  | { readonly kind: "remove"; readonly lowerName: string }
-  | { readonly kind: "add" | "set"; readonly name: string; readonly value: string }
+  | { readonly kind: "remove"; readonly name: HeaderName }
+  | { readonly kind: "add" | "set"; readonly field: HeaderField }
   | {
       readonly kind: "choose";
       readonly lowerName: string;
@@ -82,18 +76,18 @@ export function compileMutations(
   };
 }
 
-export function applyMutations(mutations: HeaderMutations, headers: MutableHeaders): void {
+export function applyMutations(mutations: HeaderMutations, headers: HeaderBlock): void {
   for (let i = 0; i < mutations.length; i++) {
     const mutation = mutations[i]!;
     switch (mutation.kind) {
       case "remove":
-        headers.remove(mutation.lowerName);
+        headers.remove(mutation.name);
         break;
       case "add":
-        headers.add(mutation.name, mutation.value);
+        headers.add(mutation.field);
         break;
       case "set":
-        headers.set(mutation.name, mutation.value);
+        headers.set(mutation.field);
         break;
       case "choose": {
         const isPresent = headers.get(mutation.lowerName) !== undefined;
@@ -108,8 +102,7 @@ type Action = "append" | "add-if-absent" | "set" | "set-if-present";
 
 interface Addition {
   readonly action: Action;
-  readonly name: string;
-  readonly value: string;
+  readonly field: HeaderField;
 }
 
 /**
@@ -125,16 +118,16 @@ function compileList(
   if (options.length === 0 && removals.length === 0) return NO_MUTATIONS;
   const mutations: Mutation[] = removals.map((name, index) => {
     checkName(name, `${prefix}_headers_to_remove[${index}]`, errors);
-    return { kind: "remove", lowerName: name.toLowerCase() };
+    return { kind: "remove", name: new HeaderName(name) };
   });
   const byName = new Map<string, Addition[]>();
   for (const [index, option] of options.entries()) {
     const addition = compileAddition(option, `${prefix}_headers_to_add[${index}]`, errors);
-    const lowerName = addition.name.toLowerCase();
-    const others = byName.get(lowerName);
+    const { name, value } = addition.field;
+    const others = byName.get(name.lower);
     // keep_empty_value is not implemented: an empty value changes nothing.
-    if (addition.value === "") continue;
-    if (others === undefined) byName.set(lowerName, [addition]);
+    if (value === "") continue;
+    if (others === undefined) byName.set(name.lower, [addition]);
     else others.push(addition);
   }
   for (const [lowerName, additions] of byName) mutations.push(...stepsFor(lowerName, additions));
@@ -148,7 +141,7 @@ function compileAddition(option: HeaderValueOption, path: string, errors: FieldE
     errors.push({ path: `${path}.append`, message: "cannot stand together with append_action" });
   }
   const value = literalValue(option.header?.value ?? "", `${path}.header.value`, errors);
-  return { action: actionOf(option), name, value };
+  return { action: actionOf(option), field: new HeaderField(new HeaderName(name), value) };
 }
 
 function stepsFor(lowerName: string, additions: readonly Addition[]): HeaderMutations {
@@ -169,8 +162,8 @@ function stepsIf(
   const sets = happening.filter(isSet).slice(-1);
   const adds = happening.filter((addition) => !isSet(addition));
   return [
-    ...sets.map(({ name, value }) => ({ kind: "set" as const, name, value })),
-    ...adds.map(({ name, value }) => ({ kind: "add" as const, name, value })),
+    ...sets.map(({ field }) => ({ kind: "set" as const, field })),
+    ...adds.map(({ field }) => ({ kind: "add" as const, field })),
   ];
 }
 

@@ -12,6 +12,7 @@ import {
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FractionalPercent } from "../gen/envoy/type/v3/percent_pb.js";
 import { FractionalPercent_DenominatorType as Denominator } from "../gen/envoy/type/v3/percent_pb.js";
+import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { compileDuration } from "./duration.ts";
 import type { FieldError } from "./field-error.ts";
 import { compileHeaderMatcher, type RequestTest } from "./header-matcher.ts";
@@ -24,6 +25,8 @@ import { compileRedirect, type RedirectRule } from "./redirect-rule.ts";
 import { compileRetryPolicy, NO_RETRY, type RetryRule } from "./retry-rule.ts";
 import { type ClusterSplit, compileWeightedClusters, singleCluster } from "./weighted-clusters.ts";
 
+const EXPECTED_TIMEOUT = new HeaderName("x-envoy-expected-rq-timeout-ms");
+
 export interface ForwardAction {
   readonly kind: "forward";
   readonly split: ClusterSplit;
@@ -34,6 +37,8 @@ export interface ForwardAction {
   /** 0 means no limit, undefined the listener's. */
   readonly idleTimeoutMs: number | undefined;
   readonly retry: RetryRule;
+  /** Tells the upstream how long a try's answer will be waited for. Undefined where there is no limit. */
+  readonly expectedTimeout: HeaderField | undefined;
   readonly mirrors: readonly Mirror[];
   readonly clusterNotFoundStatus: number;
 }
@@ -140,22 +145,31 @@ function compileForward(
 ): ForwardAction {
   const host = action.hostRewriteSpecifier;
   const literal = host.case === "hostRewriteLiteral" ? host.value : "";
+  const timeoutMs = compileDuration(action.timeout, `${path}.timeout`, errors) ?? ROUTE_TIMEOUT_MS;
+  const retry =
+    action.retryPolicy === undefined
+      ? NO_RETRY
+      : compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`, errors);
   return {
     kind: "forward",
     split: compileSplit(action, path, errors),
     rewritePath: compileRewrite(action, matchedPart, path, errors),
     hostRewrite: compileHostRewrite(literal, `${path}.host_rewrite_literal`, errors),
-    timeoutMs: compileDuration(action.timeout, `${path}.timeout`, errors) ?? ROUTE_TIMEOUT_MS,
+    timeoutMs,
     idleTimeoutMs: compileDuration(action.idleTimeout, `${path}.idle_timeout`, errors),
-    retry:
-      action.retryPolicy === undefined
-        ? NO_RETRY
-        : compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`, errors),
+    retry,
+    expectedTimeout: expectedTimeout(timeoutMs, retry.perTryTimeoutMs),
     mirrors: action.requestMirrorPolicies.map((policy, index) =>
       compileMirror(policy, `${path}.request_mirror_policies[${index}]`, errors),
     ),
     clusterNotFoundStatus: notFoundStatus(action.clusterNotFoundResponseCode),
   };
+}
+
+function expectedTimeout(timeoutMs: number, perTryTimeoutMs: number): HeaderField | undefined {
+  const isTryShorter = perTryTimeoutMs > 0 && (timeoutMs === 0 || perTryTimeoutMs < timeoutMs);
+  const limitMs = isTryShorter ? perTryTimeoutMs : timeoutMs;
+  return limitMs > 0 ? new HeaderField(EXPECTED_TIMEOUT, String(limitMs)) : undefined;
 }
 
 function compileSplit(action: RouteAction, path: string, errors: FieldError[]): ClusterSplit {

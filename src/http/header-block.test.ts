@@ -1,16 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { bytesOf } from "../../test/support/http1-recorder.ts";
-import { scanFields } from "../http1/field-scanner.ts";
-import { HeaderBlock } from "./header-block.ts";
+import { blockOf, fieldOf } from "../../test/support/header-fixture.ts";
+import type { HeaderBlock } from "./header-block.ts";
+import { HeaderName } from "./header-field.ts";
 import { HEADER } from "./header-name.ts";
-
-function blockOf(lines: string): HeaderBlock {
-  const block = new HeaderBlock();
-  assert.ok(scanFields(bytesOf(`${lines}\r\n`), 0, lines.length + 2, 0, block) > 0);
-  block.text = lines;
-  return block;
-}
 
 function pairsOf(block: HeaderBlock): string[] {
   const pairs: string[] = [];
@@ -30,8 +23,8 @@ describe("HeaderBlock", () => {
 
   it("finds values by lower-case name, known or not, arrived or added, in order", () => {
     const block = blockOf("Accept: a\r\nX-Foo: 1\r\nACCEPT: b\r\nx-foo: 2\r\n");
-    block.add("Accept", "c");
-    block.add("X-FOO", "3");
+    block.add(fieldOf("Accept", "c"));
+    block.add(fieldOf("X-FOO", "3"));
     assert.equal(block.get("accept"), "a,b,c");
     assert.equal(block.get("x-foo"), "1,2,3");
     assert.deepEqual(block.valuesOf("x-foo"), ["1", "2", "3"]);
@@ -44,43 +37,43 @@ describe("HeaderBlock", () => {
   it("tells an empty value from none", () => {
     const block = blockOf("X-Empty:\r\n");
     assert.equal(block.get("x-empty"), "");
-    block.add("X-Added", "");
+    block.add(fieldOf("X-Added", ""));
     assert.equal(block.get("x-added"), "");
   });
 
   it("removes arrived and added fields, each one of the name", () => {
     const block = blockOf("A: 1\r\nX: 2\r\nA: 3\r\n");
-    for (const value of ["4", "5"]) block.add("a", value);
-    block.add("y", "6");
-    block.add("A", "7");
-    block.remove("a");
+    for (const value of ["4", "5"]) block.add(fieldOf("a", value));
+    block.add(fieldOf("y", "6"));
+    block.add(fieldOf("A", "7"));
+    block.remove(new HeaderName("a"));
     assert.equal(block.get("a"), undefined);
     assert.equal(block.toLines(), "X: 2\r\ny: 6\r\n");
-    block.remove("y");
-    block.remove("never-there");
+    block.remove(new HeaderName("y"));
+    block.remove(new HeaderName("never-there"));
     assert.equal(block.toLines(), "X: 2\r\n");
   });
 
   it("replaces all fields of a name by one, again and again", () => {
     const block = blockOf("A: 1\r\nX: 2\r\na: 3\r\n");
-    block.set("A", "4");
-    block.set("a", "5");
+    block.set(fieldOf("A", "4"));
+    block.set(fieldOf("a", "5"));
     assert.deepEqual(block.valuesOf("a"), ["5"]);
     assert.equal(block.toLines(), "X: 2\r\na: 5\r\n");
-    block.set("New", "6");
+    block.set(fieldOf("New", "6"));
     assert.equal(block.get("new"), "6");
   });
 
   it("forgets added fields with their message", () => {
     const block = blockOf("A: 1\r\n");
-    block.add("b", "2");
-    block.add("c", "3");
+    block.add(fieldOf("b", "2"));
+    block.add(fieldOf("c", "3"));
     block.clear();
     assert.deepEqual([block.toLines(), block.get("b"), block.count], ["", undefined, 0]);
-    block.add("d", "4");
+    block.add(fieldOf("d", "4"));
     assert.equal(block.get("c"), undefined);
     assert.equal(block.toLines(), "d: 4\r\n");
-    block.remove("d");
+    block.remove(new HeaderName("d"));
     assert.equal(block.toLines(), "");
   });
 
@@ -99,6 +92,16 @@ describe("HeaderBlock", () => {
         kept.map((i) => `N${i}=v${i}`),
       );
     }
+  });
+
+  it("tells values, tidy lines and where they end without making strings", () => {
+    const block = blockOf("Host: a.b\r\nX:  c\r\nY: \r\n");
+    assert.ok(block.isValue(0, "a.b") && block.isValue(1, "c") && block.isValue(2, ""));
+    assert.ok(!block.isValue(0, "a.c") && !block.isValue(0, "a.") && !block.isValue(0, "a.bc"));
+    assert.deepEqual([block.isTidy(0), block.isTidy(1), block.isTidy(2)], [true, false, true]);
+    assert.equal(block.endOf(0), "Host: a.b\r\n".length);
+    block.drop(0);
+    assert.equal(block.isTidy(0), false);
   });
 
   it("does not find dropped fields", () => {

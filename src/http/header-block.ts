@@ -5,6 +5,7 @@
  * from it may be kept past the message, except strings.
  */
 import { HEADER_COUNT_MAX } from "../core/limits.ts";
+import type { HeaderField, HeaderName } from "./header-field.ts";
 import { HEADER_UNKNOWN, idOfName } from "./header-name.ts";
 
 const FIELD_KEPT = 0;
@@ -22,10 +23,9 @@ export class HeaderBlock {
   readonly ids = new Uint8Array(HEADER_COUNT_MAX);
   readonly #states = new Uint8Array(HEADER_COUNT_MAX);
   #hasEdits = false;
-  /** Fields added behind the arrived ones. The arrays only grow: emptying them per message costs more. */
+  /** Fields added behind the arrived ones. The array only grows: emptying it per message costs more. */
   #addedCount = 0;
-  readonly #addedNames: string[] = [];
-  readonly #addedValues: string[] = [];
+  readonly #added: HeaderField[] = [];
 
   clear(): void {
     this.text = "";
@@ -53,6 +53,11 @@ export class HeaderBlock {
     this.#hasEdits = true;
   }
 
+  /** Whether a line that is kept is exactly `name: value`. */
+  isTidy(index: number): boolean {
+    return this.#states[index] === FIELD_KEPT;
+  }
+
   isKept(index: number): boolean {
     return this.#states[index] !== FIELD_DROPPED;
   }
@@ -63,6 +68,11 @@ export class HeaderBlock {
 
   value(index: number): string {
     return this.text.slice(this.spans[index * 4 + 2]!, this.spans[index * 4 + 3]!);
+  }
+
+  /** Where the line of an arrived field ends in `text`, its CRLF included. For tidy lines. */
+  endOf(index: number): number {
+    return this.spans[index * 4 + 3]! + 2;
   }
 
   drop(index: number): void {
@@ -89,8 +99,8 @@ export class HeaderBlock {
       joined = joined === undefined ? value : `${joined},${value}`;
     }
     for (let i = 0; i < this.#addedCount; i++) {
-      if (this.#addedNames[i]!.toLowerCase() !== lowerName) continue;
-      const value = this.#addedValues[i]!;
+      const { name, value } = this.#added[i]!;
+      if (name.lower !== lowerName) continue;
       joined = joined === undefined ? value : `${joined},${value}`;
     }
     return joined;
@@ -104,36 +114,47 @@ export class HeaderBlock {
       if (this.#isNamed(i, id, lowerName)) found.push(this.value(i));
     }
     for (let i = 0; i < this.#addedCount; i++) {
-      if (this.#addedNames[i]!.toLowerCase() === lowerName) found.push(this.#addedValues[i]!);
+      const { name, value } = this.#added[i]!;
+      if (name.lower === lowerName) found.push(value);
     }
     return found;
   }
 
-  /** Adds a field behind the others. `name` is written as given. */
-  add(name: string, value: string): void {
-    this.#addedNames[this.#addedCount] = name;
-    this.#addedValues[this.#addedCount] = value;
+  /** Whether the value of an arrived field is this text. Makes no string. */
+  isValue(index: number, text: string): boolean {
+    const start = this.spans[index * 4 + 2]!;
+    if (this.spans[index * 4 + 3]! - start !== text.length) return false;
+    for (let i = 0; i < text.length; i++) {
+      if (this.text.charCodeAt(start + i) !== text.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** Adds a field behind the others. */
+  add(field: HeaderField): void {
+    this.#added[this.#addedCount] = field;
     this.#addedCount += 1;
   }
 
-  /** Removes every field of this lower-case name. */
-  remove(lowerName: string): void {
-    const id = idOfName(lowerName);
+  /** Removes every field of this name. */
+  remove(name: HeaderName): void {
     for (let i = 0; i < this.count; i++) {
-      if (this.#isNamed(i, id, lowerName)) this.drop(i);
+      if (this.#isNamed(i, name.id, name.lower)) this.drop(i);
     }
-    for (let i = this.#addedCount - 1; i >= 0; i--) {
-      if (this.#addedNames[i]!.toLowerCase() !== lowerName) continue;
-      this.#addedNames.splice(i, 1);
-      this.#addedValues.splice(i, 1);
-      this.#addedCount -= 1;
+    let kept = 0;
+    for (let i = 0; i < this.#addedCount; i++) {
+      const field = this.#added[i]!;
+      if (field.name.lower === name.lower) continue;
+      this.#added[kept] = field;
+      kept += 1;
     }
+    this.#addedCount = kept;
   }
 
   /** Replaces every field of this name by one. */
-  set(name: string, value: string): void {
-    this.remove(name.toLowerCase());
-    this.add(name, value);
+  set(field: HeaderField): void {
+    this.remove(field.name);
+    this.add(field);
   }
 
   /** Calls `visit` with every kept field, in order. For cold paths and tests. */
@@ -142,16 +163,15 @@ export class HeaderBlock {
       if (this.isKept(i)) visit(this.name(i), this.value(i));
     }
     for (let i = 0; i < this.#addedCount; i++) {
-      visit(this.#addedNames[i]!, this.#addedValues[i]!);
+      const { name, value } = this.#added[i]!;
+      visit(name.text, value);
     }
   }
 
   /** The kept fields as HTTP/1.1 lines, each ended by CRLF. Untouched runs are copied in one slice. */
   toLines(): string {
     let lines = this.#hasEdits ? this.#keptLines() : this.#allLines();
-    for (let i = 0; i < this.#addedCount; i++) {
-      lines += `${this.#addedNames[i]}: ${this.#addedValues[i]}\r\n`;
-    }
+    for (let i = 0; i < this.#addedCount; i++) lines += this.#added[i]!.line;
     return lines;
   }
 

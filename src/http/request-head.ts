@@ -19,6 +19,11 @@ export class RequestHead {
   target = "";
   /** True when `target` has bytes after which its normal form may differ (`%`, `\`, `//`, `/.`). */
   hasSpecialBytes = false;
+  /**
+   * Where the request line and a Host line behind it end in `headers.text`, when both can be passed on
+   * as they are, otherwise 0. Codecs of other versions leave it 0.
+   */
+  startEnd = 0;
   /** Offset of `?` in `target`, or -1. */
   queryAt = -1;
   /** From Host or an absolute-form target, as received. Empty where HTTP/1.0 gave none. */

@@ -5,6 +5,7 @@
  */
 import { CONNECTION_OPTIONS_MAX } from "../core/limits.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
+import { HeaderName } from "../http/header-field.ts";
 import { HEADER, LAST_FRAMING_ID } from "../http/header-name.ts";
 import { isProtectedName } from "./connection-option.ts";
 import { parseContentLength } from "./content-length.ts";
@@ -23,7 +24,7 @@ const UPGRADE = HEADER.upgrade;
 const EXPECT = HEADER.expect;
 
 /** Shared by all messages whose Connection fields name no other fields. */
-const NO_OPTIONS: readonly string[] = [];
+const NO_OPTIONS: readonly HeaderName[] = [];
 
 /** What the framing fields of one message say. Reused by its parser. */
 export class Framing {
@@ -47,7 +48,7 @@ export class Framing {
   #upgradeValue = "";
   #hasUpgradeOption = false;
   #hasConnection = false;
-  /** Lower-case names of fields that Connection listed. */
+  /** Fields that Connection listed. */
   #options = NO_OPTIONS;
 
   /** Reads the fields of `headers`. Returns 0 or an error number. */
@@ -155,15 +156,15 @@ export class Framing {
     let optionCount = 0;
     for (let i = 0; i < headers.count; i++) {
       if (headers.ids[i] !== CONNECTION) continue;
-      const value = headers.value(i).toLowerCase();
       headers.drop(i);
-      if (value === "keep-alive") {
+      if (headers.isValue(i, "keep-alive")) {
         this.hasKeepAlive = true;
         optionCount += 1;
-      } else if (value === "close") {
+      } else if (headers.isValue(i, "close")) {
         this.hasClose = true;
         optionCount += 1;
       } else {
+        const value = headers.value(i).toLowerCase();
         const options = value.split(",", CONNECTION_OPTIONS_MAX + 1);
         optionCount += options.length;
         for (const option of options) this.#applyOption(trimOws(option), headers);
@@ -181,8 +182,9 @@ export class Framing {
     else if (option === "keep-alive") this.hasKeepAlive = true;
     else if (option === "upgrade") this.#hasUpgradeOption = true;
     else if (option !== "" && !isProtectedName(option)) {
-      headers.remove(option);
-      this.#options = [...this.#options, option];
+      const name = new HeaderName(option);
+      headers.remove(name);
+      this.#options = [...this.#options, name];
     }
   }
 }

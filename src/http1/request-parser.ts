@@ -175,13 +175,20 @@ export class RequestParser {
     // RFC 9112 section 3.2: more than one Host, and HTTP/1.1 without, are refused, whatever the target (T23).
     if (framing.hasRepeatedHost) return PARSE_ERROR.hostInvalid;
     if (hostIndex < 0 && head.minorVersion === 1) return PARSE_ERROR.hostInvalid;
-    const host = hostIndex < 0 ? "" : head.headers.value(hostIndex);
-    if (hostIndex >= 0) head.headers.drop(hostIndex);
-    head.authority = host;
-    if (host !== "" && host !== this.#checkedAuthority) {
-      if (!isAuthority(host)) return PARSE_ERROR.hostInvalid;
+    head.authority = "";
+    head.startEnd = 0;
+    if (hostIndex < 0) return readTarget(head);
+    const headers = head.headers;
+    if (!headers.isValue(hostIndex, this.#checkedAuthority)) {
+      const host = headers.value(hostIndex);
+      if (host !== "" && !isAuthority(host)) return PARSE_ERROR.hostInvalid;
       this.#checkedAuthority = host;
     }
+    head.authority = this.#checkedAuthority;
+    if (hostIndex === 0 && head.minorVersion === 1 && headers.isTidy(0)) {
+      head.startEnd = headers.endOf(0);
+    }
+    headers.drop(hostIndex);
     return readTarget(head);
   }
 }

@@ -31,6 +31,7 @@ function readAbsoluteForm(head: RequestHead): number {
   }
   // Section 3.2.2: the target's authority replaces Host, whatever Host says.
   head.authority = authority;
+  head.startEnd = 0;
   const rest = head.target.slice(match[0].length);
   if (rest.startsWith("/")) head.target = rest;
   // Section 3.2.4: OPTIONS for a URI without path and query asks about the server as a whole.

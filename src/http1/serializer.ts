@@ -6,7 +6,10 @@ import { dropForbiddenTrailers } from "./trailer-rules.ts";
 
 /** The request head with its framing fields written anew. `authority` becomes Host. */
 export function serializeRequestHead(head: RequestHead, target: string, authority: string): string {
-  const start = `${head.method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n`;
+  const isAsReceived = head.startEnd > 0 && target === head.target && authority === head.authority;
+  const start = isAsReceived
+    ? head.headers.text.slice(0, head.startEnd)
+    : `${head.method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n`;
   let lines = start + head.headers.toLines();
   // RFC 9110 section 10.1.4: who sends TE names it in Connection too.
   if (head.acceptsTrailers) lines += "Connection: TE\r\n";

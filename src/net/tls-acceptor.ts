@@ -3,9 +3,10 @@
  * connections keep the one that they began with.
  */
 import { constants } from "node:crypto";
-import net from "node:net";
+import type net from "node:net";
 import tls, { type TLSSocket } from "node:tls";
 import { TLS_HANDSHAKE_TIMEOUT_MS } from "../core/limits.ts";
+import { adoptHandle } from "./socket-reader.ts";
 
 export interface TlsAcceptorOptions {
   readonly requestsClientCertificate: boolean;
@@ -63,11 +64,7 @@ export class TlsAcceptor {
 
   /** Begins the handshake on a handle that a TcpListener accepted. */
   accept(handle: object): void {
-    const socket = new net.Socket({
-      handle,
-      allowHalfOpen: true,
-      manualStart: true,
-    } as net.SocketConstructorOpts);
+    const socket = adoptHandle(handle);
     socket.setNoDelay(true);
     this.#server.emit("connection", socket);
   }

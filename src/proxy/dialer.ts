@@ -5,7 +5,6 @@ import { messageOf } from "../core/errors.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import { socketFailure } from "../net/node-error.ts";
-import { sharedRead } from "../net/socket-reader.ts";
 import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
 import { type ConnectionOwner, Http1ClientConnection } from "./http1-client-connection.ts";
 import type { UpstreamFailure } from "./stream.ts";
@@ -102,9 +101,6 @@ class Dial implements PendingDial, FaultOwner {
     this.#socket?.destroy();
   }
 
-  readonly #onRead = (bytes: Buffer, length: number): boolean =>
-    this.#connection?.onRead(bytes, length) ?? true;
-
   readonly #onError = guarded(this, (error: Error): void => {
     const { reason } = socketFailure(error);
     const isTls = this.#options.tls !== undefined && this.#socket?.connecting === false;
@@ -117,8 +113,7 @@ class Dial implements PendingDial, FaultOwner {
       host,
       port,
       noDelay: true,
-      onread: sharedRead(this.#onRead),
-    } as net.NetConnectOpts);
+    });
     this.#socket = socket;
     socket.once(
       "connect",
@@ -133,12 +128,7 @@ class Dial implements PendingDial, FaultOwner {
       return;
     }
     const { host, port } = this.#target;
-    const socket = tls.connect({
-      ...options,
-      host,
-      port,
-      onread: sharedRead(this.#onRead),
-    } as tls.ConnectionOptions);
+    const socket = tls.connect({ ...options, host, port });
     socket.setNoDelay(true);
     this.#socket = socket;
     socket.once(

@@ -93,9 +93,9 @@ export class Endpoint implements ConnectionOwner {
   }
 
   /** Gives the handler a connection now or later. Returns false when a limit forbids to wait. */
-  acquire(handler: ClientStreamHandler): boolean {
+  acquire(handler: ClientStreamHandler, nowMs: number): boolean {
     // Those who wait come first.
-    const connection = this.#waiting.length === 0 ? this.#popIdle() : undefined;
+    const connection = this.#waiting.length === 0 ? this.#popIdle(nowMs) : undefined;
     if (connection !== undefined) {
       connection.attach(handler);
       handler.onStreamReady(connection);
@@ -180,11 +180,11 @@ export class Endpoint implements ConnectionOwner {
     for (const connection of this.#connections) connection.reset();
   }
 
-  #popIdle(): Http1ClientConnection | undefined {
+  #popIdle(nowMs: number): Http1ClientConnection | undefined {
     for (;;) {
       const connection = this.#idle.pop();
       if (connection === undefined) return undefined;
-      if (!connection.isClosed && !this.#isStale(connection, this.#nowMs())) return connection;
+      if (!connection.isClosed && !this.#isStale(connection, nowMs)) return connection;
       connection.destroy();
     }
   }
@@ -201,7 +201,7 @@ export class Endpoint implements ConnectionOwner {
   readonly #serveWaiting = (): void => {
     this.#isServeScheduled = false;
     while (this.#waiting.length > 0) {
-      const connection = this.#popIdle();
+      const connection = this.#popIdle(this.#nowMs());
       if (connection === undefined) break;
       this.#serve(connection);
     }

@@ -12,6 +12,7 @@ import type { DirectResponse, ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
+import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { BODY_NONE, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
@@ -20,7 +21,7 @@ import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts"
 import type { HttpServer } from "./http-server.ts";
 import { LOCAL_REPLY, type LocalReply, localAnswer, replyForFailure } from "./local-reply.ts";
 import { MirroredRequest } from "./mirrored-request.ts";
-import { ownAnswerLines } from "./own-answer-lines.ts";
+import { ownAnswerLines, TEXT_PLAIN } from "./own-answer-lines.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestBody } from "./request-body.ts";
 import { RequestOutcome } from "./request-outcome.ts";
@@ -29,6 +30,8 @@ import { mayRetryAnswer, mayRetryFailure, retryPauseMs, type TryState } from "./
 import { applyRequestMutations, applyResponseMutations } from "./route-mutations.ts";
 import type { ClientStream, ClientStreamHandler, ServerStream, UpstreamFailure } from "./stream.ts";
 import { UpstreamTries } from "./upstream-tries.ts";
+
+const LOCATION = new HeaderName("location");
 
 export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimerHandler {
   readonly #downstream: ServerStream;
@@ -220,12 +223,15 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     if (!this.#isActive) return;
     const reason = "reason" in failure ? failure.reason : "";
     if (this.#isHeadSent) {
-      const flag = failure.kind === "protocol-error" ? FLAG.UPE : FLAG.UC;
-      this.#cut(flag, "upstream_reset_after_response_started{connection_termination}", reason);
+      const [flag, cause] =
+        failure.kind === "protocol-error"
+          ? [FLAG.UPE, "protocol_error"]
+          : [FLAG.UC, "connection_termination"];
+      this.#cut(flag, `upstream_reset_after_response_started{${cause}}`, reason);
     } else if (mayRetryFailure(this.#action!.retry, failure, state) && this.#tries.admitRetry()) {
       // Another endpoint may well be fine: only the same one, and a request that was sent, need a pause.
       if (state.mayHaveArrived || !this.#tries.hasOtherEndpoint) this.#tryAgainLater();
-      else this.#connect();
+      else this.#connect(this.#server.nowMs());
     } else {
       this.#reply(replyForFailure(failure), reason);
     }
@@ -246,7 +252,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   }
 
   onRetryDue(): void {
-    this.#connect();
+    this.#connect(this.#server.nowMs());
   }
 
   onIdleCheck(): void {
@@ -327,7 +333,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     if (head.bodyKind !== BODY_NONE) this.#requestBody.begin(action.retry);
     this.#armIdle();
     this.#isInBegin = true;
-    this.#connect();
+    this.#connect(this.#outcome.startMs);
     this.#isInBegin = false;
   }
 
@@ -342,8 +348,8 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     this.#server.config.announceRewrite(head.headers, originalPath, originalHost);
   }
 
-  #connect(): void {
-    const outcome = this.#tries.connect();
+  #connect(nowMs: number): void {
+    const outcome = this.#tries.connect(nowMs);
     if (outcome === "asked") return;
     const reply = outcome === "overflow" ? LOCAL_REPLY.overflow : LOCAL_REPLY.noHealthyUpstream;
     this.#reply(reply, this.#outcome.clusterName);
@@ -388,12 +394,12 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   }
 
   #redirectTo(status: number, location: string, match: RouteMatchResult | undefined): void {
-    const lines = ownAnswerLines(["location", location], match);
+    const lines = ownAnswerLines(new HeaderField(LOCATION, location), match);
     this.#sendOwn(status, "direct_response", lines, "");
   }
 
   #direct({ status, body }: DirectResponse, match: RouteMatchResult): void {
-    const lines = ownAnswerLines(body === "" ? undefined : ["content-type", "text/plain"], match);
+    const lines = ownAnswerLines(body === "" ? undefined : TEXT_PLAIN, match);
     this.#sendOwn(status, "direct_response", lines, body);
   }
 

@@ -14,13 +14,35 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as SlashAction,
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { HeaderBlock } from "../http/header-block.ts";
+import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { HEADER } from "../http/header-name.ts";
 import type { EscapedSlashes, PathNormalization } from "../http/path-normalization.ts";
 import { HttpDate } from "../telemetry/http-date.ts";
-import { newRequestId, TraceIdSource } from "../telemetry/request-id.ts";
+import { newRequestId, newTraceparent } from "../telemetry/request-id.ts";
 import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
 import { compileLocalReplies, type LocalReplyLines } from "./config/local-reply-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
+
+const X_FORWARDED_FOR = new HeaderName("x-forwarded-for");
+const X_FORWARDED_PROTO = new HeaderName("x-forwarded-proto");
+const X_REQUEST_ID = new HeaderName("x-request-id");
+const X_FORWARDED_CLIENT_CERT = new HeaderName("x-forwarded-client-cert");
+const TRACEPARENT = new HeaderName("traceparent");
+const DATE = new HeaderName("date");
+const SERVER = new HeaderName("server");
+const ORIGINAL_PATH = new HeaderName("x-envoy-original-path");
+const ORIGINAL_HOST = new HeaderName("x-envoy-original-host");
+const SERVICE_TIME = new HeaderName("x-envoy-upstream-service-time");
+
+const PROTO = {
+  http: new HeaderField(X_FORWARDED_PROTO, "http"),
+  https: new HeaderField(X_FORWARDED_PROTO, "https"),
+} as const;
+/** By milliseconds. Nearly every answer is faster than these are long. */
+const SERVICE_TIMES = Array.from(
+  { length: 256 },
+  (_, ms) => new HeaderField(SERVICE_TIME, String(ms)),
+);
 
 export class HttpConfig {
   readonly statPrefix: string;
@@ -42,10 +64,9 @@ export class HttpConfig {
   readonly #isSilent: boolean;
   readonly #sanitizesClientCert: boolean;
   readonly #serverHeader: ServerHeader;
-  readonly #serverName: string;
+  readonly #server: HeaderField;
   readonly #localReplies: LocalReplyLines;
   readonly #date = new HttpDate();
-  readonly #traceIds = new TraceIdSource();
   readonly #wallMs: () => number;
 
   constructor(
@@ -80,7 +101,7 @@ export class HttpConfig {
     this.#keepsExternalId = manager.preserveExternalRequestId;
     this.#isTraced = manager.tracing !== undefined;
     this.#serverHeader = manager.serverHeaderTransformation;
-    this.#serverName = manager.serverName === "" ? "tulle" : manager.serverName;
+    this.#server = new HeaderField(SERVER, manager.serverName || "tulle");
     this.#localReplies = compileLocalReplies(
       manager.localReplyConfig,
       `${path}.local_reply_config`,
@@ -97,53 +118,50 @@ export class HttpConfig {
   /** Header fields that every request gets before its route is chosen. */
   prepareRequest(outcome: RequestOutcome, headers: HeaderBlock): void {
     if (this.#sanitizesClientCert && headers.indexOf(HEADER["x-forwarded-client-cert"]) >= 0) {
-      headers.remove("x-forwarded-client-cert");
+      headers.remove(X_FORWARDED_CLIENT_CERT);
     }
     // At the edge nobody is trusted to say how a request came, or which one it belongs to.
-    if (this.#isEdge) headers.remove("x-forwarded-proto");
-    if (this.#isEdge && !this.#keepsExternalId) headers.remove("x-request-id");
+    if (this.#isEdge) headers.remove(X_FORWARDED_PROTO);
+    if (this.#isEdge && !this.#keepsExternalId) headers.remove(X_REQUEST_ID);
     if (headers.indexOf(HEADER["x-forwarded-proto"]) < 0) {
-      headers.add("x-forwarded-proto", outcome.connection.scheme);
+      headers.add(PROTO[outcome.connection.scheme]);
     }
     if (this.#generatesRequestId) ensureRequestId(outcome, headers);
     if (this.#isTraced && headers.indexOf(HEADER.traceparent) < 0) {
-      headers.add("traceparent", this.#traceIds.newTraceparent(false));
+      headers.add(new HeaderField(TRACEPARENT, newTraceparent(false)));
     }
     if (this.#isEdge) {
       const before = headers.get("x-forwarded-for");
       const address = outcome.connection.remoteAddress;
-      headers.set("x-forwarded-for", before === undefined ? address : `${before},${address}`);
+      const value = before === undefined ? address : `${before},${address}`;
+      headers.set(new HeaderField(X_FORWARDED_FOR, value));
     }
   }
 
   /** Tells the upstream how long this try's answer will be waited for. */
-  announceTimeout(headers: HeaderBlock, { timeoutMs, retry }: ForwardAction): void {
-    if (this.#isSilent) return;
-    const { perTryTimeoutMs } = retry;
-    const isTryShorter = perTryTimeoutMs > 0 && (timeoutMs === 0 || perTryTimeoutMs < timeoutMs);
-    const limitMs = isTryShorter ? perTryTimeoutMs : timeoutMs;
-    if (limitMs > 0) headers.set("x-envoy-expected-rq-timeout-ms", String(limitMs));
+  announceTimeout(headers: HeaderBlock, { expectedTimeout }: ForwardAction): void {
+    if (!this.#isSilent && expectedTimeout !== undefined) headers.set(expectedTimeout);
   }
 
   /** Tells the upstream what was rewritten. Each is undefined where it was not. */
   announceRewrite(headers: HeaderBlock, path: string | undefined, host: string | undefined): void {
     if (this.#isSilent) return;
-    if (path !== undefined) headers.set("x-envoy-original-path", path);
-    if (host !== undefined) headers.set("x-envoy-original-host", host);
+    if (path !== undefined) headers.set(new HeaderField(ORIGINAL_PATH, path));
+    if (host !== undefined) headers.set(new HeaderField(ORIGINAL_HOST, host));
   }
 
   /** Header fields that every response from upstream gets. */
   prepareResponse(outcome: RequestOutcome, headers: HeaderBlock): void {
-    if (headers.indexOf(HEADER.date) < 0) headers.add("date", this.#date.at(this.#wallMs()));
-    if (!this.#isSilent) {
-      headers.set("x-envoy-upstream-service-time", String(Math.round(outcome.upstreamTimeMs)));
+    if (headers.indexOf(HEADER.date) < 0) {
+      headers.add(new HeaderField(DATE, this.#date.at(this.#wallMs())));
     }
-    if (this.#returnsRequestId) headers.set("x-request-id", outcome.requestId);
+    if (!this.#isSilent) headers.set(serviceTime(Math.round(outcome.upstreamTimeMs)));
+    if (this.#returnsRequestId) headers.set(new HeaderField(X_REQUEST_ID, outcome.requestId));
     if (this.#serverHeader === ServerHeader.PASS_THROUGH) return;
     const at = headers.indexOf(HEADER.server);
     if (at >= 0 && this.#serverHeader === ServerHeader.APPEND_IF_ABSENT) return;
     if (at >= 0) headers.drop(at);
-    headers.add("server", this.#serverName);
+    headers.add(this.#server);
   }
 
   /** Further header lines of a local reply with this response flag. */
@@ -154,9 +172,7 @@ export class HttpConfig {
   /** Header lines of answers that the proxy makes itself. */
   get localReplyLines(): string {
     const date = `date: ${this.#date.at(this.#wallMs())}\r\n`;
-    return this.#serverHeader === ServerHeader.PASS_THROUGH
-      ? date
-      : `${date}server: ${this.#serverName}\r\n`;
+    return this.#serverHeader === ServerHeader.PASS_THROUGH ? date : date + this.#server.line;
   }
 }
 
@@ -168,7 +184,11 @@ function ensureRequestId(outcome: RequestOutcome, headers: HeaderBlock): void {
     return;
   }
   outcome.requestId = newRequestId();
-  headers.add("x-request-id", outcome.requestId);
+  headers.add(new HeaderField(X_REQUEST_ID, outcome.requestId));
+}
+
+function serviceTime(ms: number): HeaderField {
+  return SERVICE_TIMES[ms] ?? new HeaderField(SERVICE_TIME, String(ms));
 }
 
 function inlineRoutes(

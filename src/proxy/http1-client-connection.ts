@@ -7,6 +7,7 @@ import { parseErrorInfo } from "../http1/errors.ts";
 import { type ResponseHandler, ResponseParser } from "../http1/response-parser.ts";
 import { chunkStart, lastChunk, serializeRequestHead } from "../http1/serializer.ts";
 import { socketFailure } from "../net/node-error.ts";
+import { SocketReader } from "../net/socket-reader.ts";
 import { SocketWriter } from "../net/socket-writer.ts";
 import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
@@ -22,6 +23,7 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #faults: CallbackFaults;
+  readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
   readonly #parser: ResponseParser;
   #handler: ClientStreamHandler | undefined;
@@ -38,6 +40,7 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
     this.#socket = socket;
     this.#owner = owner;
     this.#faults = faults;
+    this.#reader = new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length));
     this.#writer = new SocketWriter(
       socket,
       guarded(this, () => this.#onDrain()),
@@ -65,8 +68,7 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
     this.#handler = handler;
   }
 
-  /** For the socket's reader. */
-  onRead(bytes: Buffer, length: number): boolean {
+  #onRead(bytes: Buffer, length: number): boolean {
     try {
       this.#read(bytes, length);
     } catch (error) {
@@ -112,13 +114,13 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
 
   pauseResponse(): void {
     this.#isPaused = true;
-    this.#socket.pause();
+    this.#reader.pause();
   }
 
   resumeResponse(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#socket.resume();
+    this.#reader.resume();
   }
 
   /** Nothing is told to the exchange. */

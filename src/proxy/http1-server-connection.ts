@@ -17,6 +17,7 @@ import {
   serializeResponseHead,
 } from "../http1/serializer.ts";
 import { breakOff } from "../net/break-off.ts";
+import { SocketReader } from "../net/socket-reader.ts";
 import { SocketWriter } from "../net/socket-writer.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
 import { ConnectionDeadline, type ConnectionDeadlineHandler } from "./connection-deadline.ts";
@@ -35,6 +36,7 @@ export class Http1ServerConnection
   readonly connection: DownstreamConnection;
   readonly #socket: Socket;
   readonly #server: HttpServer;
+  readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
   readonly #parser: RequestParser;
   readonly #exchange: Exchange;
@@ -68,6 +70,7 @@ export class Http1ServerConnection
     this.connection = connection;
     this.#socket = socket;
     this.#server = server;
+    this.#reader = new SocketReader(socket, (bytes, length) => this.onRead(bytes, length));
     this.#writer = new SocketWriter(
       socket,
       guarded(this, () => this.#exchange.onDownstreamDrain()),
@@ -242,13 +245,13 @@ export class Http1ServerConnection
 
   pauseRequest(): void {
     this.#isReadingPaused = true;
-    this.#socket.pause();
+    this.#reader.pause();
   }
 
   resumeRequest(): void {
     if (!this.#isReadingPaused) return;
     this.#isReadingPaused = false;
-    if (this.#leftover === undefined) this.#socket.resume();
+    if (this.#leftover === undefined) this.#reader.resume();
   }
 
   drain(): void {
@@ -322,7 +325,7 @@ export class Http1ServerConnection
     this.#leftover = undefined;
     this.#consume(leftover, 0, leftover.length, true);
     if (this.#hasPeerEnded) this.#checkPeerEnd();
-    else if (this.#leftover === undefined && !this.#isReadingPaused) this.#socket.resume();
+    else if (this.#leftover === undefined && !this.#isReadingPaused) this.#reader.resume();
   });
 
   /** Reading stops with the bytes kept, so this holds at most two reads. */
@@ -330,7 +333,7 @@ export class Http1ServerConnection
     const more = bytes.subarray(start, end);
     this.#leftover =
       this.#leftover === undefined ? Buffer.from(more) : Buffer.concat([this.#leftover, more]);
-    this.#socket.pause();
+    this.#reader.pause();
   }
 
   /** Bytes that are not HTTP/1.1: answered once, then the connection ends. */
@@ -392,7 +395,7 @@ export class Http1ServerConnection
     this.#isClosing = true;
     this.#leftover = undefined;
     this.#writer.end(this.#onSent);
-    this.#socket.resume();
+    this.#reader.resume();
     this.#deadline.armClosing();
   }
 

@@ -4,7 +4,7 @@ import type { TLSSocket } from "node:tls";
 import { MeshError, messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { socketFailure } from "../net/node-error.ts";
-import { adoptHandle, readShared } from "../net/socket-reader.ts";
+import { adoptHandle } from "../net/socket-reader.ts";
 import { type Acceptor, type ListenFailed, TcpListener } from "../net/tcp-listener.ts";
 import { remoteAddressOf, TlsAcceptor } from "../net/tls-acceptor.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
@@ -133,7 +133,7 @@ export class ProxyListener implements Acceptor {
       this.#tls.accept(handle);
       return;
     }
-    const socket = adoptHandle(handle, () => true);
+    const socket = adoptHandle(handle);
     const remoteAddress = remoteAddressOf(socket);
     socket.destroy();
     const reason = "this proxy's own certificate has not arrived yet";
@@ -163,13 +163,9 @@ export class ProxyListener implements Acceptor {
   }
 
   #servePlain(handle: object): void {
-    let connection: Http1ServerConnection | undefined;
-    const socket = adoptHandle(
-      handle,
-      (bytes, length) => connection?.onRead(bytes, length) ?? true,
-    );
+    const socket = adoptHandle(handle);
     socket.setNoDelay(true);
-    connection = this.#serve(socket, "http", "", "");
+    this.#serve(socket, "http", "", "");
   }
 
   #onSecure(socket: TLSSocket, settings: TlsSettings): void {
@@ -179,8 +175,7 @@ export class ProxyListener implements Acceptor {
       return;
     }
     const serverName = typeof socket.servername === "string" ? socket.servername : "";
-    const connection = this.#serve(socket, "https", principal, serverName);
-    readShared(socket, (bytes, length) => connection.onRead(bytes, length));
+    this.#serve(socket, "https", principal, serverName);
   }
 
   /** Undefined when the peer is refused. "" when it showed no certificate and need not. */
@@ -222,7 +217,7 @@ export class ProxyListener implements Acceptor {
     scheme: "http" | "https",
     peerPrincipal: string,
     serverName: string,
-  ): Http1ServerConnection {
+  ): void {
     const connection: DownstreamConnection = {
       scheme,
       peerPrincipal,
@@ -233,6 +228,6 @@ export class ProxyListener implements Acceptor {
       localPort: this.port,
     };
     this.#deps.metrics.onAccepted();
-    return new Http1ServerConnection(socket, connection, this.server);
+    new Http1ServerConnection(socket, connection, this.server);
   }
 }

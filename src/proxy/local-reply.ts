@@ -6,7 +6,7 @@ import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HEADER } from "../http/header-name.ts";
 import { FLAG, RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
-import { ownAnswerLines } from "./own-answer-lines.ts";
+import { APPLICATION_JSON, ownAnswerLines, TEXT_PLAIN } from "./own-answer-lines.ts";
 import type { UpstreamFailure } from "./stream.ts";
 
 export interface LocalReply {
@@ -150,11 +150,11 @@ export function localAnswer(
   const message = reason === "" ? reply.message : `${reply.message}: ${reason}`;
   const accept = headers?.indexOf(HEADER.accept) ?? -1;
   if (headers === undefined || accept < 0 || !headers.value(accept).includes("json")) {
-    return { lines: ownAnswerLines(["content-type", "text/plain"], match), body: `${message}\n` };
+    return { lines: ownAnswerLines(TEXT_PLAIN, match), body: `${message}\n` };
   }
   const { status, flag, details } = reply;
   const value = { status, flag: RESPONSE_FLAGS[flag], details, message };
-  const lines = ownAnswerLines(["content-type", "application/json"], match);
+  const lines = ownAnswerLines(APPLICATION_JSON, match);
   return { lines, body: `${JSON.stringify(value)}\n` };
 }
 

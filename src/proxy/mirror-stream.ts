@@ -32,10 +32,10 @@ export class MirrorStream implements ClientStreamHandler {
     this.#timeout = new TimerEntry(() => this.#onTimeout());
   }
 
-  start(): void {
+  start(nowMs: number): void {
     const { endpoint, timers, timeoutMs, metrics, cluster } = this.#options;
     timers.arm(this.#timeout, timeoutMs);
-    if (endpoint.acquire(this)) return;
+    if (endpoint.acquire(this, nowMs)) return;
     timers.disarm(this.#timeout);
     cluster.releaseRequest();
     metrics.overflow.value += 1;

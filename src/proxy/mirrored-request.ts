@@ -9,6 +9,7 @@ import {
   ROUTE_TIMEOUT_MS,
 } from "../core/limits.ts";
 import type { Mirror } from "../decision/route.ts";
+import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { BODY_LENGTH, BODY_NONE, RequestHead } from "../http/request-head.ts";
 import type { HttpServer } from "./http-server.ts";
 import { MirrorStream } from "./mirror-stream.ts";
@@ -85,7 +86,7 @@ export class MirroredRequest {
       // Nobody waits for it, so that somebody must end it.
       timeoutMs: timeoutMs || ROUTE_TIMEOUT_MS,
       metrics: mirrorMetrics,
-    }).start();
+    }).start(this.#server.nowMs());
   }
 }
 
@@ -104,7 +105,9 @@ function copiedHead(head: RequestHead): RequestHead {
   copy.contentLength = head.contentLength;
   head.headers.forEach((name, value) => {
     // The copy waits for no permission to send its body.
-    if (name.toLowerCase() !== "expect") copy.headers.add(name, value);
+    if (name.toLowerCase() !== "expect") {
+      copy.headers.add(new HeaderField(new HeaderName(name), value));
+    }
   });
   return copy;
 }

@@ -1,12 +1,13 @@
 /** Header changes of a matched route in Envoy's order: from the most specific to the most general. */
-import { applyMutations, type MutableHeaders } from "../decision/header-mutation.ts";
+import { applyMutations } from "../decision/header-mutation.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
 
 export function applyRequestMutations(
   match: RouteMatchResult,
   choice: ClusterChoice,
-  headers: MutableHeaders,
+  headers: HeaderBlock,
 ): void {
   applyMutations(choice.requestMutations, headers);
   applyMutations(match.route.requestMutations, headers);
@@ -18,7 +19,7 @@ export function applyRequestMutations(
 export function applyResponseMutations(
   match: RouteMatchResult,
   choice: ClusterChoice | undefined,
-  headers: MutableHeaders,
+  headers: HeaderBlock,
 ): void {
   if (choice !== undefined) applyMutations(choice.responseMutations, headers);
   applyMutations(match.route.responseMutations, headers);

@@ -42,7 +42,7 @@ export class UpstreamTries {
   }
 
   /** Picks an endpoint and asks it for a connection: the handler gets a stream or a failure. */
-  connect(): ConnectOutcome {
+  connect(nowMs: number): ConnectOutcome {
     const counted = this.#cluster!;
     // A later try uses the cluster as it is by now.
     const cluster = this.count === 0 ? counted : (this.#clusters.get(counted.name) ?? counted);
@@ -51,7 +51,7 @@ export class UpstreamTries {
     this.endpoint = endpoint;
     this.count += 1;
     this.#isWaiting = true;
-    if (endpoint.acquire(this.#handler)) return "asked";
+    if (endpoint.acquire(this.#handler, nowMs)) return "asked";
     this.#isWaiting = false;
     return "overflow";
   }

@@ -1,7 +1,7 @@
 /** Ids of requests and traces: valid, and never the same. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newRequestId, TraceIdSource } from "./request-id.ts";
+import { newRequestId, newTraceparent } from "./request-id.ts";
 
 test("a request id is a version 4 UUID, and each is new", () => {
   const ids = Array.from({ length: 1_000 }, newRequestId);
@@ -12,11 +12,10 @@ test("a request id is a version 4 UUID, and each is new", () => {
 });
 
 test("a traceparent is valid (W3C Trace Context section 3.2) and says whether it is sampled", () => {
-  const source = new TraceIdSource();
   const traceIds = new Set<string>();
   const parentIds = new Set<string>();
   for (let i = 0; i < 1_000; i++) {
-    const text = source.newTraceparent(i % 2 === 0);
+    const text = newTraceparent(i % 2 === 0);
     const match = /^00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])$/.exec(text);
     const [, traceId = "", parentId = "", flags] = match ?? assert.fail(text);
     assert.notEqual(traceId, "0".repeat(32));

@@ -1,27 +1,61 @@
-/** Ids for requests and traces. Unpredictable where it matters: they come from the system's random source. */
-import { randomFillSync, randomUUID } from "node:crypto";
+/**
+ * Ids for requests and traces, unpredictable: they come from the system's random source. They are
+ * written out in batches, so that one request's share is a slice of a text.
+ */
+import { randomFillSync } from "node:crypto";
+import { latin1 } from "../core/bytes.ts";
 
-/** A new `x-request-id` (UUID version 4). The runtime draws its random bytes in batches. */
-export function newRequestId(): string {
-  return randomUUID({ disableEntropyCache: false });
+const BATCH_COUNT = 128;
+const DIGITS = Buffer.from("0123456789abcdef", "latin1");
+const ANY_DIGIT = 0x78;
+const VARIANT_DIGIT = 0x79;
+
+/** Texts after a template in which each `x` is a random digit, and each `y` one of 8, 9, a, b. */
+class RandomTexts {
+  readonly #length: number;
+  readonly #template: Buffer;
+  readonly #batch: Buffer;
+  #text = "";
+  #at = 0;
+
+  constructor(template: string) {
+    this.#length = template.length;
+    this.#template = Buffer.from(template.repeat(BATCH_COUNT), "latin1");
+    this.#batch = Buffer.alloc(this.#template.length);
+  }
+
+  next(): string {
+    if (this.#at >= this.#text.length) this.#refill();
+    const start = this.#at;
+    this.#at += this.#length;
+    return this.#text.slice(start, this.#at);
+  }
+
+  #refill(): void {
+    const template = this.#template;
+    const batch = randomFillSync(this.#batch);
+    for (let at = 0; at < batch.length; at++) {
+      const kind = template[at]!;
+      if (kind === ANY_DIGIT) batch[at] = DIGITS[batch[at]! & 0xf]!;
+      else if (kind === VARIANT_DIGIT) batch[at] = DIGITS[0x8 | (batch[at]! & 0x3)]!;
+      else batch[at] = kind;
+    }
+    this.#text = latin1(batch, 0, batch.length);
+    this.#at = 0;
+  }
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** RFC 9562 section 5.4. */
+const requestIds = new RandomTexts("xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx");
+/** W3C Trace Context section 3.2, without the flags. */
+const traceparents = new RandomTexts(`00-${"x".repeat(32)}-${"x".repeat(16)}-`);
 
-/** Draws ids from a pool of random bytes that is refilled in one call. */
-export class TraceIdSource {
-  readonly #pool = new Uint8Array(24 * 128);
-  #at = this.#pool.length;
+/** A new `x-request-id` (UUID version 4). */
+export function newRequestId(): string {
+  return requestIds.next();
+}
 
-  /** A `traceparent` that starts a trace (W3C Trace Context section 3.2). */
-  newTraceparent(isSampled: boolean): string {
-    if (this.#at + 24 > this.#pool.length) {
-      randomFillSync(this.#pool);
-      this.#at = 0;
-    }
-    let ids = "";
-    for (let i = 0; i < 24; i++) ids += HEX[this.#pool[this.#at + i]!]!;
-    this.#at += 24;
-    return `00-${ids.slice(0, 32)}-${ids.slice(32)}-${isSampled ? "01" : "00"}`;
-  }
+/** A `traceparent` that starts a trace. */
+export function newTraceparent(isSampled: boolean): string {
+  return traceparents.next() + (isSampled ? "01" : "00");
 }

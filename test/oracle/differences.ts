@@ -250,20 +250,6 @@ const CONNECTIONS: readonly Difference[] = [
       },
     ],
   },
-  {
-    id: "answers broken off",
-    envoy: "Passes on the head of an answer whose body is malformed, then closes.",
-    tulle: "Closes without a byte when head and error come in one read.",
-    reason:
-      "The client sees a failed request either way, and nothing of it that could be taken for an answer.",
-    seen: [
-      {
-        cases: under("fault", "bad-chunk-size"),
-        envoy: "200 cut short from alpha, closed",
-        tulle: "nothing from alpha, refused",
-      },
-    ],
-  },
 ];
 
 export const DIFFERENCES: readonly Difference[] = [

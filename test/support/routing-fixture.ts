@@ -1,7 +1,6 @@
 /** Requests and route configurations for tests of decisions, written as Envoy's JSON. */
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import type { FieldError } from "../../src/decision/field-error.ts";
-import type { MutableHeaders } from "../../src/decision/header-mutation.ts";
 import type { RequestView } from "../../src/decision/request-view.ts";
 import type { Route } from "../../src/decision/route.ts";
 import { RouteTable } from "../../src/decision/route-table.ts";
@@ -85,38 +84,4 @@ export function matches(match: JsonObject, target: string, init: RequestInit = {
 /** The only route of a table, with its action. */
 export function compiledRoute(route: JsonObject): Route {
   return tableOf(route).virtualHosts[0]!.routes[0]!;
-}
-
-/** A header list as messages have it, for mutations. */
-export class HeaderList implements MutableHeaders {
-  #fields: { name: string; value: string }[];
-
-  constructor(...lines: readonly string[]) {
-    this.#fields = lines.map((line) => {
-      const colon = line.indexOf(":");
-      return { name: line.slice(0, colon), value: line.slice(colon + 1).trim() };
-    });
-  }
-
-  get lines(): readonly string[] {
-    return this.#fields.map(({ name, value }) => `${name}: ${value}`);
-  }
-
-  get(lowerName: string): string | undefined {
-    const found = this.#fields.filter(({ name }) => name.toLowerCase() === lowerName);
-    return found.length === 0 ? undefined : found.map(({ value }) => value).join(",");
-  }
-
-  add(name: string, value: string): void {
-    this.#fields.push({ name, value });
-  }
-
-  set(name: string, value: string): void {
-    this.remove(name.toLowerCase());
-    this.add(name, value);
-  }
-
-  remove(lowerName: string): void {
-    this.#fields = this.#fields.filter(({ name }) => name.toLowerCase() !== lowerName);
-  }
 }
