@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { makeCertificates } from "./certificates.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
 import { nginxBackend } from "./peers.ts";
@@ -24,6 +25,8 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const RESULTS = join(ROOT, ".cache", "bench");
 const PROXY_CORE = 0;
 const LOAD_CORE = 1;
+/** Starting takes memory that is given back: what counts is what stays. */
+const SETTLE_MS = 3_000;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -133,6 +136,7 @@ async function measure(
     }
     const total = (of: (process: PinnedProcess) => number): number =>
       running.reduce((sum, process) => sum + of(process), 0);
+    await sleep(SETTLE_MS);
     const idleMegabytes = total((process) => process.residentMegabytes());
     await runLoad({ ...load, seconds: options.warmupSeconds });
     const cpuBefore = total((process) => process.cpuSeconds());

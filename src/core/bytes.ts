@@ -11,3 +11,9 @@ interface Latin1Sliceable {
 export function latin1(bytes: Buffer, start: number, end: number): string {
   return (bytes as unknown as Latin1Sliceable).latin1Slice(start, end);
 }
+
+/** The same Latin-1 text on its own: a slice keeps the whole text that it was cut from in memory. */
+export function detached(text: string): string {
+  const bytes = Buffer.from(text, "latin1");
+  return latin1(bytes, 0, bytes.length);
+}

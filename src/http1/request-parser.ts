@@ -2,7 +2,7 @@
  * The server's side of the HTTP/1.1 codec, without I/O: bytes in, calls on a handler out. One parser
  * serves one connection; it stops behind each message so that its owner decides when to go on.
  */
-import { latin1 } from "../core/bytes.ts";
+import { detached, latin1 } from "../core/bytes.ts";
 import { HEAD_SIZE_BYTES_MAX, LEADING_EMPTY_LINES_MAX } from "../core/limits.ts";
 import { isAuthority } from "../http/authority.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
@@ -182,7 +182,7 @@ export class RequestParser {
     if (!headers.isValue(hostIndex, this.#checkedAuthority)) {
       const host = headers.value(hostIndex);
       if (host !== "" && !isAuthority(host)) return PARSE_ERROR.hostInvalid;
-      this.#checkedAuthority = host;
+      this.#checkedAuthority = detached(host);
     }
     head.authority = this.#checkedAuthority;
     if (hostIndex === 0 && head.minorVersion === 1 && headers.isTidy(0)) {

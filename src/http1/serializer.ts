@@ -27,9 +27,9 @@ export function serializeResponseHead(
   allowsChunked: boolean,
   connectionLine: string,
 ): string {
-  const status =
-    head.status === 200 && head.reason === "OK" ? "200 OK" : `${head.status} ${head.reason}`;
-  const lines = `HTTP/1.1 ${status}\r\n${head.headers.toLines()}`;
+  const isOk = head.status === 200 && head.reason === "OK";
+  const start = isOk ? "HTTP/1.1 200 OK\r\n" : `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
+  const lines = start + head.headers.toLines();
   if (isSentInChunks(head)) {
     const framing = allowsChunked ? "Transfer-Encoding: chunked\r\n" : "";
     return `${lines}${framing}${connectionLine}\r\n`;
