@@ -42,6 +42,19 @@ describe("requests and responses", () => {
     assert.equal(full.version, response.version, "a version belongs to the set, not to the stream");
   });
 
+  test("a client that comes back hears that what it refused is gone, though nobody knows what it has", async () => {
+    fixture.set(listener("l", 2));
+    client.request({ typeUrl: LDS, version: "of another stream" });
+    client.nack(await client.only(), "l: refused");
+    assert.deepEqual(await client.settle(), [], "the older listener is worth more than none");
+    fixture.set();
+    const gone = await client.only();
+    assert.deepEqual(gone.names, []);
+    client.ack(gone);
+    fixture.set();
+    assert.deepEqual(await client.settle(), []);
+  });
+
   test("a first request with an old nonce and another version is answered too", async () => {
     fixture.set(routeTo("r", "c"));
     client.request({ typeUrl: RDS, names: ["r"], nonce: "77", version: "of another server" });

@@ -35,6 +35,7 @@ export function applySotwRequest(
     // versions prove nothing about the set of names (grpc-go issue 7013).
     state.forget(state.subscription.replace(request.resourceNames));
     state.oweEverything();
+    state.mayHaveOthers = request.versionInfo !== "";
     noteWarming(state, state.subscription.names);
     return NONE;
   }

@@ -66,7 +66,9 @@ export function planPush(state: TypeState, target: TypeTarget, rules: PushRules)
     else if (verdict === "missing") missing.push(name);
   }
   const isNews = changed.length > 0 || removed.length > 0 || missing.length > 0;
-  if (!isNews && !state.answerDue) return { plan: undefined, incomplete };
+  // Only a list without them tells the client that others are gone; one that lacks what is held back would tell too much.
+  const mustList = rules.fullState && state.mayHaveOthers && !incomplete;
+  if (!isNews && !state.answerDue && !mustList) return { plan: undefined, incomplete };
   return { plan: { resources, changed, removed, missing }, incomplete };
 }
 

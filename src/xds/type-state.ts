@@ -42,6 +42,11 @@ export class TypeState {
   readonly warming = new Set<string>();
   /** The client waits for a response, if need be an empty one. */
   answerDue = false;
+  /**
+   * It may have resources from before this stream that it did not name, as in state-of-the-world. A full
+   * response that it accepts ends that.
+   */
+  mayHaveOthers = false;
   inFlight: InFlightResponse | undefined;
   lastNonce = "";
   /** The maps that the client was found to have completely; anything that happens resets it. */
@@ -90,7 +95,10 @@ export class TypeState {
   acknowledge(full: boolean): InFlightResponse | undefined {
     const response = this.#settle();
     if (response === undefined) return undefined;
-    if (full) this.known.clear();
+    if (full) {
+      this.known.clear();
+      this.mayHaveOthers = false;
+    }
     for (const [name, resource] of response.resources) {
       this.refusals.accepted(name, resource.version);
       if (!this.subscription.covers(name)) continue;

@@ -100,6 +100,19 @@ test("numbers may be text, as protobuf's JSON writes large ones", () => {
   assert.equal(clusterErrors({ circuit_breakers: tooLarge }).length, 1);
 });
 
+test("bytes are base64 that decodes", () => {
+  const ca = (text: string): JsonObject =>
+    replaced(["static_resources", "clusters", 0, "transport_socket"], {
+      name: "tls",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        common_tls_context: { validation_context: { trusted_ca: { inline_bytes: text } } },
+      },
+    });
+  assert.deepEqual(errorsOf(ca("eA==")), []);
+  for (const text of ["x", "e*=="]) assert.equal(errorsOf(ca(text)).length, 1, text);
+});
+
 /** Values that replace something in a file that is right. */
 const replacement = fc.oneof(
   fc.constantFrom<JsonValue>(
