@@ -21,7 +21,7 @@ import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts"
 import type { HttpServer } from "./http-server.ts";
 import { LOCAL_REPLY, type LocalReply, localAnswer, replyForFailure } from "./local-reply.ts";
 import { MirroredRequest } from "./mirrored-request.ts";
-import { ownAnswerLines, TEXT_PLAIN } from "./own-answer-lines.ts";
+import { ownAnswerHeaders, TEXT_PLAIN } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestBody } from "./request-body.ts";
 import { RequestOutcome } from "./request-outcome.ts";
@@ -394,29 +394,29 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   }
 
   #redirectTo(status: number, location: string, match: RouteMatchResult | undefined): void {
-    const lines = ownAnswerLines(new HeaderField(LOCATION, location), match);
-    this.#sendOwn(status, "direct_response", lines, "");
+    const headers = ownAnswerHeaders(new HeaderField(LOCATION, location), match);
+    this.#sendOwn(status, "direct_response", headers, "");
   }
 
   #direct({ status, body }: DirectResponse, match: RouteMatchResult): void {
-    const lines = ownAnswerLines(body === "" ? undefined : TEXT_PLAIN, match);
-    this.#sendOwn(status, "direct_response", lines, body);
+    const headers = ownAnswerHeaders(body === "" ? undefined : TEXT_PLAIN, match);
+    this.#sendOwn(status, "direct_response", headers, body);
   }
 
   #reply(reply: LocalReply, reason: string): void {
     this.#outcome.flag = reply.flag;
     this.#outcome.failureReason = reason;
-    const { lines, body } = localAnswer(reply, reason, this.#head?.headers, this.#match);
-    const flagged = this.#server.config.flaggedReplyLines(reply.flag);
-    this.#sendOwn(reply.status, reply.details, lines + flagged, body);
+    const { headers, body } = localAnswer(reply, reason, this.#head?.headers, this.#match);
+    this.#sendOwn(reply.status, reply.details, headers, body);
   }
 
   /** A response of this proxy's own. */
-  #sendOwn(status: number, details: string, lines: string, body: string): void {
+  #sendOwn(status: number, details: string, headers: HeaderBlock, body: string): void {
     this.#outcome.status = status;
     this.#outcome.details = details;
     this.#isHeadSent = true;
-    this.#downstream.sendLocal(status, lines + this.#server.config.localReplyLines, body);
+    this.#server.config.prepareOwnAnswer(this.#outcome.flag, headers);
+    this.#downstream.sendLocal(status, headers, body);
     this.#finish();
   }
 

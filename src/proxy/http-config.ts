@@ -3,6 +3,7 @@ import { anyUnpack, type Duration } from "@bufbuild/protobuf/wkt";
 import { STREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
 import { compileDuration } from "../decision/duration.ts";
 import type { FieldError } from "../decision/field-error.ts";
+import { applyMutations, NO_MUTATIONS } from "../decision/header-mutation.ts";
 import type { ForwardAction } from "../decision/route.ts";
 import { RouteTable } from "../decision/route-table.ts";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
@@ -20,7 +21,7 @@ import type { EscapedSlashes, PathNormalization } from "../http/path-normalizati
 import { HttpDate } from "../telemetry/http-date.ts";
 import { newRequestId, newTraceparent } from "../telemetry/request-id.ts";
 import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
-import { compileLocalReplies, type LocalReplyLines } from "./config/local-reply-config.ts";
+import { compileLocalReplies, type LocalReplyMutations } from "./config/local-reply-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 
 const X_FORWARDED_FOR = new HeaderName("x-forwarded-for");
@@ -65,7 +66,7 @@ export class HttpConfig {
   readonly #sanitizesClientCert: boolean;
   readonly #serverHeader: ServerHeader;
   readonly #server: HeaderField;
-  readonly #localReplies: LocalReplyLines;
+  readonly #localReplies: LocalReplyMutations;
   readonly #date = new HttpDate();
   readonly #wallMs: () => number;
 
@@ -164,15 +165,11 @@ export class HttpConfig {
     headers.add(this.#server);
   }
 
-  /** Further header lines of a local reply with this response flag. */
-  flaggedReplyLines(flag: number): string {
-    return this.#localReplies.get(flag) ?? "";
-  }
-
-  /** Header lines of answers that the proxy makes itself. */
-  get localReplyLines(): string {
-    const date = `date: ${this.#date.at(this.#wallMs())}\r\n`;
-    return this.#serverHeader === ServerHeader.PASS_THROUGH ? date : date + this.#server.line;
+  /** Header fields of an answer that the proxy makes itself, for a reason that has this response flag. */
+  prepareOwnAnswer(flag: number, headers: HeaderBlock): void {
+    applyMutations(this.#localReplies.get(flag) ?? NO_MUTATIONS, headers);
+    headers.add(new HeaderField(DATE, this.#date.at(this.#wallMs())));
+    if (this.#serverHeader !== ServerHeader.PASS_THROUGH) headers.add(this.#server);
   }
 }
 

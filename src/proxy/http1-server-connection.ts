@@ -209,13 +209,13 @@ export class Http1ServerConnection
     this.#writer.text(serializeResponseHead(head, !this.#isClientHttp10, this.#connectionLine()));
   }
 
-  sendLocal(status: number, lines: string, body: string): void {
+  sendLocal(status: number, headers: HeaderBlock, body: string): void {
     this.#sendsChunks = false;
     this.#decideKeepAlive();
     // RFC 9110 section 8.6: no Content-Length in a 204; a 304 would have to tell the length of another answer.
     const hasLength = status !== 204 && status !== 304;
     const length = hasLength ? `content-length: ${Buffer.byteLength(body)}\r\n` : "";
-    const text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${lines}${length}${this.#connectionLine()}\r\n`;
+    const text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${headers.toLines()}${length}${this.#connectionLine()}\r\n`;
     const hasBody = hasLength && !this.#isHeadRequest;
     this.#writer.text(hasBody ? text + Buffer.from(body).toString("latin1") : text);
     this.#finishResponse();

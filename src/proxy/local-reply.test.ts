@@ -30,8 +30,8 @@ test("every reply has a status with a phrase, a flag, Envoy's details and a sent
 
 test("people read a line, with the reason of this one case behind the message", () => {
   const reply = LOCAL_REPLY.connectFailed;
-  const { lines, body } = localAnswer(reply, "connection refused", accepting("*/*"), undefined);
-  assert.equal(lines, "content-type: text/plain\r\n");
+  const { headers, body } = localAnswer(reply, "connection refused", accepting("*/*"), undefined);
+  assert.equal(headers.toLines(), "content-type: text/plain\r\n");
   assert.equal(body, "the upstream could not be connected to: connection refused\n");
   const { body: plain } = localAnswer(reply, "", accepting(undefined), undefined);
   assert.equal(plain, "the upstream could not be connected to\n");
@@ -40,8 +40,8 @@ test("people read a line, with the reason of this one case behind the message", 
 test("programs that accept JSON read JSON", () => {
   for (const type of ["application/json", "application/problem+json, */*;q=0.1"]) {
     const reply = LOCAL_REPLY.upstreamTimeout;
-    const { lines, body } = localAnswer(reply, 'a "reason"', accepting(type), undefined);
-    assert.equal(lines, "content-type: application/json\r\n");
+    const { headers, body } = localAnswer(reply, 'a "reason"', accepting(type), undefined);
+    assert.equal(headers.toLines(), "content-type: application/json\r\n");
     assert.ok(body.endsWith("\n"));
     assert.deepEqual(JSON.parse(body), {
       status: 504,
@@ -53,8 +53,8 @@ test("programs that accept JSON read JSON", () => {
 });
 
 test("a request whose head could not be read gets text", () => {
-  const { lines } = localAnswer(LOCAL_REPLY.downstreamProtocolError, "", undefined, undefined);
-  assert.equal(lines, "content-type: text/plain\r\n");
+  const { headers } = localAnswer(LOCAL_REPLY.downstreamProtocolError, "", undefined, undefined);
+  assert.equal(headers.toLines(), "content-type: text/plain\r\n");
 });
 
 test("the route's changes of response headers hold for the proxy's own answers", () => {
@@ -64,8 +64,8 @@ test("the route's changes of response headers hold for the proxy's own answers",
     response_headers_to_add: [{ header: { key: "x-route", value: "1" } }],
   });
   const match = table.match(requestFor("/"));
-  const { lines } = localAnswer(LOCAL_REPLY.noHealthyUpstream, "", accepting(undefined), match);
-  assert.equal(lines, "content-type: text/plain\r\nx-route: 1\r\n");
+  const { headers } = localAnswer(LOCAL_REPLY.noHealthyUpstream, "", accepting(undefined), match);
+  assert.equal(headers.toLines(), "content-type: text/plain\r\nx-route: 1\r\n");
 });
 
 test("each failure of an upstream has its reply", () => {

@@ -6,7 +6,7 @@ import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HEADER } from "../http/header-name.ts";
 import { FLAG, RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
-import { APPLICATION_JSON, ownAnswerLines, TEXT_PLAIN } from "./own-answer-lines.ts";
+import { APPLICATION_JSON, ownAnswerHeaders, TEXT_PLAIN } from "./own-answer-headers.ts";
 import type { UpstreamFailure } from "./stream.ts";
 
 export interface LocalReply {
@@ -130,32 +130,35 @@ export const LOCAL_REPLY = {
   },
 } as const satisfies Record<string, LocalReply>;
 
-/** Header lines, each with CRLF, and text. */
 export interface LocalAnswer {
-  readonly lines: string;
+  readonly headers: HeaderBlock;
   readonly body: string;
 }
 
 /**
  * What a local reply says: JSON for clients that accept JSON, else a line of text. `reason` adds what is
- * known about this one case. `headers` are the request's, undefined when they could not be read; `match`
+ * known about this one case. `requestHeaders` are undefined when they could not be read; `match`
  * is its route, if it has one by then, whose header changes hold here, too.
  */
 export function localAnswer(
   reply: LocalReply,
   reason: string,
-  headers: HeaderBlock | undefined,
+  requestHeaders: HeaderBlock | undefined,
   match: RouteMatchResult | undefined,
 ): LocalAnswer {
   const message = reason === "" ? reply.message : `${reply.message}: ${reason}`;
-  const accept = headers?.indexOf(HEADER.accept) ?? -1;
-  if (headers === undefined || accept < 0 || !headers.value(accept).includes("json")) {
-    return { lines: ownAnswerLines(TEXT_PLAIN, match), body: `${message}\n` };
+  const accept = requestHeaders?.indexOf(HEADER.accept) ?? -1;
+  if (
+    requestHeaders === undefined ||
+    accept < 0 ||
+    !requestHeaders.value(accept).includes("json")
+  ) {
+    return { headers: ownAnswerHeaders(TEXT_PLAIN, match), body: `${message}\n` };
   }
   const { status, flag, details } = reply;
   const value = { status, flag: RESPONSE_FLAGS[flag], details, message };
-  const lines = ownAnswerLines(APPLICATION_JSON, match);
-  return { lines, body: `${JSON.stringify(value)}\n` };
+  const headers = ownAnswerHeaders(APPLICATION_JSON, match);
+  return { headers, body: `${JSON.stringify(value)}\n` };
 }
 
 export function replyForFailure(failure: UpstreamFailure): LocalReply {

@@ -20,8 +20,8 @@ export interface ServerStream {
   sendInterim(head: ResponseHead): void;
   /** Sends a response head as it came from upstream, with the edits made to its header block. */
   sendHead(head: ResponseHead): void;
-  /** Sends a whole response of this proxy's own. `lines` are header lines, each with CRLF. */
-  sendLocal(status: number, lines: string, body: string): void;
+  /** Sends a whole response of this proxy's own. */
+  sendLocal(status: number, headers: HeaderBlock, body: string): void;
   /** Returns false when the peer is slow: the source is paused until `onDownstreamDrain`. */
   sendBody(bytes: Buffer, start: number, end: number): boolean;
   sendEnd(trailers: HeaderBlock | undefined): void;

@@ -1,21 +1,20 @@
 /** What a listener adds to the answers that the proxy gives itself: Envoy's LocalReplyConfig, by response flag. */
 
 import type { FieldError } from "../../decision/field-error.ts";
-import { applyMutations, compileMutations } from "../../decision/header-mutation.ts";
+import { compileMutations, type HeaderMutations } from "../../decision/header-mutation.ts";
 import type { AccessLogFilter } from "../../gen/envoy/config/accesslog/v3/accesslog_pb.js";
 import type { LocalReplyConfig } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import { HeaderBlock } from "../../http/header-block.ts";
 import { RESPONSE_FLAGS } from "../../telemetry/response-flag.ts";
 
-/** Header lines by the index of a response flag. */
-export type LocalReplyLines = ReadonlyMap<number, string>;
+/** Header changes by the index of a response flag. */
+export type LocalReplyMutations = ReadonlyMap<number, HeaderMutations>;
 
 export function compileLocalReplies(
   config: LocalReplyConfig | undefined,
   path: string,
   errors: FieldError[],
-): LocalReplyLines {
-  const lines = new Map<number, string>();
+): LocalReplyMutations {
+  const mutations = new Map<number, HeaderMutations>();
   for (const [index, { filter, headersToAdd }] of (config?.mappers ?? []).entries()) {
     const at = `${path}.mappers[${index}]`;
     const lists = {
@@ -33,14 +32,12 @@ export function compileLocalReplies(
       const field = error.path.replace("response_headers_to_add", "headers_to_add");
       errors.push({ ...error, path: `${at}.${field}` });
     }
-    const headers = new HeaderBlock();
-    applyMutations(responseMutations, headers);
     for (const flag of flagsOf(filter, `${at}.filter`, errors)) {
       // The first mapper whose filter fits is the only one that acts, as in Envoy.
-      if (!lines.has(flag)) lines.set(flag, headers.toLines());
+      if (!mutations.has(flag)) mutations.set(flag, responseMutations);
     }
   }
-  return lines;
+  return mutations;
 }
 
 function flagsOf(

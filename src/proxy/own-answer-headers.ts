@@ -1,4 +1,4 @@
-/** Header lines of answers that no upstream gave: routes change them like those of an upstream's answer. */
+/** Headers of answers that no upstream gave: routes change them like those of an upstream's answer. */
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
@@ -9,12 +9,12 @@ export const TEXT_PLAIN = new HeaderField(CONTENT_TYPE, "text/plain");
 export const APPLICATION_JSON = new HeaderField(CONTENT_TYPE, "application/json");
 
 /** `match` is undefined where the listener answers before a route was chosen. */
-export function ownAnswerLines(
+export function ownAnswerHeaders(
   field: HeaderField | undefined,
   match: RouteMatchResult | undefined,
-): string {
+): HeaderBlock {
   const headers = new HeaderBlock();
   if (field !== undefined) headers.add(field);
   if (match !== undefined) applyResponseMutations(match, undefined, headers);
-  return headers.toLines();
+  return headers;
 }
