@@ -56,3 +56,17 @@ export const MIRRORED_BODY_BYTES_MAX = 64 * 1024;
 export const MIRRORED_REQUESTS_MAX = 1_024;
 /** Time series of one metric family; later ones are counted in an overflow series (T30). */
 export const METRIC_SERIES_MAX = 2_000;
+
+// HTTP/2 frames.
+/** Compressed field block with all its CONTINUATIONs (T14). HPACK seldom makes a block larger than its fields: HEAD_SIZE_BYTES_MAX. */
+export const FIELD_BLOCK_BYTES_MAX = 64 * 1024;
+/** CONTINUATION frames of one field block (T14): the largest block needs 3 at the smallest frame size a peer may ask for. */
+export const FIELD_BLOCK_CONTINUATIONS_MAX = 8;
+/** Settings in one frame (T16, CVE-2020-11080): nghttp2's bound. Seven are defined. */
+export const SETTINGS_PER_FRAME_MAX = 32;
+/** SETTINGS_MAX_FRAME_SIZE that we announce: the RFC's least, which bounds what a frame in parts keeps. DATA is not kept. */
+export const FRAME_SIZE_BYTES_MAX = 16 * 1024;
+/** SETTINGS_MAX_CONCURRENT_STREAMS that we announce (T12). Envoy's advice for edges, the RFC's least. */
+export const CONCURRENT_STREAMS_MAX = 100;
+/** SETTINGS_INITIAL_WINDOW_SIZE that we announce (T17). The RFC's and Linkerd's figure: what a stalled stream may hold. */
+export const STREAM_WINDOW_BYTES = 65_535;
