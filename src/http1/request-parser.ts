@@ -3,7 +3,7 @@
  * serves one connection; it stops behind each message so that its owner decides when to go on.
  */
 import { detached, latin1 } from "../core/bytes.ts";
-import { HEAD_SIZE_BYTES_MAX, LEADING_EMPTY_LINES_MAX } from "../core/limits.ts";
+import { LEADING_EMPTY_LINES_MAX } from "../core/limits.ts";
 import { isAuthority } from "../http/authority.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, RequestHead } from "../http/request-head.ts";
@@ -11,7 +11,7 @@ import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 import { scanFields } from "./field-scanner.ts";
 import { Framing } from "./framing.ts";
-import { PartialSection } from "./partial-section.ts";
+import { HeadReader, type HeadScanner } from "./head-reader.ts";
 import { RequestLine, requestLineClass } from "./request-line.ts";
 import { readTarget } from "./request-target.ts";
 
@@ -24,14 +24,13 @@ export interface RequestHandler extends BodySink {
 const CR = 0x0d;
 const LF = 0x0a;
 
-export class RequestParser {
+export class RequestParser implements HeadScanner {
   readonly head = new RequestHead();
   readonly #handler: RequestHandler;
   readonly #line = new RequestLine();
   readonly #framing = new Framing();
   readonly #body = new BodyDecoder();
-  /** Bytes of a head that is not complete. */
-  readonly #partial = new PartialSection(requestLineClass);
+  readonly #heads = new HeadReader(requestLineClass, this);
   #isInBody = false;
   #emptyLineCount = 0;
   /** The CR of an empty line before a request line has come. */
@@ -45,7 +44,7 @@ export class RequestParser {
 
   /** Whether the first bytes of a message have been seen, but not its end. Empty lines do not count. */
   get isMidMessage(): boolean {
-    return this.#isInBody || this.#partial.length > 0;
+    return this.#isInBody || this.#heads.isMidHead;
   }
 
   /**
@@ -76,36 +75,10 @@ export class RequestParser {
 
   /** Returns the offset in `bytes` behind the head, NEED_MORE when all bytes are used, or an error number. */
   #readHead(bytes: Buffer, start: number, end: number): number {
-    if (this.#partial.length > 0) return this.#readHeadOn(bytes, start, end);
+    if (this.#heads.isMidHead) return this.#heads.read(bytes, start, end);
     const at = this.#skipEmptyLines(bytes, start, end);
     if (at < 0) return at;
-    if (at >= end) return NEED_MORE;
-    const used = this.#parseHead(bytes, at, Math.min(end, at + HEAD_SIZE_BYTES_MAX));
-    if (used !== NEED_MORE) return used;
-    if (end - at >= HEAD_SIZE_BYTES_MAX) return PARSE_ERROR.headTooLarge;
-    this.#partial.append(bytes, at, end);
-    this.#partial.markScanned();
-    return NEED_MORE;
-  }
-
-  /** Goes on with a head whose first bytes are kept. */
-  #readHeadOn(bytes: Buffer, start: number, end: number): number {
-    const partial = this.#partial;
-    const keptLength = partial.length;
-    // No scan goes past the bound, so that the verdict does not depend on how bytes were split.
-    const scanEnd = Math.min(end, start + HEAD_SIZE_BYTES_MAX - keptLength);
-    const mustScan = partial.append(bytes, start, scanEnd);
-    const isAtBound = partial.length === HEAD_SIZE_BYTES_MAX;
-    if (!mustScan && !isAtBound) return NEED_MORE;
-    const used = this.#parseHead(partial.view, 0, partial.length);
-    if (used === NEED_MORE) {
-      if (isAtBound) return PARSE_ERROR.headTooLarge;
-      partial.markScanned();
-      return NEED_MORE;
-    }
-    if (used < 0) return used;
-    partial.clear();
-    return start + used - keptLength;
+    return at < end ? this.#heads.read(bytes, at, end) : NEED_MORE;
   }
 
   /** RFC 9112 section 2.2: a server ignores an empty line before a request line. */
@@ -126,7 +99,8 @@ export class RequestParser {
     return at;
   }
 
-  #parseHead(bytes: Buffer, start: number, end: number): number {
+  /** For the reader of heads. */
+  scanHead(bytes: Buffer, start: number, end: number): number {
     const head = this.head;
     const line = this.#line;
     head.headers.clear();

@@ -3,7 +3,7 @@
  * `expect`; bytes that no request asked for are an error, never the start of an answer (T10).
  */
 import { latin1 } from "../core/bytes.ts";
-import { HEAD_SIZE_BYTES_MAX, INTERIM_RESPONSES_MAX } from "../core/limits.ts";
+import { INTERIM_RESPONSES_MAX } from "../core/limits.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import {
   BODY_CHUNKED,
@@ -17,7 +17,7 @@ import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 import { scanFields } from "./field-scanner.ts";
 import { Framing } from "./framing.ts";
-import { PartialSection } from "./partial-section.ts";
+import { HeadReader, type HeadScanner } from "./head-reader.ts";
 import {
   minorVersionAt,
   REASON_AT,
@@ -34,13 +34,12 @@ export interface ResponseHandler extends BodySink {
   onResponseEnd(trailers: HeaderBlock | undefined): void;
 }
 
-export class ResponseParser {
+export class ResponseParser implements HeadScanner {
   readonly head = new ResponseHead();
   readonly #handler: ResponseHandler;
   readonly #framing = new Framing();
   readonly #body = new BodyDecoder();
-  /** Bytes of a head that is not complete. */
-  readonly #partial = new PartialSection(statusLineClass);
+  readonly #heads = new HeadReader(statusLineClass, this);
   #isExpecting = false;
   #isHeadRequest = false;
   #isInBody = false;
@@ -63,7 +62,7 @@ export class ResponseParser {
 
   /** Whether a byte of the answer has been seen. */
   get hasStarted(): boolean {
-    return this.#isInBody || this.#partial.length > 0 || this.#interimCount > 0;
+    return this.#isInBody || this.#heads.isMidHead || this.#interimCount > 0;
   }
 
   /**
@@ -75,7 +74,7 @@ export class ResponseParser {
     while (at < end) {
       if (!this.#isExpecting) return PARSE_ERROR.unexpectedBytes;
       if (this.#isInBody) return this.#readBody(bytes, at, end);
-      at = this.#readHead(bytes, at, end);
+      at = this.#heads.read(bytes, at, end);
       if (at === NEED_MORE) return end;
       if (at < 0) return at;
       const error = this.#tellHead();
@@ -128,38 +127,8 @@ export class ResponseParser {
     this.#handler.onResponseEnd(trailers);
   }
 
-  /** Returns the offset in `bytes` behind the head, NEED_MORE when all bytes are used, or an error number. */
-  #readHead(bytes: Buffer, start: number, end: number): number {
-    if (this.#partial.length > 0) return this.#readHeadOn(bytes, start, end);
-    const used = this.#parseHead(bytes, start, Math.min(end, start + HEAD_SIZE_BYTES_MAX));
-    if (used !== NEED_MORE) return used;
-    if (end - start >= HEAD_SIZE_BYTES_MAX) return PARSE_ERROR.headTooLarge;
-    this.#partial.append(bytes, start, end);
-    this.#partial.markScanned();
-    return NEED_MORE;
-  }
-
-  /** Goes on with a head whose first bytes are kept. */
-  #readHeadOn(bytes: Buffer, start: number, end: number): number {
-    const partial = this.#partial;
-    const keptLength = partial.length;
-    // No scan goes past the bound, so that the verdict does not depend on how bytes were split.
-    const scanEnd = Math.min(end, start + HEAD_SIZE_BYTES_MAX - keptLength);
-    const mustScan = partial.append(bytes, start, scanEnd);
-    const isAtBound = partial.length === HEAD_SIZE_BYTES_MAX;
-    if (!mustScan && !isAtBound) return NEED_MORE;
-    const used = this.#parseHead(partial.view, 0, partial.length);
-    if (used === NEED_MORE) {
-      if (isAtBound) return PARSE_ERROR.headTooLarge;
-      partial.markScanned();
-      return NEED_MORE;
-    }
-    if (used < 0) return used;
-    partial.clear();
-    return start + used - keptLength;
-  }
-
-  #parseHead(bytes: Buffer, start: number, end: number): number {
+  /** For the reader of heads. */
+  scanHead(bytes: Buffer, start: number, end: number): number {
     const head = this.head;
     head.headers.clear();
     const fieldsAt = scanStatusLine(bytes, start, end);

@@ -5,11 +5,12 @@ import { BODY_CHUNKED, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { parseErrorInfo } from "../http1/errors.ts";
 import { type ResponseHandler, ResponseParser } from "../http1/response-parser.ts";
-import { chunkStart, lastChunk, serializeRequestHead } from "../http1/serializer.ts";
+import { serializeRequestHead } from "../http1/serializer.ts";
 import { socketFailure } from "../net/node-error.ts";
 import { SocketReader } from "../net/socket-reader.ts";
 import { SocketWriter } from "../net/socket-writer.ts";
 import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
+import { Http1BodyWriter } from "./http1-body-writer.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
 
 /** Who the connection goes back to. */
@@ -25,9 +26,9 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
   readonly #faults: CallbackFaults;
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
+  readonly #body: Http1BodyWriter;
   readonly #parser: ResponseParser;
   #handler: ClientStreamHandler | undefined;
-  #sendsChunks = false;
   #isRequestSent = true;
   #isPaused = false;
   #error: unknown;
@@ -45,6 +46,7 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
       socket,
       guarded(this, () => this.#onDrain()),
     );
+    this.#body = new Http1BodyWriter(this.#writer);
     this.#parser = new ResponseParser(this);
     socket.on(
       "end",
@@ -88,22 +90,17 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
 
   sendHead(head: RequestHead, target: string, authority: string): void {
     this.#parser.expect(head.method);
-    this.#sendsChunks = head.bodyKind === BODY_CHUNKED;
+    this.#body.begin(head.bodyKind === BODY_CHUNKED);
     this.#isRequestSent = false;
     this.#writer.text(serializeRequestHead(head, target, authority));
   }
 
   sendBody(bytes: Buffer, start: number, end: number): boolean {
-    if (this.#sendsChunks) {
-      this.#writer.bytes(chunkStart(end - start), bytes, start, end, "\r\n");
-    } else {
-      this.#writer.bytes("", bytes, start, end, "");
-    }
-    return !this.#writer.isBlocked;
+    return this.#body.write(bytes, start, end);
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
-    if (this.#sendsChunks) this.#writer.text(lastChunk(trailers));
+    this.#body.end(trailers);
     this.#isRequestSent = true;
   }
 

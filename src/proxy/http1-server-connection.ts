@@ -9,13 +9,7 @@ import type { ResponseHead } from "../http/response-head.ts";
 import { reasonOf } from "../http/status.ts";
 import { parseErrorInfo } from "../http1/errors.ts";
 import { type RequestHandler, RequestParser } from "../http1/request-parser.ts";
-import {
-  chunkStart,
-  isSentInChunks,
-  lastChunk,
-  serializeInterim,
-  serializeResponseHead,
-} from "../http1/serializer.ts";
+import { isSentInChunks, serializeInterim, serializeResponseHead } from "../http1/serializer.ts";
 import { breakOff } from "../net/break-off.ts";
 import { SocketReader } from "../net/socket-reader.ts";
 import { SocketWriter } from "../net/socket-writer.ts";
@@ -24,6 +18,7 @@ import { ConnectionDeadline, type ConnectionDeadlineHandler } from "./connection
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import { Exchange } from "./exchange.ts";
 import type { HttpServer, ServerConnection } from "./http-server.ts";
+import { Http1BodyWriter } from "./http1-body-writer.ts";
 import { LOCAL_REPLY } from "./local-reply.ts";
 import type { ServerStream } from "./stream.ts";
 
@@ -38,6 +33,7 @@ export class Http1ServerConnection
   readonly #server: HttpServer;
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
+  readonly #body: Http1BodyWriter;
   readonly #parser: RequestParser;
   readonly #exchange: Exchange;
   readonly #deadline: ConnectionDeadline;
@@ -46,7 +42,6 @@ export class Http1ServerConnection
   #isRequestComplete = true;
   #isResponseComplete = true;
   #isHeadRequest = false;
-  #sendsChunks = false;
   #keepAlive = true;
   #isClientHttp10 = false;
   /** The client has ended its side: answer what is in flight, then close. */
@@ -75,6 +70,7 @@ export class Http1ServerConnection
       socket,
       guarded(this, () => this.#exchange.onDownstreamDrain()),
     );
+    this.#body = new Http1BodyWriter(this.#writer);
     this.#parser = new RequestParser(this);
     this.#exchange = new Exchange(this, server);
     this.#deadline = new ConnectionDeadline(server, this);
@@ -203,14 +199,14 @@ export class Http1ServerConnection
   }
 
   sendHead(head: ResponseHead): void {
-    this.#sendsChunks = isSentInChunks(head) && !this.#isClientHttp10;
+    this.#body.begin(isSentInChunks(head) && !this.#isClientHttp10);
     if (isSentInChunks(head) && this.#isClientHttp10) this.#keepAlive = false;
     this.#decideKeepAlive();
     this.#writer.text(serializeResponseHead(head, !this.#isClientHttp10, this.#connectionLine()));
   }
 
   sendLocal(status: number, headers: HeaderBlock, body: string): void {
-    this.#sendsChunks = false;
+    this.#body.begin(false);
     this.#decideKeepAlive();
     // RFC 9110 section 8.6: no Content-Length in a 204; a 304 would have to tell the length of another answer.
     const hasLength = status !== 204 && status !== 304;
@@ -222,16 +218,11 @@ export class Http1ServerConnection
   }
 
   sendBody(bytes: Buffer, start: number, end: number): boolean {
-    if (this.#sendsChunks) {
-      this.#writer.bytes(chunkStart(end - start), bytes, start, end, "\r\n");
-    } else {
-      this.#writer.bytes("", bytes, start, end, "");
-    }
-    return !this.#writer.isBlocked;
+    return this.#body.write(bytes, start, end);
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
-    if (this.#sendsChunks) this.#writer.text(lastChunk(trailers));
+    this.#body.end(trailers);
     this.#finishResponse();
   }
 

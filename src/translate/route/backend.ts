@@ -3,7 +3,7 @@ import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { type FindingPlace, type Findings, within } from "../findings.ts";
 import type { MeshIndex } from "../mesh-index.ts";
 import { missingClusterName, qualifiedName, serviceHost } from "../names.ts";
-import { applyModifier, type HeaderChanges } from "./header-modifier.ts";
+import { applyModifierFilter, type MessageChanges } from "./header-modifier.ts";
 
 type Rule = HttpRoute["spec"]["rules"][number];
 type BackendRef = NonNullable<Rule["backendRefs"]>[number];
@@ -11,21 +11,17 @@ type BackendRef = NonNullable<Rule["backendRefs"]>[number];
 type BackendObjectRef = Omit<BackendRef, "weight" | "filters">;
 
 /** A backend with a weight above zero. */
-export interface Backend {
+export interface Backend extends MessageChanges {
   readonly clusterName: string;
   /** False: its share of requests gets 500 (HTTPRouteRule.backendRefs). */
   readonly isValid: boolean;
   readonly weight: number;
-  readonly requestChanges: HeaderChanges;
-  readonly responseChanges: HeaderChanges;
   /** The Host that it sees, if not the request's. */
   readonly host: string | undefined;
 }
 
 /** What holds for every backend of a rule before its own filters. */
-export interface BackendDefaults {
-  readonly requestChanges: HeaderChanges;
-  readonly responseChanges: HeaderChanges;
+export interface BackendDefaults extends MessageChanges {
   readonly host: string | undefined;
 }
 
@@ -93,31 +89,16 @@ function applyFilters(
   defaults: BackendDefaults,
   context: BackendContext,
 ): BackendDefaults | undefined {
-  let { requestChanges, responseChanges, host } = defaults;
+  let { host } = defaults;
+  let changes: MessageChanges = defaults;
   for (const [index, filter] of (ref.filters ?? []).entries()) {
     const place = within(context.place, `.filters[${index}]`);
     const { findings } = context;
     switch (filter.type) {
-      case "RequestHeaderModifier": {
-        const modifierPlace = within(place, ".requestHeaderModifier");
-        const modifierContext = { message: "request", place: modifierPlace, findings } as const;
-        requestChanges = applyModifier(
-          requestChanges,
-          filter.requestHeaderModifier,
-          modifierContext,
-        );
+      case "RequestHeaderModifier":
+      case "ResponseHeaderModifier":
+        changes = applyModifierFilter(changes, filter, place, findings);
         break;
-      }
-      case "ResponseHeaderModifier": {
-        const modifierPlace = within(place, ".responseHeaderModifier");
-        const modifierContext = { message: "response", place: modifierPlace, findings } as const;
-        responseChanges = applyModifier(
-          responseChanges,
-          filter.responseHeaderModifier,
-          modifierContext,
-        );
-        break;
-      }
       case "URLRewrite":
         if (filter.urlRewrite.path === undefined) {
           host = filter.urlRewrite.hostname ?? host;
@@ -136,5 +117,6 @@ function applyFilters(
         return undefined;
     }
   }
+  const { requestChanges, responseChanges } = changes;
   return { requestChanges, responseChanges, host };
 }

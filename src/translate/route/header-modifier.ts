@@ -56,6 +56,37 @@ export interface ModifierContext {
   readonly findings: Findings;
 }
 
+/** The filters that change headers. */
+export type ModifierFilter = DeepReadonly<
+  Extract<HttpRouteFilter, { readonly type: "RequestHeaderModifier" | "ResponseHeaderModifier" }>
+>;
+
+/** Changes of both messages. */
+export interface MessageChanges {
+  readonly requestChanges: HeaderChanges;
+  readonly responseChanges: HeaderChanges;
+}
+
+/** `before`, then what the filter at `place` does. */
+export function applyModifierFilter(
+  before: MessageChanges,
+  filter: ModifierFilter,
+  place: FindingPlace,
+  findings: Findings,
+): MessageChanges {
+  const { requestChanges, responseChanges } = before;
+  if (filter.type === "RequestHeaderModifier") {
+    const at = within(place, ".requestHeaderModifier");
+    const context = { message: "request", place: at, findings } as const;
+    const changes = applyModifier(requestChanges, filter.requestHeaderModifier, context);
+    return { requestChanges: changes, responseChanges };
+  }
+  const at = within(place, ".responseHeaderModifier");
+  const context = { message: "response", place: at, findings } as const;
+  const changes = applyModifier(responseChanges, filter.responseHeaderModifier, context);
+  return { requestChanges, responseChanges: changes };
+}
+
 /** `before`, then what `modifier` does: removals, then sets, then additions. */
 export function applyModifier(
   before: HeaderChanges,

@@ -2,16 +2,14 @@
 import type { RouteAction_RequestMirrorPolicy } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { type FindingPlace, within } from "../findings.ts";
 import type { BackendContext } from "./backend.ts";
-import { applyModifier, type HeaderChanges, NO_HEADER_CHANGES } from "./header-modifier.ts";
+import { applyModifierFilter, type MessageChanges, NO_HEADER_CHANGES } from "./header-modifier.ts";
 import { translateMirror } from "./mirror.ts";
 import { type PathReplacement, replacePath } from "./path-modifier.ts";
 import type { Candidate } from "./precedence.ts";
 import type { RequestRedirect } from "./redirect.ts";
 
 /** A rule's filters, joined. */
-export interface RuleFilters {
-  readonly requestChanges: HeaderChanges;
-  readonly responseChanges: HeaderChanges;
+export interface RuleFilters extends MessageChanges {
   readonly host: string | undefined;
   readonly path: PathReplacement | undefined;
   readonly redirect: RequestRedirect | undefined;
@@ -28,8 +26,10 @@ export function collectFilters(
   { rule, match }: Candidate,
   context: BackendContext,
 ): RuleFilters | FilterError {
-  let requestChanges = NO_HEADER_CHANGES;
-  let responseChanges = NO_HEADER_CHANGES;
+  let changes: MessageChanges = {
+    requestChanges: NO_HEADER_CHANGES,
+    responseChanges: NO_HEADER_CHANGES,
+  };
   let host: string | undefined;
   let path: PathReplacement | undefined;
   let redirect: RequestRedirect | undefined;
@@ -38,26 +38,10 @@ export function collectFilters(
   for (const [index, filter] of (rule.filters ?? []).entries()) {
     const place = within(context.place, `.filters[${index}]`);
     switch (filter.type) {
-      case "RequestHeaderModifier": {
-        const modifierPlace = within(place, ".requestHeaderModifier");
-        const modifierContext = { message: "request", place: modifierPlace, findings } as const;
-        requestChanges = applyModifier(
-          requestChanges,
-          filter.requestHeaderModifier,
-          modifierContext,
-        );
+      case "RequestHeaderModifier":
+      case "ResponseHeaderModifier":
+        changes = applyModifierFilter(changes, filter, place, findings);
         break;
-      }
-      case "ResponseHeaderModifier": {
-        const modifierPlace = within(place, ".responseHeaderModifier");
-        const modifierContext = { message: "response", place: modifierPlace, findings } as const;
-        responseChanges = applyModifier(
-          responseChanges,
-          filter.responseHeaderModifier,
-          modifierContext,
-        );
-        break;
-      }
       case "RequestMirror": {
         const mirrorPlace = within(place, ".requestMirror.backendRef");
         mirrors.push(...translateMirror(filter.requestMirror, { ...context, place: mirrorPlace }));
@@ -83,5 +67,5 @@ export function collectFilters(
         return { error: `${filter.type} is not implemented`, place };
     }
   }
-  return { requestChanges, responseChanges, host, path, redirect, mirrors };
+  return { ...changes, host, path, redirect, mirrors };
 }
