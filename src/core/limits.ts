@@ -70,3 +70,47 @@ export const FRAME_SIZE_BYTES_MAX = 16 * 1024;
 export const CONCURRENT_STREAMS_MAX = 100;
 /** SETTINGS_INITIAL_WINDOW_SIZE that we announce (T17). The RFC's and Linkerd's figure: what a stalled stream may hold. */
 export const STREAM_WINDOW_BYTES = 65_535;
+
+// HTTP/2 streams.
+/** Stream identifiers, counted back from the newest, of which the end is remembered so that a late frame gets the RFC's own answer. More than the streams that are open at once, 256 bytes. */
+export const CLOSED_STREAMS_REMEMBERED_MAX = 256;
+/** Receive window of a stream whose reader keeps up: 1 MiB carries 8 Gbit/s over 1 ms. Go's default, hyper's for connections. */
+export const STREAM_WINDOW_GROWN_BYTES_MAX = 1024 * 1024;
+/** Receive window of a connection (T17): above what all streams may hold together, so that stalled ones block no other. A peer must send what we hold: no amplification. Envoy allows 24 MiB. */
+export const CONNECTION_WINDOW_BYTES = 8 * 1024 * 1024;
+/** Bytes that one stream sends before the next has its turn: one frame of the size that every peer takes. */
+export const SEND_QUANTUM_BYTES = 16 * 1024;
+/** Bytes that wait for one stream's window before its source pauses. One read of the shared buffer. */
+export const STREAM_SEND_BYTES_MAX = 64 * 1024;
+/** A paused source goes on once so little waits: a frame is there while its next bytes come. */
+export const STREAM_SEND_LOW_BYTES = 16 * 1024;
+/** Bytes that wait in all streams of a connection (T17); above it, each stream's source pauses at once. Envoy's buffer. */
+export const CONNECTION_SEND_BYTES_MAX = 1024 * 1024;
+
+// HTTP/2 abuse. What a peer may do in one period for nothing; more must be earned by streams or data.
+/** Period of all budgets. Double Envoy's tick of 5 s for overload; a burst of one round trip is small against it. */
+export const ABUSE_PERIOD_MS = 10_000;
+/** Streams reset soon after their start, and resets that the peer provoked (T12, T13, CVE-2023-44487, CVE-2025-8671), provided that they are more than half of the streams. One full set of concurrent streams; Envoy begins at 500 of a connection's life with the same half. */
+export const PREMATURE_RESETS_MAX = 100;
+/** A stream that lived so long and is then reset cost its place among the concurrent streams. Envoy's figure. */
+export const PREMATURE_RESET_AGE_MS = 1_000;
+/** PING frames (T16, CVE-2019-9512), one more for each DATA frame we sent: gRPC measures its bandwidth with them. Envoy and nghttp2 stop at 1,000 unanswered ones. */
+export const PINGS_MAX = 1_000;
+/** SETTINGS frames (T16, CVE-2019-9515). Peers send one at the start and few later; each may touch every stream. */
+export const SETTINGS_FRAMES_MAX = 100;
+/** PRIORITY frames (T16, CVE-2019-9513), and as many for each stream. Envoy's figure for both. */
+export const PRIORITY_FRAMES_MAX = 100;
+/** WINDOW_UPDATE frames (T16) that nothing explains: readers that take small pieces long after we sent. nghttp2's burst of odd frames. */
+export const WINDOW_UPDATES_MAX = 1_000;
+/** WINDOW_UPDATE frames that each stream explains. Envoy's figure. */
+export const WINDOW_UPDATES_PER_STREAM = 2;
+/** WINDOW_UPDATE frames that each DATA frame we sent explains. Envoy's figure. */
+export const WINDOW_UPDATES_PER_DATA_FRAME = 10;
+/** DATA, HEADERS or CONTINUATION frames without a byte that end nothing (T16, CVE-2019-9518), and one for each stream. Envoy allows one in a row. */
+export const EMPTY_FRAMES_MAX = 100;
+/** Frames for streams that are gone and frames of unknown type: dropped, but not for ever. nghttp2's burst of odd frames. */
+export const DROPPED_FRAMES_MAX = 1_000;
+/** Dropped frames that each stream we reset explains: they were on their way. Small messages that fill a stream's window. */
+export const DROPPED_FRAMES_PER_RESET = 1_000;
+/** Control frames that wait until the peer reads (T17, CVE-2019-9512, CVE-2019-9515). Envoy's and Node's figure. */
+export const QUEUED_CONTROL_FRAMES_MAX = 1_000;
