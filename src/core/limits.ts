@@ -114,3 +114,12 @@ export const DROPPED_FRAMES_MAX = 1_000;
 export const DROPPED_FRAMES_PER_RESET = 1_000;
 /** Control frames that wait until the peer reads (T17, CVE-2019-9512, CVE-2019-9515). Envoy's and Node's figure. */
 export const QUEUED_CONTROL_FRAMES_MAX = 1_000;
+
+// HPACK.
+/**
+ * Dynamic table of either direction of a connection, in bytes as RFC 7541 section 4.1 counts. The
+ * protocol's default: the fields that repeat in a mesh fit, and 1,000 connections hold at most 16 MiB.
+ */
+export const HPACK_TABLE_BYTES_MAX = 4_096;
+/** Table size updates at the start of a block: the smallest since the last block and the final one (RFC 7541 section 4.2). */
+export const HPACK_SIZE_UPDATES_MAX = 2;
