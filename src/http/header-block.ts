@@ -4,7 +4,6 @@
  * Name case and order survive. A block is reused for each message of its connection; nothing read
  * from it may be kept past the message, except strings.
  */
-import { HEADER_COUNT_MAX } from "../core/limits.ts";
 import type { HeaderField, HeaderName } from "./header-field.ts";
 import { HEADER_UNKNOWN, idOfName } from "./header-name.ts";
 
@@ -14,14 +13,23 @@ const FIELD_DROPPED = 1;
 /** Kept, but its line was not exactly `name: value`: it is written anew. */
 const FIELD_UNTIDY = 2;
 
+/** What is known of a field stands in six numbers in a row: four offsets into the text, its number, its state. */
+const NAME_START = 0;
+const NAME_END = 1;
+const VALUE_START = 2;
+const VALUE_END = 3;
+const ID = 4;
+const STATE = 5;
+const STRIDE = 6;
+
+/** Most messages have fewer fields; idle connections hold their block. */
+const FIELDS_INITIAL = 16;
+
 export class HeaderBlock {
   /** Latin-1 text that the offsets index. */
   text = "";
   count = 0;
-  /** Four offsets a field: name start, name end, value start, value end. */
-  readonly spans = new Int32Array(4 * HEADER_COUNT_MAX);
-  readonly ids = new Uint8Array(HEADER_COUNT_MAX);
-  readonly #states = new Uint8Array(HEADER_COUNT_MAX);
+  #fields = new Int32Array(STRIDE * FIELDS_INITIAL);
   #hasEdits = false;
   /** Fields added behind the arrived ones. The array only grows: emptying it per message costs more. */
   #addedCount = 0;
@@ -36,55 +44,62 @@ export class HeaderBlock {
 
   /** For codecs: appends a field by its offsets. The caller has checked the bytes and the bound. */
   push(id: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
-    const at = this.count * 4;
-    const spans = this.spans;
-    spans[at] = nameStart;
-    spans[at + 1] = nameEnd;
-    spans[at + 2] = valueStart;
-    spans[at + 3] = valueEnd;
-    this.ids[this.count] = id;
-    this.#states[this.count] = FIELD_KEPT;
+    const at = this.count * STRIDE;
+    if (at === this.#fields.length) this.#grow();
+    const fields = this.#fields;
+    fields[at + NAME_START] = nameStart;
+    fields[at + NAME_END] = nameEnd;
+    fields[at + VALUE_START] = valueStart;
+    fields[at + VALUE_END] = valueEnd;
+    fields[at + ID] = id;
+    fields[at + STATE] = FIELD_KEPT;
     this.count += 1;
   }
 
   /** For codecs: the last pushed line carries white space that is not passed on. */
   markUntidy(): void {
-    this.#states[this.count - 1] = FIELD_UNTIDY;
+    this.#fields[(this.count - 1) * STRIDE + STATE] = FIELD_UNTIDY;
     this.#hasEdits = true;
   }
 
   /** Whether a line that is kept is exactly `name: value`. */
   isTidy(index: number): boolean {
-    return this.#states[index] === FIELD_KEPT;
+    return this.#state(index) === FIELD_KEPT;
+  }
+
+  /** The number of an arrived field's name, from `HEADER`, also when it was dropped. */
+  idOf(index: number): number {
+    return this.#fields[index * STRIDE + ID]!;
   }
 
   isKept(index: number): boolean {
-    return this.#states[index] !== FIELD_DROPPED;
+    return this.#state(index) !== FIELD_DROPPED;
   }
 
   name(index: number): string {
-    return this.text.slice(this.spans[index * 4]!, this.spans[index * 4 + 1]!);
+    const at = index * STRIDE;
+    return this.text.slice(this.#fields[at + NAME_START]!, this.#fields[at + NAME_END]!);
   }
 
   value(index: number): string {
-    return this.text.slice(this.spans[index * 4 + 2]!, this.spans[index * 4 + 3]!);
+    const at = index * STRIDE;
+    return this.text.slice(this.#fields[at + VALUE_START]!, this.#fields[at + VALUE_END]!);
   }
 
   /** Where the line of an arrived field ends in `text`, its CRLF included. For tidy lines. */
   endOf(index: number): number {
-    return this.spans[index * 4 + 3]! + 2;
+    return this.#fields[index * STRIDE + VALUE_END]! + 2;
   }
 
   drop(index: number): void {
-    this.#states[index] = FIELD_DROPPED;
+    this.#fields[index * STRIDE + STATE] = FIELD_DROPPED;
     this.#hasEdits = true;
   }
 
   /** The index of the first kept field with this number from `HEADER`, or -1. Arrived fields only. */
   indexOf(id: number): number {
-    const ids = this.ids;
     for (let i = 0; i < this.count; i++) {
-      if (ids[i] === id && this.#states[i] !== FIELD_DROPPED) return i;
+      if (this.idOf(i) === id && this.#state(i) !== FIELD_DROPPED) return i;
     }
     return -1;
   }
@@ -122,8 +137,8 @@ export class HeaderBlock {
 
   /** Whether the value of an arrived field is this text. Makes no string. */
   isValue(index: number, text: string): boolean {
-    const start = this.spans[index * 4 + 2]!;
-    if (this.spans[index * 4 + 3]! - start !== text.length) return false;
+    const start = this.#fields[index * STRIDE + VALUE_START]!;
+    if (this.#fields[index * STRIDE + VALUE_END]! - start !== text.length) return false;
     for (let i = 0; i < text.length; i++) {
       if (this.text.charCodeAt(start + i) !== text.charCodeAt(i)) return false;
     }
@@ -177,35 +192,46 @@ export class HeaderBlock {
 
   #allLines(): string {
     if (this.count === 0) return "";
-    return this.text.slice(this.spans[0]!, this.spans[this.count * 4 - 1]! + 2);
+    return this.text.slice(this.#fields[NAME_START]!, this.endOf(this.count - 1));
   }
 
   #keptLines(): string {
-    const spans = this.spans;
     let lines = "";
     let runStart = -1;
     for (let i = 0; i < this.count; i++) {
-      const state = this.#states[i]!;
+      const state = this.#state(i);
+      const nameStart = this.#fields[i * STRIDE + NAME_START]!;
       if (state === FIELD_KEPT) {
-        if (runStart < 0) runStart = spans[i * 4]!;
+        if (runStart < 0) runStart = nameStart;
         continue;
       }
       if (runStart >= 0) {
         // Behind a kept line stands its CRLF, then the name of this one.
-        lines += this.text.slice(runStart, spans[i * 4]!);
+        lines += this.text.slice(runStart, nameStart);
         runStart = -1;
       }
       if (state === FIELD_UNTIDY) lines += `${this.name(i)}: ${this.value(i)}\r\n`;
     }
-    if (runStart >= 0) lines += this.text.slice(runStart, spans[this.count * 4 - 1]! + 2);
+    if (runStart >= 0) lines += this.text.slice(runStart, this.endOf(this.count - 1));
     return lines;
   }
 
   #isNamed(index: number, id: number, lowerName: string): boolean {
-    if (this.#states[index] === FIELD_DROPPED) return false;
-    if (id !== HEADER_UNKNOWN) return this.ids[index] === id;
-    if (this.ids[index] !== HEADER_UNKNOWN) return false;
-    const length = this.spans[index * 4 + 1]! - this.spans[index * 4]!;
+    if (this.#state(index) === FIELD_DROPPED) return false;
+    if (id !== HEADER_UNKNOWN) return this.idOf(index) === id;
+    if (this.idOf(index) !== HEADER_UNKNOWN) return false;
+    const at = index * STRIDE;
+    const length = this.#fields[at + NAME_END]! - this.#fields[at + NAME_START]!;
     return length === lowerName.length && this.name(index).toLowerCase() === lowerName;
+  }
+
+  #state(index: number): number {
+    return this.#fields[index * STRIDE + STATE]!;
+  }
+
+  #grow(): void {
+    const grown = new Int32Array(2 * this.#fields.length);
+    grown.set(this.#fields);
+    this.#fields = grown;
   }
 }

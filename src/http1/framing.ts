@@ -54,10 +54,9 @@ export class Framing {
   /** Reads the fields of `headers`. Returns 0 or an error number. */
   read(headers: HeaderBlock): number {
     this.#clear();
-    const ids = headers.ids;
     const count = headers.count;
     for (let i = 0; i < count; i++) {
-      const id = ids[i]!;
+      const id = headers.idOf(i);
       if (id === 0 || id > LAST_FRAMING_ID) continue;
       const error = this.#readField(id, i, headers);
       if (error !== 0) return error;
@@ -155,7 +154,7 @@ export class Framing {
   #applyConnection(headers: HeaderBlock): number {
     let optionCount = 0;
     for (let i = 0; i < headers.count; i++) {
-      if (headers.ids[i] !== CONNECTION) continue;
+      if (headers.idOf(i) !== CONNECTION) continue;
       headers.drop(i);
       if (headers.isValue(i, "keep-alive")) {
         this.hasKeepAlive = true;

@@ -16,16 +16,17 @@ export interface ExchangeTimerHandler extends FaultOwner {
 
 export class ExchangeTimers {
   readonly #timers: ProxyTimers;
+  readonly #handler: ExchangeTimerHandler;
   readonly #response: TimerEntry;
-  readonly #try: TimerEntry;
-  readonly #retry: TimerEntry;
   readonly #idle: TimerEntry;
+  /** Made when a route has use for them: most have none, and every idle connection holds its exchange. */
+  #try: TimerEntry | undefined;
+  #retry: TimerEntry | undefined;
 
   constructor(timers: ProxyTimers, handler: ExchangeTimerHandler) {
     this.#timers = timers;
+    this.#handler = handler;
     this.#response = new TimerEntry(guarded(handler, () => handler.onResponseTimeout()));
-    this.#try = new TimerEntry(guarded(handler, () => handler.onTryTimeout()));
-    this.#retry = new TimerEntry(guarded(handler, () => handler.onRetryDue()));
     this.#idle = new TimerEntry(guarded(handler, () => handler.onIdleCheck()));
   }
 
@@ -35,19 +36,24 @@ export class ExchangeTimers {
   }
 
   armTry(ms: number): void {
-    if (ms > 0) this.#timers.request.arm(this.#try, ms);
+    if (ms === 0) return;
+    const handler = this.#handler;
+    this.#try ??= new TimerEntry(guarded(handler, () => handler.onTryTimeout()));
+    this.#timers.request.arm(this.#try, ms);
   }
 
   disarmTry(): void {
-    this.#timers.request.disarm(this.#try);
+    if (this.#try !== undefined) this.#timers.request.disarm(this.#try);
   }
 
   armRetry(ms: number): void {
+    const handler = this.#handler;
+    this.#retry ??= new TimerEntry(guarded(handler, () => handler.onRetryDue()));
     this.#timers.request.arm(this.#retry, ms);
   }
 
   disarmRetry(): void {
-    this.#timers.request.disarm(this.#retry);
+    if (this.#retry !== undefined) this.#timers.request.disarm(this.#retry);
   }
 
   armIdle(ms: number): void {
@@ -55,10 +61,9 @@ export class ExchangeTimers {
   }
 
   disarmAll(): void {
-    const { request, idle } = this.#timers;
-    request.disarm(this.#response);
-    request.disarm(this.#try);
-    request.disarm(this.#retry);
-    idle.disarm(this.#idle);
+    this.#timers.request.disarm(this.#response);
+    this.disarmTry();
+    this.disarmRetry();
+    this.#timers.idle.disarm(this.#idle);
   }
 }
