@@ -465,6 +465,7 @@ describe("a decoder", () => {
     assert.equal(errorName(decoder.execute(wrong, 0, wrong.length)), "settingsNotFirst");
     const right = opening("client");
     assert.equal(errorName(decoder.execute(right, 0, right.length)), "settingsNotFirst");
+    assert.equal(errorName(decoder.execute(right, 0, 0)), "settingsNotFirst");
     assert.deepEqual(recorder.events, []);
     assert.equal(decoder.keptBytes, 0);
   });

@@ -81,15 +81,14 @@ export class FrameDecoder {
   /** Feeds a read. Returns FRAME_OK or a FRAME_ERROR number, a connection error; what follows is ignored then. */
   execute(bytes: Buffer, start: number, end: number): number {
     let at = start;
-    while (at < end) {
+    while (at < end && this.#state !== STATE_STOPPED) {
       at = this.#step(bytes, at, end);
       if (at < 0) {
         this.#error = at;
         this.stop();
       }
-      if (this.#state === STATE_STOPPED) return this.#error;
     }
-    return FRAME_OK;
+    return this.#error;
   }
 
   /** Ends the decoding, also from within a handler's call: no more calls come, bytes are ignored. */
