@@ -134,7 +134,8 @@ export class ReceiveWindows {
 
   /**
    * The increment of a WINDOW_UPDATE that is due for the connection, or 0. To be sent: it counts as granted.
-   * Half of what no stream holds; with half of the whole window, streams that hold the other half would
+   * To be asked after each `receive` and `pass`: it is due for half of what no stream holds. With half of
+   * the whole window, or asked only when bytes are passed on, streams that hold the rest and stall would
    * keep it from ever being due.
    */
   takeIncrement(): number {
