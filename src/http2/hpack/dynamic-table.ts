@@ -77,6 +77,11 @@ export class DynamicTable {
     return this.#slots[slot + AT]!;
   }
 
+  /** Bytes of the entry in `view`. */
+  storedBytes(slot: number): number {
+    return this.#slots[slot + STORED_BYTES]!;
+  }
+
   text(slot: number): string {
     return this.#texts[slot / SLOT_WIDTH]!;
   }
