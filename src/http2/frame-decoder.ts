@@ -20,7 +20,6 @@ import {
   FRAME_PUSH_PROMISE,
   FRAME_RST_STREAM,
   FRAME_SETTINGS,
-  FRAME_WINDOW_UPDATE,
   GOAWAY_BYTES_MIN,
   readUint31,
   readUint32,
@@ -111,10 +110,8 @@ export class FrameDecoder {
         return this.#readPadLength(bytes, at, end);
       case STATE_SKIP:
         return this.#skip(at, end);
-      case STATE_PREFACE:
-        return this.#readPreface(bytes, at, end);
       default:
-        return end;
+        return this.#readPreface(bytes, at, end);
     }
   }
 
@@ -287,10 +284,9 @@ export class FrameDecoder {
         handler.onGoaway(readUint31(bytes, start), code, bytes, start + GOAWAY_BYTES_MIN, end);
         return FRAME_OK;
       }
-      case FRAME_WINDOW_UPDATE:
-        return this.#endWindowUpdate(readUint31(bytes, start));
       default:
-        return FRAME_OK;
+        // WINDOW_UPDATE: DATA and types that are ignored have no payload here.
+        return this.#endWindowUpdate(readUint31(bytes, start));
     }
   }
 
