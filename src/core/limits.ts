@@ -123,3 +123,13 @@ export const QUEUED_CONTROL_FRAMES_MAX = 1_000;
 export const HPACK_TABLE_BYTES_MAX = 4_096;
 /** Table size updates at the start of a block: the smallest since the last block and the final one (RFC 7541 section 4.2). */
 export const HPACK_SIZE_UPDATES_MAX = 2;
+
+// First bytes of a connection.
+/** Bytes after which the protocol is decided in any case: a method, a short target and `HTTP/1` fit. Kept per undecided connection. */
+export const SNIFFED_BYTES_MAX = 1024;
+/** ClientHello with its record headers. Envoy's default; one with X25519MLKEM768 and ECH has about 2.5 KB. */
+export const CLIENT_HELLO_BYTES_MAX = 16 * 1024;
+/** ALPN protocols of one ClientHello: clients offer two or three. */
+export const ALPN_PROTOCOLS_MAX = 32;
+/** PROXY protocol header, version 2, fixed part included: nginx's bound. TLVs with a client's certificate fit; the protocol's own 65 KB is memory for nothing. */
+export const PROXY_HEADER_BYTES_MAX = 4 * 1024;
