@@ -204,19 +204,21 @@ describe("what streams, data and resets earn", () => {
     }
   });
 
-  test("is gone after the next", () => {
-    const late = (periods: number) => {
+  test("is gone after the next, and after a pause", () => {
+    const pingsAfter = (timesMs: readonly number[]) => {
       const budget = new AbuseBudget(0);
       for (let i = 0; i < 500; i++) budget.onDataSent(0);
-      budget.onPing(ABUSE_PERIOD_MS);
+      for (const nowMs of timesMs) budget.onSettings(nowMs);
+      const lastMs = timesMs.at(-1) ?? 0;
       return trips(
-        (b, nowMs) => b.onPing(nowMs),
-        () => periods * ABUSE_PERIOD_MS,
+        (one, nowMs) => one.onPing(nowMs),
+        () => lastMs,
         budget,
       )?.frames;
     };
-    assert.equal(late(1), PINGS_MAX + 500);
-    assert.equal(late(2), PINGS_MAX + 1);
+    assert.equal(pingsAfter([ABUSE_PERIOD_MS]), PINGS_MAX + 501);
+    assert.equal(pingsAfter([ABUSE_PERIOD_MS, 2 * ABUSE_PERIOD_MS]), PINGS_MAX + 1);
+    assert.equal(pingsAfter([2 * ABUSE_PERIOD_MS]), PINGS_MAX + 1);
   });
 });
 
@@ -251,7 +253,10 @@ describe("a peer that behaves", () => {
 
   /** Late, by us, because a deadline has passed; early, by the peer. */
   function giveUp(budget: AbuseBudget, nowMs: number, one: Request): void {
-    if (one.ageMs < PREMATURE_RESET_AGE_MS) return fine(budget.onPeerReset(nowMs, one.ageMs));
+    if (one.ageMs < PREMATURE_RESET_AGE_MS) {
+      fine(budget.onPeerReset(nowMs, one.ageMs));
+      return;
+    }
     budget.onOwnReset(nowMs);
     for (let i = 0; i < one.lateFrames; i++) fine(budget.onDroppedFrame(nowMs));
   }

@@ -229,6 +229,15 @@ describe("receive windows against the peer's own account", () => {
           peer.check();
         }
         for (let which = 0; which < SIZES.streamsMax; which++) peer.reopen(which);
+        // What other streams had grown by is there for the next.
+        for (let i = 0; i < 40; i++) {
+          peer.send(0, 16_384);
+          peer.read(0, 1e9);
+          peer.check();
+        }
+        const sizes = peer.streams.map(({ own }) => own.size);
+        assert.deepEqual(sizes.slice(1), [65_535, 65_535, 65_535]);
+        assert.equal(sizes[0], SIZES.connectionBytes - 3 * 65_535);
         assert.equal(peer.windows.held, 0);
         // Everything came back: with what is pending, the whole window.
         peer.windows.receive(undefined, peer.windows.available);

@@ -6,10 +6,11 @@
  *
  * - Credit follows the reader: a stream that stalls holds its own window and no more.
  * - All streams together are never promised more than the connection's window, so stalled ones can hold
- *   every byte they may and others still have theirs. (hyper, Go and Envoy let a few stalled streams use
- *   up the connection.) hyper and Linkerd measure the bandwidth-delay product by PING; a window here just
- *   doubles each time a reader that keeps up has emptied half of it, out of what the connection has left,
- *   and shrinks when the reader falls behind: an unused promise costs nothing, and no round trip is timed.
+ *   every byte they may and others still have theirs. With the defaults of hyper, Go's server and Envoy
+ *   one or two stalled streams use up the connection.
+ * - A stream's window doubles each time a reader that keeps up has emptied half of it, out of what the
+ *   connection has left, and shrinks when the reader falls behind. hyper and Linkerd time a PING for the
+ *   bandwidth-delay product; but a promise that is not used costs nothing, so there is nothing to time.
  * - WINDOW_UPDATE goes out for half of a window, as in nghttp2: fewer and the sender would run dry, more
  *   and frames are wasted. Bodies below half of a stream's window need none.
  */

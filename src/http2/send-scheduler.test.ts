@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import fc from "fast-check";
 import {
+  CONCURRENT_STREAMS_MAX,
   CONNECTION_SEND_BYTES_MAX,
+  READ_BUFFER_BYTES,
   SEND_QUANTUM_BYTES,
   STREAM_SEND_BYTES_MAX,
   STREAM_SEND_LOW_BYTES,
@@ -145,6 +147,17 @@ describe("sources", () => {
     while (!a.isGrantDrain) assert.ok(sends.next());
     assert.ok(a.queuedBytes <= STREAM_SEND_LOW_BYTES);
     assert.ok(sends.queue(a, 1));
+  });
+
+  test("that obey keep no more than the connection's share and a read for each stream (T17)", () => {
+    const [sends] = scheduler();
+    const entries = Array.from({ length: CONCURRENT_STREAMS_MAX }, (_, i) => entry(`${i}`, 0));
+    for (const one of entries) while (sends.queue(one, READ_BUFFER_BYTES / 3));
+    const bound = CONNECTION_SEND_BYTES_MAX + CONCURRENT_STREAMS_MAX * READ_BUFFER_BYTES;
+    assert.ok(sends.queuedBytes <= bound);
+    assert.ok(!sends.isReady);
+    for (const one of entries) sends.remove(one);
+    assert.equal(sends.queuedBytes, 0);
   });
 
   test("of an open stream go on piece by piece while stalled ones fill the connection", () => {

@@ -59,7 +59,7 @@ export class SendScheduler<Stream> {
     return this.#queuedBytes;
   }
 
-  /** Whether `next` has something to grant. */
+  /** Whether `next` has something to grant, unless SETTINGS has just closed the windows of all that wait. */
   get isReady(): boolean {
     return (
       this.#ends.first !== undefined || (this.#window.bytes > 0 && this.#ready.first !== undefined)

@@ -76,6 +76,8 @@ describe("a server's identifiers", () => {
           ids.open(id);
           ids.close(id, end as 4 | 5 | 6);
           model.set(id, end as 4 | 5 | 6);
+          const oldest = id - 2 * (CLOSED_STREAMS_REMEMBERED_MAX - 1);
+          if (oldest > 0) assert.equal(ids.stateOf(oldest), model.get(oldest) ?? STREAM_SKIPPED);
         }
         for (let old = 1; old <= id; old += 2) {
           const isForgotten = id - old >= CLOSED_STREAMS_REMEMBERED_MAX * 2;
@@ -100,6 +102,14 @@ describe("a server's identifiers", () => {
     for (let id = 999; id > 999 - 2 * CLOSED_STREAMS_REMEMBERED_MAX; id -= 2) {
       assert.equal(ids.stateOf(id), STREAM_ENDED);
     }
+  });
+
+  test("that are idle are not closed by a stream error", () => {
+    const ids = new StreamIds("server");
+    ids.open(1);
+    ids.close(1, STREAM_ENDED);
+    ids.close(1 + 2 * CLOSED_STREAMS_REMEMBERED_MAX, STREAM_RESET_LOCAL);
+    assert.equal(ids.stateOf(1), STREAM_ENDED);
   });
 
   test("that are open have an object", () => {

@@ -68,7 +68,10 @@ export class StreamIds {
     return end;
   }
 
-  /** A stream that the client opened, on a server after RECEIPT_FINE. Idle ones below it are closed by that. */
+  /**
+   * A stream that the client opened, on a server after RECEIPT_FINE. Idle ones below it are closed by
+   * that. One that is refused is opened too, and closed as reset by us.
+   */
   open(id: number): void {
     assert((id & 1) === 1 && id > this.#newestId, "identifiers of streams are odd and grow");
     const ends = this.#ends;
@@ -91,7 +94,7 @@ export class StreamIds {
     return id;
   }
 
-  /** How a stream ended. Called again for a closed one that is reset after all. */
+  /** How a stream ended. Called again for a closed one that is reset after all; idle ones stay idle. */
   close(id: number, state: ClosedStreamState): void {
     if (this.#newestId - id >= CLOSED_STREAMS_REMEMBERED_MAX * 2 || id > this.#newestId) return;
     this.#ends[(id >> 1) % CLOSED_STREAMS_REMEMBERED_MAX] = state;
