@@ -152,7 +152,7 @@ describe("sources", () => {
   test("that obey keep no more than the connection's share and a read for each stream (T17)", () => {
     const [sends] = scheduler();
     const entries = Array.from({ length: CONCURRENT_STREAMS_MAX }, (_, i) => entry(`${i}`, 0));
-    for (const one of entries) while (sends.queue(one, READ_BUFFER_BYTES / 3));
+    for (const one of entries) while (sends.queue(one, READ_BUFFER_BYTES / 4));
     const bound = CONNECTION_SEND_BYTES_MAX + CONCURRENT_STREAMS_MAX * READ_BUFFER_BYTES;
     assert.ok(sends.queuedBytes <= bound);
     assert.ok(!sends.isReady);
