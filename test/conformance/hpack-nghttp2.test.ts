@@ -43,7 +43,7 @@ class Peer {
     this.#answers = answers;
     const scratch = this.#scratch;
     this.#decoder = new HpackDecoder({ scratch, listSizeBytesMax: HEAD_SIZE_BYTES_MAX });
-    this.#encoder = new HpackEncoder(scratch);
+    this.#encoder = new HpackEncoder({ scratch, usesHuffman: true });
     socket.write(frame(SETTINGS, 0, 0, Buffer.alloc(0)));
     socket.on("data", (bytes) => this.#read(bytes as Buffer));
   }

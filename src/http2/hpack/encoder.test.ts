@@ -15,7 +15,7 @@ const out = Buffer.alloc(256 * 1024);
 
 /** An encoder with the decoder of its peer. */
 class Pair {
-  readonly encoder = new HpackEncoder(scratch);
+  readonly encoder = new HpackEncoder({ scratch, usesHuffman: true });
   readonly decoder = new HpackDecoder({ scratch, listSizeBytesMax: HEAD_SIZE_BYTES_MAX });
   readonly section = new FieldSection();
 

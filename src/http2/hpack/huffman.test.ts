@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { NAME_BAD, VALUE_BAD } from "./field-bytes.ts";
-import { decodeHuffman, encodeHuffman, HUFFMAN_INVALID, huffmanSize } from "./huffman.ts";
+import {
+  decodeHuffman,
+  encodeHuffman,
+  HUFFMAN_INVALID,
+  HUFFMAN_TOO_LONG,
+  huffmanSize,
+} from "./huffman.ts";
 
 const out = Buffer.alloc(1024);
 
@@ -16,10 +22,14 @@ test("any bytes come back, in the size that was told", () => {
   const coded = Buffer.alloc(1024);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      const end = encodeHuffman(bytes, 0, bytes.length, coded, 0);
+      const end = encodeHuffman(bytes, 0, bytes.length, coded, 0, coded.length);
       assert.equal(end, huffmanSize(bytes, 0, bytes.length));
       const packed = decodeHuffman(coded, 0, end, out, 0);
       assert.deepEqual(out.subarray(0, packed >>> 2), Buffer.from(bytes));
+      if (end === 0) return;
+      coded[end - 1] = 0;
+      assert.equal(encodeHuffman(bytes, 0, bytes.length, coded, 0, end - 1), HUFFMAN_TOO_LONG);
+      assert.equal(coded[end - 1], 0);
     }),
   );
 });
@@ -27,7 +37,14 @@ test("any bytes come back, in the size that was told", () => {
 test("every pair of symbols comes back, whatever their lengths", () => {
   const coded = Buffer.alloc(16);
   for (let pair = 0; pair < 0x10000; pair++) {
-    const end = encodeHuffman([pair >>> 8, pair & 0xff] as unknown as Uint8Array, 0, 2, coded, 0);
+    const end = encodeHuffman(
+      [pair >>> 8, pair & 0xff] as unknown as Uint8Array,
+      0,
+      2,
+      coded,
+      0,
+      coded.length,
+    );
     const packed = decodeHuffman(coded, 0, end, out, 0);
     assert.equal(packed >>> 2, 2);
     assert.equal((out[0]! << 8) | out[1]!, pair);
@@ -67,7 +84,7 @@ test("classes of all bytes are told", () => {
     ["\xe9t\xe9", NAME_BAD],
   ] as const) {
     const bytes = Buffer.from(text, "latin1");
-    const end = encodeHuffman(bytes, 0, bytes.length, coded, 0);
+    const end = encodeHuffman(bytes, 0, bytes.length, coded, 0, coded.length);
     assert.equal(decodeHuffman(coded, 0, end, out, 0) & 3, classes, text);
   }
 });

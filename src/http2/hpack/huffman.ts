@@ -109,12 +109,20 @@ export function decodeHuffman(
   let count = 0;
   let classes = 0;
   for (;;) {
-    while (count <= 16 && at < end) {
-      held = (held << 8) | bytes[at]!;
-      at += 1;
-      count += 8;
+    if (count < LOOKUP_BITS) {
+      if (at + 1 < end) {
+        held = (held << 16) | (bytes[at]! << 8) | bytes[at + 1]!;
+        at += 2;
+        count += 16;
+      } else if (at < end) {
+        held = (held << 8) | bytes[at]!;
+        at += 1;
+        count += 8;
+        continue;
+      } else {
+        return decodeRest(held, count, out, to, classes);
+      }
     }
-    if (count < LOOKUP_BITS) return decodeRest(held, count, out, to, classes);
     const entry = lookup[(held >>> (count - LOOKUP_BITS)) & LOOKUP_MASK]!;
     if (entry !== 0) {
       // Where there is no second symbol, the next one overwrites it.
@@ -188,40 +196,62 @@ export function huffmanSize(bytes: Uint8Array, start: number, end: number): numb
   return (bits + 7) >>> 3;
 }
 
-/** Encodes into `out`. Returns the offset behind what was written. */
+/** What `encodeHuffman` returns when the code does not fit. */
+export const HUFFMAN_TOO_LONG = -1;
+
+/** Encodes into `out` below `limit`. Returns the offset behind what was written, or HUFFMAN_TOO_LONG. */
 export function encodeHuffman(
   bytes: Uint8Array,
   start: number,
   end: number,
   out: Uint8Array,
   outAt: number,
+  limit: number,
 ): number {
   let to = outAt;
+  /** The last `count` bits are not written yet, at most 15 between symbols. */
   let held = 0;
   let count = 0;
   for (let i = start; i < end; i++) {
     const symbol = bytes[i]!;
     let length = lengths[symbol]!;
     let code = codes[symbol]!;
-    if (length > 24) {
-      // 7 bits may be held: 31 is what fits.
-      length -= 8;
-      held = (held << 8) | (code >>> length);
-      code &= (1 << length) - 1;
-      out[to] = held >>> count;
-      to += 1;
+    if (length > 16) {
+      // With 15 bits held, 31 is what fits: the first bits of long codes go alone.
+      length -= 16;
+      held = (held << length) | (code >>> 16);
+      count += length;
+      code &= 0xffff;
+      length = 16;
+      if (count >= 16) {
+        if (to + 2 > limit) return HUFFMAN_TOO_LONG;
+        count -= 16;
+        out[to] = held >>> (count + 8);
+        out[to + 1] = held >>> count;
+        to += 2;
+      }
     }
     held = (held << length) | code;
     count += length;
-    while (count >= 8) {
-      count -= 8;
-      out[to] = held >>> count;
-      to += 1;
+    if (count >= 16) {
+      if (to + 2 > limit) return HUFFMAN_TOO_LONG;
+      count -= 16;
+      out[to] = held >>> (count + 8);
+      out[to + 1] = held >>> count;
+      to += 2;
     }
   }
-  if (count > 0) {
-    // RFC 7541 section 5.2: padded with the most significant bits of EOS, which are ones.
-    out[to] = (held << (8 - count)) | ((1 << (8 - count)) - 1);
+  const restBytes = (count + 7) >>> 3;
+  if (to + restBytes > limit) return HUFFMAN_TOO_LONG;
+  // RFC 7541 section 5.2: padded with the most significant bits of EOS, which are ones.
+  const padding = 8 * restBytes - count;
+  held = (held << padding) | ((1 << padding) - 1);
+  if (restBytes === 2) {
+    out[to] = held >>> 8;
+    to += 1;
+  }
+  if (restBytes > 0) {
+    out[to] = held;
     to += 1;
   }
   return to;
