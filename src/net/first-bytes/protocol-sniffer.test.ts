@@ -168,6 +168,9 @@ test("at the bound a path or URL is a request's, all else is opaque", () => {
   const cases: readonly [string, SniffedProtocol][] = [
     [`GET /${long}`, "http1"],
     [`GET https://example.com/${long}`, "http1"],
+    // The bound lies within the version.
+    [`GET /${"a".repeat(SNIFFED_BYTES_MAX - 8)} HTTP/1.1`, "http1"],
+    [`GET ${"a".repeat(SNIFFED_BYTES_MAX - 7)} HTTP/1.1`, "opaque"],
     [`GET ${long}`, "opaque"],
     [long, "opaque"],
     [`${"a".repeat(SNIFFED_BYTES_MAX - 2)} /${long}`, "http1"],

@@ -43,39 +43,36 @@ export function sniffProtocol(bytes: Buffer, start: number, end: number): Sniffe
 
 /** RFC 9112 section 3: `method SP request-target SP HTTP-version`. */
 function sniffRequestLine(bytes: Buffer, start: number, limit: number): SniffedProtocol {
-  const unfinished = limit - start === SNIFFED_BYTES_MAX ? "opaque" : "undecided";
+  const isAtBound = limit - start === SNIFFED_BYTES_MAX;
   let at = start;
   // RFC 9112 section 2.2: servers skip empty lines before a request line. How many is for the codec.
   while (at < limit && (bytes[at] === CR || bytes[at] === LF)) at += 1;
   const methodAt = at;
   while (at < limit && TOKEN_LOWER[bytes[at]!] !== 0) at += 1;
-  if (at === limit) return unfinished;
+  if (at === limit) return isAtBound ? "opaque" : "undecided";
   if (at === methodAt || bytes[at] !== SPACE) return "opaque";
   const targetAt = at + 1;
   at = targetAt;
   while (at < limit && isTargetByte(bytes[at]!)) at += 1;
-  if (at === limit) {
-    // A path or URL as long as this is nothing but a request's.
-    return unfinished === "opaque" && isWebTarget(bytes, targetAt, limit) ? "http1" : unfinished;
+  if (at < limit) {
+    // A line that ends behind its target is HTTP/0.9 or a command of another protocol.
+    if (at === targetAt || bytes[at] !== SPACE) return "opaque";
+    const verdict = sniffVersion(bytes, at + 1, limit);
+    if (verdict !== "undecided") return verdict;
   }
-  // A line that ends behind its target is HTTP/0.9 or a command of another protocol.
-  if (at === targetAt || bytes[at] !== SPACE) return "opaque";
-  return sniffVersion(bytes, at + 1, limit, unfinished);
+  if (!isAtBound) return "undecided";
+  // A path or URL as long as this is nothing but a request's.
+  return isWebTarget(bytes, targetAt, limit) ? "http1" : "opaque";
 }
 
-function sniffVersion(
-  bytes: Buffer,
-  versionAt: number,
-  limit: number,
-  unfinished: SniffedProtocol,
-): SniffedProtocol {
+function sniffVersion(bytes: Buffer, versionAt: number, limit: number): SniffedProtocol {
   let at = versionAt;
   for (const expected of VERSION_NAME) {
-    if (at === limit) return unfinished;
+    if (at === limit) return "undecided";
     if (bytes[at] !== expected) return "opaque";
     at += 1;
   }
-  if (at === limit) return unfinished;
+  if (at === limit) return "undecided";
   return bytes[at]! >= ZERO && bytes[at]! <= NINE ? "http1" : "opaque";
 }
 
