@@ -16,6 +16,7 @@ import {
   FLAG_END_STREAM,
   FLAG_PADDED,
   FLAG_PRIORITY,
+  FRAME_CONTINUATION,
   FRAME_DATA,
   FRAME_GOAWAY,
   FRAME_HEADERS,
@@ -289,6 +290,16 @@ describe("a decoder", () => {
     const announced = frame(FRAME_HEADERS, 0, 1, "", FRAME_SIZE_BYTES_MAX);
     const recorded = recordFrames("server", [opening("server"), announced]);
     assert.equal(recorded.keptBytesMax, 0);
+  });
+
+  it("lets go of what it keeps when it stops", () => {
+    const decoder = new FrameDecoder("client", new FrameRecorder());
+    const kept = [frame(FRAME_HEADERS, 0, 1, "abc"), frame(FRAME_CONTINUATION, 0, 1, "de", 5)];
+    const bytes = Buffer.concat([opening("client"), ...kept]);
+    assert.equal(decoder.execute(bytes, 0, bytes.length), FRAME_OK);
+    assert.equal(decoder.keptBytes, 5);
+    decoder.stop();
+    assert.equal(decoder.keptBytes, 0);
   });
 
   it("gives its error again and calls nothing when it is fed on", () => {

@@ -21,6 +21,8 @@ const { initialWindowSize, maxFrameSize, maxConcurrentStreams, maxHeaderListSize
 function apply(settings: Settings, values: readonly number[]): number {
   const bytes = Buffer.alloc(1024);
   const end = writeSettings(bytes, 1, values);
+  // A wrong setting behind the payload is not the frame's.
+  bytes.set([0, SETTING.enablePush, 0, 0, 0, 9], end);
   return settings.apply(bytes, 1 + FRAME_HEADER_BYTES, end);
 }
 
