@@ -31,6 +31,7 @@ const nothing: FrameHandler = {
   onData: () => {},
   onHeaders: () => {},
   onPushPromise: () => {},
+  onEmptyFragment: () => {},
   onRstStream: () => {},
   onSettings: () => {},
   onSettingsAck: () => {},

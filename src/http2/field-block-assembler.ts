@@ -49,7 +49,7 @@ export class FieldBlockAssembler {
   }
 
   append(bytes: Buffer, start: number, end: number): void {
-    if (end > start) this.#fragments.append(bytes, start, end);
+    this.#fragments.append(bytes, start, end);
   }
 
   close(): void {

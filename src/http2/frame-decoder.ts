@@ -301,7 +301,7 @@ export class FrameDecoder {
       this.#handler.onHeaders(this.#streamId, bytes, from, to, isEndStream);
     } else {
       this.#block.open(this.#streamId, 0, isEndStream);
-      this.#block.append(bytes, from, to);
+      this.#keepFragment(bytes, from, to);
     }
     return FRAME_OK;
   }
@@ -321,7 +321,7 @@ export class FrameDecoder {
       this.#handler.onPushPromise(this.#streamId, promisedStreamId, bytes, from, to);
     } else {
       this.#block.open(this.#streamId, promisedStreamId, false);
-      this.#block.append(bytes, from, to);
+      this.#keepFragment(bytes, from, to);
     }
     return FRAME_OK;
   }
@@ -329,13 +329,20 @@ export class FrameDecoder {
   /** Section 6.10. */
   #endContinuation(bytes: Buffer, start: number, end: number): void {
     const block = this.#block;
-    const isLast = (this.#flags & FLAG_END_HEADERS) !== 0;
-    if (isLast && block.length === 0) {
+    if ((this.#flags & FLAG_END_HEADERS) === 0) {
+      this.#keepFragment(bytes, start, end);
+    } else if (block.length === 0) {
       this.#endBlock(bytes, start, end);
-      return;
+    } else {
+      block.append(bytes, start, end);
+      this.#endBlock(block.bytes, 0, block.length);
     }
-    block.append(bytes, start, end);
-    if (isLast) this.#endBlock(block.bytes, 0, block.length);
+  }
+
+  /** A fragment that does not end its block. */
+  #keepFragment(bytes: Buffer, start: number, end: number): void {
+    if (end > start) this.#block.append(bytes, start, end);
+    else this.#handler.onEmptyFragment(this.#streamId);
   }
 
   #endBlock(bytes: Buffer, start: number, end: number): void {

@@ -30,6 +30,8 @@ export interface FrameHandler {
     start: number,
     end: number,
   ): void;
+  /** A fragment of a field block without a byte that does not end the block, to be counted (T16, CVE-2019-9518). */
+  onEmptyFragment(streamId: number): void;
   /** `code` is any 32-bit number. */
   onRstStream(streamId: number, code: number): void;
   /** The payload, a multiple of 6 bytes long, for `Settings.apply`. To be acknowledged. */

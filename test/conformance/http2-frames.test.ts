@@ -79,8 +79,8 @@ function connectionOf(vector: Vector, role: Role): Buffer {
   const { wire } = vector;
   const streamId = wire.readUInt32BE(5);
   const isContinuation = wire[3] === 0x9;
-  const before = isContinuation ? [frame(0x1, 0, streamId)] : [];
-  const after = isContinuation ? [frame(0x9, 0x4, streamId)] : [];
+  const before = isContinuation ? [frame(0x1, 0, streamId, "<")] : [];
+  const after = isContinuation ? [frame(0x9, 0x4, streamId, ">")] : [];
   return Buffer.concat([opening(role), ...before, wire, ...after]);
 }
 
@@ -111,8 +111,9 @@ function eventOf({ frame: expected }: Vector): FrameEvent {
     case 0x0:
       return ["data", streamId, length, payload.data.length, hex(payload.data), false];
     case 0x1:
-    case 0x9:
       return ["headers", streamId, hex(payload.header_block_fragment), (flags & 1) !== 0];
+    case 0x9:
+      return ["headers", streamId, hex(`<${payload.header_block_fragment}>`), false];
     case 0x3:
       return ["reset", streamId, payload.error_code];
     case 0x4:
@@ -189,7 +190,8 @@ describe("http2-frame-test-case", () => {
         if (role === "server" && vector.frame?.type === 0x5) continue;
         const { events, error } = decoded(vector, role);
         assert.equal(error, "", vector.name);
-        assert.deepEqual(events, [["settings", ""], eventOf(vector)], vector.name);
+        const own = events.filter(([kind]) => kind !== "empty fragment");
+        assert.deepEqual(own, [["settings", ""], eventOf(vector)], vector.name);
       }
     }
   });

@@ -103,6 +103,10 @@ export class FrameRecorder implements FrameHandler {
     this.events.push(["push promise", streamId, promised, hex(block, start, end)]);
   }
 
+  onEmptyFragment(streamId: number): void {
+    this.events.push(["empty fragment", streamId]);
+  }
+
   onRstStream(streamId: number, code: number): void {
     this.events.push(["reset", streamId, code]);
   }
