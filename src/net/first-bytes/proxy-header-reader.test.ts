@@ -260,8 +260,16 @@ test("TLVs are ranges counted from the header's start (sections 2.2.1 to 2.2.7)"
   assert.equal(tls.isVerified, true);
   assert.equal(text(0x21, tls.tlvs), "TLSv1.3");
   assert.equal(text(0x22, tls.tlvs), "client.example");
-  const unverified = headerOf(tcp4(tlv(TLV_SSL, Buffer.from([1, 0, 0, 1, 0]))));
-  assert.equal(unverified.tls?.isVerified, false);
+});
+
+test("a certificate is verified only where there is one (section 2.2.6)", () => {
+  const isVerified = (flags: number, verify: number) =>
+    headerOf(tcp4(tlv(TLV_SSL, Buffer.from([flags, 0, 0, verify, 0])))).tls?.isVerified;
+  assert.equal(isVerified(3, 0), true);
+  assert.equal(isVerified(5, 0), true);
+  assert.equal(isVerified(3, 1), false);
+  // As HAProxy writes it of a client without a certificate.
+  assert.equal(isVerified(1, 0), false);
 });
 
 test("TLVs that overrun, lie or repeat are refused (Envoy CVE-2026-47692)", () => {

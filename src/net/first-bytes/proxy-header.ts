@@ -31,6 +31,8 @@ export const TLV_UNIQUE_ID = 0x05;
 export const TLV_SSL = 0x20;
 export const TLV_NETNS = 0x30;
 export const CRC32C_BYTES = 4;
+/** Section 2.2.6: the client gave a certificate, on this connection or when its session began. */
+export const CLIENT_CERTIFICATE_FLAGS = 0x06;
 /** Section 2.2.5. */
 export const UNIQUE_ID_BYTES_MAX = 128;
 
@@ -67,7 +69,7 @@ export interface TlvRange {
 export interface ProxiedTls {
   /** Bit 0: the client spoke TLS; 1: it gave a certificate on this connection; 2: in this session. */
   readonly clientFlags: number;
-  /** Whether the client gave a certificate and the proxy found it good. */
+  /** Whether the client gave a certificate, now or when the session began, and the proxy found it good. */
   readonly isVerified: boolean;
   readonly tlvs: readonly TlvRange[];
 }

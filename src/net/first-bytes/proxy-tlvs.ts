@@ -2,6 +2,7 @@
 import { ByteCursor } from "./byte-cursor.ts";
 import { crc32c } from "./crc32c.ts";
 import {
+  CLIENT_CERTIFICATE_FLAGS,
   CRC32C_BYTES,
   findTlv,
   type ProxiedTls,
@@ -95,5 +96,9 @@ function tlsFrom(bytes: Buffer, start: number, ssl: TlvRange): ProxiedTls | unde
   const at = start + ssl.start;
   const tlvs = rangesFrom(new ByteCursor(bytes, at + SSL_FIXED_BYTES, start + ssl.end), start);
   if (tlvs === undefined) return undefined;
-  return { clientFlags: bytes[at]!, isVerified: bytes.readUInt32BE(at + 1) === 0, tlvs };
+  const clientFlags = bytes[at]!;
+  // Zero is for certificates found good, but HAProxy writes it without a certificate, too.
+  const isVerified =
+    (clientFlags & CLIENT_CERTIFICATE_FLAGS) !== 0 && bytes.readUInt32BE(at + 1) === 0;
+  return { clientFlags, isVerified, tlvs };
 }
