@@ -133,3 +133,8 @@ export const CLIENT_HELLO_BYTES_MAX = 16 * 1024;
 export const ALPN_PROTOCOLS_MAX = 32;
 /** PROXY protocol header, version 2, fixed part included: nginx's bound. TLVs with a client's certificate fit; the protocol's own 65 KB is memory for nothing. */
 export const PROXY_HEADER_BYTES_MAX = 4 * 1024;
+/**
+ * A field section that decodes to more ends the connection instead of its stream (T15): HPACK_TABLE_BYTES_MAX
+ * can be copied for each two bytes of a bomb. Four times what is accepted leaves room for honest mistakes.
+ */
+export const HPACK_LIST_BYTES_MAX = 256 * 1024;

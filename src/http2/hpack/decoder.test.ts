@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FIELD_BLOCK_BYTES_MAX, HEAD_SIZE_BYTES_MAX, HEADER_COUNT_MAX } from "../../core/limits.ts";
+import {
+  FIELD_BLOCK_BYTES_MAX,
+  HEAD_SIZE_BYTES_MAX,
+  HEADER_COUNT_MAX,
+  HPACK_LIST_BYTES_MAX,
+} from "../../core/limits.ts";
 import { HEADER } from "../../http/header-name.ts";
+import { ERROR_CODE } from "../error-code.ts";
 import { HpackDecoder } from "./decoder.ts";
 import { FieldSection, PSEUDO } from "./field-section.ts";
-import { HPACK_ERROR, HPACK_MALFORMED, HPACK_OK, HPACK_TOO_LARGE } from "./hpack-error.ts";
+import {
+  HPACK_ERROR,
+  HPACK_MALFORMED,
+  HPACK_OK,
+  HPACK_TOO_LARGE,
+  hpackErrorInfo,
+} from "./hpack-error.ts";
 import { HpackScratch } from "./hpack-scratch.ts";
 import { encodeInteger } from "./integer.ts";
 
@@ -216,19 +228,48 @@ test("the largest Huffman strings in the largest block fit the scratch buffer", 
   assert.equal(decode(decoder, indexed(62)), HPACK_OK);
 });
 
-test("a bomb costs no more than its bound: 1 MiB of references to a large entry", () => {
+test("references to a large entry refuse the stream, too many of them the connection", () => {
   const decoder = newDecoder();
   assert.equal(decode(decoder, literal("bomb", "x".repeat(4000), 0x40)), HPACK_OK);
-  const bomb = Buffer.alloc(FIELD_BLOCK_BYTES_MAX, 0xbe);
+  const refused = Math.floor(HPACK_LIST_BYTES_MAX / 4036);
+  assert.equal(decode(decoder, Buffer.alloc(refused, 0xbe)), HPACK_TOO_LARGE);
+  assert.equal(section.headers.text, "");
+  assert.equal(section.listSizeBytes, refused * 4036);
+  assert.equal(decode(decoder, Buffer.alloc(refused + 1, 0xbe)), HPACK_ERROR.listAbusive);
+});
+
+test("1 MiB of bombs costs less than 8 MiB", () => {
   const before = process.memoryUsage();
-  for (let sent = 0; sent < 1024 * 1024; sent += bomb.length) {
-    assert.equal(decode(decoder, bomb), HPACK_TOO_LARGE);
-    assert.equal(section.headers.text, "");
-    assert.equal(section.listSizeBytes, bomb.length * 4036);
+  // The name of a large entry again and again, with and without an entry of its own.
+  for (const reference of ["7e00", "0f2f00"]) {
+    let sent = 0;
+    while (sent < 1024 * 1024) {
+      const decoder = newDecoder();
+      assert.equal(decode(decoder, literal("n".repeat(4000), "", 0x40)), HPACK_OK);
+      const bomb = Buffer.from(reference.repeat(200), "hex");
+      assert.equal(decode(decoder, bomb), HPACK_ERROR.listAbusive);
+      sent += bomb.length + 4000;
+    }
   }
   const after = process.memoryUsage();
   const grown = after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers;
   assert.ok(grown < 8 * 1024 * 1024, `${grown} bytes`);
+});
+
+test("each result has a code and a sentence", () => {
+  const numbers = [
+    HPACK_TOO_LARGE,
+    ...Object.values(HPACK_MALFORMED),
+    ...Object.values(HPACK_ERROR),
+  ];
+  const infos = numbers.map((number) => hpackErrorInfo(number));
+  assert.equal(new Set(infos.map(({ code }) => code)).size, numbers.length);
+  assert.deepEqual(hpackErrorInfo(HPACK_ERROR.indexInvalid), {
+    code: "index_invalid",
+    message: "an index is 0 or points behind the tables",
+    errorCode: ERROR_CODE.compressionError,
+  });
+  assert.throws(() => hpackErrorInfo(HPACK_OK), RangeError);
 });
 
 test("random bytes never throw and never exceed the bounds", () => {

@@ -12,6 +12,7 @@ import {
   FIELD_BLOCK_BYTES_MAX,
   HEAD_SIZE_BYTES_MAX,
   HEADER_COUNT_MAX,
+  HPACK_LIST_BYTES_MAX,
   HPACK_SIZE_UPDATES_MAX,
 } from "../../core/limits.ts";
 import { LAST_FRAMING_ID } from "../../http/header-name.ts";
@@ -94,7 +95,7 @@ export class HpackDecoder {
   /**
    * Decodes a complete header block, at most FIELD_BLOCK_BYTES_MAX long, into `section`. Returns HPACK_OK,
    * HPACK_TOO_LARGE or a number from HPACK_MALFORMED (the stream is refused, the connection goes on),
-   * or from HPACK_ERROR (the connection must end with COMPRESSION_ERROR). Unless HPACK_OK, nothing in
+   * or from HPACK_ERROR (the connection must end). Unless HPACK_OK, nothing in
    * the section may be used but `listSizeBytes`.
    */
   decode(bytes: Uint8Array, start: number, end: number, section: FieldSection): number {
@@ -107,7 +108,9 @@ export class HpackDecoder {
     this.#isRegularSeen = false;
     this.#sliced = 0;
     let error = this.#readSizeUpdates(bytes, end);
-    while (error === HPACK_OK && this.#at < end) error = this.#readField(bytes, end);
+    while (error === HPACK_OK && this.#verdict >= HPACK_OK && this.#at < end) {
+      error = this.#readField(bytes, end);
+    }
     if (error === HPACK_OK && this.#verdict === HPACK_OK) this.#finish(section);
     this.#section = undefined;
     return error === HPACK_OK ? this.#verdict : error;
@@ -268,7 +271,9 @@ export class HpackDecoder {
   #admit(length: number, meta: number): boolean {
     const section = this.#section!;
     section.listSizeBytes += length + ENTRY_OVERHEAD_BYTES;
-    if (
+    if (section.listSizeBytes > HPACK_LIST_BYTES_MAX) {
+      this.#verdict = HPACK_ERROR.listAbusive;
+    } else if (
       section.listSizeBytes > this.#listSizeBytesMax ||
       section.headers.count >= HEADER_COUNT_MAX
     ) {
@@ -314,6 +319,7 @@ export class HpackDecoder {
   }
 
   #finish(section: FieldSection): void {
+    if (this.#out === 0) return;
     const text = latin1(this.#scratch.bytes, 0, this.#out);
     section.headers.text = text;
     if (this.#sliced === 0) return;

@@ -4,14 +4,12 @@ import fc from "fast-check";
 import { DynamicTable, ENTRY_OVERHEAD_BYTES } from "./dynamic-table.ts";
 import { viewOf } from "./hpack-scratch.ts";
 
-const NUL_TEXT = "";
-
 function insert(table: DynamicTable, bytes: Uint8Array, nameLength: number): boolean {
   const padded = new Uint8Array(bytes.length + 4);
   padded.set(bytes);
   const valueLength = bytes.length - nameLength;
   const view = viewOf(padded);
-  return table.insert(nameLength, valueLength, 7, 9, view, 0, bytes.length, NUL_TEXT);
+  return table.insert(nameLength, valueLength, 7, 9, view, 0, bytes.length, "");
 }
 
 function entryBytes(table: DynamicTable, index: number): Buffer {

@@ -13,7 +13,7 @@ export const ENTRY_OVERHEAD_BYTES = 32;
 export const HPACK_TABLE_BYTES_DEFAULT = 4_096;
 
 const SLOTS_INITIAL = 16;
-const RING_BYTES_INITIAL = 1024;
+const RING_BYTES_INITIAL = 256;
 
 /** Integers of a slot. */
 const SLOT_WIDTH = 6;

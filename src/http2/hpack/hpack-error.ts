@@ -3,6 +3,8 @@
  * this table gives each its stable code and a sentence.
  */
 
+import { ERROR_CODE, type ErrorCode } from "../error-code.ts";
+
 /** The field section was decoded and is well formed. */
 export const HPACK_OK = 0;
 
@@ -15,6 +17,8 @@ export const HPACK_TOO_LARGE = 1;
 interface HpackErrorInfo {
   readonly code: string;
   readonly message: string;
+  /** For RST_STREAM or GOAWAY (RFC 9113 section 7). */
+  readonly errorCode: ErrorCode;
 }
 
 /** Stream errors: the message is malformed (RFC 9113 section 8.1.1), the dynamic table is in step. */
@@ -28,7 +32,7 @@ const MALFORMED = {
   statusInvalid: "the :status field is not a number of three digits",
 } as const;
 
-/** Connection errors COMPRESSION_ERROR (RFC 9113 section 4.3): the tables are out of step from here on. */
+/** Connection errors (RFC 9113 section 4.3): the tables are out of step from here on. */
 const COMPRESSION = {
   truncated: "the header block ends within a field",
   integerTooLarge: "an integer is larger than any field needs",
@@ -38,6 +42,7 @@ const COMPRESSION = {
   tableSizeTooLarge: "a table size update is above the acknowledged setting",
   tableSizeMissing: "the lowered table size was not confirmed by an update",
   blockTooLong: "the header block is longer than 64 KiB",
+  listAbusive: "the header block decodes to more than 256 KiB",
 } as const;
 
 export type MalformedName = keyof typeof MALFORMED;
@@ -56,17 +61,22 @@ export const HPACK_ERROR = Object.fromEntries(
   COMPRESSION_NAMES.map((name, index) => [name, -1 - index]),
 ) as Readonly<Record<CompressionErrorName, number>>;
 
+/** What a number other than HPACK_OK says. A list that is too large is answered with 431 where there is a request. */
 export function hpackErrorInfo(number: number): HpackErrorInfo {
   if (number === HPACK_TOO_LARGE) {
-    return { code: "list_too_large", message: "the field section is larger than what is accepted" };
+    const message = "the field section is larger than what is accepted";
+    return { code: "list_too_large", message, errorCode: ERROR_CODE.cancel };
   }
   const malformed = MALFORMED_NAMES[number - HPACK_TOO_LARGE - 1];
   if (malformed !== undefined) {
-    return { code: codeOf(malformed), message: MALFORMED[malformed] };
+    const message = MALFORMED[malformed];
+    return { code: codeOf(malformed), message, errorCode: ERROR_CODE.protocolError };
   }
   const compression = COMPRESSION_NAMES[-1 - number];
   if (compression === undefined) throw new RangeError(`not an HPACK error: ${number}`);
-  return { code: codeOf(compression), message: COMPRESSION[compression] };
+  const isAbuse = compression === "blockTooLong" || compression === "listAbusive";
+  const errorCode = isAbuse ? ERROR_CODE.enhanceYourCalm : ERROR_CODE.compressionError;
+  return { code: codeOf(compression), message: COMPRESSION[compression], errorCode };
 }
 
 function codeOf(name: string): string {
