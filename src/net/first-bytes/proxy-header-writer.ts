@@ -52,7 +52,11 @@ export function serializeProxyHeaderV1(endpoints: ProxiedEndpoints): Buffer {
   return Buffer.from(line, "latin1");
 }
 
-/** Section 2.2. */
+/**
+ * Section 2.2. Unknown endpoints are written as LOCAL: receivers may reject PROXY without addresses, as
+ * HAProxy does, and must accept LOCAL; either way they use the connection's own endpoints. They discard
+ * the TLVs of LOCAL.
+ */
 export function serializeProxyHeaderV2(options: ProxyHeaderV2Options): Buffer {
   const { endpoints, alpn, authority, uniqueId } = options;
   const { family, addresses } = addressBlock(endpoints);
@@ -66,7 +70,7 @@ export function serializeProxyHeaderV2(options: ProxyHeaderV2Options): Buffer {
   if (options.hasChecksum) tlvs.push(tlv(TLV_CRC32C, Buffer.alloc(CRC32C_BYTES)));
   const header = Buffer.concat([V2_SIGNATURE, Buffer.alloc(4), addresses, ...tlvs]);
   assert(header.length <= PROXY_HEADER_BYTES_MAX, "a PROXY header is as short as we take it");
-  header[12] = endpoints.kind === "local" ? V2_COMMAND_LOCAL : V2_COMMAND_PROXY;
+  header[12] = family === V2_UNSPECIFIED ? V2_COMMAND_LOCAL : V2_COMMAND_PROXY;
   header[13] = family;
   header.writeUInt16BE(header.length - V2_FIXED_BYTES, 14);
   if (options.hasChecksum) {
