@@ -82,8 +82,9 @@ function encodeResponse(encoder: HpackEncoder, lines: string, spans: readonly Sp
 function prepare(
   encode: (encoder: HpackEncoder, lines: string, spans: readonly Span[]) => number,
   lines: string,
+  usesHuffman: boolean,
 ): { decoder: HpackDecoder; section: FieldSection; block: Buffer } {
-  const encoder = new HpackEncoder({ scratch, usesHuffman: true });
+  const encoder = new HpackEncoder({ scratch, usesHuffman });
   const decoder = new HpackDecoder({ scratch, listSizeBytesMax: HEAD_SIZE_BYTES_MAX });
   const section = new FieldSection();
   const spans = spansOf(lines);
@@ -95,13 +96,16 @@ function prepare(
   return { decoder, section, block };
 }
 
+const CASES = [
+  ["request, 4 + 6 fields that repeat", encodeRequest, CONSTANT_LINES, true],
+  ["request, 4 + 9 fields, 3 vary", encodeRequest, CONSTANT_LINES + VARYING_LINES, true],
+  ["the same without Huffman", encodeRequest, CONSTANT_LINES + VARYING_LINES, false],
+  ["response, 1 + 6 fields", encodeResponse, RESPONSE_LINES, true],
+] as const;
+
 group("hpack decode", () => {
-  for (const [name, encode, lines] of [
-    ["request, 4 + 6 fields that repeat", encodeRequest, CONSTANT_LINES],
-    ["request, 4 + 9 fields, 3 vary", encodeRequest, CONSTANT_LINES + VARYING_LINES],
-    ["response, 1 + 6 fields", encodeResponse, RESPONSE_LINES],
-  ] as const) {
-    const { decoder, section, block } = prepare(encode, lines);
+  for (const [name, encode, lines, usesHuffman] of CASES) {
+    const { decoder, section, block } = prepare(encode, lines, usesHuffman);
     bench(`${name} (${block.length} bytes)`, () => {
       do_not_optimize(decoder.decode(block, 0, block.length, section));
     });
@@ -109,12 +113,8 @@ group("hpack decode", () => {
 });
 
 group("hpack encode", () => {
-  for (const [name, encode, lines] of [
-    ["request, 4 + 6 fields that repeat", encodeRequest, CONSTANT_LINES],
-    ["request, 4 + 9 fields, 3 vary", encodeRequest, CONSTANT_LINES + VARYING_LINES],
-    ["response, 1 + 6 fields", encodeResponse, RESPONSE_LINES],
-  ] as const) {
-    const encoder = new HpackEncoder({ scratch, usesHuffman: true });
+  for (const [name, encode, lines, usesHuffman] of CASES) {
+    const encoder = new HpackEncoder({ scratch, usesHuffman });
     const spans = spansOf(lines);
     bench(name, () => {
       do_not_optimize(encode(encoder, lines, spans));

@@ -15,9 +15,13 @@ const out = Buffer.alloc(256 * 1024);
 
 /** An encoder with the decoder of its peer. */
 class Pair {
-  readonly encoder = new HpackEncoder({ scratch, usesHuffman: true });
+  readonly encoder: HpackEncoder;
   readonly decoder = new HpackDecoder({ scratch, listSizeBytesMax: HEAD_SIZE_BYTES_MAX });
   readonly section = new FieldSection();
+
+  constructor(usesHuffman = true) {
+    this.encoder = new HpackEncoder({ scratch, usesHuffman });
+  }
 
   /** Sends one block, which must arrive whole. Returns its bytes in hexadecimal digits. */
   send(write: (encoder: HpackEncoder) => void): string {
@@ -159,6 +163,18 @@ test("the peer's table size is confirmed: the smallest and the last", () => {
   );
 });
 
+test("strings are Huffman coded where that is shorter, if at all", () => {
+  for (const [usesHuffman, value, wire] of [
+    [true, "aaaaaaaa", "0001788518c6318c63"],
+    [true, "<<", "000178023c3c"],
+    [false, "aaaaaaaa", "000178086161616161616161"],
+  ] as const) {
+    assert.equal(new Pair(usesHuffman).sendLines(`x: ${value}\r\n`), wire);
+  }
+  const long = new Pair().sendLines(`x: ${"a".repeat(1000)}\r\n`);
+  assert.equal(long.length / 2, 3 + 3 + 625);
+});
+
 test("names that only look alike are kept apart", () => {
   const pair = new Pair();
   // All with the hash of content-length (T19).
@@ -184,8 +200,8 @@ test("any fields arrive, over any sizes of the table", () => {
     size: fc.option(fc.nat(5000)),
   });
   fc.assert(
-    fc.property(fc.array(block, { maxLength: 12 }), (blocks) => {
-      const pair = new Pair();
+    fc.property(fc.array(block, { maxLength: 12 }), fc.boolean(), (blocks, usesHuffman) => {
+      const pair = new Pair(usesHuffman);
       for (const { fields, size } of blocks) {
         if (size !== null) {
           pair.encoder.setPeerTableSize(size);
