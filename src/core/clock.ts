@@ -1,6 +1,4 @@
 /** Time is passed in everywhere, so that tests decide what time it is and never sleep. */
-import { monotonicMs } from "./event-time.ts";
-
 export interface Timer {
   cancel(): void;
 }
@@ -17,9 +15,12 @@ export interface Clock {
 /** Delays above this overflow the runtime's 32-bit timer and would fire at once. */
 const TIMER_DELAY_MS_MAX = 2 ** 31 - 1;
 
+/** The global of this name is a getter. */
+const { performance } = globalThis;
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  monotonicMs,
+  monotonicMs: () => performance.now(),
   schedule(delayMs, callback) {
     const timer = setTimeout(callback, Math.min(Math.max(0, delayMs), TIMER_DELAY_MS_MAX));
     timer.unref();

@@ -3,7 +3,6 @@
  * are valid only during the callback.
  */
 import net from "node:net";
-import { beginEvent, endEvent } from "../core/event-time.ts";
 import { READ_BUFFER_BYTES } from "../core/limits.ts";
 import { handleOf, lastRead, type StreamHandle } from "./stream-handle.ts";
 
@@ -28,14 +27,8 @@ export class SocketReader {
     handle.useUserBuffer(sharedReadBuffer);
     handle.onread = (bytes) => {
       const length = lastRead();
-      if (length <= 0) {
-        bySocket.call(handle, bytes);
-      } else if (!socket.destroyed) {
-        beginEvent();
-        const wantsMore = onRead(sharedReadBuffer, length);
-        endEvent();
-        if (!wantsMore) this.pause();
-      }
+      if (length <= 0) bySocket.call(handle, bytes);
+      else if (!socket.destroyed && !onRead(sharedReadBuffer, length)) this.pause();
     };
     startReading(handle);
     if (early === null) return;

@@ -1,8 +1,9 @@
 /**
  * Gathers what one turn of the event loop produces for a socket and writes it when the turn is over,
- * through the socket's handle: the fewest system calls, and peers wake up to several messages. Heads and small bodies are one Latin-1 string, which the runtime hands to the kernel
- * without a copy of ours; larger bodies are copied behind the gathered text, because read buffers are
- * shared. One write is under way at a time (a TLS handle takes no second one); the rest waits here.
+ * through the socket's handle: the fewest system calls, and peers wake up to several messages. Heads
+ * and small bodies are one Latin-1 string, which the runtime hands to the kernel without a copy of
+ * ours; larger bodies are copied behind it, because read buffers are shared. One write is under way
+ * at a time (a TLS handle takes no second one); the rest waits here.
  */
 import type { Socket } from "node:net";
 import { latin1 } from "../core/bytes.ts";
