@@ -7,11 +7,18 @@ export const BODY_LENGTH = 1;
 export const BODY_CHUNKED = 2;
 /** Responses only: until the connection ends. */
 export const BODY_UNTIL_CLOSE = 3;
+/**
+ * Bytes of another protocol in both directions, behind an accepted Upgrade or CONNECT. Codecs of every
+ * version tell it as HTTP/1.1 does: a request with `upgrade` (HTTP/2: extended CONNECT, RFC 8441) is
+ * accepted by 101, CONNECT by 2xx; each side may end before the other.
+ */
+export const BODY_TUNNEL = 4;
 export type BodyKind =
   | typeof BODY_NONE
   | typeof BODY_LENGTH
   | typeof BODY_CHUNKED
-  | typeof BODY_UNTIL_CLOSE;
+  | typeof BODY_UNTIL_CLOSE
+  | typeof BODY_TUNNEL;
 
 export class RequestHead {
   method = "";

@@ -74,6 +74,8 @@ test("each failure of an upstream has its reply", () => {
     "connect-timeout": FLAG.UF,
     "tls-failed": FLAG.UF,
     "connection-closed": FLAG.UC,
+    "stream-refused": FLAG.UR,
+    "stream-reset": FLAG.UR,
     "protocol-error": FLAG.UPE,
     "try-timeout": FLAG.UT,
   };

@@ -68,6 +68,12 @@ export const LOCAL_REPLY = {
     details: "upstream_reset_before_response_started{connection_termination}",
     message: "the upstream closed the connection before it answered",
   },
+  streamReset: {
+    status: 503,
+    flag: FLAG.UR,
+    details: "upstream_reset_before_response_started{remote_reset}",
+    message: "the upstream reset the stream before it answered",
+  },
   upstreamProtocolError: {
     status: 502,
     flag: FLAG.UPE,
@@ -171,6 +177,9 @@ export function replyForFailure(failure: UpstreamFailure): LocalReply {
       return LOCAL_REPLY.tlsFailed;
     case "connection-closed":
       return LOCAL_REPLY.connectionClosed;
+    case "stream-refused":
+    case "stream-reset":
+      return LOCAL_REPLY.streamReset;
     case "protocol-error":
       return LOCAL_REPLY.upstreamProtocolError;
     case "try-timeout":

@@ -22,6 +22,8 @@ export function mayRetryFailure(
   if (failure.kind === "try-timeout") {
     return state.canReplay && (rule.onReset || rule.onGatewayError || rule.statuses.has(504));
   }
+  // RFC 9113 section 8.7: neither has anything happened where the peer says so.
+  if (failure.kind === "stream-refused") return state.canReplay && rule.onReset;
   // Nothing was sent, so that nothing can happen twice.
   if (!state.mayHaveArrived) return rule.onConnectFailure || rule.onResetBeforeRequest;
   return rule.onReset && failure.kind === "connection-closed" && state.canReplay;

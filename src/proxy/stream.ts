@@ -53,6 +53,10 @@ export type UpstreamFailure =
   | { readonly kind: "try-timeout" }
   | { readonly kind: "connection-closed"; readonly reason: string }
   | { readonly kind: "protocol-error"; readonly reason: string }
+  /** HTTP/2: the peer says that it has not acted on the request (REFUSED_STREAM, GOAWAY). RFC 9113 section 8.7. */
+  | { readonly kind: "stream-refused"; readonly reason: string }
+  /** HTTP/2: the peer ended this stream alone, by RST_STREAM. `code` is a name of RFC 9113 section 7. */
+  | { readonly kind: "stream-reset"; readonly code: string }
   | { readonly kind: "tls-failed"; readonly reason: string };
 
 /** What happens to an exchange from its upstream side. */

@@ -17,6 +17,7 @@ export const RESPONSE_FLAGS = [
   "UMSDR",
   "LR",
   "IH",
+  "UR",
 ] as const;
 
 export type ResponseFlag = (typeof RESPONSE_FLAGS)[number];

@@ -36,6 +36,7 @@ const OTHER_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
     "UC",
     "The upstream ended the connection within its response. Look for a crash or a restart of the app.",
   ],
+  ["UR", "The upstream reset the HTTP/2 stream within its response."],
   ["UPE", "The upstream's response turned out to be malformed within its body."],
   ["UT", "The response did not end within the route's timeout."],
   ["SI", "No byte moved for the stream idle timeout."],
@@ -59,6 +60,8 @@ const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
     "The reason names the certificate's problem: expired, of another trust domain, or of another service than expected. Compare `tulle proxy config INSTANCE secrets` on both sides.",
   connectionClosed:
     "Did the app crash or restart? Does it close idle connections sooner than it says? Safe requests are sent again by themselves.",
+  streamReset:
+    "The app, or a proxy before it, gave up this one request of an HTTP/2 connection: a limit of its own, or an error in its handler. Its log tells which.",
   upstreamProtocolError:
     "What the app sends is not HTTP/1.1; the reason says what is wrong. Is it the right port?",
   upstreamTimeout:
