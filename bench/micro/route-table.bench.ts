@@ -30,7 +30,14 @@ function tableOf(count: number): RouteTable {
 
 function requestFor(path: string): RequestView {
   return {
-    ...{ method: "GET", path, query: "", authority: "shop", scheme: "http" },
+    ...{
+      method: "GET",
+      path,
+      query: "",
+      authority: "shop",
+      scheme: "http",
+      httpVersion: "HTTP/1.1" as const,
+    },
     header: () => undefined,
     headerValues: () => [],
   };

@@ -31,7 +31,14 @@ const headers: Readonly<Record<string, string>> = { "x-version": "v2", "x-number
 
 function request(authority: string, query = ""): RequestView {
   return {
-    ...{ method: "GET", path: "/products/7", query, authority, scheme: "http" },
+    ...{
+      method: "GET",
+      path: "/products/7",
+      query,
+      authority,
+      scheme: "http",
+      httpVersion: "HTTP/1.1" as const,
+    },
     header: (name) => headers[name],
     headerValues: (name) => (headers[name] === undefined ? [] : [headers[name]]),
   };

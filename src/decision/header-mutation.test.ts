@@ -5,6 +5,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { blockOf } from "../../test/support/header-fixture.ts";
 import { compiledRoute, routeErrors } from "../../test/support/routing-fixture.ts";
 import { applyMutations, NO_MUTATIONS } from "./header-mutation.ts";
+import type { HttpVersion } from "./request-view.ts";
 
 type Action =
   | "APPEND_IF_EXISTS_OR_ADD"
@@ -17,7 +18,12 @@ function add(value: string, action?: Action, key = "x"): JsonObject {
   return action === undefined ? { header } : { header, append_action: action };
 }
 
-function changed(before: readonly string[], additions: JsonObject[], removals: string[] = []) {
+function changed(
+  before: readonly string[],
+  additions: JsonObject[],
+  removals: string[] = [],
+  version: HttpVersion = "HTTP/1.1",
+) {
   const { requestMutations } = compiledRoute({
     match: { prefix: "/" },
     direct_response: { status: 200 },
@@ -25,7 +31,7 @@ function changed(before: readonly string[], additions: JsonObject[], removals: s
     request_headers_to_remove: removals,
   });
   const headers = blockOf(before.map((line) => `${line}\r\n`).join(""));
-  applyMutations(requestMutations, headers);
+  applyMutations(requestMutations, headers, version);
   return headers.toLines().split("\r\n").slice(0, -1);
 }
 
@@ -76,6 +82,18 @@ test("an empty value changes nothing", () => {
   assert.deepEqual(changed(["y: 0"], additions), ["y: 0"]);
 });
 
+test("%PROTOCOL% is the client's version, alone and within text, for every action", () => {
+  const set = [add("%PROTOCOL%", "OVERWRITE_IF_EXISTS_OR_ADD")];
+  for (const version of ["HTTP/1.0", "HTTP/1.1", "HTTP/2"] as const) {
+    assert.deepEqual(changed(["x: forged"], set, [], version), [`x: ${version}`]);
+  }
+  const appended = [add("a%%%PROTOCOL%/%PROTOCOL%b")];
+  assert.deepEqual(changed(["x: 0"], appended, [], "HTTP/2"), ["x: 0", "x: a%HTTP/2/HTTP/2b"]);
+  const absent = [add("%PROTOCOL%", "ADD_IF_ABSENT")];
+  assert.deepEqual(changed(["x: 0"], absent, [], "HTTP/2"), ["x: 0"]);
+  assert.deepEqual(changed([], absent, [], "HTTP/2"), ["x: HTTP/2"]);
+});
+
 test("%% is a percent sign, and text is written in UTF-8", () => {
   assert.deepEqual(changed([], [add("a%%b")]), ["x: a%b"]);
   const [line = ""] = changed([], [add("é日")]);
@@ -120,9 +138,9 @@ test("what cannot be meant is refused at its path", () => {
       "request_headers_to_add[0].header.value: the value has a control character",
     ]);
   }
-  for (const value of ["100%", "%REQ(x)%"]) {
+  for (const value of ["100%", "%REQ(x)%", "%PROTOCOL", "%PROTOCOL%%"]) {
     assert.deepEqual(errorsOf({ request_headers_to_add: [add(value)] }), [
-      "request_headers_to_add[0].header.value: command operators (%…%) are not implemented; write %% for a percent sign",
+      "request_headers_to_add[0].header.value: of the command operators (%…%) only %PROTOCOL% is implemented; write %% for a percent sign",
     ]);
   }
   assert.deepEqual(

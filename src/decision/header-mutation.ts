@@ -8,10 +8,15 @@ import {
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import type { FieldError } from "./field-error.ts";
+import type { HttpVersion } from "./request-view.ts";
+
+/** A field whose value tells the client's HTTP version (`%PROTOCOL%`), ready for each of them. */
+type VersionedField = Readonly<Record<HttpVersion, HeaderField>>;
 
 type Mutation =
   | { readonly kind: "remove"; readonly name: HeaderName }
   | { readonly kind: "add" | "set"; readonly field: HeaderField }
+  | { readonly kind: "add-versioned" | "set-versioned"; readonly fields: VersionedField }
   | {
       readonly kind: "choose";
       readonly lowerName: string;
@@ -76,7 +81,12 @@ export function compileMutations(
   };
 }
 
-export function applyMutations(mutations: HeaderMutations, headers: HeaderBlock): void {
+/** `version` is the client's, for values that tell it. */
+export function applyMutations(
+  mutations: HeaderMutations,
+  headers: HeaderBlock,
+  version: HttpVersion = "HTTP/1.1",
+): void {
   for (let i = 0; i < mutations.length; i++) {
     const mutation = mutations[i]!;
     switch (mutation.kind) {
@@ -89,9 +99,15 @@ export function applyMutations(mutations: HeaderMutations, headers: HeaderBlock)
       case "set":
         headers.set(mutation.field);
         break;
+      case "add-versioned":
+        headers.add(mutation.fields[version]);
+        break;
+      case "set-versioned":
+        headers.set(mutation.fields[version]);
+        break;
       case "choose": {
         const isPresent = headers.get(mutation.lowerName) !== undefined;
-        applyMutations(isPresent ? mutation.whenPresent : mutation.whenAbsent, headers);
+        applyMutations(isPresent ? mutation.whenPresent : mutation.whenAbsent, headers, version);
         break;
       }
     }
@@ -102,7 +118,9 @@ type Action = "append" | "add-if-absent" | "set" | "set-if-present";
 
 interface Addition {
   readonly action: Action;
-  readonly field: HeaderField;
+  readonly name: HeaderName;
+  /** One field for every version, unless the value tells the version. */
+  readonly field: HeaderField | VersionedField;
 }
 
 /**
@@ -123,10 +141,10 @@ function compileList(
   const byName = new Map<string, Addition[]>();
   for (const [index, option] of options.entries()) {
     const addition = compileAddition(option, `${prefix}_headers_to_add[${index}]`, errors);
-    const { name, value } = addition.field;
+    const { name, field } = addition;
     const others = byName.get(name.lower);
     // keep_empty_value is not implemented: an empty value changes nothing.
-    if (value === "") continue;
+    if (field instanceof HeaderField && field.value === "") continue;
     if (others === undefined) byName.set(name.lower, [addition]);
     else others.push(addition);
   }
@@ -140,8 +158,19 @@ function compileAddition(option: HeaderValueOption, path: string, errors: FieldE
   if (option.append !== undefined && option.appendAction !== Append.APPEND_IF_EXISTS_OR_ADD) {
     errors.push({ path: `${path}.append`, message: "cannot stand together with append_action" });
   }
-  const value = literalValue(option.header?.value ?? "", `${path}.header.value`, errors);
-  return { action: actionOf(option), field: new HeaderField(new HeaderName(name), value) };
+  const headerName = new HeaderName(name);
+  const template = compileTemplate(option.header?.value ?? "", `${path}.header.value`, errors);
+  const fieldFor = (version: HttpVersion): HeaderField =>
+    new HeaderField(headerName, wireText(template.join(version)));
+  const field =
+    template.length === 1
+      ? fieldFor("HTTP/1.1")
+      : {
+          "HTTP/1.0": fieldFor("HTTP/1.0"),
+          "HTTP/1.1": fieldFor("HTTP/1.1"),
+          "HTTP/2": fieldFor("HTTP/2"),
+        };
+  return { action: actionOf(option), name: headerName, field };
 }
 
 function stepsFor(lowerName: string, additions: readonly Addition[]): HeaderMutations {
@@ -162,9 +191,15 @@ function stepsIf(
   const sets = happening.filter(isSet).slice(-1);
   const adds = happening.filter((addition) => !isSet(addition));
   return [
-    ...sets.map(({ field }) => ({ kind: "set" as const, field })),
-    ...adds.map(({ field }) => ({ kind: "add" as const, field })),
+    ...sets.map(({ field }) => mutation("set", field)),
+    ...adds.map(({ field }) => mutation("add", field)),
   ];
+}
+
+function mutation(kind: "add" | "set", field: HeaderField | VersionedField): Mutation {
+  return field instanceof HeaderField
+    ? { kind, field }
+    : { kind: `${kind}-versioned`, fields: field };
 }
 
 function actionOf(option: HeaderValueOption): Action {
@@ -189,14 +224,14 @@ function checkName(name: string, path: string, errors: FieldError[]): void {
   }
 }
 
-/** Envoy reads `%…%` as a command; only the escaped percent sign is implemented. */
-function literalValue(value: string, path: string, errors: FieldError[]): string {
-  if (value.replaceAll("%%", "").includes("%")) {
-    errors.push({
-      path,
-      message: "command operators (%…%) are not implemented; write %% for a percent sign",
-    });
-  }
+/** The one command operator that is implemented. */
+const PROTOCOL_COMMAND = "%PROTOCOL%";
+
+/**
+ * Envoy reads `%…%` as a command. The literal parts of the value, between which the client's HTTP version
+ * stands; `%%` is a percent sign.
+ */
+function compileTemplate(value: string, path: string, errors: FieldError[]): readonly string[] {
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
     if ((code < 0x20 && code !== 0x09) || code === 0x7f) {
@@ -204,5 +239,25 @@ function literalValue(value: string, path: string, errors: FieldError[]): string
       break;
     }
   }
-  return wireText(value.replaceAll("%%", "%"));
+  const parts: string[] = [];
+  let literal = "";
+  for (let at = 0; at < value.length; ) {
+    if (value.startsWith(PROTOCOL_COMMAND, at)) {
+      parts.push(literal);
+      literal = "";
+      at += PROTOCOL_COMMAND.length;
+    } else if (value.startsWith("%%", at)) {
+      literal += "%";
+      at += 2;
+    } else if (value[at] === "%") {
+      const message =
+        "of the command operators (%…%) only %PROTOCOL% is implemented; write %% for a percent sign";
+      errors.push({ path, message });
+      break;
+    } else {
+      literal += value[at];
+      at++;
+    }
+  }
+  return [...parts, literal];
 }

@@ -1,5 +1,8 @@
 /** What a routing or policy decision may look at. The proxy's exchange is one, so is a test's literal. */
 
+/** As Envoy's `%PROTOCOL%` writes it. */
+export type HttpVersion = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
+
 export interface RequestView {
   readonly method: string;
   /** Canonical path without query. */
@@ -10,6 +13,8 @@ export interface RequestView {
   readonly authority: string;
   /** `http` or `https`. */
   readonly scheme: string;
+  /** What the client speaks on its connection, whatever goes upstream. */
+  readonly httpVersion: HttpVersion;
   /** All values of a lower-case header name joined by commas, or undefined. */
   header(lowerName: string): string | undefined;
   /** The values of a lower-case header name one by one, in order. */

@@ -7,7 +7,7 @@
  *                        │ failed, retries left │
  *                        └──────────────────────┘
  */
-import type { RequestView } from "../decision/request-view.ts";
+import type { HttpVersion, RequestView } from "../decision/request-view.ts";
 import type { DirectResponse, ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
@@ -72,6 +72,10 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
 
   get scheme(): string {
     return this.#downstream.connection.scheme;
+  }
+
+  get httpVersion(): HttpVersion {
+    return this.#head?.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1";
   }
 
   header(lowerName: string): string | undefined {
@@ -318,7 +322,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
       return;
     }
     this.#outcome.service = cluster.service;
-    applyRequestMutations(match, choice, head.headers);
+    applyRequestMutations(match, choice, head.headers, this.httpVersion);
     this.#rewrite(action, choice, head);
     if (action.mirrors.length > 0) {
       const { mirrors, timeoutMs } = action;

@@ -33,7 +33,7 @@ const NOTES: Readonly<Record<string, string>> = {
   "core.v3.DataSource.filename":
     "read when the proxy starts or the secret arrives; not for direct responses and log formats",
   "core.v3.HeaderValue.value":
-    "literal; `%%` is a percent sign, other command operators are refused",
+    "literal or `%PROTOCOL%`; `%%` is a percent sign, other command operators are refused",
   "core.v3.SubstitutionFormatString.json_format":
     "one level, text values; see the operators in [metrics.md](metrics.md#access-logs)",
   "core.v3.SubstitutionFormatString.text_format_source": "`inline_string`",

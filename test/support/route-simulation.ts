@@ -55,7 +55,7 @@ function requestView({ request, headers = {} }: SimulatedRequest): RequestView {
   );
   const authority = lower.get("host") ?? "127.0.0.1";
   return {
-    ...{ method, path, query, authority, scheme: "http" },
+    ...{ method, path, query, authority, scheme: "http", httpVersion: "HTTP/1.1" as const },
     header: (name) => lower.get(name),
     headerValues: (name) => {
       const value = lower.get(name);

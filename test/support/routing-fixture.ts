@@ -29,6 +29,7 @@ export function requestFor(target: string, init: RequestInit = {}): RequestView 
     query: queryAt < 0 ? "" : target.slice(queryAt + 1),
     authority: init.host ?? "shop",
     scheme: init.scheme ?? "http",
+    httpVersion: "HTTP/1.1",
     header: (lowerName) => {
       const values = headerValues(lowerName);
       return values.length === 0 ? undefined : values.join(",");
