@@ -10,9 +10,9 @@ import {
   CHUNK_SIZE_DIGITS_MAX,
   TRAILER_SIZE_BYTES_MAX,
 } from "../core/limits.ts";
+import { HEX_VALUE } from "../http/char-table.ts";
 import { HeaderBlock } from "../http/header-block.ts";
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodyKind } from "../http/request-head.ts";
-import { HEX_VALUE } from "./char-table.ts";
 import {
   canExtensionEnd,
   EXTENSION_INVALID,

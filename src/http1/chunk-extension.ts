@@ -3,7 +3,7 @@
  * that another parser could end elsewhere must not pass. Stricter than the RFC: no white space around
  * `;` and `=`, which section 7.1.1 calls bad and lets nobody send.
  */
-import { FIELD_VALUE, TOKEN_LOWER } from "./char-table.ts";
+import { FIELD_VALUE, TOKEN_LOWER } from "../http/char-table.ts";
 
 /** Behind `;`: a name must begin. */
 export const EXTENSION_NAME_START = 0;

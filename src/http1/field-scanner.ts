@@ -3,6 +3,7 @@
  * numbered and bounded in one pass. Strict: CRLF line ends only, no folding, no space around names.
  */
 import { HEADER_COUNT_MAX } from "../core/limits.ts";
+import { FIELD_VALUE, TOKEN_LOWER } from "../http/char-table.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import {
   candidateId,
@@ -11,7 +12,6 @@ import {
   hashStep,
   knownName,
 } from "../http/header-name.ts";
-import { FIELD_VALUE, TOKEN_LOWER } from "./char-table.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 
 const CR = 0x0d;

@@ -4,13 +4,13 @@
  * is left is what a proxy forwards (RFC 9110 section 7.6.1).
  */
 import { CONNECTION_OPTIONS_MAX } from "../core/limits.ts";
+import { parseContentLength } from "../http/content-length.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderName } from "../http/header-field.ts";
 import { HEADER, LAST_FRAMING_ID } from "../http/header-name.ts";
+import { trimOws } from "../http/ows.ts";
 import { isProtectedName } from "./connection-option.ts";
-import { parseContentLength } from "./content-length.ts";
 import { PARSE_ERROR } from "./errors.ts";
-import { trimOws } from "./ows.ts";
 import { transferEncodingError } from "./transfer-encoding.ts";
 
 const CONTENT_LENGTH = HEADER["content-length"];

@@ -5,7 +5,7 @@
  * or value at the end are kept without a scan: the work stays in proportion to lines, not reads.
  */
 import { START_LINE_BYTES_MAX } from "../core/limits.ts";
-import { FIELD_VALUE, TOKEN_LOWER } from "./char-table.ts";
+import { FIELD_VALUE, TOKEN_LOWER } from "../http/char-table.ts";
 
 const CR = 0x0d;
 const LF = 0x0a;

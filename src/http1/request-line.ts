@@ -6,7 +6,7 @@ import {
   TARGET_PLAIN,
   TARGET_QUESTION,
   TOKEN_LOWER,
-} from "./char-table.ts";
+} from "../http/char-table.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 
 const CR = 0x0d;

@@ -2,7 +2,7 @@
 import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_CHUNKED, BODY_UNTIL_CLOSE, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
-import { dropForbiddenTrailers } from "./trailer-rules.ts";
+import { dropForbiddenTrailers } from "../http/trailer-rules.ts";
 
 /** The request head with its framing fields written anew. `authority` becomes Host. */
 export function serializeRequestHead(head: RequestHead, target: string, authority: string): string {

@@ -1,6 +1,6 @@
 /** Scans `HTTP-version SP status-code SP [reason-phrase] CRLF` (RFC 9112 section 4) straight from bytes. */
 import { START_LINE_BYTES_MAX } from "../core/limits.ts";
-import { FIELD_VALUE } from "./char-table.ts";
+import { FIELD_VALUE } from "../http/char-table.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 
 const CR = 0x0d;

@@ -1,6 +1,7 @@
 /** Which error a Transfer-Encoding value other than `chunked` is (RFC 9112 sections 6.1 and 6.3, T1). */
+
+import { trimOws } from "../http/ows.ts";
 import { PARSE_ERROR } from "./errors.ts";
-import { trimOws } from "./ows.ts";
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 

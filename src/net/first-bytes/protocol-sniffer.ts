@@ -4,7 +4,7 @@
  * It is no security boundary: who is refused as HTTP must not be let in as opaque.
  */
 import { SNIFFED_BYTES_MAX } from "../../core/limits.ts";
-import { TOKEN_LOWER } from "../../http1/char-table.ts";
+import { TOKEN_LOWER } from "../../http/char-table.ts";
 import { CLIENT_PREFACE, matchPreface, PREFACE_MISMATCH } from "../../http2/preface.ts";
 import { matchTlsStart } from "./tls-start.ts";
 

@@ -3,7 +3,7 @@
  * message, change how its content is read, or say who sent it, because some recipients merge trailers
  * into the head, where they would have been checked.
  */
-import type { HeaderBlock } from "../http/header-block.ts";
+import type { HeaderBlock } from "./header-block.ts";
 
 const FORBIDDEN_NAMES: ReadonlySet<string> = new Set([
   // Framing and connections

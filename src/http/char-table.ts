@@ -1,4 +1,4 @@
-/** Byte classes of HTTP/1.1 (RFC 9110 section 5.6.2, RFC 9112 section 3.2), as tables for the parsers' loops. */
+/** Byte classes of HTTP messages (RFC 9110 section 5.6.2, RFC 9112 section 3.2), as tables for the codecs' loops. */
 
 const TCHAR = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
