@@ -70,6 +70,7 @@ export class BodyDecoder {
       this.#digitCount = 0;
       this.#extensionBytes = 0;
     } else {
+      // A tunnel, too: its bytes are nobody's messages.
       this.#state = STATE_UNTIL_CLOSE;
     }
   }

@@ -6,7 +6,13 @@ import { detached, latin1 } from "../core/bytes.ts";
 import { LEADING_EMPTY_LINES_MAX } from "../core/limits.ts";
 import { isAuthority } from "../http/authority.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, RequestHead } from "../http/request-head.ts";
+import {
+  BODY_CHUNKED,
+  BODY_LENGTH,
+  BODY_NONE,
+  BODY_TUNNEL,
+  RequestHead,
+} from "../http/request-head.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 import { scanFields } from "./field-scanner.ts";
@@ -136,11 +142,37 @@ export class RequestParser implements HeadScanner {
     // RFC 9110 sections 10.1.1 and 7.8: both are ignored in an HTTP/1.0 request.
     head.expectsContinue = framing.expectsContinue && isHttp11;
     head.upgrade = isHttp11 ? framing.upgrade : "";
-    // What follows may already be another protocol: it must not be read as a request (T9).
-    if (head.upgrade !== "" || head.method === "CONNECT") head.keepAlive = false;
     head.acceptsTrailers = framing.acceptsTrailers;
+    const tunnelError = this.#readTunnel(head);
+    if (tunnelError !== 0) return tunnelError;
     this.#body.begin(head.bodyKind, framing.contentLength);
     return this.#readAuthority(head);
+  }
+
+  /** Upgrade and CONNECT: all that follows the head belongs to the tunnel, never to another request (T9). */
+  #readTunnel(head: RequestHead): number {
+    const isConnect = head.method === "CONNECT";
+    if (head.upgrade === "" && !isConnect) return 0;
+    head.keepAlive = false;
+    // RFC 9110 section 9.3.6: CONNECT has no content. What its length means would be anybody's guess.
+    if (isConnect && head.bodyKind === BODY_LENGTH) return PARSE_ERROR.contentLengthInvalid;
+    if (isConnect && head.bodyKind === BODY_CHUNKED) return PARSE_ERROR.transferEncodingInvalid;
+    if (isConnect || head.bodyKind !== BODY_NONE) {
+      // RFC 9110 section 7.8: an Upgrade may be ignored. One with content would switch behind it.
+      head.upgrade = "";
+    }
+    if (head.bodyKind !== BODY_NONE) return 0;
+    head.bodyKind = BODY_TUNNEL;
+    head.contentLength = -1;
+    return 0;
+  }
+
+  /** The peer has ended the connection. Returns whether that is the end of a tunnel's bytes. */
+  finish(): boolean {
+    if (!this.#isInBody || !this.#body.endsWithConnection) return false;
+    this.#isInBody = false;
+    this.#handler.onRequestEnd(undefined);
+    return true;
   }
 
   #readAuthority(head: RequestHead): number {

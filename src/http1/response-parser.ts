@@ -9,6 +9,7 @@ import {
   BODY_CHUNKED,
   BODY_LENGTH,
   BODY_NONE,
+  BODY_TUNNEL,
   BODY_UNTIL_CLOSE,
   type BodyKind,
 } from "../http/request-head.ts";
@@ -41,7 +42,9 @@ export class ResponseParser implements HeadScanner {
   readonly #body = new BodyDecoder();
   readonly #heads = new HeadReader(statusLineClass, this);
   #isExpecting = false;
-  #isHeadRequest = false;
+  #method = "";
+  /** The protocol that a switch was asked to, lower case, otherwise empty. */
+  #upgrade = "";
   #isInBody = false;
   #interimCount = 0;
 
@@ -49,10 +52,11 @@ export class ResponseParser implements HeadScanner {
     this.#handler = handler;
   }
 
-  /** Announces that a request with this method was sent. */
-  expect(method: string): void {
+  /** Announces that a request with this method was sent, and the protocol that it asks to switch to, if any. */
+  expect(method: string, upgrade = ""): void {
     this.#isExpecting = true;
-    this.#isHeadRequest = method === "HEAD";
+    this.#method = method;
+    this.#upgrade = upgrade === "" ? "" : upgrade.toLowerCase();
   }
 
   /** Whether an answer is owed or under way. */
@@ -100,7 +104,7 @@ export class ResponseParser implements HeadScanner {
   }
 
   #tellHead(): number {
-    if (this.head.status < 200) {
+    if (this.head.status < 200 && this.head.bodyKind !== BODY_TUNNEL) {
       this.#interimCount += 1;
       if (this.#interimCount > INTERIM_RESPONSES_MAX) return PARSE_ERROR.tooManyInterim;
       this.#handler.onInterimResponse(this.head);
@@ -149,22 +153,32 @@ export class ResponseParser implements HeadScanner {
     const error = framing.read(head.headers);
     if (error !== 0) return error;
     if (framing.isChunked && head.minorVersion === 0) return PARSE_ERROR.transferEncodingInvalid;
-    // 101 answers an Upgrade, which this codec never lets through to a plain exchange.
-    if (head.status === 101) return PARSE_ERROR.statusLineInvalid;
+    // RFC 9110 section 15.2.2: 101 is for those who asked, and says what it switches to.
+    const isSwitch = head.status === 101;
+    if (isSwitch && !this.#isAskedFor(framing.upgrade)) return PARSE_ERROR.statusLineInvalid;
     head.bodyKind = this.#bodyKind(head.status);
-    head.contentLength = framing.contentLength;
+    // RFC 9112 section 6.3: framing fields in front of a tunnel are ignored.
+    head.contentLength = head.bodyKind === BODY_TUNNEL ? -1 : framing.contentLength;
     head.keepAliveTimeoutMs = framing.keepAliveTimeoutMs;
     head.keepAlive =
       !framing.hasClose &&
       (head.minorVersion === 1 || framing.hasKeepAlive) &&
-      head.bodyKind !== BODY_UNTIL_CLOSE;
-    if (head.status >= 200) this.#body.begin(head.bodyKind, framing.contentLength);
+      head.bodyKind !== BODY_UNTIL_CLOSE &&
+      head.bodyKind !== BODY_TUNNEL;
+    if (isSwitch || head.status >= 200) this.#body.begin(head.bodyKind, framing.contentLength);
     return 0;
+  }
+
+  #isAskedFor(upgrade: string): boolean {
+    return this.#upgrade !== "" && upgrade.toLowerCase() === this.#upgrade;
   }
 
   /** RFC 9112 section 6.3, rules 1 to 8 in order. */
   #bodyKind(status: number): BodyKind {
-    if (this.#isHeadRequest || status < 200 || status === 204 || status === 304) return BODY_NONE;
+    if (status === 101) return BODY_TUNNEL;
+    if (status < 200 || status === 304 || this.#method === "HEAD") return BODY_NONE;
+    if (status < 300 && this.#method === "CONNECT") return BODY_TUNNEL;
+    if (status === 204) return BODY_NONE;
     if (this.#framing.isChunked) return BODY_CHUNKED;
     if (this.#framing.contentLength > 0) return BODY_LENGTH;
     if (this.#framing.contentLength === 0) return BODY_NONE;
