@@ -27,6 +27,19 @@ export const LEADING_EMPTY_LINES_MAX = 4;
 export const REQUEST_HEAD_TIMEOUT_MS = 10_000;
 /** Time for a TLS handshake (T20). */
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+/** A TLS session serves new connections for this long: a 24th of a certificate's day, and long enough for clients that come back. */
+export const TLS_SESSION_LIFETIME_MS = 3_600_000;
+/** Connections that one TLS session may serve beside its own. RFC 8446 appendix C.4 asks for few; each has a key exchange of its own. */
+export const TLS_SESSION_USES_MAX = 4;
+/** TLS sessions kept for one upstream address. OpenSSL and BoringSSL give two at a time. */
+export const TLS_SESSIONS_PER_ENDPOINT_MAX = 2;
+/** Upstream addresses of one cluster with TLS sessions. About 1 KB each; the one that was used longest ago goes. */
+export const TLS_SESSION_ENDPOINTS_MAX = 256;
+/** One TLS session: a ticket with a client's certificate has 1 to 4 KB. Larger ones are not kept. */
+export const TLS_SESSION_BYTES_MAX = 8 * 1024;
+/** Clients of one listener whose intermediate certificates are kept for resumption, and bytes of them: beyond it all begin anew. */
+export const TLS_KEPT_CHAINS_MAX = 1024;
+export const TLS_KEPT_CHAINS_BYTES_MAX = 1024 * 1024;
 /** Idle downstream connection. Envoy's default. */
 export const DOWNSTREAM_IDLE_TIMEOUT_MS = 3_600_000;
 /** Idle upstream connection in a pool. Below the 60 s and 75 s after which common servers close, so that we close first. */
@@ -46,6 +59,8 @@ export const DRAIN_LAG_MS = 2_000;
 export const READ_BUFFER_BYTES = 64 * 1024;
 /** Body bytes up to this size are joined to their head and leave in one write. */
 export const SMALL_BODY_BYTES_MAX = 4 * 1024;
+/** Requests at a time on one upstream HTTP/2 connection, whatever its peer allows. Envoy's default. */
+export const UPSTREAM_STREAMS_PER_CONNECTION_MAX = 1_024;
 /** Idle connections kept for one endpoint. */
 export const IDLE_CONNECTIONS_PER_ENDPOINT_MAX = 512;
 /** Request body kept until there is a connection to send it on; then its source pauses. Linkerd's figure for bodies. */
@@ -56,6 +71,18 @@ export const MIRRORED_BODY_BYTES_MAX = 64 * 1024;
 export const MIRRORED_REQUESTS_MAX = 1_024;
 /** Time series of one metric family; later ones are counted in an overflow series (T30). */
 export const METRIC_SERIES_MAX = 2_000;
+
+// Connections before and beside HTTP.
+/** Time for the listener filters to read a connection's first bytes. Envoy's default. */
+export const LISTENER_FILTERS_TIMEOUT_MS = 15_000;
+/**
+ * A client that has said nothing for so long may wait for its server: a connection to the upstream is made
+ * while its first bytes are still awaited. Longer than a client in the same machine or zone needs for its first
+ * bytes behind its connect, shorter than people notice in the greeting of a database.
+ */
+export const SERVER_FIRST_DETECTION_MS = 40;
+/** TCP connection without a byte in either direction. Envoy's default. */
+export const TCP_IDLE_TIMEOUT_MS = 3_600_000;
 
 // HTTP/2 frames.
 /** Compressed field block with all its CONTINUATIONs (T14). HPACK seldom makes a block larger than its fields: HEAD_SIZE_BYTES_MAX. */

@@ -5,14 +5,17 @@ import type { CallbackFaults } from "./callback-faults.ts";
 import { Cluster, type ClusterCounts } from "./cluster.ts";
 import type { BalancerName } from "./config/balancer-config.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
-import { createDialer, type Dialer } from "./dialer.ts";
+import { compileHttp2Options } from "./config/http2-options.ts";
+import { createDialer } from "./dialer.ts";
 import { Endpoint, type EndpointInfo } from "./endpoint.ts";
+import type { EndpointServices } from "./endpoint-services.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { LoadBalancer, LoadBalancerInputs } from "./load-balancer/load-balancer.ts";
 import { RandomChoice } from "./load-balancer/random.ts";
 import { RoundRobin } from "./load-balancer/round-robin.ts";
 import { leastRequestCost, peakEwmaCost, TwoChoices } from "./load-balancer/two-choices.ts";
 import type { SecretStore } from "./secret-store.ts";
+import { upstreamConnectionsOf } from "./upstream-codec.ts";
 import { UpstreamTls } from "./upstream-tls.ts";
 
 export interface ClusterFactoryOptions {
@@ -27,7 +30,7 @@ export interface ClusterFactoryOptions {
 
 export class ClusterFactory {
   readonly #options: ClusterFactoryOptions;
-  readonly #dialers = new WeakMap<Cluster, Dialer>();
+  readonly #services = new WeakMap<Cluster, EndpointServices>();
 
   constructor(options: ClusterFactoryOptions) {
     this.#options = options;
@@ -35,7 +38,7 @@ export class ClusterFactory {
 
   /** `counts` go on from a cluster that this one replaces. */
   create(config: ClusterConfig, counts: ClusterCounts): Cluster {
-    const { timers, secrets, wallMs, faults } = this.#options;
+    const { timers, secrets, nowMs, wallMs, faults } = this.#options;
     const cluster = new Cluster({
       name: config.name,
       service: config.service,
@@ -52,19 +55,31 @@ export class ClusterFactory {
       faults,
       tls,
     });
-    this.#dialers.set(cluster, dialer);
+    this.#services.set(cluster, {
+      dialer,
+      budget: cluster,
+      nowMs,
+      createConnection: upstreamConnectionsOf({
+        faults,
+        requestTimers: timers.request,
+        idleTimers: timers.idle,
+        nowMs,
+        http2: compileHttp2Options(undefined, "client", "", []),
+      }),
+      alpn: config.tls?.alpnProtocols ?? [],
+    });
     this.setEndpoints(cluster, config.endpoints);
     return cluster;
   }
 
   /** Endpoints that stay keep their connections and averages; those that go finish what they carry. */
   setEndpoints(cluster: Cluster, infos: readonly EndpointInfo[]): void {
-    const dialer = this.#dialers.get(cluster);
-    if (dialer === undefined) throw new Error(`cluster ${cluster.name} was not made here`);
+    const services = this.#services.get(cluster);
+    if (services === undefined) throw new Error(`cluster ${cluster.name} was not made here`);
     const existing = new Map(cluster.endpoints.map((endpoint) => [endpoint.key, endpoint]));
     const endpoints = infos.map((info) => {
       const known = existing.get(`${info.host}:${info.port}`);
-      if (known === undefined) return new Endpoint(info, dialer, cluster, this.#options.nowMs);
+      if (known === undefined) return new Endpoint(info, services);
       existing.delete(known.key);
       known.update(info);
       return known;

@@ -44,7 +44,13 @@ function clusterOf(
       zone: "",
       workload: UNKNOWN_WORKLOAD,
     };
-    return new Endpoint(info, nowhere, cluster, () => 0);
+    return new Endpoint(info, {
+      dialer: nowhere,
+      budget: cluster,
+      nowMs: () => 0,
+      createConnection: () => assert.fail(),
+      alpn: [],
+    });
   });
   cluster.setEndpoints(endpoints);
   return cluster;

@@ -1,6 +1,7 @@
 /** A named group of endpoints with its load balancer, limits and way to connect. */
 import type { ServiceLabels } from "../telemetry/request-metrics.ts";
-import type { ConnectionBudget, Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { ConnectionBudget } from "./endpoint-services.ts";
 import type { LoadBalancer } from "./load-balancer/load-balancer.ts";
 
 /** Envoy's circuit breakers. Each bounds what is under way at the same time in the whole cluster. */
@@ -134,8 +135,12 @@ export class Cluster implements ConnectionBudget {
     this.counts.connectFailures += 1;
   }
 
-  #overflow(): false {
+  onOverflow(): void {
     this.counts.overflows += 1;
+  }
+
+  #overflow(): false {
+    this.onOverflow();
     return false;
   }
 }

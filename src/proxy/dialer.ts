@@ -1,4 +1,4 @@
-/** Makes upstream connections: plain TCP or TLS, with a deadline. */
+/** Makes upstream sockets: plain TCP or TLS with the peer verified, with a deadline. It knows no codec. */
 import net from "node:net";
 import tls from "node:tls";
 import { messageOf } from "../core/errors.ts";
@@ -6,13 +6,18 @@ import type { TimerWheel } from "../core/timer-wheel.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import { socketFailure } from "../net/node-error.ts";
 import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
-import { type ConnectionOwner, Http1ClientConnection } from "./http1-client-connection.ts";
 import type { UpstreamFailure } from "./stream.ts";
 import type { UpstreamTls } from "./upstream-tls.ts";
 
-export type DialResult =
-  | { readonly kind: "connected"; readonly connection: Http1ClientConnection }
-  | UpstreamFailure;
+/** A socket that belongs to whoever gets it, from this moment: its errors too. */
+export interface ConnectedSocket {
+  readonly kind: "connected";
+  readonly socket: net.Socket;
+  /** What the handshake agreed on (RFC 7301), "" for nothing and for plain text. */
+  readonly alpn: string;
+}
+
+export type DialResult = ConnectedSocket | UpstreamFailure;
 
 export interface DialTarget {
   readonly host: string;
@@ -25,10 +30,10 @@ export interface PendingDial {
 }
 
 export interface Dialer {
-  /** Calls `onResult` once, never synchronously. */
+  /** Offers `alpn` over TLS, nothing when empty. Calls `onResult` once, never synchronously. */
   dial(
     target: DialTarget,
-    owner: ConnectionOwner,
+    alpn: readonly string[],
     onResult: (result: DialResult) => void,
   ): PendingDial;
 }
@@ -43,8 +48,8 @@ export interface DialerOptions {
 
 export function createDialer(options: DialerOptions): Dialer {
   return {
-    dial: (target, owner, onResult) => {
-      const dial = new Dial(options, target, owner, onResult);
+    dial: (target, alpn, onResult) => {
+      const dial = new Dial(options, target, alpn, onResult);
       dial.start();
       return dial;
     },
@@ -54,22 +59,21 @@ export function createDialer(options: DialerOptions): Dialer {
 class Dial implements PendingDial, FaultOwner {
   readonly #options: DialerOptions;
   readonly #target: DialTarget;
-  readonly #owner: ConnectionOwner;
+  readonly #alpn: readonly string[];
   readonly #onResult: (result: DialResult) => void;
   readonly #timeout: TimerEntry;
   #socket: net.Socket | undefined;
-  #connection: Http1ClientConnection | undefined;
   #isDone = false;
 
   constructor(
     options: DialerOptions,
     target: DialTarget,
-    owner: ConnectionOwner,
+    alpn: readonly string[],
     onResult: (result: DialResult) => void,
   ) {
     this.#options = options;
     this.#target = target;
-    this.#owner = owner;
+    this.#alpn = alpn;
     this.#onResult = onResult;
     this.#timeout = new TimerEntry(guarded(this, () => this.#fail({ kind: "connect-timeout" })));
   }
@@ -94,10 +98,9 @@ class Dial implements PendingDial, FaultOwner {
     this.#socket?.destroy();
   }
 
-  /** Whoever waits for the result has thrown: the connection, if any, serves nobody. */
+  /** Whoever waits for the result has thrown: the socket, if any, serves nobody. */
   onFault(error: unknown): void {
     this.#options.faults.report("upstream dial", error);
-    this.#connection?.destroy();
     this.#socket?.destroy();
   }
 
@@ -117,12 +120,12 @@ class Dial implements PendingDial, FaultOwner {
     this.#socket = socket;
     socket.once(
       "connect",
-      guarded(this, () => this.#succeed(socket)),
+      guarded(this, () => this.#succeed(socket, "")),
     );
   }
 
   #startTls(upstreamTls: UpstreamTls): void {
-    const options = upstreamTls.connectOptions();
+    const options = upstreamTls.connectOptions(this.#alpn);
     if (options === undefined) {
       this.#failLater("its certificates have not arrived yet");
       return;
@@ -135,7 +138,7 @@ class Dial implements PendingDial, FaultOwner {
       "secureConnect",
       guarded(this, () => {
         const refusal = upstreamTls.refusalOf(socket);
-        if (refusal === undefined) this.#succeed(socket);
+        if (refusal === undefined) this.#succeed(socket, socket.alpnProtocol || "");
         else this.#fail({ kind: "tls-failed", reason: refusal });
       }),
     );
@@ -152,14 +155,12 @@ class Dial implements PendingDial, FaultOwner {
     setImmediate(guarded(this, () => this.#fail({ kind: "tls-failed", reason })));
   }
 
-  #succeed(socket: net.Socket): void {
+  #succeed(socket: net.Socket, alpn: string): void {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#options.timers.disarm(this.#timeout);
-    const connection = new Http1ClientConnection(socket, this.#owner, this.#options.faults);
     socket.off("error", this.#onError);
-    this.#connection = connection;
-    this.#onResult({ kind: "connected", connection });
+    this.#onResult({ kind: "connected", socket, alpn });
   }
 
   #fail(failure: UpstreamFailure): void {

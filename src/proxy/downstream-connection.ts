@@ -6,6 +6,8 @@ export interface DownstreamConnection {
   readonly localAddress: string;
   readonly localPort: number;
   readonly scheme: "http" | "https";
+  /** Otherwise HTTP/1.1: clusters may have to speak what the client does. */
+  readonly isHttp2: boolean;
   /** SPIFFE id or URI SAN of the verified peer, empty without mutual TLS. */
   readonly peerPrincipal: string;
   readonly serverName: string;

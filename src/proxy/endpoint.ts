@@ -4,10 +4,12 @@
  */
 import { IDLE_CONNECTIONS_PER_ENDPOINT_MAX } from "../core/limits.ts";
 import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
-import type { Dialer, DialResult, PendingDial } from "./dialer.ts";
-import type { ConnectionOwner, Http1ClientConnection } from "./http1-client-connection.ts";
+import type { DialResult, PendingDial } from "./dialer.ts";
+import type { ConnectionBudget, EndpointServices } from "./endpoint-services.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
+import { RawConnections } from "./raw-connections.ts";
 import type { ClientStreamHandler, UpstreamFailure } from "./stream.ts";
+import type { UpstreamConnection, UpstreamConnectionOwner } from "./upstream-connection.ts";
 
 /** A peer that told its idle limit may close this much before it: its clock runs from its own last byte. */
 const PEER_IDLE_MARGIN_MS = 1_000;
@@ -27,27 +29,16 @@ export interface EndpointInfo {
   readonly workload: WorkloadLabels;
 }
 
-/** Limits that the endpoints of a cluster share. What was admitted is released once. */
-export interface ConnectionBudget {
-  /** `isFirst`: the endpoint has no other connection, so that without this one nothing would ever move. */
-  admitConnection(isFirst: boolean): boolean;
-  releaseConnection(): void;
-  admitPending(): boolean;
-  releasePending(): void;
-  onConnectFailure(): void;
-  /** Milliseconds after which an idle connection is closed. */
-  readonly idleTimeoutMs: number;
-}
-
-export class Endpoint implements ConnectionOwner {
+export class Endpoint implements UpstreamConnectionOwner {
   readonly key: string;
   #info: EndpointInfo;
-  readonly #dialer: Dialer;
+  readonly #services: EndpointServices;
   readonly #budget: ConnectionBudget;
   readonly #nowMs: () => number;
-  readonly #connections = new Set<Http1ClientConnection>();
+  readonly #raw: RawConnections;
+  readonly #connections = new Set<UpstreamConnection>();
   readonly #dials = new Set<PendingDial>();
-  readonly #idle: Http1ClientConnection[] = [];
+  readonly #idle: UpstreamConnection[] = [];
   readonly #waiting: ClientStreamHandler[] = [];
   #isServeScheduled = false;
   #isRemoved = false;
@@ -62,12 +53,13 @@ export class Endpoint implements ConnectionOwner {
   ewmaAtMs = 0;
   outcomes = new OutcomeSeries();
 
-  constructor(info: EndpointInfo, dialer: Dialer, budget: ConnectionBudget, nowMs: () => number) {
+  constructor(info: EndpointInfo, services: EndpointServices) {
     this.key = `${info.host}:${info.port}`;
     this.#info = info;
-    this.#dialer = dialer;
-    this.#budget = budget;
-    this.#nowMs = nowMs;
+    this.#services = services;
+    this.#budget = services.budget;
+    this.#nowMs = services.nowMs;
+    this.#raw = new RawConnections(this, services);
   }
 
   get info(): EndpointInfo {
@@ -75,7 +67,7 @@ export class Endpoint implements ConnectionOwner {
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#connections.size + this.#raw.count;
   }
 
   get idleCount(): number {
@@ -93,12 +85,11 @@ export class Endpoint implements ConnectionOwner {
   }
 
   /** Gives the handler a connection now or later. Returns false when a limit forbids to wait. */
-  acquire(handler: ClientStreamHandler, nowMs: number): boolean {
+  acquire(handler: ClientStreamHandler, nowMs: number, _isHttp2: boolean): boolean {
     // Those who wait come first.
     const connection = this.#waiting.length === 0 ? this.#popIdle(nowMs) : undefined;
     if (connection !== undefined) {
-      connection.attach(handler);
-      handler.onStreamReady(connection);
+      handler.onStreamReady(connection.open(handler));
       return true;
     }
     if (!this.#budget.admitPending()) return false;
@@ -113,6 +104,15 @@ export class Endpoint implements ConnectionOwner {
     if (index < 0) return;
     this.#waiting.splice(index, 1);
     this.#budget.releasePending();
+  }
+
+  /**
+   * A socket of this endpoint that carries something other than HTTP. It counts as a connection and as a
+   * request of this endpoint until it closes; the socket then belongs to whoever asked. A failure counts as that
+   * of any other connection. Returns undefined when a limit forbids it.
+   */
+  dialRaw(onResult: (result: DialResult) => void): PendingDial | undefined {
+    return this.#raw.dial(onResult);
   }
 
   onRequestStart(): void {
@@ -135,14 +135,14 @@ export class Endpoint implements ConnectionOwner {
     this.ewmaAtMs = nowMs;
   }
 
-  onConnectionIdle(connection: Http1ClientConnection): void {
+  onConnectionRoom(connection: UpstreamConnection): void {
     const isWanted = this.#waiting.length > 0;
     const isFull = this.#idle.length >= IDLE_CONNECTIONS_PER_ENDPOINT_MAX;
     if (isFull || (this.#isRemoved && !isWanted)) {
       connection.destroy();
       return;
     }
-    connection.idleSinceMs = this.#nowMs();
+    connection.pooled.idleSinceMs = this.#nowMs();
     this.#idle.push(connection);
     if (!isWanted || this.#isServeScheduled) return;
     // Not in this turn: surplus bytes behind the last answer may still be on their way to the parser,
@@ -151,7 +151,7 @@ export class Endpoint implements ConnectionOwner {
     setImmediate(this.#serveWaiting);
   }
 
-  onConnectionClosed(connection: Http1ClientConnection): void {
+  onConnectionClosed(connection: UpstreamConnection): void {
     this.#connections.delete(connection);
     this.#budget.releaseConnection();
     const index = this.#idle.lastIndexOf(connection);
@@ -177,10 +177,11 @@ export class Endpoint implements ConnectionOwner {
   abort(): void {
     this.#isRemoved = true;
     for (const dial of this.#dials) dial.abort();
-    for (const connection of this.#connections) connection.reset();
+    for (const connection of this.#connections) connection.destroy();
+    this.#raw.abort();
   }
 
-  #popIdle(nowMs: number): Http1ClientConnection | undefined {
+  #popIdle(nowMs: number): UpstreamConnection | undefined {
     for (;;) {
       const connection = this.#idle.pop();
       if (connection === undefined) return undefined;
@@ -190,12 +191,12 @@ export class Endpoint implements ConnectionOwner {
   }
 
   /** The peer's own limit counts too, with a margin: a request must not meet its closing. */
-  #isStale(connection: Http1ClientConnection, nowMs: number): boolean {
+  #isStale(connection: UpstreamConnection, nowMs: number): boolean {
     const told = connection.peerIdleLimitMs;
     const marginMs = Math.min(PEER_IDLE_MARGIN_MS, told / 2);
     const ownMs = this.#budget.idleTimeoutMs;
     const limitMs = told === 0 ? ownMs : Math.min(ownMs, told - marginMs);
-    return nowMs - connection.idleSinceMs > limitMs;
+    return nowMs - connection.pooled.idleSinceMs > limitMs;
   }
 
   readonly #serveWaiting = (): void => {
@@ -208,12 +209,11 @@ export class Endpoint implements ConnectionOwner {
     this.#dialForWaiting();
   };
 
-  #serve(connection: Http1ClientConnection): void {
+  #serve(connection: UpstreamConnection): void {
     const next = this.#takeWaiting();
     if (next === undefined) return;
-    connection.attach(next);
     try {
-      next.onStreamReady(connection);
+      next.onStreamReady(connection.open(next));
     } catch (error) {
       connection.onFault(error);
     }
@@ -230,7 +230,9 @@ export class Endpoint implements ConnectionOwner {
     while (this.#dials.size < this.#waiting.length) {
       const isFirst = this.#connections.size + this.#dials.size === 0;
       if (!this.#budget.admitConnection(isFirst)) return;
-      const dial = this.#dialer.dial(this.#info, this, (result) => this.#onDialed(dial, result));
+      const dial = this.#services.dialer.dial(this.#info, this.#services.alpn, (result) =>
+        this.#onDialed(dial, result),
+      );
       this.#dials.add(dial);
     }
   }
@@ -239,20 +241,25 @@ export class Endpoint implements ConnectionOwner {
     this.#dials.delete(dial);
     if (result.kind !== "connected") {
       this.#budget.releaseConnection();
-      this.#budget.onConnectFailure();
-      this.#onUnreachable();
+      this.onUnreachable();
       this.#failWaiting(result);
       return;
     }
+    this.onReachable();
+    const connection = this.#services.createConnection("http1", result.socket, this);
+    this.#connections.add(connection);
+    if (this.#waiting.length > 0) this.#serve(connection);
+    else this.onConnectionRoom(connection);
+  }
+
+  onReachable(): void {
     this.#failuresInRow = 0;
     this.unreachableUntilMs = 0;
-    this.#connections.add(result.connection);
-    if (this.#waiting.length > 0) this.#serve(result.connection);
-    else this.onConnectionIdle(result.connection);
   }
 
   /** An endpoint that refuses at once would look like the fastest of all. */
-  #onUnreachable(): void {
+  onUnreachable(): void {
+    this.#budget.onConnectFailure();
     this.connectFailures += 1;
     const pauseMs = Math.min(UNREACHABLE_MS_MAX, UNREACHABLE_MS * 2 ** this.#failuresInRow);
     this.#failuresInRow += 1;

@@ -67,7 +67,7 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     this.#server = server;
     this.#outcome = new RequestOutcome(downstream.connection, downstream);
     this.#timers = new ExchangeTimers(server.timers, this);
-    this.#tries = new UpstreamTries(server.clusters, this);
+    this.#tries = new UpstreamTries(server.clusters, this, downstream.connection.isHttp2);
   }
 
   get scheme(): string {
@@ -326,7 +326,9 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     this.#rewrite(action, choice, head);
     if (action.mirrors.length > 0) {
       const { mirrors, timeoutMs } = action;
-      const mirroring = { mirrors, timeoutMs, target: this.#target, authority: this.authority };
+      const { isHttp2 } = this.#downstream.connection;
+      const { authority } = this;
+      const mirroring = { mirrors, timeoutMs, target: this.#target, authority, isHttp2 };
       this.#mirrored = new MirroredRequest(head, mirroring, server);
     }
     server.config.announceTimeout(head.headers, action);

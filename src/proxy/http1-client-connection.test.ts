@@ -8,7 +8,7 @@ import { RequestHead } from "../http/request-head.ts";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { CallbackFaults } from "./callback-faults.ts";
 import { createDialer } from "./dialer.ts";
-import type { Http1ClientConnection } from "./http1-client-connection.ts";
+import { Http1ClientConnection } from "./http1-client-connection.ts";
 import type { ClientStreamHandler } from "./stream.ts";
 
 /** Sends a GET to an upstream that does `act` with it, and returns what the exchange hears until it is over. */
@@ -22,7 +22,7 @@ async function hear(act: (socket: Socket) => void): Promise<readonly string[]> {
   const connection = await dial(port);
   const heard: string[] = [];
   await new Promise<void>((resolve) => {
-    connection.attach(handlerThatNotes(heard, resolve));
+    connection.open(handlerThatNotes(heard, resolve));
     const head = new RequestHead();
     head.method = "GET";
     connection.sendHead(head, "/", "catalog");
@@ -37,11 +37,11 @@ function dial(port: number): Promise<Http1ClientConnection> {
   const timers = new TimerWheel(new ManualClock(), 20);
   const faults = new CallbackFaults(new MetricRegistry(), silentLogger);
   const dialer = createDialer({ connectTimeoutMs: 1000, timers, faults, tls: undefined });
-  const owner = { onConnectionIdle: () => {}, onConnectionClosed: () => {} };
+  const owner = { onConnectionRoom: () => {}, onConnectionClosed: () => {} };
   return new Promise((resolve, reject) => {
-    dialer.dial({ host: "127.0.0.1", port }, owner, (result) => {
-      if (result.kind === "connected") resolve(result.connection);
-      else reject(new Error(result.kind));
+    dialer.dial({ host: "127.0.0.1", port }, [], (result) => {
+      if (result.kind !== "connected") reject(new Error(result.kind));
+      else resolve(new Http1ClientConnection(result.socket, owner, faults));
     });
   });
 }

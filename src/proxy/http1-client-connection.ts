@@ -12,17 +12,17 @@ import { SocketWriter } from "../net/socket-writer.ts";
 import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
 import { Http1BodyWriter } from "./http1-body-writer.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
+import {
+  PoolNotes,
+  type UpstreamConnection,
+  type UpstreamConnectionOwner,
+} from "./upstream-connection.ts";
 
-/** Who the connection goes back to. */
-export interface ConnectionOwner {
-  /** The exchange is over and the connection may carry another, in a later turn of the event loop. */
-  onConnectionIdle(connection: Http1ClientConnection): void;
-  onConnectionClosed(connection: Http1ClientConnection): void;
-}
-
-export class Http1ClientConnection implements ClientStream, ResponseHandler, FaultOwner {
+export class Http1ClientConnection
+  implements UpstreamConnection, ClientStream, ResponseHandler, FaultOwner
+{
   readonly #socket: Socket;
-  readonly #owner: ConnectionOwner;
+  readonly #owner: UpstreamConnectionOwner;
   readonly #faults: CallbackFaults;
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
@@ -34,10 +34,12 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
   #error: unknown;
   /** Cannot carry anything any more. The socket itself may take until the next turn to close. */
   isClosed = false;
-  /** When it became idle, by the proxy's coarse clock. */
-  idleSinceMs = 0;
+  isDraining = false;
+  readonly isMultiplexed = false;
+  readonly isBlocked = false;
+  readonly pooled = new PoolNotes();
 
-  constructor(socket: Socket, owner: ConnectionOwner, faults: CallbackFaults) {
+  constructor(socket: Socket, owner: UpstreamConnectionOwner, faults: CallbackFaults) {
     this.#socket = socket;
     this.#owner = owner;
     this.#faults = faults;
@@ -66,8 +68,22 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
     return this.#parser.head.keepAliveTimeoutMs;
   }
 
-  attach(handler: ClientStreamHandler): void {
+  get room(): number {
+    return this.#handler === undefined && !this.isClosed && !this.isDraining ? 1 : 0;
+  }
+
+  get activeStreams(): number {
+    return this.#handler === undefined ? 0 : 1;
+  }
+
+  open(handler: ClientStreamHandler): ClientStream {
     this.#handler = handler;
+    return this;
+  }
+
+  drain(): void {
+    this.isDraining = true;
+    if (this.#handler === undefined) this.destroy();
   }
 
   #onRead(bytes: Buffer, length: number): boolean {
@@ -105,7 +121,6 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
   }
 
   reset(): void {
-    this.#handler = undefined;
     this.destroy();
   }
 
@@ -122,6 +137,7 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
 
   /** Nothing is told to the exchange. */
   destroy(): void {
+    this.#handler = undefined;
     this.isClosed = true;
     this.#socket.destroy();
   }
@@ -145,7 +161,8 @@ export class Http1ClientConnection implements ClientStream, ResponseHandler, Fau
     this.resumeResponse();
     if (!this.isClosed) {
       // An answer before the end of its request: the rest of the request will never be sent (T11).
-      if (this.#parser.head.keepAlive && this.#isRequestSent) this.#owner.onConnectionIdle(this);
+      const isReusable = this.#parser.head.keepAlive && this.#isRequestSent && !this.isDraining;
+      if (isReusable) this.#owner.onConnectionRoom(this);
       else this.destroy();
     }
     handler?.onResponseEnd(trailers);

@@ -220,6 +220,7 @@ export class ProxyListener implements Acceptor {
   ): void {
     const connection: DownstreamConnection = {
       scheme,
+      isHttp2: false,
       peerPrincipal,
       serverName,
       remoteAddress: socket.remoteAddress ?? "",

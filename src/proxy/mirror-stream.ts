@@ -17,6 +17,7 @@ export interface MirrorStreamOptions {
   readonly authority: string;
   /** Kept until the connection is there. */
   readonly body: Buffer;
+  readonly isHttp2: boolean;
   readonly timers: TimerWheel;
   readonly timeoutMs: number;
   readonly metrics: MirrorMetrics;
@@ -33,9 +34,9 @@ export class MirrorStream implements ClientStreamHandler {
   }
 
   start(nowMs: number): void {
-    const { endpoint, timers, timeoutMs, metrics, cluster } = this.#options;
+    const { endpoint, timers, timeoutMs, metrics, cluster, isHttp2 } = this.#options;
     timers.arm(this.#timeout, timeoutMs);
-    if (endpoint.acquire(this, nowMs)) return;
+    if (endpoint.acquire(this, nowMs, isHttp2)) return;
     timers.disarm(this.#timeout);
     cluster.releaseRequest();
     metrics.overflow.value += 1;

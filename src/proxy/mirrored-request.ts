@@ -18,6 +18,8 @@ export interface MirroredRequestOptions {
   readonly mirrors: readonly Mirror[];
   readonly target: string;
   readonly authority: string;
+  /** Of the original. */
+  readonly isHttp2: boolean;
   /** The route's, 0 for none. */
   readonly timeoutMs: number;
 }
@@ -63,7 +65,7 @@ export class MirroredRequest {
   }
 
   #sendTo(mirror: Mirror, body: Buffer): void {
-    const { target, authority, timeoutMs } = this.#options;
+    const { target, authority, timeoutMs, isHttp2 } = this.#options;
     const { clusters, mirrorMetrics, timers } = this.#server;
     const cluster = clusters.get(mirror.cluster);
     const endpoint = cluster?.pick(undefined);
@@ -82,6 +84,7 @@ export class MirroredRequest {
       target,
       authority: mirror.appendsShadowSuffix ? shadowHost(authority) : authority,
       body,
+      isHttp2,
       timers: timers.request,
       // Nobody waits for it, so that somebody must end it.
       timeoutMs: timeoutMs || ROUTE_TIMEOUT_MS,

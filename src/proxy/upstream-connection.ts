@@ -4,20 +4,36 @@
  */
 import type { ClientStream, ClientStreamHandler } from "./stream.ts";
 
+/** What the pool keeps about a connection, on the connection itself: nothing is looked up per request. */
+export class PoolNotes {
+  /** When it became idle, by the proxy's coarse clock. */
+  idleSinceMs = 0;
+  /** When it has to make way for another one, by the same clock. */
+  expiresAtMs = Number.POSITIVE_INFINITY;
+  /** Requests that it was given since it was made. */
+  requestCount = 0;
+}
+
 export interface UpstreamConnection {
+  /** May carry several requests at a time. */
+  readonly isMultiplexed: boolean;
   /** Cannot carry anything any more. The socket itself may take until the next turn to close. */
   readonly isClosed: boolean;
-  /** Requests that it could begin now: 0 while it is full, or when its peer takes no more. */
+  /** Takes no further request, ever: it was drained, its peer said so (GOAWAY), or its stream ids are used up. */
+  readonly isDraining: boolean;
+  /** More waits to be sent than its peer takes: a request is better off on another one. */
+  readonly isBlocked: boolean;
+  /** Requests that it could begin now: 0 while it is full, and when it is draining or closed. */
   readonly room: number;
   /** Requests under way. */
   readonly activeStreams: number;
   /** The idle limit that the peer told, in milliseconds, or 0. */
   readonly peerIdleLimitMs: number;
-  /** When it became idle, by the proxy's coarse clock. Written by the pool. */
-  idleSinceMs: number;
+  /** Belongs to the pool. */
+  readonly pooled: PoolNotes;
   /** Begins a request, where there is room. Whoever asked calls the handler's `onStreamReady`. */
   open(handler: ClientStreamHandler): ClientStream;
-  /** Takes no further request and ends behind the last one under way. */
+  /** Takes no further request and ends behind the last one under way: at once when there is none. */
   drain(): void;
   /** Ends now. Nothing is told to the exchanges on it. */
   destroy(): void;
@@ -28,9 +44,11 @@ export interface UpstreamConnection {
 /** Who a connection goes back to. */
 export interface UpstreamConnectionOwner {
   /**
-   * It may have room again: a request has ended, or the peer allows more. An HTTP/1.1 connection carries the next one in
-   * a later turn of the event loop, never in this one (T10).
+   * It may have room again: a request has ended, however it did, or the peer allows more. An HTTP/1.1
+   * connection carries the next one in a later turn of the event loop, never in this one (T10). Not
+   * called by a connection that is draining or closed.
    */
   onConnectionRoom(connection: UpstreamConnection): void;
+  /** Once, when its socket has closed. */
   onConnectionClosed(connection: UpstreamConnection): void;
 }

@@ -25,10 +25,16 @@ export class UpstreamTls {
     this.#nowMs = nowMs;
   }
 
-  /** Undefined while a secret that is needed has not arrived. Made anew only when secrets changed. */
-  connectOptions(): tls.ConnectionOptions | undefined {
+  /**
+   * Undefined while a secret that is needed has not arrived. Made anew only when secrets changed. `alpn` is
+   * offered, nothing when empty.
+   */
+  connectOptions(alpn: readonly string[]): tls.ConnectionOptions | undefined {
     if (this.#version !== this.#secrets.version) this.#build();
-    return this.#options;
+    const options = this.#options;
+    return options === undefined || alpn.length === 0
+      ? options
+      : { ...options, ALPNProtocols: [...alpn] };
   }
 
   /** Why the peer of a finished handshake is not accepted, or undefined when it is. */
@@ -59,7 +65,7 @@ export class UpstreamTls {
     own: { readonly chainPem: string; readonly keyPem: string } | undefined,
     trust: Validation | undefined,
   ): tls.ConnectionOptions {
-    const { minVersion, maxVersion, alpnProtocols, serverName } = this.#settings;
+    const { minVersion, maxVersion, serverName } = this.#settings;
     const secureContext = tls.createSecureContext({
       ...(own === undefined ? {} : { cert: own.chainPem, key: own.keyPem }),
       // Without it the library would load and trust the roots of the public web.
@@ -72,7 +78,6 @@ export class UpstreamTls {
     return {
       secureContext,
       ...(serverName === "" ? {} : { servername: serverName }),
-      ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),
       // The verdict is ours, after the handshake and before the first byte of a request.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,

@@ -11,6 +11,7 @@ export type ConnectOutcome = "asked" | "no-endpoint" | "overflow";
 export class UpstreamTries {
   readonly #clusters: ReadonlyMap<string, Cluster>;
   readonly #handler: ClientStreamHandler;
+  readonly #isHttp2: boolean;
   /** Where the request and its retries are counted: the cluster as it was when the request came. */
   #cluster: Cluster | undefined;
   #failedEndpoint: Endpoint | undefined;
@@ -21,10 +22,18 @@ export class UpstreamTries {
   endpoint: Endpoint | undefined;
   stream: ClientStream | undefined;
 
-  /** `clusters` are those of the proxy by name, as they are at each time. */
-  constructor(clusters: ReadonlyMap<string, Cluster>, handler: ClientStreamHandler) {
+  /**
+   * `clusters` are those of the proxy by name, as they are at each time. `isHttp2`: what the client speaks,
+   * for clusters that speak the same.
+   */
+  constructor(
+    clusters: ReadonlyMap<string, Cluster>,
+    handler: ClientStreamHandler,
+    isHttp2: boolean,
+  ) {
     this.#clusters = clusters;
     this.#handler = handler;
+    this.#isHttp2 = isHttp2;
   }
 
   /** For the next request. */
@@ -51,7 +60,7 @@ export class UpstreamTries {
     this.endpoint = endpoint;
     this.count += 1;
     this.#isWaiting = true;
-    if (endpoint.acquire(this.#handler, nowMs)) return "asked";
+    if (endpoint.acquire(this.#handler, nowMs, this.#isHttp2)) return "asked";
     this.#isWaiting = false;
     return "overflow";
   }

@@ -222,6 +222,7 @@ function feed(server: HttpServer, bytes: Buffer, prng: SeededPrng): void {
     socket as unknown as Socket,
     {
       scheme: "http",
+      isHttp2: false,
       peerPrincipal: "",
       serverName: "",
       remoteAddress: "127.0.0.1",

@@ -1,0 +1,80 @@
+/** The connections of an endpoint that carry something other than HTTP: counted and bounded, never used again. */
+import type { Socket } from "node:net";
+import type { DialResult, DialTarget, PendingDial } from "./dialer.ts";
+import type { EndpointServices } from "./endpoint-services.ts";
+
+/** Whose connections they are. */
+export interface RawConnectionsOwner {
+  readonly info: DialTarget;
+  readonly connectionCount: number;
+  onRequestStart(): void;
+  onRequestEnd(): void;
+  onReachable(): void;
+  onUnreachable(): void;
+}
+
+export class RawConnections {
+  readonly #owner: RawConnectionsOwner;
+  readonly #services: EndpointServices;
+  readonly #dials = new Set<PendingDial>();
+  readonly #sockets = new Set<Socket>();
+
+  constructor(owner: RawConnectionsOwner, services: EndpointServices) {
+    this.#owner = owner;
+    this.#services = services;
+  }
+
+  get count(): number {
+    return this.#sockets.size;
+  }
+
+  /** Undefined when a limit forbids it. From then until the socket closes it counts as a request too. */
+  dial(onResult: (result: DialResult) => void): PendingDial | undefined {
+    const { budget, dialer, alpn } = this.#services;
+    const isFirst = this.#owner.connectionCount + this.#dials.size === 0;
+    if (!budget.admitConnection(isFirst)) {
+      budget.onOverflow();
+      return undefined;
+    }
+    this.#owner.onRequestStart();
+    const dial = dialer.dial(this.#owner.info, alpn, (result) => {
+      this.#dials.delete(dial);
+      if (result.kind === "connected") this.#own(result.socket);
+      else this.#onFailed();
+      onResult(result);
+    });
+    this.#dials.add(dial);
+    return { abort: () => this.#giveUp(dial) };
+  }
+
+  /** Ends all of them. Nobody is told. */
+  abort(): void {
+    for (const dial of this.#dials) this.#giveUp(dial);
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #own(socket: Socket): void {
+    this.#owner.onReachable();
+    this.#sockets.add(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#release();
+    });
+  }
+
+  #onFailed(): void {
+    this.#release();
+    this.#owner.onUnreachable();
+  }
+
+  #giveUp(dial: PendingDial): void {
+    if (!this.#dials.delete(dial)) return;
+    dial.abort();
+    this.#release();
+  }
+
+  #release(): void {
+    this.#services.budget.releaseConnection();
+    this.#owner.onRequestEnd();
+  }
+}
