@@ -10,7 +10,7 @@ export function registerProcessMetrics(registry: MetricRegistry, version: string
     .with({});
   const heap = registry.gauge("nodejs_heap_size_used_bytes", "JavaScript heap in use.").with({});
   registry
-    .gauge("istio_build", "Version of this component.")
+    .gauge("istio_build", "Version of this component.", "max")
     .with({ component: "proxy", tag: version })
     .set(1);
   registry.onCollect(() => {

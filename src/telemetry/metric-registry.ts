@@ -14,7 +14,19 @@ export interface MetricFamily<T extends Counter | Gauge | Histogram = Counter | 
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
+  /** How the values of several workers become one. */
+  readonly merge: MergeRule;
   readonly series: ReadonlyMap<string, { readonly labels: Labels; readonly metric: T }>;
+}
+
+/** A gauge of things that there are adds up; one that all workers have alike does not. */
+export type MergeRule = "sum" | "max";
+
+interface FamilyDescription {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly merge?: MergeRule;
 }
 
 class Family<T extends Counter | Gauge | Histogram> implements MetricFamily<T> {
@@ -22,12 +34,14 @@ class Family<T extends Counter | Gauge | Histogram> implements MetricFamily<T> {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
+  readonly merge: MergeRule;
   readonly #create: () => T;
 
-  constructor(name: string, help: string, type: Family<T>["type"], create: () => T) {
+  constructor({ name, help, type, merge = "sum" }: FamilyDescription, create: () => T) {
     this.name = name;
     this.help = help;
     this.type = type;
+    this.merge = merge;
     this.#create = create;
   }
 
@@ -64,15 +78,15 @@ export class MetricRegistry {
   readonly #collectors: (() => void)[] = [];
 
   counter(name: string, help: string): SeriesSource<Counter> {
-    return this.#add(new Family(name, help, "counter", () => new Counter()));
+    return this.#add(new Family({ name, help, type: "counter" }, () => new Counter()));
   }
 
-  gauge(name: string, help: string): SeriesSource<Gauge> {
-    return this.#add(new Family(name, help, "gauge", () => new Gauge()));
+  gauge(name: string, help: string, merge: MergeRule = "sum"): SeriesSource<Gauge> {
+    return this.#add(new Family({ name, help, type: "gauge", merge }, () => new Gauge()));
   }
 
   histogram(name: string, help: string, bounds?: readonly number[]): SeriesSource<Histogram> {
-    return this.#add(new Family(name, help, "histogram", () => new Histogram(bounds)));
+    return this.#add(new Family({ name, help, type: "histogram" }, () => new Histogram(bounds)));
   }
 
   /** Runs `collect` before each reading, for values that are looked up rather than counted. */

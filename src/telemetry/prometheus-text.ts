@@ -1,27 +1,34 @@
 /** The Prometheus text format, version 0.0.4. */
-import { Histogram } from "./histogram.ts";
 import type { Labels, MetricFamily } from "./metric-registry.ts";
+import { type FamilySnapshot, type HistogramSnapshot, snapshotOf } from "./metric-snapshot.ts";
 
 export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export function prometheusText(families: readonly MetricFamily[]): string {
+  return snapshotText(snapshotOf(families));
+}
+
+export function snapshotText(families: readonly FamilySnapshot[]): string {
   return families
-    .filter((family) => family.series.size > 0)
+    .filter((family) => family.series.length > 0)
     .map(familyText)
     .join("");
 }
 
-function familyText(family: MetricFamily): string {
+function familyText(family: FamilySnapshot): string {
   const help = family.help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
   const lines = [`# HELP ${family.name} ${help}`, `# TYPE ${family.name} ${family.type}`];
-  for (const { labels, metric } of family.series.values()) {
-    if (metric instanceof Histogram) lines.push(...histogramLines(family.name, labels, metric));
-    else lines.push(`${family.name}${labelText(labels)} ${numberText(metric.value)}`);
+  for (const { labels, value } of family.series) {
+    if (typeof value === "number") {
+      lines.push(`${family.name}${labelText(labels)} ${numberText(value)}`);
+    } else {
+      lines.push(...histogramLines(family.name, labels, value));
+    }
   }
   return `${lines.join("\n")}\n`;
 }
 
-function histogramLines(name: string, labels: Labels, histogram: Histogram): string[] {
+function histogramLines(name: string, labels: Labels, histogram: HistogramSnapshot): string[] {
   const lines: string[] = [];
   let cumulative = 0;
   for (const [index, bound] of [...histogram.bounds, Number.POSITIVE_INFINITY].entries()) {

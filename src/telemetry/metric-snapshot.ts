@@ -1,0 +1,90 @@
+/**
+ * Metrics of several workers as one: snapshots travel between processes as plain data, and add up
+ * exactly. What a worker counted stays in the sums after it is gone, so that no counter ever falls.
+ */
+import { Histogram } from "./histogram.ts";
+import type { Labels, MergeRule, MetricFamily } from "./metric-registry.ts";
+
+export interface SeriesSnapshot {
+  readonly key: string;
+  readonly labels: Labels;
+  readonly value: number | HistogramSnapshot;
+}
+
+export interface HistogramSnapshot {
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+  readonly sum: number;
+  readonly count: number;
+}
+
+export interface FamilySnapshot {
+  readonly name: string;
+  readonly help: string;
+  readonly type: MetricFamily["type"];
+  readonly merge: MergeRule;
+  readonly series: readonly SeriesSnapshot[];
+}
+
+export function snapshotOf(families: readonly MetricFamily[]): readonly FamilySnapshot[] {
+  return families.map(({ name, help, type, merge, series }) => ({
+    name,
+    help,
+    type,
+    merge,
+    series: [...series].map(([key, { labels, metric }]) => ({
+      key,
+      labels,
+      value: metric instanceof Histogram ? histogramSnapshot(metric) : metric.value,
+    })),
+  }));
+}
+
+/** The families of all in order of name. Those of one name are taken to be of one type. */
+export function mergeSnapshots(
+  snapshots: readonly (readonly FamilySnapshot[])[],
+): readonly FamilySnapshot[] {
+  const byName = new Map<string, FamilySnapshot>();
+  for (const family of snapshots.flat()) {
+    const known = byName.get(family.name);
+    byName.set(family.name, known === undefined ? family : mergeFamilies(known, family));
+  }
+  return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What is left of a worker that is gone: what it counted. Its gauges went with it. */
+export function countsOf(snapshot: readonly FamilySnapshot[]): readonly FamilySnapshot[] {
+  return snapshot.filter(({ type }) => type !== "gauge");
+}
+
+function mergeFamilies(a: FamilySnapshot, b: FamilySnapshot): FamilySnapshot {
+  const series = new Map(a.series.map((one) => [one.key, one]));
+  for (const one of b.series) {
+    const known = series.get(one.key);
+    const value = known === undefined ? one.value : mergeValues(a.merge, known.value, one.value);
+    series.set(one.key, { ...one, value });
+  }
+  return { ...a, series: [...series.values()] };
+}
+
+function mergeValues(
+  rule: MergeRule,
+  a: SeriesSnapshot["value"],
+  b: SeriesSnapshot["value"],
+): SeriesSnapshot["value"] {
+  if (typeof a === "number" || typeof b === "number") {
+    // A number and a histogram under one name cannot be: one program wrote both.
+    if (typeof a !== "number" || typeof b !== "number") return a;
+    return rule === "sum" ? a + b : Math.max(a, b);
+  }
+  return {
+    bounds: a.bounds,
+    counts: a.counts.map((count, index) => count + (b.counts[index] ?? 0)),
+    sum: a.sum + b.sum,
+    count: a.count + b.count,
+  };
+}
+
+function histogramSnapshot({ bounds, counts, sum, count }: Histogram): HistogramSnapshot {
+  return { bounds, counts: [...counts], sum, count };
+}
