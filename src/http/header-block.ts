@@ -5,13 +5,15 @@
  * from it may be kept past the message, except strings.
  */
 import type { HeaderField, HeaderName } from "./header-field.ts";
-import { HEADER_UNKNOWN, idOfName } from "./header-name.ts";
+import { HEADER_UNKNOWN, idOfName, LAST_FLAGGED_ID } from "./header-name.ts";
 
 const FIELD_KEPT = 0;
-/** Not forwarded and not found. */
-const FIELD_DROPPED = 1;
+/** Kept, and no encoder may put it into a table (RFC 7541 section 6.2.3). Codecs of HTTP/2 write tidy lines. */
+const FIELD_NEVER_INDEXED = 1;
 /** Kept, but its line was not exactly `name: value`: it is written anew. */
 const FIELD_UNTIDY = 2;
+/** Not forwarded and not found. */
+const FIELD_DROPPED = 3;
 
 /** What is known of a field stands in six numbers in a row: four offsets into the text, its number, its state. */
 const NAME_START = 0;
@@ -24,6 +26,23 @@ const STRIDE = 6;
 
 /** Most messages have fewer fields; idle connections hold their block. */
 const FIELDS_INITIAL = 16;
+
+/** Takes the fields of a block one by one: an encoder. */
+export interface FieldWriter {
+  /** The Latin-1 text that the offsets of `addSpan` index. */
+  setText(text: string): void;
+  /** An arrived field. Its name is as it came, upper case included. */
+  addSpan(
+    id: number,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    isNeverIndexed: boolean,
+  ): void;
+  /** A field that was added, after all spans. */
+  addField(field: HeaderField): void;
+}
 
 export class HeaderBlock {
   /** Latin-1 text that the offsets index. */
@@ -62,9 +81,19 @@ export class HeaderBlock {
     this.#hasEdits = true;
   }
 
+  /** For codecs: the last pushed field came never indexed, in a line that is exactly `name: value`. */
+  markNeverIndexed(): void {
+    this.#fields[(this.count - 1) * STRIDE + STATE] = FIELD_NEVER_INDEXED;
+  }
+
+  /** RFC 7541 section 6.2.3: who passes the field on must use the never-indexed form too. */
+  isNeverIndexed(index: number): boolean {
+    return this.#state(index) === FIELD_NEVER_INDEXED;
+  }
+
   /** Whether a line that is kept is exactly `name: value`. */
   isTidy(index: number): boolean {
-    return this.#state(index) === FIELD_KEPT;
+    return this.#state(index) <= FIELD_NEVER_INDEXED;
   }
 
   /** The number of an arrived field's name, from `HEADER`, also when it was dropped. */
@@ -190,6 +219,42 @@ export class HeaderBlock {
     return lines;
   }
 
+  /** Fields that `writeTo` writes at most. */
+  get fieldCountMax(): number {
+    return this.count + this.#addedCount;
+  }
+
+  /** Characters of the names and values that `writeTo` writes, at most. */
+  get textLengthMax(): number {
+    let length = this.text.length;
+    for (let i = 0; i < this.#addedCount; i++) length += this.#added[i]!.line.length;
+    return length;
+  }
+
+  /** Writes the kept fields, but for those whose number has its bit in `skippedIds` (`1 << id`, up to LAST_FLAGGED_ID). */
+  writeTo(writer: FieldWriter, skippedIds: number): void {
+    if (this.count > 0) writer.setText(this.text);
+    const fields = this.#fields;
+    const end = this.count * STRIDE;
+    for (let at = 0; at < end; at += STRIDE) {
+      const state = fields[at + STATE]!;
+      const id = fields[at + ID]!;
+      if (state === FIELD_DROPPED || isFlagged(id, skippedIds)) continue;
+      writer.addSpan(
+        id,
+        fields[at + NAME_START]!,
+        fields[at + NAME_END]!,
+        fields[at + VALUE_START]!,
+        fields[at + VALUE_END]!,
+        state === FIELD_NEVER_INDEXED,
+      );
+    }
+    for (let i = 0; i < this.#addedCount; i++) {
+      const field = this.#added[i]!;
+      if (!isFlagged(field.name.id, skippedIds)) writer.addField(field);
+    }
+  }
+
   #allLines(): string {
     if (this.count === 0) return "";
     return this.text.slice(this.#fields[NAME_START]!, this.endOf(this.count - 1));
@@ -201,7 +266,7 @@ export class HeaderBlock {
     for (let i = 0; i < this.count; i++) {
       const state = this.#state(i);
       const nameStart = this.#fields[i * STRIDE + NAME_START]!;
-      if (state === FIELD_KEPT) {
+      if (state <= FIELD_NEVER_INDEXED) {
         if (runStart < 0) runStart = nameStart;
         continue;
       }
@@ -234,4 +299,8 @@ export class HeaderBlock {
     grown.set(this.#fields);
     this.#fields = grown;
   }
+}
+
+function isFlagged(id: number, ids: number): boolean {
+  return id <= LAST_FLAGGED_ID && ((ids >>> id) & 1) === 1;
 }

@@ -23,10 +23,13 @@ export class HeaderField {
   readonly value: string;
   /** `name: value` and CRLF. */
   readonly line: string;
+  /** RFC 7541 section 6.2.3: no encoder may put it into a table. */
+  readonly isNeverIndexed: boolean;
 
-  constructor(name: HeaderName, value: string) {
+  constructor(name: HeaderName, value: string, isNeverIndexed = false) {
     this.name = name;
     this.value = value;
     this.line = `${name.text}: ${value}\r\n`;
+    this.isNeverIndexed = isNeverIndexed;
   }
 }

@@ -3,7 +3,7 @@
  * they validate its bytes, so that nothing compares strings per request.
  */
 
-/** Framing and hop-by-hop names come first: codecs look no further than `LAST_FRAMING_ID`. */
+/** Framing and hop-by-hop names come first: codecs of HTTP/1.1 look no further than `LAST_FRAMING_ID`. */
 const KNOWN_NAMES = [
   "content-length",
   "transfer-encoding",
@@ -16,6 +16,7 @@ const KNOWN_NAMES = [
   "upgrade",
   "expect",
   "http2-settings",
+  "cookie",
   "date",
   "server",
   "via",
@@ -53,6 +54,9 @@ export const HEADER = Object.fromEntries(
 
 /** Fields numbered up to here decide framing, routing authority or connection handling. */
 export const LAST_FRAMING_ID = HEADER["http2-settings"];
+
+/** Numbers up to here have a bit in a set of them, `1 << id`: what codecs of HTTP/2 look at. */
+export const LAST_FLAGGED_ID = HEADER.cookie;
 
 export const HEADER_HASH_SEED = 7;
 

@@ -65,7 +65,7 @@ test("fields are laid out as lines, with their numbers and a mask of the framing
   const { headers } = section;
   assert.equal(headers.toLines(), "te: trailers\r\nx-a: 1\r\n");
   assert.equal(headers.idOf(0), HEADER.te);
-  assert.equal(section.framingIds, (1 << HEADER.te) | 1);
+  assert.equal(section.flaggedIds, (1 << HEADER.te) | 1);
   assert.deepEqual(
     [section.method, section.path, section.authority, section.scheme],
     ["GET", "/a?b", "x:1", ""],
@@ -90,11 +90,11 @@ test("the never-indexed form is told for each field", () => {
   const block = Buffer.concat([literal("a", "1"), literal("b", "2", 0x10), literal("c", "3")]);
   assert.equal(decode(decoder, block), HPACK_OK);
   assert.deepEqual(
-    [0, 1, 2].map((i) => section.isNeverIndexed(i)),
+    [0, 1, 2].map((i) => section.headers.isNeverIndexed(i)),
     [false, true, false],
   );
   assert.equal(decode(decoder, block.subarray(0, 5)), HPACK_OK);
-  assert.equal(section.hasNeverIndexed, false);
+  assert.equal(section.headers.isNeverIndexed(0), false);
 });
 
 test("broken blocks are compression errors", () => {

@@ -15,7 +15,7 @@ import {
   HPACK_LIST_BYTES_MAX,
   HPACK_SIZE_UPDATES_MAX,
 } from "../../core/limits.ts";
-import { LAST_FRAMING_ID } from "../../http/header-name.ts";
+import { LAST_FLAGGED_ID } from "../../http/header-name.ts";
 import { DynamicTable, ENTRY_OVERHEAD_BYTES, HPACK_TABLE_BYTES_DEFAULT } from "./dynamic-table.ts";
 import { FIELD_BYTE, isPadded, VALUE_BAD } from "./field-bytes.ts";
 import { faultOf, idOf, nameMeta, pseudoOf, withFault } from "./field-meta.ts";
@@ -229,7 +229,7 @@ export class HpackDecoder {
     scratch[valueEnd + 1] = LF;
     this.#takeLiteral(meta, nameLength, valueStart, valueEnd, isIndexed);
     if (isNeverIndexed && pseudo === 0 && this.#verdict === HPACK_OK) {
-      this.#section!.markNeverIndexed(this.#section!.headers.count - 1);
+      this.#section!.headers.markNeverIndexed();
     }
     return HPACK_OK;
   }
@@ -292,7 +292,7 @@ export class HpackDecoder {
     const id = idOf(meta);
     const section = this.#section!;
     section.headers.push(id, nameStart, nameEnd, nameEnd + 2, valueEnd);
-    if (id <= LAST_FRAMING_ID) section.framingIds |= 1 << id;
+    if (id <= LAST_FLAGGED_ID) section.flaggedIds |= 1 << id;
     this.#out = valueEnd + 2;
     this.#isRegularSeen = true;
   }

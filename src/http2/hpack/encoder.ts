@@ -3,12 +3,12 @@
  * offsets into the text that they arrived in: the text goes into the scratch buffer in one piece,
  * and there each field is hashed, found in the table or written out, without a string of its own.
  *
- *   begin → pseudo fields → addLines / setText, addSpan… / addField → end
+ *   begin → pseudo fields → addLines / setText, addSpan… / addField / contentLength → end
  */
 import { assert } from "../../core/assert.ts";
 import { HPACK_TABLE_BYTES_MAX } from "../../core/limits.ts";
 import type { HeaderField } from "../../http/header-field.ts";
-import { HEADER_HASH_SEED, HEADER_UNKNOWN, hashStep } from "../../http/header-name.ts";
+import { HEADER, HEADER_HASH_SEED, HEADER_UNKNOWN, hashStep } from "../../http/header-name.ts";
 import { DynamicTable, ENTRY_OVERHEAD_BYTES, HPACK_TABLE_BYTES_DEFAULT } from "./dynamic-table.ts";
 import { EntryIndex } from "./entry-index.ts";
 import { packMeta } from "./field-meta.ts";
@@ -200,10 +200,22 @@ export class HpackEncoder {
   /** A field that the proxy adds. Overwrites the text. */
   addField(field: HeaderField): void {
     const { lower, id } = field.name;
+    const { bytes } = this.#scratch;
     const nameEnd = lower.length;
     this.#write(lower, 0);
-    const valueEnd = nameEnd + this.#write(field.value, nameEnd);
-    this.addSpan(id, 0, nameEnd, nameEnd, valueEnd, false);
+    let valueStart = nameEnd;
+    let valueEnd = nameEnd + this.#write(field.value, nameEnd);
+    // RFC 9113 section 8.2.1: HTTP/1.1 lets configuration pad a value, HTTP/2 does not.
+    while (valueStart < valueEnd && isWhiteSpace(bytes[valueStart]!)) valueStart += 1;
+    while (valueStart < valueEnd && isWhiteSpace(bytes[valueEnd - 1]!)) valueEnd -= 1;
+    this.addSpan(id, 0, nameEnd, valueStart, valueEnd, field.isNeverIndexed);
+  }
+
+  /** Content-Length. Overwrites the text. */
+  contentLength(bytes: number): void {
+    // The name stands in the static table and need not be written out.
+    const valueEnd = this.#write(String(bytes), 0);
+    this.addSpan(HEADER["content-length"], 0, 0, 0, valueEnd, false);
   }
 
   /** Fields as HTTP/1.1 lines, each ended by CRLF. Overwrites the text. */
@@ -216,7 +228,7 @@ export class HpackEncoder {
       while (at < end && bytes[at] !== COLON) at += 1;
       const nameEnd = at;
       at += 1;
-      while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at += 1;
+      while (at < end && isWhiteSpace(bytes[at]!)) at += 1;
       const valueStart = at;
       while (at < end && bytes[at] !== CR) at += 1;
       this.addSpan(HEADER_UNKNOWN, nameStart, nameEnd, valueStart, at, false);
@@ -402,6 +414,10 @@ function policyFor(rule: number, valueLength: number): number {
   const { policy } = NAME_RULES[rule]!;
   if (policy !== INDEX_COOKIE) return policy;
   return valueLength < COOKIE_GUESSABLE_BYTES_MAX ? INDEX_NEVER : INDEX_NAME;
+}
+
+function isWhiteSpace(byte: number): boolean {
+  return byte === SPACE || byte === TAB;
 }
 
 function toLowerCase(bytes: Uint8Array, start: number, end: number): void {

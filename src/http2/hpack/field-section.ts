@@ -3,7 +3,6 @@
  * others). One object per connection, filled again for each block: the connection sets `headers` to
  * the block of the message, decodes, and moves the pseudo fields into its head.
  */
-import { HEADER_COUNT_MAX } from "../../core/limits.ts";
 import { HeaderBlock } from "../../http/header-block.ts";
 
 /** Pseudo-header fields by number; bits of `FieldSection.present` are `1 << number`. */
@@ -32,14 +31,17 @@ export class FieldSection {
   protocol = "";
   status = 0;
   /**
-   * `1 << id` for each id up to LAST_FRAMING_ID among the fields: one test tells whether
-   * connection-specific fields are there (RFC 9113 section 8.2.2).
+   * `1 << id` for each id up to LAST_FLAGGED_ID among the fields: one test tells whether fields are
+   * there that are looked at, or that HTTP/2 forbids (RFC 9113 section 8.2.2).
    */
-  framingIds = 0;
+  flaggedIds = 0;
   /** Sum of name, value and 32 bytes of each field (RFC 9113 section 6.5.2), counted even when too large. */
   listSizeBytes = 0;
-  #neverIndexed: Uint8Array | undefined;
-  hasNeverIndexed = false;
+  /**
+   * The last authority of the connection that was found well-formed: most requests repeat it. For the
+   * reader of requests; `clear` leaves it.
+   */
+  checkedAuthority = "";
 
   clear(): void {
     this.headers.clear();
@@ -50,24 +52,8 @@ export class FieldSection {
     this.path = "";
     this.protocol = "";
     this.status = 0;
-    this.framingIds = 0;
+    this.flaggedIds = 0;
     this.listSizeBytes = 0;
-    if (this.hasNeverIndexed) {
-      this.hasNeverIndexed = false;
-      this.#neverIndexed!.fill(0);
-    }
-  }
-
-  /** For the decoder: the regular field with this index came never indexed. */
-  markNeverIndexed(index: number): void {
-    this.#neverIndexed ??= new Uint8Array(HEADER_COUNT_MAX);
-    this.#neverIndexed[index] = 1;
-    this.hasNeverIndexed = true;
-  }
-
-  /** RFC 7541 section 6.2.3: who passes the field on must use the never-indexed form too. */
-  isNeverIndexed(index: number): boolean {
-    return this.hasNeverIndexed && this.#neverIndexed![index] === 1;
   }
 
   /** For the decoder: a pseudo field other than :status. */
