@@ -168,6 +168,23 @@ test("what cannot be meant is refused at its path, all at once", () => {
   ]);
 });
 
+test("CONNECT is taken by connect matchers, and by nothing else; they take nothing else", () => {
+  const table = tableOf(
+    { ...answering({ prefix: "/" }), name: "path" },
+    { ...answering({ connect_matcher: {}, headers: [{ name: "x" }] }), name: "with-header" },
+    { ...answering({ connect_matcher: {} }), name: "connect" },
+  );
+  const named = (init: Parameters<typeof requestFor>[1], target = "") =>
+    table.match(requestFor(target, init))?.route.name;
+  assert.equal(named({ method: "CONNECT" }), "connect");
+  assert.equal(named({ method: "CONNECT", headers: [["x", "1"]] }), "with-header");
+  assert.equal(named({}, "/"), "path");
+  assert.equal(
+    tableOf(answering({ prefix: "" })).match(requestFor("", { method: "CONNECT" })),
+    undefined,
+  );
+});
+
 const domain = fc.constantFrom("a", "a.b", "*.b", "*", "a.*", "a:80", "*b", "x.*");
 const matcher = fc.constantFrom<JsonObject>(
   { prefix: "/" },

@@ -96,8 +96,10 @@ export class RouteTable {
     const virtualHost = this.#hasOnlyAny ? this.#any : this.virtualHostFor(request.authority);
     if (virtualHost === undefined) return undefined;
     const routes = virtualHost.routes;
+    const isConnect = request.method === "CONNECT";
     for (let i = 0; i < routes.length; i++) {
       const route = routes[i]!;
+      if (route.isForConnect !== isConnect) continue;
       if (!route.path.isAny && !route.path.matches(request.path)) continue;
       if (route.tests.length === 0 || passesAll(route, request)) return this.#results.get(route);
     }

@@ -97,6 +97,22 @@ test("mirrors copy all requests or a fraction", () => {
   ]);
 });
 
+test("upgrades override the listener's, and are refused at their place", () => {
+  const { upgrades } = forward({
+    upgrade_configs: [{ upgrade_type: "websocket" }, { upgrade_type: "CONNECT", enabled: false }],
+  });
+  assert.deepEqual(
+    [...upgrades],
+    [
+      ["websocket", true],
+      ["connect", false],
+    ],
+  );
+  assert.deepEqual(forwardErrors({ upgrade_configs: [{}] }), [
+    'route.upgrade_configs[0].upgrade_type: a protocol is required, such as "websocket"',
+  ]);
+});
+
 test("a direct response has a status and perhaps a body", () => {
   assert.deepEqual(direct({ status: 204 }), { kind: "direct", status: 204, body: "" });
   assert.equal(direct({ status: 200, body: { inline_string: "hé" } }).body, "hé");

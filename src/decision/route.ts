@@ -8,6 +8,7 @@ import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   type RouteAction,
   type RouteAction_RequestMirrorPolicy,
+  type RouteMatch,
   type Route as RouteMessage,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FractionalPercent } from "../gen/envoy/type/v3/percent_pb.js";
@@ -23,7 +24,10 @@ import { type PathRewrite, prefixRewrite, regexRewrite } from "./path-rewrite.ts
 import { compileQueryMatcher } from "./query-matcher.ts";
 import { compileRedirect, type RedirectRule } from "./redirect-rule.ts";
 import { compileRetryPolicy, NO_RETRY, type RetryRule } from "./retry-rule.ts";
+import { compileUpgrades, type UpgradeRules } from "./upgrade-rule.ts";
 import { type ClusterSplit, compileWeightedClusters, singleCluster } from "./weighted-clusters.ts";
+
+const ANY_PATH: PathMatcher = { matches: () => true, matchedPart: undefined, isAny: true };
 
 const EXPECTED_TIMEOUT = new HeaderName("x-envoy-expected-rq-timeout-ms");
 
@@ -40,6 +44,7 @@ export interface ForwardAction {
   /** Tells the upstream how long a try's answer will be waited for. Undefined where there is no limit. */
   readonly expectedTimeout: HeaderField | undefined;
   readonly mirrors: readonly Mirror[];
+  readonly upgrades: UpgradeRules;
   readonly clusterNotFoundStatus: number;
 }
 
@@ -59,6 +64,8 @@ export interface DirectResponse {
 export interface Route extends MessageMutations {
   readonly name: string;
   readonly path: PathMatcher;
+  /** Matches CONNECT and nothing else, which no other route matches: CONNECT has no path. */
+  readonly isForConnect: boolean;
   readonly tests: readonly RequestTest[];
   readonly action: ForwardAction | RedirectRule | DirectResponse;
 }
@@ -66,8 +73,8 @@ export interface Route extends MessageMutations {
 export function compileRoute(route: RouteMessage, path: string, errors: FieldError[]): Route {
   const match = route.match;
   if (match === undefined) errors.push({ path: `${path}.match`, message: "a match is required" });
-  const pathMatcher =
-    match === undefined ? NO_PATH : compilePathMatcher(match, `${path}.match`, errors);
+  const isForConnect = match?.pathSpecifier.case === "connectMatcher";
+  const pathMatcher = compilePath(match, `${path}.match`, errors);
   const headers = (match?.headers ?? []).map((matcher, index) =>
     compileHeaderMatcher(matcher, `${path}.match.headers[${index}]`, errors),
   );
@@ -77,10 +84,21 @@ export function compileRoute(route: RouteMessage, path: string, errors: FieldErr
   return {
     name: route.name,
     path: pathMatcher,
+    isForConnect,
     tests: [...headers, ...query],
     action: compileAction(route, pathMatcher.matchedPart, path, errors),
     ...compileMutations(route, path, errors),
   };
+}
+
+function compilePath(
+  match: RouteMatch | undefined,
+  path: string,
+  errors: FieldError[],
+): PathMatcher {
+  if (match === undefined) return NO_PATH;
+  if (match.pathSpecifier.case === "connectMatcher") return ANY_PATH;
+  return compilePathMatcher(match, path, errors);
 }
 
 function compileAction(
@@ -162,6 +180,7 @@ function compileForward(
     mirrors: action.requestMirrorPolicies.map((policy, index) =>
       compileMirror(policy, `${path}.request_mirror_policies[${index}]`, errors),
     ),
+    upgrades: compileUpgrades(action.upgradeConfigs, `${path}.upgrade_configs`, errors),
     clusterNotFoundStatus: notFoundStatus(action.clusterNotFoundResponseCode),
   };
 }

@@ -6,6 +6,7 @@ import type { FieldError } from "../decision/field-error.ts";
 import { applyMutations, NO_MUTATIONS } from "../decision/header-mutation.ts";
 import type { ForwardAction } from "../decision/route.ts";
 import { RouteTable } from "../decision/route-table.ts";
+import { compileUpgrades, type UpgradeRules } from "../decision/upgrade-rule.ts";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
   HttpConnectionManager_ForwardClientCertDetails as ClientCert,
@@ -56,6 +57,7 @@ export class HttpConfig {
   readonly connectionIdleTimeoutMs: number;
   readonly requestHeadTimeoutMs: number;
   readonly accessLogs: readonly AccessLogConfig[];
+  readonly upgrades: UpgradeRules;
   readonly #generatesRequestId: boolean;
   readonly #returnsRequestId: boolean;
   /** Clients are strangers (`use_remote_address`). */
@@ -96,6 +98,7 @@ export class HttpConfig {
     this.accessLogs = manager.accessLog.map((log, index) =>
       compileAccessLog(log, `${path}.access_log[${index}]`, errors),
     );
+    this.upgrades = compileUpgrades(manager.upgradeConfigs, `${path}.upgrade_configs`, errors);
     this.#generatesRequestId = manager.generateRequestId ?? true;
     this.#returnsRequestId = manager.alwaysSetRequestIdInResponse;
     this.#isEdge = manager.useRemoteAddress ?? false;

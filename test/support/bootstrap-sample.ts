@@ -75,6 +75,8 @@ const MATCHES: readonly JsonObject[] = [
   },
 ];
 
+const CONNECT: JsonObject = { connect_matcher: {} };
+
 const REWRITE = { pattern: { regex: "/a" }, substitution: "/b" };
 
 const ACTIONS: readonly JsonObject[] = [
@@ -101,6 +103,7 @@ const ACTIONS: readonly JsonObject[] = [
           disable_shadow_host_suffix_append: true,
         },
       ],
+      upgrade_configs: [{ upgrade_type: "CONNECT", enabled: false }],
     },
   },
   {
@@ -138,6 +141,7 @@ const ROUTES: JsonObject = {
       metadata: metadata({}),
       ...MUTATIONS,
       routes: [
+        { match: CONNECT, direct_response: OK },
         ...MATCHES.map((match) => ({ match, direct_response: OK })),
         ...ACTIONS.map((action) => ({ match: PREFIX, ...action })),
         { name: "named", match: PREFIX, direct_response: OK, metadata: metadata({}), ...MUTATIONS },
@@ -239,6 +243,7 @@ const EVERYTHING_LISTENER: JsonObject = {
             ],
           },
           tracing: {},
+          upgrade_configs: [{ upgrade_type: "websocket", enabled: true }],
         }),
       ],
     },

@@ -34,7 +34,9 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.listener.v3.FilterChain": "name filters transport_socket",
   "envoy.config.listener.v3.Filter": "name typed_config",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
-    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing",
+    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing upgrade_configs",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig":
+    "upgrade_type enabled",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing": "",
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds":
     "config_source route_config_name",
@@ -55,12 +57,14 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.route.v3.Route":
     "name match route redirect direct_response metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove",
   "envoy.config.route.v3.RouteMatch":
-    "prefix path safe_regex path_separated_prefix case_sensitive headers query_parameters",
+    "prefix path safe_regex path_separated_prefix connect_matcher case_sensitive headers query_parameters",
+  "envoy.config.route.v3.RouteMatch.ConnectMatcher": "",
   "envoy.config.route.v3.HeaderMatcher":
     "name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty",
   "envoy.config.route.v3.QueryParameterMatcher": "name string_match present_match",
   "envoy.config.route.v3.RouteAction":
-    "cluster weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal timeout idle_timeout retry_policy request_mirror_policies",
+    "cluster weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal timeout idle_timeout retry_policy request_mirror_policies upgrade_configs",
+  "envoy.config.route.v3.RouteAction.UpgradeConfig": "upgrade_type enabled",
   "envoy.config.route.v3.RouteAction.RequestMirrorPolicy":
     "cluster runtime_fraction disable_shadow_host_suffix_append",
   "envoy.config.route.v3.WeightedCluster": "clusters total_weight header_name",
