@@ -111,12 +111,16 @@ export class DataPlane {
   setRoutes(config: RouteConfiguration): readonly FieldError[] {
     const errors: FieldError[] = [];
     const table = new RouteTable(config, errors);
-    if (errors.length > 0) return errors;
-    this.routeTables.set(config.name, table);
+    if (errors.length === 0) this.setRouteTable(config.name, table);
+    return errors;
+  }
+
+  /** The same, compiled. */
+  setRouteTable(name: string, table: RouteTable): void {
+    this.routeTables.set(name, table);
     for (const listener of this.listeners.values()) {
-      if (listener.server.config.routesName === config.name) listener.server.routeTable = table;
+      if (listener.server.config.routesName === name) listener.server.routeTable = table;
     }
-    return [];
   }
 
   removeRoutes(name: string): void {

@@ -9,6 +9,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import type { FieldError } from "../decision/field-error.ts";
+import { RouteTable } from "../decision/route-table.ts";
 import { ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "../gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
@@ -17,12 +18,7 @@ import {
   type Secret,
   SecretSchema,
 } from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
-import type {
-  ReceivedResource,
-  ResourceConsumer,
-  ResourceError,
-  ResourceUpdate,
-} from "../xds/resource-consumer.ts";
+import type { ResourceConsumer, ResourceError, ResourceUpdate } from "../xds/resource-consumer.ts";
 import {
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
@@ -39,7 +35,7 @@ import { unsupportedFields } from "./config/unsupported-fields.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { EndpointInfo } from "./endpoint.ts";
 import { type BindError, ListenerBinder } from "./listener-binder.ts";
-import { readCertificate, readValidation } from "./secret-store.ts";
+import { assertUsable, readCertificate, readValidation } from "./secret-store.ts";
 
 /** The part of the ADS client that is needed here. */
 export interface Subscriptions {
@@ -50,6 +46,21 @@ export interface Subscriptions {
 export interface AppliedResource {
   readonly version: string;
   readonly bytes: Uint8Array;
+}
+
+interface PreparedResource {
+  readonly name: string;
+  readonly resource: AppliedResource;
+  /** Undefined when it is in force already. Must not fail. */
+  readonly apply: (() => void) | undefined;
+}
+
+/** An update compiled. Applies to the state in which it was made. */
+export interface PreparedResources {
+  readonly typeUrl: string;
+  readonly resources: readonly PreparedResource[];
+  readonly removed: readonly string[];
+  readonly errors: readonly ResourceError[];
 }
 
 export interface DynamicResourcesOptions {
@@ -110,37 +121,57 @@ export class DynamicResources implements ResourceConsumer {
   }
 
   onUpdate(update: ResourceUpdate): readonly ResourceError[] {
+    const prepared = this.prepare(update);
+    this.commit(prepared);
+    return prepared.errors;
+  }
+
+  /** Decodes and compiles an update and changes nothing: what is wrong with it, and how to apply it. */
+  prepare({ typeUrl, changed, removed }: ResourceUpdate): PreparedResources {
     const errors: ResourceError[] = [];
-    let applied = this.#applied.get(update.typeUrl);
-    if (applied === undefined) {
-      applied = new Map();
-      this.#applied.set(update.typeUrl, applied);
-    }
-    for (const resource of update.changed) {
-      const known = applied.get(resource.name);
+    const resources: PreparedResource[] = [];
+    const applied = this.applied(typeUrl);
+    for (const { name, version, bytes } of changed) {
+      const known = applied.get(name);
       // A full-state response repeats what has not changed: applying it would cost connections.
-      if (known !== undefined && Buffer.compare(known.bytes, resource.bytes) === 0) {
-        applied.set(resource.name, { version: resource.version, bytes: known.bytes });
+      if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) {
+        resources.push({ name, resource: { version, bytes: known.bytes }, apply: undefined });
         continue;
       }
-      const found = this.#apply(update.typeUrl, resource);
+      const found: FieldError[] = [];
+      const apply = this.#compile(typeUrl, bytes, found);
       for (const { path, message } of found) {
-        errors.push({
-          name: resource.name,
-          message: path === "" ? message : `${path}: ${message}`,
-        });
+        errors.push({ name, message: path === "" ? message : `${path}: ${message}` });
       }
-      if (found.length > 0) continue;
-      this.#missing.delete(resource.name);
-      applied.set(resource.name, { version: resource.version, bytes: resource.bytes.slice() });
+      if (found.length > 0 || apply === undefined) continue;
+      resources.push({ name, resource: { version, bytes: bytes.slice() }, apply });
     }
-    for (const name of update.removed) {
+    return { typeUrl, resources, removed, errors };
+  }
+
+  /** Applies what was prepared last, but for what others refused. */
+  commit(prepared: PreparedResources, refused: ReadonlySet<string> = new Set()): void {
+    const { typeUrl, resources, removed } = prepared;
+    const applied = this.#applied.get(typeUrl) ?? new Map<string, AppliedResource>();
+    this.#applied.set(typeUrl, applied);
+    for (const { name, resource, apply } of resources) {
+      if (refused.has(name)) continue;
+      applied.set(name, resource);
+      if (apply === undefined) continue;
+      apply();
+      this.#missing.delete(name);
+    }
+    for (const name of removed) {
       applied.delete(name);
-      this.#remove(update.typeUrl, name);
+      this.#remove(typeUrl, name);
     }
     this.#updateSubscriptions();
     this.#settle();
-    return errors;
+  }
+
+  /** Runs `task` when every listener that could be bound by now is bound. */
+  whenBound(task: () => void): void {
+    this.#binder.afterAll(task);
   }
 
   onMissing(typeUrl: string, names: readonly string[]): void {
@@ -151,85 +182,97 @@ export class DynamicResources implements ResourceConsumer {
     this.#settle();
   }
 
-  #apply(typeUrl: string, resource: ReceivedResource): readonly FieldError[] {
+  /** How to apply a resource, or undefined when `errors` says why not. */
+  #compile(typeUrl: string, bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
     switch (typeUrl) {
       case CLUSTER_TYPE_URL:
-        return this.#applyCluster(resource);
+        return this.#compileCluster(bytes, errors);
       case ENDPOINT_TYPE_URL:
-        return this.#applyEndpoints(resource);
+        return this.#compileEndpoints(bytes, errors);
       case LISTENER_TYPE_URL:
-        return this.#applyListener(resource);
+        return this.#compileListener(bytes, errors);
       case ROUTE_TYPE_URL:
-        return this.#applyRoutes(resource);
+        return this.#compileRoutes(bytes, errors);
       case SECRET_TYPE_URL:
-        return this.#applySecret(resource);
+        return this.#compileSecret(bytes, errors);
       default:
-        return [{ path: "", message: `${typeUrl} is not implemented` }];
+        errors.push({ path: "", message: `${typeUrl} is not implemented` });
+        return undefined;
     }
   }
 
-  #applyCluster(resource: ReceivedResource): readonly FieldError[] {
-    const [message, errors] = decode(ClusterSchema, resource.bytes);
-    if (message === undefined) return errors;
+  #compileCluster(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+    const message = decode(ClusterSchema, bytes, errors);
+    if (message === undefined) return undefined;
     const config = compileCluster(message, errors);
-    if (errors.length > 0) return errors;
-    this.#clusters.set(config.name, config);
-    this.#options.proxy.setCluster(config);
-    const endpoints = this.#assignments.get(config.endpointsName);
-    if (endpoints !== undefined) this.#options.proxy.setEndpoints(config.name, endpoints);
-    return [];
+    return () => {
+      this.#clusters.set(config.name, config);
+      this.#options.proxy.setCluster(config);
+      const endpoints = this.#assignments.get(config.endpointsName);
+      if (endpoints !== undefined) this.#options.proxy.setEndpoints(config.name, endpoints);
+    };
   }
 
-  #applyEndpoints(resource: ReceivedResource): readonly FieldError[] {
-    const [message, errors] = decode(ClusterLoadAssignmentSchema, resource.bytes);
-    if (message === undefined) return errors;
+  #compileEndpoints(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+    const message = decode(ClusterLoadAssignmentSchema, bytes, errors);
+    if (message === undefined) return undefined;
     const endpoints = compileEndpoints(message, "", errors);
-    if (errors.length > 0) return errors;
-    this.#assignments.set(message.clusterName, endpoints);
-    for (const cluster of this.#clusters.values()) {
-      if (cluster.endpointsName !== message.clusterName) continue;
-      this.#options.proxy.setEndpoints(cluster.name, endpoints);
-    }
-    return [];
+    return () => {
+      this.#assignments.set(message.clusterName, endpoints);
+      for (const cluster of this.#clusters.values()) {
+        if (cluster.endpointsName !== message.clusterName) continue;
+        this.#options.proxy.setEndpoints(cluster.name, endpoints);
+      }
+    };
   }
 
-  #applyListener(resource: ReceivedResource): readonly FieldError[] {
-    const [message, errors] = decode(ListenerSchema, resource.bytes);
-    if (message === undefined) return errors;
+  #compileListener(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+    const message = decode(ListenerSchema, bytes, errors);
+    if (message === undefined) return undefined;
     const config = compileListener(message, errors, () => this.#options.clock.nowMs());
-    if (config === undefined || errors.length > 0) return errors;
-    this.#listeners.set(config.name, config);
-    this.#warming.set(config.name, config);
-    return [];
+    if (config === undefined) return undefined;
+    return () => {
+      this.#listeners.set(config.name, config);
+      this.#warming.set(config.name, config);
+    };
   }
 
-  #applyRoutes(resource: ReceivedResource): readonly FieldError[] {
-    const [message, errors] = decode(RouteConfigurationSchema, resource.bytes);
-    return message === undefined ? errors : this.#options.proxy.setRoutes(message);
+  #compileRoutes(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+    const message = decode(RouteConfigurationSchema, bytes, errors);
+    if (message === undefined) return undefined;
+    const table = new RouteTable(message, errors);
+    return () => this.#options.proxy.setRouteTable(message.name, table);
   }
 
-  #applySecret(resource: ReceivedResource): readonly FieldError[] {
-    const [message, errors] = decode(SecretSchema, resource.bytes);
-    if (message === undefined) return errors;
+  #compileSecret(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+    const message = decode(SecretSchema, bytes, errors);
+    if (message === undefined) return undefined;
     try {
-      this.#setSecret(message, errors);
+      return this.#readSecret(message, errors);
     } catch (error) {
       errors.push({ path: "", message: messageOf(error) });
+      return undefined;
     }
-    return errors;
   }
 
-  #setSecret(secret: Secret, errors: FieldError[]): void {
+  /** Throws for a file that cannot be read, and for a key that does not fit. */
+  #readSecret({ name, type }: Secret, errors: FieldError[]): (() => void) | undefined {
     const { secrets } = this.#options.proxy;
-    if (secret.type.case === "tlsCertificate") {
-      const source = compileCertificate(secret.type.value, "tls_certificate", errors);
-      if (errors.length === 0) secrets.setCertificate(secret.name, readCertificate(source));
-    } else if (secret.type.case === "validationContext") {
-      const source = compileValidation(secret.type.value, "validation_context", errors);
-      if (errors.length === 0) secrets.setValidation(secret.name, readValidation(source));
-    } else {
-      errors.push({ path: "", message: "one of tls_certificate, validation_context is required" });
+    if (type.case === "tlsCertificate") {
+      const source = compileCertificate(type.value, "tls_certificate", errors);
+      if (errors.length > 0) return undefined;
+      const certificate = readCertificate(source);
+      assertUsable(certificate);
+      return () => secrets.setCertificate(name, certificate);
     }
+    if (type.case === "validationContext") {
+      const source = compileValidation(type.value, "validation_context", errors);
+      if (errors.length > 0) return undefined;
+      const validation = readValidation(source);
+      return () => secrets.setValidation(name, validation);
+    }
+    errors.push({ path: "", message: "one of tls_certificate, validation_context is required" });
+    return undefined;
   }
 
   #remove(typeUrl: string, name: string): void {
@@ -337,17 +380,19 @@ function secretNames(tls: TlsSettings | undefined): string[] {
   return names;
 }
 
-/** The message with what is not implemented in it, or why it cannot be read. */
+/** The message, or undefined when `errors` says what cannot be read or is not implemented. */
 function decode<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,
-): [MessageShape<Desc> | undefined, FieldError[]] {
+  errors: FieldError[],
+): MessageShape<Desc> | undefined {
   let message: MessageShape<Desc>;
   try {
     message = fromBinary(schema, bytes);
   } catch (error) {
-    return [undefined, [{ path: "", message: `malformed: ${messageOf(error)}` }]];
+    errors.push({ path: "", message: `malformed: ${messageOf(error)}` });
+    return undefined;
   }
-  const errors = unsupportedFields(schema, message as Message, messageRegistry);
-  return errors.length > 0 ? [undefined, errors] : [message, errors];
+  errors.push(...unsupportedFields(schema, message as Message, messageRegistry));
+  return errors.length > 0 ? undefined : message;
 }

@@ -10,7 +10,7 @@ import type { Node } from "../gen/envoy/config/core/v3/base_pb.js";
 import type { AdsClientState, TypeState } from "./ads-client-state.ts";
 import type { GrpcClientFactory } from "./channel-options.ts";
 import type { Answer, ClientProtocol } from "./client-protocol.ts";
-import { ClientType, type NormalizedResponse } from "./client-type.ts";
+import { ClientType, type NormalizedResponse, type PreparedUpdate } from "./client-type.ts";
 import { deltaProtocol } from "./delta-protocol.ts";
 import { INITIAL_FETCH_TIMEOUT_MS } from "./limits.ts";
 import { nackText } from "./nack-text.ts";
@@ -44,6 +44,10 @@ export class AdsClient {
   #isNodeSent = false;
   #isFlushScheduled = false;
   #isHandling = false;
+  /** Responses that came while one was being applied. */
+  #waiting: Uint8Array[] = [];
+  /** Of the stream that is open: a nonce means nothing on another. */
+  #streamNumber = 0;
   #connectedSinceMs: number | undefined;
   #lastError: AdsClientState["lastError"];
 
@@ -69,6 +73,7 @@ export class AdsClient {
   stop(): void {
     this.#isStopped = true;
     this.#isOpen = false;
+    this.#waiting = [];
     this.#connectedSinceMs = undefined;
     this.#stream.stop();
   }
@@ -109,6 +114,7 @@ export class AdsClient {
   #onOpen(): void {
     this.#isOpen = true;
     this.#isNodeSent = false;
+    this.#streamNumber += 1;
     for (const type of this.#types.values()) type.beginStream();
     this.#flush();
   }
@@ -116,6 +122,7 @@ export class AdsClient {
   #onClose(reason: string): void {
     const wasConnected = this.#connectedSinceMs !== undefined;
     this.#isOpen = false;
+    this.#waiting = [];
     this.#connectedSinceMs = undefined;
     this.#lastError = { message: reason, timeMs: this.#options.clock.nowMs() };
     const fields = { reason, attempts: this.#stream.attempts };
@@ -129,6 +136,11 @@ export class AdsClient {
       this.#connectedSinceMs = this.#options.clock.nowMs();
       this.#options.log.info("connected to the control plane");
     }
+    if (this.#isHandling) this.#waiting.push(bytes);
+    else this.#handle(bytes);
+  }
+
+  #handle(bytes: Uint8Array): void {
     let response: NormalizedResponse;
     try {
       response = this.#protocol.decode(bytes, (url) => this.#types.get(url)?.known.keys() ?? []);
@@ -137,7 +149,7 @@ export class AdsClient {
       this.#options.log.error("unreadable response", { reason: messageOf(error) });
       return;
     }
-    const { typeUrl, nonce } = response;
+    const { typeUrl } = response;
     const type = this.#types.get(typeUrl);
     // An answer would be the first request of the type, and so a subscription.
     if (type?.isStarted !== true) {
@@ -145,27 +157,49 @@ export class AdsClient {
       return;
     }
     this.#isHandling = true;
-    const errors = this.#apply(type, response);
+    const stream = this.#streamNumber;
+    const prepared = type.prepare(response);
+    const { changed, removed } = prepared.update;
+    const errors = changed.length + removed.length > 0 ? this.#consume(prepared.update) : [];
+    if (!(errors instanceof Promise)) {
+      this.#finish(type, response, prepared, errors, stream);
+      return;
+    }
+    void errors.then((found) => {
+      this.#finish(type, response, prepared, found, stream);
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+        this.#handle(next);
+        if (this.#isHandling) return;
+      }
+    });
+  }
+
+  /** Everything of the update but what `refused` names was applied. */
+  #finish(
+    type: ClientType,
+    response: NormalizedResponse,
+    { update, missing }: PreparedUpdate,
+    refused: readonly ResourceError[],
+    stream: number,
+  ): void {
+    type.applied(update, new Set(refused.map(({ name }) => name)));
+    if (missing.length > 0) this.#options.consumer.onMissing(type.typeUrl, missing);
     this.#isHandling = false;
-    type.nonce = nonce;
+    const errors = [...response.errors, ...refused];
     const error = errors.length === 0 ? undefined : nackText(errors);
     if (error === undefined) type.version = response.version;
-    this.#count(typeUrl, error);
-    this.#flush(typeUrl);
-    this.#send(type, { nonce, error });
+    this.#count(type.typeUrl, error);
+    if (stream !== this.#streamNumber) {
+      // The stream that asked is gone; the next one gives what it has anew.
+      this.#flush();
+      return;
+    }
+    type.nonce = response.nonce;
+    this.#flush(type.typeUrl);
+    this.#send(type, { nonce: response.nonce, error });
   }
 
-  /** Returns what is wrong; everything else was applied. */
-  #apply(type: ClientType, response: NormalizedResponse): readonly ResourceError[] {
-    const { update, missing } = type.prepare(response);
-    const hasNews = update.changed.length > 0 || update.removed.length > 0;
-    const errors = hasNews ? this.#consume(update) : [];
-    type.applied(update, new Set(errors.map(({ name }) => name)));
-    if (missing.length > 0) this.#options.consumer.onMissing(type.typeUrl, missing);
-    return [...response.errors, ...errors];
-  }
-
-  #consume(update: ResourceUpdate): readonly ResourceError[] {
+  #consume(update: ResourceUpdate): readonly ResourceError[] | Promise<readonly ResourceError[]> {
     try {
       return this.#options.consumer.onUpdate(update);
     } catch (error) {

@@ -27,11 +27,12 @@ export interface ResourceError {
 
 export interface ResourceConsumer {
   /**
-   * Applies the update at once. Resources without an error in the result count as applied, also when
-   * others of the same update are refused; a refused one stays as it was before. Subscriptions
-   * changed inside are sent before the acknowledgement.
+   * Applies the update. Resources without an error in the result count as applied, also when others
+   * of the same update are refused; a refused one stays as it was before. Subscriptions changed
+   * inside are sent before the acknowledgement. With a promise, which must not reject, the
+   * acknowledgement and the next response wait for it.
    */
-  onUpdate(update: ResourceUpdate): readonly ResourceError[];
+  onUpdate(update: ResourceUpdate): readonly ResourceError[] | Promise<readonly ResourceError[]>;
   /**
    * Names (`*` for the wildcard) that were asked for and do not exist: the server said so, or nothing came
    * within the initial fetch timeout. They stay subscribed and may still appear.

@@ -29,8 +29,8 @@ export interface AdsClientFixtureOptions {
   readonly protocol: "sotw" | "delta";
   /** Violations of one resource; none by default. */
   readonly judge?: (typeUrl: string, resource: ReceivedResource) => readonly string[];
-  /** Called after each update was applied. */
-  readonly onApplied?: (fixture: AdsClientFixture) => void;
+  /** Called after each update was applied. With a promise, the errors come when it is resolved. */
+  readonly onApplied?: (fixture: AdsClientFixture) => void | Promise<void>;
 }
 
 export class AdsClientFixture implements ResourceConsumer {
@@ -68,7 +68,7 @@ export class AdsClientFixture implements ResourceConsumer {
     return [...(this.applied.get(typeUrl)?.keys() ?? [])].sort();
   }
 
-  onUpdate(update: ResourceUpdate): readonly ResourceError[] {
+  onUpdate(update: ResourceUpdate): readonly ResourceError[] | Promise<readonly ResourceError[]> {
     this.updates.push(update);
     const { typeUrl } = update;
     const resources = this.applied.get(typeUrl) ?? new Map<string, Uint8Array>();
@@ -82,8 +82,8 @@ export class AdsClientFixture implements ResourceConsumer {
     for (const name of update.removed) resources.delete(name);
     if (typeUrl === CLUSTER_TYPE_URL) this.#follow(resources, ENDPOINT_TYPE_URL);
     if (typeUrl === LISTENER_TYPE_URL) this.#follow(resources, ROUTE_TYPE_URL);
-    this.#options.onApplied?.(this);
-    return errors;
+    const done = this.#options.onApplied?.(this);
+    return done === undefined ? errors : done.then(() => errors);
   }
 
   onMissing(_typeUrl: string, names: readonly string[]): void {
