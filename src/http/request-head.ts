@@ -35,6 +35,8 @@ export class RequestHead {
   queryAt = -1;
   /** From Host or an absolute-form target, as received. Empty where HTTP/1.0 gave none. */
   authority = "";
+  /** What the client's connection says, whatever it claims. */
+  scheme: "http" | "https" = "http";
   /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
   minorVersion = 1;
   bodyKind: BodyKind = BODY_NONE;

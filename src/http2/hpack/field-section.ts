@@ -37,12 +37,6 @@ export class FieldSection {
   flaggedIds = 0;
   /** Sum of name, value and 32 bytes of each field (RFC 9113 section 6.5.2), counted even when too large. */
   listSizeBytes = 0;
-  /**
-   * The last authority of the connection that was found well-formed: most requests repeat it. For the
-   * reader of requests; `clear` leaves it.
-   */
-  checkedAuthority = "";
-
   clear(): void {
     this.headers.clear();
     this.present = 0;

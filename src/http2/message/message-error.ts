@@ -28,17 +28,17 @@ export type MessageErrorName = keyof typeof MESSAGES;
 
 const NAMES = Object.keys(MESSAGES) as MessageErrorName[];
 
-/** Numbers below 0. */
+/** Numbers below -1, which readers of fields keep for "none". */
 export const MESSAGE_ERROR = Object.fromEntries(
-  NAMES.map((name, index) => [name, -1 - index]),
+  NAMES.map((name, index) => [name, -2 - index]),
 ) as Readonly<Record<MessageErrorName, number>>;
 
-/** What a number below 0 says. Throws for others. */
+/** What a number from MESSAGE_ERROR says. Throws for others. */
 export function messageErrorInfo(number: number): {
   readonly code: string;
   readonly message: string;
 } {
-  const name = NAMES[-1 - number];
+  const name = NAMES[-2 - number];
   if (name === undefined) throw new RangeError(`not a message error: ${number}`);
   const code = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return { code, message: MESSAGES[name] };

@@ -1,0 +1,26 @@
+/**
+ * Clients of HTTP/2 may send a cookie field for each cookie, which compress better. Everybody else
+ * expects one field (RFC 9113 section 8.2.3), policies included.
+ */
+import type { HeaderBlock } from "../../http/header-block.ts";
+import { HeaderField, HeaderName } from "../../http/header-field.ts";
+import { HEADER } from "../../http/header-name.ts";
+
+const COOKIE = new HeaderName("cookie");
+
+/** Makes one field of all cookie fields, joined by "; ". Leaves a single one alone. */
+export function joinCookies(headers: HeaderBlock): void {
+  const first = headers.indexOf(HEADER.cookie);
+  let joined = "";
+  // Who sent one crumb never indexed does not want it in a table with others either.
+  let isNeverIndexed = false;
+  let count = 0;
+  for (let i = first; i < headers.count; i++) {
+    if (headers.idOf(i) !== HEADER.cookie) continue;
+    joined = count === 0 ? headers.value(i) : `${joined}; ${headers.value(i)}`;
+    isNeverIndexed ||= headers.isNeverIndexed(i);
+    count += 1;
+  }
+  if (count < 2) return;
+  headers.set(new HeaderField(COOKIE, joined, isNeverIndexed));
+}
