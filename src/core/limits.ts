@@ -165,3 +165,13 @@ export const PROXY_HEADER_BYTES_MAX = 4 * 1024;
  * can be copied for each two bytes of a bomb. Four times what is accepted leaves room for honest mistakes.
  */
 export const HPACK_LIST_BYTES_MAX = 256 * 1024;
+
+// Workers.
+/** Processes of one proxy. More than the cores of most machines; each holds 25 MB of its own. */
+export const WORKERS_MAX = 64;
+/** A worker that has not answered within this time hangs, and is ended. Compiling the largest configuration takes a second. */
+export const WORKER_ANSWER_MS_MAX = 10_000;
+/** A worker reads its program and takes the whole configuration within this time, on a machine that is busy starting. */
+export const WORKER_START_MS_MAX = 30_000;
+/** A scrape is worth no more waiting; scrapers give up after 10 s. */
+export const WORKER_SCRAPE_MS_MAX = 1_000;

@@ -34,8 +34,11 @@ export class TcpListener {
     this.acceptor = acceptor;
   }
 
-  /** Resolves with the bound port. Throws MeshError<ListenFailed>. */
-  async listen(host: string, port: number): Promise<number> {
+  /**
+   * Resolves with the bound port. When it is shared, other sockets of the same user may listen on the
+   * same address as well, and the kernel deals connections out. Throws MeshError<ListenFailed>.
+   */
+  async listen(host: string, port: number, isShared = false): Promise<number> {
     const server = this.#server;
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => {
@@ -44,7 +47,7 @@ export class TcpListener {
         const detail: ListenFailed = { code: "listen-failed", address, reason };
         reject(new MeshError(detail, `cannot listen on ${address}: ${reason}`, error));
       });
-      server.listen({ host, port, backlog: BACKLOG }, resolve);
+      server.listen({ host, port, backlog: BACKLOG, reusePort: isShared }, resolve);
     });
     // The server's own connection handling would build a socket that reads into fresh buffers.
     const accepting = (server as unknown as { _handle: AcceptingHandle })._handle;

@@ -29,6 +29,7 @@ import { ListenerMetrics } from "./listener-metrics.ts";
 import { createMirrorMetrics, type MirrorMetrics } from "./mirror-metrics.ts";
 import { OutcomeRecorder } from "./outcome-recorder.ts";
 import { SecretStore } from "./secret-store.ts";
+import type { SharedAddresses } from "./shared-addresses.ts";
 
 const REQUEST_TICK_MS = 20;
 const IDLE_TICK_MS = 500;
@@ -40,6 +41,8 @@ export interface DataPlaneOptions {
   readonly prng: Prng;
   readonly registry: MetricRegistry;
   readonly workload: WorkloadLabels;
+  /** Present when other workers listen on the same addresses. */
+  readonly sharedAddresses?: SharedAddresses;
 }
 
 export class DataPlane {
@@ -233,6 +236,7 @@ export class DataPlane {
       secrets: this.secrets,
       wallMs: () => clock.nowMs(),
       metrics: this.#listenerMetrics,
+      sharedAddresses: this.#options.sharedAddresses,
     });
   }
 

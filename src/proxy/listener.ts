@@ -21,6 +21,7 @@ import {
   type SecretStore,
   type Validation,
 } from "./secret-store.ts";
+import type { SharedAddresses } from "./shared-addresses.ts";
 import { judgePeer } from "./tls-peer.ts";
 
 /** What cannot be accepted is logged at most this often: it repeats until something is freed. */
@@ -31,6 +32,8 @@ export interface ListenerDeps {
   readonly secrets: SecretStore;
   readonly wallMs: () => number;
   readonly metrics: ListenerMetrics;
+  /** Present when other workers listen on the same addresses. */
+  readonly sharedAddresses: SharedAddresses | undefined;
 }
 
 export class ProxyListener implements Acceptor {
@@ -57,7 +60,8 @@ export class ProxyListener implements Acceptor {
     const { host, port } = this.config.address;
     this.#checkContainedCertificate();
     const tcp = new TcpListener(this);
-    this.port = await tcp.listen(host, port);
+    const shared = await this.#deps.sharedAddresses?.reserve(this.config.name, host, port);
+    this.port = await tcp.listen(host, shared ?? port, shared !== undefined);
     this.#tcp = tcp;
   }
 
@@ -75,7 +79,9 @@ export class ProxyListener implements Acceptor {
 
   /** Stops accepting; connections live on until drained or destroyed. */
   async close(): Promise<void> {
-    await this.#tcp?.close();
+    if (this.#tcp === undefined) return;
+    await this.#tcp.close();
+    this.#deps.sharedAddresses?.release(this.config.name, this.config.address.host, this.port);
   }
 
   onHandle(handle: object): void {

@@ -1,5 +1,6 @@
 /** The flags of `tulle sidecar`, read without any library: one runs beside every service. */
 import { MeshError } from "../core/errors.ts";
+import { WORKERS_MAX } from "../core/limits.ts";
 import { LOG_LEVELS, type LogLevel } from "../core/logger.ts";
 
 export interface SidecarOptions {
@@ -12,11 +13,19 @@ export interface SidecarOptions {
   readonly trustDomain: string;
   readonly logLevel: LogLevel;
   readonly logFormat: "json" | "text";
+  /** Undefined: what the proxy's role has by default. */
+  readonly workers: WorkerCount | undefined;
 }
 
-const USAGE = `usage: tulle sidecar --bootstrap FILE [--join-socket PATH | --join-token-file FILE --join-bundle-file FILE]
-                     [--trust-domain NAME] [--log-level LEVEL] [--log-format json|text]`;
+/** How many processes share the work; `auto` is one per core. */
+export type WorkerCount = number | "auto";
 
+const USAGE = `usage: tulle sidecar --bootstrap FILE [--join-socket PATH | --join-token-file FILE --join-bundle-file FILE]
+                     [--trust-domain NAME] [--log-level LEVEL] [--log-format json|text]
+                     [--workers N|auto]`;
+
+/** Serves as many callers as its machine can; a sidecar shares the machine with its app. */
+const GATEWAY_ROLE = "gateway";
 const DEFAULT_TRUST_DOMAIN = "tulle.local";
 
 /** Throws MeshError with code `usage`. */
@@ -49,7 +58,23 @@ export function parseSidecarOptions(words: readonly string[]): SidecarOptions {
     trustDomain: values.get("trust-domain") ?? DEFAULT_TRUST_DOMAIN,
     logLevel: logLevel as LogLevel,
     logFormat,
+    workers: parseWorkers(values.get("workers")),
   };
+}
+
+/** The number of workers of a proxy with this role (`ROLE` of its node) on a machine with so many cores. */
+export function workerCount(asked: WorkerCount | undefined, role: string, cores: number): number {
+  const count = asked ?? (role === GATEWAY_ROLE ? "auto" : 1);
+  return count === "auto" ? Math.min(cores, WORKERS_MAX) : count;
+}
+
+function parseWorkers(text: string | undefined): WorkerCount | undefined {
+  if (text === undefined || text === "auto") return text;
+  const count = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= WORKERS_MAX) return count;
+  throw usage(
+    `--workers ${text}: use a whole number from 1 to ${WORKERS_MAX}, or auto for one per core`,
+  );
 }
 
 const FLAGS: ReadonlySet<string> = new Set([
@@ -60,6 +85,7 @@ const FLAGS: ReadonlySet<string> = new Set([
   "trust-domain",
   "log-level",
   "log-format",
+  "workers",
 ]);
 
 function usage(message: string): MeshError {
