@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { blockOf, fieldOf } from "../../test/support/header-fixture.ts";
-import type { HeaderBlock } from "./header-block.ts";
+import type { FieldWriter, HeaderBlock } from "./header-block.ts";
 import { HeaderName } from "./header-field.ts";
 import { HEADER } from "./header-name.ts";
 
@@ -118,5 +118,48 @@ describe("HeaderBlock", () => {
     const block = blockOf("X: \xe9\xff\r\n");
     assert.equal(block.get("x"), "\xe9\xff");
     assert.equal(block.toLines(), "X: \xe9\xff\r\n");
+  });
+
+  it("gives an encoder the kept fields, with which of them came never indexed", () => {
+    const block = blockOf("Host: a\r\nX:  b \r\nY: c\r\n");
+    block.push(0, 0, 4, 6, 7);
+    block.markNeverIndexed();
+    block.add(fieldOf("cookie", "d"));
+    block.add(fieldOf("Z", "e"));
+    block.drop(2);
+    assert.ok(block.isNeverIndexed(3) && block.isTidy(3) && !block.isNeverIndexed(0));
+    const seen: string[] = [];
+    let text = "";
+    const writer: FieldWriter = {
+      setText(all) {
+        text = all;
+      },
+      addSpan(id, nameStart, nameEnd, valueStart, valueEnd, isNeverIndexed) {
+        const name = text.slice(nameStart, nameEnd);
+        seen.push(`${id} ${name}=${text.slice(valueStart, valueEnd)} ${isNeverIndexed}`);
+      },
+      addField(field) {
+        seen.push(`${field.name.text}=${field.value}`);
+      },
+    };
+    block.writeTo(writer, 1 << HEADER.cookie);
+    assert.deepEqual(seen, [`${HEADER.host} Host=a false`, "0 X=b false", "0 Host=a true", "Z=e"]);
+    assert.equal(block.fieldCountMax, 6);
+    assert.ok(block.textLengthMax >= "HostaXbYccookiedZe".length);
+    block.clear();
+    block.push(0, 0, 4, 6, 7);
+    assert.equal(block.isNeverIndexed(0), false);
+  });
+
+  it("copies never indexed lines with the others", () => {
+    const block = blockOf("A: 1\r\n");
+    const text = "A: 1\r\nB: 2\r\nC: 3\r\n";
+    block.text = text;
+    block.push(0, 6, 7, 9, 10);
+    block.markNeverIndexed();
+    block.push(0, 12, 13, 15, 16);
+    assert.equal(block.toLines(), text);
+    block.drop(0);
+    assert.equal(block.toLines(), "B: 2\r\nC: 3\r\n");
   });
 });
