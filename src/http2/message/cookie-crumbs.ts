@@ -17,9 +17,11 @@ export function joinCookies(headers: HeaderBlock): void {
   let count = 0;
   for (let i = first; i < headers.count; i++) {
     if (headers.idOf(i) !== HEADER.cookie) continue;
-    joined = count === 0 ? headers.value(i) : `${joined}; ${headers.value(i)}`;
-    isNeverIndexed ||= headers.isNeverIndexed(i);
     count += 1;
+    isNeverIndexed ||= headers.isNeverIndexed(i);
+    const crumb = headers.value(i);
+    // An empty one at an end would pad the value, which HTTP/2 refuses.
+    if (crumb !== "") joined = joined === "" ? crumb : `${joined}; ${crumb}`;
   }
   if (count < 2) return;
   headers.set(new HeaderField(COOKIE, joined, isNeverIndexed));
