@@ -59,6 +59,11 @@ export class SocketWriter {
     return this.#bytesGathered + this.#bytesUnderWay;
   }
 
+  /** Bytes that no write has begun with: it is certain that they have not left. */
+  get gatheredBytes(): number {
+    return this.#bytesGathered;
+  }
+
   /** Latin-1 text only. */
   text(text: string): void {
     this.#text += text;

@@ -2,6 +2,7 @@
 import { TimerEntry } from "../core/timer-wheel.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
 import type { ProxyTimers } from "./http-server.ts";
+import type { WireBytes } from "./request-outcome.ts";
 
 export interface ExchangeTimerHandler extends FaultOwner {
   /** The route's time for the whole response is over. */
@@ -10,29 +11,37 @@ export interface ExchangeTimerHandler extends FaultOwner {
   onTryTimeout(): void;
   /** The pause before the next try is over. */
   onRetryDue(): void;
-  /** Called at the idle limit whether or not bytes moved meanwhile. */
-  onIdleCheck(): void;
+  /** No byte has moved for as long as the idle limit. */
+  onIdle(): void;
 }
 
 export class ExchangeTimers {
   readonly #timers: ProxyTimers;
   readonly #handler: ExchangeTimerHandler;
+  readonly #wire: WireBytes;
   readonly #response: TimerEntry;
   readonly #idle: TimerEntry;
   /** Made when a route has use for them: most have none, and every idle connection holds its exchange. */
   #try: TimerEntry | undefined;
   #retry: TimerEntry | undefined;
+  #idleMs = 0;
+  #bytesWhenArmed = 0;
 
-  constructor(timers: ProxyTimers, handler: ExchangeTimerHandler) {
+  constructor(timers: ProxyTimers, handler: ExchangeTimerHandler, wire: WireBytes) {
+    this.#wire = wire;
     this.#timers = timers;
     this.#handler = handler;
     this.#response = new TimerEntry(guarded(handler, () => handler.onResponseTimeout()));
-    this.#idle = new TimerEntry(guarded(handler, () => handler.onIdleCheck()));
+    this.#idle = new TimerEntry(guarded(handler, () => this.#checkIdle()));
   }
 
   /** In all of these, 0 milliseconds mean no limit. */
   armResponse(ms: number): void {
     if (ms > 0) this.#timers.request.arm(this.#response, ms);
+  }
+
+  disarmResponse(): void {
+    this.#timers.request.disarm(this.#response);
   }
 
   armTry(ms: number): void {
@@ -56,14 +65,27 @@ export class ExchangeTimers {
     if (this.#retry !== undefined) this.#timers.request.disarm(this.#retry);
   }
 
+  /** Bytes that move do not touch the timer: whether any did is looked up when it fires. */
   armIdle(ms: number): void {
+    this.#idleMs = ms;
+    this.#bytesWhenArmed = this.#bytesSoFar;
     if (ms > 0) this.#timers.idle.arm(this.#idle, ms);
+    else this.#timers.idle.disarm(this.#idle);
   }
 
   disarmAll(): void {
-    this.#timers.request.disarm(this.#response);
+    this.disarmResponse();
     this.disarmTry();
     this.disarmRetry();
     this.#timers.idle.disarm(this.#idle);
+  }
+
+  get #bytesSoFar(): number {
+    return this.#wire.requestBytes + this.#wire.responseBytes;
+  }
+
+  #checkIdle(): void {
+    if (this.#bytesSoFar === this.#bytesWhenArmed) this.#handler.onIdle();
+    else this.armIdle(this.#idleMs);
   }
 }

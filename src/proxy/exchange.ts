@@ -7,47 +7,49 @@
  *                        │ failed, retries left │
  *                        └──────────────────────┘
  */
-import type { HttpVersion, RequestView } from "../decision/request-view.ts";
 import type { DirectResponse, ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
-import { BODY_NONE, type RequestHead } from "../http/request-head.ts";
+import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
 import { chooseCluster } from "./cluster-choice.ts";
 import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts";
+import { becomeGrpcAnswer, isGrpcRequest } from "./grpc-answer.ts";
 import type { HttpServer } from "./http-server.ts";
-import { LOCAL_REPLY, type LocalReply, localAnswer, replyForFailure } from "./local-reply.ts";
-import { MirroredRequest } from "./mirrored-request.ts";
+import {
+  breakForFailure,
+  LOCAL_REPLY,
+  type LocalReply,
+  localAnswer,
+  replyForFailure,
+} from "./local-reply.ts";
+import { type MirroredRequest, mirrorOf } from "./mirrored-request.ts";
 import { ownAnswerHeaders, TEXT_PLAIN } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestBody } from "./request-body.ts";
 import { RequestOutcome } from "./request-outcome.ts";
-import { canonicalPath } from "./request-path.ts";
 import { mayRetryAnswer, mayRetryFailure, retryPauseMs, type TryState } from "./retry-decision.ts";
 import { applyRequestMutations, applyResponseMutations } from "./route-mutations.ts";
+import { RoutedRequest } from "./routed-request.ts";
 import type { ClientStream, ClientStreamHandler, ServerStream, UpstreamFailure } from "./stream.ts";
+import { Tunnel, tunnelRefusal } from "./tunnel.ts";
 import { UpstreamTries } from "./upstream-tries.ts";
 
 const LOCATION = new HeaderName("location");
 
-export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimerHandler {
+export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   readonly #downstream: ServerStream;
   readonly #server: HttpServer;
   readonly #outcome: RequestOutcome;
   readonly #timers: ExchangeTimers;
   readonly #tries: UpstreamTries;
+  readonly #request: RoutedRequest;
   readonly #requestBody = new RequestBody();
+  readonly #tunnel = new Tunnel();
 
-  method = "";
-  path = "";
-  query = "";
-  authority = "";
-  #head: RequestHead | undefined;
-  /** What is sent upstream as request target. */
-  #target = "";
   #isActive = false;
   #isRequestEnded = false;
   #requestTrailers: HeaderBlock | undefined;
@@ -60,74 +62,52 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   /** The connection that is ready now was at hand. */
   #isInBegin = false;
   #sentAtMs = 0;
-  #bytesWhenIdleArmed = 0;
 
   constructor(downstream: ServerStream, server: HttpServer) {
     this.#downstream = downstream;
     this.#server = server;
+    this.#request = new RoutedRequest(downstream.connection);
     this.#outcome = new RequestOutcome(downstream.connection, downstream);
-    this.#timers = new ExchangeTimers(server.timers, this);
+    this.#timers = new ExchangeTimers(server.timers, this, downstream);
     this.#tries = new UpstreamTries(server.clusters, this, downstream.connection.isHttp2);
-  }
-
-  get scheme(): string {
-    return this.#downstream.connection.scheme;
-  }
-
-  get httpVersion(): HttpVersion {
-    return this.#head?.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1";
-  }
-
-  header(lowerName: string): string | undefined {
-    return this.#head?.headers.get(lowerName);
-  }
-
-  headerValues(lowerName: string): readonly string[] {
-    return this.#head?.headers.valuesOf(lowerName) ?? [];
   }
 
   begin(head: RequestHead): void {
     this.#reset(head);
     const server = this.#server;
-    // RFC 9110 section 7.8: an Upgrade may be ignored; clients that offer h2c go on in HTTP/1.1.
-    if (head.upgrade !== "" && head.upgrade.toLowerCase() !== "h2c") {
-      // What follows may be the other protocol already, and must not be taken for a request (T9).
-      this.#downstream.closeAfterResponse();
-      this.#reply(LOCAL_REPLY.upgradeRefused, `Upgrade: ${head.upgrade}`);
-      return;
-    }
-    if (head.method === "CONNECT") {
-      this.#downstream.closeAfterResponse();
-      this.#reply(LOCAL_REPLY.connectRefused, "");
-      return;
-    }
-    const path = canonicalPath(head, server.config.pathNormalization);
+    const request = this.#request;
+    const path = request.normalize(server.config.pathNormalization);
     if (path.kind === "refused") {
       this.#reply(LOCAL_REPLY.pathInvalid, "");
       return;
     }
-    this.path = path.path;
-    this.query = head.queryAt < 0 ? "" : head.target.slice(head.queryAt + 1);
     if (path.kind === "redirect") {
-      this.#redirectTo(307, path.path + this.#search, undefined);
+      this.#redirectTo(307, path.path + request.search, undefined);
       return;
     }
     server.config.prepareRequest(this.#outcome, head.headers);
-    this.#match = server.routeTable?.match(this);
-    if (this.#match === undefined) this.#reply(LOCAL_REPLY.noRoute, "");
-    else this.#act(this.#match);
+    const match = server.routeTable?.match(request);
+    const refusal = tunnelRefusal(head, match, server.config);
+    if (refusal !== undefined) this.#reply(refusal, head.upgrade);
+    else if (match === undefined) this.#reply(LOCAL_REPLY.noRoute, "");
+    else this.#act(match);
   }
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
     if (!this.#isActive) return;
     this.#mirrored?.addBody(bytes, start, end);
-    const hasRoom = this.#requestBody.take(this.#tries.stream, bytes, start, end);
+    const stream = this.#tunnel.isHeld ? undefined : this.#tries.stream;
+    const hasRoom = this.#requestBody.take(stream, bytes, start, end);
     if (!hasRoom) this.#downstream.pauseRequest();
   }
 
   onRequestEnd(trailers: HeaderBlock | undefined): void {
     this.#isRequestEnded = true;
     if (!this.#isActive) return;
+    if (this.#tunnel.isWanted) {
+      this.#onTunnelRequestEnd();
+      return;
+    }
     this.#requestTrailers = trailers;
     // Envoy's reading of the route timeout: from here to the end of the response.
     this.#timers.armResponse(this.#action!.timeoutMs);
@@ -171,10 +151,11 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     this.#tries.onReady(stream);
     // A connection that was at hand costs no time: the clock need not be read again.
     this.#sentAtMs = this.#isInBegin ? this.#outcome.startMs : this.#server.nowMs();
-    stream.sendHead(this.#head!, this.#target, this.authority);
-    this.#requestBody.sendTo(stream);
-    if (this.#isRequestEnded) {
-      stream.sendEnd(this.#requestTrailers);
+    const { head, target, authority } = this.#request;
+    stream.sendHead(head!, target, authority);
+    if (!this.#tunnel.isWanted) this.#requestBody.sendTo(stream);
+    if (this.#isRequestEnded || this.#tunnel.isWanted) {
+      if (!this.#tunnel.isWanted) stream.sendEnd(this.#requestTrailers);
       this.#timers.armTry(this.#action!.retry.perTryTimeoutMs);
     } else {
       this.#downstream.resumeRequest();
@@ -200,12 +181,15 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     }
     outcome.status = head.status;
     outcome.details = "via_upstream";
+    outcome.noteGrpcStatus(head.headers);
     this.#isHeadSent = true;
-    this.#requestBody.release();
+    const isTunnel = head.bodyKind === BODY_TUNNEL;
+    if (!isTunnel) this.#requestBody.release();
     this.#timers.disarmTry();
     applyResponseMutations(this.#match!, this.#choice, head.headers);
     server.config.prepareResponse(outcome, head.headers);
     this.#downstream.sendHead(head);
+    if (isTunnel) this.#openTunnel();
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
@@ -215,6 +199,13 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   }
 
   onResponseEnd(trailers: HeaderBlock | undefined): void {
+    if (this.#tunnel.isOpen && !this.#isRequestEnded) {
+      this.#tunnel.hasResponseEnded = true;
+      this.#downstream.sendEnd(undefined);
+      this.#armIdle();
+      return;
+    }
+    if (trailers !== undefined) this.#outcome.noteGrpcStatus(trailers);
     this.#tries.leaveStream();
     this.#downstream.sendEnd(trailers);
     this.#finish();
@@ -227,11 +218,8 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     if (!this.#isActive) return;
     const reason = "reason" in failure ? failure.reason : "";
     if (this.#isHeadSent) {
-      const [flag, cause] =
-        failure.kind === "protocol-error"
-          ? [FLAG.UPE, "protocol_error"]
-          : [FLAG.UC, "connection_termination"];
-      this.#cut(flag, `upstream_reset_after_response_started{${cause}}`, reason);
+      const { flag, details } = breakForFailure(failure);
+      this.#cut(flag, details, reason);
     } else if (mayRetryFailure(this.#action!.retry, failure, state) && this.#tries.admitRetry()) {
       // Another endpoint may well be fine: only the same one, and a request that was sent, need a pause.
       if (state.mayHaveArrived || !this.#tries.hasOtherEndpoint) this.#tryAgainLater();
@@ -259,9 +247,9 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     this.#connect(this.#server.nowMs());
   }
 
-  onIdleCheck(): void {
-    if (this.#bytesSoFar() !== this.#bytesWhenIdleArmed) this.#armIdle();
-    else this.#giveUp(this.#isRequestEnded ? LOCAL_REPLY.answerIdle : LOCAL_REPLY.requestIdle);
+  onIdle(): void {
+    const isAnswerDue = this.#isRequestEnded || this.#tunnel.isWanted;
+    this.#giveUp(isAnswerDue ? LOCAL_REPLY.answerIdle : LOCAL_REPLY.requestIdle);
   }
 
   /** A callback has thrown: the stream breaks off, and its end ends this exchange. */
@@ -271,13 +259,12 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   }
 
   #reset(head: RequestHead | undefined): void {
-    this.#outcome.begin(head, this.#server.nowMs());
+    const request = this.#request;
+    request.begin(head);
+    this.#outcome.begin(head, request.httpVersion, this.#server.nowMs());
+    this.#outcome.isGrpc = head !== undefined && isGrpcRequest(head);
+    this.#tunnel.begin(request.isForTunnel);
     this.#tries.reset();
-    this.#head = head;
-    this.method = head?.method ?? "";
-    this.authority = head?.authority ?? "";
-    this.path = "";
-    this.query = "";
     this.#isActive = true;
     this.#isRequestEnded = false;
     this.#requestTrailers = undefined;
@@ -287,12 +274,33 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     this.#choice = undefined;
   }
 
-  /** The query with its `?`. */
-  get #search(): string {
-    return this.#head!.queryAt < 0 ? "" : `?${this.query}`;
+  /** The upstream has accepted, and the client been told. */
+  #openTunnel(): void {
+    const stream = this.#tries.stream!;
+    this.#tunnel.open();
+    // As in Envoy, the route's timeout is for the answer, which has come.
+    this.#timers.disarmResponse();
+    this.#requestBody.sendTo(stream);
+    this.#requestBody.release();
+    if (this.#isRequestEnded) stream.sendEnd(undefined);
+    this.#downstream.resumeRequest();
+    this.#armIdle();
+  }
+
+  /** The client sends no more; the upstream may. */
+  #onTunnelRequestEnd(): void {
+    if (!this.#tunnel.isOpen) return;
+    this.#tries.stream!.sendEnd(undefined);
+    if (!this.#tunnel.hasResponseEnded) {
+      this.#armIdle();
+      return;
+    }
+    this.#tries.leaveStream();
+    this.#finish();
   }
 
   #act(match: RouteMatchResult): void {
+    this.#match = match;
     this.#outcome.routeName = match.route.name;
     const action = match.route.action;
     switch (action.kind) {
@@ -300,7 +308,11 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
         this.#forward(action, match);
         break;
       case "redirect":
-        this.#redirectTo(action.status, redirectLocation(action, this, this.#search), match);
+        this.#redirectTo(
+          action.status,
+          redirectLocation(action, this.#request, this.#request.search),
+          match,
+        );
         break;
       case "direct":
         this.#direct(action, match);
@@ -310,9 +322,10 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
 
   #forward(action: ForwardAction, match: RouteMatchResult): void {
     const server = this.#server;
-    const head = this.#head!;
+    const request = this.#request;
+    const head = request.head!;
     this.#action = action;
-    const choice = chooseCluster(action.split, this, server.prng);
+    const choice = chooseCluster(action.split, request, server.prng);
     this.#choice = choice;
     this.#outcome.clusterName = choice.cluster;
     const cluster = server.clusters.get(choice.cluster);
@@ -322,14 +335,10 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
       return;
     }
     this.#outcome.service = cluster.service;
-    applyRequestMutations(match, choice, head.headers, this.httpVersion);
-    this.#rewrite(action, choice, head);
+    applyRequestMutations(match, choice, head.headers, request.httpVersion);
+    request.rewrite(action, choice, server.config);
     if (action.mirrors.length > 0) {
-      const { mirrors, timeoutMs } = action;
-      const { isHttp2 } = this.#downstream.connection;
-      const { authority } = this;
-      const mirroring = { mirrors, timeoutMs, target: this.#target, authority, isHttp2 };
-      this.#mirrored = new MirroredRequest(head, mirroring, server);
+      this.#mirrored = mirrorOf(action, request, server);
     }
     server.config.announceTimeout(head.headers, action);
     if (!this.#tries.begin(cluster)) {
@@ -338,20 +347,11 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
     }
     if (head.bodyKind !== BODY_NONE) this.#requestBody.begin(action.retry);
     this.#armIdle();
+    // Its request does not end before its answer: the route's timeout counts from here.
+    if (this.#tunnel.isWanted) this.#timers.armResponse(action.timeoutMs);
     this.#isInBegin = true;
     this.#connect(this.#outcome.startMs);
     this.#isInBegin = false;
-  }
-
-  #rewrite(action: ForwardAction, choice: ClusterChoice, head: RequestHead): void {
-    const isUntouched = action.rewritePath === undefined && !head.hasSpecialBytes;
-    const { path, authority } = this;
-    if (action.rewritePath !== undefined) this.path = action.rewritePath(path);
-    this.#target = isUntouched ? head.target : this.path + this.#search;
-    this.authority = choice.hostRewrite ?? action.hostRewrite ?? authority;
-    const originalPath = action.rewritePath === undefined ? undefined : path + this.#search;
-    const originalHost = action.hostRewrite === undefined ? undefined : authority;
-    this.#server.config.announceRewrite(head.headers, originalPath, originalHost);
   }
 
   #connect(nowMs: number): void {
@@ -381,13 +381,8 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   }
 
   #armIdle(): void {
-    const ms = this.#action?.idleTimeoutMs ?? this.#server.config.streamIdleTimeoutMs;
-    this.#bytesWhenIdleArmed = this.#bytesSoFar();
+    const ms = this.#tunnel.idleMs(this.#action!, this.#server.config, this.#isRequestEnded);
     this.#timers.armIdle(ms);
-  }
-
-  #bytesSoFar(): number {
-    return this.#downstream.requestBytes + this.#downstream.responseBytes;
   }
 
   /** A time limit is over. */
@@ -412,17 +407,22 @@ export class Exchange implements RequestView, ClientStreamHandler, ExchangeTimer
   #reply(reply: LocalReply, reason: string): void {
     this.#outcome.flag = reply.flag;
     this.#outcome.failureReason = reason;
-    const { headers, body } = localAnswer(reply, reason, this.#head?.headers, this.#match);
+    const { headers, body } = localAnswer(reply, reason, this.#request.head?.headers, this.#match);
     this.#sendOwn(reply.status, reply.details, headers, body);
   }
 
   /** A response of this proxy's own. */
   #sendOwn(status: number, details: string, headers: HeaderBlock, body: string): void {
-    this.#outcome.status = status;
-    this.#outcome.details = details;
+    const outcome = this.#outcome;
+    outcome.status = status;
+    outcome.details = details;
     this.#isHeadSent = true;
-    this.#server.config.prepareOwnAnswer(this.#outcome.flag, headers);
-    this.#downstream.sendLocal(status, headers, body);
+    if (outcome.isGrpc) {
+      outcome.status = 200;
+      outcome.grpcStatus = becomeGrpcAnswer(status, headers, body);
+    }
+    this.#server.config.prepareOwnAnswer(outcome.flag, headers);
+    this.#downstream.sendLocal(outcome.status, headers, outcome.isGrpc ? "" : body);
     this.#finish();
   }
 

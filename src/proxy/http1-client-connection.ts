@@ -1,11 +1,12 @@
 /** One upstream HTTP/1.1 connection: writes a request, feeds the answer to the exchange that waits for it. */
 import type { Socket } from "node:net";
 import type { HeaderBlock } from "../http/header-block.ts";
-import { BODY_CHUNKED, type RequestHead } from "../http/request-head.ts";
+import { BODY_CHUNKED, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { parseErrorInfo } from "../http1/errors.ts";
 import { type ResponseHandler, ResponseParser } from "../http1/response-parser.ts";
 import { serializeRequestHead } from "../http1/serializer.ts";
+import { breakOff } from "../net/break-off.ts";
 import { socketFailure } from "../net/node-error.ts";
 import { SocketReader } from "../net/socket-reader.ts";
 import { SocketWriter } from "../net/socket-writer.ts";
@@ -17,6 +18,10 @@ import {
   type UpstreamConnection,
   type UpstreamConnectionOwner,
 } from "./upstream-connection.ts";
+import { WebsocketHandshake } from "./websocket-handshake.ts";
+
+/** The peer of a tunnel that is over has this long to take our last bytes: at most one write buffer. */
+const TUNNEL_END_TIMEOUT_MS = 30_000;
 
 export class Http1ClientConnection
   implements UpstreamConnection, ClientStream, ResponseHandler, FaultOwner
@@ -31,6 +36,13 @@ export class Http1ClientConnection
   #handler: ClientStreamHandler | undefined;
   #isRequestSent = true;
   #isPaused = false;
+  /** The answer has opened a tunnel. */
+  #isTunnel = false;
+  /** Of a tunnel: the peer sends no more. */
+  #hasResponseEnded = false;
+  readonly #handshake = new WebsocketHandshake();
+  /** Bytes written before the current request. */
+  #requestStart = 0;
   #error: unknown;
   /** Cannot carry anything any more. The socket itself may take until the next turn to close. */
   isClosed = false;
@@ -105,9 +117,12 @@ export class Http1ClientConnection
   }
 
   sendHead(head: RequestHead, target: string, authority: string): void {
-    this.#parser.expect(head.method);
+    const isTunnelWanted = head.bodyKind === BODY_TUNNEL;
+    this.#parser.expect(head.method, isTunnelWanted ? head.upgrade : "");
     this.#body.begin(head.bodyKind === BODY_CHUNKED);
     this.#isRequestSent = false;
+    this.#requestStart = this.#writer.bytesWritten;
+    if (isTunnelWanted) this.#handshake.begin(head);
     this.#writer.text(serializeRequestHead(head, target, authority));
   }
 
@@ -116,11 +131,19 @@ export class Http1ClientConnection
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
-    this.#body.end(trailers);
     this.#isRequestSent = true;
+    if (this.#isTunnel) {
+      // Our FIN ends one direction only.
+      this.#writer.end(() => {});
+      if (this.#hasResponseEnded) this.#leaveTunnel();
+    } else {
+      this.#body.end(trailers);
+    }
   }
 
   reset(): void {
+    // The other side of a tunnel must not take its end for an orderly one.
+    if (this.#isTunnel) breakOff(this.#socket);
     this.destroy();
   }
 
@@ -147,6 +170,15 @@ export class Http1ClientConnection
   }
 
   onResponseHead(head: ResponseHead): void {
+    if (head.bodyKind === BODY_TUNNEL) {
+      if (!this.#handshake.accepts(head)) {
+        this.#fail({ kind: "protocol-error", reason: "Sec-WebSocket-Accept does not fit the key" });
+        return;
+      }
+      this.#isTunnel = true;
+      // Each direction ends on its own: the peer's FIN must not bring ours.
+      this.#socket.allowHalfOpen = true;
+    }
     this.#handler?.onResponseHead(head);
   }
 
@@ -156,6 +188,12 @@ export class Http1ClientConnection
 
   onResponseEnd(trailers: HeaderBlock | undefined): void {
     const handler = this.#handler;
+    if (this.#isTunnel) {
+      this.#hasResponseEnded = true;
+      if (this.#isRequestSent) this.#leaveTunnel();
+      handler?.onResponseEnd(undefined);
+      return;
+    }
     this.#handler = undefined;
     // The next exchange must not find a connection that nobody reads.
     this.resumeResponse();
@@ -186,8 +224,21 @@ export class Http1ClientConnection
   #onPeerEnd(): void {
     // RFC 9112 section 6.3: only an orderly end completes a body that lasts as long as its connection.
     if (this.isClosed || !this.#parser.finish()) {
-      this.#fail({ kind: "connection-closed", reason: "the upstream ended the connection" });
+      this.#fail(this.#closed("the upstream ended the connection"));
     }
+  }
+
+  /** Both directions have ended: the runtime closes the socket once our last bytes have left. */
+  #leaveTunnel(): void {
+    this.#handler = undefined;
+    this.isClosed = true;
+    this.#socket.setTimeout(TUNNEL_END_TIMEOUT_MS, () => this.#socket.destroy());
+  }
+
+  #closed(reason: string): UpstreamFailure {
+    const writer = this.#writer;
+    const isUnsent = writer.gatheredBytes === writer.bytesWritten - this.#requestStart;
+    return { kind: "connection-closed", reason, isUnsent };
   }
 
   #fail(failure: UpstreamFailure): void {
@@ -203,6 +254,6 @@ export class Http1ClientConnection
     if (this.#handler === undefined) return;
     const reason =
       this.#error === undefined ? "connection closed" : socketFailure(this.#error).reason;
-    this.#fail({ kind: "connection-closed", reason });
+    this.#fail(this.#closed(reason));
   }
 }

@@ -4,12 +4,10 @@
  */
 import type { Socket } from "node:net";
 import type { HeaderBlock } from "../http/header-block.ts";
-import { BODY_LENGTH, BODY_NONE, type RequestHead } from "../http/request-head.ts";
+import { BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
-import { reasonOf } from "../http/status.ts";
 import { parseErrorInfo } from "../http1/errors.ts";
 import { type RequestHandler, RequestParser } from "../http1/request-parser.ts";
-import { isSentInChunks, serializeInterim, serializeResponseHead } from "../http1/serializer.ts";
 import { breakOff } from "../net/break-off.ts";
 import { SocketReader } from "../net/socket-reader.ts";
 import { SocketWriter } from "../net/socket-writer.ts";
@@ -18,7 +16,7 @@ import { ConnectionDeadline, type ConnectionDeadlineHandler } from "./connection
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import { Exchange } from "./exchange.ts";
 import type { HttpServer, ServerConnection } from "./http-server.ts";
-import { Http1BodyWriter } from "./http1-body-writer.ts";
+import { Http1ResponseWriter } from "./http1-response-writer.ts";
 import { LOCAL_REPLY } from "./local-reply.ts";
 import type { ServerStream } from "./stream.ts";
 
@@ -33,7 +31,7 @@ export class Http1ServerConnection
   readonly #server: HttpServer;
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
-  readonly #body: Http1BodyWriter;
+  readonly #response: Http1ResponseWriter;
   readonly #parser: RequestParser;
   readonly #exchange: Exchange;
   readonly #deadline: ConnectionDeadline;
@@ -41,9 +39,11 @@ export class Http1ServerConnection
   #leftover: Buffer | undefined;
   #isRequestComplete = true;
   #isResponseComplete = true;
-  #isHeadRequest = false;
   #keepAlive = true;
-  #isClientHttp10 = false;
+  /** The current request asked for a tunnel and was accepted: nothing else follows on this connection. */
+  #isTunnel = false;
+  /** Our direction of the tunnel has ended. */
+  #isWriteEnded = false;
   /** The client has ended its side: answer what is in flight, then close. */
   #hasPeerEnded = false;
   /** Told to end when what it carries is done. */
@@ -59,7 +59,6 @@ export class Http1ServerConnection
   #isBodyDiscardable = false;
   activity = 0;
   requestBytes = 0;
-  #responseStart = 0;
 
   constructor(socket: Socket, connection: DownstreamConnection, server: HttpServer) {
     this.connection = connection;
@@ -70,7 +69,7 @@ export class Http1ServerConnection
       socket,
       guarded(this, () => this.#exchange.onDownstreamDrain()),
     );
-    this.#body = new Http1BodyWriter(this.#writer);
+    this.#response = new Http1ResponseWriter(this.#writer);
     this.#parser = new RequestParser(this);
     this.#exchange = new Exchange(this, server);
     this.#deadline = new ConnectionDeadline(server, this);
@@ -89,7 +88,7 @@ export class Http1ServerConnection
   }
 
   get responseBytes(): number {
-    return this.#writer.bytesWritten - this.#responseStart;
+    return this.#response.bytes;
   }
 
   /** Between two requests, with nothing of the next one here. */
@@ -152,7 +151,7 @@ export class Http1ServerConnection
       }
     }
     this.#isConsuming = false;
-    if (!this.#isRequestComplete && this.#isResponseComplete) this.#awaitRest();
+    if (!this.#isRequestComplete && this.#isResponseComplete && !this.#isClosing) this.#awaitRest();
   }
 
   /** Part of a request is here and nothing is owed to the client: the rest has a deadline. */
@@ -172,10 +171,8 @@ export class Http1ServerConnection
       head.contentLength <= DISCARDED_BODY_BYTES_MAX &&
       !head.expectsContinue;
     this.#keepAlive = head.keepAlive;
-    this.#isClientHttp10 = head.minorVersion === 0;
-    this.#isHeadRequest = head.method === "HEAD";
     this.#isResponseComplete = false;
-    this.#responseStart = this.#writer.bytesWritten;
+    this.#response.begin(head);
     this.#exchange.begin(head);
   }
 
@@ -194,35 +191,36 @@ export class Http1ServerConnection
   }
 
   sendInterim(head: ResponseHead): void {
-    // RFC 9110 section 15.2: no 1xx to an HTTP/1.0 client.
-    if (!this.#isClientHttp10) this.#writer.text(serializeInterim(head));
+    this.#response.interim(head);
   }
 
   sendHead(head: ResponseHead): void {
-    this.#body.begin(isSentInChunks(head) && !this.#isClientHttp10);
-    if (isSentInChunks(head) && this.#isClientHttp10) this.#keepAlive = false;
+    if (head.bodyKind === BODY_TUNNEL) {
+      this.#isTunnel = true;
+      this.#response.tunnelHead(head);
+      return;
+    }
+    if (this.#response.endsWithConnection(head)) this.#keepAlive = false;
     this.#decideKeepAlive();
-    this.#writer.text(serializeResponseHead(head, !this.#isClientHttp10, this.#connectionLine()));
+    this.#response.head(head, this.#keepAlive);
   }
 
   sendLocal(status: number, headers: HeaderBlock, body: string): void {
-    this.#body.begin(false);
     this.#decideKeepAlive();
-    // RFC 9110 section 8.6: no Content-Length in a 204; a 304 would have to tell the length of another answer.
-    const hasLength = status !== 204 && status !== 304;
-    const length = hasLength ? `content-length: ${Buffer.byteLength(body)}\r\n` : "";
-    const text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${headers.toLines()}${length}${this.#connectionLine()}\r\n`;
-    const hasBody = hasLength && !this.#isHeadRequest;
-    this.#writer.text(hasBody ? text + Buffer.from(body).toString("latin1") : text);
+    this.#response.local(status, headers, body, this.#keepAlive);
     this.#finishResponse();
   }
 
   sendBody(bytes: Buffer, start: number, end: number): boolean {
-    return this.#body.write(bytes, start, end);
+    return this.#response.body(bytes, start, end);
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
-    this.#body.end(trailers);
+    if (this.#isTunnel) {
+      this.#endTunnelResponse();
+      return;
+    }
+    this.#response.end(trailers);
     this.#finishResponse();
   }
 
@@ -260,7 +258,6 @@ export class Http1ServerConnection
 
   /** The head of a request did not come in time. */
   onHeadTimeout(): void {
-    this.#isHeadRequest = false;
     this.#beginRefusal();
     this.#exchange.refuse(LOCAL_REPLY.requestHeadTimeout, 408, "");
   }
@@ -278,9 +275,18 @@ export class Http1ServerConnection
     if (leavesBytes || this.#hasPeerEnded || isLast) this.#keepAlive = false;
   }
 
-  #connectionLine(): string {
-    if (!this.#keepAlive) return "Connection: close\r\n";
-    return this.#isClientHttp10 ? "Connection: keep-alive\r\n" : "";
+  /** Our FIN ends one direction only. */
+  #endTunnelResponse(): void {
+    this.#isWriteEnded = true;
+    this.#writer.end(() => {});
+    if (this.#isRequestComplete) this.#finishTunnel();
+  }
+
+  /** Both directions have ended: the runtime closes the socket once our last bytes have left. */
+  #finishTunnel(): void {
+    this.#isResponseComplete = true;
+    this.#isClosing = true;
+    this.#deadline.armClosing();
   }
 
   #finishResponse(): void {
@@ -340,7 +346,6 @@ export class Http1ServerConnection
       // So did the rest of one that is answered: there is nobody to tell.
       this.#close();
     } else {
-      this.#isHeadRequest = false;
       this.#beginRefusal();
       this.#exchange.refuse(LOCAL_REPLY.downstreamProtocolError, info.status, reason);
     }
@@ -350,7 +355,7 @@ export class Http1ServerConnection
     this.#keepAlive = false;
     this.#isRequestComplete = true;
     this.#isResponseComplete = false;
-    this.#responseStart = this.#writer.bytesWritten;
+    this.#response.begin(undefined);
   }
 
   #onPeerEnd(): void {
@@ -362,6 +367,11 @@ export class Http1ServerConnection
   /** The client will send no more. What it has sent is answered, when it is whole. */
   #checkPeerEnd(): void {
     if (this.#leftover !== undefined || this.#isClosing) return;
+    // Ends one direction of a tunnel, or of one that is not accepted yet.
+    if (this.#parser.finish()) {
+      if (this.#isWriteEnded) this.#finishTunnel();
+      return;
+    }
     if (!this.#isRequestComplete || this.#parser.isMidMessage) {
       // RFC 9112 section 8: an incomplete request is discarded.
       this.#exchange.onDownstreamClosed();

@@ -126,13 +126,13 @@ export const LOCAL_REPLY = {
     status: 403,
     flag: FLAG.none,
     details: "upgrade_failed",
-    message: "this listener allows no protocol upgrades",
+    message: "neither the route nor the listener allows this protocol upgrade; see upgrade_configs",
   },
   connectRefused: {
     status: 404,
     flag: FLAG.NR,
     details: "route_not_found",
-    message: "this listener allows no CONNECT",
+    message: "no route takes CONNECT for this host; it needs a connect_matcher",
   },
 } as const satisfies Record<string, LocalReply>;
 
@@ -184,5 +184,21 @@ export function replyForFailure(failure: UpstreamFailure): LocalReply {
       return LOCAL_REPLY.upstreamProtocolError;
     case "try-timeout":
       return LOCAL_REPLY.tryTimeout;
+  }
+}
+
+/** What is told of an answer that breaks off behind its head. */
+export function breakForFailure(failure: UpstreamFailure): Pick<LocalReply, "flag" | "details"> {
+  switch (failure.kind) {
+    case "protocol-error":
+      return { flag: FLAG.UPE, details: "upstream_reset_after_response_started{protocol_error}" };
+    case "stream-refused":
+    case "stream-reset":
+      return { flag: FLAG.UR, details: "upstream_reset_after_response_started{remote_reset}" };
+    default:
+      return {
+        flag: FLAG.UC,
+        details: "upstream_reset_after_response_started{connection_termination}",
+      };
   }
 }

@@ -8,11 +8,12 @@ import {
   MIRRORED_REQUESTS_MAX,
   ROUTE_TIMEOUT_MS,
 } from "../core/limits.ts";
-import type { Mirror } from "../decision/route.ts";
+import type { ForwardAction, Mirror } from "../decision/route.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { BODY_LENGTH, BODY_NONE, RequestHead } from "../http/request-head.ts";
 import type { HttpServer } from "./http-server.ts";
 import { MirrorStream } from "./mirror-stream.ts";
+import type { RoutedRequest } from "./routed-request.ts";
 
 export interface MirroredRequestOptions {
   readonly mirrors: readonly Mirror[];
@@ -22,6 +23,17 @@ export interface MirroredRequestOptions {
   readonly isHttp2: boolean;
   /** The route's, 0 for none. */
   readonly timeoutMs: number;
+}
+
+/** A tunnel is not mirrored: what would end its copy? */
+export function mirrorOf(
+  { mirrors, timeoutMs }: ForwardAction,
+  request: RoutedRequest,
+  server: HttpServer,
+): MirroredRequest | undefined {
+  const { head, target, authority, isHttp2 } = request;
+  if (head === undefined || request.isForTunnel) return undefined;
+  return new MirroredRequest(head, { mirrors, timeoutMs, target, authority, isHttp2 }, server);
 }
 
 export class MirroredRequest {

@@ -1,6 +1,8 @@
 /** What is known about one request once it is over: filled in by the exchange, read by metrics and logs. */
+import type { HttpVersion } from "../decision/request-view.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import type { RequestHead } from "../http/request-head.ts";
+import { grpcStatusOfHttp, parseGrpcStatus } from "../telemetry/grpc-status.ts";
 import type { ServiceLabels } from "../telemetry/request-metrics.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
@@ -15,6 +17,7 @@ export interface WireBytes {
 export class RequestOutcome {
   readonly connection: DownstreamConnection;
   readonly wire: WireBytes;
+  protocol: HttpVersion = "HTTP/1.1";
   method = "";
   /** The target as the client sent it. */
   target = "";
@@ -25,6 +28,10 @@ export class RequestOutcome {
   headers: HeaderBlock | undefined;
   /** 0 when no response was sent. */
   status = 0;
+  /** A request of gRPC, whose result is not its HTTP status. */
+  isGrpc = false;
+  /** What trailers or an answer without body said, or -1. */
+  grpcStatus = -1;
   /** Index into RESPONSE_FLAGS. */
   flag: number = FLAG.none;
   /** Envoy's `response_code_details`. */
@@ -44,7 +51,8 @@ export class RequestOutcome {
   }
 
   /** For the next request. `head` is undefined when its bytes were refused. */
-  begin(head: RequestHead | undefined, startMs: number): void {
+  begin(head: RequestHead | undefined, protocol: HttpVersion, startMs: number): void {
+    this.protocol = protocol;
     this.method = head?.method ?? "";
     this.target = head?.target ?? "";
     this.authority = head?.authority ?? "";
@@ -52,6 +60,8 @@ export class RequestOutcome {
     this.requestId = "";
     this.startMs = startMs;
     this.status = 0;
+    this.isGrpc = false;
+    this.grpcStatus = -1;
     this.flag = FLAG.none;
     this.details = "";
     this.failureReason = "";
@@ -61,5 +71,18 @@ export class RequestOutcome {
     this.endpoint = undefined;
     this.attempts = 0;
     this.upstreamTimeMs = -1;
+  }
+
+  /** Takes what a head or a trailer section says about the result. */
+  noteGrpcStatus(headers: HeaderBlock): void {
+    if (!this.isGrpc) return;
+    const text = headers.get("grpc-status");
+    if (text !== undefined) this.grpcStatus = parseGrpcStatus(text);
+  }
+
+  /** The code of gRPC that the client sees, or -1: its library reads the HTTP status where nothing else came. */
+  get grpcResult(): number {
+    if (!this.isGrpc || this.status === 0) return -1;
+    return this.grpcStatus < 0 ? grpcStatusOfHttp(this.status) : this.grpcStatus;
   }
 }

@@ -51,7 +51,8 @@ export type UpstreamFailure =
   | { readonly kind: "connect-timeout" }
   /** The route's limit for a single try. */
   | { readonly kind: "try-timeout" }
-  | { readonly kind: "connection-closed"; readonly reason: string }
+  /** `isUnsent`: it is certain that no byte of the request has left. */
+  | { readonly kind: "connection-closed"; readonly reason: string; readonly isUnsent?: boolean }
   | { readonly kind: "protocol-error"; readonly reason: string }
   /** HTTP/2: the peer says that it has not acted on the request (REFUSED_STREAM, GOAWAY). RFC 9113 section 8.7. */
   | { readonly kind: "stream-refused"; readonly reason: string }

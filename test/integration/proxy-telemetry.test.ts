@@ -120,7 +120,7 @@ const REFUSALS: readonly Refusal[] = [
     status: 403,
     flag: "-",
     details: "upgrade_failed",
-    says: /no protocol upgrades: Upgrade: foo/,
+    says: /nor the listener allows this protocol upgrade; see upgrade_configs: foo/,
   },
   {
     request: "GET / HTTP/1.1\r\n\r\n",

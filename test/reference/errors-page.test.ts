@@ -77,9 +77,10 @@ const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
     "The reason says which rule of RFC 9112 the request breaks. Is the client a library of its own making, or TLS sent to a plain port?",
   pathInvalid:
     "The path has an encoded slash or null byte, or climbs above its root. Clients must not send such paths.",
-  upgradeRefused: "WebSocket and other upgrades are not implemented.",
+  upgradeRefused:
+    "The reason names the protocol. Listeners of the mesh allow `websocket`; has its route `upgrade_configs` that forbid it, or is it another protocol?",
   connectRefused:
-    "CONNECT is for forward proxies. Is the sidecar's address set as an HTTP proxy somewhere?",
+    "CONNECT is for forward proxies: only a route with a `connect_matcher` takes it. Is the sidecar's address set as an HTTP proxy somewhere?",
 };
 
 function errorsPage(): string {

@@ -1,0 +1,103 @@
+/** Writes one HTTP/1.1 response at a time, in the form that fits the request that it answers. */
+import type { HeaderBlock } from "../http/header-block.ts";
+import { HeaderField, HeaderName } from "../http/header-field.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { ResponseHead } from "../http/response-head.ts";
+import { reasonOf } from "../http/status.ts";
+import {
+  isSentInChunks,
+  serializeInterim,
+  serializeResponseHead,
+  serializeTunnelHead,
+} from "../http1/serializer.ts";
+import { websocketAccept } from "../http1/websocket-key.ts";
+import type { SocketWriter } from "../net/socket-writer.ts";
+import { Http1BodyWriter } from "./http1-body-writer.ts";
+
+const WEBSOCKET_ACCEPT = new HeaderName("sec-websocket-accept");
+
+export class Http1ResponseWriter {
+  readonly #writer: SocketWriter;
+  readonly #body: Http1BodyWriter;
+  #responseStart = 0;
+  #isHeadRequest = false;
+  #isClientHttp10 = false;
+  /** What the request asks to switch to, with the key of its WebSocket handshake. */
+  #upgrade = "";
+  #websocketKey: string | undefined;
+
+  constructor(writer: SocketWriter) {
+    this.#writer = writer;
+    this.#body = new Http1BodyWriter(writer);
+  }
+
+  /** Bytes of the current response, head and framing included. */
+  get bytes(): number {
+    return this.#writer.bytesWritten - this.#responseStart;
+  }
+
+  /** For the next response. `request` is undefined when its bytes were refused. */
+  begin(request: RequestHead | undefined): void {
+    this.#responseStart = this.#writer.bytesWritten;
+    this.#isHeadRequest = request?.method === "HEAD";
+    this.#isClientHttp10 = request?.minorVersion === 0;
+    this.#upgrade = request?.upgrade ?? "";
+    this.#websocketKey =
+      request === undefined || this.#upgrade.toLowerCase() !== "websocket"
+        ? undefined
+        : request.headers.get("sec-websocket-key");
+  }
+
+  interim(head: ResponseHead): void {
+    // RFC 9110 section 15.2: no 1xx to an HTTP/1.0 client.
+    if (!this.#isClientHttp10) this.#writer.text(serializeInterim(head));
+  }
+
+  /** Whether only the end of the connection can tell this client where the body ends. */
+  endsWithConnection(head: ResponseHead): boolean {
+    return this.#isClientHttp10 && isSentInChunks(head);
+  }
+
+  head(head: ResponseHead, keepAlive: boolean): void {
+    const allowsChunked = !this.#isClientHttp10;
+    this.#body.begin(allowsChunked && isSentInChunks(head));
+    const connection = this.#connectionLine(keepAlive);
+    this.#writer.text(serializeResponseHead(head, allowsChunked, connection));
+  }
+
+  /** Accepts the request's Upgrade or CONNECT: the body is the tunnel's bytes, as they are. */
+  tunnelHead(head: ResponseHead): void {
+    this.#body.begin(false);
+    const key = this.#websocketKey;
+    // An upstream that speaks HTTP/2 gives no answer to the key (RFC 8441 section 5).
+    if (key !== undefined && head.headers.get(WEBSOCKET_ACCEPT.lower) === undefined) {
+      head.headers.add(new HeaderField(WEBSOCKET_ACCEPT, websocketAccept(key)));
+    }
+    this.#writer.text(serializeTunnelHead(head, this.#upgrade));
+  }
+
+  /** A whole response of this proxy's own. */
+  local(status: number, headers: HeaderBlock, body: string, keepAlive: boolean): void {
+    this.#body.begin(false);
+    // RFC 9110 section 8.6: no Content-Length in a 204; a 304 would have to tell the length of another answer.
+    const hasLength = status !== 204 && status !== 304;
+    const length = hasLength ? `content-length: ${Buffer.byteLength(body)}\r\n` : "";
+    const text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${headers.toLines()}${length}${this.#connectionLine(keepAlive)}\r\n`;
+    const hasBody = hasLength && !this.#isHeadRequest;
+    this.#writer.text(hasBody ? text + Buffer.from(body).toString("latin1") : text);
+  }
+
+  /** Returns false when the client is slow. */
+  body(bytes: Buffer, start: number, end: number): boolean {
+    return this.#body.write(bytes, start, end);
+  }
+
+  end(trailers: HeaderBlock | undefined): void {
+    this.#body.end(trailers);
+  }
+
+  #connectionLine(keepAlive: boolean): string {
+    if (!keepAlive) return "Connection: close\r\n";
+    return this.#isClientHttp10 ? "Connection: keep-alive\r\n" : "";
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The request of an exchange as routes see it, and what they make of it: canonical path, target and authority
+ * for the upstream. Used again for each request of its exchange.
+ */
+import type { HttpVersion, RequestView } from "../decision/request-view.ts";
+import type { ForwardAction } from "../decision/route.ts";
+import type { ClusterChoice } from "../decision/weighted-clusters.ts";
+import type { NormalizedPath, PathNormalization } from "../http/path-normalization.ts";
+import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
+import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { HttpConfig } from "./http-config.ts";
+import { canonicalPath } from "./request-path.ts";
+
+const NO_PATH: NormalizedPath = { kind: "path", path: "" };
+
+export class RoutedRequest implements RequestView {
+  readonly #connection: DownstreamConnection;
+  /** Undefined when its bytes were refused. */
+  head: RequestHead | undefined;
+  method = "";
+  path = "";
+  query = "";
+  authority = "";
+  /** What is sent upstream as request target. */
+  target = "";
+
+  constructor(connection: DownstreamConnection) {
+    this.#connection = connection;
+  }
+
+  get scheme(): string {
+    return this.#connection.scheme;
+  }
+
+  get isHttp2(): boolean {
+    return this.#connection.isHttp2;
+  }
+
+  get httpVersion(): HttpVersion {
+    if (this.isHttp2) return "HTTP/2";
+    return this.head?.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  }
+
+  header(lowerName: string): string | undefined {
+    return this.head?.headers.get(lowerName);
+  }
+
+  headerValues(lowerName: string): readonly string[] {
+    return this.head?.headers.valuesOf(lowerName) ?? [];
+  }
+
+  /** The query with its `?`. */
+  get search(): string {
+    return this.head!.queryAt < 0 ? "" : `?${this.query}`;
+  }
+
+  /** Asks for a tunnel: an Upgrade, or CONNECT. */
+  get isForTunnel(): boolean {
+    return this.head?.bodyKind === BODY_TUNNEL;
+  }
+
+  /** For the next request. */
+  begin(head: RequestHead | undefined): void {
+    this.head = head;
+    this.method = head?.method ?? "";
+    this.authority = head?.authority ?? "";
+    this.path = "";
+    this.query = "";
+    this.target = "";
+  }
+
+  /** Finds path and query. Only with a path as its result may the request be routed. */
+  normalize(rules: PathNormalization): NormalizedPath {
+    const head = this.head!;
+    // RFC 9112 section 3.2.3: the target of CONNECT is an authority.
+    if (this.method === "CONNECT") return NO_PATH;
+    const normalized = canonicalPath(head, rules);
+    if (normalized.kind === "refused") return normalized;
+    this.path = normalized.path;
+    this.query = head.queryAt < 0 ? "" : head.target.slice(head.queryAt + 1);
+    return normalized;
+  }
+
+  /** What the route and its cluster make of target and authority; the upstream is told where `config` says so. */
+  rewrite(action: ForwardAction, choice: ClusterChoice, config: HttpConfig): void {
+    const head = this.head!;
+    const { path, authority } = this;
+    this.authority = choice.hostRewrite ?? action.hostRewrite ?? authority;
+    const originalHost = action.hostRewrite === undefined ? undefined : authority;
+    if (this.method === "CONNECT") {
+      this.target = this.authority;
+      config.announceRewrite(head.headers, undefined, originalHost);
+      return;
+    }
+    const isUntouched = action.rewritePath === undefined && !head.hasSpecialBytes;
+    if (action.rewritePath !== undefined) this.path = action.rewritePath(path);
+    this.target = isUntouched ? head.target : this.path + this.search;
+    const originalPath = action.rewritePath === undefined ? undefined : path + this.search;
+    config.announceRewrite(head.headers, originalPath, originalHost);
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Whether an exchange is to become a tunnel, is one, and which of its directions has ended. Until the upstream
+ * has accepted, the client's bytes are held: behind a refusal they would be read as requests (T9).
+ *
+ *   none      offered ─ accepted ─> open ─ one side ends ─> half-closed ─ the other ends ─> over
+ */
+import type { ForwardAction } from "../decision/route.ts";
+import type { RouteMatchResult } from "../decision/route-table.ts";
+import { allowsUpgrade } from "../decision/upgrade-rule.ts";
+import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
+import type { HttpConfig } from "./http-config.ts";
+import { LOCAL_REPLY, type LocalReply } from "./local-reply.ts";
+
+const NONE = 0;
+const OFFERED = 1;
+const OPEN = 2;
+
+export class Tunnel {
+  #phase = NONE;
+  /** The upstream sends no more. */
+  hasResponseEnded = false;
+
+  /** For the next request: whether it asks for a tunnel. */
+  begin(isOffered: boolean): void {
+    this.#phase = isOffered ? OFFERED : NONE;
+    this.hasResponseEnded = false;
+  }
+
+  /** The request asks for a tunnel, whatever has become of it. */
+  get isWanted(): boolean {
+    return this.#phase !== NONE;
+  }
+
+  /** The client's bytes must not go upstream yet. */
+  get isHeld(): boolean {
+    return this.#phase === OFFERED;
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === OPEN;
+  }
+
+  open(): void {
+    this.#phase = OPEN;
+  }
+
+  /**
+   * Milliseconds without a byte after which the exchange is ended, 0 for never. A WebSocket may be silent for
+   * hours, so that only its route can limit it; but where one side has ended, the other must not be
+   * waited for for ever: there the stream's limit holds.
+   */
+  idleMs(action: ForwardAction, config: HttpConfig, hasRequestEnded: boolean): number {
+    if (action.idleTimeoutMs !== undefined) return action.idleTimeoutMs;
+    const isLive = this.isOpen && !hasRequestEnded && !this.hasResponseEnded;
+    return isLive ? 0 : config.streamIdleTimeoutMs;
+  }
+}
+
+/** The answer to a request that must not become the tunnel that it asks for, or undefined. */
+export function tunnelRefusal(
+  head: RequestHead,
+  match: RouteMatchResult | undefined,
+  config: HttpConfig,
+): LocalReply | undefined {
+  if (head.bodyKind !== BODY_TUNNEL) return undefined;
+  if (head.upgrade === "" && match === undefined) return LOCAL_REPLY.connectRefused;
+  const action = match?.route.action;
+  const ofRoute = action?.kind === "forward" ? action.upgrades : undefined;
+  return allowsUpgrade(head.upgrade, ofRoute, config.upgrades)
+    ? undefined
+    : LOCAL_REPLY.upgradeRefused;
+}

@@ -1,0 +1,75 @@
+/** Sidecars that allow WebSocket, alone or as a pair with mutual TLS between them, for tests of tunnels. */
+import type { TestContext } from "node:test";
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Clock } from "../../src/core/clock.ts";
+import { bootstrapOf, routeTo } from "./proxy-bootstrap.ts";
+import { ProxyFixture } from "./proxy-fixture.ts";
+import {
+  DOWNSTREAM_TLS,
+  idFor,
+  keyPair,
+  rootOf,
+  setIdentity,
+  upstreamTls,
+} from "./proxy-identities.ts";
+
+export const WEBSOCKET_ALLOWED: JsonObject = { upgrade_configs: [{ upgrade_type: "websocket" }] };
+
+export interface TunnelProxyOptions {
+  readonly clock?: Clock;
+  /** Fields of the route's action. */
+  readonly action?: JsonObject;
+  readonly manager?: JsonObject;
+  readonly match?: JsonObject;
+}
+
+/** One sidecar in front of what listens on this port. */
+export function tunnelProxy(
+  context: TestContext,
+  port: number,
+  { clock, action = {}, manager = WEBSOCKET_ALLOWED, match }: TunnelProxyOptions = {},
+): Promise<ProxyFixture> {
+  return ProxyFixture.start(
+    context,
+    bootstrapOf(
+      [{ routes: [routeTo("app", action, match)], manager }],
+      [{ name: "app", endpoints: [port] }],
+    ),
+    clock === undefined ? {} : { clock },
+  );
+}
+
+export interface SidecarPair {
+  readonly client: ProxyFixture;
+  readonly server: ProxyFixture;
+}
+
+/** A client's sidecar and, behind mutual TLS, the app's. */
+export async function tunnelPair(context: TestContext, port: number): Promise<SidecarPair> {
+  const root = rootOf();
+  const server = await ProxyFixture.start(
+    context,
+    bootstrapOf(
+      [
+        {
+          name: "inbound",
+          routes: "app",
+          direction: "INBOUND",
+          tls: DOWNSTREAM_TLS,
+          manager: WEBSOCKET_ALLOWED,
+        },
+      ],
+      [{ name: "app", endpoints: [port] }],
+    ),
+  );
+  setIdentity(server.dataPlane, keyPair(root, [idFor("app")]), [root]);
+  const client = await ProxyFixture.start(
+    context,
+    bootstrapOf(
+      [{ routes: "peer", manager: WEBSOCKET_ALLOWED }],
+      [{ name: "peer", endpoints: [server.port("inbound")], tls: upstreamTls(idFor("app")) }],
+    ),
+  );
+  setIdentity(client.dataPlane, keyPair(root, [idFor("web")]), [root]);
+  return { client, server };
+}
