@@ -41,7 +41,7 @@ export interface ReceiveWindowSizes {
   /** SETTINGS_INITIAL_WINDOW_SIZE that we announce, not below the RFC's: so it needs no acknowledgement. */
   readonly streamBytes: number;
   readonly streamBytesMax: number;
-  /** At least `streamsMax * streamBytes`. */
+  /** Below `streamsMax * streamBytes`, streams that stall together may block others. */
   readonly connectionBytes: number;
 }
 
@@ -62,8 +62,7 @@ export class ReceiveWindows {
 
   constructor(sizes: ReceiveWindowSizes = DEFAULT_SIZES) {
     this.#sizes = sizes;
-    this.#spare = sizes.connectionBytes - sizes.streamsMax * sizes.streamBytes;
-    assert(this.#spare >= 0, "the connection's window holds those of all its streams");
+    this.#spare = Math.max(0, sizes.connectionBytes - sizes.streamsMax * sizes.streamBytes);
     assert(sizes.streamBytes >= INITIAL_WINDOW_BYTES, "a stream's window is not below the RFC's");
     // Section 6.9.2: the connection's window begins at 65,535 and is opened by WINDOW_UPDATE alone.
     this.#pending = sizes.connectionBytes - INITIAL_WINDOW_BYTES;

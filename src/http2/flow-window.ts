@@ -19,6 +19,11 @@ export class SendWindow {
     return this.#bytes;
   }
 
+  /** For another stream. */
+  reset(bytes: number): void {
+    this.#bytes = bytes;
+  }
+
   /** DATA was sent. `count` is not above `bytes`, or 0: an empty frame needs no window. */
   consume(count: number): void {
     this.#bytes -= count;

@@ -52,6 +52,8 @@ export class FrameDecoder {
   #type = 0;
   #flags = 0;
   #streamId = 0;
+  /** Frames so far; those of a field block count as one. */
+  #unit = 1;
   /** Bytes to come of the current DATA before its padding, or of a frame that is dropped. */
   #remaining = 0;
   /** Bytes to come of the current DATA's padding. */
@@ -70,6 +72,16 @@ export class FrameDecoder {
   /** Whether neither a frame nor a field block has begun and not ended: a peer then owes nothing (T20). */
   get isBetweenFrames(): boolean {
     return this.#state === STATE_HEADER && this.#partial.length === 0 && this.#block.streamId === 0;
+  }
+
+  /**
+   * 0, or a number that stays the same while one frame other than DATA, or one field block, has begun and
+   * not come whole: it has a deadline (T20).
+   */
+  get awaited(): number {
+    const isInData = this.#state === STATE_DATA || this.#state === STATE_PAD_LENGTH;
+    const isAwaiting = this.#state !== STATE_STOPPED && !isInData && !this.isBetweenFrames;
+    return isAwaiting ? this.#unit : 0;
   }
 
   /** Bytes held until more come: at most one frame and one field block. */
@@ -141,6 +153,7 @@ export class FrameDecoder {
 
   /** Section 4.1. */
   #takeHeader(bytes: Buffer, at: number): void {
+    if (this.#block.streamId === 0) this.#unit += 1;
     this.#length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
     this.#type = bytes[at + 3]!;
     this.#flags = bytes[at + 4]!;

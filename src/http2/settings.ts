@@ -3,11 +3,9 @@
  * value by value, and what this side announces.
  */
 import {
-  CONCURRENT_STREAMS_MAX,
   FRAME_SIZE_BYTES_MAX,
   HEAD_SIZE_BYTES_MAX,
   SETTINGS_PER_FRAME_MAX,
-  STREAM_WINDOW_BYTES,
 } from "../core/limits.ts";
 import { readUint32, SETTING_BYTES, UINT31_MAX } from "./frame.ts";
 import { FRAME_ERROR, FRAME_OK } from "./frame-error.ts";
@@ -33,22 +31,32 @@ export const INITIAL_WINDOW_SIZE_DEFAULT = 65_535;
 export const MAX_FRAME_SIZE_DEFAULT = 16_384;
 export const MAX_FRAME_SIZE_MOST = 16_777_215;
 
+export interface AnnouncedSizes {
+  readonly maxConcurrentStreams: number;
+  readonly initialStreamWindowBytes: number;
+}
+
 /** What a server announces: identifiers and values in turn, as `writeSettings` takes them. */
-export const SERVER_SETTINGS: readonly number[] = [
-  ...[SETTING.maxConcurrentStreams, CONCURRENT_STREAMS_MAX],
-  ...[SETTING.initialWindowSize, STREAM_WINDOW_BYTES],
-  ...[SETTING.maxFrameSize, FRAME_SIZE_BYTES_MAX],
-  ...[SETTING.maxHeaderListSize, HEAD_SIZE_BYTES_MAX],
-  ...[SETTING.enableConnectProtocol, 1],
-];
+export function serverSettings(sizes: AnnouncedSizes): readonly number[] {
+  return [
+    ...[SETTING.maxConcurrentStreams, sizes.maxConcurrentStreams],
+    ...commonSettings(sizes),
+    ...[SETTING.enableConnectProtocol, 1],
+  ];
+}
 
 /** What a client announces. Without push a server has no streams of its own. */
-export const CLIENT_SETTINGS: readonly number[] = [
-  ...[SETTING.enablePush, 0],
-  ...[SETTING.initialWindowSize, STREAM_WINDOW_BYTES],
-  ...[SETTING.maxFrameSize, FRAME_SIZE_BYTES_MAX],
-  ...[SETTING.maxHeaderListSize, HEAD_SIZE_BYTES_MAX],
-];
+export function clientSettings(sizes: AnnouncedSizes): readonly number[] {
+  return [...[SETTING.enablePush, 0], ...commonSettings(sizes)];
+}
+
+function commonSettings(sizes: AnnouncedSizes): readonly number[] {
+  return [
+    ...[SETTING.initialWindowSize, sizes.initialStreamWindowBytes],
+    ...[SETTING.maxFrameSize, FRAME_SIZE_BYTES_MAX],
+    ...[SETTING.maxHeaderListSize, HEAD_SIZE_BYTES_MAX],
+  ];
+}
 
 /** A peer's values. Unlimited ones are Infinity until the peer gives a number. */
 export class Settings {

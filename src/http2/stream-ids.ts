@@ -88,10 +88,15 @@ export class StreamIds {
    * last one: then another connection is needed (sections 5.1.1 and 6.8).
    */
   openNext(): number {
+    if (!this.hasNext) return 0;
     const id = this.#newestId + 2;
-    if (id > UINT31_MAX || this.#isGoingAway) return 0;
     this.open(id);
     return id;
+  }
+
+  /** Whether `openNext` has another identifier. */
+  get hasNext(): boolean {
+    return this.#newestId + 2 <= UINT31_MAX && !this.#isGoingAway;
   }
 
   /** How a stream ended. Called again for a closed one that is reset after all; idle ones stay idle. */

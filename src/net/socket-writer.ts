@@ -16,18 +16,11 @@ import {
   type WriteRequest,
   wasWriteAsync,
 } from "./stream-handle.ts";
+import { flushAtTurnEnd } from "./turn-end.ts";
 import { giveWriteBuffer, takeWriteBuffer } from "./write-buffers.ts";
 
 /** Gathered text or bytes beyond this leave at once. */
 const GATHERED_BYTES_MAX = 64 * 1024;
-
-/** Writers that have gathered something in this turn. */
-const due: SocketWriter[] = [];
-
-function flushDue(): void {
-  for (let i = 0; i < due.length; i++) due[i]!.flush();
-  due.length = 0;
-}
 
 export class SocketWriter {
   readonly #socket: Socket;
@@ -119,7 +112,7 @@ export class SocketWriter {
     this.#bytesGathered += bytes;
     if (!this.#isDue) {
       this.#isDue = true;
-      if (due.push(this) === 1) setImmediate(flushDue);
+      flushAtTurnEnd(this);
     }
     if (this.#bytesGathered < GATHERED_BYTES_MAX) return;
     this.flush();

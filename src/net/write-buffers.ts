@@ -5,7 +5,7 @@
 import { READ_BUFFER_BYTES } from "../core/limits.ts";
 
 /** One read with the text around it. */
-const CAPACITY_BYTES = READ_BUFFER_BYTES + 4 * 1024;
+export const WRITE_BUFFER_BYTES = READ_BUFFER_BYTES + 4 * 1024;
 /** Free buffers that are kept: enough for the connections that are busy in one turn of the event loop. */
 const FREE_COUNT_MAX = 16;
 
@@ -13,11 +13,11 @@ const free: ArrayBuffer[] = [];
 
 /** Exactly `length` bytes of any content, owned by the caller until it gives them back or forgets them. */
 export function takeWriteBuffer(length: number): Buffer<ArrayBuffer> {
-  if (length > CAPACITY_BYTES) return Buffer.allocUnsafeSlow(length);
-  return Buffer.from(free.pop() ?? new ArrayBuffer(CAPACITY_BYTES), 0, length);
+  if (length > WRITE_BUFFER_BYTES) return Buffer.allocUnsafeSlow(length);
+  return Buffer.from(free.pop() ?? new ArrayBuffer(WRITE_BUFFER_BYTES), 0, length);
 }
 
 /** Nobody may read or write the buffer any more. */
 export function giveWriteBuffer({ buffer }: Buffer<ArrayBuffer>): void {
-  if (buffer.byteLength === CAPACITY_BYTES && free.length < FREE_COUNT_MAX) free.push(buffer);
+  if (buffer.byteLength === WRITE_BUFFER_BYTES && free.length < FREE_COUNT_MAX) free.push(buffer);
 }

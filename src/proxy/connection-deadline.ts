@@ -10,7 +10,7 @@ const LINGER_TIMEOUT_MS = 2_000;
 /** A client that takes no byte of the last response for this long does not want it any more. */
 const STALL_TIMEOUT_MS = 30_000;
 /** A client that has just connected is about to send a request: a drain waits for it this long. */
-const FIRST_REQUEST_GRACE_MS = 1_000;
+export const FIRST_REQUEST_GRACE_MS = 1_000;
 
 export interface ConnectionLimits {
   readonly idleTimeoutMs: number;
@@ -71,6 +71,11 @@ export class ConnectionDeadline {
   onDrain(): void {
     if (this.#handler.activity > 0) this.#handler.close();
     else this.#arm("rest", FIRST_REQUEST_GRACE_MS);
+  }
+
+  /** The client was told to open no more streams: it has this long to hear of it. */
+  armDrain(): void {
+    this.#arm("rest", FIRST_REQUEST_GRACE_MS);
   }
 
   /** Our last bytes are on their way. */
