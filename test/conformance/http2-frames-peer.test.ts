@@ -21,8 +21,10 @@ import {
   writeSettingsAck,
   writeWindowUpdate,
 } from "../../src/http2/frame-writer.ts";
-import { SERVER_SETTINGS, Settings } from "../../src/http2/settings.ts";
+import { Settings, serverSettings } from "../../src/http2/settings.ts";
 import { type FrameEvent, FrameRecorder } from "../support/http2-frame-recorder.ts";
+
+const SIZES = { maxConcurrentStreams: 100, initialStreamWindowBytes: 65_535 };
 
 /** The server's end of a connection: it decodes what nghttp2 sends and tells who waits for an event. */
 class Peer extends FrameRecorder {
@@ -73,7 +75,7 @@ function openSession(): { readonly peer: Peer; readonly session: ClientHttp2Sess
     settings: { initialWindowSize: 100_000, maxFrameSize: 32_768 },
   });
   peer.send((out) => {
-    const at = writeWindowUpdate(out, writeSettings(out, 0, SERVER_SETTINGS), 0, 1_000_000);
+    const at = writeWindowUpdate(out, writeSettings(out, 0, serverSettings(SIZES)), 0, 1_000_000);
     return writeSettingsAck(out, at);
   });
   return { peer, session };
