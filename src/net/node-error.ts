@@ -23,6 +23,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: "host name not found",
   ERR_SSL_WRONG_VERSION_NUMBER: "the peer does not speak TLS here",
   ERR_SSL_HTTP_REQUEST: "plain HTTP arrived where TLS was expected",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "the peer offers no TLS version that is allowed here",
+  ERR_SSL_NO_SHARED_CIPHER: "the peer offers no cipher that is allowed here",
+  ERR_SSL_NO_SUITABLE_KEY_SHARE: "the peer offers no key exchange group that is allowed here",
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION:
+    "the peer allows none of the TLS versions that are allowed here",
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "the peer showed no certificate",
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the peer requires a client certificate",
 };

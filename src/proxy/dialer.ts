@@ -125,21 +125,20 @@ class Dial implements PendingDial, FaultOwner {
   }
 
   #startTls(upstreamTls: UpstreamTls): void {
-    const options = upstreamTls.connectOptions(this.#alpn);
-    if (options === undefined) {
+    const handshake = upstreamTls.begin(this.#target, this.#alpn);
+    if (handshake === undefined) {
       this.#failLater("its certificates have not arrived yet");
       return;
     }
-    const { host, port } = this.#target;
-    const socket = tls.connect({ ...options, host, port });
+    const socket = tls.connect(handshake.options);
     socket.setNoDelay(true);
     this.#socket = socket;
     socket.once(
       "secureConnect",
       guarded(this, () => {
-        const refusal = upstreamTls.refusalOf(socket);
-        if (refusal === undefined) this.#succeed(socket, socket.alpnProtocol || "");
-        else this.#fail({ kind: "tls-failed", reason: refusal });
+        const verdict = handshake.judge(socket);
+        if (verdict.kind === "accepted") this.#succeed(socket, socket.alpnProtocol || "");
+        else this.#fail({ kind: "tls-failed", reason: verdict.reason });
       }),
     );
     // A peer that hangs up within the handshake may do so without an error.

@@ -121,6 +121,8 @@ export class ProxyListener implements Acceptor {
       alpnProtocols: settings.alpnProtocols,
       minVersion: settings.minVersion,
       maxVersion: settings.maxVersion,
+      groups: settings.groups,
+      nowMs: this.#deps.wallMs,
       onSecure: (socket) => this.#onSecure(socket, settings),
       onFailure: (error, remoteAddress) => {
         const { code, reason } = socketFailure(error);

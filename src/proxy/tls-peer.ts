@@ -5,17 +5,25 @@
  */
 import type { TLSSocket } from "node:tls";
 import { messageOf } from "../core/errors.ts";
-import { parseCertificate } from "../identity/certificate.ts";
+import { type Certificate, parseCertificate } from "../identity/certificate.ts";
 import { peerChainDer } from "../identity/peer-chain.ts";
 import { verifyPeer } from "../identity/peer-verifier.ts";
 import type { SubjectNameTest } from "./config/tls-settings.ts";
 import type { Validation } from "./secret-store.ts";
 
+export interface AcceptedPeer {
+  readonly kind: "accepted";
+  readonly principal: string;
+  /** Wall clock: from then on the peer has no identity, and its connections must end. */
+  readonly notAfterMs: number;
+}
+
 export type TlsPeer =
-  | { readonly kind: "accepted"; readonly principal: string }
+  | AcceptedPeer
   /** `code` is stable, `reason` a sentence for a log line. */
   | { readonly kind: "refused"; readonly code: string; readonly reason: string };
 
+/** Judges the peer of a handshake, full or resumed, by its chain and by the time that it is now. */
 export function judgePeer(
   socket: TLSSocket,
   validation: Validation,
@@ -26,36 +34,56 @@ export function judgePeer(
   if (validation.bundles !== undefined) {
     const verdict = verifyPeer(chain, validation.bundles, nowMs);
     if (!verdict.ok) return { kind: "refused", code: verdict.code, reason: verdict.reason };
-    return judgeNames({ uris: [verdict.spiffeId], dnsNames: [] }, subjectNames);
+    const names = { uris: [verdict.spiffeId], dnsNames: [] };
+    return judgeNames(names, subjectNames, verdict.notAfterMs);
   }
   if (!socket.authorized) {
     const code = String(socket.authorizationError ?? "unverified");
     return { kind: "refused", code, reason: `the peer's certificate is not trusted: ${code}` };
   }
-  return judgeNames(namesOf(chain[0]), subjectNames);
+  return judgeLibraryVerified(chain[0], subjectNames);
 }
+
+const NAMELESS = { kind: "accepted", principal: "" } as const;
 
 interface SubjectNames {
   readonly uris: readonly string[];
   readonly dnsNames: readonly string[];
 }
 
-function namesOf(leafDer: Buffer | undefined): SubjectNames {
-  if (leafDer === undefined) return { uris: [], dnsNames: [] };
-  try {
-    const names = parseCertificate(leafDer).extensions.alternativeNames;
-    return { uris: names?.uris ?? [], dnsNames: names?.dnsNames ?? [] };
-  } catch (error) {
-    // The TLS library accepted it, but no name in it can be relied on.
-    return { uris: [], dnsNames: [messageOf(error)] };
+/** The library built the path, and does not tell which: the peer's own certificate says until when. */
+function judgeLibraryVerified(
+  leafDer: Buffer | undefined,
+  subjectNames: readonly SubjectNameTest[],
+): TlsPeer {
+  if (leafDer === undefined) {
+    return { kind: "refused", code: "no-certificate", reason: "the peer showed no certificate" };
   }
+  let leaf: Certificate;
+  try {
+    leaf = parseCertificate(leafDer);
+  } catch (error) {
+    // The library accepted it, and its dates with it, but no name in it can be relied on.
+    if (subjectNames.length === 0) return { ...NAMELESS, notAfterMs: Number.POSITIVE_INFINITY };
+    const reason = `the names in the peer's certificate cannot be read (${messageOf(error)})`;
+    return { kind: "refused", code: "unexpected-identity", reason };
+  }
+  const { uris = [], dnsNames = [] } = leaf.extensions.alternativeNames ?? {};
+  return judgeNames({ uris, dnsNames }, subjectNames, leaf.notAfterMs);
 }
 
-function judgeNames(names: SubjectNames, tests: readonly SubjectNameTest[]): TlsPeer {
+function judgeNames(
+  names: SubjectNames,
+  tests: readonly SubjectNameTest[],
+  notAfterMs: number,
+): TlsPeer {
   const isExpected =
     tests.length === 0 ||
     tests.some(({ kind, test }) => (kind === "uri" ? names.uris : names.dnsNames).some(test));
-  if (isExpected) return { kind: "accepted", principal: names.uris[0] ?? names.dnsNames[0] ?? "" };
+  if (isExpected) {
+    const principal = names.uris[0] ?? names.dnsNames[0] ?? "";
+    return { kind: "accepted", principal, notAfterMs };
+  }
   const found = [...names.uris, ...names.dnsNames].join(", ") || "a certificate without names";
   const expected = tests.map((test) => test.expected).join(" or ");
   const reason = `the peer is ${found}, expected ${expected}`;

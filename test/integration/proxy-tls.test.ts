@@ -193,21 +193,47 @@ test("an accepted caller is known by its id in metrics", async (context) => {
   client.close();
 });
 
-test("TLS sessions are never resumed", async (context) => {
-  const { port } = await inbound(context);
+test("a resumed client is known by its id, and by a new bundle it is refused", async (context) => {
+  const { port, proxy } = await inbound(context);
   const options = { ...keyPair(root, [idFor("web")]), port, rejectUnauthorized: false };
   const sessions: Buffer[] = [];
-  const first = connect(options);
-  first.on("session", (session: Buffer) => sessions.push(session));
-  await once(first, "secureConnect");
-  const client = new RawClient(first);
-  await client.get().response();
-  client.close();
-  const session = sessions.at(-1);
-  const second: TLSSocket = connect({ ...options, ...(session === undefined ? {} : { session }) });
-  await once(second, "secureConnect");
-  assert.equal(second.isSessionReused(), false);
-  second.destroy();
+  const dial = async (): Promise<TLSSocket> => {
+    const session = sessions.at(-1);
+    const socket = connect({ ...options, ...(session === undefined ? {} : { session }) });
+    socket.on("session", (more: Buffer) => sessions.push(more));
+    context.after(() => socket.destroy());
+    await once(socket, "secureConnect");
+    return socket;
+  };
+  for (const isResumed of [false, true]) {
+    const socket = await dial();
+    assert.equal(socket.isSessionReused(), isResumed);
+    const client = new RawClient(socket);
+    client.get();
+    assert.equal((await client.response()).status, 200);
+    client.close();
+  }
+  const byWeb = 'source_principal="spiffe://mesh.test/ns/shop/sa/web"';
+  assert.equal(proxy.metric("istio_requests_total", byWeb), 2);
+  setRoots(proxy.dataPlane, [foreignRoot]);
+  const socket = await dial();
+  assert.equal(socket.isSessionReused(), false);
+  socket.on("error", () => {});
+  await new Promise((resolve) => socket.once("close", resolve));
+  assert.deepEqual(
+    refusals(proxy).map((line) => line["code"]),
+    ["untrusted-issuer"],
+  );
+});
+
+test("inside the mesh TLS 1.2 is refused with one line that says why", async (context) => {
+  const { app, proxy, port } = await inbound(context);
+  await beRefused(port, { ...keyPair(root, [idFor("web")]), maxVersion: "TLSv1.2" });
+  const [line, ...more] = refusals(proxy);
+  assert.deepEqual(more, []);
+  assert.equal(line?.["code"], "ERR_SSL_UNSUPPORTED_PROTOCOL");
+  assert.equal(line["reason"], "the peer offers no TLS version that is allowed here");
+  assert.equal(app.connections.length, 0);
 });
 
 test("a client that ends its side under TLS still gets its answer", async (context) => {

@@ -204,6 +204,7 @@ const EVERYTHING_LISTENER: JsonObject = {
           tls_params: {
             tls_minimum_protocol_version: "TLSv1_3",
             tls_maximum_protocol_version: "TLSv1_3",
+            ecdh_curves: ["X25519MLKEM768", "X25519"],
           },
           tls_certificates: [CERTIFICATE],
           validation_context: {

@@ -115,7 +115,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext":
     "default_validation_context validation_context_sds_secret_config",
   "envoy.extensions.transport_sockets.tls.v3.TlsParameters":
-    "tls_minimum_protocol_version tls_maximum_protocol_version",
+    "tls_minimum_protocol_version tls_maximum_protocol_version ecdh_curves",
   "envoy.extensions.transport_sockets.tls.v3.TlsCertificate": "certificate_chain private_key",
   "envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext":
     "trusted_ca match_typed_subject_alt_names custom_validator_config",

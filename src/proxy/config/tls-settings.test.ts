@@ -139,6 +139,42 @@ test("versions are 1.2 to 1.3 unless said otherwise", () => {
   ]);
 });
 
+test("the hybrid key exchange comes first unless said otherwise", () => {
+  const at = "common_tls_context.tls_params.ecdh_curves";
+  const groups = (...names: string[]): readonly string[] =>
+    compiled("client", { tls_params: { ecdh_curves: names } }).groups;
+  assert.deepEqual(compiled("server", OWN).groups, ["X25519MLKEM768", "X25519", "P-256"]);
+  assert.deepEqual(groups(), ["X25519MLKEM768", "X25519", "P-256"]);
+  assert.deepEqual(groups("P-384", "X25519MLKEM768"), ["P-384", "X25519MLKEM768"]);
+  const wrong = ["X25519", "x25519", "P-224:P-256", "X25519"];
+  const known = "use one of X25519MLKEM768, X25519, P-256, P-384, P-521";
+  assert.deepEqual(errorsOf("client", { tls_params: { ecdh_curves: wrong } }), [
+    `${at}[1]: x25519 is not implemented; ${known}`,
+    `${at}[2]: P-224:P-256 is not implemented; ${known}`,
+    `${at}[3]: X25519 stands in two places`,
+  ]);
+});
+
+test("settings that expect other names do not look the same as JSON", () => {
+  const texts = [
+    { exact: "spiffe://a/" },
+    { prefix: "spiffe://a/" },
+    { prefix: "spiffe://a/", ignore_case: true },
+    { suffix: "spiffe://a/" },
+    { safe_regex: { regex: "spiffe://a/" } },
+  ].map((matcher) =>
+    JSON.stringify(
+      compiled("client", {
+        validation_context: {
+          ...CA,
+          match_typed_subject_alt_names: [{ san_type: "URI", matcher }],
+        },
+      }),
+    ),
+  );
+  assert.equal(new Set(texts).size, texts.length);
+});
+
 test("a server may ask for certificates, and says whom it trusts", () => {
   const common = { ...OWN, validation_context: CA };
   const strict = compiled("server", common, { require_client_certificate: true });
@@ -239,7 +275,7 @@ test("names of peers are URIs or DNS names", () => {
 
 test("HTTP/2 is left out of an offer, but never the whole offer", () => {
   const offer = (...protocols: string[]): readonly string[] =>
-    errorsOf("client", { alpn_protocols: protocols });
+    errorsOf("server", { ...OWN, alpn_protocols: protocols });
   assert.deepEqual(offer("h2", "http/1.1"), []);
   assert.deepEqual(offer("h2"), [
     "common_tls_context.alpn_protocols: h2 is not implemented; add http/1.1",

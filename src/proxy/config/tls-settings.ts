@@ -19,6 +19,8 @@ import {
   UpstreamTlsContextSchema,
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { SPIFFECertValidatorConfigSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
+import type { StringMatcher } from "../../gen/envoy/type/matcher/v3/string_pb.js";
+import { DEFAULT_TLS_GROUPS, TLS_GROUPS } from "../../net/tls-parameters.ts";
 
 /** Text that stands in the configuration or in a file that the proxy reads when it starts. */
 export type TextSource =
@@ -39,6 +41,8 @@ export interface ValidationSource {
 export interface SubjectNameTest {
   readonly kind: "uri" | "dns";
   readonly test: StringTest;
+  /** The kind of `test`: settings whose tests differ must not look the same as JSON. */
+  readonly matcher: string;
   /** For messages. */
   readonly expected: string;
 }
@@ -55,6 +59,8 @@ export interface TlsSettings {
   readonly alpnProtocols: readonly string[];
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   readonly maxVersion: "TLSv1.2" | "TLSv1.3";
+  /** Key exchange groups, the most wanted first. */
+  readonly groups: readonly string[];
   /** Client side. */
   readonly serverName: string;
   /** Server side. */
@@ -96,7 +102,11 @@ function serverSettings(
   errors: FieldError[],
 ): TlsSettings {
   const requiresClientCertificate = context.requireClientCertificate ?? false;
-  const tls = settings(context.commonTlsContext, path, errors, { requiresClientCertificate });
+  const at = `${path}.common_tls_context.alpn_protocols`;
+  const tls = settings(context.commonTlsContext, path, errors, {
+    requiresClientCertificate,
+    alpnProtocols: alpnOf(context.commonTlsContext?.alpnProtocols ?? [], at, errors),
+  });
   if (tls.certificate === undefined) {
     const message = "tls_certificates or tls_certificate_sds_secret_configs is required";
     errors.push({ path: `${path}.common_tls_context`, message });
@@ -119,8 +129,9 @@ function settings(
   return {
     certificate: common === undefined ? undefined : certificateOf(common, at, errors),
     ...validationOf(common, at, errors),
-    alpnProtocols: alpnOf(common?.alpnProtocols ?? [], `${at}.alpn_protocols`, errors),
+    alpnProtocols: common?.alpnProtocols ?? [],
     ...versionsOf(common?.tlsParams, `${at}.tls_params`, errors),
+    groups: groupsOf(common?.tlsParams?.ecdhCurves ?? [], `${at}.tls_params.ecdh_curves`, errors),
     serverName: "",
     requiresClientCertificate: false,
     ...side,
@@ -191,6 +202,24 @@ function versionsOf(
   };
 }
 
+function groupsOf(
+  configured: readonly string[],
+  path: string,
+  errors: FieldError[],
+): readonly string[] {
+  if (configured.length === 0) return DEFAULT_TLS_GROUPS;
+  for (const [index, name] of configured.entries()) {
+    const at = `${path}[${index}]`;
+    if (!TLS_GROUPS.has(name)) {
+      const known = [...TLS_GROUPS].join(", ");
+      errors.push({ path: at, message: `${name} is not implemented; use one of ${known}` });
+    } else if (configured.indexOf(name) < index) {
+      errors.push({ path: at, message: `${name} stands in two places` });
+    }
+  }
+  return configured;
+}
+
 function validationOf(
   common: CommonTlsContext | undefined,
   path: string,
@@ -255,9 +284,20 @@ function compileSubjectNames(
         matcher === undefined
           ? () => false
           : compileStringMatcher(matcher, `${at}.matcher`, errors),
-      expected: String(matcher?.matchPattern.value ?? ""),
+      ...describeMatcher(matcher),
     };
   });
+}
+
+function describeMatcher(
+  matcher: StringMatcher | undefined,
+): Pick<SubjectNameTest, "matcher" | "expected"> {
+  const pattern = matcher?.matchPattern;
+  const value = pattern?.case === "safeRegex" ? pattern.value.regex : pattern?.value;
+  return {
+    matcher: `${pattern?.case ?? ""}${matcher?.ignoreCase === true ? " ignore_case" : ""}`,
+    expected: String(value ?? ""),
+  };
 }
 
 export function compileCertificate(
