@@ -1,31 +1,35 @@
 /** Authorities as Host, `:authority` and absolute-form targets carry them (RFC 3986 section 3.2, T23). */
 import { isIPv6 } from "node:net";
 
-/** Bytes of a reg-name: unreserved, sub-delims, and `%`, which begins an escape. */
-const HOST_CHAR = new Uint8Array(128);
-for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=") {
-  HOST_CHAR[char.charCodeAt(0)] = 1;
+const HOST_NONE = 0;
+const HOST_PLAIN = 1;
+const HOST_ESCAPE = 2;
+
+/** Classes of Latin-1 characters in a reg-name: unreserved, sub-delims, and `%`, which begins an escape. */
+const HOST_CHAR = new Uint8Array(256);
+for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=") {
+  HOST_CHAR[char.charCodeAt(0)] = HOST_PLAIN;
 }
+HOST_CHAR["%".charCodeAt(0)] = HOST_ESCAPE;
 
 const COLON = 0x3a;
 const ZERO = 0x30;
-const NINE = 0x39;
 const PORT_DIGITS_MAX = 5;
 const PORT_MAX = 65_535;
 
 /** Whether `authority` is `host [":" port]` without user information. Empty is not an authority. */
 export function isAuthority(authority: string): boolean {
   const length = authority.length;
-  if (length === 0) return false;
-  if (authority.startsWith("[")) return isIpv6Authority(authority);
   let at = 0;
-  while (at < length && HOST_CHAR[authority.charCodeAt(at)] === 1) at += 1;
-  if (at === 0 || hasBrokenEscape(authority)) return false;
+  let classes = 0;
+  for (; at < length; at++) {
+    const kind = HOST_CHAR[authority.charCodeAt(at)]!;
+    if (kind === HOST_NONE) break;
+    classes |= kind;
+  }
+  if (at === 0) return authority.startsWith("[") && isIpv6Authority(authority);
+  if (classes !== HOST_PLAIN && /%(?![0-9a-fA-F]{2})/.test(authority)) return false;
   return at === length || (authority.charCodeAt(at) === COLON && isPort(authority, at + 1));
-}
-
-function hasBrokenEscape(authority: string): boolean {
-  return authority.includes("%") && /%(?![0-9a-fA-F]{2})/.test(authority);
 }
 
 function isIpv6Authority(authority: string): boolean {
@@ -41,9 +45,11 @@ function isIpv6Authority(authority: string): boolean {
 function isPort(authority: string, start: number): boolean {
   const length = authority.length;
   if (length - start > PORT_DIGITS_MAX) return false;
+  let port = 0;
   for (let i = start; i < length; i++) {
-    const code = authority.charCodeAt(i);
-    if (code < ZERO || code > NINE) return false;
+    const digit = authority.charCodeAt(i) - ZERO;
+    if (digit < 0 || digit > 9) return false;
+    port = port * 10 + digit;
   }
-  return length === start || Number(authority.slice(start)) <= PORT_MAX;
+  return port <= PORT_MAX;
 }

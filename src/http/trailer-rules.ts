@@ -4,6 +4,7 @@
  * into the head, where they would have been checked.
  */
 import type { HeaderBlock } from "./header-block.ts";
+import { HEADER, HEADER_UNKNOWN } from "./header-name.ts";
 
 const FORBIDDEN_NAMES: ReadonlySet<string> = new Set([
   // Framing and connections
@@ -44,10 +45,17 @@ const FORBIDDEN_NAMES: ReadonlySet<string> = new Set([
 
 const FORBIDDEN_PREFIXES = ["x-forwarded-", "x-envoy-"] as const;
 
+/** 1 for the numbers from `HEADER` of forbidden names. */
+const FORBIDDEN_IDS = new Uint8Array(256);
+for (const [name, id] of Object.entries(HEADER)) FORBIDDEN_IDS[id] = isForbidden(name) ? 1 : 0;
+
 /** Drops what must not stand in a trailer section. */
 export function dropForbiddenTrailers(trailers: HeaderBlock): void {
   for (let i = 0; i < trailers.count; i++) {
-    if (isForbidden(trailers.name(i).toLowerCase())) trailers.drop(i);
+    const id = trailers.idOf(i);
+    const isDropped =
+      id === HEADER_UNKNOWN ? isForbidden(trailers.name(i).toLowerCase()) : FORBIDDEN_IDS[id] === 1;
+    if (isDropped) trailers.drop(i);
   }
 }
 

@@ -10,19 +10,21 @@ const COOKIE = new HeaderName("cookie");
 
 /** Makes one field of all cookie fields, joined by "; ". Leaves a single one alone. */
 export function joinCookies(headers: HeaderBlock): void {
-  const first = headers.indexOf(HEADER.cookie);
+  let crumbCount = 0;
+  for (let i = 0; i < headers.count; i++) {
+    if (headers.idOf(i) === HEADER.cookie) crumbCount += 1;
+  }
+  if (crumbCount < 2) return;
   let joined = "";
   // Who sent one crumb never indexed does not want it in a table with others either.
   let isNeverIndexed = false;
-  let count = 0;
-  for (let i = first; i < headers.count; i++) {
+  for (let i = 0; i < headers.count; i++) {
     if (headers.idOf(i) !== HEADER.cookie) continue;
-    count += 1;
     isNeverIndexed ||= headers.isNeverIndexed(i);
     const crumb = headers.value(i);
     // An empty one at an end would pad the value, which HTTP/2 refuses.
     if (crumb !== "") joined = joined === "" ? crumb : `${joined}; ${crumb}`;
+    headers.drop(i);
   }
-  if (count < 2) return;
-  headers.set(new HeaderField(COOKIE, joined, isNeverIndexed));
+  headers.add(new HeaderField(COOKIE, joined, isNeverIndexed));
 }
