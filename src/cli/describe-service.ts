@@ -52,12 +52,18 @@ export function factLines(
 function factsText(view: ServiceView, options: DescribeOptions): string {
   const ports = view.ports.map((port): readonly [string, string] => [
     `Port ${port.name === "" ? port.port : `${port.name} ${port.port}`}`,
-    `${port.protocol} to the instances' port ${port.targetPort}; sidecars listen for callers on ${port.listenPort}`,
+    `${protocolText(port)} to the instances' port ${port.targetPort}; sidecars listen for callers on ${port.listenPort}`,
   ]);
   return factLines(
     [["Host", view.host], ["Selector", labelsText(view.selector) || "none"], ...ports],
     options,
   );
+}
+
+/** `http (the port's name http-api)`. */
+function protocolText(port: ServiceView["ports"][number]): string {
+  const protocol = port.protocol === "undeclared" ? "detected" : port.protocol;
+  return `${protocol} (${port.protocolOrigin})`;
 }
 
 function endpointsText(versions: readonly ServiceVersionView[], options: DescribeOptions): string {

@@ -113,7 +113,10 @@ const WORKLOAD_COLUMNS: KindColumns = {
 
 const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   Service: SERVICE_COLUMNS,
+  GRPCRoute: ROUTE_COLUMNS,
   HTTPRoute: ROUTE_COLUMNS,
+  TCPRoute: ROUTE_COLUMNS,
+  TLSRoute: ROUTE_COLUMNS,
   TrafficPolicy: POLICY_COLUMNS,
   Workload: WORKLOAD_COLUMNS,
 };

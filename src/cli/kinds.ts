@@ -15,9 +15,12 @@ export interface KindNames {
 }
 
 export const KINDS: readonly KindNames[] = [
+  kind("GRPCRoute", "grpcroutes", ["gr"]),
   kind("HTTPRoute", "httproutes", ["hr"]),
   kind("MeshConfig", "meshconfigs", ["mc"], false),
   kind("Service", "services", ["svc"]),
+  kind("TCPRoute", "tcproutes", ["tcpr"]),
+  kind("TLSRoute", "tlsroutes", ["tlsr"]),
   kind("TrafficPolicy", "trafficpolicies", ["tp"]),
   kind("Workload", "workloads", ["wl"]),
 ];

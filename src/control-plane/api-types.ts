@@ -361,7 +361,10 @@ export interface ServiceView {
     /** The port that outbound listeners bind: `port`, or `port` + 20000 when below 1024. */
     readonly listenPort: number;
     readonly targetPort: string;
+    /** `http`, `http2`, `grpc`, `tls`, `tcp`; `undeclared`: told by the first bytes of each connection. */
     readonly protocol: string;
+    /** Who says so: `appProtocol grpc`, `the port's name http-api`. */
+    readonly protocolOrigin: string;
   }[];
   readonly selector: Readonly<Record<string, string>>;
   /** Endpoints grouped by the label `version`. */

@@ -25,6 +25,9 @@ export interface IsolatedResult<T> {
 type Part =
   | { readonly list: "services"; readonly value: MeshSnapshot["services"][number] }
   | { readonly list: "httpRoutes"; readonly value: MeshSnapshot["httpRoutes"][number] }
+  | { readonly list: "tlsRoutes"; readonly value: MeshSnapshot["tlsRoutes"][number] }
+  | { readonly list: "tcpRoutes"; readonly value: MeshSnapshot["tcpRoutes"][number] }
+  | { readonly list: "grpcRoutes"; readonly value: MeshSnapshot["grpcRoutes"][number] }
   | { readonly list: "trafficPolicies"; readonly value: MeshSnapshot["trafficPolicies"][number] }
   | { readonly list: "instances"; readonly value: MeshSnapshot["instances"][number] }
   | { readonly list: "meshConfig"; readonly value: NonNullable<MeshSnapshot["meshConfig"]> };
@@ -95,6 +98,9 @@ function partsOf(snapshot: MeshSnapshot): readonly Part[] {
     ...snapshot.instances.map((value) => ({ list: "instances", value }) as const),
     ...snapshot.trafficPolicies.map((value) => ({ list: "trafficPolicies", value }) as const),
     ...snapshot.httpRoutes.map((value) => ({ list: "httpRoutes", value }) as const),
+    ...snapshot.tlsRoutes.map((value) => ({ list: "tlsRoutes", value }) as const),
+    ...snapshot.tcpRoutes.map((value) => ({ list: "tcpRoutes", value }) as const),
+    ...snapshot.grpcRoutes.map((value) => ({ list: "grpcRoutes", value }) as const),
   ];
 }
 
@@ -110,6 +116,9 @@ function assemble(base: MeshSnapshot, parts: readonly Part[]): MeshSnapshot {
     instances: of("instances"),
     trafficPolicies: of("trafficPolicies"),
     httpRoutes: of("httpRoutes"),
+    tlsRoutes: of("tlsRoutes"),
+    tcpRoutes: of("tcpRoutes"),
+    grpcRoutes: of("grpcRoutes"),
   };
 }
 

@@ -1,4 +1,5 @@
 /** One instance of a service: what its sidecar says about it, and where it is in its life. */
+import type { InstanceProtocol } from "../resource/port-protocol.ts";
 
 /** What a sidecar's node metadata tells, checked against its certificate before it gets here. */
 export interface InstanceDescription {
@@ -20,7 +21,7 @@ export interface InstancePort {
   readonly port: number;
   /** The port of the sidecar's inbound listener for it. */
   readonly inboundPort: number;
-  readonly protocol: "http" | "tcp";
+  readonly protocol: InstanceProtocol;
 }
 
 /** What a sidecar reports over HDS. */

@@ -3,8 +3,8 @@
  * findings of translation. Pure: it gives the status that ought to be written, or nothing when it stands so.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { AnyObject } from "../resource/kind-map.ts";
-import type { HttpRoute, HttpRouteStatus } from "../resource/kinds/http-route.ts";
+import type { AnyObject, ObjectOf } from "../resource/kind-map.ts";
+import type { RouteStatus } from "../resource/kinds/route-status.ts";
 import type { Condition, ObjectStatus } from "../resource/object.ts";
 import type { TranslationFault } from "./fault-isolation.ts";
 import type { MeshFinding } from "./mesh-finding.ts";
@@ -34,11 +34,13 @@ const REASONS: Partial<Record<MeshFinding["code"], string>> = {
   "backend-not-found": "BackendNotFound",
   "field-unsupported": "UnsupportedValue",
   "policy-conflict": "Conflicted",
+  "route-kind-conflict": "Conflicted",
 };
 /** Findings that mean that a route has no effect on a parent. */
 const PARENT_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
   "parent-not-found",
   "parent-kind-unsupported",
+  "route-kind-conflict",
 ]);
 /** Findings that mean that a policy has no effect, however mild they are to traffic. */
 const POLICY_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
@@ -49,15 +51,20 @@ const POLICY_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
 /** The status to write for `object`, or undefined when what is there says it already. */
 export function statusToWrite(object: AnyObject, judgement: Judgement): ObjectStatus | undefined {
   const before = object.status ?? {};
-  const after =
-    object.kind === "HTTPRoute"
-      ? routeStatus(object, judgement)
-      : {
-          ...before,
-          ...(judgement.serviceIndex === undefined ? {} : { serviceIndex: judgement.serviceIndex }),
-          conditions: conditionsOf(object, judgement, before.conditions),
-        };
+  const after = isRoute(object)
+    ? routeStatus(object, judgement)
+    : {
+        ...before,
+        ...(judgement.serviceIndex === undefined ? {} : { serviceIndex: judgement.serviceIndex }),
+        conditions: conditionsOf(object, judgement, before.conditions),
+      };
   return isDeepStrictEqual(after, before) ? undefined : after;
+}
+
+type RouteObject = ObjectOf<"GRPCRoute" | "HTTPRoute" | "TCPRoute" | "TLSRoute">;
+
+function isRoute(object: AnyObject): object is RouteObject {
+  return object.kind.endsWith("Route");
 }
 
 function conditionsOf(
@@ -76,8 +83,8 @@ function conditionsOf(
   return stamp([accepted, ...warnings(rest)], object, before, judgement.now);
 }
 
-/** Gateway API, HTTPRouteStatus: one entry per parent, each with Accepted and ResolvedRefs. */
-function routeStatus(route: HttpRoute, judgement: Judgement): HttpRouteStatus {
+/** Gateway API, RouteStatus: one entry per parent, each with Accepted and ResolvedRefs. */
+function routeStatus(route: RouteObject, judgement: Judgement): RouteStatus {
   const { fault, findings, now } = judgement;
   const unresolved = findings.filter(({ code }) => code === "backend-not-found");
   const partial = findings.filter(

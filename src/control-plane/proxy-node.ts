@@ -7,6 +7,7 @@ import { assert } from "../core/assert.ts";
 import type { Node } from "../gen/envoy/config/core/v3/base_pb.js";
 import { parseSpiffeId, workloadIdentityFromSpiffeId } from "../identity/spiffe-id.ts";
 import { dnsLabel, dnsSubdomain, portNumber } from "../resource/fields.ts";
+import { INSTANCE_PROTOCOLS } from "../resource/port-protocol.ts";
 import { parseLoopbackBlock } from "../translate/loopback-block.ts";
 import type { ProxyScope } from "../translate/mesh-snapshot.ts";
 import { controlPlaneError } from "./errors.ts";
@@ -28,7 +29,7 @@ const metadataSchema = z.object({
         name: z.string().max(63).default(""),
         port: portNumber(),
         inbound_port: portNumber(),
-        protocol: z.enum(["http", "tcp"]).default("http"),
+        protocol: z.enum(INSTANCE_PROTOCOLS).default("http"),
       }),
     )
     .max(64)

@@ -34,7 +34,10 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
       const serviceIndex = source.serviceIndexes.get(`${namespace}/${name}`);
       return serviceIndex === undefined ? [] : [{ resource, serviceIndex }];
     }),
+    grpcRoutes: objects.list("GRPCRoute"),
     httpRoutes: objects.list("HTTPRoute"),
+    tcpRoutes: objects.list("TCPRoute"),
+    tlsRoutes: objects.list("TLSRoute"),
     trafficPolicies: objects.list("TrafficPolicy"),
     instances: [...registered, ...manualWorkloads(objects).map(fromWorkload)],
   };

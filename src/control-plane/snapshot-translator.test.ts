@@ -42,7 +42,10 @@ function snapshot(revision: number, services: readonly MeshService[]): MeshSnaps
     trustBundlePem: "",
     meshConfig: undefined,
     services,
+    grpcRoutes: [],
     httpRoutes: [],
+    tcpRoutes: [],
+    tlsRoutes: [],
     trafficPolicies: [],
     instances: [],
   };

@@ -171,7 +171,10 @@ function isSameForScoped(a: MeshSnapshot, b: MeshSnapshot): boolean {
   return (
     a.meshConfig === b.meshConfig &&
     a.trustDomain === b.trustDomain &&
+    isSameList(a.grpcRoutes, b.grpcRoutes) &&
     isSameList(a.httpRoutes, b.httpRoutes) &&
+    isSameList(a.tcpRoutes, b.tcpRoutes) &&
+    isSameList(a.tlsRoutes, b.tlsRoutes) &&
     isSameList(a.trafficPolicies, b.trafficPolicies) &&
     a.services.length === b.services.length &&
     a.services.every((service, index) => {

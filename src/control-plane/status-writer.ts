@@ -73,7 +73,10 @@ export class StatusWriter {
     const now = new Date(clock.nowMs()).toISOString();
     const judged: readonly AnyObject[] = [
       ...objects.list("Service"),
+      ...objects.list("GRPCRoute"),
       ...objects.list("HTTPRoute"),
+      ...objects.list("TCPRoute"),
+      ...objects.list("TLSRoute"),
       ...objects.list("TrafficPolicy"),
       ...objects.list("MeshConfig"),
       ...manualWorkloads(objects),

@@ -10,7 +10,10 @@ import { assert } from "../core/assert.ts";
 import { FileAccessLogSchema } from "../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { HttpInspectorSchema } from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { TlsInspectorSchema } from "../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { HttpConnectionManagerSchema } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { TcpProxySchema } from "../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { LeastRequestSchema } from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { RandomSchema } from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
 import { RoundRobinSchema } from "../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
@@ -28,6 +31,9 @@ import { XDS_RESOURCE_SCHEMAS } from "./encoded-resources.ts";
 const EXTENSION_SCHEMAS: readonly DescMessage[] = [
   HttpConnectionManagerSchema,
   RouterSchema,
+  TcpProxySchema,
+  TlsInspectorSchema,
+  HttpInspectorSchema,
   UpstreamTlsContextSchema,
   DownstreamTlsContextSchema,
   HttpProtocolOptionsSchema,

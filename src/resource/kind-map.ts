@@ -1,14 +1,20 @@
 /** Every kind by its name. A new kind adds one line here and one in registry.ts. */
+import type { GrpcRoute } from "./kinds/grpc-route.ts";
 import type { HttpRoute } from "./kinds/http-route.ts";
 import type { MeshConfig } from "./kinds/mesh-config.ts";
 import type { Service } from "./kinds/service.ts";
+import type { TcpRoute } from "./kinds/tcp-route.ts";
+import type { TlsRoute } from "./kinds/tls-route.ts";
 import type { TrafficPolicy } from "./kinds/traffic-policy.ts";
 import type { Workload } from "./kinds/workload.ts";
 
 export interface KindMap {
+  readonly GRPCRoute: GrpcRoute;
   readonly HTTPRoute: HttpRoute;
   readonly MeshConfig: MeshConfig;
   readonly Service: Service;
+  readonly TCPRoute: TcpRoute;
+  readonly TLSRoute: TlsRoute;
   readonly TrafficPolicy: TrafficPolicy;
   readonly Workload: Workload;
 }

@@ -2,9 +2,12 @@
 
 import type { KindDefinition } from "./kind.ts";
 import type { AnyObject, KindMap, KindName } from "./kind-map.ts";
+import { grpcRouteKind } from "./kinds/grpc-route.ts";
 import { httpRouteKind } from "./kinds/http-route.ts";
 import { meshConfigKind } from "./kinds/mesh-config.ts";
 import { serviceKind } from "./kinds/service.ts";
+import { tcpRouteKind } from "./kinds/tcp-route.ts";
+import { tlsRouteKind } from "./kinds/tls-route.ts";
 import { trafficPolicyKind } from "./kinds/traffic-policy.ts";
 import { workloadKind } from "./kinds/workload.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -26,9 +29,12 @@ export interface Registry {
 }
 
 const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
+  GRPCRoute: grpcRouteKind,
   HTTPRoute: httpRouteKind,
   MeshConfig: meshConfigKind,
   Service: serviceKind,
+  TCPRoute: tcpRouteKind,
+  TLSRoute: tlsRouteKind,
   TrafficPolicy: trafficPolicyKind,
   Workload: workloadKind,
 };

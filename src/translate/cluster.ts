@@ -1,4 +1,4 @@
-/** Clusters: one per routed Service port towards its instances, one per app port towards the app itself. */
+/** Clusters: of each routed Service port towards its instances, of each app port towards the app itself. */
 import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import {
@@ -11,44 +11,83 @@ import {
   ClusterSchema,
 } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { RoutingPriority, type TransportSocket } from "../gen/envoy/config/core/v3/base_pb.js";
-import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import {
+  type HttpProtocolOptions_ExplicitHttpConfigSchema,
+  HttpProtocolOptionsSchema,
+} from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { mayBeHttp } from "../resource/port-protocol.ts";
 import {
   APP_ADDRESS,
   APP_CONNECT_TIMEOUT_MS,
   APP_IDLE_TIMEOUT_MS,
   CIRCUIT_BREAKER_UNLIMITED,
+  TCP_ALPN,
 } from "./defaults.ts";
+import type { DataPlaneFeatures } from "./features.ts";
 import { translateLoadBalancer } from "./load-balancing-policy.ts";
-import type { IndexedPort, IndexedService } from "./mesh-index.ts";
+import type { IndexedPort, IndexedService, MeshIndex } from "./mesh-index.ts";
 import { adsConfigSource, duration, pack, resourceOf, socketAddress } from "./message.ts";
-import { compareText, inboundName, sniOf, spiffeId } from "./names.ts";
+import { compareText, sniOf, spiffeId } from "./names.ts";
 import type { XdsResource } from "./translation.ts";
 import { upstreamTls } from "./transport-socket.ts";
 
 /** The key of the HTTP options in a cluster's extension options. */
 const HTTP_PROTOCOL_OPTIONS = HttpProtocolOptionsSchema.typeName;
 
-/** The cluster of a Service port. Its endpoints come by EDS under the same name. */
-export function outboundCluster(
+/** The clusters of a Service port. Their endpoints come by EDS under the port's name. */
+export function outboundClusters(
   service: IndexedService,
   port: IndexedPort,
-  trustDomain: string,
-): XdsResource {
-  const transportSocket = outboundTransportSocket(service, port, trustDomain);
-  return clusterResource(port.name, {
-    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+  index: MeshIndex,
+): readonly XdsResource[] {
+  const { trustDomain } = index.snapshot;
+  const shared = {
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS } as const,
     edsClusterConfig: { edsConfig: adsConfigSource(), serviceName: port.name },
     connectTimeout: duration(service.settings.connectTimeoutMs),
     loadBalancingPolicy: translateLoadBalancer(service.settings.algorithm),
-    typedExtensionProtocolOptions: http1Options(service.settings.connectionIdleTimeoutMs),
     metadata: { filterMetadata: { istio: servicesMetadata([service]) } },
-    ...(transportSocket === undefined ? {} : { transportSocket }),
-  });
+  };
+  const clusters: XdsResource[] = [];
+  if (mayBeHttp(port.protocol)) {
+    const isHttp2 = isMeshed(port)
+      ? index.features.meshHop === "http2"
+      : port.protocol === "http2" || port.protocol === "grpc";
+    clusters.push(
+      clusterResource(port.name, {
+        ...shared,
+        typedExtensionProtocolOptions: httpOptions(
+          service.settings.connectionIdleTimeoutMs,
+          isHttp2 ? http2(index.features) : HTTP1,
+        ),
+        ...transportSocketOf(service, port, { trustDomain, alpn: isHttp2 ? ["h2"] : ["http/1.1"] }),
+      }),
+    );
+  }
+  if (port.tcpCluster !== undefined) {
+    clusters.push(
+      clusterResource(port.tcpCluster, {
+        ...shared,
+        ...transportSocketOf(service, port, { trustDomain, alpn: TCP_ALPN }),
+      }),
+    );
+  }
+  return clusters;
 }
 
-/** The cluster of the app beside the sidecar. `services` are those that lead to this port, for metrics. */
-export function inboundCluster(appPort: number, services: readonly IndexedService[]): XdsResource {
-  const name = inboundName(appPort);
+/** The app's own cluster, and what it is spoken to in. */
+export interface InboundClusterOptions {
+  readonly name: string;
+  readonly appPort: number;
+  readonly codec: "http1" | "http2";
+  readonly features: DataPlaneFeatures;
+  /** Those that lead to this port, for metrics. */
+  readonly services: readonly IndexedService[];
+}
+
+/** The cluster of the app beside the sidecar. */
+export function inboundCluster(options: InboundClusterOptions): XdsResource {
+  const { name, appPort, codec, features, services } = options;
   return clusterResource(name, {
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
     loadAssignment: {
@@ -68,7 +107,10 @@ export function inboundCluster(appPort: number, services: readonly IndexedServic
     },
     connectTimeout: duration(APP_CONNECT_TIMEOUT_MS),
     loadBalancingPolicy: translateLoadBalancer("RoundRobin"),
-    typedExtensionProtocolOptions: http1Options(APP_IDLE_TIMEOUT_MS),
+    typedExtensionProtocolOptions: httpOptions(
+      APP_IDLE_TIMEOUT_MS,
+      codec === "http2" ? http2(features) : HTTP1,
+    ),
     metadata: { filterMetadata: { istio: servicesMetadata(services) } },
   });
 }
@@ -86,16 +128,22 @@ function clusterResource(name: string, init: ClusterInit): XdsResource {
   return resourceOf(ClusterSchema, name, cluster);
 }
 
+/** Whether callers reach the instances by mutual TLS. A port without instances is for meshed ones to come. */
+export function isMeshed(port: IndexedPort): boolean {
+  return port.targets.every((target) => target.isMeshed);
+}
+
 /**
  * TLS to the identities behind the Service, or none when no instance has a sidecar. A Service without
  * instances asks for the identity that its first one has by default, never for none.
  */
-function outboundTransportSocket(
+function transportSocketOf(
   service: IndexedService,
   port: IndexedPort,
-  trustDomain: string,
-): TransportSocket | undefined {
-  if (port.targets.some((target) => !target.isMeshed)) return undefined;
+  options: { readonly trustDomain: string; readonly alpn: readonly string[] },
+): { readonly transportSocket?: TransportSocket } {
+  const { trustDomain, alpn } = options;
+  if (!isMeshed(port)) return {};
   const { name, namespace } = service.service.resource.metadata;
   const identities = new Set(
     port.targets.map(({ instance }) =>
@@ -103,19 +151,27 @@ function outboundTransportSocket(
     ),
   );
   if (identities.size === 0) identities.add(spiffeId(trustDomain, namespace, name));
-  return upstreamTls({
-    sni: sniOf(service.host, port.port.port),
-    spiffeIds: [...identities].sort(compareText),
-  });
+  const sni = sniOf(service.host, port.port.port);
+  return {
+    transportSocket: upstreamTls({ sni, alpn, spiffeIds: [...identities].sort(compareText) }),
+  };
 }
 
-function http1Options(idleTimeoutMs: number): Record<string, Any> {
+type ProtocolConfig = NonNullable<
+  MessageInitShape<typeof HttpProtocolOptions_ExplicitHttpConfigSchema>["protocolConfig"]
+>;
+
+const HTTP1: ProtocolConfig = { case: "httpProtocolOptions", value: {} };
+
+/** Extended CONNECT carries WebSocket (RFC 8441). */
+function http2({ upgrades }: DataPlaneFeatures): ProtocolConfig {
+  return { case: "http2ProtocolOptions", value: upgrades ? { allowConnect: true } : {} };
+}
+
+function httpOptions(idleTimeoutMs: number, protocolConfig: ProtocolConfig): Record<string, Any> {
   const options = create(HttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: { idleTimeout: duration(idleTimeoutMs) },
-    upstreamProtocolOptions: {
-      case: "explicitHttpConfig",
-      value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
-    },
+    upstreamProtocolOptions: { case: "explicitHttpConfig", value: { protocolConfig } },
   });
   return { [HTTP_PROTOCOL_OPTIONS]: pack(HttpProtocolOptionsSchema, options) };
 }

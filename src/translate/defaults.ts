@@ -47,8 +47,17 @@ export const APP_CONNECT_TIMEOUT_MS = 1_000;
 /** Where the app listens. */
 export const APP_ADDRESS = "127.0.0.1";
 
-/** ALPN between sidecars. */
-export const MESH_ALPN = ["http/1.1"] as const;
+/**
+ * ALPN of opaque TCP between sidecars. A name of our own, so that no other protocol is ever read as a stream of
+ * bytes for the app.
+ */
+export const TCP_ALPN = ["tulle-tcp"] as const;
+
+/**
+ * Tells the sidecar of the app in which version its client speaks HTTP, as Envoy's `%PROTOCOL%` writes it: the app
+ * is spoken to alike, whatever the sidecars speak between them. It travels between sidecars only.
+ */
+export const PROTOCOL_HEADER = "x-tulle-protocol";
 
 /** SDS name of a workload's own certificate and key. The key is never sent: a sidecar's agent holds it. */
 export const OWN_CERTIFICATE_SECRET = "default";

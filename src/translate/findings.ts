@@ -10,6 +10,8 @@ const SEVERITY: Readonly<Record<FindingCode, Finding["severity"]>> = {
   "field-ignored": "warning",
   "field-unsupported": "error",
   "protocol-unsupported": "warning",
+  "protocol-mismatch": "warning",
+  "route-kind-conflict": "error",
   "listener-conflict": "error",
   "address-exhausted": "error",
   "policy-conflict": "warning",

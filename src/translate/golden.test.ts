@@ -45,7 +45,7 @@ for (const name of names) {
   test(`golden: ${name}`, () => {
     const file = `${name}${INPUT_SUFFIX}`;
     const fixture = parseMeshFixture(readFileSync(join(TESTDATA, file), "utf8"), file);
-    const translation = translateProxy(fixture.snapshot, fixture.scope);
+    const translation = translateProxy(fixture.snapshot, fixture.scope, fixture.features);
     checkGolden(name, goldenText(fixture, translation));
     checkRequests(fixture, translation);
     checkOrderDoesNotMatter(fixture, translation);
@@ -91,18 +91,25 @@ function checkRequests({ head, snapshot }: MeshFixture, { resources }: Translati
 }
 
 /** The same mesh listed the other way round gives the same bytes, and every byte can be read back. */
-function checkOrderDoesNotMatter({ snapshot, scope }: MeshFixture, expected: Translation): void {
+function checkOrderDoesNotMatter(
+  { snapshot, scope, features }: MeshFixture,
+  expected: Translation,
+): void {
   const reversed = translateProxy(
     {
       ...snapshot,
       services: snapshot.services.toReversed(),
+      grpcRoutes: snapshot.grpcRoutes.toReversed(),
       httpRoutes: snapshot.httpRoutes.toReversed(),
+      tcpRoutes: snapshot.tcpRoutes.toReversed(),
+      tlsRoutes: snapshot.tlsRoutes.toReversed(),
       trafficPolicies: snapshot.trafficPolicies.toReversed(),
       instances: snapshot.instances
         .toReversed()
         .map((instance) => ({ ...instance, labels: reverseKeys(instance.labels) })),
     },
     scope,
+    features,
   );
   assert.deepEqual(reversed.findings, expected.findings);
   assert.deepEqual(bytesOf(reversed), bytesOf(expected));

@@ -1,4 +1,4 @@
-/** The network filter that speaks HTTP/1.1 on a listener. Everything that both directions share is here. */
+/** The network filter that speaks HTTP on a listener. Everything that both directions share is here. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { REQUEST_HEAD_TIMEOUT_MS } from "../core/limits.ts";
 import {
@@ -13,6 +13,7 @@ import {
   HttpConnectionManagerSchema,
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { ESCAPED_SLASHES_ACTION } from "./defaults.ts";
+import type { DataPlaneFeatures } from "./features.ts";
 import { duration, pack } from "./message.ts";
 
 type HttpConnectionManagerInit = Exclude<
@@ -29,10 +30,19 @@ export type HttpConnectionManagerOptions = Required<
     "accessLog" | "commonHttpProtocolOptions" | "localReplyConfig" | "streamIdleTimeout"
   >;
 
-export function httpConnectionManager(options: HttpConnectionManagerOptions): Filter {
+export function httpConnectionManager(
+  options: HttpConnectionManagerOptions,
+  { meshHop, upgrades }: DataPlaneFeatures,
+): Filter {
   const manager = create(HttpConnectionManagerSchema, {
     ...options,
-    codecType: HttpConnectionManager_CodecType.HTTP1,
+    codecType:
+      meshHop === "http2"
+        ? HttpConnectionManager_CodecType.AUTO
+        : HttpConnectionManager_CodecType.HTTP1,
+    ...(upgrades ? { upgradeConfigs: [{ upgradeType: "websocket" }] } : {}),
+    // RFC 8441: WebSocket on a connection that speaks HTTP/2.
+    ...(upgrades && meshHop === "http2" ? { http2ProtocolOptions: { allowConnect: true } } : {}),
     httpFilters: [
       {
         name: "envoy.filters.http.router",

@@ -1,16 +1,32 @@
 /** Listeners for what others send to the app: mutual TLS in front of each port that it serves. */
 import { create } from "@bufbuild/protobuf";
 import { TrafficDirection } from "../gen/envoy/config/core/v3/base_pb.js";
+import {
+  type Filter,
+  FilterChainSchema,
+} from "../gen/envoy/config/listener/v3/listener_components_pb.js";
 import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
 import { targetPortOf } from "../resource/kinds/service.ts";
 import { inboundCluster } from "./cluster.ts";
-import { INBOUND_IDLE_TIMEOUT_MS, UNDELIVERED_FLAG, UNDELIVERED_HEADER } from "./defaults.ts";
+import {
+  INBOUND_IDLE_TIMEOUT_MS,
+  PROTOCOL_HEADER,
+  TCP_ALPN,
+  UNDELIVERED_FLAG,
+  UNDELIVERED_HEADER,
+} from "./defaults.ts";
+import type { DataPlaneFeatures } from "./features.ts";
 import { type FindingPlace, type Findings, within } from "./findings.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
+import { inboundRoutes } from "./inbound-routes.ts";
+import { inspectTls } from "./listener-filters.ts";
 import { type IndexedService, isSelected, type MeshIndex } from "./mesh-index.ts";
 import type { MeshInstancePort, ProxyScope } from "./mesh-snapshot.ts";
 import { duration, resourceOf, socketAddress } from "./message.ts";
-import { inboundListenerName, inboundName } from "./names.ts";
+import { inboundHttp2Name, inboundListenerName, inboundName } from "./names.ts";
+import type { ListenerChains } from "./outbound-chains.ts";
+import { protocolMetadata } from "./protocol-metadata.ts";
+import { tcpProxy } from "./tcp-proxy.ts";
 import type { XdsResource } from "./translation.ts";
 import { downstreamTls } from "./transport-socket.ts";
 
@@ -29,82 +45,149 @@ export function inboundResources(
   const clusters: XdsResource[] = [];
   for (const [position, port] of scope.ports.entries()) {
     if (port.inboundPort === undefined) continue;
-    if (port.protocol !== "http") {
+    const shape = inboundShape(port.protocol, index.features);
+    if (shape === undefined) {
       const place = within(report.place, `ports[${position}]`);
       const message = `port ${port.port} speaks ${port.protocol}; only HTTP/1.1 is accepted`;
       report.findings.add("protocol-unsupported", place, message);
       continue;
     }
-    listeners.push(inboundListener(index, scope.address, port, port.inboundPort));
-    clusters.push(inboundCluster(port.port, servicesBehind(index, scope, port)));
+    const inbound = { index, address: scope.address, port, inboundPort: port.inboundPort, shape };
+    listeners.push(inboundListener(inbound));
+    clusters.push(...appClusters(inbound, servicesBehind(index, scope, port)));
   }
   return { listeners, clusters };
 }
 
-/**
- * The route has no timeout of its own: the caller's sidecar knows the rule and its policy. What it retries is
- * only a connection to the app that broke before the request was written to it.
- */
-function inboundListener(
-  index: MeshIndex,
-  address: string,
-  port: MeshInstancePort,
-  inboundPort: number,
-): XdsResource {
+/** What a port is good for: which versions of HTTP the app gets, and whether it gets bytes. */
+interface InboundShape {
+  readonly http: "http1" | "http2" | "as-client" | undefined;
+  readonly isOpaque: boolean;
+}
+
+/** `http` is what a port is when nobody says otherwise, so it takes opaque bytes too. */
+function inboundShape(
+  protocol: MeshInstancePort["protocol"],
+  { meshHop, streams }: DataPlaneFeatures,
+): InboundShape | undefined {
+  switch (protocol) {
+    case "http":
+    case "auto":
+      return { http: meshHop === "http2" ? "as-client" : "http1", isOpaque: streams };
+    case "http2":
+    case "grpc":
+      return meshHop === "http2" ? { http: "http2", isOpaque: false } : undefined;
+    case "tcp":
+    case "tls":
+      return streams ? { http: undefined, isOpaque: true } : undefined;
+  }
+}
+
+interface InboundPort {
+  readonly index: MeshIndex;
+  readonly address: string;
+  readonly port: MeshInstancePort;
+  readonly inboundPort: number;
+  readonly shape: InboundShape;
+}
+
+function inboundListener({ index, address, port, inboundPort, shape }: InboundPort): XdsResource {
   const name = inboundListenerName(inboundPort);
-  const target = inboundName(port.port);
-  const manager = httpConnectionManager({
-    statPrefix: target,
-    accessLog: [...index.accessLogs],
-    commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
-    streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
-    localReplyConfig: {
-      mappers: [
-        {
-          filter: {
-            filterSpecifier: { case: "responseFlagFilter", value: { flags: [UNDELIVERED_FLAG] } },
-          },
-          headersToAdd: [{ header: { key: UNDELIVERED_HEADER, value: "1" } }],
-        },
-      ],
-    },
-    routeSpecifier: {
-      case: "routeConfig",
-      value: {
-        name: target,
-        responseHeadersToRemove: [UNDELIVERED_HEADER],
-        virtualHosts: [
-          {
-            name: target,
-            domains: ["*"],
-            routes: [
-              {
-                name: "default",
-                match: { pathSpecifier: { case: "prefix", value: "/" } },
-                action: {
-                  case: "route",
-                  value: {
-                    clusterSpecifier: { case: "cluster", value: target },
-                    timeout: duration(0),
-                    retryPolicy: { retryOn: "reset-before-request", numRetries: 1 },
-                  },
-                },
-              },
-            ],
-          },
-        ],
-        // Clusters come in a message of their own, maybe after this one.
-        validateClusters: false,
-      },
-    },
-  });
   const listener = create(ListenerSchema, {
     name,
     address: socketAddress(address, inboundPort),
-    filterChains: [{ filters: [manager], transportSocket: downstreamTls() }],
+    ...inboundChains(index, port, shape),
     trafficDirection: TrafficDirection.INBOUND,
+    metadata: protocolMetadata(port.protocol, "the instance's port"),
   });
   return resourceOf(ListenerSchema, name, listener);
+}
+
+function inboundChains(
+  index: MeshIndex,
+  port: MeshInstancePort,
+  { http, isOpaque }: InboundShape,
+): ListenerChains {
+  const opaque = { filters: [streamFilter(index, port)], transportSocket: downstreamTls(TCP_ALPN) };
+  if (http === undefined) return { filterChains: [create(FilterChainSchema, opaque)] };
+  const filters = [requestFilter(index, port, http)];
+  const alpn = index.features.meshHop === "http2" ? ["h2", "http/1.1"] : ["http/1.1"];
+  const httpChain = create(FilterChainSchema, { filters, transportSocket: downstreamTls(alpn) });
+  if (!isOpaque) return { filterChains: [httpChain] };
+  const streamChain = create(FilterChainSchema, {
+    ...opaque,
+    filterChainMatch: { applicationProtocols: [...TCP_ALPN] },
+  });
+  return { ...inspectTls(), filterChains: [streamChain], defaultFilterChain: httpChain };
+}
+
+/** Idle limits are the caller's business, as for requests: this side's are longer. */
+function streamFilter(index: MeshIndex, port: MeshInstancePort): Filter {
+  const clusterName = inboundName(port.port);
+  return tcpProxy({
+    statPrefix: clusterName,
+    backends: [{ clusterName, weight: 1 }],
+    idleTimeoutMs: INBOUND_IDLE_TIMEOUT_MS,
+    accessLog: index.accessLogs,
+  });
+}
+
+/**
+ * The routes have no timeout of their own: the caller's sidecar knows the rule and its policy. What they retry is
+ * only a connection to the app that broke before the request was written to it.
+ */
+function requestFilter(
+  index: MeshIndex,
+  port: MeshInstancePort,
+  http: NonNullable<InboundShape["http"]>,
+): Filter {
+  const target = inboundName(port.port);
+  return httpConnectionManager(
+    {
+      statPrefix: target,
+      accessLog: [...index.accessLogs],
+      commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
+      streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
+      localReplyConfig: {
+        mappers: [
+          {
+            filter: {
+              filterSpecifier: { case: "responseFlagFilter", value: { flags: [UNDELIVERED_FLAG] } },
+            },
+            headersToAdd: [{ header: { key: UNDELIVERED_HEADER, value: "1" } }],
+          },
+        ],
+      },
+      routeSpecifier: {
+        case: "routeConfig",
+        value: {
+          name: target,
+          requestHeadersToRemove: index.features.meshHop === "http2" ? [PROTOCOL_HEADER] : [],
+          responseHeadersToRemove: [UNDELIVERED_HEADER],
+          virtualHosts: [{ name: target, domains: ["*"], routes: inboundRoutes(port.port, http) }],
+          // Clusters come in a message of their own, maybe after this one.
+          validateClusters: false,
+        },
+      },
+    },
+    index.features,
+  );
+}
+
+/** How the app itself is reached: by HTTP/1.1 and as a stream of bytes, by HTTP/2, or by either. */
+function appClusters(
+  { index, port, shape }: InboundPort,
+  services: readonly IndexedService[],
+): readonly XdsResource[] {
+  const shared = { appPort: port.port, features: index.features, services };
+  const clusters: XdsResource[] = [];
+  if (shape.http !== "http2") {
+    clusters.push(inboundCluster({ ...shared, name: inboundName(port.port), codec: "http1" }));
+  }
+  if (shape.http === "http2" || shape.http === "as-client") {
+    clusters.push(inboundCluster({ ...shared, name: inboundHttp2Name(port.port), codec: "http2" }));
+  }
+  return clusters;
 }
 
 /** Services that lead to this port of the app, for the labels of its metrics. */

@@ -1,12 +1,20 @@
 /** The snapshot, resolved once: which ports are routed, which instances stand behind each, under which names. */
 import type { AccessLog } from "../gen/envoy/config/accesslog/v3/accesslog_pb.js";
+import { durationMs } from "../resource/duration.ts";
 import { defaultMeshConfigSpec } from "../resource/kinds/mesh-config.ts";
-import { type PortProtocol, portProtocol, type ServicePort } from "../resource/kinds/service.ts";
+import type { ServicePort } from "../resource/kinds/service.ts";
 import { keyOf } from "../resource/object.ts";
+import {
+  type EffectiveProtocol,
+  effectiveProtocol,
+  mayBeOpaque,
+  type PortProtocol,
+} from "../resource/port-protocol.ts";
 import { accessLogs } from "./access-log.ts";
+import type { DataPlaneFeatures } from "./features.ts";
 import type { Findings } from "./findings.ts";
 import type { MeshInstance, MeshService, MeshSnapshot } from "./mesh-snapshot.ts";
-import { compareText, outboundName, qualifiedName, serviceHost } from "./names.ts";
+import { compareText, outboundName, outboundTcpName, qualifiedName, serviceHost } from "./names.ts";
 import { resolveTargets, type Target } from "./target.ts";
 import {
   resolveTrafficSettings,
@@ -21,7 +29,7 @@ export interface IndexedService {
   readonly key: string;
   readonly host: string;
   readonly settings: TrafficSettings;
-  /** HTTP ports only, by number. */
+  /** By number. */
   readonly ports: readonly IndexedPort[];
 }
 
@@ -30,11 +38,17 @@ export interface IndexedPort {
   readonly port: ServicePort;
   /** Name of its cluster, load assignment and route configuration. */
   readonly name: string;
+  /** What is made of it, and why. */
+  readonly protocol: PortProtocol;
+  readonly protocolOrigin: string;
+  /** The cluster of connections that are passed through; undefined when there can be none. */
+  readonly tcpCluster: string | undefined;
   /** Ordered by instance name. */
   readonly targets: readonly Target[];
 }
 
 export interface MeshIndex {
+  readonly features: DataPlaneFeatures;
   readonly snapshot: MeshSnapshot;
   /** By namespace and name. */
   readonly services: readonly IndexedService[];
@@ -42,24 +56,38 @@ export interface MeshIndex {
   readonly serviceByKey: ReadonlyMap<string, IndexedService>;
   /** What every listener writes. */
   readonly accessLogs: readonly AccessLog[];
+  /** Milliseconds that the first bytes of a connection are waited for; 0 for no limit. */
+  readonly detectionTimeoutMs: number;
 }
 
-/** `http2` ports come with the HTTP/2 issue; an undeclared port is taken for HTTP. */
-const ROUTED_PROTOCOLS: ReadonlySet<PortProtocol> = new Set(["http", "undeclared"]);
-
-export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): MeshIndex {
+export function buildMeshIndex(
+  snapshot: MeshSnapshot,
+  features: DataPlaneFeatures,
+  findings: Findings,
+): MeshIndex {
   const settingsOf = resolveTrafficSettings(snapshot, findings);
   const select = instanceSelector(snapshot.instances);
+  const config = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
+  const { opaquePorts, timeout } = config.protocolDetection;
+  const context = { snapshot, features, opaquePorts, settingsOf, select, findings };
   const services = snapshot.services
-    .map((service) => indexService(service, { snapshot, settingsOf, select, findings }))
+    .map((service) => indexService(service, context))
     .sort((a, b) => compareText(a.key, b.key));
   const serviceByKey = new Map(services.map((service) => [service.key, service]));
-  const config = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
-  return { snapshot, services, serviceByKey, accessLogs: accessLogs(config.accessLog) };
+  return {
+    features,
+    snapshot,
+    services,
+    serviceByKey,
+    accessLogs: accessLogs(config.accessLog),
+    detectionTimeoutMs: durationMs(timeout),
+  };
 }
 
 interface IndexContext {
   readonly snapshot: MeshSnapshot;
+  readonly features: DataPlaneFeatures;
+  readonly opaquePorts: readonly number[];
   readonly settingsOf: TrafficSettingsOf;
   readonly select: SelectInstances;
   readonly findings: Findings;
@@ -74,20 +102,62 @@ function indexService(service: MeshService, context: IndexContext): IndexedServi
   const object = keyOf(service.resource);
   const report = { findings: context.findings, place: { object, path: "" } };
   for (const [index, port] of spec.ports.entries()) {
-    if (port.protocol === "TCP" && ROUTED_PROTOCOLS.has(portProtocol(port))) {
+    const { protocol, origin } = effectiveProtocol(port, context.opaquePorts);
+    const routed = port.protocol === "TCP" ? routedProtocol(protocol, context.features) : undefined;
+    if (routed !== undefined) {
       const name = outboundName(host, port.port);
-      ports.push({ port, name, targets: resolveTargets(port, instances, report) });
+      ports.push({
+        port,
+        name,
+        protocol: routed,
+        protocolOrigin: origin,
+        tcpCluster: tcpClusterOf(routed, name, outboundTcpName(host, port.port)),
+        targets: resolveTargets({ port, protocol: routed }, instances, report),
+      });
       continue;
     }
     const spoken = port.protocol === "TCP" ? (port.appProtocol ?? port.name) : port.protocol;
     context.findings.add(
       "protocol-unsupported",
       { object, path: `spec.ports[${index}]` },
-      `port ${port.port} speaks ${spoken}; only HTTP/1.1 is routed`,
+      `port ${port.port} speaks ${spoken}; only ${routable(context.features)} is routed`,
     );
   }
   ports.sort((a, b) => a.port.port - b.port.port);
   return { service, key, host, settings: context.settingsOf(key), ports };
+}
+
+/** What is made of a port of this protocol; undefined when nothing can be. */
+function routedProtocol(
+  protocol: EffectiveProtocol["protocol"],
+  { meshHop, streams }: DataPlaneFeatures,
+): PortProtocol | undefined {
+  switch (protocol) {
+    case "http":
+      return protocol;
+    case "http2":
+    case "grpc":
+      return meshHop === "http2" ? protocol : undefined;
+    case "undeclared":
+      return streams ? protocol : "http";
+    case "tcp":
+    case "tls":
+      return streams ? protocol : undefined;
+  }
+}
+
+function tcpClusterOf(
+  protocol: PortProtocol,
+  name: string,
+  detectedName: string,
+): string | undefined {
+  if (!mayBeOpaque(protocol)) return undefined;
+  return protocol === "undeclared" ? detectedName : name;
+}
+
+function routable({ meshHop, streams }: DataPlaneFeatures): string {
+  if (streams) return meshHop === "http2" ? "TCP" : "HTTP/1.1, TLS and TCP";
+  return meshHop === "http2" ? "HTTP" : "HTTP/1.1";
 }
 
 type Labels = Readonly<Record<string, string>>;

@@ -2,10 +2,14 @@
  * What translation reads: the mesh as it stands at one store revision, and who the proxy is that asks.
  * Both are plain data, so that a golden test, `tulle plan` and the control plane build them alike.
  */
+import type { GrpcRoute } from "../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../resource/kinds/http-route.ts";
 import type { MeshConfig } from "../resource/kinds/mesh-config.ts";
 import type { Service } from "../resource/kinds/service.ts";
+import type { TcpRoute } from "../resource/kinds/tcp-route.ts";
+import type { TlsRoute } from "../resource/kinds/tls-route.ts";
 import type { TrafficPolicy } from "../resource/kinds/traffic-policy.ts";
+import type { InstanceProtocol } from "../resource/port-protocol.ts";
 
 /** The mesh at one revision. Lists may come in any order: translation sorts what it emits. */
 export interface MeshSnapshot {
@@ -18,7 +22,10 @@ export interface MeshSnapshot {
   /** Undefined until someone applies one: every default holds. */
   readonly meshConfig: MeshConfig | undefined;
   readonly services: readonly MeshService[];
+  readonly grpcRoutes: readonly GrpcRoute[];
   readonly httpRoutes: readonly HttpRoute[];
+  readonly tcpRoutes: readonly TcpRoute[];
+  readonly tlsRoutes: readonly TlsRoute[];
   readonly trafficPolicies: readonly TrafficPolicy[];
   readonly instances: readonly MeshInstance[];
 }
@@ -53,7 +60,7 @@ export interface MeshInstancePort {
   readonly port: number;
   /** Where its sidecar accepts mutual TLS for that port. Undefined without a sidecar: `port` takes plain text. */
   readonly inboundPort?: number;
-  readonly protocol: "http" | "tcp";
+  readonly protocol: InstanceProtocol;
 }
 
 /**

@@ -16,6 +16,11 @@ export function outboundName(host: string, port: number): string {
   return `outbound|${port}||${host}`;
 }
 
+/** The cluster of a port whose protocol is detected, for connections that are not HTTP: Istio's place for a subset. */
+export function outboundTcpName(host: string, port: number): string {
+  return `outbound|${port}|tcp|${host}`;
+}
+
 /**
  * The cluster that stands for a backend that does not exist. No such cluster is ever sent, whoever waits
  * for the clusters of a route must not wait for it: its requests get 500 (see `backend.ts`).
@@ -36,6 +41,11 @@ export function outboundListenerName(address: string, listenPort: number): strin
 /** The cluster and the inline route configuration of one app port. */
 export function inboundName(appPort: number): string {
   return `inbound|${appPort}||`;
+}
+
+/** The cluster of an app's port that is spoken to in HTTP/2. */
+export function inboundHttp2Name(appPort: number): string {
+  return `inbound|${appPort}|h2c|`;
 }
 
 export function inboundListenerName(inboundPort: number): string {

@@ -1,31 +1,33 @@
 /** Listeners for what the app sends: one per routed Service port, on the Service's loopback address. */
 import { create } from "@bufbuild/protobuf";
 import { TrafficDirection } from "../gen/envoy/config/core/v3/base_pb.js";
-import {
-  type FilterChain,
-  FilterChainSchema,
-} from "../gen/envoy/config/listener/v3/listener_components_pb.js";
 import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
 import { keyOf } from "../resource/object.ts";
 import type { FindingPlace, Findings } from "./findings.ts";
-import { httpConnectionManager } from "./http-connection-manager.ts";
 import { listenPortOf, parseLoopbackBlock, serviceAddress } from "./loopback-block.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "./mesh-index.ts";
 import type { ProxyScope } from "./mesh-snapshot.ts";
-import { adsConfigSource, resourceOf, socketAddress } from "./message.ts";
+import { resourceOf, socketAddress } from "./message.ts";
 import { outboundListenerName } from "./names.ts";
+import { type ListenerChains, outboundChains } from "./outbound-chains.ts";
+import { protocolMetadata } from "./protocol-metadata.ts";
+import type { Attachments } from "./route/attachment.ts";
 import type { XdsResource } from "./translation.ts";
 
 /** A listener, but for the address, which differs from sidecar to sidecar. */
 export interface OutboundListenerPlan {
   readonly service: IndexedService;
+  readonly port: IndexedPort;
   readonly listenPort: number;
-  readonly filterChain: FilterChain;
+  readonly chains: ListenerChains;
+  /** By the callers' namespace, where consumer routes ask for other chains. */
+  readonly consumerChains: ReadonlyMap<string, ListenerChains>;
 }
 
 /** Made once per snapshot: the filter chains of a port are the same for every sidecar. */
 export function planOutboundListeners(
   index: MeshIndex,
+  attachments: Attachments,
   findings: Findings,
 ): readonly OutboundListenerPlan[] {
   return index.services.flatMap((service) => {
@@ -41,7 +43,22 @@ export function planOutboundListeners(
         return [];
       }
       portByListenPort.set(listenPort, port);
-      return [{ service, listenPort, filterChain: outboundFilterChain(index, indexed) }];
+      const context = { index, service, port: indexed, findings };
+      const tcp = attachments.tcp.get(indexed.name);
+      const tls = attachments.tls.get(indexed.name);
+      const producer = { tcp: tcp?.producer ?? [], tls: tls?.producer ?? [] };
+      const consumers = new Set([...(tcp?.consumer.keys() ?? []), ...(tls?.consumer.keys() ?? [])]);
+      const consumerChains = new Map(
+        [...consumers].map((namespace) => {
+          const routes = {
+            tcp: tcp?.consumer.get(namespace) ?? producer.tcp,
+            tls: tls?.consumer.get(namespace) ?? producer.tls,
+          };
+          return [namespace, outboundChains(routes, context)];
+        }),
+      );
+      const chains = outboundChains(producer, context);
+      return [{ service, port: indexed, listenPort, chains, consumerChains }];
     });
   });
 }
@@ -58,7 +75,7 @@ export function outboundListeners(
     report.findings.add("address-exhausted", report.place, message);
     return [];
   }
-  return plans.flatMap(({ service, listenPort, filterChain }) => {
+  return plans.flatMap(({ service, port, listenPort, chains, consumerChains }) => {
     const address = serviceAddress(base, service.service.serviceIndex);
     if (address === undefined) {
       const place = { object: keyOf(service.service.resource), path: "status.serviceIndex" };
@@ -70,25 +87,11 @@ export function outboundListeners(
     const listener = create(ListenerSchema, {
       name,
       address: socketAddress(address, listenPort),
-      filterChains: [filterChain],
+      ...(consumerChains.get(scope.namespace) ?? chains),
       trafficDirection: TrafficDirection.OUTBOUND,
+      metadata: protocolMetadata(port.protocol, port.protocolOrigin),
     });
     return [resourceOf(ListenerSchema, name, listener)];
-  });
-}
-
-function outboundFilterChain(index: MeshIndex, port: IndexedPort): FilterChain {
-  return create(FilterChainSchema, {
-    filters: [
-      httpConnectionManager({
-        statPrefix: port.name,
-        accessLog: [...index.accessLogs],
-        routeSpecifier: {
-          case: "rds",
-          value: { configSource: adsConfigSource(), routeConfigName: port.name },
-        },
-      }),
-    ],
   });
 }
 

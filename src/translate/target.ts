@@ -1,7 +1,8 @@
 /** Which instances stand behind a Service port, and where each is reached. */
 import { type ServicePort, targetPortOf } from "../resource/kinds/service.ts";
+import { mayBeHttp, mayBeOpaque, type PortProtocol } from "../resource/port-protocol.ts";
 import type { FindingPlace, Findings } from "./findings.ts";
-import type { MeshInstance } from "./mesh-snapshot.ts";
+import type { MeshInstance, MeshInstancePort } from "./mesh-snapshot.ts";
 import { qualifiedName } from "./names.ts";
 
 /** An instance that a Service port leads to. */
@@ -18,12 +19,23 @@ export interface Target {
  * sidecar or none has: whoever claims another's address must not have its identity accepted either.
  */
 export function resolveTargets(
-  port: ServicePort,
+  { port, protocol }: { readonly port: ServicePort; readonly protocol: PortProtocol },
   instances: readonly MeshInstance[],
   report: { readonly findings: Findings; readonly place: FindingPlace },
 ): readonly Target[] {
   const { findings, place } = report;
-  const candidates = instances.flatMap((instance) => targetOf(port, instance));
+  const candidates = instances.flatMap((instance) => {
+    const found = instancePort(port, instance);
+    if (found === undefined) return [];
+    if (isHttpOnly(protocol) && (found.protocol === "tcp" || found.protocol === "tls")) {
+      const name = qualifiedName(instance);
+      const message = `port ${found.port} of instance ${name} speaks ${found.protocol}, not HTTP; it gets no requests`;
+      findings.add("protocol-mismatch", place, message);
+      return [];
+    }
+    const isMeshed = found.inboundPort !== undefined;
+    return [{ instance, endpointPort: found.inboundPort ?? found.port, isMeshed }];
+  });
   const hasMeshed = candidates.some((target) => target.isMeshed);
   const instanceByAddress = new Map<string, string>();
   return candidates.filter((target) => {
@@ -46,12 +58,13 @@ export function resolveTargets(
 }
 
 /** Versions of an app may differ in the ports that they have: one without the port is no target. */
-function targetOf(port: ServicePort, instance: MeshInstance): readonly Target[] {
+function instancePort(port: ServicePort, instance: MeshInstance): MeshInstancePort | undefined {
   const wanted = targetPortOf(port);
-  const found = instance.ports.find((candidate) =>
+  return instance.ports.find((candidate) =>
     typeof wanted === "number" ? candidate.port === wanted : candidate.name === wanted,
   );
-  if (found?.protocol !== "http") return [];
-  const isMeshed = found.inboundPort !== undefined;
-  return [{ instance, endpointPort: found.inboundPort ?? found.port, isMeshed }];
+}
+
+function isHttpOnly(protocol: PortProtocol): boolean {
+  return mayBeHttp(protocol) && !mayBeOpaque(protocol);
 }

@@ -7,7 +7,9 @@
  *              └── translateScoped(scope) ───► listeners, clusters of the app         once per proxy
  * ```
  */
-import { outboundCluster } from "./cluster.ts";
+import { mayBeHttp } from "../resource/port-protocol.ts";
+import { outboundClusters } from "./cluster.ts";
+import { type DataPlaneFeatures, SIDECAR_FEATURES } from "./features.ts";
 import { Findings } from "./findings.ts";
 import { inboundResources } from "./inbound-listener.ts";
 import { loadAssignment } from "./load-assignment.ts";
@@ -18,7 +20,7 @@ import {
   outboundListeners,
   planOutboundListeners,
 } from "./outbound-listener.ts";
-import { resolveAttachments } from "./route/attachment.ts";
+import { type Attachments, resolveAttachments } from "./route/attachment.ts";
 import { routeConfiguration } from "./route/route-configuration.ts";
 import { trustBundleSecret } from "./secret.ts";
 import type {
@@ -30,8 +32,12 @@ import type {
 } from "./translation.ts";
 
 /** Everything for one proxy, in the order in which xDS sends it. */
-export function translateProxy(snapshot: MeshSnapshot, scope: ProxyScope): Translation {
-  const prepared = prepare(snapshot);
+export function translateProxy(
+  snapshot: MeshSnapshot,
+  scope: ProxyScope,
+  features: DataPlaneFeatures = SIDECAR_FEATURES,
+): Translation {
+  const prepared = prepare(snapshot, features);
   const shared = sharedOf(prepared);
   const scoped = scopedOf(prepared, scope);
   return {
@@ -81,22 +87,23 @@ export class Translator {
 /** What both halves need. */
 interface Prepared {
   readonly index: MeshIndex;
+  readonly attachments: Attachments;
   readonly listenerPlans: readonly OutboundListenerPlan[];
   readonly findings: readonly Finding[];
 }
 
-function prepare(snapshot: MeshSnapshot): Prepared {
+function prepare(snapshot: MeshSnapshot, features: DataPlaneFeatures = SIDECAR_FEATURES): Prepared {
   const findings = new Findings();
-  const index = buildMeshIndex(snapshot, findings);
-  const listenerPlans = planOutboundListeners(index, findings);
-  return { index, listenerPlans, findings: findings.list() };
+  const index = buildMeshIndex(snapshot, features, findings);
+  const attachments = resolveAttachments(index, findings);
+  const listenerPlans = planOutboundListeners(index, attachments, findings);
+  return { index, attachments, listenerPlans, findings: findings.list() };
 }
 
 function sharedOf(prepared: Prepared): SharedTranslation {
-  const { index } = prepared;
+  const { index, attachments } = prepared;
   const { snapshot } = index;
   const findings = new Findings(prepared.findings);
-  const attachments = resolveAttachments(index, findings);
   const clusters: XdsResource[] = [];
   const endpoints: XdsResource[] = [];
   const routes: XdsResource[] = [];
@@ -104,9 +111,10 @@ function sharedOf(prepared: Prepared): SharedTranslation {
   for (const service of index.services) {
     for (const port of service.ports) {
       const context = { index, service, port, findings };
-      const attached = attachments.get(port.name);
-      clusters.push(outboundCluster(service, port, snapshot.trustDomain));
+      const attached = attachments.requests.get(port.name);
+      clusters.push(...outboundClusters(service, port, index));
       endpoints.push(loadAssignment(port));
+      if (!mayBeHttp(port.protocol)) continue;
       routes.push(routeConfiguration(attached?.producer ?? [], context));
       for (const [namespace, consumers] of attached?.consumer ?? []) {
         const list = consumerRoutes.get(namespace) ?? [];

@@ -58,6 +58,10 @@ export type FindingCode =
   | "field-unsupported"
   /** The port speaks a protocol that is not routed yet; nothing is generated for it. */
   | "protocol-unsupported"
+  /** A Service's port speaks HTTP, an instance's port behind it does not: the instance gets nothing. */
+  | "protocol-mismatch"
+  /** An HTTPRoute and a GRPCRoute on one port: only the older one's kind holds there. */
+  | "route-kind-conflict"
   /** Two ports of one Service need the same outbound listener. */
   | "listener-conflict"
   /** The proxy's loopback block has no room for the Service. */

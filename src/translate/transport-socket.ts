@@ -21,11 +21,12 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
-import { MESH_ALPN, OWN_CERTIFICATE_SECRET, TRUST_BUNDLE_SECRET } from "./defaults.ts";
+import { OWN_CERTIFICATE_SECRET, TRUST_BUNDLE_SECRET } from "./defaults.ts";
 import { adsConfigSource, pack } from "./message.ts";
 
 export interface UpstreamIdentity {
   readonly sni: string;
+  readonly alpn: readonly string[];
   /** SPIFFE ids, one of which the peer's certificate must hold. Not empty: Envoy takes any peer then. */
   readonly spiffeIds: readonly string[];
 }
@@ -34,7 +35,7 @@ export interface UpstreamIdentity {
 export function upstreamTls(identity: UpstreamIdentity): TransportSocket {
   return tlsSocket(UpstreamTlsContextSchema, {
     sni: identity.sni,
-    commonTlsContext: commonTls({
+    commonTlsContext: commonTls(identity.alpn, {
       case: "combinedValidationContext",
       value: {
         defaultValidationContext: {
@@ -52,10 +53,10 @@ export function upstreamTls(identity: UpstreamIdentity): TransportSocket {
 }
 
 /** The server's side: no certificate, no connection. */
-export function downstreamTls(): TransportSocket {
+export function downstreamTls(alpn: readonly string[]): TransportSocket {
   return tlsSocket(DownstreamTlsContextSchema, {
     requireClientCertificate: true,
-    commonTlsContext: commonTls({
+    commonTlsContext: commonTls(alpn, {
       case: "validationContextSdsSecretConfig",
       value: secret(TRUST_BUNDLE_SECRET),
     }),
@@ -65,6 +66,7 @@ export function downstreamTls(): TransportSocket {
 type CommonTlsInit = MessageInitShape<typeof CommonTlsContextSchema>;
 
 function commonTls(
+  alpn: readonly string[],
   validationContextType: NonNullable<CommonTlsInit["validationContextType"]>,
 ): CommonTlsInit {
   return {
@@ -72,7 +74,7 @@ function commonTls(
       tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
       tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
     },
-    alpnProtocols: [...MESH_ALPN],
+    alpnProtocols: [...alpn],
     tlsCertificateSdsSecretConfigs: [secret(OWN_CERTIFICATE_SECRET)],
     validationContextType,
   };

@@ -108,7 +108,7 @@ Status check results are ×
       `Service default/catalog
   Host:          catalog.default.svc.tulle.local
   Selector:      app=catalog
-  Port http 80:  http to the instances' port 8080; sidecars listen for callers on 20080
+  Port http 80:  http (the port's name http) to the instances' port 8080; sidecars listen for callers on 20080
 
 Versions
   VERSION  SERVING  INSTANCE          ADDRESS     ZONE  STATE

@@ -31,7 +31,8 @@ for (const file of readdirSync(TESTDATA).filter((name) => name.endsWith(".input.
   test(`Envoy routes the requests of ${file}`, { skip: envoy.skip ?? false }, async (t) => {
     assert.ok(envoy.path !== undefined);
     const none = { certificatePem: "", privateKeyPem: "" };
-    const bootstrap = staticBootstrap(translateProxy(fixture.snapshot, fixture.scope), "a", none);
+    const translation = translateProxy(fixture.snapshot, fixture.scope, fixture.features);
+    const bootstrap = staticBootstrap(translation, "a", none);
     const { clusters, listeners } = bootstrap["static_resources"] as unknown as StaticResources;
     const names = clusters.map(({ name }) => name).filter((name) => name.startsWith("outbound|"));
     const backends = await startBackends(names);

@@ -146,7 +146,16 @@ export const CATALOG: ServiceView = {
   namespace: "default",
   host: "catalog.default.svc.tulle.local",
   serviceIndex: 3,
-  ports: [{ name: "http", port: 80, listenPort: 20_080, targetPort: "8080", protocol: "http" }],
+  ports: [
+    {
+      name: "http",
+      port: 80,
+      listenPort: 20_080,
+      targetPort: "8080",
+      protocol: "http",
+      protocolOrigin: "the port's name http",
+    },
+  ],
   selector: { app: "catalog" },
   versions: [
     {

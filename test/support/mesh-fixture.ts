@@ -7,6 +7,11 @@ import { parseDocuments } from "../../src/resource/documents.ts";
 import type { AnyObject, KindName, ObjectOf } from "../../src/resource/kind-map.ts";
 import { registry } from "../../src/resource/registry.ts";
 import { formatViolations } from "../../src/resource/violation.ts";
+import {
+  ALL_FEATURES,
+  type DataPlaneFeatures,
+  SIDECAR_FEATURES,
+} from "../../src/translate/features.ts";
 import type {
   MeshInstance,
   MeshInstanceHealth,
@@ -31,6 +36,8 @@ export interface FixtureHead {
   /** The groups that the golden file shows. */
   readonly show: readonly ResourceGroup[];
   readonly scope?: Partial<ProxyScope>;
+  /** What translation may use; default: what sidecars understand. */
+  readonly features?: Partial<DataPlaneFeatures> | "all";
   readonly requests?: readonly FixtureRequest[];
 }
 
@@ -38,6 +45,7 @@ export interface MeshFixture {
   readonly head: FixtureHead;
   readonly snapshot: MeshSnapshot;
   readonly scope: ProxyScope;
+  readonly features: DataPlaneFeatures;
 }
 
 export const TEST_TRUST_DOMAIN = "tulle.local";
@@ -79,6 +87,7 @@ export function parseMeshFixture(text: string, fileName: string): MeshFixture {
     head,
     snapshot: snapshotOf(rest.join("---\n"), fileName),
     scope: { ...TEST_SCOPE, ...head.scope },
+    features: head.features === "all" ? ALL_FEATURES : { ...SIDECAR_FEATURES, ...head.features },
   };
 }
 
@@ -95,7 +104,10 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
       resource,
       serviceIndex,
     })),
+    grpcRoutes: ofKind(objects, "GRPCRoute"),
     httpRoutes: ofKind(objects, "HTTPRoute"),
+    tcpRoutes: ofKind(objects, "TCPRoute"),
+    tlsRoutes: ofKind(objects, "TLSRoute"),
     trafficPolicies: ofKind(objects, "TrafficPolicy"),
     instances: ofKind(objects, "Workload").map(instanceOf),
   };

@@ -14,7 +14,10 @@ import { file_envoy_config_route_v3_route } from "../../src/gen/envoy/config/rou
 import { FileAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { file_envoy_extensions_filters_http_router_v3_router } from "../../src/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { HttpInspectorSchema } from "../../src/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
+import { TlsInspectorSchema } from "../../src/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from "../../src/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { TcpProxySchema } from "../../src/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { file_envoy_extensions_load_balancing_policies_least_request_v3_least_request } from "../../src/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { file_envoy_extensions_load_balancing_policies_random_v3_random } from "../../src/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
 import { file_envoy_extensions_load_balancing_policies_round_robin_v3_round_robin } from "../../src/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
@@ -31,6 +34,9 @@ export function xdsRegistry(): Registry {
   return createRegistry(
     FileAccessLogSchema,
     StdoutAccessLogSchema,
+    HttpInspectorSchema,
+    TcpProxySchema,
+    TlsInspectorSchema,
     file_envoy_config_bootstrap_v3_bootstrap,
     file_envoy_config_cluster_v3_cluster,
     file_envoy_config_endpoint_v3_endpoint,

@@ -35,7 +35,16 @@ function service(name: string, serviceIndex: number, more: Partial<ServiceView> 
     namespace,
     host: `${name}.${namespace}.svc.tulle.local`,
     serviceIndex,
-    ports: [{ name: "http", port: 80, listenPort: 20_080, targetPort: "http", protocol: "http" }],
+    ports: [
+      {
+        name: "http",
+        port: 80,
+        listenPort: 20_080,
+        targetPort: "http",
+        protocol: "http",
+        protocolOrigin: "the port's name http",
+      },
+    ],
     selector: { app: name },
     versions: [],
     routes: [],
@@ -49,8 +58,22 @@ const services = [
   service("catalog", 0),
   service("order-book", 1, {
     ports: [
-      { name: "http", port: 8080, listenPort: 8080, targetPort: "http", protocol: "http" },
-      { name: "grpc-api", port: 9090, listenPort: 9090, targetPort: "grpc", protocol: "http2" },
+      {
+        name: "http",
+        port: 8080,
+        listenPort: 8080,
+        targetPort: "http",
+        protocol: "http",
+        protocolOrigin: "the port's name http",
+      },
+      {
+        name: "grpc-api",
+        port: 9090,
+        listenPort: 9090,
+        targetPort: "grpc",
+        protocol: "http2",
+        protocolOrigin: "the port's name grpc-api",
+      },
     ],
   }),
   service("ledger", 2, { namespace: "bank" }),

@@ -1,9 +1,11 @@
 /** Services as a person wants to see them: endpoints by version, routes, and what holds for their traffic. */
 import { Hono } from "hono";
 import type { ObjectOf } from "../../resource/kind-map.ts";
-import { portProtocol, targetPortOf } from "../../resource/kinds/service.ts";
+import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
+import { targetPortOf } from "../../resource/kinds/service.ts";
 import { nearestName } from "../../resource/nearest-name.ts";
 import { formatKey, keyOf } from "../../resource/object.ts";
+import { effectiveProtocol } from "../../resource/port-protocol.ts";
 import { listenPortOf } from "../../translate/loopback-block.ts";
 import { serviceHost } from "../../translate/names.ts";
 import type {
@@ -52,12 +54,16 @@ function serviceViews(deps: AdminApiDeps): readonly ServiceView[] {
 interface ViewContext {
   readonly instances: readonly InstanceView[];
   readonly findingsOf: ReadonlyMap<string, readonly MeshFinding[]>;
+  /** MeshConfig's. */
+  readonly opaquePorts: readonly number[];
 }
 
 function viewContext(deps: AdminApiDeps): ViewContext {
   return {
     instances: instanceViews(deps),
     findingsOf: groupByObject(deps.reconciler.report.findings),
+    opaquePorts: (deps.objects.list("MeshConfig")[0]?.spec ?? defaultMeshConfigSpec())
+      .protocolDetection.opaquePorts,
   };
 }
 
@@ -76,13 +82,17 @@ function serviceView(
     namespace,
     host: serviceHost(metadata, deps.info.trustDomain),
     serviceIndex: deps.serviceIndexes.get(`${namespace}/${name}`) ?? -1,
-    ports: spec.ports.map((port) => ({
-      name: port.name ?? "",
-      port: port.port,
-      listenPort: listenPortOf(port.port),
-      targetPort: String(targetPortOf(port)),
-      protocol: portProtocol(port),
-    })),
+    ports: spec.ports.map((port) => {
+      const { protocol, origin } = effectiveProtocol(port, context.opaquePorts);
+      return {
+        name: port.name ?? "",
+        port: port.port,
+        listenPort: listenPortOf(port.port),
+        targetPort: String(targetPortOf(port)),
+        protocol: port.protocol === "TCP" ? protocol : port.protocol,
+        protocolOrigin: port.protocol === "TCP" ? origin : "not meshed",
+      };
+    }),
     selector: spec.selector ?? {},
     versions: versionViews(endpoints),
     routes: attachedRoutes(service, deps.objects, context.findingsOf),

@@ -13,7 +13,9 @@ export type CheckCode =
   /** A younger policy names the same target, without effect. The younger one has `policy-conflict`. */
   | "policy-contested"
   /** Instances are selected, and none of them has the port that a Service leads to. */
-  | "target-port-not-found";
+  | "target-port-not-found"
+  /** An appProtocol that is not known: the protocol is detected. */
+  | "protocol-unknown";
 
 /** It never takes traffic down. Shaped like a finding of translation, to be reported beside them. */
 export interface CheckFinding {

@@ -9,7 +9,7 @@ import { formatKey } from "../object.ts";
 import type { CheckFinding } from "./check-finding.ts";
 import { checkPolicies } from "./policy-checks.ts";
 import { checkConflicts, checkParents } from "./route-checks.ts";
-import { checkTargetPorts } from "./service-checks.ts";
+import { checkAppProtocols, checkTargetPorts } from "./service-checks.ts";
 
 /** Findings by object, then path. Pure; takes time linear in the objects' sizes, but for selectors. */
 export function checkObjects(objects: readonly AnyObject[]): readonly CheckFinding[] {
@@ -19,6 +19,7 @@ export function checkObjects(objects: readonly AnyObject[]): readonly CheckFindi
     ...checkParents(routes),
     ...checkConflicts(routes, services),
     ...checkPolicies(ofKind(objects, "TrafficPolicy")),
+    ...checkAppProtocols(services),
     ...checkTargetPorts(services, ofKind(objects, "Workload")),
   ].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
 }

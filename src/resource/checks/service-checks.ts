@@ -1,8 +1,9 @@
-/** Looks at Services and their instances: does a port lead anywhere. */
+/** Looks at Services and their instances: does a port lead anywhere, and is its protocol known. */
 import type { Service } from "../kinds/service.ts";
 import { targetPortOf } from "../kinds/service.ts";
 import type { Workload } from "../kinds/workload.ts";
 import { keyOf } from "../object.ts";
+import { unknownAppProtocol } from "../port-protocol.ts";
 import type { CheckFinding } from "./check-finding.ts";
 
 /** A Service that selects nothing is none of this: its instances may not have started yet. */
@@ -33,6 +34,27 @@ export function checkTargetPorts(
       ];
     });
   });
+}
+
+/** A word that the mesh does not know is no error: another implementation may. */
+export function checkAppProtocols(services: readonly Service[]): readonly CheckFinding[] {
+  return services.flatMap((service) =>
+    service.spec.ports.flatMap(({ appProtocol, protocol }, index): CheckFinding[] => {
+      if (appProtocol === undefined || protocol !== "TCP") return [];
+      const unknown = unknownAppProtocol(appProtocol);
+      if (unknown === null) return [];
+      const hint = unknown.nearest === undefined ? "" : `; did you mean ${unknown.nearest}?`;
+      return [
+        {
+          code: "protocol-unknown",
+          severity: "warning",
+          object: keyOf(service),
+          path: `spec.ports[${index}].appProtocol`,
+          message: `${appProtocol} is no protocol that the mesh knows; the first bytes of each connection tell it${hint}`,
+        },
+      ];
+    }),
+  );
 }
 
 type ByLabel = ReadonlyMap<string, readonly Workload[]>;

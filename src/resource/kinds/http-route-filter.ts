@@ -25,7 +25,7 @@ const namedHeaders = listRule(z.array(header).max(16), (items, report) => {
   });
 });
 
-const headerModifier = z.strictObject({
+export const headerModifier = z.strictObject({
   set: namedHeaders.optional().describe("Replaces every field of the name, or adds one."),
   add: namedHeaders.optional().describe("Adds a field beside those of the name."),
   remove: listRule(z.array(headerName()).max(16), (items, report) => {
@@ -93,7 +93,7 @@ const fraction = objectRule(
   },
 );
 
-const requestMirror = objectRule(
+export const requestMirror = objectRule(
   z.strictObject({
     backendRef: backendObjectRef.describe("Gets a copy; its responses are dropped."),
     percent: z.int().min(0).max(100).optional().describe("Of requests. Default: all."),
@@ -105,7 +105,11 @@ const requestMirror = objectRule(
   },
 );
 
-const extensionRef = z.strictObject({ group: apiGroup(), kind: apiKind(), name: objectName() });
+export const extensionRef = z.strictObject({
+  group: apiGroup(),
+  kind: apiKind(),
+  name: objectName(),
+});
 
 /** Which field holds the settings of which type of filter. */
 const MEMBER_OF_TYPE = {
@@ -181,7 +185,7 @@ export const httpRouteFilters = listRule(z.array(filter).max(16), (items, report
 });
 
 /** The member of the type must be set, and no other. */
-function checkMember(
+export function checkMember(
   value: Readonly<Record<string, unknown>>,
   report: Report,
   memberOfType: Readonly<Record<string, string>>,

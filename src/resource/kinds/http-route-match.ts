@@ -81,7 +81,8 @@ const queryParamMatch = objectRule(
   checkTypedValue,
 );
 
-const headers = listRule(z.array(headerMatch).max(16), (items, report) => {
+/** Of HTTPRoutes and GRPCRoutes. */
+export const headerMatches = listRule(z.array(headerMatch).max(16), (items, report) => {
   reportRepeated(items, report, {
     identity: (item) => lowerName(item),
     path: ["name"],
@@ -103,7 +104,7 @@ const queryParams = listRule(z.array(queryParamMatch).max(16), (items, report) =
 /** All conditions that are set must hold. */
 export const httpRouteMatch = z.strictObject({
   path: pathMatch.prefault({}).describe("Default: every path."),
-  headers: headers.optional().describe("All must match."),
+  headers: headerMatches.optional().describe("All must match."),
   queryParams: queryParams.optional().describe("All must match."),
   method: z.enum(HTTP_METHODS).optional().describe("Default: every method."),
 });
@@ -125,7 +126,7 @@ function checkTypedValue(match: Readonly<Record<string, unknown>>, report: Repor
 const BEYOND_RE2 = /\(\?(?:[=!]|<[=!])|\\[1-9]|\\k</;
 
 /** The Gateway API leaves the dialect open; here it is what RE2 and ECMAScript share. */
-function checkExpression(expression: string, report: Report): void {
+export function checkExpression(expression: string, report: Report): void {
   const refuse = (message: string): void =>
     report({ path: ["value"], code: "invalid-value", message, allowed: "an RE2 expression" });
   if (BEYOND_RE2.test(expression)) {

@@ -5,36 +5,15 @@
 import { z } from "zod";
 import { dnsSubdomain } from "../fields.ts";
 import { defineKind } from "../kind.ts";
-import type { Condition, DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
-import { listAt, listRule, reportRepeated, valueAt } from "../rule.ts";
+import type { DeepReadonly, MeshObject } from "../object.ts";
+import { listRule } from "../rule.ts";
 import { httpRouteRule } from "./http-route-rule.ts";
-import { GATEWAY_API_GROUP, type ParentRef, parentRefs } from "./route-references.ts";
+import { hostname } from "./route-hostname.ts";
+import { GATEWAY_API_GROUP, parentRefs } from "./route-references.ts";
+import { checkRules } from "./route-rules.ts";
+import { ROUTE_STATUS_FIELDS, type RouteStatus } from "./route-status.ts";
 
-const HOSTNAME = /^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-/** Of all rules together; Gateway API v1, HTTPRouteSpec. */
-const MATCHES_MAX = 128;
-
-const hostname = z.string().min(1).max(253).regex(HOSTNAME, {
-  error: "a DNS name in lower case, whose first label may be *",
-});
-
-const rules = listRule(z.array(httpRouteRule).min(1).max(16), (items, report) => {
-  reportRepeated(items, report, {
-    identity: (item) => {
-      const name = valueAt(item, "name");
-      return typeof name === "string" ? name : undefined;
-    },
-    path: ["name"],
-    what: "rule names",
-  });
-  const count = items.reduce<number>((sum, item) => sum + listAt(item, "matches").length, 0);
-  if (count <= MATCHES_MAX) return;
-  report({
-    path: [],
-    message: `hold ${count} matches together; at most ${MATCHES_MAX} are allowed`,
-    allowed: `at most ${MATCHES_MAX} matches`,
-  });
-});
+const rules = listRule(z.array(httpRouteRule).min(1).max(16), checkRules);
 
 const specSchema = z.strictObject({
   parentRefs: parentRefs
@@ -51,19 +30,7 @@ const specSchema = z.strictObject({
 
 export type HttpRouteSpec = DeepReadonly<z.output<typeof specSchema>>;
 
-/** What one parent makes of the route. */
-export interface RouteParentStatus {
-  readonly parentRef: DeepReadonly<ParentRef>;
-  readonly controllerName: string;
-  readonly conditions: readonly Condition[];
-}
-
-/** Written by the control plane. */
-export interface HttpRouteStatus extends ObjectStatus {
-  readonly parents?: readonly RouteParentStatus[];
-}
-
-export type HttpRoute = MeshObject<"HTTPRoute", HttpRouteSpec, HttpRouteStatus>;
+export type HttpRoute = MeshObject<"HTTPRoute", HttpRouteSpec, RouteStatus>;
 
 export const httpRouteKind = defineKind<HttpRoute>({
   apiVersion: `${GATEWAY_API_GROUP}/v1`,
@@ -75,15 +42,7 @@ export const httpRouteKind = defineKind<HttpRoute>({
   spec: specSchema,
   description:
     "Where HTTP requests to a Service go: by path, header, query and method; split by weight, changed, redirected or mirrored on the way. It holds for callers of the Services in parentRefs; without a route a Service's own instances answer.",
-  status: [
-    { path: "parents[].parentRef", description: "The reference that the entry is about." },
-    { path: "parents[].controllerName", description: "mesh.tulle.dev/control-plane." },
-    {
-      path: "parents[].conditions",
-      description:
-        "Accepted (NoMatchingParent, UnsupportedValue, …) and ResolvedRefs (BackendNotFound, InvalidKind, …).",
-    },
-  ],
+  status: ROUTE_STATUS_FIELDS,
   example: `apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata:

@@ -6,7 +6,7 @@ import { parseDocuments } from "../documents.ts";
 import { registry } from "../registry.ts";
 import { formatViolations } from "../violation.ts";
 import { defaultMeshConfigSpec } from "./mesh-config.ts";
-import { portProtocol, targetPortOf } from "./service.ts";
+import { targetPortOf } from "./service.ts";
 
 for (const { kind, example } of registry.kinds) {
   test(`the example of ${kind} is valid`, () => {
@@ -88,20 +88,6 @@ describe("Service", () => {
     }
   });
 
-  test("what a port speaks", () => {
-    const protocol = (fields: object) => portProtocol({ port: 80, protocol: "TCP", ...fields });
-    assert.equal(protocol({}), "undeclared");
-    assert.equal(protocol({ name: "web" }), "undeclared");
-    assert.equal(protocol({ name: "http" }), "http");
-    assert.equal(protocol({ name: "http-api" }), "http");
-    assert.equal(protocol({ name: "grpc-web-x" }), "http");
-    assert.equal(protocol({ name: "grpc" }), "http2");
-    assert.equal(protocol({ name: "http", appProtocol: "tcp" }), "tcp");
-    assert.equal(protocol({ appProtocol: "HTTP" }), "http");
-    assert.equal(protocol({ appProtocol: "kubernetes.io/h2c" }), "http2");
-    assert.equal(protocol({ name: "http", appProtocol: "example.org/own" }), "tcp");
-  });
-
   test("a target port is the port itself by default", () => {
     assert.equal(targetPortOf({ port: 80, protocol: "TCP" }), 80);
     assert.equal(targetPortOf({ port: 80, protocol: "TCP", targetPort: "web" }), "web");
@@ -119,6 +105,10 @@ describe("MeshConfig", () => {
       certificates: { lifetime: "24h", rootLifetime: "87600h", joinTokenLifetime: "10m" },
       registry: { gracePeriod: "30s", reconnectWindow: "60s" },
       accessLog: { enabled: false, path: "/dev/stdout" },
+      protocolDetection: {
+        timeout: "1s",
+        opaquePorts: [25, 587, 3306, 4444, 5432, 6379, 9300, 11_211],
+      },
       defaults: {
         loadBalancer: { algorithm: "PeakEWMA" },
         connectTimeout: "5s",
@@ -131,6 +121,18 @@ describe("MeshConfig", () => {
     assert.deepEqual(config({}, { name: "other" }), ["metadata.name invalid-value"]);
     assert.deepEqual(config({}, { name: "default", namespace: "default" }), [
       "metadata.namespace invalid-value",
+    ]);
+  });
+
+  test("opaque ports are ports, each once", () => {
+    const ports = (opaquePorts: unknown) => config({ protocolDetection: { opaquePorts } });
+    assert.deepEqual(ports([]), []);
+    assert.deepEqual(ports([25, 0]), ["spec.protocolDetection.opaquePorts[1] invalid-value"]);
+    assert.deepEqual(ports([25, 25]), [
+      "spec.protocolDetection.opaquePorts[1] invalid-combination",
+    ]);
+    assert.deepEqual(config({ protocolDetection: { timeout: "2m" } }), [
+      "spec.protocolDetection.timeout invalid-value",
     ]);
   });
 

@@ -1,8 +1,10 @@
 /** `mesh.tulle.dev/v1 MeshConfig`: what holds for the whole mesh. There is one, named `default`. */
 import { z } from "zod";
-import { duration } from "../fields.ts";
+import { duration, portNumber } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
+import { OPAQUE_PORTS_DEFAULT } from "../port-protocol.ts";
+import { listRule, reportRepeated } from "../rule.ts";
 import { CONNECT_TIMEOUT_RANGE, loadBalancer, timeoutFields } from "./traffic-settings.ts";
 
 /** The name of the only MeshConfig. */
@@ -48,6 +50,25 @@ const accessLog = z.strictObject({
     .describe("Where the lines go, on the machine of the sidecar. The file is appended to."),
 });
 
+const protocolDetection = z.strictObject({
+  timeout: duration({ maxMs: 60_000 })
+    .default("1s")
+    .describe(
+      "How long a sidecar waits for the first bytes of a connection to a port of undeclared protocol; then it passes the connection through as opaque TCP. 0s: without limit, so that protocols whose server speaks first hang.",
+    ),
+  opaquePorts: listRule(z.array(portNumber()).max(256), (items, report) => {
+    reportRepeated(items, report, {
+      identity: (item) => JSON.stringify(item),
+      path: [],
+      what: "ports",
+    });
+  })
+    .default([...OPAQUE_PORTS_DEFAULT])
+    .describe(
+      "Ports, of Services or of their instances, that carry opaque TCP unless the Service declares something else. Replaces the default list.",
+    ),
+});
+
 const defaults = z.strictObject({
   loadBalancer: loadBalancer.prefault({}).describe("Where no TrafficPolicy says otherwise."),
   connectTimeout: duration(CONNECT_TIMEOUT_RANGE)
@@ -75,6 +96,9 @@ const specSchema = z.strictObject({
   certificates: certificates.prefault({}).describe("Lifetimes of what the built-in CA issues."),
   registry: registry.prefault({}).describe("When instances come and go."),
   accessLog: accessLog.prefault({}).describe("A line about each request, off by default."),
+  protocolDetection: protocolDetection
+    .prefault({})
+    .describe("What is made of Service ports that declare no protocol."),
   defaults: defaults.prefault({}).describe("What TrafficPolicy can set for one service."),
 });
 

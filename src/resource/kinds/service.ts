@@ -19,7 +19,7 @@ const port = z.strictObject({
   name: dnsLabel()
     .optional()
     .describe(
-      "Required when there are several ports. A prefix up to the first - tells the protocol when appProtocol is not set: http, grpc, tcp, …",
+      "Required when there are several ports. A prefix up to the first - tells the protocol when appProtocol is not set: http, http2, grpc, grpc-web, https, tls, tcp, mysql, postgres, redis, mongo, …",
     ),
   protocol: z.enum(["TCP", "UDP", "SCTP"]).default("TCP").describe("Only TCP ports are meshed."),
   appProtocol: z
@@ -27,7 +27,9 @@ const port = z.strictObject({
     .min(1)
     .max(317)
     .optional()
-    .describe("http, kubernetes.io/h2c, grpc, tcp, …: what is spoken on the port."),
+    .describe(
+      "What is spoken on the port: http, http2, grpc, kubernetes.io/h2c, kubernetes.io/ws, https, kubernetes.io/wss, tls, tcp, mysql, …. Where neither it nor the name says, the first bytes of each connection tell.",
+    ),
   port: portNumber().describe("The port that callers use."),
   targetPort: z
     .union(
@@ -152,37 +154,6 @@ export interface ServiceStatus extends ObjectStatus {
 }
 
 export type Service = MeshObject<"Service", ServiceSpec, ServiceStatus>;
-
-/** What a port is declared to speak. `undeclared` when neither appProtocol nor its name tells. */
-export type PortProtocol = "http" | "http2" | "tcp" | "undeclared";
-
-const PROTOCOL_OF_WORD: Readonly<Record<string, PortProtocol>> = {
-  http: "http",
-  "http/1.1": "http",
-  "kubernetes.io/ws": "http",
-  http2: "http2",
-  h2c: "http2",
-  "kubernetes.io/h2c": "http2",
-  grpc: "http2",
-  "grpc-web": "http",
-  tcp: "tcp",
-  tls: "tcp",
-  https: "tcp",
-  "kubernetes.io/wss": "tcp",
-  mongo: "tcp",
-  mysql: "tcp",
-  redis: "tcp",
-};
-
-/** Reads appProtocol, then the name's prefix (`http-api`), as Istio does. An unknown appProtocol is tcp. */
-export function portProtocol(port: ServicePort): PortProtocol {
-  if (port.appProtocol !== undefined) {
-    return PROTOCOL_OF_WORD[port.appProtocol.toLowerCase()] ?? "tcp";
-  }
-  const name = port.name ?? "";
-  const prefix = name.startsWith("grpc-web") ? "grpc-web" : (name.split("-")[0] ?? "");
-  return PROTOCOL_OF_WORD[prefix] ?? "undeclared";
-}
 
 /** The instance's port, by number or name: `targetPort`, else the port itself. */
 export function targetPortOf(port: ServicePort): number | string {

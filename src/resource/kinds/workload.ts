@@ -4,6 +4,7 @@ import { z } from "zod";
 import { dnsLabel, dnsSubdomain, portNumber } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
+import { INSTANCE_PROTOCOLS } from "../port-protocol.ts";
 import { listRule, reportRepeated, stringRule, valueAt } from "../rule.ts";
 
 const port = z.strictObject({
@@ -14,7 +15,12 @@ const port = z.strictObject({
     .describe(
       "Where its sidecar takes mutual TLS for the app's port. Without it there is no sidecar, and callers reach port in plain text.",
     ),
-  protocol: z.enum(["http", "tcp"]).default("http").describe("What the app speaks there."),
+  protocol: z
+    .enum(INSTANCE_PROTOCOLS)
+    .default("http")
+    .describe(
+      "What the app speaks there. http: HTTP as its callers speak it; http2 and grpc: HTTP/2 only; tls and tcp: passed through; auto: it does not say.",
+    ),
 });
 
 const specSchema = z.strictObject({

@@ -1,51 +1,153 @@
 /**
- * Which HTTPRoutes are in force on a Service port, and for whom. A route in the Service's own namespace is a
+ * Which routes are in force on a Service port, and for whom. A route in the Service's own namespace is a
  * producer route, for every caller; one in another namespace is a consumer route, for callers of its own
  * namespace only, where it replaces the producer's (Gateway API GEP-1426, "Namespace boundaries").
  */
+import type { GrpcRoute } from "../../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
+import type { TcpRoute } from "../../resource/kinds/tcp-route.ts";
+import type { TlsRoute } from "../../resource/kinds/tls-route.ts";
 import { keyOf } from "../../resource/object.ts";
-import type { Findings } from "../findings.ts";
+import { mayBeHttp, mayBeOpaque } from "../../resource/port-protocol.ts";
+import type { FindingPlace, Findings } from "../findings.ts";
 import type { IndexedPort, MeshIndex } from "../mesh-index.ts";
 import { compareText, qualifiedName } from "../names.ts";
+import { compareAge } from "../object-order.ts";
 
-/** The routes attached to one Service port. */
-export interface Attachments {
-  readonly producer: readonly HttpRoute[];
+/** A route of requests. */
+export type RequestRoute = HttpRoute | GrpcRoute;
+type AnyRoute = RequestRoute | TcpRoute | TlsRoute;
+
+/** The routes of one family attached to one Service port. */
+export interface Attached<R> {
+  readonly producer: readonly R[];
   /** By the callers' namespace, in the order of its name. Never empty lists. */
-  readonly consumer: ReadonlyMap<string, readonly HttpRoute[]>;
+  readonly consumer: ReadonlyMap<string, readonly R[]>;
 }
 
-/** Attachments by port name (`outbound|80||catalog.default.svc.tulle.local`). */
-export type AttachmentsOf = ReadonlyMap<string, Attachments>;
+/** By port name (`outbound|80||catalog.default.svc.tulle.local`). */
+type AttachedByPort<R> = ReadonlyMap<string, Attached<R>>;
 
-type ParentRef = NonNullable<HttpRoute["spec"]["parentRefs"]>[number];
+export interface Attachments {
+  /** Of each group all routes are of one kind. */
+  readonly requests: AttachedByPort<RequestRoute>;
+  readonly tcp: AttachedByPort<TcpRoute>;
+  readonly tls: AttachedByPort<TlsRoute>;
+}
 
-export function resolveAttachments(index: MeshIndex, findings: Findings): AttachmentsOf {
-  const byPort = new Map<string, { producer: HttpRoute[]; consumer: Map<string, HttpRoute[]> }>();
-  for (const route of index.snapshot.httpRoutes.toSorted(compareByName)) {
-    for (const { port, isConsumer } of parentPorts(route, index, findings)) {
-      const entry = byPort.get(port.name) ?? { producer: [], consumer: new Map() };
+export function resolveAttachments(index: MeshIndex, findings: Findings): Attachments {
+  const { httpRoutes, grpcRoutes, tcpRoutes, tlsRoutes } = index.snapshot;
+  const requests = attach<RequestRoute>(
+    [...httpRoutes, ...grpcRoutes],
+    { takes: ({ protocol }) => mayBeHttp(protocol), ofKind: "HTTP port" },
+    { index, findings },
+  );
+  const tcp = attach<TcpRoute>(
+    tcpRoutes,
+    { takes: ({ protocol }) => mayBeOpaque(protocol), ofKind: "TCP port" },
+    { index, findings },
+  );
+  const tls = attach<TlsRoute>(
+    tlsRoutes,
+    {
+      takes: ({ protocol }) => protocol === "tls" || protocol === "undeclared",
+      ofKind: "TLS port",
+    },
+    { index, findings },
+  );
+  return {
+    requests: mapValues(requests, (entries) => settled(oneKind(entries, findings))),
+    tcp: mapValues(tcp, settled),
+    tls: mapValues(tls, settled),
+  };
+}
+
+/** A route and the parentRef by which it is attached. */
+interface Entry<R> {
+  readonly route: R;
+  readonly place: FindingPlace;
+}
+
+interface Entries<R> {
+  readonly producer: Entry<R>[];
+  readonly consumer: Map<string, Entry<R>[]>;
+}
+
+interface Family {
+  readonly takes: (port: IndexedPort) => boolean;
+  /** `HTTP port`, for messages. */
+  readonly ofKind: string;
+}
+
+interface AttachContext {
+  readonly index: MeshIndex;
+  readonly findings: Findings;
+}
+
+function attach<R extends AnyRoute>(
+  routes: readonly R[],
+  family: Family,
+  context: AttachContext,
+): ReadonlyMap<string, Entries<R>> {
+  const byPort = new Map<string, Entries<R>>();
+  for (const route of routes.toSorted(compareByName)) {
+    for (const { port, place, isConsumer } of parentPorts(route, family, context)) {
+      const entry: Entries<R> = byPort.get(port.name) ?? { producer: [], consumer: new Map() };
       byPort.set(port.name, entry);
       const { namespace } = route.metadata;
       const list = isConsumer ? (entry.consumer.get(namespace) ?? []) : entry.producer;
       if (isConsumer) entry.consumer.set(namespace, list);
-      if (!list.includes(route)) list.push(route);
+      if (!list.some((known) => known.route === route)) list.push({ route, place });
     }
   }
   return byPort;
 }
 
+/**
+ * Gateway API, GRPCRoute.hostnames: of an HTTPRoute and a GRPCRoute for the same hosts of one parent exactly one is
+ * accepted, the older, then the first by name. Hosts do not tell the routes of a Service apart, so this
+ * holds for all of them.
+ */
+function oneKind(
+  { producer, consumer }: Entries<RequestRoute>,
+  findings: Findings,
+): Entries<RequestRoute> {
+  const settle = (entries: readonly Entry<RequestRoute>[]): Entry<RequestRoute>[] => {
+    const first = entries.toSorted((a, b) => compareAge(a.route, b.route))[0]?.route;
+    return entries.filter(({ route, place }) => {
+      if (first === undefined || route.kind === first.kind) return true;
+      const older = `${first.kind} ${qualifiedName(first.metadata)}`;
+      const message = `${older} is attached there and goes before; a port follows HTTPRoutes or GRPCRoutes, not both`;
+      findings.add("route-kind-conflict", place, message);
+      return false;
+    });
+  };
+  return {
+    producer: settle(producer),
+    consumer: new Map([...consumer].map(([namespace, list]) => [namespace, settle(list)])),
+  };
+}
+
+function settled<R>({ producer, consumer }: Entries<R>): Attached<R> {
+  const routesOf = (entries: readonly Entry<R>[]): readonly R[] =>
+    entries.map(({ route }) => route);
+  return {
+    producer: routesOf(producer),
+    consumer: new Map([...consumer].map(([namespace, list]) => [namespace, routesOf(list)])),
+  };
+}
+
 interface ParentPort {
   readonly port: IndexedPort;
+  readonly place: FindingPlace;
   readonly isConsumer: boolean;
 }
 
 /** The Service ports that a route attaches to. Parents of other kinds are for others (a Gateway). */
 function parentPorts(
-  route: HttpRoute,
-  index: MeshIndex,
-  findings: Findings,
+  route: AnyRoute,
+  family: Family,
+  { index, findings }: AttachContext,
 ): readonly ParentPort[] {
   return (route.spec.parentRefs ?? []).flatMap((ref, refIndex) => {
     if (ref.group !== "" || ref.kind !== "Service") return [];
@@ -57,24 +159,27 @@ function parentPorts(
       findings.add("parent-not-found", place, `there is no Service ${key}`);
       return [];
     }
-    if ((route.spec.hostnames ?? []).length > 0) {
-      // GEP-1426, "hostnames field": implementations SHOULD NOT infer any functionality from it.
-      const message = "has no effect when the parent is a Service; match the Host header instead";
-      findings.add("field-ignored", { ...place, path: "spec.hostnames" }, message);
-    }
-    const ports = service.ports.filter(({ port }) => isMeant(ref, port));
+    reportHostnames(route, place, findings);
+    const ports = service.ports.filter((port) => family.takes(port) && isMeant(ref, port.port));
     if (ports.length === 0) {
       const wanted = [ref.port ?? [], ref.sectionName ?? []].flat().join(" named ");
-      const message =
-        wanted === ""
-          ? `Service ${key} has no HTTP port`
-          : `Service ${key} has no HTTP port ${wanted}`;
+      const message = `Service ${key} has no ${family.ofKind}${wanted === "" ? "" : ` ${wanted}`}`;
       findings.add("parent-not-found", place, message);
     }
     const isConsumer = namespace !== route.metadata.namespace;
-    return ports.map((port) => ({ port, isConsumer }));
+    return ports.map((port) => ({ port, place, isConsumer }));
   });
 }
+
+/** GEP-1426, "hostnames field": implementations SHOULD NOT infer any functionality from it. SNI is another matter. */
+function reportHostnames(route: AnyRoute, place: FindingPlace, findings: Findings): void {
+  if (route.kind !== "HTTPRoute" && route.kind !== "GRPCRoute") return;
+  if ((route.spec.hostnames ?? []).length === 0) return;
+  const message = "has no effect when the parent is a Service; match the Host header instead";
+  findings.add("field-ignored", { ...place, path: "spec.hostnames" }, message);
+}
+
+type ParentRef = NonNullable<AnyRoute["spec"]["parentRefs"]>[number];
 
 /** Without a port or section a route is for every port of the Service. */
 function isMeant(ref: ParentRef, port: IndexedPort["port"]): boolean {
@@ -82,6 +187,12 @@ function isMeant(ref: ParentRef, port: IndexedPort["port"]): boolean {
   return ref.sectionName === undefined || ref.sectionName === port.name;
 }
 
-function compareByName(a: HttpRoute, b: HttpRoute): number {
-  return compareText(qualifiedName(a.metadata), qualifiedName(b.metadata));
+/** Of two kinds under one name the kind decides: the order never depends on the input's. */
+function compareByName(a: AnyRoute, b: AnyRoute): number {
+  const byName = compareText(qualifiedName(a.metadata), qualifiedName(b.metadata));
+  return byName === 0 ? compareText(a.kind, b.kind) : byName;
+}
+
+function mapValues<K, V, W>(map: ReadonlyMap<K, V>, change: (value: V) => W): ReadonlyMap<K, W> {
+  return new Map([...map].map(([key, value]) => [key, change(value)]));
 }

@@ -1,7 +1,9 @@
 /** Backends of a rule: which cluster each one is, what is changed on the way to it, and its share. */
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
+import { mayBeHttp } from "../../resource/port-protocol.ts";
+import { isMeshed } from "../cluster.ts";
 import { type FindingPlace, type Findings, within } from "../findings.ts";
-import type { MeshIndex } from "../mesh-index.ts";
+import type { IndexedPort, MeshIndex } from "../mesh-index.ts";
 import { missingClusterName, qualifiedName, serviceHost } from "../names.ts";
 import { applyModifierFilter, type MessageChanges } from "./header-modifier.ts";
 
@@ -15,10 +17,14 @@ export interface Backend extends MessageChanges {
   readonly clusterName: string;
   /** False: its share of requests gets 500 (HTTPRouteRule.backendRefs). */
   readonly isValid: boolean;
+  /** Its sidecar is told what the client speaks. */
+  readonly isMeshed: boolean;
   readonly weight: number;
   /** The Host that it sees, if not the request's. */
   readonly host: string | undefined;
 }
+
+export type BackendTarget = Pick<Backend, "clusterName" | "isValid" | "isMeshed">;
 
 /** What holds for every backend of a rule before its own filters. */
 export interface BackendDefaults extends MessageChanges {
@@ -43,7 +49,7 @@ export function resolveBackends(
   return refs.flatMap((ref, index) => {
     if (ref.weight === 0) return [];
     const place = within(context.place, `.backendRefs[${index}]`);
-    const target = resolveTarget(ref, { ...context, place });
+    const target = resolveTarget(ref, "requests", { ...context, place });
     const filtered = applyFilters(ref, defaults, { ...context, place });
     if (filtered !== undefined) return [{ ...target, ...filtered, weight: ref.weight }];
     return [{ ...missing(ref, context), ...defaults, weight: ref.weight }];
@@ -53,8 +59,9 @@ export function resolveBackends(
 /** The cluster of a reference. A Service in another namespace needs no ReferenceGrant in a mesh (GEP-1426). */
 export function resolveTarget(
   ref: BackendObjectRef,
+  carried: "requests" | "stream",
   context: BackendContext,
-): Pick<Backend, "clusterName" | "isValid"> {
+): BackendTarget {
   const { index, place, findings } = context;
   const key = qualifiedName({ namespace: ref.namespace ?? context.namespace, name: ref.name });
   if (ref.group !== "" || ref.kind !== "Service") {
@@ -67,20 +74,23 @@ export function resolveTarget(
     return missing(ref, context);
   }
   const port = service.ports.find((candidate) => candidate.port.port === ref.port);
-  if (port === undefined) {
-    findings.add("backend-not-found", place, `Service ${key} has no HTTP port ${ref.port}`);
+  const clusterName = carried === "stream" ? port?.tcpCluster : httpClusterOf(port);
+  if (port === undefined || clusterName === undefined) {
+    const kind = carried === "stream" ? "TCP" : "HTTP";
+    findings.add("backend-not-found", place, `Service ${key} has no ${kind} port ${ref.port}`);
     return missing(ref, context);
   }
-  return { clusterName: port.name, isValid: true };
+  return { clusterName, isValid: true, isMeshed: isMeshed(port) };
 }
 
-function missing(
-  ref: BackendObjectRef,
-  context: BackendContext,
-): Pick<Backend, "clusterName" | "isValid"> {
+function httpClusterOf(port: IndexedPort | undefined): string | undefined {
+  return port !== undefined && mayBeHttp(port.protocol) ? port.name : undefined;
+}
+
+function missing(ref: BackendObjectRef, context: BackendContext): BackendTarget {
   const namespace = ref.namespace ?? context.namespace;
   const host = serviceHost({ name: ref.name, namespace }, context.index.snapshot.trustDomain);
-  return { clusterName: missingClusterName(host, ref.port ?? 0), isValid: false };
+  return { clusterName: missingClusterName(host, ref.port ?? 0), isValid: false, isMeshed: false };
 }
 
 /** What the backend's own filters make of the rule's changes, or undefined when one cannot be expressed. */

@@ -1,9 +1,9 @@
 /** Where a route's requests go: one cluster, or several by weight, with the header changes on the way. */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
+  type Route,
   type RouteAction,
-  type RouteSchema,
   type WeightedCluster_ClusterWeight,
   WeightedCluster_ClusterWeightSchema,
   WeightedClusterSchema,
@@ -11,16 +11,36 @@ import {
 import type { Backend } from "./backend.ts";
 import { headerMutations, splitHost } from "./header-modifier.ts";
 
-type RouteInit = MessageInitShape<typeof RouteSchema>;
+type HeaderLists = Partial<
+  Pick<
+    Route,
+    | "requestHeadersToAdd"
+    | "requestHeadersToRemove"
+    | "responseHeadersToAdd"
+    | "responseHeadersToRemove"
+  >
+>;
+
+/** What the share of a backend that does not exist gets. */
+export type FailureStatus = 500 | 503;
+
+const NOT_FOUND_CODE = {
+  500: NotFoundCode.INTERNAL_SERVER_ERROR,
+  503: NotFoundCode.SERVICE_UNAVAILABLE,
+} as const;
 
 /**
  * Sets the clusters of `action` and returns the header changes that belong on the route itself. When
  * backends differ in what they change, every change stands with its cluster: xDS would apply the route's
  * after the cluster's, and the backend's must win.
  */
-export function forwardTo(action: RouteAction, backends: readonly Backend[]): RouteInit {
+export function forwardTo(
+  action: RouteAction,
+  backends: readonly Backend[],
+  failureStatus: FailureStatus,
+): HeaderLists {
   if (backends.some((backend) => !backend.isValid)) {
-    action.clusterNotFoundResponseCode = NotFoundCode.INTERNAL_SERVER_ERROR;
+    action.clusterNotFoundResponseCode = NOT_FOUND_CODE[failureStatus];
   }
   const [first, ...others] = backends;
   if (first === undefined) return {};

@@ -27,7 +27,7 @@ export function translateMirror(
   mirror: RequestMirror,
   context: BackendContext,
 ): readonly RouteAction_RequestMirrorPolicy[] {
-  const target = resolveTarget(mirror.backendRef, context);
+  const target = resolveTarget(mirror.backendRef, "requests", context);
   const share = fractionOf(mirror);
   if (!target.isValid || share.numerator === 0) return [];
   const policy = create(RouteAction_RequestMirrorPolicySchema, {

@@ -4,13 +4,16 @@
  */
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { compareAge } from "../object-order.ts";
+import type { RequestRoute } from "./attachment.ts";
 
-type Rule = HttpRoute["spec"]["rules"][number];
-export type RuleMatch = Rule["matches"][number];
+type HttpRule = HttpRoute["spec"]["rules"][number];
+export type RuleMatch = HttpRule["matches"][number];
+/** What becomes of a request. A rule of a GRPCRoute has a part of it. */
+export type Rule = Omit<HttpRule, "matches">;
 
 /** One match of one rule of one route: what becomes one xDS route. */
 export interface Candidate {
-  readonly route: HttpRoute;
+  readonly route: RequestRoute;
   readonly rule: Rule;
   readonly ruleIndex: number;
   readonly match: RuleMatch;

@@ -5,11 +5,9 @@ import {
   RetryPolicySchema,
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { durationMs } from "../../resource/duration.ts";
-import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { SAFE_RETRY_COUNT, SAFE_RETRY_ON, UNDELIVERED_HEADER } from "../defaults.ts";
 import { duration } from "../message.ts";
-
-type Rule = HttpRoute["spec"]["rules"][number];
+import type { Rule } from "./precedence.ts";
 
 /** Ceiling of the backoff as a multiple of its base. Envoy's default. */
 const BACKOFF_CEILING_FACTOR = 10;

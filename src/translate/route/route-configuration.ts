@@ -2,11 +2,14 @@
 import { create } from "@bufbuild/protobuf";
 import { compileRegex } from "../../decision/linear-regex.ts";
 import { RouteConfigurationSchema } from "../../gen/envoy/config/route/v3/route_pb.js";
+import type { GrpcRoute } from "../../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { keyOf } from "../../resource/object.ts";
 import { UNDELIVERED_HEADER } from "../defaults.ts";
 import { resourceOf } from "../message.ts";
 import type { XdsResource } from "../translation.ts";
+import type { RequestRoute } from "./attachment.ts";
+import { grpcCandidates } from "./grpc-candidates.ts";
 import { type Candidate, orderedCandidates } from "./precedence.ts";
 import { defaultRoute, type RuleContext, ruleRoute } from "./rule-route.ts";
 
@@ -16,11 +19,11 @@ import { defaultRoute, type RuleContext, ruleRoute } from "./rule-route.ts";
  * route is attached, a request that none matches gets 404 (GEP-1426, "Route presence").
  */
 export function routeConfiguration(
-  routes: readonly HttpRoute[],
+  routes: readonly RequestRoute[],
   context: RuleContext,
 ): XdsResource {
   const { service, port } = context;
-  const candidates = orderedCandidates(routes).filter((candidate) =>
+  const candidates = candidatesOf(routes).filter((candidate) =>
     hasUsableExpressions(candidate, context),
   );
   const message = create(RouteConfigurationSchema, {
@@ -38,6 +41,15 @@ export function routeConfiguration(
     ],
   });
   return resourceOf(RouteConfigurationSchema, port.name, message);
+}
+
+/** All routes of a port are of one kind (see `attachment.ts`). */
+function candidatesOf(routes: readonly RequestRoute[]): readonly Candidate[] {
+  const grpc = routes.filter((route): route is GrpcRoute => route.kind === "GRPCRoute");
+  if (grpc.length > 0) return grpcCandidates(grpc);
+  return orderedCandidates(
+    routes.filter((route): route is HttpRoute => route.kind === "HTTPRoute"),
+  );
 }
 
 /**

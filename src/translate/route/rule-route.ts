@@ -1,5 +1,6 @@
 /** One match of a rule as an xDS route: what the match is, what is done to the request, where it goes. */
 import { create } from "@bufbuild/protobuf";
+import { HeaderValueOption_HeaderAppendAction } from "../../gen/envoy/config/core/v3/base_pb.js";
 import {
   DirectResponseActionSchema,
   type Route,
@@ -9,12 +10,15 @@ import {
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { durationMs } from "../../resource/duration.ts";
 import { keyOf } from "../../resource/object.ts";
+import { isMeshed } from "../cluster.ts";
+import { PROTOCOL_HEADER } from "../defaults.ts";
 import { type Findings, within } from "../findings.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "../mesh-index.ts";
 import { duration } from "../message.ts";
 import { qualifiedName } from "../names.ts";
+import type { RequestRoute } from "./attachment.ts";
 import { resolveBackends } from "./backend.ts";
-import { forwardTo } from "./destination.ts";
+import { type FailureStatus, forwardTo } from "./destination.ts";
 import { headerMutations } from "./header-modifier.ts";
 import { matchAll, translateMatch } from "./match.ts";
 import { fullPathRegex, type PathReplacement } from "./path-modifier.ts";
@@ -36,12 +40,12 @@ export function ruleRoute(candidate: Candidate, context: RuleContext): Route {
   const { route, rule, ruleIndex, match, matchIndex } = candidate;
   const place = { object: keyOf(route), path: `spec.rules[${ruleIndex}]` };
   const base = {
-    name: `HTTPRoute/${qualifiedName(route.metadata)}/rule/${rule.name ?? ruleIndex}/match/${matchIndex}`,
+    name: `${route.kind}/${qualifiedName(route.metadata)}/rule/${rule.name ?? ruleIndex}/match/${matchIndex}`,
     match: translateMatch(match),
   };
   const fail = (reason: string): Route => {
-    const body = `${reason} (${place.path} of HTTPRoute ${qualifiedName(route.metadata)})`;
-    return create(RouteSchema, { ...base, action: directResponse(500, body) });
+    const body = `${reason} (${place.path} of ${route.kind} ${qualifiedName(route.metadata)})`;
+    return create(RouteSchema, { ...base, action: directResponse(failureStatus(route), body) });
   };
   if (rule.sessionPersistence !== undefined) {
     const message = "session persistence has no effect yet";
@@ -78,26 +82,56 @@ export function ruleRoute(candidate: Candidate, context: RuleContext): Route {
       ? context.service.settings.requestTimeoutMs
       : durationMs(rule.timeouts.request);
   const action = create(RouteActionSchema, {
-    ...timeouts(requestTimeoutMs, context.service),
+    ...timeouts(requestTimeoutMs, context, route.kind),
     retryPolicy: retryPolicy(rule),
     requestMirrorPolicies: [...filters.mirrors],
   });
   rewritePath(action, filters.path);
-  const headers = forwardTo(action, backends);
-  return create(RouteSchema, { ...base, ...headers, action: { case: "route", value: action } });
+  const headers = forwardTo(action, backends, failureStatus(route));
+  const isToldProtocol = backends.some(({ isMeshed }) => isMeshed);
+  const requestHeadersToAdd = [
+    ...(headers.requestHeadersToAdd ?? []),
+    ...(isToldProtocol ? protocolHeader(context.index) : []),
+  ];
+  return create(RouteSchema, {
+    ...base,
+    ...headers,
+    requestHeadersToAdd,
+    action: { case: "route", value: action },
+  });
 }
 
-/** The route of a Service to which nobody attached an HTTPRoute: to its own instances. */
-export function defaultRoute(context: Pick<RuleContext, "service" | "port">): Route {
-  const { service, port } = context;
+/**
+ * What a request gets that a route sends nowhere: 500 (HTTPRouteRule.backendRefs), which gRPC calls UNKNOWN, or
+ * 503, which it calls UNAVAILABLE (GRPCRouteRule.backendRefs).
+ */
+function failureStatus(route: RequestRoute): FailureStatus {
+  return route.kind === "GRPCRoute" ? 503 : 500;
+}
+
+/** Whatever a client sends under the name is overwritten. */
+function protocolHeader({ features }: MeshIndex) {
+  if (features.meshHop !== "http2") return [];
+  return [
+    {
+      header: { key: PROTOCOL_HEADER, value: "%PROTOCOL%" },
+      appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    },
+  ];
+}
+
+/** The route of a Service to which nobody attached a route: to its own instances. */
+export function defaultRoute(context: Pick<RuleContext, "index" | "service" | "port">): Route {
+  const { index, service, port } = context;
   const action = create(RouteActionSchema, {
-    ...timeouts(service.settings.requestTimeoutMs, service),
+    ...timeouts(service.settings.requestTimeoutMs, context),
     retryPolicy: retryPolicy({}),
     clusterSpecifier: { case: "cluster", value: port.name },
   });
   return create(RouteSchema, {
     name: `Service/${service.key}`,
     match: matchAll(),
+    requestHeadersToAdd: isMeshed(port) ? protocolHeader(index) : [],
     action: { case: "route", value: action },
   });
 }
@@ -118,11 +152,19 @@ function rewritePath(action: RouteAction, path: PathReplacement | undefined): vo
   }
 }
 
-/** Both are given even when they are 0: Envoy's defaults of 15 s and 5 min would hold otherwise. */
-function timeouts(requestTimeoutMs: number, service: IndexedService) {
+/**
+ * Both are given even when they are 0: Envoy's defaults of 15 s and 5 min would hold otherwise. A gRPC stream may be
+ * quiet for as long as it likes: that is how watches and subscriptions are written.
+ */
+function timeouts(
+  requestTimeoutMs: number,
+  { service, port }: Pick<RuleContext, "service" | "port">,
+  kind?: RequestRoute["kind"],
+) {
+  const isGrpc = kind === "GRPCRoute" || port.protocol === "grpc";
   return {
     timeout: duration(requestTimeoutMs),
-    idleTimeout: duration(service.settings.idleTimeoutMs),
+    idleTimeout: duration(isGrpc ? 0 : service.settings.idleTimeoutMs),
   };
 }
 
