@@ -1,12 +1,32 @@
 /** Ends a connection in a way that its peer cannot take for an orderly end. */
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { handleOf } from "./stream-handle.ts";
+
+/** A TCP handle, of which a TLS handle has one below it. Both calls return 0 or libuv's error number. */
+interface TcpHandle {
+  close(onClosed?: () => void): void;
+  reset(onClosed?: () => void): number;
+}
 
 /**
- * TCP gets a reset: a body that lasts as long as its connection would look complete behind a FIN. TLS
- * is cut without the closing alert, which a peer has to tell from an end (RFC 8446 section 6.1).
+ * The peer gets a TCP reset: a body that lasts as long as its connection would look complete behind a FIN.
+ * Over TLS a missing closing alert should tell as much (RFC 8446 section 6.1), but many peers do not look,
+ * Node among them: the reset is for them.
  */
 export function breakOff(socket: Socket): void {
-  if (socket instanceof TLSSocket || socket.destroyed) socket.destroy();
-  else socket.resetAndDestroy();
+  if (socket.destroyed) return;
+  if (!(socket instanceof TLSSocket)) {
+    socket.resetAndDestroy();
+    return;
+  }
+  const below = (handleOf(socket) as { readonly _parent?: TcpHandle } | undefined)?._parent;
+  if (typeof below?.reset === "function") {
+    const { close } = below;
+    // Nothing is reset whose FIN is on its way already.
+    below.close = (onClosed) => {
+      if (below.reset(onClosed) !== 0) close.call(below, onClosed);
+    };
+  }
+  socket.destroy();
 }

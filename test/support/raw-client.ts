@@ -95,6 +95,15 @@ export class RawClient {
     return this.#text;
   }
 
+  /** Resolves with the unread text up to the end of the match, which is read by that. */
+  async take(wanted: RegExp): Promise<string> {
+    const text = await this.text(wanted);
+    const match = wanted.exec(text);
+    const end = (match?.index ?? 0) + (match?.[0].length ?? 0);
+    this.#text = text.slice(end);
+    return text.slice(0, end);
+  }
+
   /** How the connection ends, with what was not read. */
   async ending(): Promise<{ readonly how: Ending; readonly unread: string }> {
     while (this.#ending === undefined) await this.#change();
