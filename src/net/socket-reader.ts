@@ -15,14 +15,14 @@ export class SocketReader {
   readonly #socket: net.Socket;
 
   /**
-   * Takes reading over from the runtime, for good, and starts it. What the socket has read already comes
-   * first. Its events tell the end and errors as before.
+   * Takes reading over from the runtime, for good, and starts it. `firstBytes`, which stay valid, come
+   * first, or what the socket has read already. Its events tell the end and errors as before.
    */
-  constructor(socket: net.Socket, onRead: ReadCallback) {
+  constructor(socket: net.Socket, onRead: ReadCallback, firstBytes?: Buffer) {
     this.#socket = socket;
     const handle = handleOf(socket);
     if (handle === undefined) return;
-    const early = socket.read() as Buffer | null;
+    const early = firstBytes ?? (socket.read() as Buffer | null);
     const bySocket = handle.onread;
     handle.useUserBuffer(sharedReadBuffer);
     handle.onread = (bytes) => {

@@ -37,6 +37,9 @@ interface StreamBinding {
 
 const { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = streamBinding();
 
+/** What `lastRead()` is at the end of the peer's bytes: libuv's UV_EOF, the same on every platform. */
+export const END_OF_INPUT = -4095;
+
 export function newWriteRequest(onComplete: (status: number) => void): WriteRequest {
   const request = new WriteWrap();
   request.oncomplete = onComplete;

@@ -14,20 +14,18 @@ import { RouteTable } from "../decision/route-table.ts";
 import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.js";
 import type { LineWriter } from "../telemetry/line-writer.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
-import { RequestMetrics, type WorkloadLabels } from "../telemetry/request-metrics.ts";
+import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
 import { registerAccessLogMetrics } from "./access-log-metrics.ts";
 import { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterFactory } from "./cluster-factory.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
-import type { ListenerConfig } from "./config/listener-config.ts";
+import { hasSameSocket, type ListenerConfig } from "./config/listener-config.ts";
 import type { DrainDirection } from "./drain.ts";
 import type { EndpointInfo } from "./endpoint.ts";
-import { HttpServer, type ProxyTimers } from "./http-server.ts";
-import { ProxyListener } from "./listener.ts";
-import { ListenerMetrics } from "./listener-metrics.ts";
-import { createMirrorMetrics, type MirrorMetrics } from "./mirror-metrics.ts";
-import { OutcomeRecorder } from "./outcome-recorder.ts";
+import type { ProxyTimers } from "./http-server.ts";
+import type { ProxyListener } from "./listener.ts";
+import { ListenerFactory } from "./listener-factory.ts";
 import { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
 
@@ -53,13 +51,11 @@ export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #timers: ProxyTimers;
   readonly #factory: ClusterFactory;
-  readonly #metrics: RequestMetrics;
-  readonly #listenerMetrics: ListenerMetrics;
-  readonly #mirrorMetrics: MirrorMetrics;
+  readonly #listenerFactory: ListenerFactory;
   readonly #faults: CallbackFaults;
   readonly #logWriters = new Map<string, LineWriter>();
-  /** Of listeners that are gone, while their last connections live. */
-  readonly #retired = new Set<HttpServer>();
+  /** Listeners that are gone, while their last connections live. */
+  readonly #retired = new Set<ProxyListener>();
   #isStopped = false;
 
   constructor(options: DataPlaneOptions) {
@@ -78,9 +74,16 @@ export class DataPlane {
       secrets: this.secrets,
       faults: this.#faults,
     });
-    this.#metrics = new RequestMetrics(registry);
-    this.#listenerMetrics = new ListenerMetrics(registry);
-    this.#mirrorMetrics = createMirrorMetrics(registry);
+    this.#listenerFactory = new ListenerFactory({
+      ...options,
+      sharedAddresses: options.sharedAddresses,
+      clusters: this.clusters,
+      routeTables: this.routeTables,
+      timers: this.#timers,
+      secrets: this.secrets,
+      faults: this.#faults,
+      logWriters: this.#logWriters,
+    });
     registerAccessLogMetrics(registry, this.#logWriters);
     this.#scheduleSweep();
   }
@@ -121,9 +124,7 @@ export class DataPlane {
   /** The same, compiled. */
   setRouteTable(name: string, table: RouteTable): void {
     this.routeTables.set(name, table);
-    for (const listener of this.listeners.values()) {
-      if (listener.server.config.routesName === name) listener.server.routeTable = table;
-    }
+    for (const listener of this.listeners.values()) listener.setRouteTable(name, table);
   }
 
   removeRoutes(name: string): void {
@@ -132,17 +133,16 @@ export class DataPlane {
 
   /**
    * Binds a listener, or changes it without a moment in which its address does not answer: in place
-   * when only its HTTP part changed, otherwise a new listener takes the socket over, or is bound before
+   * when only its filters changed, otherwise a new listener takes the socket over, or is bound before
    * the old one goes. Rejects with MeshError<ListenFailed>.
    */
   async setListener(config: ListenerConfig): Promise<void> {
     const before = this.listeners.get(config.name);
-    if (before !== undefined && isSameSocket(before.config, config)) {
-      before.server.config = config.http;
-      before.server.routeTable = this.#routesOf(config);
+    if (before !== undefined && hasSameSocket(before.config, config)) {
+      before.reconfigure(config, this.routeTables);
       return;
     }
-    const listener = this.#createListener(config);
+    const listener = this.#listenerFactory.create(config);
     if (before !== undefined && isSameAddress(before.config, config)) listener.takeOver(before);
     else await listener.listen();
     if (this.#isStopped) {
@@ -165,18 +165,17 @@ export class DataPlane {
 
   /** Tells clients to go elsewhere with their next request, but serves whoever still comes. */
   announceDrain(direction: DrainDirection): void {
-    for (const { server } of this.#listenersOf(direction)) server.isDraining = true;
+    for (const listener of this.#listenersOf(direction)) listener.announceDrain();
   }
 
   /** Stops accepting on these listeners and waits until their requests are done, at most `graceMs`. */
   async drain(direction: DrainDirection, graceMs: number): Promise<void> {
     const listeners = this.#listenersOf(direction);
-    const servers = listeners.map(({ server }) => server);
-    if (direction === "all") servers.push(...this.#retired);
+    const draining = direction === "all" ? [...listeners, ...this.#retired] : listeners;
     await Promise.all(listeners.map((listener) => listener.close()));
     await new Promise<void>((resolve) => {
       const timer = this.#options.clock.schedule(graceMs, resolve);
-      void Promise.all(servers.map((server) => server.drain())).then(() => {
+      void Promise.all(draining.map((listener) => listener.drain())).then(() => {
         timer.cancel();
         resolve();
       });
@@ -187,8 +186,8 @@ export class DataPlane {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await Promise.all([...this.listeners.values()].map((listener) => listener.close()));
-    for (const { server } of this.listeners.values()) server.destroyConnections();
-    for (const server of this.#retired) server.destroyConnections();
+    for (const listener of this.listeners.values()) listener.destroyConnections();
+    for (const listener of this.#retired) listener.destroyConnections();
     for (const cluster of this.clusters.values()) {
       for (const endpoint of cluster.endpoints) endpoint.abort();
     }
@@ -206,42 +205,9 @@ export class DataPlane {
 
   get activeConnections(): number {
     let count = 0;
-    for (const { server } of this.listeners.values()) count += server.connections.size;
-    for (const server of this.#retired) count += server.connections.size;
+    for (const listener of this.listeners.values()) count += listener.connectionCount;
+    for (const listener of this.#retired) count += listener.connectionCount;
     return count;
-  }
-
-  #createListener(config: ListenerConfig): ProxyListener {
-    const { clock, prng, log, workload } = this.#options;
-    const recorder = new OutcomeRecorder({
-      clock,
-      metrics: this.#metrics,
-      workload,
-      direction: config.direction,
-      logWriters: this.#logWriters,
-    });
-    const server = new HttpServer({
-      config: config.http,
-      clusters: this.clusters,
-      timers: this.#timers,
-      prng,
-      nowMs: () => clock.monotonicMs(),
-      recorder,
-      faults: this.#faults,
-      mirrorMetrics: this.#mirrorMetrics,
-    });
-    server.routeTable = this.#routesOf(config);
-    return new ProxyListener(config, server, {
-      log,
-      secrets: this.secrets,
-      wallMs: () => clock.nowMs(),
-      metrics: this.#listenerMetrics,
-      sharedAddresses: this.#options.sharedAddresses,
-    });
-  }
-
-  #routesOf({ http }: ListenerConfig): RouteTable | undefined {
-    return http.inlineRoutes ?? this.routeTables.get(http.routesName);
   }
 
   #listenersOf(direction: DrainDirection): readonly ProxyListener[] {
@@ -255,12 +221,11 @@ export class DataPlane {
    * told to leave it, before those that are idle are closed.
    */
   async #retire(listener: ProxyListener): Promise<void> {
-    const { server } = listener;
     await listener.close();
-    server.isDraining = true;
-    this.#retired.add(server);
+    listener.announceDrain();
+    this.#retired.add(listener);
     this.#options.clock.schedule(DRAIN_LAG_MS, () => {
-      void server.drain().then(() => this.#retired.delete(server));
+      void listener.drain().then(() => this.#retired.delete(listener));
     });
   }
 
@@ -282,12 +247,4 @@ export function listenErrorText(error: unknown): string {
 
 function isSameAddress(a: ListenerConfig, b: ListenerConfig): boolean {
   return a.address.host === b.address.host && a.address.port === b.address.port;
-}
-
-function isSameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
-  return (
-    isSameAddress(a, b) &&
-    a.direction === b.direction &&
-    JSON.stringify(a.tls) === JSON.stringify(b.tls)
-  );
 }

@@ -12,3 +12,6 @@ export interface DownstreamConnection {
   readonly peerPrincipal: string;
   readonly serverName: string;
 }
+
+/** What is known of a connection before its protocol is. */
+export type ConnectionIdentity = Omit<DownstreamConnection, "isHttp2">;

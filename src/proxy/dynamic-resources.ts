@@ -28,7 +28,12 @@ import {
 } from "../xds/type-urls.ts";
 import { type ClusterConfig, compileCluster } from "./config/cluster-config.ts";
 import { compileEndpoints } from "./config/endpoint-config.ts";
-import { compileListener, type ListenerConfig } from "./config/listener-config.ts";
+import {
+  compileListener,
+  type ListenerConfig,
+  routeNamesOf,
+  tlsSettingsOf,
+} from "./config/listener-config.ts";
 import { messageRegistry } from "./config/message-registry.ts";
 import { compileCertificate, compileValidation, type TlsSettings } from "./config/tls-settings.ts";
 import { unsupportedFields } from "./config/unsupported-fields.ts";
@@ -315,8 +320,8 @@ export class DynamicResources implements ResourceConsumer {
       for (const name of secretNames(cluster.tls)) secrets.add(name);
     }
     for (const listener of this.#listeners.values()) {
-      if (listener.http.routesName !== "") routes.add(listener.http.routesName);
-      for (const name of secretNames(listener.tls)) secrets.add(name);
+      for (const name of routeNamesOf(listener)) routes.add(name);
+      for (const name of secretNamesOf(listener)) secrets.add(name);
     }
     for (const name of this.#options.ownSecrets) secrets.delete(name);
     this.#subscribeTo(ENDPOINT_TYPE_URL, endpoints);
@@ -355,11 +360,11 @@ export class DynamicResources implements ResourceConsumer {
 
   #isWarm(config: ListenerConfig): boolean {
     const { proxy } = this.#options;
-    const routes = config.http.routesName;
-    if (routes !== "" && !proxy.routeTables.has(routes) && !this.#missing.has(routes)) return false;
-    return secretNames(config.tls).every(
-      (name) => proxy.secrets.names.includes(name) || this.#missing.has(name),
-    );
+    const hasRoutes = (name: string): boolean =>
+      proxy.routeTables.has(name) || this.#missing.has(name);
+    const hasSecret = (name: string): boolean =>
+      proxy.secrets.names.includes(name) || this.#missing.has(name);
+    return routeNamesOf(config).every(hasRoutes) && secretNamesOf(config).every(hasSecret);
   }
 
   #hasEverything(): boolean {
@@ -371,6 +376,10 @@ export class DynamicResources implements ResourceConsumer {
     }
     return true;
   }
+}
+
+function secretNamesOf(listener: ListenerConfig): readonly string[] {
+  return tlsSettingsOf(listener).flatMap(secretNames);
 }
 
 function secretNames(tls: TlsSettings | undefined): string[] {

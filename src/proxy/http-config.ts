@@ -22,6 +22,7 @@ import type { EscapedSlashes, PathNormalization } from "../http/path-normalizati
 import { HttpDate } from "../telemetry/http-date.ts";
 import { newRequestId, newTraceparent } from "../telemetry/request-id.ts";
 import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
+import { compileHttp2Options, type Http2Options } from "./config/http2-options.ts";
 import { compileLocalReplies, type LocalReplyMutations } from "./config/local-reply-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 
@@ -46,8 +47,14 @@ const SERVICE_TIMES = Array.from(
   (_, ms) => new HeaderField(SERVICE_TIME, String(ms)),
 );
 
+/** What clients speak: "auto" goes by ALPN, and without it by the connection's first bytes. */
+export type HttpCodec = "auto" | "http1" | "http2";
+
 export class HttpConfig {
   readonly statPrefix: string;
+  readonly codec: HttpCodec;
+  /** Settings of connections that speak HTTP/2. */
+  readonly http2: Http2Options;
   readonly pathNormalization: PathNormalization;
   /** Routes contained in the listener, else they come by name. */
   readonly inlineRoutes: RouteTable | undefined;
@@ -93,6 +100,7 @@ export class HttpConfig {
       duration(manager.streamIdleTimeout, "stream_idle_timeout") ?? STREAM_IDLE_TIMEOUT_MS;
     const idle = manager.commonHttpProtocolOptions?.idleTimeout;
     this.connectionIdleTimeoutMs = duration(idle, "common_http_protocol_options.idle_timeout") ?? 0;
+    refuseLifetimes(manager, path, errors);
     this.requestHeadTimeoutMs =
       duration(manager.requestHeadersTimeout, "request_headers_timeout") ?? 0;
     this.accessLogs = manager.accessLog.map((log, index) =>
@@ -114,9 +122,13 @@ export class HttpConfig {
     this.#isSilent = checkFilters(manager, path, errors);
     this.#sanitizesClientCert = sanitizesClientCert(manager, path, errors);
     this.#wallMs = wallMs;
-    if (manager.codecType === CodecType.HTTP2 || manager.codecType === CodecType.HTTP3) {
-      errors.push({ path: `${path}.codec_type`, message: "only AUTO and HTTP1 are implemented" });
-    }
+    this.codec = codecOf(manager, path, errors);
+    this.http2 = compileHttp2Options(
+      manager.http2ProtocolOptions,
+      "server",
+      `${path}.http2_protocol_options`,
+      errors,
+    );
   }
 
   /** Header fields that every request gets before its route is chosen. */
@@ -191,6 +203,17 @@ function serviceTime(ms: number): HeaderField {
   return SERVICE_TIMES[ms] ?? new HeaderField(SERVICE_TIME, String(ms));
 }
 
+/** Two options of connections that only clusters have. */
+function refuseLifetimes(manager: HttpConnectionManager, path: string, errors: FieldError[]): void {
+  const common = manager.commonHttpProtocolOptions;
+  const refuse = (field: string): void => {
+    const at = `${path}.common_http_protocol_options.${field}`;
+    errors.push({ path: at, message: "only implemented for clusters" });
+  };
+  if (common?.maxConnectionDuration !== undefined) refuse("max_connection_duration");
+  if (common?.maxRequestsPerConnection !== undefined) refuse("max_requests_per_connection");
+}
+
 function inlineRoutes(
   manager: HttpConnectionManager,
   path: string,
@@ -240,6 +263,20 @@ function sanitizesClientCert(
       errors.push({ path: `${path}.forward_client_cert_details`, message });
       return true;
     }
+  }
+}
+
+function codecOf(manager: HttpConnectionManager, path: string, errors: FieldError[]): HttpCodec {
+  switch (manager.codecType) {
+    case CodecType.HTTP1:
+      return "http1";
+    case CodecType.HTTP2:
+      return "http2";
+    case CodecType.HTTP3:
+      errors.push({ path: `${path}.codec_type`, message: "HTTP3 is not implemented" });
+      return "auto";
+    default:
+      return "auto";
   }
 }
 

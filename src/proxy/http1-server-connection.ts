@@ -60,11 +60,21 @@ export class Http1ServerConnection
   activity = 0;
   requestBytes = 0;
 
-  constructor(socket: Socket, connection: DownstreamConnection, server: HttpServer) {
+  /** `firstBytes`: what was read of the connection before, and stays valid. */
+  constructor(
+    socket: Socket,
+    connection: DownstreamConnection,
+    server: HttpServer,
+    firstBytes?: Buffer,
+  ) {
     this.connection = connection;
     this.#socket = socket;
     this.#server = server;
-    this.#reader = new SocketReader(socket, (bytes, length) => this.onRead(bytes, length));
+    this.#reader = new SocketReader(
+      socket,
+      (bytes, length) => this.onRead(bytes, length),
+      firstBytes,
+    );
     this.#writer = new SocketWriter(
       socket,
       guarded(this, () => this.#exchange.onDownstreamDrain()),

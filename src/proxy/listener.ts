@@ -1,28 +1,34 @@
-/** One bound listener: accepts connections, judges TLS peers, and gives each connection its codec. */
+/**
+ * One bound listener: accepts connections, finds the filter chain of each, terminates TLS where the chain
+ * does, and hands the connection to the chain's server.
+ */
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
-import { MeshError, messageOf } from "../core/errors.ts";
+import { assertNever } from "../core/assert.ts";
+import { MeshError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { socketFailure } from "../net/node-error.ts";
+import type { RouteTable } from "../decision/route-table.ts";
+import type { ProxiedEndpoints } from "../net/first-bytes/proxy-header.ts";
 import { adoptHandle } from "../net/socket-reader.ts";
 import { type Acceptor, type ListenFailed, TcpListener } from "../net/tcp-listener.ts";
-import { remoteAddressOf, TlsAcceptor } from "../net/tls-acceptor.ts";
+import { remoteAddressOf } from "../net/tls-acceptor.ts";
+import type { CallbackFaults } from "./callback-faults.ts";
+import { type ChainServer, reconfigure } from "./chain-server.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
-import type { TlsSettings } from "./config/tls-settings.ts";
-import type { DownstreamConnection } from "./downstream-connection.ts";
-import type { HttpServer } from "./http-server.ts";
-import { Http1ServerConnection } from "./http1-server-connection.ts";
-import type { ListenerMetrics } from "./listener-metrics.ts";
-import {
-  assertUsable,
-  readCertificate,
-  readValidation,
-  resolveSecret,
-  type SecretStore,
-  type Validation,
-} from "./secret-store.ts";
+import { type Inspection, isInspected } from "./config/listener-filters.ts";
+import { ConnectionIntake, type IntakeHost, type IntakeResult } from "./connection-intake.ts";
+import { serveHttp } from "./downstream-codec.ts";
+import type { ConnectionIdentity } from "./downstream-connection.ts";
+import { OPAQUE, type SpokenProtocol } from "./first-bytes-verdict.ts";
+import type { ProxyTimers } from "./http-server.ts";
+import type { ListenerMetrics, ProtocolCounters } from "./listener-metrics.ts";
+import { ListenerTls } from "./listener-tls.ts";
+import { ProxiedPeers } from "./proxied-peers.ts";
+import type { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
-import { judgePeer } from "./tls-peer.ts";
+import { TcpConnection } from "./tcp-connection.ts";
+import { TcpOutcome } from "./tcp-outcome.ts";
+import type { TcpServer } from "./tcp-server.ts";
+import { TcpUpstream } from "./tcp-upstream.ts";
 
 /** What cannot be accepted is logged at most this often: it repeats until something is freed. */
 const ACCEPT_ERROR_LOG_INTERVAL_MS = 10_000;
@@ -32,35 +38,68 @@ export interface ListenerDeps {
   readonly secrets: SecretStore;
   readonly wallMs: () => number;
   readonly metrics: ListenerMetrics;
+  readonly timers: ProxyTimers;
+  readonly faults: CallbackFaults;
   /** Present when other workers listen on the same addresses. */
   readonly sharedAddresses: SharedAddresses | undefined;
 }
 
-export class ProxyListener implements Acceptor {
-  readonly config: ListenerConfig;
-  readonly server: HttpServer;
+interface Chain {
+  readonly server: ChainServer;
+  readonly tls: ListenerTls | undefined;
+}
+
+export class ProxyListener implements Acceptor, IntakeHost {
+  #config: ListenerConfig;
+  /** By the index of their chains. */
+  readonly servers: readonly ChainServer[];
+  /** Connections by what they speak, those of listeners of this name before it included. */
+  readonly protocols: ProtocolCounters;
+  readonly inspection: Inspection;
+  readonly timers: ProxyTimers;
+  readonly faults: CallbackFaults;
   readonly #deps: ListenerDeps;
+  readonly #chains: readonly Chain[];
+  readonly #intakes = new Set<ConnectionIntake>();
+  readonly #onIntakesEmpty = new Set<() => void>();
+  readonly #proxied = new ProxiedPeers();
+  readonly #isInspected: boolean;
   #tcp: TcpListener | undefined;
-  readonly #tls: TlsAcceptor | undefined;
-  #validation: Validation | undefined;
-  #hasCertificate = false;
-  #secretsVersion = -1;
   #acceptErrorLoggedMs = 0;
   port = 0;
 
-  constructor(config: ListenerConfig, server: HttpServer, deps: ListenerDeps) {
-    this.config = config;
-    this.server = server;
+  /** `servers` by the index of their chains in `config`. */
+  constructor(config: ListenerConfig, servers: readonly ChainServer[], deps: ListenerDeps) {
+    this.#config = config;
+    this.servers = servers;
+    this.inspection = config.inspection;
+    this.timers = deps.timers;
+    this.faults = deps.faults;
+    this.protocols = deps.metrics.protocolsOf(config.name);
     this.#deps = deps;
-    this.#tls = config.tls === undefined ? undefined : this.#createTlsAcceptor(config.tls);
+    this.#isInspected = isInspected(config.inspection);
+    this.#chains = servers.map((server, index) => ({ server, tls: this.#createTls(index) }));
+  }
+
+  get config(): ListenerConfig {
+    return this.#config;
+  }
+
+  /** Connections without a chain yet included. */
+  get connectionCount(): number {
+    return this.servers.reduce(
+      (sum, { server }) => sum + server.connections.size,
+      this.#intakes.size,
+    );
   }
 
   /** Throws MeshError<ListenFailed>. */
   async listen(): Promise<void> {
-    const { host, port } = this.config.address;
-    this.#checkContainedCertificate();
+    const { name, address } = this.#config;
+    const { host, port } = address;
+    this.#checkContainedCertificates();
     const tcp = new TcpListener(this);
-    const shared = await this.#deps.sharedAddresses?.reserve(this.config.name, host, port);
+    const shared = await this.#deps.sharedAddresses?.reserve(name, host, port);
     this.port = await tcp.listen(host, shared ?? port, shared !== undefined);
     this.#tcp = tcp;
   }
@@ -70,25 +109,59 @@ export class ProxyListener implements Acceptor {
    * Throws MeshError<ListenFailed> for a certificate that cannot be used.
    */
   takeOver(before: ProxyListener): void {
-    this.#checkContainedCertificate();
+    this.#checkContainedCertificates();
     this.#tcp = before.#tcp;
     this.port = before.port;
     before.#tcp = undefined;
     if (this.#tcp !== undefined) this.#tcp.acceptor = this;
   }
 
+  /** Goes on with another configuration that accepts connections in the same way (`hasSameSocket`). */
+  reconfigure(config: ListenerConfig, routeTables: ReadonlyMap<string, RouteTable>): void {
+    this.#config = config;
+    for (const [index, chain] of config.chains.entries()) {
+      reconfigure(this.servers[index]!, chain.service, routeTables);
+    }
+  }
+
+  /** Takes effect for the next request of every chain that names this table. */
+  setRouteTable(name: string, table: RouteTable): void {
+    for (const { kind, server } of this.servers) {
+      if (kind === "http" && server.config.routesName === name) server.routeTable = table;
+    }
+  }
+
   /** Stops accepting; connections live on until drained or destroyed. */
   async close(): Promise<void> {
     if (this.#tcp === undefined) return;
     await this.#tcp.close();
-    this.#deps.sharedAddresses?.release(this.config.name, this.config.address.host, this.port);
+    const { name, address } = this.#config;
+    this.#deps.sharedAddresses?.release(name, address.host, this.port);
+  }
+
+  /** Clients are told to go elsewhere with their next request. */
+  announceDrain(): void {
+    for (const { server } of this.servers) server.isDraining = true;
+  }
+
+  /** Finishes what is in flight. Resolves when every connection has ended. */
+  async drain(): Promise<void> {
+    if (this.#intakes.size > 0) {
+      await new Promise<void>((resolve) => this.#onIntakesEmpty.add(resolve));
+    }
+    await Promise.all(this.servers.map(({ server }) => server.drain()));
+  }
+
+  destroyConnections(): void {
+    for (const intake of this.#intakes) intake.destroy();
+    for (const { server } of this.servers) server.destroyConnections();
   }
 
   onHandle(handle: object): void {
     try {
-      this.#accept(handle);
+      this.#accept(adoptHandle(handle));
     } catch (error) {
-      this.server.faults.report("listener", error);
+      this.faults.report("listener", error);
     }
   }
 
@@ -97,146 +170,188 @@ export class ProxyListener implements Acceptor {
     this.#deps.metrics.onRefused("accept-failed");
     if (nowMs - this.#acceptErrorLoggedMs < ACCEPT_ERROR_LOG_INTERVAL_MS) return;
     this.#acceptErrorLoggedMs = nowMs;
-    this.#deps.log.error("cannot accept connections", { listener: this.config.name, reason });
+    this.#deps.log.error("cannot accept connections", { listener: this.#config.name, reason });
   }
 
-  /** One that SDS names was checked when it came. */
-  #checkContainedCertificate(): void {
-    const certificate = this.config.tls?.certificate;
-    if (certificate?.kind !== "contained") return;
-    try {
-      assertUsable(readCertificate(certificate.value));
-    } catch (error) {
-      const { host, port } = this.config.address;
-      const reason = `its certificate cannot be used: ${messageOf(error)}`;
-      const detail: ListenFailed = { code: "listen-failed", address: `${host}:${port}`, reason };
-      throw new MeshError(detail, `listener ${this.config.name}: ${reason}`, error);
+  createOpaqueUpstream(
+    socket: Socket,
+    proxied: ProxiedEndpoints | undefined,
+  ): TcpUpstream | undefined {
+    const chain = this.#chainFor(OPAQUE, proxied);
+    if (chain === undefined || chain.tls !== undefined || chain.server.kind !== "tcp") {
+      return undefined;
+    }
+    return this.#createUpstream(chain.server.server, this.#identityOf(socket, proxied, "", ""));
+  }
+
+  onDecided(intake: ConnectionIntake, result: IntakeResult): void {
+    const { socket, spoken, proxied } = result;
+    const chain = this.#chainFor(spoken, proxied);
+    if (chain === undefined) {
+      result.upstream?.abort();
+      const name = spoken.serverName === "" ? "" : ` for server name ${spoken.serverName}`;
+      const reason = `no filter chain matches ${spoken.transportProtocol}${name}`;
+      this.#refuse(remoteAddressOf(socket), "no-filter-chain", reason);
+      socket.destroy();
+    } else if (chain.tls !== undefined) {
+      result.upstream?.abort();
+      if (proxied !== undefined) this.#proxied.remember(socket, proxied);
+      if (result.firstBytes !== undefined) socket.unshift(result.firstBytes);
+      chain.tls.accept(socket);
+    } else {
+      this.#servePlain(chain, result);
+    }
+    this.#forget(intake);
+  }
+
+  onRefused(intake: ConnectionIntake, socket: Socket, code: string, reason: string): void {
+    if (code !== "") this.#refuse(remoteAddressOf(socket), code, reason);
+    this.#forget(intake);
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#isInspected) {
+      socket.setNoDelay(true);
+      this.#intakes.add(new ConnectionIntake(socket, this));
+      return;
+    }
+    // Nothing of a connection can change which chain it gets.
+    const chain = this.#chainFor(OPAQUE, undefined);
+    if (chain === undefined) {
+      this.#refuse(remoteAddressOf(socket), "no-filter-chain", "no filter chain matches");
+      socket.destroy();
+    } else if (chain.tls !== undefined) {
+      chain.tls.accept(socket);
+    } else {
+      socket.setNoDelay(true);
+      this.#serve(chain.server, socket, this.#identityOf(socket, undefined, "", ""), undefined);
     }
   }
 
-  #createTlsAcceptor(settings: TlsSettings): TlsAcceptor {
-    return new TlsAcceptor({
-      requestsClientCertificate:
-        settings.requiresClientCertificate || settings.validation !== undefined,
-      alpnProtocols: settings.alpnProtocols,
-      minVersion: settings.minVersion,
-      maxVersion: settings.maxVersion,
-      groups: settings.groups,
-      nowMs: this.#deps.wallMs,
-      onSecure: (socket) => this.#onSecure(socket, settings),
-      onFailure: (error, remoteAddress) => {
-        const { code, reason } = socketFailure(error);
-        this.#refuse(remoteAddress, code, reason);
+  #chainFor(spoken: SpokenProtocol, proxied: ProxiedEndpoints | undefined): Chain | undefined {
+    const { table, defaultChain } = this.#config;
+    const destinationPort = proxied?.kind === "tcp" ? proxied.destinationPort : this.port;
+    const index = table.find({ ...spoken, destinationPort }) ?? defaultChain;
+    return this.#chains[index];
+  }
+
+  #createTls(index: number): ListenerTls | undefined {
+    const settings = this.#config.chains[index]?.tls;
+    if (settings === undefined) return undefined;
+    const { log, secrets, wallMs } = this.#deps;
+    return new ListenerTls({
+      listener: this.#config.name,
+      settings,
+      secrets,
+      log,
+      wallMs,
+      onSecure: (socket, peerPrincipal) => {
+        const serverName = typeof socket.servername === "string" ? socket.servername : "";
+        const proxied = this.#proxied.take(socket);
+        const identity = this.#identityOf(socket, proxied, peerPrincipal, serverName);
+        this.#serve(this.servers[index]!, socket, { ...identity, scheme: "https" }, undefined);
       },
+      onRefused: (remoteAddress, code, reason) => this.#refuse(remoteAddress, code, reason),
     });
   }
 
-  #accept(handle: object): void {
-    if (this.#tls === undefined) {
-      this.#servePlain(handle);
+  /** Sockets of this process, so that a wrong certificate in the configuration is told before any comes. */
+  #checkContainedCertificates(): void {
+    for (const { tls } of this.#chains) {
+      const reason = tls?.certificateFault();
+      if (reason === undefined) continue;
+      const { host, port } = this.#config.address;
+      const detail: ListenFailed = { code: "listen-failed", address: `${host}:${port}`, reason };
+      throw new MeshError(detail, `listener ${this.#config.name}: ${reason}`);
+    }
+  }
+
+  #servePlain(chain: Chain, { socket, spoken, proxied, firstBytes, upstream }: IntakeResult): void {
+    const identity = this.#identityOf(socket, proxied, "", spoken.serverName);
+    const { server } = chain;
+    if (server.kind === "tcp") {
+      const isTls = spoken.transportProtocol === "tls";
+      this.#serveTcp(server.server, socket, identity, firstBytes, isTls, upstream);
       return;
     }
-    if (this.#secretsVersion !== this.#deps.secrets.version) this.#loadSecrets(this.#tls);
-    if (this.#hasCertificate) {
-      this.#tls.accept(handle);
-      return;
-    }
-    const socket = adoptHandle(handle);
-    const remoteAddress = remoteAddressOf(socket);
-    socket.destroy();
-    const reason = "this proxy's own certificate has not arrived yet";
-    this.#refuse(remoteAddress, "no-certificate-yet", reason);
+    upstream?.abort();
+    this.#serve(server, socket, identity, firstBytes);
   }
 
-  #loadSecrets(acceptor: TlsAcceptor): void {
-    const { secrets, log } = this.#deps;
-    const { certificate, validation } = this.config.tls ?? {};
-    this.#secretsVersion = secrets.version;
-    try {
-      const own =
-        certificate &&
-        resolveSecret(certificate, (name) => secrets.certificate(name), readCertificate);
-      const trust =
-        validation && resolveSecret(validation, (name) => secrets.validation(name), readValidation);
-      if (own === undefined) return;
-      acceptor.setSecrets({ ...own, caPem: trust?.caPem ?? "" });
-      this.#validation = trust;
-      this.#hasCertificate = true;
-    } catch (error) {
-      log.error("cannot use the listener's certificate; the one before stays", {
-        listener: this.config.name,
-        error,
-      });
+  #serve(
+    chain: ChainServer,
+    socket: Socket,
+    identity: ConnectionIdentity,
+    firstBytes: Buffer | undefined,
+  ): void {
+    switch (chain.kind) {
+      case "http":
+        serveHttp(socket, identity, chain.server, firstBytes, {
+          log: this.#deps.log,
+          protocols: this.protocols,
+        });
+        break;
+      case "tcp":
+        this.#serveTcp(chain.server, socket, identity, firstBytes, false, undefined);
+        break;
+      default:
+        assertNever(chain, "kind of chain");
     }
   }
 
-  #servePlain(handle: object): void {
-    const socket = adoptHandle(handle);
-    socket.setNoDelay(true);
-    this.#serve(socket, "http", "", "");
+  #serveTcp(
+    server: TcpServer,
+    socket: Socket,
+    identity: ConnectionIdentity,
+    firstBytes: Buffer | undefined,
+    isTls: boolean,
+    upstream: TcpUpstream | undefined,
+  ): void {
+    this.protocols[isTls ? "tls" : "tcp"].value += 1;
+    new TcpConnection({
+      server,
+      socket,
+      firstBytes,
+      upstream: upstream ?? this.#createUpstream(server, identity),
+    });
   }
 
-  #onSecure(socket: TLSSocket, settings: TlsSettings): void {
-    const principal = this.#principalOf(socket, settings);
-    if (principal === undefined) {
-      socket.destroy();
-      return;
-    }
-    const serverName = typeof socket.servername === "string" ? socket.servername : "";
-    this.#serve(socket, "https", principal, serverName);
+  #createUpstream(server: TcpServer, identity: ConnectionIdentity): TcpUpstream {
+    return new TcpUpstream(server, new TcpOutcome(identity, server.nowMs()));
   }
 
-  /** Undefined when the peer is refused. "" when it showed no certificate and need not. */
-  #principalOf(socket: TLSSocket, settings: TlsSettings): string | undefined {
-    const hasCertificate = socket.getPeerX509Certificate() !== undefined;
-    if (!hasCertificate) {
-      if (!settings.requiresClientCertificate) return "";
-      return this.#refusePeer(socket, "no-certificate", "the peer showed no certificate");
-    }
-    if (settings.validation === undefined) return "";
-    if (this.#validation === undefined) {
-      return this.#refusePeer(
-        socket,
-        "no-trust-bundle-yet",
-        "the trust bundle has not arrived yet",
-      );
-    }
-    const peer = judgePeer(socket, this.#validation, settings.subjectNames, this.#deps.wallMs());
-    if (peer.kind === "accepted") return peer.principal;
-    return this.#refusePeer(socket, peer.code, peer.reason);
-  }
-
-  #refusePeer(socket: Socket, code: string, reason: string): undefined {
-    this.#refuse(remoteAddressOf(socket), code, reason);
+  #identityOf(
+    socket: Socket,
+    proxied: ProxiedEndpoints | undefined,
+    peerPrincipal: string,
+    serverName: string,
+  ): ConnectionIdentity {
+    const isProxied = proxied?.kind === "tcp";
+    return {
+      scheme: "http",
+      peerPrincipal,
+      serverName,
+      remoteAddress: isProxied ? proxied.sourceAddress : (socket.remoteAddress ?? ""),
+      remotePort: isProxied ? proxied.sourcePort : (socket.remotePort ?? 0),
+      localAddress: isProxied ? proxied.destinationAddress : this.#config.address.host,
+      localPort: isProxied ? proxied.destinationPort : this.port,
+    };
   }
 
   #refuse(remoteAddress: string, code: string, reason: string): void {
     this.#deps.metrics.onRefused(code);
     this.#deps.log.warn("connection refused", {
-      listener: this.config.name,
+      listener: this.#config.name,
       remote: remoteAddress,
       code,
       reason,
     });
   }
 
-  #serve(
-    socket: Socket,
-    scheme: "http" | "https",
-    peerPrincipal: string,
-    serverName: string,
-  ): void {
-    const connection: DownstreamConnection = {
-      scheme,
-      isHttp2: false,
-      peerPrincipal,
-      serverName,
-      remoteAddress: socket.remoteAddress ?? "",
-      remotePort: socket.remotePort ?? 0,
-      localAddress: this.config.address.host,
-      localPort: this.port,
-    };
-    this.#deps.metrics.onAccepted();
-    new Http1ServerConnection(socket, connection, this.server);
+  #forget(intake: ConnectionIntake): void {
+    this.#intakes.delete(intake);
+    if (this.#intakes.size > 0) return;
+    for (const resolve of this.#onIntakesEmpty) resolve();
+    this.#onIntakesEmpty.clear();
   }
 }

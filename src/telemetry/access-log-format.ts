@@ -7,12 +7,13 @@ import { textFromWire } from "../core/wire-text.ts";
 /** What a line can tell. Missing values are undefined and become null in JSON, `-` in text. */
 export interface AccessLogEntry {
   readonly startTimeMs: number;
-  readonly method: string;
-  readonly path: string;
-  readonly protocol: string;
+  /** This and the next two are undefined for a TCP connection. */
+  readonly method: string | undefined;
+  readonly path: string | undefined;
+  readonly protocol: string | undefined;
   readonly responseCode: number;
   readonly responseFlags: string;
-  readonly responseCodeDetails: string;
+  readonly responseCodeDetails: string | undefined;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly durationMs: number;
@@ -37,7 +38,7 @@ type Operator = (entry: AccessLogEntry) => Value;
 const OPERATORS: Readonly<Record<string, Operator>> = {
   START_TIME: (entry) => new Date(entry.startTimeMs).toISOString(),
   METHOD: (entry) => entry.method,
-  PATH: (entry) => textFromWire(entry.path),
+  PATH: pathOf,
   PROTOCOL: (entry) => entry.protocol,
   RESPONSE_CODE: (entry) => entry.responseCode,
   RESPONSE_FLAGS: (entry) => entry.responseFlags,
@@ -185,13 +186,17 @@ function headerOperator(lowerName: string): Operator {
       return (entry) => entry.authority;
     case ":path":
       // As it was received, whatever a route made of it.
-      return (entry) => textFromWire(entry.path);
+      return pathOf;
     default:
       return (entry) => {
         const value = entry.requestHeader(lowerName);
         return value === undefined ? undefined : textFromWire(value);
       };
   }
+}
+
+function pathOf({ path }: AccessLogEntry): string | undefined {
+  return path === undefined ? undefined : textFromWire(path);
 }
 
 function responseHeader(argument: string, report: (message: string) => void): Operator {

@@ -66,7 +66,7 @@ test("a graceful drain announces, accepts for a while, then closes and finishes"
   assert.ok(RawClient.closes(response));
   late.close();
   const fresh = await connect("in");
-  while (proxy.dataPlane.listeners.get("in")?.server.connections.size !== 2) {
+  while (proxy.httpServer("in").connections.size !== 2) {
     await new Promise((resolve) => setImmediate(resolve));
   }
   clock.advance(1);

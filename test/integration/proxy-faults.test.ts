@@ -22,8 +22,7 @@ async function setUp(context: TestContext, clock = new ManualClock()) {
     ),
     { clock },
   );
-  const server = proxy.dataPlane.listeners.get("main")?.server;
-  assert.ok(server);
+  const server = proxy.httpServer();
   const connect = async (): Promise<RawClient> => {
     const client = await RawClient.connect(proxy.port());
     context.after(() => client.close());
@@ -201,8 +200,7 @@ test(`${MUTATIONS} mutated requests, split anywhere, throw nothing`, async (cont
       [{ name: "empty", endpoints: [] }],
     ),
   );
-  const server = proxy.dataPlane.listeners.get("main")?.server;
-  assert.ok(server);
+  const server = proxy.httpServer();
   const prng = new SeededPrng(18);
   for (let i = 0; i < MUTATIONS; i++) {
     feed(server, mutated(prng), prng);

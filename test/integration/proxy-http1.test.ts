@@ -261,7 +261,7 @@ test("an empty line behind a body is no request and does not age the connection"
   const { client, upstream, proxy } = await setUp(context, echo);
   client.send("POST /a HTTP/1.1\r\nHost: app\r\nContent-Length: 2\r\n\r\nhi\r\n");
   assert.equal((await client.response()).body, "/a");
-  const [connection] = proxy.dataPlane.listeners.get("main")?.server.connections ?? [];
+  const [connection] = proxy.httpServer().connections;
   assert.ok(connection !== undefined && "isIdle" in connection && connection.isIdle === true);
   client.get("/b");
   assert.equal((await client.response()).body, "/b");

@@ -29,8 +29,7 @@ async function setUp(context: TestContext, { action = {}, manager = {}, tls }: S
   );
   const client = await RawClient.connect(proxy.port());
   context.after(() => client.close());
-  const [connection] = proxy.dataPlane.listeners.get("main")?.server.connections ?? [];
-  return { clock, upstream, proxy, client, connection };
+  return { clock, upstream, proxy, client };
 }
 
 /** Lets what is on its way through the kernel arrive. */
@@ -173,11 +172,14 @@ test("a stream on which bytes move is not idle", async (context) => {
 });
 
 test("a head that comes too slowly is answered 408, however steadily it comes", async (context) => {
-  const { clock, client, connection, proxy } = await setUp(context, {
+  const { clock, client, proxy } = await setUp(context, {
     manager: { request_headers_timeout: "3s" },
   });
   client.send("GET / HTTP/1.1\r\n");
-  await until(() => connection !== undefined && "isIdle" in connection && !connection.isIdle);
+  await until(() => {
+    const [connection] = proxy.httpServer().connections;
+    return connection !== undefined && "isIdle" in connection && !connection.isIdle;
+  });
   for (let second = 0; second < 3; second++) {
     clock.advance(1_000);
     client.send(`X-${second}: y\r\n`);
@@ -244,10 +246,10 @@ test("a client that leaves our end unanswered is cut off", async (context) => {
   (await upstream.next()).reply("last");
   await client.response();
   await client.ending();
-  const server = proxy.dataPlane.listeners.get("main")?.server;
-  assert.equal(server?.connections.size, 1);
+  const server = proxy.httpServer();
+  assert.equal(server.connections.size, 1);
   await until(() => {
     clock.advance(3_000);
-    return server?.connections.size === 0;
+    return server.connections.size === 0;
   });
 });

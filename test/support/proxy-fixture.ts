@@ -12,6 +12,7 @@ import { messageRegistry } from "../../src/proxy/config/message-registry.ts";
 import { nodeLabels } from "../../src/proxy/config/metadata-labels.ts";
 import { unsupportedFields } from "../../src/proxy/config/unsupported-fields.ts";
 import { DataPlane } from "../../src/proxy/data-plane.ts";
+import type { HttpServer } from "../../src/proxy/http-server.ts";
 import { registerClusterMetrics } from "../../src/proxy/link-metrics.ts";
 import {
   applyStaticResources,
@@ -64,6 +65,13 @@ export class ProxyFixture {
     const found = this.dataPlane.listeners.get(listener);
     assert.ok(found, `no listener ${listener}`);
     return found.port;
+  }
+
+  /** What serves the first filter chain of a listener. */
+  httpServer(listener = "main"): HttpServer {
+    const [chain] = this.dataPlane.listeners.get(listener)?.servers ?? [];
+    assert.ok(chain?.kind === "http", `no HTTP listener ${listener}`);
+    return chain.server;
   }
 
   /** Lines of the metrics page that contain every one of these texts. */

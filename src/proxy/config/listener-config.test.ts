@@ -1,13 +1,15 @@
-/** Listeners: address, direction, the one chain with its one filter, and their access logs. */
+/** Listeners: address, direction, filter chains with their one filter, and their access logs. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import type { FieldError } from "../../decision/field-error.ts";
 import { ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.js";
+import type { HttpConfig } from "../http-config.ts";
 import { compileListener, type ListenerConfig } from "./listener-config.ts";
 import { messageRegistry } from "./message-registry.ts";
 
 const TYPE = "type.googleapis.com/envoy.extensions";
+const TCP_PROXY = `${TYPE}.filters.network.tcp_proxy.v3.TcpProxy`;
 const MANAGER = `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`;
 const ROUTER = {
   name: "router",
@@ -37,6 +39,20 @@ function filter(manager: JsonObject = {}): JsonObject {
   };
 }
 
+function tcp(proxy: JsonObject = { cluster: "c" }): JsonObject {
+  return { name: "tcp", typed_config: { "@type": TCP_PROXY, stat_prefix: "t", ...proxy } };
+}
+
+function listenerFilter(type: string): JsonObject {
+  return { name: type, typed_config: { "@type": `${TYPE}.filters.listener.${type}` } };
+}
+
+function httpOf(config: ListenerConfig | undefined): HttpConfig {
+  const service = config?.chains[0]?.service;
+  assert.ok(service?.kind === "http");
+  return service.http;
+}
+
 function errorsOf(manager: JsonObject): readonly string[] {
   return compile({ filter_chains: [{ filters: [filter(manager)] }] }).errors;
 }
@@ -49,7 +65,7 @@ test("a listener has a name, an address and a direction", () => {
   assert.equal(config?.name, "in");
   assert.deepEqual(config?.address, { host: "127.0.0.1", port: 80 });
   assert.equal(config?.direction, "inbound");
-  assert.equal(config?.tls, undefined);
+  assert.equal(config?.chains[0]?.tls, undefined);
   assert.equal(compile(CHAINS).config?.direction, "outbound");
 });
 
@@ -57,15 +73,149 @@ test("a listener without a name is called by its address", () => {
   assert.equal(compile(CHAINS).config?.name, "127.0.0.1:80");
 });
 
-test("exactly one chain with one filter is implemented", () => {
-  const chain = "filter_chains: exactly one filter chain is implemented";
-  const only =
-    "filter_chains[0].filters: exactly one filter, an HttpConnectionManager, is implemented";
-  assert.deepEqual(compile({}).errors, [chain, only]);
-  const two = { filter_chains: [{ filters: [filter()] }, { filters: [filter()] }] };
-  assert.deepEqual(compile(two).errors, [chain]);
-  assert.deepEqual(compile({ filter_chains: [{}] }).errors, [only]);
-  assert.deepEqual(compile({ filter_chains: [{ filters: [filter(), filter()] }] }).errors, [only]);
+test("every chain has exactly one filter", () => {
+  const only = (index: number): string =>
+    `filter_chains[${index}].filters: exactly one filter, an HttpConnectionManager or a TcpProxy, is implemented`;
+  assert.deepEqual(compile({}).errors, ["filter_chains: at least one filter chain is required"]);
+  assert.deepEqual(compile({ filter_chains: [{}] }).errors, [only(0)]);
+  const two = [filter(), filter()];
+  assert.deepEqual(compile({ filter_chains: [{ filters: two }] }).errors, [only(0)]);
+  const { config, errors } = compile({
+    filter_chains: [
+      { filters: [filter()], filter_chain_match: { server_names: ["a.example"] } },
+      { filters: [tcp()] },
+    ],
+    default_filter_chain: { filters: [filter()] },
+  });
+  assert.deepEqual(errors, []);
+  assert.deepEqual(
+    config?.chains.map(({ service }) => service.kind),
+    ["http", "tcp", "http"],
+  );
+  assert.equal(config?.defaultChain, 2);
+});
+
+test("two chains for the same connections are refused", () => {
+  const same = { filters: [filter()], filter_chain_match: { server_names: ["b.example"] } };
+  const both = {
+    filters: [filter()],
+    filter_chain_match: { server_names: ["a.example", "B.example"] },
+  };
+  assert.deepEqual(compile({ filter_chains: [same, both] }).errors, [
+    "filter_chains[1].filter_chain_match: matches the same connections as filter_chains[0]",
+  ]);
+});
+
+test("a default chain has no match", () => {
+  const chain = { filters: [filter()], filter_chain_match: { server_names: ["a"] } };
+  assert.deepEqual(compile({ default_filter_chain: chain }).errors, [
+    "default_filter_chain.filter_chain_match: the default chain takes what no other matches: it has no match of its own",
+  ]);
+});
+
+test("wrong matches are told by their path", () => {
+  const filter_chain_match = {
+    server_names: ["*", "*.a.example", "a*.example"],
+    transport_protocol: "quic",
+    application_protocols: [""],
+    destination_port: 0,
+  };
+  const errors = compile({ filter_chains: [{ filters: [filter()], filter_chain_match }] }).errors;
+  assert.deepEqual(
+    errors.map((error) => error.replace("filter_chains[0].filter_chain_match.", "")),
+    [
+      "destination_port: 0 is not a port",
+      "application_protocols[0]: must not be empty",
+      'server_names[0]: "*" is neither a host name nor "*." with one; leave server_names out to match every name',
+      'server_names[2]: "a*.example" is neither a host name nor "*." with one; leave server_names out to match every name',
+      'transport_protocol: "quic" is neither tls nor raw_buffer',
+    ],
+  );
+});
+
+test("nothing is inspected that no chain asks for", () => {
+  const http = { application_protocols: ["http/1.1"], transport_protocol: "raw_buffer" };
+  const of = (listener_filters: JsonObject[], ...matches: JsonObject[]) => {
+    const filter_chains = matches.map((filter_chain_match) => ({
+      filters: [filter()],
+      filter_chain_match,
+    }));
+    const { config, errors } = compile({ listener_filters, filter_chains });
+    assert.deepEqual(errors, []);
+    return config?.inspection;
+  };
+  const none = {
+    proxyProtocol: "none",
+    readsTls: false,
+    readsHttp: false,
+    timeoutMs: 15_000,
+    continuesOnTimeout: false,
+  };
+  const tls = listenerFilter("tls_inspector.v3.TlsInspector");
+  const inspector = listenerFilter("http_inspector.v3.HttpInspector");
+  assert.deepEqual(of([tls, inspector], {}), none);
+  assert.deepEqual(of([tls, inspector], http, {}), { ...none, readsTls: true, readsHttp: true });
+  assert.deepEqual(of([inspector], http), { ...none, readsHttp: true });
+  // Envoy adds the TLS inspector by itself.
+  assert.deepEqual(of([], { server_names: ["a.example"] }), { ...none, readsTls: true });
+  const proxied = listenerFilter("proxy_protocol.v3.ProxyProtocol");
+  assert.deepEqual(of([proxied], {}), { ...none, proxyProtocol: "required" });
+});
+
+test("listener filters have their place and their limits", () => {
+  const proxied = listenerFilter("proxy_protocol.v3.ProxyProtocol");
+  const tls = listenerFilter("tls_inspector.v3.TlsInspector");
+  const { errors } = compile({
+    ...CHAINS,
+    listener_filters: [tls, proxied, tls, { name: "none" }],
+    listener_filters_timeout: "-1s",
+  });
+  assert.deepEqual(errors, [
+    "listener_filters[1]: proxy_protocol must be the first filter",
+    "listener_filters[2]: the same listener filter stands before it",
+    "listener_filters[3].typed_config: is required",
+    "listener_filters_timeout: must not be negative",
+  ]);
+});
+
+test("a TCP proxy names its clusters, its limits and its logs", () => {
+  const weighted_clusters = {
+    clusters: [
+      { name: "a", weight: 1 },
+      { name: "b", weight: 3 },
+    ],
+  };
+  const chain = (proxy: JsonObject) => ({ filter_chains: [{ filters: [tcp(proxy)] }] });
+  const { config, errors } = compile(
+    chain({ weighted_clusters, idle_timeout: "10s", max_connect_attempts: 3 }),
+  );
+  assert.deepEqual(errors, []);
+  const [{ service } = assert.fail("no chain")] = config?.chains ?? [];
+  assert.ok(service.kind === "tcp");
+  assert.equal(service.tcp.clusters.total, 4);
+  assert.equal(service.tcp.idleTimeoutMs, 10_000);
+  assert.equal(service.tcp.connectAttemptsMax, 3);
+  const wrong = compile(
+    chain({
+      ...{ weighted_clusters: { clusters: [{ name: "", weight: 0 }] }, stat_prefix: "" },
+      ...{ max_connect_attempts: 0, idle_timeout: "-1s" },
+    }),
+  ).errors;
+  assert.deepEqual(wrong, [
+    "~stat_prefix: is required",
+    "~max_connect_attempts: must be at least 1",
+    "~weighted_clusters.clusters[0].name: a cluster name is required",
+    "~weighted_clusters.clusters[0].weight: must be at least 1",
+    "~idle_timeout: must not be negative",
+  ]);
+  const nowhere = compile({
+    filter_chains: [
+      { filters: [{ name: "t", typed_config: { "@type": TCP_PROXY, stat_prefix: "t" } }] },
+    ],
+  });
+  assert.deepEqual(nowhere.errors, [
+    "filter_chains[0].filters[0].typed_config: one of cluster, weighted_clusters is required",
+  ]);
 });
 
 test("routes are contained or named", () => {
@@ -80,9 +230,9 @@ test("routes are contained or named", () => {
     ],
   });
   assert.deepEqual(errors, []);
-  assert.equal(config?.http.routesName, "dynamic");
-  assert.equal(config?.http.inlineRoutes, undefined);
-  assert.equal(compile(CHAINS).config?.http.inlineRoutes?.name, "r");
+  assert.equal(httpOf(config).routesName, "dynamic");
+  assert.equal(httpOf(config).inlineRoutes, undefined);
+  assert.equal(httpOf(compile(CHAINS).config).inlineRoutes?.name, "r");
 });
 
 test("timeouts below zero are refused", () => {
@@ -130,7 +280,7 @@ test("access logs go to a file or standard output, in a format or the default", 
   const { config, errors } = compile({ filter_chains: [{ filters: [filter({ access_log })] }] });
   assert.deepEqual(errors, []);
   assert.deepEqual(
-    config?.http.accessLogs.map(({ path }) => path),
+    httpOf(config).accessLogs.map(({ path }) => path),
     ["/tmp/x", "/dev/stdout"],
   );
 });

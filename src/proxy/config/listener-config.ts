@@ -1,19 +1,24 @@
 /** A Listener message compiled: where it listens and what its connections go through. */
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FieldError } from "../../decision/field-error.ts";
 import { TrafficDirection } from "../../gen/envoy/config/core/v3/base_pb.js";
 import type { Listener } from "../../gen/envoy/config/listener/v3/listener_pb.js";
-import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import { HttpConfig } from "../http-config.ts";
+import { FilterChainTable } from "../filter-chain-table.ts";
 import { compileAddress, type IpAddress } from "./address.ts";
-import { compileTransportSocket, type TlsSettings } from "./tls-settings.ts";
+import { compileFilterChain, type FilterChainConfig } from "./filter-chain-config.ts";
+import { compileInspection, type Inspection } from "./listener-filters.ts";
+import type { TlsSettings } from "./tls-settings.ts";
 
 export interface ListenerConfig {
   readonly name: string;
   readonly address: IpAddress;
   readonly direction: "inbound" | "outbound";
-  readonly tls: TlsSettings | undefined;
-  readonly http: HttpConfig;
+  readonly inspection: Inspection;
+  /** The default chain is the last one, when there is any. */
+  readonly chains: readonly FilterChainConfig[];
+  /** Finds the index of a connection's chain. */
+  readonly table: FilterChainTable;
+  /** The chain of connections for which the table has none, or -1: they are closed. */
+  readonly defaultChain: number;
 }
 
 /** Undefined when `errors` says why. */
@@ -22,30 +27,80 @@ export function compileListener(
   errors: FieldError[],
   wallMs: () => number,
 ): ListenerConfig | undefined {
+  const errorsBefore = errors.length;
   const address = compileAddress(listener.address, "address", errors);
-  const [chain] = listener.filterChains;
-  if (chain === undefined || listener.filterChains.length > 1) {
-    errors.push({ path: "filter_chains", message: "exactly one filter chain is implemented" });
+  if (listener.filterChains.length === 0 && listener.defaultFilterChain === undefined) {
+    errors.push({ path: "filter_chains", message: "at least one filter chain is required" });
   }
-  const filters = chain?.filters ?? [];
-  const path = "filter_chains[0].filters[0]";
-  const config = filters[0]?.configType;
-  const manager =
-    config?.case === "typedConfig"
-      ? anyUnpack(config.value, HttpConnectionManagerSchema)
-      : undefined;
-  if (manager === undefined || filters.length > 1) {
-    const message = "exactly one filter, an HttpConnectionManager, is implemented";
-    errors.push({ path: "filter_chains[0].filters", message });
-    return undefined;
+  const chains: FilterChainConfig[] = [];
+  const table = new FilterChainTable();
+  for (const [index, chain] of listener.filterChains.entries()) {
+    const path = `filter_chains[${index}]`;
+    const config = compileFilterChain(chain, path, errors, wallMs);
+    if (config === undefined) continue;
+    const other = table.add(config.match, index);
+    if (other !== undefined) {
+      const message = `matches the same connections as filter_chains[${other}]`;
+      errors.push({ path: `${path}.filter_chain_match`, message });
+    }
+    chains.push(config);
   }
-  const socketPath = "filter_chains[0].transport_socket";
+  const inspection = compileInspection(
+    listener,
+    chains.map(({ match }) => match),
+    errors,
+  );
+  const last = compileDefaultChain(listener, errors, wallMs);
+  if (errors.length > errorsBefore) return undefined;
+  if (last !== undefined) chains.push(last);
   return {
     // Without a name the address is as good: no other listener can have it.
     name: listener.name || `${address.host}:${address.port}`,
     address,
     direction: listener.trafficDirection === TrafficDirection.INBOUND ? "inbound" : "outbound",
-    tls: compileTransportSocket(chain?.transportSocket, "server", socketPath, errors),
-    http: new HttpConfig(manager, `${path}.typed_config`, errors, wallMs),
+    inspection,
+    chains,
+    table,
+    defaultChain: last === undefined ? -1 : chains.length - 1,
   };
+}
+
+function compileDefaultChain(
+  listener: Listener,
+  errors: FieldError[],
+  wallMs: () => number,
+): FilterChainConfig | undefined {
+  const chain = listener.defaultFilterChain;
+  if (chain === undefined) return undefined;
+  if (chain.filterChainMatch !== undefined) {
+    const message = "the default chain takes what no other matches: it has no match of its own";
+    errors.push({ path: "default_filter_chain.filter_chain_match", message });
+  }
+  return compileFilterChain(chain, "default_filter_chain", errors, wallMs);
+}
+
+/** Route configurations that come by name. */
+export function routeNamesOf({ chains }: ListenerConfig): readonly string[] {
+  const names: string[] = [];
+  for (const { service } of chains) {
+    if (service.kind === "http" && service.http.routesName !== "") {
+      names.push(service.http.routesName);
+    }
+  }
+  return names;
+}
+
+/** The TLS settings of all chains that terminate it. */
+export function tlsSettingsOf({ chains }: ListenerConfig): readonly TlsSettings[] {
+  return chains.flatMap(({ tls }) => (tls === undefined ? [] : [tls]));
+}
+
+/** Whether a listener may go from one to the other in place: only what its chains do with bytes differs. */
+export function hasSameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
+  return JSON.stringify(acceptingPart(a)) === JSON.stringify(acceptingPart(b));
+}
+
+function acceptingPart({ address, direction, inspection, chains, defaultChain }: ListenerConfig) {
+  const parts = chains.map(({ match, tls, service }) => [match, tls ?? null, service.kind]);
+  return [address, direction, inspection, parts, defaultChain];
 }

@@ -23,18 +23,32 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.core.v3.DataSource": "filename inline_bytes inline_string",
   "envoy.config.core.v3.TransportSocket": "name typed_config",
   "envoy.config.core.v3.TypedExtensionConfig": "name typed_config",
-  "envoy.config.core.v3.HttpProtocolOptions": "idle_timeout",
+  "envoy.config.core.v3.HttpProtocolOptions":
+    "idle_timeout max_connection_duration max_requests_per_connection",
   "envoy.config.core.v3.Http1ProtocolOptions": "",
   "envoy.config.core.v3.HeaderValueOption": "header append append_action",
   "envoy.config.core.v3.HeaderValue": "key value",
   "envoy.config.core.v3.RuntimeFractionalPercent": "default_value",
   "envoy.config.core.v3.SubstitutionFormatString": "text_format_source json_format",
   "envoy.config.listener.v3.Listener":
-    "name address filter_chains traffic_direction stat_prefix enable_reuse_port metadata",
-  "envoy.config.listener.v3.FilterChain": "name filters transport_socket",
+    "name address filter_chains default_filter_chain listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction stat_prefix enable_reuse_port metadata",
+  "envoy.config.listener.v3.ListenerFilter": "name typed_config",
+  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": "",
+  "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": "",
+  "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol":
+    "allow_requests_without_proxy_protocol",
+  "envoy.config.listener.v3.FilterChain":
+    "name filter_chain_match filters transport_socket metadata",
+  "envoy.config.listener.v3.FilterChainMatch":
+    "destination_port server_names transport_protocol application_protocols",
   "envoy.config.listener.v3.Filter": "name typed_config",
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy":
+    "stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts",
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": "clusters",
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight":
+    "name weight",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
-    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing upgrade_configs",
+    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing upgrade_configs",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig":
     "upgrade_type enabled",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing": "",
@@ -84,7 +98,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.type.v3.Percent": "value",
   "envoy.type.v3.Int64Range": "start end",
   "envoy.config.cluster.v3.Cluster":
-    "name type eds_cluster_config connect_timeout load_assignment lb_policy load_balancing_policy circuit_breakers typed_extension_protocol_options transport_socket metadata common_lb_config alt_stat_name",
+    "name type eds_cluster_config connect_timeout load_assignment lb_policy load_balancing_policy circuit_breakers typed_extension_protocol_options transport_socket metadata common_lb_config alt_stat_name http2_protocol_options",
   "envoy.config.cluster.v3.Cluster.EdsClusterConfig": "eds_config service_name",
   "envoy.config.cluster.v3.Cluster.CommonLbConfig": "healthy_panic_threshold",
   "envoy.config.cluster.v3.CircuitBreakers": "thresholds",
@@ -97,16 +111,24 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.load_balancing_policies.random.v3.Random": "",
   "xds.type.v3.TypedStruct": "type_url value",
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions":
-    "common_http_protocol_options explicit_http_config",
+    "common_http_protocol_options explicit_http_config auto_config use_downstream_protocol_config",
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig":
     "http_protocol_options http2_protocol_options",
-  "envoy.config.core.v3.Http2ProtocolOptions": "",
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig":
+    "http_protocol_options http2_protocol_options",
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig":
+    "http_protocol_options http2_protocol_options",
+  "envoy.config.core.v3.Http2ProtocolOptions":
+    "max_concurrent_streams initial_stream_window_size initial_connection_window_size",
   "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints",
   "envoy.config.endpoint.v3.LocalityLbEndpoints":
     "locality lb_endpoints load_balancing_weight priority metadata",
   "envoy.config.endpoint.v3.LbEndpoint": "endpoint health_status load_balancing_weight metadata",
   "envoy.config.endpoint.v3.Endpoint": "address hostname",
   "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": "",
+  "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport":
+    "config transport_socket",
+  "envoy.config.core.v3.ProxyProtocolConfig": "version",
   "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext": "common_tls_context sni",
   "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext":
     "common_tls_context require_client_certificate",

@@ -7,7 +7,15 @@ const TLS = "envoy.extensions.transport_sockets.tls.v3";
 const HTTP = "envoy.extensions.filters.network.http_connection_manager.v3";
 
 export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
-  "envoy.config.listener.v3.Filter.typed_config": [`${HTTP}.HttpConnectionManager`],
+  "envoy.config.listener.v3.Filter.typed_config": [
+    `${HTTP}.HttpConnectionManager`,
+    "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+  ],
+  "envoy.config.listener.v3.ListenerFilter.typed_config": [
+    "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+    "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
+    "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+  ],
   [`${HTTP}.HttpFilter.typed_config`]: ["envoy.extensions.filters.http.router.v3.Router"],
   "envoy.config.accesslog.v3.AccessLog.typed_config": [
     "envoy.extensions.access_loggers.file.v3.FileAccessLog",
@@ -15,6 +23,7 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
   ],
   "envoy.config.core.v3.TransportSocket.typed_config": [
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+    "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
     `${TLS}.DownstreamTlsContext`,
     `${TLS}.UpstreamTlsContext`,
   ],

@@ -1,0 +1,33 @@
+/** What serves the connections of one filter chain, whatever they carry. */
+import { assertNever } from "../core/assert.ts";
+import type { RouteTable } from "../decision/route-table.ts";
+import type { ChainService } from "./config/filter-chain-config.ts";
+import type { HttpServer } from "./http-server.ts";
+import type { TcpServer } from "./tcp-server.ts";
+
+export type ChainServer =
+  | { readonly kind: "http"; readonly server: HttpServer }
+  | { readonly kind: "tcp"; readonly server: TcpServer };
+
+/**
+ * Goes on with another configuration of the same kind. `tables` are the route tables that come by name.
+ * Requests take the new one from the next on, TCP connections keep theirs.
+ */
+export function reconfigure(
+  chain: ChainServer,
+  service: ChainService,
+  tables: ReadonlyMap<string, RouteTable>,
+): void {
+  switch (chain.kind) {
+    case "http":
+      if (service.kind !== "http") break;
+      chain.server.config = service.http;
+      chain.server.routeTable = service.http.inlineRoutes ?? tables.get(service.http.routesName);
+      break;
+    case "tcp":
+      if (service.kind === "tcp") chain.server.config = service.tcp;
+      break;
+    default:
+      assertNever(chain, "kind of chain");
+  }
+}

@@ -1,0 +1,64 @@
+/** A FilterChain compiled: which connections it takes, its transport socket, and its one network filter. */
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import type { FieldError } from "../../decision/field-error.ts";
+import type { FilterChain } from "../../gen/envoy/config/listener/v3/listener_components_pb.js";
+import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { HttpConfig } from "../http-config.ts";
+import { type ChainMatch, compileChainMatch } from "./filter-chain-match.ts";
+import { compileTcpProxy, type TcpProxyConfig } from "./tcp-proxy-config.ts";
+import { compileTransportSocket, type TlsSettings } from "./tls-settings.ts";
+
+/** What a chain does with the bytes of its connections. */
+export type ChainService =
+  | { readonly kind: "http"; readonly http: HttpConfig }
+  | { readonly kind: "tcp"; readonly tcp: TcpProxyConfig };
+
+export interface FilterChainConfig {
+  /** "" where the chain has none. */
+  readonly name: string;
+  readonly match: ChainMatch;
+  /** Undefined when connections are passed on as they come. */
+  readonly tls: TlsSettings | undefined;
+  readonly service: ChainService;
+}
+
+/** Undefined when `errors` says why. */
+export function compileFilterChain(
+  chain: FilterChain,
+  path: string,
+  errors: FieldError[],
+  wallMs: () => number,
+): FilterChainConfig | undefined {
+  const match = compileChainMatch(chain.filterChainMatch, `${path}.filter_chain_match`, errors);
+  const tls = compileTransportSocket(
+    chain.transportSocket,
+    "server",
+    `${path}.transport_socket`,
+    errors,
+  );
+  const service = compileService(chain, path, errors, wallMs);
+  return service === undefined ? undefined : { name: chain.name, match, tls, service };
+}
+
+function compileService(
+  chain: FilterChain,
+  path: string,
+  errors: FieldError[],
+  wallMs: () => number,
+): ChainService | undefined {
+  const [filter] = chain.filters;
+  const any = filter?.configType.case === "typedConfig" ? filter.configType.value : undefined;
+  const at = `${path}.filters[0].typed_config`;
+  if (any !== undefined && chain.filters.length === 1) {
+    const manager = anyUnpack(any, HttpConnectionManagerSchema);
+    if (manager !== undefined) {
+      return { kind: "http", http: new HttpConfig(manager, at, errors, wallMs) };
+    }
+    const proxy = anyUnpack(any, TcpProxySchema);
+    if (proxy !== undefined) return { kind: "tcp", tcp: compileTcpProxy(proxy, at, errors) };
+  }
+  const message = "exactly one filter, an HttpConnectionManager or a TcpProxy, is implemented";
+  errors.push({ path: `${path}.filters`, message });
+  return undefined;
+}

@@ -1,0 +1,101 @@
+/** Builds listeners with the servers of their filter chains from compiled configuration. */
+import { assertNever } from "../core/assert.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Prng } from "../core/prng.ts";
+import type { RouteTable } from "../decision/route-table.ts";
+import type { LineWriter } from "../telemetry/line-writer.ts";
+import type { MetricRegistry } from "../telemetry/metric-registry.ts";
+import { RequestMetrics, type WorkloadLabels } from "../telemetry/request-metrics.ts";
+import { TcpMetrics } from "../telemetry/tcp-metrics.ts";
+import type { CallbackFaults } from "./callback-faults.ts";
+import type { ChainServer } from "./chain-server.ts";
+import type { Cluster } from "./cluster.ts";
+import type { FilterChainConfig } from "./config/filter-chain-config.ts";
+import type { ListenerConfig } from "./config/listener-config.ts";
+import { HttpServer, type ProxyTimers } from "./http-server.ts";
+import { ProxyListener } from "./listener.ts";
+import { ListenerMetrics } from "./listener-metrics.ts";
+import { createMirrorMetrics, type MirrorMetrics } from "./mirror-metrics.ts";
+import { OutcomeRecorder } from "./outcome-recorder.ts";
+import type { SecretStore } from "./secret-store.ts";
+import type { SharedAddresses } from "./shared-addresses.ts";
+import { TcpRecorder } from "./tcp-recorder.ts";
+import { TcpServer } from "./tcp-server.ts";
+
+export interface ListenerFactoryOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly prng: Prng;
+  readonly registry: MetricRegistry;
+  readonly workload: WorkloadLabels;
+  readonly sharedAddresses: SharedAddresses | undefined;
+  /** Both by name, as they are at each time. */
+  readonly clusters: ReadonlyMap<string, Cluster>;
+  readonly routeTables: ReadonlyMap<string, RouteTable>;
+  readonly timers: ProxyTimers;
+  readonly secrets: SecretStore;
+  readonly faults: CallbackFaults;
+  /** By path, shared by all access logs of the process. */
+  readonly logWriters: Map<string, LineWriter>;
+}
+
+export class ListenerFactory {
+  readonly #options: ListenerFactoryOptions;
+  readonly #requestMetrics: RequestMetrics;
+  readonly #tcpMetrics: TcpMetrics;
+  readonly #listenerMetrics: ListenerMetrics;
+  readonly #mirrorMetrics: MirrorMetrics;
+
+  constructor(options: ListenerFactoryOptions) {
+    this.#options = options;
+    this.#requestMetrics = new RequestMetrics(options.registry);
+    this.#tcpMetrics = new TcpMetrics(options.registry);
+    this.#listenerMetrics = new ListenerMetrics(options.registry);
+    this.#mirrorMetrics = createMirrorMetrics(options.registry);
+  }
+
+  /** Not yet bound. */
+  create(config: ListenerConfig): ProxyListener {
+    const { clock, log, secrets, timers, faults, sharedAddresses } = this.#options;
+    const servers = config.chains.map((chain) => this.#createServer(chain, config.direction));
+    return new ProxyListener(config, servers, {
+      log,
+      secrets,
+      timers,
+      faults,
+      wallMs: () => clock.nowMs(),
+      metrics: this.#listenerMetrics,
+      sharedAddresses,
+    });
+  }
+
+  #createServer(
+    { service }: FilterChainConfig,
+    direction: ListenerConfig["direction"],
+  ): ChainServer {
+    const { clock, prng, workload, clusters, routeTables, timers, faults, logWriters } =
+      this.#options;
+    const shared = { clusters, timers, prng, nowMs: () => clock.monotonicMs(), faults };
+    const reported = { clock, workload, direction, logWriters };
+    switch (service.kind) {
+      case "http": {
+        const { http } = service;
+        const recorder = new OutcomeRecorder({ ...reported, metrics: this.#requestMetrics });
+        const mirrorMetrics = this.#mirrorMetrics;
+        const server = new HttpServer({ ...shared, config: http, recorder, mirrorMetrics });
+        server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
+        return { kind: "http", server };
+      }
+      case "tcp": {
+        const recorder = new TcpRecorder({ ...reported, metrics: this.#tcpMetrics });
+        return {
+          kind: "tcp",
+          server: new TcpServer({ ...shared, config: service.tcp, recorder }),
+        };
+      }
+      default:
+        return assertNever(service, "kind of filter chain");
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/** Terminates the TLS of one filter chain: which certificate is shown, and which peers are accepted. */
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { messageOf } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { socketFailure } from "../net/node-error.ts";
+import { remoteAddressOf, TlsAcceptor } from "../net/tls-acceptor.ts";
+import type { TlsSettings } from "./config/tls-settings.ts";
+import {
+  assertUsable,
+  readCertificate,
+  readValidation,
+  resolveSecret,
+  type SecretStore,
+  type Validation,
+} from "./secret-store.ts";
+import { judgePeer } from "./tls-peer.ts";
+
+export interface ListenerTlsOptions {
+  readonly listener: string;
+  readonly settings: TlsSettings;
+  readonly secrets: SecretStore;
+  readonly log: Logger;
+  readonly wallMs: () => number;
+  /** The peer was accepted. `peerPrincipal` is "" when it showed no certificate and need not. */
+  readonly onSecure: (socket: TLSSocket, peerPrincipal: string) => void;
+  /** The connection has ended. `remoteAddress` has address and port. */
+  readonly onRefused: (remoteAddress: string, code: string, reason: string) => void;
+}
+
+export class ListenerTls {
+  readonly #options: ListenerTlsOptions;
+  readonly #acceptor: TlsAcceptor;
+  #validation: Validation | undefined;
+  #hasCertificate = false;
+  #secretsVersion = -1;
+
+  constructor(options: ListenerTlsOptions) {
+    const { settings, wallMs, onRefused } = options;
+    this.#options = options;
+    this.#acceptor = new TlsAcceptor({
+      requestsClientCertificate:
+        settings.requiresClientCertificate || settings.validation !== undefined,
+      alpnProtocols: settings.alpnProtocols,
+      minVersion: settings.minVersion,
+      maxVersion: settings.maxVersion,
+      groups: settings.groups,
+      nowMs: wallMs,
+      onSecure: (socket) => this.#onSecure(socket),
+      onFailure: (error, remoteAddress) => {
+        const { code, reason } = socketFailure(error);
+        onRefused(remoteAddress, code, reason);
+      },
+    });
+  }
+
+  /** Why a certificate that stands in the configuration cannot be used. One that SDS names was checked when it came. */
+  certificateFault(): string | undefined {
+    const { certificate } = this.#options.settings;
+    if (certificate?.kind !== "contained") return undefined;
+    try {
+      assertUsable(readCertificate(certificate.value));
+      return undefined;
+    } catch (error) {
+      return `its certificate cannot be used: ${messageOf(error)}`;
+    }
+  }
+
+  /** Begins the handshake. Bytes that were read are in front of the socket again. */
+  accept(socket: Socket): void {
+    const { secrets, onRefused } = this.#options;
+    if (this.#secretsVersion !== secrets.version) this.#loadSecrets();
+    if (this.#hasCertificate) {
+      this.#acceptor.acceptSocket(socket);
+      return;
+    }
+    const remoteAddress = remoteAddressOf(socket);
+    socket.destroy();
+    const reason = "this proxy's own certificate has not arrived yet";
+    onRefused(remoteAddress, "no-certificate-yet", reason);
+  }
+
+  #loadSecrets(): void {
+    const { secrets, log, listener } = this.#options;
+    const { certificate, validation } = this.#options.settings;
+    this.#secretsVersion = secrets.version;
+    try {
+      const own =
+        certificate &&
+        resolveSecret(certificate, (name) => secrets.certificate(name), readCertificate);
+      const trust =
+        validation && resolveSecret(validation, (name) => secrets.validation(name), readValidation);
+      if (own === undefined) return;
+      this.#acceptor.setSecrets({ ...own, caPem: trust?.caPem ?? "" });
+      this.#validation = trust;
+      this.#hasCertificate = true;
+    } catch (error) {
+      log.error("cannot use the listener's certificate; the one before stays", { listener, error });
+    }
+  }
+
+  #onSecure(socket: TLSSocket): void {
+    const principal = this.#principalOf(socket);
+    if (principal === undefined) socket.destroy();
+    else this.#options.onSecure(socket, principal);
+  }
+
+  /** Undefined when the peer is refused. */
+  #principalOf(socket: TLSSocket): string | undefined {
+    const { settings, wallMs } = this.#options;
+    const hasCertificate = socket.getPeerX509Certificate() !== undefined;
+    if (!hasCertificate) {
+      if (!settings.requiresClientCertificate) return "";
+      return this.#refuse(socket, "no-certificate", "the peer showed no certificate");
+    }
+    if (settings.validation === undefined) return "";
+    if (this.#validation === undefined) {
+      return this.#refuse(socket, "no-trust-bundle-yet", "the trust bundle has not arrived yet");
+    }
+    const peer = judgePeer(socket, this.#validation, settings.subjectNames, wallMs());
+    if (peer.kind === "accepted") return peer.principal;
+    return this.#refuse(socket, peer.code, peer.reason);
+  }
+
+  #refuse(socket: Socket, code: string, reason: string): undefined {
+    this.#options.onRefused(remoteAddressOf(socket), code, reason);
+  }
+}

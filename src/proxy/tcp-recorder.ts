@@ -1,0 +1,129 @@
+/** Turns TCP connections into metrics and access log lines. */
+import type { Clock } from "../core/clock.ts";
+import { METRIC_SERIES_MAX } from "../core/limits.ts";
+import type { AccessLogEntry } from "../telemetry/access-log-format.ts";
+import type { LineWriter } from "../telemetry/line-writer.ts";
+import {
+  UNKNOWN_SERVICE,
+  UNKNOWN_WORKLOAD,
+  type WorkloadLabels,
+} from "../telemetry/request-metrics.ts";
+import { FLAG, RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
+import type { TcpLabels, TcpMetrics, TcpSeries } from "../telemetry/tcp-metrics.ts";
+import { accessLogWriter } from "./access-log-writers.ts";
+import type { TcpProxyConfig } from "./config/tcp-proxy-config.ts";
+import { workloadOfPrincipal } from "./outcome-recorder.ts";
+import type { TcpOutcome } from "./tcp-outcome.ts";
+
+export interface TcpRecorderOptions {
+  readonly clock: Clock;
+  readonly metrics: TcpMetrics;
+  readonly workload: WorkloadLabels;
+  readonly direction: "inbound" | "outbound";
+  /** By path, shared by all recorders of a process. */
+  readonly logWriters: Map<string, LineWriter>;
+}
+
+export class TcpRecorder {
+  readonly #options: TcpRecorderOptions;
+  /** By the object that stands for an endpoint's workload, then by who calls. */
+  readonly #series = new WeakMap<object, Map<string, TcpSeries>>();
+
+  constructor(options: TcpRecorderOptions) {
+    this.#options = options;
+  }
+
+  /** The upstream is connected: counts it, and returns what its bytes are counted by. */
+  open(outcome: TcpOutcome): TcpSeries {
+    const series = this.#seriesOf(outcome);
+    series.opened.value += 1;
+    return series;
+  }
+
+  close(outcome: TcpOutcome, config: TcpProxyConfig): void {
+    const series = this.#seriesOf(outcome);
+    if (outcome.flag !== FLAG.none) series.opened.value += 1;
+    series.closed.value += 1;
+    if (config.accessLogs.length === 0) return;
+    const { clock, logWriters } = this.#options;
+    const entry = entryOf(outcome, clock.monotonicMs() - outcome.startMs, clock.nowMs());
+    for (const log of config.accessLogs) {
+      accessLogWriter(logWriters, log.path, clock).write(log.format(entry));
+    }
+  }
+
+  #seriesOf(outcome: TcpOutcome): TcpSeries {
+    const { metrics, direction } = this.#options;
+    const isInbound = direction === "inbound";
+    const principal = isInbound ? outcome.connection.peerPrincipal : "";
+    const labels = (): TcpLabels =>
+      isInbound ? this.#inboundLabels(outcome, principal) : this.#outboundLabels(outcome);
+    const holder = outcome.endpoint?.outcomes;
+    if (holder === undefined || outcome.flag !== FLAG.none) return metrics.series(labels());
+    let byPrincipal = this.#series.get(holder);
+    if (byPrincipal === undefined) {
+      byPrincipal = new Map();
+      this.#series.set(holder, byPrincipal);
+    }
+    const known = byPrincipal.get(principal);
+    if (known !== undefined) return known;
+    const series = metrics.series(labels());
+    // Peers choose their names within the mesh: what comes after the bound is looked up each time (T30).
+    if (byPrincipal.size < METRIC_SERIES_MAX) byPrincipal.set(principal, series);
+    return series;
+  }
+
+  #outboundLabels(outcome: TcpOutcome): TcpLabels {
+    return {
+      reporter: "source",
+      source: this.#options.workload,
+      destination: outcome.endpoint?.info.workload ?? UNKNOWN_WORKLOAD,
+      service: outcome.service ?? UNKNOWN_SERVICE,
+      responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
+      // Istio's rule: only the server's side knows.
+      securityPolicy: "unknown",
+    };
+  }
+
+  #inboundLabels(outcome: TcpOutcome, principal: string): TcpLabels {
+    const { workload } = this.#options;
+    return {
+      reporter: "destination",
+      source: workloadOfPrincipal(principal),
+      // Only mutual TLS proves to the caller who we are.
+      destination:
+        principal === "" ? { ...workload, principal: UNKNOWN_WORKLOAD.principal } : workload,
+      service: outcome.service ?? UNKNOWN_SERVICE,
+      responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
+      securityPolicy: principal === "" ? "none" : "mutual_tls",
+    };
+  }
+}
+
+function entryOf(outcome: TcpOutcome, durationMs: number, nowMs: number): AccessLogEntry {
+  const { connection } = outcome;
+  return {
+    startTimeMs: nowMs - durationMs,
+    method: undefined,
+    path: undefined,
+    protocol: undefined,
+    responseCode: 0,
+    responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
+    responseCodeDetails: undefined,
+    bytesReceived: outcome.bytesReceived,
+    bytesSent: outcome.bytesSent,
+    durationMs,
+    upstreamServiceTimeMs: undefined,
+    routeName: undefined,
+    authority: undefined,
+    upstreamHost: outcome.endpoint?.key,
+    upstreamCluster: outcome.clusterName || undefined,
+    upstreamFailureReason: outcome.failureReason || undefined,
+    downstreamLocalAddress: `${connection.localAddress}:${connection.localPort}`,
+    downstreamRemoteAddress: `${connection.remoteAddress}:${connection.remotePort}`,
+    requestedServerName: connection.serverName || undefined,
+    peerPrincipal: connection.peerPrincipal || undefined,
+    attempts: outcome.attempts,
+    requestHeader: () => undefined,
+  };
+}

@@ -1,0 +1,60 @@
+/** Istio's TCP metrics. Whoever records keeps the series: bytes are counted as they flow. */
+import type { Counter } from "./counter.ts";
+import { endLabels, type ReportedEnds } from "./istio-labels.ts";
+import type { MetricRegistry, SeriesSource } from "./metric-registry.ts";
+
+export interface TcpLabels extends ReportedEnds {
+  readonly responseFlags: string;
+  readonly securityPolicy: "mutual_tls" | "none" | "unknown";
+}
+
+export interface TcpSeries {
+  readonly opened: Counter;
+  readonly closed: Counter;
+  /** To the client, as Istio counts. */
+  readonly sent: Counter;
+  /** From the client. */
+  readonly received: Counter;
+}
+
+export class TcpMetrics {
+  readonly #opened: SeriesSource<Counter>;
+  readonly #closed: SeriesSource<Counter>;
+  readonly #sent: SeriesSource<Counter>;
+  readonly #received: SeriesSource<Counter>;
+
+  constructor(registry: MetricRegistry) {
+    this.#opened = registry.counter(
+      "istio_tcp_connections_opened_total",
+      "TCP connections, counted when the upstream is connected or has failed.",
+    );
+    this.#closed = registry.counter(
+      "istio_tcp_connections_closed_total",
+      "TCP connections, counted when they end.",
+    );
+    this.#sent = registry.counter(
+      "istio_tcp_sent_bytes_total",
+      "Bytes that servers sent to clients over TCP connections.",
+    );
+    this.#received = registry.counter(
+      "istio_tcp_received_bytes_total",
+      "Bytes that servers received from clients over TCP connections.",
+    );
+  }
+
+  series(labels: TcpLabels): TcpSeries {
+    // Istio's TCP families have no response_code and no grpc_response_status.
+    const set = {
+      ...endLabels(labels),
+      request_protocol: "tcp",
+      response_flags: labels.responseFlags,
+      connection_security_policy: labels.securityPolicy,
+    };
+    return {
+      opened: this.#opened.with(set),
+      closed: this.#closed.with(set),
+      sent: this.#sent.with(set),
+      received: this.#received.with(set),
+    };
+  }
+}
