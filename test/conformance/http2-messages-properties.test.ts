@@ -171,6 +171,7 @@ describe("whatever comes over HTTP/2", () => {
   it("is refused, or read by the next server as it was judged", () => {
     const pipe = new MessagePipe();
     let acceptedCount = 0;
+    let tunnelCount = 0;
     const check = (fields: Field[], isEndStream: boolean) => {
       const { head, error } = pipe.readRequest(rawBlock(fields), isEndStream);
       if (error !== "" || head.contentLength > 1_000) return;
@@ -188,13 +189,15 @@ describe("whatever comes over HTTP/2", () => {
       assert.deepEqual(withoutTe(canonical(fieldsOf(next.headers))), withoutTe(expected));
       assert.equal(next.acceptsTrailers, acceptsTrailers);
 
-      if (head.bodyKind === BODY_TUNNEL) return;
       const text = serializeRequestHead(head, head.target, head.authority);
-      const body = bodyOf(head.bodyKind, head.contentLength);
-      const recorded = recordRequests([bytesOf(text + body + CANARY)]);
-      assert.deepEqual([recorded.error, recorded.messages.length], ["", 2]);
+      const isTunnel = head.bodyKind === BODY_TUNNEL;
+      const behind = isTunnel ? "" : bodyOf(head.bodyKind, head.contentLength) + CANARY;
+      const recorded = recordRequests([bytesOf(text + behind)]);
+      assert.deepEqual([recorded.error, recorded.messages.length], ["", isTunnel ? 1 : 2]);
       const [first, canary] = recorded.messages;
-      assert.equal(canary?.target, "/canary");
+      if (isTunnel) tunnelCount += 1;
+      else assert.equal(canary?.target, "/canary");
+      assert.deepEqual([first?.bodyKind === BODY_TUNNEL, first?.upgrade], [isTunnel, head.upgrade]);
       assert.deepEqual(
         [first?.method, first?.target, first?.authority, first?.contentLength],
         [head.method, head.target, head.authority, head.contentLength],
@@ -203,6 +206,7 @@ describe("whatever comes over HTTP/2", () => {
     };
     fc.assert(fc.property(http2Requests, fc.boolean(), check), { seed, numRuns: HOSTILE_RUNS });
     assert.ok(acceptedCount > HOSTILE_RUNS / 20, `${acceptedCount} were accepted`);
+    assert.ok(tunnelCount > HOSTILE_RUNS / 100, `${tunnelCount} were tunnels`);
   });
 
   it("is refused, or read by the client as it was judged", () => {

@@ -50,6 +50,7 @@ export const http1Requests: fc.Arbitrary<string> = fc.oneof(
   { weight: 6, arbitrary: ordinaryRequests() },
   { weight: 1, arbitrary: upgradeRequests() },
   { weight: 1, arbitrary: connectRequests() },
+  fc.constant("OPTIONS * HTTP/1.1\r\nHost: shop\r\n\r\n"),
 );
 
 function ordinaryRequests(): fc.Arbitrary<string> {
@@ -144,8 +145,25 @@ export const http2Requests: fc.Arbitrary<Field[]> = fc
     ),
     regularFields,
     fc.nat(40),
+    fc.oneof(
+      { weight: 6, arbitrary: fc.constant(undefined) },
+      mostly("websocket", fc.oneof(evilText, fc.constantFrom("h2c", "a, b", "a\r\nb: c"))),
+    ),
   )
-  .map(([method, scheme, authority, path, fields, spoilt]) => {
+  .map(([method, scheme, authority, path, fields, spoilt, protocol]) => {
+    if (protocol !== undefined) {
+      const place: Field[] = [
+        [":scheme", scheme],
+        [":path", path],
+        [":protocol", protocol],
+      ];
+      const connect: Field[] = [
+        [":method", "CONNECT"],
+        [":authority", spoilt < 20 ? authority : "shop:80"],
+      ];
+      // Half of them are plain CONNECTs.
+      return [...connect, ...(spoilt % 2 === 0 ? place : []), ...fields];
+    }
     const pseudo: Field[] = [
       [":method", method],
       [":scheme", scheme],
