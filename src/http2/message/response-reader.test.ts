@@ -107,8 +107,10 @@ describe("interim responses (RFC 9113 section 8.1)", () => {
 
 describe("answers to requests for a tunnel", () => {
   it("open it as CONNECT's do in HTTP/1.1", () => {
-    const { head } = read("200", LENGTH_5, { method: "CONNECT", isTunnelRequest: false });
-    assert.deepEqual([head.status, head.bodyKind, head.contentLength], [200, BODY_TUNNEL, -1]);
+    for (const isTunnelRequest of [true, false]) {
+      const { head } = read("200", LENGTH_5, { method: "CONNECT", isTunnelRequest });
+      assert.deepEqual([head.status, head.bodyKind, head.contentLength], [200, BODY_TUNNEL, -1]);
+    }
   });
 
   it("open it as 101 does (RFC 8441 section 5)", () => {

@@ -21,7 +21,7 @@ const READ_FIELDS = bit(CONTENT_LENGTH) | bit(HEADER.te) | bit(HEADER.host);
 
 /**
  * Fills `head`, whose block `section` was decoded into. `requestMethod` is what the request head said;
- * `isTunnelRequest` tells that it asked for a tunnel by extended CONNECT. Where the head has no body
+ * `isTunnelRequest` tells that it had BODY_TUNNEL. Where the head has no body
  * (BODY_NONE) DATA makes the message malformed; the caller sees to it. Returns MESSAGE_OK or a number
  * from MESSAGE_ERROR, after which the head must not be used.
  */
@@ -47,9 +47,8 @@ export function readResponse(
   head.keepAlive = true;
   head.keepAliveTimeoutMs = 0;
   const isSuccess = status >= 200 && status < 300;
-  if (isSuccess && (isTunnelRequest || requestMethod === "CONNECT")) {
-    return openTunnel(head, isTunnelRequest);
-  }
+  const isConnect = requestMethod === "CONNECT";
+  if (isSuccess && (isTunnelRequest || isConnect)) return openTunnel(head, !isConnect);
   head.reason = reasonOf(status);
   const canHaveBody = status >= 200 && status !== 204 && status !== 304 && requestMethod !== "HEAD";
   // RFC 9113 section 8.1.1: where content is impossible the field tells what it would have been.
@@ -66,8 +65,8 @@ function bodyKindOf(hasBody: boolean, contentLength: number): BodyKind {
 }
 
 /** RFC 8441 section 5: 2xx accepts as 101 does in HTTP/1.1. RFC 9110 section 9.3.6: a length in it is ignored. */
-function openTunnel(head: ResponseHead, isTunnelRequest: boolean): number {
-  if (isTunnelRequest) head.status = 101;
+function openTunnel(head: ResponseHead, isUpgrade: boolean): number {
+  if (isUpgrade) head.status = 101;
   head.reason = reasonOf(head.status);
   head.bodyKind = BODY_TUNNEL;
   head.contentLength = -1;
