@@ -19,22 +19,35 @@ function errorsOf(policy: JsonObject): readonly string[] {
   );
 }
 
-type Failure = "onConnectFailure" | "onResetBeforeRequest" | "onReset" | "on5xx" | "onGatewayError";
+type Failure =
+  | "onConnectFailure"
+  | "onResetBeforeRequest"
+  | "onRefusedStream"
+  | "onReset"
+  | "on5xx"
+  | "onGatewayError";
 
 const COVERED: Readonly<Record<string, readonly Failure[]>> = {
   "connect-failure": ["onConnectFailure"],
-  // HTTP/1.1 has no streams to refuse: a connection that cannot be made is not one.
-  "refused-stream": [],
-  "reset-before-request": ["onConnectFailure", "onResetBeforeRequest"],
-  reset: ["onConnectFailure", "onResetBeforeRequest", "onReset"],
-  "5xx": ["onConnectFailure", "onResetBeforeRequest", "onReset", "on5xx"],
-  "gateway-error": ["onConnectFailure", "onResetBeforeRequest", "onReset", "onGatewayError"],
+  "refused-stream": ["onRefusedStream"],
+  "reset-before-request": ["onConnectFailure", "onResetBeforeRequest", "onRefusedStream"],
+  reset: ["onConnectFailure", "onResetBeforeRequest", "onRefusedStream", "onReset"],
+  "5xx": ["onConnectFailure", "onResetBeforeRequest", "onRefusedStream", "onReset", "on5xx"],
+  "gateway-error": [
+    "onConnectFailure",
+    "onResetBeforeRequest",
+    "onRefusedStream",
+    "onReset",
+    "onGatewayError",
+  ],
   "retriable-status-codes": [],
   "retriable-headers": [],
+  unavailable: [],
 };
 const FAILURES: readonly Failure[] = [
   "onConnectFailure",
   "onResetBeforeRequest",
+  "onRefusedStream",
   "onReset",
   "on5xx",
   "onGatewayError",
@@ -53,6 +66,14 @@ test("status codes count only with their condition", () => {
   const rule = ruleOf({ retry_on: "retriable-status-codes", ...codes });
   assert.deepEqual([...rule.statuses], [503, 429]);
   assert.equal(ruleOf({ retry_on: "connect-failure", ...codes }).statuses.size, 0);
+});
+
+test("conditions of gRPC are codes", () => {
+  const rule = ruleOf({
+    retry_on: "cancelled,deadline-exceeded,internal,resource-exhausted,unavailable",
+  });
+  assert.deepEqual([...rule.grpcStatuses], [1, 4, 13, 8, 14]);
+  assert.equal(ruleOf({ retry_on: "5xx" }).grpcStatuses.size, 0);
 });
 
 test("headers count only with their condition, and only by their presence", () => {
@@ -103,7 +124,7 @@ test("times are milliseconds, with Envoy's defaults", () => {
 
 test("what cannot be meant is refused at its path", () => {
   assert.deepEqual(errorsOf({ retry_on: "5xx,bogus" }), [
-    'retry_on: "bogus" is not implemented; use connect-failure, refused-stream, reset-before-request, reset, 5xx, gateway-error, retriable-status-codes, retriable-headers',
+    'retry_on: "bogus" is not implemented; use connect-failure, refused-stream, reset-before-request, reset, 5xx, gateway-error, retriable-status-codes, retriable-headers, cancelled, deadline-exceeded, internal, resource-exhausted, unavailable',
   ]);
   assert.deepEqual(errorsOf({ retry_on: "5xx", per_try_timeout: "-1s" }), [
     "per_try_timeout: must not be negative",

@@ -4,6 +4,7 @@ import type {
   RetryPolicy,
   RetryPolicy_RetryBackOff,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import { GRPC_STATUS } from "../telemetry/grpc-status.ts";
 import { compileDuration } from "./duration.ts";
 import type { FieldError } from "./field-error.ts";
 
@@ -14,11 +15,15 @@ export interface RetryRule {
   readonly onConnectFailure: boolean;
   /** The connection was lost before a byte of the request left. */
   readonly onResetBeforeRequest: boolean;
-  /** The connection was lost before an answer: the app may have processed the request. */
+  /** The peer says that it has not acted on the request (RFC 9113 section 8.7). */
+  readonly onRefusedStream: boolean;
+  /** The connection or the stream was lost before an answer: the app may have processed the request. */
   readonly onReset: boolean;
   readonly on5xx: boolean;
   readonly onGatewayError: boolean;
   readonly statuses: ReadonlySet<number>;
+  /** Codes of gRPC in an answer that has nothing but its head. */
+  readonly grpcStatuses: ReadonlySet<number>;
   /** Lower-case names: an answer with one of them is retried. */
   readonly headers: readonly string[];
   /** 0 means no limit for a single try. */
@@ -34,10 +39,12 @@ export const NO_RETRY: RetryRule = {
   retriesMax: 0,
   onConnectFailure: false,
   onResetBeforeRequest: false,
+  onRefusedStream: false,
   onReset: false,
   on5xx: false,
   onGatewayError: false,
   statuses: new Set(),
+  grpcStatuses: new Set(),
   headers: [],
   perTryTimeoutMs: 0,
   backoffBaseMs: BACKOFF_BASE_MS,
@@ -53,6 +60,19 @@ const CONDITIONS = [
   "gateway-error",
   "retriable-status-codes",
   "retriable-headers",
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+] as const;
+
+const GRPC_CONDITIONS = [
+  ["cancelled", GRPC_STATUS.cancelled],
+  ["deadline-exceeded", GRPC_STATUS.deadlineExceeded],
+  ["internal", GRPC_STATUS.internal],
+  ["resource-exhausted", GRPC_STATUS.resourceExhausted],
+  ["unavailable", GRPC_STATUS.unavailable],
 ] as const;
 
 export function compileRetryPolicy(
@@ -78,10 +98,13 @@ export function compileRetryPolicy(
     retriesMax: conditions.length === 0 ? 0 : (policy.numRetries ?? 1),
     onConnectFailure: onResetBeforeRequest || has("connect-failure"),
     onResetBeforeRequest,
+    // Nothing was sent that anybody acted on: whoever may retry the one may retry the other.
+    onRefusedStream: onResetBeforeRequest || has("refused-stream"),
     onReset,
     on5xx: has("5xx"),
     onGatewayError: has("gateway-error"),
     statuses: new Set(has("retriable-status-codes") ? policy.retriableStatusCodes : []),
+    grpcStatuses: new Set(GRPC_CONDITIONS.filter(([name]) => has(name)).map(([, code]) => code)),
     headers: has("retriable-headers") ? compileHeaders(policy.retriableHeaders, path, errors) : [],
     perTryTimeoutMs: compileDuration(policy.perTryTimeout, `${path}.per_try_timeout`, errors) ?? 0,
     ...compileBackoff(policy.retryBackOff, `${path}.retry_back_off`, errors),

@@ -11,7 +11,6 @@ import type { DirectResponse, ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
-import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
@@ -27,18 +26,22 @@ import {
   replyForFailure,
 } from "./local-reply.ts";
 import { type MirroredRequest, mirrorOf } from "./mirrored-request.ts";
-import { ownAnswerHeaders, TEXT_PLAIN } from "./own-answer-headers.ts";
+import { directHeaders, redirectHeaders } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestBody } from "./request-body.ts";
 import { RequestOutcome } from "./request-outcome.ts";
-import { mayRetryAnswer, mayRetryFailure, retryPauseMs, type TryState } from "./retry-decision.ts";
+import {
+  isUnprocessed,
+  mayRetryAnswer,
+  mayRetryFailure,
+  retryPauseMs,
+  type TryState,
+} from "./retry-decision.ts";
 import { applyRequestMutations, applyResponseMutations } from "./route-mutations.ts";
 import { RoutedRequest } from "./routed-request.ts";
 import type { ClientStream, ClientStreamHandler, ServerStream, UpstreamFailure } from "./stream.ts";
 import { Tunnel, tunnelRefusal } from "./tunnel.ts";
 import { UpstreamTries } from "./upstream-tries.ts";
-
-const LOCATION = new HeaderName("location");
 
 export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   readonly #downstream: ServerStream;
@@ -212,7 +215,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   }
 
   onUpstreamFailure(failure: UpstreamFailure): void {
-    const state = this.#tryState(this.#tries.stream !== undefined);
+    const state = this.#tryState(this.#tries.stream !== undefined && !isUnprocessed(failure));
     this.#timers.disarmTry();
     this.#tries.onFailed();
     if (!this.#isActive) return;
@@ -337,9 +340,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     this.#outcome.service = cluster.service;
     applyRequestMutations(match, choice, head.headers, request.httpVersion);
     request.rewrite(action, choice, server.config);
-    if (action.mirrors.length > 0) {
-      this.#mirrored = mirrorOf(action, request, server);
-    }
+    if (action.mirrors.length > 0) this.#mirrored = mirrorOf(action, request, server);
     server.config.announceTimeout(head.headers, action);
     if (!this.#tries.begin(cluster)) {
       this.#reply(LOCAL_REPLY.overflow, cluster.name);
@@ -395,13 +396,11 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   }
 
   #redirectTo(status: number, location: string, match: RouteMatchResult | undefined): void {
-    const headers = ownAnswerHeaders(new HeaderField(LOCATION, location), match);
-    this.#sendOwn(status, "direct_response", headers, "");
+    this.#sendOwn(status, "direct_response", redirectHeaders(location, match), "");
   }
 
   #direct({ status, body }: DirectResponse, match: RouteMatchResult): void {
-    const headers = ownAnswerHeaders(body === "" ? undefined : TEXT_PLAIN, match);
-    this.#sendOwn(status, "direct_response", headers, body);
+    this.#sendOwn(status, "direct_response", directHeaders(body, match), body);
   }
 
   #reply(reply: LocalReply, reason: string): void {

@@ -4,6 +4,7 @@ import { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { applyResponseMutations } from "./route-mutations.ts";
 
+const LOCATION = new HeaderName("location");
 const CONTENT_TYPE = new HeaderName("content-type");
 export const TEXT_PLAIN = new HeaderField(CONTENT_TYPE, "text/plain");
 export const APPLICATION_JSON = new HeaderField(CONTENT_TYPE, "application/json");
@@ -17,4 +18,16 @@ export function ownAnswerHeaders(
   if (field !== undefined) headers.add(field);
   if (match !== undefined) applyResponseMutations(match, undefined, headers);
   return headers;
+}
+
+export function redirectHeaders(
+  location: string,
+  match: RouteMatchResult | undefined,
+): HeaderBlock {
+  return ownAnswerHeaders(new HeaderField(LOCATION, location), match);
+}
+
+/** For a body that a route gives. */
+export function directHeaders(body: string, match: RouteMatchResult): HeaderBlock {
+  return ownAnswerHeaders(body === "" ? undefined : TEXT_PLAIN, match);
 }
