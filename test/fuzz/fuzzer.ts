@@ -26,6 +26,8 @@ export interface FuzzPlan {
   /** For Node. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** What libFuzzer says. */
+  readonly log: string;
   /** Where libFuzzer puts an input that broke a promise. */
   readonly findings: string;
   /** So many inputs of those that reached something new, evenly over their lengths. */
@@ -73,6 +75,7 @@ export async function prepare(target: FuzzTarget, limits: FuzzLimits): Promise<F
     seedCount: inputs.length,
     args,
     env: addon.env,
+    log: join(folder, "log"),
     findings,
     learntInputs: (count) => spread(learnt, count),
   };

@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { describe, type FuzzPlan, prepare } from "./fuzzer.ts";
 import { storedInputs, storeInputs } from "./stored-corpus.ts";
@@ -13,7 +13,7 @@ import { TARGETS, targetOf } from "./targets/all.ts";
 
 const SECONDS_DEFAULT = "60";
 /** Lines of libFuzzer about each new input and about itself; others are passed on. */
-const CHATTER = /^(?:#\d+\s+(?:NEW|REDUCE)|Skip loading|INFO|###|"|$)/;
+const CHATTER = /^(?:#\d+\s+(?:NEW|REDUCE|pulse)|Skip loading|INFO|###|"|$)/;
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2).filter((argument) => argument !== "--"),
@@ -52,17 +52,24 @@ for (const target of targets) {
 }
 
 async function run(plan: FuzzPlan): Promise<number> {
-  console.log(`${plan.name}: ${plan.seedCount} inputs to begin with`);
+  console.log(`${plan.name}: ${plan.seedCount} inputs to begin with; more in ${plan.log}`);
+  // A file: libFuzzer writes without waiting for a reader, and what does not fit into a pipe is lost.
+  const log = openSync(plan.log, "w");
   const child = spawn(process.execPath, plan.args, {
     env: { ...process.env, ...plan.env },
-    stdio: ["ignore", "inherit", "pipe"],
+    stdio: ["ignore", "inherit", log],
   });
   // Ended from outside, it would leave its child behind.
-  process.once("SIGTERM", () => child.kill("SIGKILL"));
-  createInterface({ input: child.stderr }).on("line", (line) => {
-    if (!CHATTER.test(line)) console.error(line);
-  });
+  const stop = (): void => {
+    child.kill("SIGKILL");
+  };
+  process.once("SIGTERM", stop);
   const [code] = (await once(child, "close")) as [number | null];
+  process.off("SIGTERM", stop);
+  closeSync(log);
+  for (const line of readFileSync(plan.log, "latin1").split("\n")) {
+    if (!CHATTER.test(line)) console.error(line);
+  }
   return code ?? 1;
 }
 

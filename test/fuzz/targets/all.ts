@@ -4,6 +4,7 @@ import { clientHello, proxyHeader, sniffer } from "./first-bytes.ts";
 import { hpack } from "./hpack.ts";
 import { http1Request } from "./http1-request.ts";
 import { http1Response } from "./http1-response.ts";
+import { http2ClientConnection, http2ServerConnection } from "./http2-connection.ts";
 import { http2Client, http2Server } from "./http2-frames.ts";
 
 export const TARGETS: readonly FuzzTarget[] = [
@@ -11,6 +12,8 @@ export const TARGETS: readonly FuzzTarget[] = [
   http1Response,
   http2Server,
   http2Client,
+  http2ServerConnection,
+  http2ClientConnection,
   hpack,
   clientHello,
   proxyHeader,
