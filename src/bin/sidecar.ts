@@ -2,14 +2,17 @@
 
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { constants } from "node:os";
+import { availableParallelism, constants } from "node:os";
 import { systemClock } from "../core/clock.ts";
 import { hasCode, MeshError, messageOf } from "../core/errors.ts";
 import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
 import { createLogger, type Logger, type LogThreshold } from "../core/logger.ts";
 import { SeededPrng } from "../core/prng.ts";
-import { Sidecar } from "../proxy/sidecar.ts";
-import { parseSidecarOptions, type SidecarOptions } from "../proxy/sidecar-options.ts";
+import { readBootstrap } from "../proxy/bootstrap.ts";
+import { textOf } from "../proxy/own-identity.ts";
+import { Sidecar, type SidecarDeps } from "../proxy/sidecar.ts";
+import { parseSidecarOptions, type SidecarOptions, workerCount } from "../proxy/sidecar-options.ts";
+import type { Coordinator } from "../proxy/workers/coordinator.ts";
 
 const EXIT_OK = 0;
 const EXIT_USAGE = 2;
@@ -17,9 +20,12 @@ const EXIT_FAILED = 1;
 /** Of a process that a signal ended, plus the signal's number. */
 const EXIT_SIGNALLED = 128;
 const HOLD_MS = 60_000;
+/** How a coordinator starts its workers; the log format and a worker's index follow. Not for users. */
+const WORKER = "--as-worker";
 
 /** Resolves with the exit code when the sidecar has ended; nothing of it keeps the process alive then. */
 export async function runSidecar(words: readonly string[]): Promise<number> {
+  if (words[0] === WORKER) return await runWorker(words[1] === "text" ? "text" : "json", words[2]);
   let options: SidecarOptions;
   try {
     options = parseSidecarOptions(words);
@@ -28,21 +34,20 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
     return EXIT_USAGE;
   }
   const threshold: LogThreshold = { level: options.logLevel };
-  const log = createLogger(
-    { clock: systemClock, sink: process.stderr, threshold, format: options.logFormat },
-    "sidecar",
-  );
+  const log = loggerOf(threshold, options.logFormat, "sidecar");
   let quit = (): void => {};
   const ended = new Promise<void>((resolve) => {
     quit = resolve;
   });
-  watchProcess(log, quit);
+  watchSignals(quit);
+  watchFaults(log);
   const prng = new SeededPrng(randomInt(2 ** 31));
   const deps = { clock: systemClock, log, threshold, prng, version: readVersion(), quit };
-  const sidecar = new Sidecar(options, deps);
   // Waiting may hang on nothing but timers that do not hold a process.
   const hold = setInterval(() => {}, HOLD_MS);
+  let sidecar: Sidecar | Coordinator | undefined;
   try {
+    sidecar = await createSidecar(options, deps);
     await Promise.race([sidecar.start(), ended]);
     await ended;
     log.info("draining");
@@ -50,7 +55,7 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
     return EXIT_OK;
   } catch (error) {
     process.stderr.write(`tulle sidecar: ${messageOf(error)}\n`);
-    await sidecar.stop(0);
+    await sidecar?.stop(0);
     if (!(error instanceof MeshError)) throw error;
     return hasCode(error, "bootstrap-invalid") ? EXIT_USAGE : EXIT_FAILED;
   } finally {
@@ -58,8 +63,59 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
   }
 }
 
-/** A first signal drains, a second one ends at once. What nothing has caught is told before the end. */
-function watchProcess(log: Logger, quit: () => void): void {
+/** Several workers need a coordinator; one is the process itself, which then knows of no other. */
+async function createSidecar(
+  options: SidecarOptions,
+  deps: SidecarDeps,
+): Promise<Sidecar | Coordinator> {
+  const bootstrap = await readBootstrap(options.bootstrapFile);
+  const role = textOf(bootstrap.node?.metadata, "ROLE");
+  const workers = workerCount(options.workers, role, availableParallelism());
+  if (workers === 1) return new Sidecar(options, bootstrap, deps);
+  const { Coordinator: Several } = await import("../proxy/workers/coordinator.ts");
+  const [program = "", script = ""] = process.argv;
+  const workerCommand = [
+    ...[program, ...process.execArgv, script],
+    ...["sidecar", WORKER, options.logFormat],
+  ] as const;
+  return new Several(options, bootstrap, { ...deps, workers, workerCommand: [...workerCommand] });
+}
+
+/** Ends with the process that started it, however that ends. */
+async function runWorker(format: SidecarOptions["logFormat"], index = ""): Promise<number> {
+  const send = process.send?.bind(process);
+  if (send === undefined) {
+    process.stderr.write(`tulle sidecar: ${WORKER} is for the sidecar itself; use --workers\n`);
+    return EXIT_USAGE;
+  }
+  const { Worker } = await import("../proxy/workers/worker.ts");
+  const threshold: LogThreshold = { level: "info" };
+  const log = loggerOf(threshold, format, `worker-${index}`);
+  watchFaults(log);
+  // A terminal sends them to all processes; the coordinator says what is to be done.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => {});
+  process.once("disconnect", () => process.exit(EXIT_OK));
+  new Worker({
+    ...{ clock: systemClock, log, threshold, prng: new SeededPrng(randomInt(2 ** 31)) },
+    end: {
+      // A coordinator that is gone is told by `disconnect`.
+      send: (message) => void send(message, undefined, undefined, () => {}),
+      onMessage: (listener) => process.on("message", listener),
+    },
+  });
+  return await new Promise<never>(() => {});
+}
+
+function loggerOf(
+  threshold: LogThreshold,
+  format: SidecarOptions["logFormat"],
+  component: string,
+): Logger {
+  return createLogger({ clock: systemClock, sink: process.stderr, threshold, format }, component);
+}
+
+/** A first signal drains, a second one ends at once. */
+function watchSignals(quit: () => void): void {
   let isAsked = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
@@ -68,6 +124,10 @@ function watchProcess(log: Logger, quit: () => void): void {
       quit();
     });
   }
+}
+
+/** What nothing has caught is told before the end. */
+function watchFaults(log: Logger): void {
   process.on("uncaughtException", (error) => {
     log.error("an error that nothing caught ends this process", { stack: error.stack });
     process.exit(EXIT_FAILED);

@@ -5,7 +5,7 @@ export interface Svid {
   readonly spiffeId: SpiffeId;
   /** Leaf first, root left out. */
   readonly certificateChainPem: string;
-  /** PKCS #8. Never leaves the process that made it, and never goes into a log. */
+  /** PKCS #8. Never leaves the process that made it and its workers, and never goes into a log. */
   readonly privateKeyPem: string;
   /** Milliseconds since the epoch, of the leaf. */
   readonly notBeforeMs: number;

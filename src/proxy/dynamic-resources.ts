@@ -149,7 +149,7 @@ export class DynamicResources implements ResourceConsumer {
         errors.push({ name, message: path === "" ? message : `${path}: ${message}` });
       }
       if (found.length > 0 || apply === undefined) continue;
-      resources.push({ name, resource: { version, bytes: bytes.slice() }, apply });
+      resources.push({ name, resource: { version, bytes: Uint8Array.from(bytes) }, apply });
     }
     return { typeUrl, resources, removed, errors };
   }

@@ -4,7 +4,6 @@
  */
 import type { Clock, Timer } from "../core/clock.ts";
 import { trimMemory } from "../core/trim-memory.ts";
-import type { DataPlane } from "./data-plane.ts";
 
 /** Starting allocates several times what stays, so the first check comes soon. */
 const FIRST_CHECK_MS = 1_000;
@@ -12,16 +11,21 @@ const CHECK_INTERVAL_MS = 5_000;
 /** Checks in a row without a request after which the memory is given back. */
 const QUIET_CHECKS = 2;
 
+/** What tells whether the process is idle. */
+export interface RequestCount {
+  readonly requestsTotal: number;
+}
+
 export class IdleTrim {
   readonly #clock: Clock;
-  readonly #dataPlane: DataPlane;
+  readonly #work: RequestCount;
   #timer: Timer | undefined;
   #requestsSeen = 0;
   #quietChecks = QUIET_CHECKS - 1;
 
-  constructor(clock: Clock, dataPlane: DataPlane) {
+  constructor(clock: Clock, work: RequestCount) {
     this.#clock = clock;
-    this.#dataPlane = dataPlane;
+    this.#work = work;
   }
 
   start(): void {
@@ -33,7 +37,7 @@ export class IdleTrim {
   }
 
   #check(): void {
-    const requests = this.#dataPlane.requestsTotal;
+    const requests = this.#work.requestsTotal;
     if (requests !== this.#requestsSeen) {
       this.#requestsSeen = requests;
       this.#quietChecks = 0;

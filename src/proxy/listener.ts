@@ -99,8 +99,18 @@ export class ProxyListener implements Acceptor, IntakeHost {
     const { host, port } = address;
     this.#checkContainedCertificates();
     const tcp = new TcpListener(this);
-    const shared = await this.#deps.sharedAddresses?.reserve(name, host, port);
-    this.port = await tcp.listen(host, shared ?? port, shared !== undefined);
+    const { sharedAddresses } = this.#deps;
+    if (sharedAddresses === undefined) {
+      this.port = await tcp.listen(host, port);
+    } else {
+      const shared = await sharedAddresses.reserve(name, host, port);
+      try {
+        this.port = await tcp.listen(host, shared, true);
+      } catch (error) {
+        sharedAddresses.release(name, host, shared);
+        throw error;
+      }
+    }
     this.#tcp = tcp;
   }
 

@@ -7,7 +7,7 @@ import { type ClusterConfig, compileCluster } from "./config/cluster-config.ts";
 import { compileListener, type ListenerConfig } from "./config/listener-config.ts";
 import { compileCertificate, compileValidation } from "./config/tls-settings.ts";
 import type { DataPlane } from "./data-plane.ts";
-import { readCertificate, readValidation } from "./secret-store.ts";
+import { readCertificate, readValidation, type SecretStore } from "./secret-store.ts";
 
 export interface StaticResources {
   readonly clusters: readonly ClusterConfig[];
@@ -50,7 +50,7 @@ export function compileStaticResources(
 /** Static secrets by name. Files are read now; an unreadable one is an error. */
 export function applyStaticSecrets(
   bootstrap: Bootstrap,
-  proxy: DataPlane,
+  secrets: SecretStore,
   errors: FieldError[],
 ): void {
   for (const [index, secret] of (bootstrap.staticResources?.secrets ?? []).entries()) {
@@ -58,10 +58,10 @@ export function applyStaticSecrets(
     try {
       if (secret.type.case === "tlsCertificate") {
         const source = compileCertificate(secret.type.value, `${path}.tls_certificate`, errors);
-        proxy.secrets.setCertificate(secret.name, readCertificate(source));
+        secrets.setCertificate(secret.name, readCertificate(source));
       } else if (secret.type.case === "validationContext") {
         const source = compileValidation(secret.type.value, `${path}.validation_context`, errors);
-        proxy.secrets.setValidation(secret.name, readValidation(source));
+        secrets.setValidation(secret.name, readValidation(source));
       }
     } catch (error) {
       errors.push({ path, message: messageOf(error) });

@@ -112,7 +112,10 @@ describe("tulle proxy", () => {
 });
 
 test("help of tulle sidecar lists the flags that the sidecar reads", () => {
-  const words = SIDECAR_OPTIONS.flatMap(({ name, choices }) => [`--${name}`, choices?.[0] ?? "x"]);
+  const words = SIDECAR_OPTIONS.flatMap(({ name, choices }) => [
+    `--${name}`,
+    choices?.[0] ?? (name === "workers" ? "auto" : "x"),
+  ]);
   const options = parseSidecarOptions(words);
   assert.ok(Object.values(options).every((value) => value !== undefined));
   assert.equal(Object.keys(options).length, SIDECAR_OPTIONS.length);

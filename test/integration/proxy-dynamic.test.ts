@@ -14,6 +14,7 @@ import { ListenerSchema } from "../../src/gen/envoy/config/listener/v3/listener_
 import { RouteConfigurationSchema } from "../../src/gen/envoy/config/route/v3/route_pb.js";
 import { SecretSchema } from "../../src/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { configDump } from "../../src/proxy/admin/config-dump.ts";
+import { statusOf } from "../../src/proxy/admin/proxy-status.ts";
 import { messageRegistry } from "../../src/proxy/config/message-registry.ts";
 import { DynamicResources } from "../../src/proxy/dynamic-resources.ts";
 import {
@@ -106,10 +107,7 @@ class Mesh {
         {
           bootstrap: fromJson(BootstrapSchema, {}),
           applied: (typeUrl) => this.dynamic.applied(typeUrl),
-          secretNames: this.proxy.dataPlane.secrets.names,
-          warmingListeners: this.dynamic.warming,
-          bindErrors: this.dynamic.bindErrors,
-          boundListeners: new Set(this.proxy.dataPlane.listeners.keys()),
+          status: statusOf(this.proxy.dataPlane, this.dynamic),
         },
         true,
       ),

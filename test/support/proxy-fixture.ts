@@ -118,7 +118,7 @@ export class ProxyFixture {
       errors,
       () => this.#clock.nowMs(),
     );
-    applyStaticSecrets(bootstrap, this.dataPlane, errors);
+    applyStaticSecrets(bootstrap, this.dataPlane.secrets, errors);
     assert.deepEqual(errors, []);
     await applyStaticResources(resources, this.dataPlane);
   }

@@ -26,23 +26,33 @@ export class ProxyProcess {
   readonly log: LogLine[] = [];
   /** What it said that is no log line. */
   readonly words: string[] = [];
+  /** Lines of its standard output. */
+  readonly output: string[] = [];
   readonly #onLine: (() => void)[] = [];
 
   /** Ends with the test. Resolves when it is ready. */
-  static async start(context: TestContext, bootstrap: JsonObject): Promise<ProxyProcess> {
-    const process_ = ProxyProcess.spawn(context, bootstrap);
+  static async start(
+    context: TestContext,
+    bootstrap: JsonObject,
+    flags: readonly string[] = [],
+  ): Promise<ProxyProcess> {
+    const process_ = ProxyProcess.spawn(context, bootstrap, flags);
     await process_.line("ready");
     return process_;
   }
 
   /** Does not wait for anything. */
-  static spawn(context: TestContext, bootstrap: JsonObject): ProxyProcess {
+  static spawn(
+    context: TestContext,
+    bootstrap: JsonObject,
+    flags: readonly string[] = [],
+  ): ProxyProcess {
     const folder = mkdtempSync(join(tmpdir(), "tulle-proxy-"));
     const file = join(folder, "bootstrap.json");
     const admin = { address: address(0) };
     writeFileSync(file, JSON.stringify({ admin, ...bootstrap }));
-    const child = spawn(TULLE, ["sidecar", "--bootstrap", file], {
-      stdio: ["ignore", "ignore", "pipe"],
+    const child = spawn(TULLE, ["sidecar", "--bootstrap", file, ...flags], {
+      stdio: ["ignore", "pipe", "pipe"],
     });
     const started = new ProxyProcess(child);
     context.after(async () => {
@@ -56,7 +66,8 @@ export class ProxyProcess {
 
   private constructor(child: ChildProcess) {
     this.child = child;
-    assert.ok(child.stderr);
+    assert.ok(child.stderr && child.stdout);
+    createInterface({ input: child.stdout }).on("line", (line) => this.output.push(line));
     createInterface({ input: child.stderr }).on("line", (line) => this.#read(line));
     child.once("exit", () => this.#changed());
   }

@@ -45,6 +45,11 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     choices: ["json", "text"],
     summary: "How log lines look, on standard error (default json)",
   },
+  {
+    name: "workers",
+    value: "N|auto",
+    summary: "Processes that share the traffic; auto is one per core (default 1)",
+  },
 ];
 
 export function createCommand(runSidecar: Programs["sidecar"]): Command {

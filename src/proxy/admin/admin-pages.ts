@@ -1,20 +1,24 @@
 /** The pages of the admin port. Paths and shapes follow Envoy's, so that its tools work on both. */
-import { LOG_LEVELS, type LogLevel, type LogThreshold } from "../../core/logger.ts";
-import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
-import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "../../telemetry/prometheus-text.ts";
-import type { DataPlane } from "../data-plane.ts";
+import { LOG_LEVELS, type LogLevel } from "../../core/logger.ts";
+import type { FamilySnapshot } from "../../telemetry/metric-snapshot.ts";
+import { PROMETHEUS_CONTENT_TYPE, snapshotText } from "../../telemetry/prometheus-text.ts";
 import type { DrainDirection } from "../drain.ts";
 import { type AdminPage, type AdminResponse, jsonResponse, textResponse } from "./admin-server.ts";
 import { clustersJson, clustersText } from "./clusters-page.ts";
 import { type ConfigDumpInput, configDump } from "./config-dump.ts";
+import type { ListenerStatus, ProxyStatus } from "./proxy-status.ts";
+
+/** One process answers at once, several are asked. */
+type Answer<T> = T | Promise<T>;
 
 export interface AdminPagesOptions {
-  readonly proxy: DataPlane;
-  readonly registry: MetricRegistry;
-  readonly threshold: LogThreshold;
+  readonly metrics: () => Answer<readonly FamilySnapshot[]>;
+  readonly status: () => Answer<ProxyStatus>;
+  readonly logLevel: () => LogLevel;
+  readonly setLogLevel: (level: LogLevel) => void;
   /** Why the proxy is not ready, or undefined when it is. */
   readonly notReadyReason: () => string | undefined;
-  readonly configDump: () => ConfigDumpInput;
+  readonly configDump: () => Answer<ConfigDumpInput>;
   /** Resolves when it is done. */
   readonly drain: (direction: DrainDirection, isGraceful: boolean) => Promise<void>;
   readonly quit: () => void;
@@ -22,10 +26,10 @@ export interface AdminPagesOptions {
 }
 
 export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, AdminPage> {
-  const metrics = (): AdminResponse => ({
+  const metrics = async (): Promise<AdminResponse> => ({
     status: 200,
     contentType: PROMETHEUS_CONTENT_TYPE,
-    body: prometheusText(options.registry.families()),
+    body: snapshotText(await options.metrics()),
   });
   return new Map<string, AdminPage>([
     [
@@ -37,7 +41,8 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
       {
         method: "GET",
         summary: "configuration in force, secrets left out",
-        run: (query) => jsonResponse(configDump(options.configDump(), query.has("include_eds"))),
+        run: async (query) =>
+          jsonResponse(configDump(await options.configDump(), query.has("include_eds"))),
       },
     ],
     [
@@ -45,10 +50,7 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
       {
         method: "GET",
         summary: "clusters and their endpoints; ?format=json",
-        run: (query) =>
-          query.get("format") === "json"
-            ? jsonResponse(clustersJson(options.proxy))
-            : textResponse(200, clustersText(options.proxy)),
+        run: async (query) => clusters(await options.status(), query),
       },
     ],
     [
@@ -56,7 +58,7 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
       {
         method: "GET",
         summary: "bound listeners; ?format=json",
-        run: (query) => listeners(options.proxy, query),
+        run: async (query) => listeners(await options.status(), query),
       },
     ],
     ["/metrics", { method: "GET", summary: "metrics in the Prometheus text format", run: metrics }],
@@ -74,7 +76,7 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
       {
         method: "POST",
         summary: "log level; ?level=debug",
-        run: (query) => logging(options.threshold, query),
+        run: (query) => logging(options, query),
       },
     ],
     [
@@ -114,34 +116,35 @@ function ready(options: AdminPagesOptions): AdminResponse {
   return reason === undefined ? textResponse(200, "LIVE\n") : textResponse(503, `${reason}\n`);
 }
 
-function listeners(proxy: DataPlane, query: URLSearchParams): AdminResponse {
-  const bound = [...proxy.listeners.values()].map(({ config, port, protocols }) => ({
-    name: config.name,
-    address: config.address.host,
-    port,
-    protocols,
-  }));
+function clusters(status: ProxyStatus, query: URLSearchParams): AdminResponse {
+  return query.get("format") === "json"
+    ? jsonResponse(clustersJson(status.clusters))
+    : textResponse(200, clustersText(status.clusters));
+}
+
+function listeners(status: ProxyStatus, query: URLSearchParams): AdminResponse {
   if (query.get("format") !== "json") {
-    const lines = bound.map(({ name, address, port }) => `${name}::${address}:${port}\n`);
-    return textResponse(200, lines.join(""));
+    return textResponse(200, status.listeners.map(listenerLine).join(""));
   }
-  const statuses = bound.map(({ name, address, port, protocols }) => ({
+  const statuses = status.listeners.map(({ name, host, port, accepted }) => ({
     name,
-    local_address: { socket_address: { address, port_value: port } },
+    local_address: { socket_address: { address: host, port_value: port } },
     // Not in Envoy's message: what accepted connections turned out to speak.
-    accepted_connections: Object.fromEntries(
-      Object.entries(protocols).map(([protocol, { value }]) => [protocol, value]),
-    ),
+    accepted_connections: accepted,
   }));
   return jsonResponse({ listener_statuses: statuses });
 }
 
-function logging(threshold: LogThreshold, query: URLSearchParams): AdminResponse {
+function listenerLine({ name, host, port }: ListenerStatus): string {
+  return `${name}::${host}:${port}\n`;
+}
+
+function logging(options: AdminPagesOptions, query: URLSearchParams): AdminResponse {
   const level = query.get("level");
-  if (level === null) return textResponse(200, `active level: ${threshold.level}\n`);
+  if (level === null) return textResponse(200, `active level: ${options.logLevel()}\n`);
   if (!LOG_LEVELS.includes(level as LogLevel)) {
     return textResponse(400, `no such level: ${level}; use one of ${LOG_LEVELS.join(", ")}\n`);
   }
-  threshold.level = level as LogLevel;
+  options.setLogLevel(level as LogLevel);
   return textResponse(200, `active level: ${level}\n`);
 }

@@ -1,13 +1,11 @@
 /** `/clusters`: endpoints with their health, load and connections, in Envoy's text and JSON shapes. */
-import type { Cluster } from "../cluster.ts";
-import type { DataPlane } from "../data-plane.ts";
-import type { Endpoint } from "../endpoint.ts";
+import type { ClusterStatus, EndpointStatus } from "./proxy-status.ts";
 
-export function clustersText(proxy: DataPlane): string {
-  return [...proxy.clusters.values()].map(clusterText).join("");
+export function clustersText(clusters: readonly ClusterStatus[]): string {
+  return clusters.map(clusterText).join("");
 }
 
-function clusterText(cluster: Cluster): string {
+function clusterText(cluster: ClusterStatus): string {
   const lines = cluster.endpoints.flatMap((endpoint) => {
     const prefix = `${cluster.name}::${endpoint.key}`;
     return [
@@ -15,10 +13,10 @@ function clusterText(cluster: Cluster): string {
       `${prefix}::cx_connect_fail::${endpoint.connectFailures}`,
       `${prefix}::rq_active::${endpoint.activeRequests}`,
       `${prefix}::rq_total::${endpoint.requestsTotal}`,
-      `${prefix}::health_flags::${endpoint.info.isHealthy ? "healthy" : "/failed_eds_health"}`,
-      `${prefix}::weight::${endpoint.info.weight}`,
-      `${prefix}::priority::${endpoint.info.priority}`,
-      `${prefix}::zone::${endpoint.info.zone}`,
+      `${prefix}::health_flags::${endpoint.isHealthy ? "healthy" : "/failed_eds_health"}`,
+      `${prefix}::weight::${endpoint.weight}`,
+      `${prefix}::priority::${endpoint.priority}`,
+      `${prefix}::zone::${endpoint.zone}`,
       `${prefix}::latency_ewma_ms::${endpoint.ewmaMs.toFixed(3)}`,
     ];
   });
@@ -27,24 +25,24 @@ function clusterText(cluster: Cluster): string {
     .join("");
 }
 
-export function clustersJson(proxy: DataPlane): unknown {
+export function clustersJson(clusters: readonly ClusterStatus[]): unknown {
   return {
-    cluster_statuses: [...proxy.clusters.values()].map((cluster) => ({
-      name: cluster.name,
-      host_statuses: cluster.endpoints.map(endpointJson),
+    cluster_statuses: clusters.map(({ name, endpoints }) => ({
+      name,
+      host_statuses: endpoints.map(endpointJson),
     })),
   };
 }
 
-function endpointJson(endpoint: Endpoint): unknown {
-  const { host, port, weight, priority, zone, isHealthy, workload } = endpoint.info;
+function endpointJson(endpoint: EndpointStatus): unknown {
+  const { host, port, weight, priority, zone, isHealthy, workload } = endpoint;
   return {
     address: { socket_address: { address: host, port_value: port } },
     health_status: { eds_health_status: isHealthy ? "HEALTHY" : "UNHEALTHY" },
     weight,
     priority,
     locality: { zone },
-    workload: workload.workload,
+    workload,
     stats: [
       { name: "cx_active", value: endpoint.connectionCount, type: "GAUGE" },
       { name: "cx_connect_fail", value: endpoint.connectFailures },

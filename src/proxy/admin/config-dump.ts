@@ -17,15 +17,16 @@ import {
 import { messageRegistry } from "../config/message-registry.ts";
 import type { AppliedResource } from "../dynamic-resources.ts";
 import type { BindError } from "../listener-binder.ts";
+import type { ProxyStatus } from "./proxy-status.ts";
 
 export interface ConfigDumpInput {
   readonly bootstrap: Bootstrap;
   /** Resources from xDS in force, by type. */
   readonly applied: (typeUrl: string) => ReadonlyMap<string, AppliedResource>;
-  readonly secretNames: readonly string[];
-  readonly warmingListeners: readonly string[];
-  readonly bindErrors: ReadonlyMap<string, BindError>;
-  readonly boundListeners: ReadonlySet<string>;
+  readonly status: Pick<
+    ProxyStatus,
+    "secretNames" | "warmingListeners" | "bindErrors" | "listeners"
+  >;
 }
 
 const ADMIN = "type.googleapis.com/envoy.admin.v3";
@@ -58,7 +59,7 @@ export function configDump(input: ConfigDumpInput, includesEndpoints: boolean): 
     },
     {
       "@type": `${ADMIN}.SecretsConfigDump`,
-      dynamic_active_secrets: input.secretNames.map((name) => ({ name })),
+      dynamic_active_secrets: input.status.secretNames.map((name) => ({ name })),
     },
   ];
   if (includesEndpoints) {
@@ -72,14 +73,16 @@ export function configDump(input: ConfigDumpInput, includesEndpoints: boolean): 
 }
 
 function dynamicListeners(input: ConfigDumpInput): unknown[] {
+  const { warmingListeners, bindErrors } = input.status;
+  const bound = new Set(input.status.listeners.map(({ name }) => name));
   return [...input.applied(LISTENER_TYPE_URL)].map(([name, { version, bytes }]) => {
     const state = { version_info: version, listener: decoded(ListenerSchema, bytes) };
-    const error = input.bindErrors.get(name);
-    const isWarming = input.warmingListeners.includes(name);
+    const error = bindErrors.get(name);
+    const isWarming = warmingListeners.includes(name);
     return {
       name,
       ...(isWarming ? { warming_state: state } : {}),
-      ...(!isWarming && input.boundListeners.has(name) ? { active_state: state } : {}),
+      ...(!isWarming && bound.has(name) ? { active_state: state } : {}),
       ...(error === undefined ? {} : { error_state: errorState(error, state.listener) }),
     };
   });

@@ -1,0 +1,254 @@
+/**
+ * A sidecar with several workers: this process has the identity, the stream to the control plane, the
+ * health checks of the app and the admin port; the workers have the traffic.
+ */
+import { toBinary } from "@bufbuild/protobuf";
+import { DRAIN_TIMEOUT_MS, WORKER_ANSWER_MS_MAX, WORKER_SCRAPE_MS_MAX } from "../../core/limits.ts";
+import type { LogLevel } from "../../core/logger.ts";
+import type { FieldError } from "../../decision/field-error.ts";
+import {
+  type Bootstrap,
+  BootstrapSchema,
+} from "../../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
+import type { Cluster } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { IdentityUpdate } from "../../identity/svid.ts";
+import { MetricRegistry } from "../../telemetry/metric-registry.ts";
+import type { AdsClient } from "../../xds/ads-client.ts";
+import type {
+  ResourceConsumer,
+  ResourceError,
+  ResourceUpdate,
+} from "../../xds/resource-consumer.ts";
+import { CLUSTER_TYPE_URL, LISTENER_TYPE_URL } from "../../xds/type-urls.ts";
+import type { AdminServer } from "../admin/admin-server.ts";
+import { mergeStatuses, type ProxyStatus } from "../admin/proxy-status.ts";
+import { startAdmin } from "../admin/start-admin.ts";
+import { invalid } from "../bootstrap.ts";
+import { channelCluster } from "../config/dynamic-config.ts";
+import { Drain, type DrainDirection } from "../drain.ts";
+import { IdleTrim } from "../idle-trim.ts";
+import { registerLinkMetrics } from "../link-metrics.ts";
+import type { MeshLink } from "../mesh-link.ts";
+import { registerProcessMetrics } from "../process-metrics.ts";
+import { SecretStore } from "../secret-store.ts";
+import type { SidecarDeps } from "../sidecar.ts";
+import type { SidecarOptions } from "../sidecar-options.ts";
+import { SidecarState } from "../sidecar-state.ts";
+import { applyStaticSecrets, compileStaticResources } from "../static-resources.ts";
+import type { StartInput, WantedNames } from "./calls.ts";
+import { Configuration } from "./configuration.ts";
+import { WorkerGroup } from "./worker-group.ts";
+import { WorkerMetrics } from "./worker-metrics.ts";
+
+export interface CoordinatorDeps extends SidecarDeps {
+  readonly workers: number;
+  /** Program and first arguments of a worker; its index follows. */
+  readonly workerCommand: readonly [string, ...string[]];
+}
+
+export class Coordinator implements ResourceConsumer {
+  readonly #options: SidecarOptions;
+  readonly #bootstrap: Bootstrap;
+  readonly #deps: CoordinatorDeps;
+  readonly #registry = new MetricRegistry();
+  readonly #state: SidecarState;
+  readonly #configuration = new Configuration();
+  readonly #group: WorkerGroup;
+  readonly #metrics: WorkerMetrics;
+  readonly #drain: Drain;
+  readonly #idleTrim: IdleTrim;
+  readonly #announced = new Set<DrainDirection>();
+  /** What is subscribed to by name. */
+  #subscribed: WantedNames = new Map();
+  #identity: IdentityUpdate | undefined;
+  #admin: AdminServer | undefined;
+  #link: MeshLink | undefined;
+  #ads: AdsClient | undefined;
+  #isStopped = false;
+
+  constructor(options: SidecarOptions, bootstrap: Bootstrap, deps: CoordinatorDeps) {
+    this.#options = options;
+    this.#bootstrap = bootstrap;
+    this.#deps = deps;
+    this.#state = new SidecarState(bootstrap.node, deps.version);
+    const { clock, log, prng, workers } = deps;
+    this.#metrics = new WorkerMetrics(this.#registry, workers, () => this.#group);
+    this.#group = new WorkerGroup({
+      ...{ clock, log, prng, count: workers, command: deps.workerCommand },
+      startInput: () => this.#startInput(),
+      onWanted: (wanted) => this.#subscribe(wanted),
+      onReady: () => void this.#becomeLive(),
+      onGone: (worker) => this.#metrics.onGone(worker),
+    });
+    this.#drain = new Drain({
+      clock,
+      proxy: {
+        announceDrain: (direction) => void this.#announceDrain(direction),
+        drain: async (direction, graceMs) => {
+          const input = { direction, graceMs };
+          await this.#group.ask("drain", input, graceMs + WORKER_ANSWER_MS_MAX);
+        },
+      },
+      onAnnounce: () => {
+        this.#state.becomeDraining();
+        this.#link?.announceDrain();
+      },
+    });
+    // It carries no requests: what starting allocated can go at once.
+    this.#idleTrim = new IdleTrim(clock, { requestsTotal: 0 });
+  }
+
+  /** Resolves when the static listeners of all workers are bound and the link to the control plane has begun. */
+  async start(): Promise<void> {
+    const channel = this.#check();
+    registerProcessMetrics(this.#registry, this.#deps.version);
+    this.#idleTrim.start();
+    await this.#startAdmin();
+    await this.#group.start();
+    if (this.#isStopped) return;
+    const { listeners } = await this.#status();
+    for (const { name, host, port } of listeners) {
+      this.#deps.log.info("listening", { listener: name, address: `${host}:${port}` });
+    }
+    if (channel === undefined) await this.#becomeLive();
+    else await this.#startLink(channel);
+  }
+
+  /** Lets go of callers, finishes what is in flight, and ends. Also while it starts, or when that failed. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopped = true;
+    this.#group.stopRestarting();
+    const { listeners } = await this.#status();
+    // Only inbound listeners have callers that must hear of it: outbound ones serve the app beside us.
+    const isGraceful = listeners.some(({ direction }) => direction === "inbound");
+    await this.#drain.run({ direction: "all", isGraceful, graceMs });
+    this.#idleTrim.stop();
+    await this.#link?.stop();
+    await this.#group.stop();
+    await this.#admin?.close();
+  }
+
+  async onUpdate(update: ResourceUpdate): Promise<readonly ResourceError[]> {
+    return await this.#group.update(update, (refused) => {
+      this.#configuration.apply(update, refused);
+    });
+  }
+
+  onMissing(typeUrl: string, names: readonly string[]): void {
+    const missing = { typeUrl, names };
+    void this.#group.tell("missing", missing, () => this.#configuration.addMissing(missing));
+  }
+
+  /** Compiles the file as each worker will: what is wrong with it ends this process before it has any. */
+  #check(): Cluster | undefined {
+    const { clock } = this.#deps;
+    const errors: FieldError[] = [];
+    const channel = channelCluster(this.#bootstrap, errors);
+    compileStaticResources(
+      this.#bootstrap,
+      (name) => name === channel?.name,
+      errors,
+      () => clock.nowMs(),
+    );
+    applyStaticSecrets(this.#bootstrap, new SecretStore(), errors);
+    if (errors.length > 0) throw invalid(this.#options.bootstrapFile, errors);
+    return channel;
+  }
+
+  #startInput(): StartInput {
+    return {
+      bootstrap: toBinary(BootstrapSchema, this.#bootstrap),
+      bootstrapFile: this.#options.bootstrapFile,
+      trustDomain: this.#options.trustDomain,
+      version: this.#deps.version,
+      logLevel: this.#deps.threshold.level,
+      identity: this.#identity,
+      updates: this.#configuration.updates(),
+      missing: this.#configuration.missing(),
+      drains: [...this.#announced],
+    };
+  }
+
+  async #startAdmin(): Promise<void> {
+    const { threshold, log, quit } = this.#deps;
+    const bootstrap = this.#bootstrap;
+    this.#admin = await startAdmin(bootstrap, this.#options.bootstrapFile, log, {
+      metrics: () => this.#metrics.collect(this.#group),
+      status: () => this.#status(),
+      logLevel: () => threshold.level,
+      setLogLevel: (level) => this.#setLogLevel(level),
+      notReadyReason: () => this.#notReadyReason(),
+      configDump: async () => ({
+        bootstrap,
+        applied: (typeUrl) => this.#configuration.applied(typeUrl),
+        status: await this.#status(),
+      }),
+      drain: (direction, isGraceful) =>
+        this.#drain.run({ direction, isGraceful, graceMs: DRAIN_TIMEOUT_MS }),
+      quit,
+      serverInfo: () => this.#serverInfo(),
+    });
+  }
+
+  async #startLink(channel: Cluster): Promise<void> {
+    const { MeshLink: Link } = await import("../mesh-link.ts");
+    if (this.#isStopped) return;
+    const link = new Link(this.#bootstrap, channel, this.#options, this, this.#deps);
+    this.#link = link;
+    this.#ads = link.ads;
+    registerLinkMetrics(this.#registry, link);
+    link.identity?.onUpdate((identity) => {
+      void this.#group.tell("identity", identity, () => {
+        this.#identity = identity;
+      });
+    });
+    link.ads.subscribe(CLUSTER_TYPE_URL, "*");
+    link.ads.subscribe(LISTENER_TYPE_URL, "*");
+    await link.start();
+  }
+
+  /** Subscribes to what the workers want by name, and to nothing else. */
+  #subscribe(wanted: WantedNames): void {
+    const before = this.#subscribed;
+    this.#subscribed = wanted;
+    for (const [typeUrl, names] of wanted) {
+      const known = new Set(before.get(typeUrl));
+      const kept = new Set(names);
+      const added = names.filter((name) => !known.has(name));
+      const removed = [...known].filter((name) => !kept.has(name));
+      if (added.length > 0) this.#ads?.subscribe(typeUrl, added);
+      if (removed.length > 0) this.#ads?.unsubscribe(typeUrl, removed);
+    }
+    this.#configuration.keepOnly(wanted);
+  }
+
+  async #announceDrain(direction: DrainDirection): Promise<void> {
+    await this.#group.tell("announceDrain", direction, () => this.#announced.add(direction));
+  }
+
+  #setLogLevel(level: LogLevel): void {
+    this.#deps.threshold.level = level;
+    void this.#group.tell("logLevel", level, () => {});
+  }
+
+  async #status(): Promise<ProxyStatus> {
+    return mergeStatuses(await this.#group.ask("status", undefined, WORKER_SCRAPE_MS_MAX));
+  }
+
+  async #becomeLive(): Promise<void> {
+    this.#state.becomeLive();
+    const { listeners } = await this.#status();
+    this.#deps.log.info("ready", { listeners: listeners.length, workers: this.#deps.workers });
+  }
+
+  #notReadyReason(): string | undefined {
+    const reason = this.#state.notReadyReason(this.#link);
+    if (reason !== undefined || this.#group.live.length > 0) return reason;
+    return "no worker is running; see the log";
+  }
+
+  #serverInfo(): Readonly<Record<string, unknown>> {
+    const workers = this.#group.live.map(({ index, pid }) => ({ worker: index, pid }));
+    return { ...this.#state.info(), concurrency: this.#deps.workers, workers };
+  }
+}

@@ -1,0 +1,63 @@
+/** One worker as the coordinator has it: a child process with a channel for calls. */
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Clock } from "../../core/clock.ts";
+import { messageOf } from "../../core/errors.ts";
+import type { CoordinatorCalls, WorkerCalls } from "./calls.ts";
+import { Channel, type Handlers } from "./channel.ts";
+import { relayLines } from "./line-relay.ts";
+
+export interface WorkerProcessOptions {
+  /** From 0. */
+  readonly index: number;
+  /** Program and first arguments of a worker; its index follows. */
+  readonly command: readonly [string, ...string[]];
+  readonly clock: Clock;
+  readonly handlers: Handlers<CoordinatorCalls>;
+}
+
+export class WorkerProcess {
+  readonly index: number;
+  readonly pid: number;
+  readonly startedMs: number;
+  readonly channel: Channel<CoordinatorCalls, WorkerCalls>;
+  /** Resolves with what ended it: `exit code 1`, `SIGKILL`. */
+  readonly ended: Promise<string>;
+  readonly #child: ChildProcess;
+
+  constructor({ index, command, clock, handlers }: WorkerProcessOptions) {
+    const [program, ...args] = command;
+    const child = spawn(program, [...args, String(index)], {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      serialization: "advanced",
+    });
+    this.index = index;
+    this.pid = child.pid ?? 0;
+    this.startedMs = clock.monotonicMs();
+    this.#child = child;
+    if (child.stdout !== null) relayLines(child.stdout, process.stdout, false);
+    if (child.stderr !== null) relayLines(child.stderr, process.stderr, true);
+    this.channel = new Channel(
+      {
+        // One that is gone is told by its end.
+        send: (message) => void child.send(message, () => {}),
+        onMessage: (listener) => child.on("message", listener),
+      },
+      clock,
+      handlers,
+    );
+    this.ended = new Promise((resolve) => {
+      child.once("error", (error) => resolve(messageOf(error)));
+      child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    });
+    void this.ended.then(() => this.channel.close());
+  }
+
+  /** A worker ends when its channel does. */
+  disconnect(): void {
+    if (this.#child.connected) this.#child.disconnect();
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+}
