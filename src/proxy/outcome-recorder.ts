@@ -49,12 +49,12 @@ export class OutcomeRecorder {
     const principal = isInbound ? outcome.connection.peerPrincipal : "";
     let outcomes = isInbound ? undefined : outcome.endpoint?.outcomes;
     outcomes ??= this.#outcomesOf(outcome.service ?? UNKNOWN_SERVICE, principal);
-    const known = outcomes.get(outcome.status, outcome.flag);
+    const known = outcomes.get(outcome.status, outcome.flag, outcome.grpcResult);
     if (known !== undefined) return known;
     const series = this.#options.metrics.series(
       isInbound ? this.#inboundLabels(outcome, principal) : this.#outboundLabels(outcome),
     );
-    outcomes.set(outcome.status, outcome.flag, series);
+    outcomes.set(outcome.status, outcome.flag, outcome.grpcResult, series);
     return series;
   }
 
@@ -79,9 +79,7 @@ export class OutcomeRecorder {
       source: this.#options.workload,
       destination: outcome.endpoint?.info.workload ?? UNKNOWN_WORKLOAD,
       service: outcome.service ?? UNKNOWN_SERVICE,
-      protocol: "http",
-      responseCode: outcome.status,
-      responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
+      ...resultLabels(outcome),
       // Istio's rule: only the server's side knows.
       securityPolicy: "unknown",
     };
@@ -97,9 +95,7 @@ export class OutcomeRecorder {
           ? { ...this.#options.workload, principal: UNKNOWN_WORKLOAD.principal }
           : this.#options.workload,
       service: outcome.service ?? UNKNOWN_SERVICE,
-      protocol: "http",
-      responseCode: outcome.status,
-      responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
+      ...resultLabels(outcome),
       securityPolicy: principal === "" ? "none" : "mutual_tls",
     };
   }
@@ -136,6 +132,17 @@ export function workloadOfPrincipal(principal: string): WorkloadLabels {
   };
 }
 
+function resultLabels(
+  outcome: RequestOutcome,
+): Pick<RequestLabels, "protocol" | "responseCode" | "grpcStatus" | "responseFlags"> {
+  return {
+    protocol: outcome.isGrpc ? "grpc" : "http",
+    responseCode: outcome.status,
+    grpcStatus: outcome.grpcResult,
+    responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
+  };
+}
+
 function entryOf(outcome: RequestOutcome, durationMs: number, nowMs: number): AccessLogEntry {
   const { connection } = outcome;
   const { requestBytes, responseBytes } = outcome.wire;
@@ -143,7 +150,7 @@ function entryOf(outcome: RequestOutcome, durationMs: number, nowMs: number): Ac
     startTimeMs: nowMs - durationMs,
     method: outcome.method,
     path: outcome.target,
-    protocol: "HTTP/1.1",
+    protocol: outcome.protocol,
     responseCode: outcome.status,
     responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
     responseCodeDetails: outcome.details,
@@ -161,6 +168,7 @@ function entryOf(outcome: RequestOutcome, durationMs: number, nowMs: number): Ac
     requestedServerName: connection.serverName || undefined,
     peerPrincipal: connection.peerPrincipal || undefined,
     attempts: outcome.attempts,
+    grpcStatus: outcome.grpcResult < 0 ? undefined : outcome.grpcResult,
     requestHeader: (name) => outcome.headers?.get(name),
   };
 }

@@ -6,8 +6,9 @@ export class OutcomeSeries {
   #lastKey = -1;
   #last: RequestSeries | undefined;
 
-  get(status: number, flag: number): RequestSeries | undefined {
-    const key = status * 64 + flag;
+  /** `grpcResult`: the code of gRPC, -1 for none, or -2 for other requests. */
+  get(status: number, flag: number, grpcResult: number): RequestSeries | undefined {
+    const key = keyOf(status, flag, grpcResult);
     if (key === this.#lastKey) return this.#last;
     const series = this.#series.get(key);
     if (series !== undefined) {
@@ -17,7 +18,12 @@ export class OutcomeSeries {
     return series;
   }
 
-  set(status: number, flag: number, series: RequestSeries): void {
-    this.#series.set(status * 64 + flag, series);
+  set(status: number, flag: number, grpcResult: number, series: RequestSeries): void {
+    this.#series.set(keyOf(status, flag, grpcResult), series);
   }
+}
+
+/** Statuses have three digits, there are fewer than 64 flags and 32 codes of gRPC. */
+function keyOf(status: number, flag: number, grpcResult: number): number {
+  return (status * 64 + flag) * 32 + grpcResult + 2;
 }

@@ -80,9 +80,13 @@ export class RequestOutcome {
     if (text !== undefined) this.grpcStatus = parseGrpcStatus(text);
   }
 
-  /** The code of gRPC that the client sees, or -1: its library reads the HTTP status where nothing else came. */
+  /**
+   * The code of gRPC that the client sees: its library reads the HTTP status where nothing else came. -1 where there
+   * was no answer, -2 for requests other than gRPC's.
+   */
   get grpcResult(): number {
-    if (!this.isGrpc || this.status === 0) return -1;
+    if (!this.isGrpc) return -2;
+    if (this.status === 0) return -1;
     return this.grpcStatus < 0 ? grpcStatusOfHttp(this.status) : this.grpcStatus;
   }
 }

@@ -37,6 +37,7 @@ const FULL: AccessLogEntry = {
   requestedServerName: "sni",
   peerPrincipal: "spiffe://a/ns/b/sa/c",
   attempts: 2,
+  grpcStatus: 4,
   requestHeader: (name) => HEADERS[name],
 };
 
@@ -52,6 +53,7 @@ const BARE: AccessLogEntry = {
   requestedServerName: undefined,
   peerPrincipal: undefined,
   requestHeader: () => undefined,
+  grpcStatus: undefined,
 };
 
 function text(format: string, entry = FULL): string {
@@ -86,6 +88,8 @@ const VALUES: Readonly<Record<string, string>> = {
   DOWNSTREAM_REMOTE_ADDRESS: "127.0.0.1:2",
   DOWNSTREAM_PEER_URI_SAN: "spiffe://a/ns/b/sa/c",
   REQUESTED_SERVER_NAME: "sni",
+  GRPC_STATUS: "DeadlineExceeded",
+  GRPC_STATUS_NUMBER: "4",
   "REQ(USER-AGENT)": 'curl/8 "x"',
   "RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)": "11",
 };
@@ -101,6 +105,15 @@ test("every operator writes its value", () => {
 test("missing values are - in text", () => {
   const format = "%ROUTE_NAME% %REQ(X)% %RESP(X-Envoy-Upstream-Service-Time)% %UPSTREAM_HOST%";
   assert.equal(text(format, BARE), "- - - -");
+});
+
+test("a status of gRPC is written in three ways, and is missing for other requests", () => {
+  const format = "%GRPC_STATUS(CAMEL_STRING)% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS(NUMBER)%";
+  assert.equal(text(format), "DeadlineExceeded DEADLINE_EXCEEDED 4");
+  assert.equal(text(format, BARE), "- - -");
+  assert.deepEqual(problems("%GRPC_STATUS(x)%"), [
+    "GRPC_STATUS takes CAMEL_STRING, SNAKE_STRING or NUMBER",
+  ]);
 });
 
 test("REQ reads pseudo-headers, and a second name when the first is missing", () => {

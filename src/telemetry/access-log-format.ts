@@ -3,6 +3,7 @@
  * operators, compiled when configuration changes.
  */
 import { textFromWire } from "../core/wire-text.ts";
+import { grpcCamelName, grpcSnakeName } from "./grpc-status.ts";
 
 /** What a line can tell. Missing values are undefined and become null in JSON, `-` in text. */
 export interface AccessLogEntry {
@@ -28,6 +29,8 @@ export interface AccessLogEntry {
   readonly requestedServerName: string | undefined;
   readonly peerPrincipal: string | undefined;
   readonly attempts: number;
+  /** Of a gRPC request. */
+  readonly grpcStatus?: number | undefined;
   requestHeader(lowerName: string): string | undefined;
 }
 
@@ -57,10 +60,16 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_REMOTE_ADDRESS: (entry) => entry.downstreamRemoteAddress,
   DOWNSTREAM_PEER_URI_SAN: (entry) => entry.peerPrincipal,
   REQUESTED_SERVER_NAME: (entry) => entry.requestedServerName,
+  GRPC_STATUS_NUMBER: ({ grpcStatus }) => grpcStatus,
 };
 
 /** Every operator that a format may use. */
-export const OPERATOR_NAMES: readonly string[] = [...Object.keys(OPERATORS), "REQ", "RESP"].sort();
+export const OPERATOR_NAMES: readonly string[] = [
+  ...Object.keys(OPERATORS),
+  "GRPC_STATUS",
+  "REQ",
+  "RESP",
+].sort();
 
 /** Istio's 24 keys in its order, then who called and how often the request was tried. Envoy can read it too. */
 export const ISTIO_JSON_FORMAT: Readonly<Record<string, string>> = {
@@ -157,6 +166,7 @@ function compileOperator(
 ): Operator {
   if (name === "REQ") return requestHeader(argument ?? "", report);
   if (name === "RESP") return responseHeader(argument ?? "", report);
+  if (name === "GRPC_STATUS") return grpcStatus(argument ?? "CAMEL_STRING", report);
   const operator = OPERATORS[name];
   if (operator === undefined) {
     report(`the operator %${name}% is not implemented; there are ${OPERATOR_NAMES.join(", ")}`);
@@ -205,6 +215,21 @@ function responseHeader(argument: string, report: (message: string) => void): Op
   }
   return (entry) =>
     entry.upstreamServiceTimeMs === undefined ? undefined : Math.round(entry.upstreamServiceTimeMs);
+}
+
+/** Envoy's three ways to write a status of gRPC. */
+function grpcStatus(style: string, report: (message: string) => void): Operator {
+  switch (style) {
+    case "CAMEL_STRING":
+      return ({ grpcStatus: code }) => (code === undefined ? undefined : grpcCamelName(code));
+    case "SNAKE_STRING":
+      return ({ grpcStatus: code }) => (code === undefined ? undefined : grpcSnakeName(code));
+    case "NUMBER":
+      return ({ grpcStatus: code }) => code;
+    default:
+      report("GRPC_STATUS takes CAMEL_STRING, SNAKE_STRING or NUMBER");
+      return () => undefined;
+  }
 }
 
 function limited(operator: Operator, charsMax: number): Operator {

@@ -17,6 +17,7 @@ const labels: RequestLabels = {
   service: { host: "catalog.default.svc.tulle.local", name: "catalog", namespace: "default" },
   protocol: "http",
   responseCode: 503,
+  grpcStatus: -1,
   responseFlags: "UF",
   securityPolicy: "mutual_tls",
 };
@@ -71,6 +72,15 @@ test("a request is counted once in each family, under Istio's labels in Istio's 
   assert.equal(series.duration.sum, 12);
   assert.equal(series.requestBytes.sum, 300);
   assert.equal(series.responseBytes.sum, 4_000);
+});
+
+test("only gRPC has a status of its own, behind the status of HTTP", () => {
+  const registry = new MetricRegistry();
+  new RequestMetrics(registry).series({ ...labels, protocol: "grpc", grpcStatus: 0 });
+  const [series] = registry.families()[0]?.series.values() ?? [];
+  assert.equal(series?.labels["grpc_response_status"], "0");
+  const names = Object.keys(series?.labels ?? {});
+  assert.equal(names.indexOf("grpc_response_status"), names.indexOf("response_code") + 1);
 });
 
 test("the same labels give the same series", () => {

@@ -50,6 +50,8 @@ export interface RequestLabels {
   readonly protocol: "http" | "grpc";
   /** 0 when no response was sent. */
   readonly responseCode: number;
+  /** The code of gRPC, -1 when there is none: the label is left out, as Prometheus does with empty ones. */
+  readonly grpcStatus: number;
   readonly responseFlags: string;
   readonly securityPolicy: "mutual_tls" | "none" | "unknown";
 }
@@ -107,7 +109,7 @@ export function recordRequest(
   series.responseBytes.observe(responseBytes);
 }
 
-/** Istio's 25 labels without `grpc_response_status`, in the order of its golden files. */
+/** Istio's 25 labels, of which requests other than gRPC's have no `grpc_response_status`, in the order of its golden files. */
 function istioLabels(labels: RequestLabels): Record<string, string> {
   const { source, destination, service } = labels;
   return {
@@ -133,6 +135,7 @@ function istioLabels(labels: RequestLabels): Record<string, string> {
     destination_cluster: destination.cluster,
     request_protocol: labels.protocol,
     response_code: String(labels.responseCode),
+    ...(labels.grpcStatus < 0 ? {} : { grpc_response_status: String(labels.grpcStatus) }),
     response_flags: labels.responseFlags,
     connection_security_policy: labels.securityPolicy,
   };

@@ -62,6 +62,7 @@ function requestLabels(): readonly string[] {
     service: UNKNOWN_SERVICE,
     protocol: "http",
     responseCode: 200,
+    grpcStatus: 0,
     responseFlags: "-",
     securityPolicy: "unknown",
   });
@@ -94,6 +95,7 @@ Each request is counted once by the caller's sidecar (\`reporter="source"\`) and
 ${table(["Metric", "Type", "Meaning"], rows("sidecar", true))}
 
 Labels: ${wrapped(requestLabels())}. What is not known is \`unknown\`. \`response_code\` is 0 when no response was sent;
+\`grpc_response_status\` is there for requests of gRPC (\`request_protocol="grpc"\`), from trailers or from a head without a body;
 \`response_flags\` are described in [errors.md](errors.md); \`connection_security_policy\` is known to the destination alone.
 
 Bounds of the histograms, in milliseconds or bytes: ${DEFAULT_BOUNDS.join(", ")}.
@@ -120,7 +122,8 @@ ${JSON.stringify(line, null, 2)}
 \`\`\`
 
 Operators of a format of your own: ${wrapped(OPERATOR_NAMES)}. \`REQ\` takes the name of a request header, or two with
-\`?\` between them; \`RESP\` only \`X-ENVOY-UPSTREAM-SERVICE-TIME\`; the others take no argument. \`%PATH:20%\` is cut to 20
+\`?\` between them; \`RESP\` only \`X-ENVOY-UPSTREAM-SERVICE-TIME\`; \`GRPC_STATUS\` may take \`CAMEL_STRING\`,
+\`SNAKE_STRING\` or \`NUMBER\`; the others take no argument. \`%PATH:20%\` is cut to 20
 characters, and \`%%\` is a percent sign. A value that is missing is \`null\` in JSON and \`-\` in text.
 \`CONNECTION_TERMINATION_DETAILS\` and \`UPSTREAM_LOCAL_ADDRESS\` are always missing.
 `;
