@@ -61,6 +61,22 @@ export const READ_BUFFER_BYTES = 64 * 1024;
 export const SMALL_BODY_BYTES_MAX = 4 * 1024;
 /** Requests at a time on one upstream HTTP/2 connection, whatever its peer allows. Envoy's default. */
 export const UPSTREAM_STREAMS_PER_CONNECTION_MAX = 1_024;
+/**
+ * Requests at a time on a shared connection above which another one is made: a turn of the event loop seldom
+ * brings more for one peer, so that more on one connection saves no write, and a lost packet holds up all of
+ * them. Below the 100 that servers announce (RFC 9113 section 6.5.2), so that none has to wait meanwhile.
+ */
+export const SHARED_CONNECTION_STREAMS_SOFT_MAX = 64;
+/** Shared connections made for load alone: enough to reach other cores of the peer. More are made only when all of them are full. */
+export const SHARED_CONNECTIONS_PER_ENDPOINT_MAX = 4;
+/**
+ * A shared connection makes way for a new one after this time: nothing else would move its load when the peer gets
+ * more workers or stands behind a balancer. A handshake each ten minutes costs nothing; what was told about the
+ * peer's identity is never older.
+ */
+export const SHARED_CONNECTION_AGE_MS = 600_000;
+/** Up to this share of its age a connection makes way earlier, so that those made together do not end together. gRPC spreads by 10 % either way. */
+export const SHARED_CONNECTION_AGE_JITTER = 0.2;
 /** Idle connections kept for one endpoint. */
 export const IDLE_CONNECTIONS_PER_ENDPOINT_MAX = 512;
 /** Request body kept until there is a connection to send it on; then its source pauses. Linkerd's figure for bodies. */

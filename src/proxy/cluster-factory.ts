@@ -1,11 +1,9 @@
 /** Builds clusters from their compiled configuration, and gives them endpoints. */
-import { UPSTREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
 import type { Prng } from "../core/prng.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import { Cluster, type ClusterCounts } from "./cluster.ts";
 import type { BalancerName } from "./config/balancer-config.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
-import { compileHttp2Options } from "./config/http2-options.ts";
 import { createDialer } from "./dialer.ts";
 import { Endpoint, type EndpointInfo } from "./endpoint.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
@@ -15,6 +13,7 @@ import { RandomChoice } from "./load-balancer/random.ts";
 import { RoundRobin } from "./load-balancer/round-robin.ts";
 import { leastRequestCost, peakEwmaCost, TwoChoices } from "./load-balancer/two-choices.ts";
 import type { SecretStore } from "./secret-store.ts";
+import type { TlsMetrics } from "./tls-metrics.ts";
 import { upstreamConnectionsOf } from "./upstream-codec.ts";
 import { UpstreamTls } from "./upstream-tls.ts";
 
@@ -26,6 +25,7 @@ export interface ClusterFactoryOptions {
   readonly timers: ProxyTimers;
   readonly secrets: SecretStore;
   readonly faults: CallbackFaults;
+  readonly tlsMetrics: TlsMetrics;
 }
 
 export class ClusterFactory {
@@ -38,17 +38,21 @@ export class ClusterFactory {
 
   /** `counts` go on from a cluster that this one replaces. */
   create(config: ClusterConfig, counts: ClusterCounts): Cluster {
-    const { timers, secrets, nowMs, wallMs, faults } = this.#options;
+    const { timers, secrets, nowMs, wallMs, faults, prng } = this.#options;
     const cluster = new Cluster({
       name: config.name,
       service: config.service,
       limits: config.limits,
       counts,
       panicThreshold: config.panicThreshold,
-      idleTimeoutMs: config.idleTimeoutMs || UPSTREAM_IDLE_TIMEOUT_MS,
       loadBalancer: createBalancer(config.balancer, this.#options),
     });
-    const tls = config.tls === undefined ? undefined : new UpstreamTls(config.tls, secrets, wallMs);
+    const onHandshake = (isResumed: boolean): void =>
+      this.#options.tlsMetrics.onUpstream(config.name, isResumed);
+    const tls =
+      config.tls === undefined
+        ? undefined
+        : new UpstreamTls(config.tls, secrets, wallMs, onHandshake);
     const dialer = createDialer({
       connectTimeoutMs: config.connectTimeoutMs,
       timers: timers.request,
@@ -59,14 +63,17 @@ export class ClusterFactory {
       dialer,
       budget: cluster,
       nowMs,
+      prng,
+      faults,
       createConnection: upstreamConnectionsOf({
         faults,
         requestTimers: timers.request,
         idleTimers: timers.idle,
         nowMs,
-        http2: compileHttp2Options(undefined, "client", "", []),
+        http2: config.http.http2,
       }),
-      alpn: config.tls?.alpnProtocols ?? [],
+      http: config.http,
+      rawAlpn: config.tls?.alpnProtocols ?? [],
     });
     this.setEndpoints(cluster, config.endpoints);
     return cluster;

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { silentLogger } from "../core/logger.ts";
+import { SeededPrng } from "../core/prng.ts";
+import { ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
+import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { UNKNOWN_SERVICE, UNKNOWN_WORKLOAD } from "../telemetry/request-metrics.ts";
+import { CallbackFaults } from "./callback-faults.ts";
 import { Cluster } from "./cluster.ts";
+import { compileUpstreamHttp } from "./config/upstream-http-config.ts";
 import type { Dialer } from "./dialer.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { LoadBalancer } from "./load-balancer/load-balancer.ts";
@@ -32,7 +39,6 @@ function clusterOf(
     counts: { connectFailures: 0, retries: 0, overflows: 0 },
     loadBalancer: new First(),
     panicThreshold,
-    idleTimeoutMs: 1,
   });
   const endpoints = Object.entries(priorities).map(([port, priority]) => {
     const info = {
@@ -48,8 +54,11 @@ function clusterOf(
       dialer: nowhere,
       budget: cluster,
       nowMs: () => 0,
+      prng: new SeededPrng(1),
+      faults: new CallbackFaults(new MetricRegistry(), silentLogger),
       createConnection: () => assert.fail(),
-      alpn: [],
+      http: compileUpstreamHttp(create(ClusterSchema), undefined, []),
+      rawAlpn: [],
     });
   });
   cluster.setEndpoints(endpoints);

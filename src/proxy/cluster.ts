@@ -29,8 +29,6 @@ export interface ClusterOptions {
   readonly loadBalancer: LoadBalancer<Endpoint>;
   /** Share of healthy endpoints, 0 to 1, below which health is ignored (Envoy's panic threshold). */
   readonly panicThreshold: number;
-  /** Milliseconds after which an idle connection is closed. */
-  readonly idleTimeoutMs: number;
 }
 
 export class Cluster implements ConnectionBudget {
@@ -68,10 +66,6 @@ export class Cluster implements ConnectionBudget {
   /** Attempts to connect included. */
   get connectionCount(): number {
     return this.#connections;
-  }
-
-  get idleTimeoutMs(): number {
-    return this.#options.idleTimeoutMs;
   }
 
   /** Replaces the endpoints. Endpoints that stay are the same objects, with their connections. */

@@ -1,18 +1,15 @@
 /**
- * One address of a cluster with its connections: idle ones are used again newest first, requests that
- * found none wait in order for the next that connects or becomes free.
+ * One address of a cluster: what balancers know about it, and its connections. Where the cluster speaks
+ * what its clients do, there are two pools.
  */
-import { IDLE_CONNECTIONS_PER_ENDPOINT_MAX } from "../core/limits.ts";
 import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
+import { ConnectionPool } from "./connection-pool.ts";
 import type { DialResult, PendingDial } from "./dialer.ts";
-import type { ConnectionBudget, EndpointServices } from "./endpoint-services.ts";
+import type { EndpointServices } from "./endpoint-services.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
 import { RawConnections } from "./raw-connections.ts";
-import type { ClientStreamHandler, UpstreamFailure } from "./stream.ts";
-import type { UpstreamConnection, UpstreamConnectionOwner } from "./upstream-connection.ts";
+import type { ClientStreamHandler } from "./stream.ts";
 
-/** A peer that told its idle limit may close this much before it: its clock runs from its own last byte. */
-const PEER_IDLE_MARGIN_MS = 1_000;
 /** After a connection that could not be made others are preferred for this long, doubled with each failure in a row. */
 const UNREACHABLE_MS = 500;
 const UNREACHABLE_MS_MAX = 10_000;
@@ -29,19 +26,15 @@ export interface EndpointInfo {
   readonly workload: WorkloadLabels;
 }
 
-export class Endpoint implements UpstreamConnectionOwner {
+export class Endpoint {
   readonly key: string;
   #info: EndpointInfo;
   readonly #services: EndpointServices;
-  readonly #budget: ConnectionBudget;
-  readonly #nowMs: () => number;
-  readonly #raw: RawConnections;
-  readonly #connections = new Set<UpstreamConnection>();
-  readonly #dials = new Set<PendingDial>();
-  readonly #idle: UpstreamConnection[] = [];
-  readonly #waiting: ClientStreamHandler[] = [];
-  #isServeScheduled = false;
-  #isRemoved = false;
+  /** Each is made for the first request: most endpoints of a mesh are never called by one proxy. */
+  #pool: ConnectionPool | undefined;
+  /** For requests that came over HTTP/2, where that makes a difference. */
+  #http2Pool: ConnectionPool | undefined;
+  #raw: RawConnections | undefined;
   activeRequests = 0;
   requestsTotal = 0;
   connectFailures = 0;
@@ -57,9 +50,6 @@ export class Endpoint implements UpstreamConnectionOwner {
     this.key = `${info.host}:${info.port}`;
     this.#info = info;
     this.#services = services;
-    this.#budget = services.budget;
-    this.#nowMs = services.nowMs;
-    this.#raw = new RawConnections(this, services);
   }
 
   get info(): EndpointInfo {
@@ -67,15 +57,16 @@ export class Endpoint implements UpstreamConnectionOwner {
   }
 
   get connectionCount(): number {
-    return this.#connections.size + this.#raw.count;
+    const pooled = sum(this.#pool?.connectionCount, this.#http2Pool?.connectionCount);
+    return sum(pooled, this.#raw?.count);
   }
 
   get idleCount(): number {
-    return this.#idle.length;
+    return sum(this.#pool?.idleCount, this.#http2Pool?.idleCount);
   }
 
   get waitingCount(): number {
-    return this.#waiting.length;
+    return sum(this.#pool?.waitingCount, this.#http2Pool?.waitingCount);
   }
 
   /** The same address with other properties. Another workload there is counted anew. */
@@ -84,26 +75,25 @@ export class Endpoint implements UpstreamConnectionOwner {
     this.#info = info;
   }
 
-  /** Gives the handler a connection now or later. Returns false when a limit forbids to wait. */
-  acquire(handler: ClientStreamHandler, nowMs: number, _isHttp2: boolean): boolean {
-    // Those who wait come first.
-    const connection = this.#waiting.length === 0 ? this.#popIdle(nowMs) : undefined;
-    if (connection !== undefined) {
-      handler.onStreamReady(connection.open(handler));
-      return true;
+  /**
+   * Gives the handler a stream now or later. `isHttp2`: how the request came. Returns false when a limit forbids
+   * to wait.
+   */
+  acquire(handler: ClientStreamHandler, nowMs: number, isHttp2: boolean): boolean {
+    const services = this.#services;
+    const { pool, http2Pool } = services.http;
+    if (isHttp2 && http2Pool !== undefined) {
+      this.#http2Pool ??= new ConnectionPool(this, services, http2Pool);
+      return this.#http2Pool.acquire(handler, nowMs);
     }
-    if (!this.#budget.admitPending()) return false;
-    this.#waiting.push(handler);
-    this.#dialForWaiting();
-    return true;
+    this.#pool ??= new ConnectionPool(this, services, pool);
+    return this.#pool.acquire(handler, nowMs);
   }
 
-  /** The handler does not want a connection any more. */
+  /** The handler does not want a stream any more. */
   cancel(handler: ClientStreamHandler): void {
-    const index = this.#waiting.indexOf(handler);
-    if (index < 0) return;
-    this.#waiting.splice(index, 1);
-    this.#budget.releasePending();
+    this.#pool?.cancel(handler);
+    this.#http2Pool?.cancel(handler);
   }
 
   /**
@@ -112,6 +102,7 @@ export class Endpoint implements UpstreamConnectionOwner {
    * of any other connection. Returns undefined when a limit forbids it.
    */
   dialRaw(onResult: (result: DialResult) => void): PendingDial | undefined {
+    this.#raw ??= new RawConnections(this, this.#services);
     return this.#raw.dial(onResult);
   }
 
@@ -135,123 +126,6 @@ export class Endpoint implements UpstreamConnectionOwner {
     this.ewmaAtMs = nowMs;
   }
 
-  onConnectionRoom(connection: UpstreamConnection): void {
-    const isWanted = this.#waiting.length > 0;
-    const isFull = this.#idle.length >= IDLE_CONNECTIONS_PER_ENDPOINT_MAX;
-    if (isFull || (this.#isRemoved && !isWanted)) {
-      connection.destroy();
-      return;
-    }
-    connection.pooled.idleSinceMs = this.#nowMs();
-    this.#idle.push(connection);
-    if (!isWanted || this.#isServeScheduled) return;
-    // Not in this turn: surplus bytes behind the last answer may still be on their way to the parser,
-    // and would be taken for the answer to the next request (T10).
-    this.#isServeScheduled = true;
-    setImmediate(this.#serveWaiting);
-  }
-
-  onConnectionClosed(connection: UpstreamConnection): void {
-    this.#connections.delete(connection);
-    this.#budget.releaseConnection();
-    const index = this.#idle.lastIndexOf(connection);
-    if (index >= 0) this.#idle.splice(index, 1);
-    this.#dialForWaiting();
-  }
-
-  /** Closes connections that were idle too long. Called now and then. */
-  sweep(): void {
-    const nowMs = this.#nowMs();
-    for (const connection of this.#idle) {
-      if (this.#isStale(connection, nowMs)) connection.destroy();
-    }
-  }
-
-  /** The endpoint left its cluster: idle connections end now, busy ones with their request. */
-  remove(): void {
-    this.#isRemoved = true;
-    for (const connection of this.#idle.splice(0)) connection.destroy();
-  }
-
-  /** Ends every connection, whatever it carries, and every attempt to make one. Nobody is told. */
-  abort(): void {
-    this.#isRemoved = true;
-    for (const dial of this.#dials) dial.abort();
-    for (const connection of this.#connections) connection.destroy();
-    this.#raw.abort();
-  }
-
-  #popIdle(nowMs: number): UpstreamConnection | undefined {
-    for (;;) {
-      const connection = this.#idle.pop();
-      if (connection === undefined) return undefined;
-      if (!connection.isClosed && !this.#isStale(connection, nowMs)) return connection;
-      connection.destroy();
-    }
-  }
-
-  /** The peer's own limit counts too, with a margin: a request must not meet its closing. */
-  #isStale(connection: UpstreamConnection, nowMs: number): boolean {
-    const told = connection.peerIdleLimitMs;
-    const marginMs = Math.min(PEER_IDLE_MARGIN_MS, told / 2);
-    const ownMs = this.#budget.idleTimeoutMs;
-    const limitMs = told === 0 ? ownMs : Math.min(ownMs, told - marginMs);
-    return nowMs - connection.pooled.idleSinceMs > limitMs;
-  }
-
-  readonly #serveWaiting = (): void => {
-    this.#isServeScheduled = false;
-    while (this.#waiting.length > 0) {
-      const connection = this.#popIdle(this.#nowMs());
-      if (connection === undefined) break;
-      this.#serve(connection);
-    }
-    this.#dialForWaiting();
-  };
-
-  #serve(connection: UpstreamConnection): void {
-    const next = this.#takeWaiting();
-    if (next === undefined) return;
-    try {
-      next.onStreamReady(connection.open(next));
-    } catch (error) {
-      connection.onFault(error);
-    }
-  }
-
-  #takeWaiting(): ClientStreamHandler | undefined {
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.#budget.releasePending();
-    return next;
-  }
-
-  /** One attempt for each that waits, as far as the cluster's limit allows. */
-  #dialForWaiting(): void {
-    while (this.#dials.size < this.#waiting.length) {
-      const isFirst = this.#connections.size + this.#dials.size === 0;
-      if (!this.#budget.admitConnection(isFirst)) return;
-      const dial = this.#services.dialer.dial(this.#info, this.#services.alpn, (result) =>
-        this.#onDialed(dial, result),
-      );
-      this.#dials.add(dial);
-    }
-  }
-
-  #onDialed(dial: PendingDial, result: DialResult): void {
-    this.#dials.delete(dial);
-    if (result.kind !== "connected") {
-      this.#budget.releaseConnection();
-      this.onUnreachable();
-      this.#failWaiting(result);
-      return;
-    }
-    this.onReachable();
-    const connection = this.#services.createConnection("http1", result.socket, this);
-    this.#connections.add(connection);
-    if (this.#waiting.length > 0) this.#serve(connection);
-    else this.onConnectionRoom(connection);
-  }
-
   onReachable(): void {
     this.#failuresInRow = 0;
     this.unreachableUntilMs = 0;
@@ -259,22 +133,38 @@ export class Endpoint implements UpstreamConnectionOwner {
 
   /** An endpoint that refuses at once would look like the fastest of all. */
   onUnreachable(): void {
-    this.#budget.onConnectFailure();
+    this.#services.budget.onConnectFailure();
     this.connectFailures += 1;
     const pauseMs = Math.min(UNREACHABLE_MS_MAX, UNREACHABLE_MS * 2 ** this.#failuresInRow);
     this.#failuresInRow += 1;
-    this.unreachableUntilMs = this.#nowMs() + pauseMs;
+    this.unreachableUntilMs = this.#services.nowMs() + pauseMs;
   }
 
-  /** One attempt failed: so does the request that it was for, and those that nothing else is left for. */
-  #failWaiting(failure: UpstreamFailure): void {
-    const affected = [this.#takeWaiting()];
-    if (this.#connections.size === 0) {
-      while (this.#waiting.length > this.#dials.size) affected.push(this.#takeWaiting());
-    }
-    for (const handler of affected) handler?.onUpstreamFailure(failure);
-    this.#dialForWaiting();
+  /** Ends connections that are not needed. Called now and then. */
+  sweep(): void {
+    this.#pool?.sweep();
+    this.#http2Pool?.sweep();
   }
+
+  /**
+   * The endpoint left its cluster: idle connections end now, busy ones with their requests. What is not HTTP
+   * goes on: it cannot be moved.
+   */
+  remove(): void {
+    this.#pool?.remove();
+    this.#http2Pool?.remove();
+  }
+
+  /** Ends every connection, whatever it carries, and every attempt to make one. Nobody is told. */
+  abort(): void {
+    this.#pool?.abort();
+    this.#http2Pool?.abort();
+    this.#raw?.abort();
+  }
+}
+
+function sum(a: number | undefined, b: number | undefined): number {
+  return (a ?? 0) + (b ?? 0);
 }
 
 function isSameWorkload(a: WorkloadLabels, b: WorkloadLabels): boolean {

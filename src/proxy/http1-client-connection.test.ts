@@ -37,7 +37,11 @@ function dial(port: number): Promise<Http1ClientConnection> {
   const timers = new TimerWheel(new ManualClock(), 20);
   const faults = new CallbackFaults(new MetricRegistry(), silentLogger);
   const dialer = createDialer({ connectTimeoutMs: 1000, timers, faults, tls: undefined });
-  const owner = { onConnectionRoom: () => {}, onConnectionClosed: () => {} };
+  const owner = {
+    onConnectionRoom: () => {},
+    onConnectionDraining: () => {},
+    onConnectionClosed: () => {},
+  };
   return new Promise((resolve, reject) => {
     dialer.dial({ host: "127.0.0.1", port }, [], (result) => {
       if (result.kind !== "connected") reject(new Error(result.kind));

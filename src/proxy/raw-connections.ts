@@ -30,14 +30,14 @@ export class RawConnections {
 
   /** Undefined when a limit forbids it. From then until the socket closes it counts as a request too. */
   dial(onResult: (result: DialResult) => void): PendingDial | undefined {
-    const { budget, dialer, alpn } = this.#services;
+    const { budget, dialer, rawAlpn } = this.#services;
     const isFirst = this.#owner.connectionCount + this.#dials.size === 0;
     if (!budget.admitConnection(isFirst)) {
       budget.onOverflow();
       return undefined;
     }
     this.#owner.onRequestStart();
-    const dial = dialer.dial(this.#owner.info, alpn, (result) => {
+    const dial = dialer.dial(this.#owner.info, rawAlpn, (result) => {
       this.#dials.delete(dial);
       if (result.kind === "connected") this.#own(result.socket);
       else this.#onFailed();

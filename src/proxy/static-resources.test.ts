@@ -21,7 +21,7 @@ test("the cluster that only carries the link to the control plane is left out", 
   assert.deepEqual(errors, []);
   assert.deepEqual(
     resources.clusters.map(({ name }) => name),
-    ["everything", "contained"],
+    ["everything", "contained", "http2", "by-handshake", "as-the-client"],
   );
   assert.deepEqual(
     resources.listeners.map(({ name }) => name),
@@ -51,7 +51,7 @@ test("a name that stands in two places is refused", () => {
     resources[list] = [...(resources[list] ?? []), ...(resources[list] ?? []).slice(0, 1)];
   }
   assert.deepEqual(compile(sample).errors, [
-    "static_resources.clusters[3].name: everything stands in two places",
+    "static_resources.clusters[6].name: everything stands in two places",
     "static_resources.listeners[2].name: everything stands in two places",
     "static_resources.secrets[2].name: own stands in two places",
   ]);

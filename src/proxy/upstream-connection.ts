@@ -37,8 +37,6 @@ export interface UpstreamConnection {
   drain(): void;
   /** Ends now. Nothing is told to the exchanges on it. */
   destroy(): void;
-  /** An error of this proxy's own code on this connection: it ends, and so do the exchanges on it. */
-  onFault(error: unknown): void;
 }
 
 /** Who a connection goes back to. */
@@ -49,6 +47,8 @@ export interface UpstreamConnectionOwner {
    * called by a connection that is draining or closed.
    */
   onConnectionRoom(connection: UpstreamConnection): void;
+  /** Its peer lets it take no further request (GOAWAY), or its stream ids are used up. Not called behind `drain`. */
+  onConnectionDraining(connection: UpstreamConnection): void;
   /** Once, when its socket has closed. */
   onConnectionClosed(connection: UpstreamConnection): void;
 }

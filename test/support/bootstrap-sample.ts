@@ -272,10 +272,50 @@ const RDS_LISTENER: JsonObject = {
 const PLAIN_OPTIONS: JsonObject = {
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
     "@type": `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
-    common_http_protocol_options: { idle_timeout: "55s" },
+    common_http_protocol_options: {
+      idle_timeout: "55s",
+      max_connection_duration: "600s",
+      max_requests_per_connection: 1000,
+    },
     explicit_http_config: { http_protocol_options: {} },
   },
 };
+
+const HTTP2_SETTINGS: JsonObject = {
+  max_concurrent_streams: 100,
+  initial_stream_window_size: 65_535,
+  initial_connection_window_size: 1_048_576,
+};
+
+function spokenOptions(choice: JsonObject): JsonObject {
+  return {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      "@type": `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
+      ...choice,
+    },
+  };
+}
+
+/** What else a cluster may speak. */
+const PROTOCOL_CLUSTERS: readonly JsonObject[] = [
+  { name: "http2", http2_protocol_options: HTTP2_SETTINGS },
+  {
+    name: "by-handshake",
+    transport_socket: tls("Upstream", { alpn_protocols: ["h2", "http/1.1"] }, {}),
+    typed_extension_protocol_options: spokenOptions({
+      auto_config: { http_protocol_options: {}, http2_protocol_options: HTTP2_SETTINGS },
+    }),
+  },
+  {
+    name: "as-the-client",
+    typed_extension_protocol_options: spokenOptions({
+      use_downstream_protocol_config: {
+        http_protocol_options: {},
+        http2_protocol_options: HTTP2_SETTINGS,
+      },
+    }),
+  },
+];
 
 function policy(typedConfig: JsonObject): JsonObject {
   return { typed_extension_config: { name: "policy", typed_config: typedConfig } };
@@ -357,12 +397,9 @@ const CLUSTERS: readonly JsonObject[] = [
   {
     name: "control-plane",
     type: "STATIC",
-    typed_extension_protocol_options: {
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-        "@type": `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
-        explicit_http_config: { http2_protocol_options: {} },
-      },
-    },
+    typed_extension_protocol_options: spokenOptions({
+      explicit_http_config: { http2_protocol_options: {} },
+    }),
     load_assignment: {
       endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(15_012) } }] }],
     },
@@ -396,7 +433,7 @@ export function sampleBootstrap(): JsonObject {
     },
     static_resources: {
       listeners: [EVERYTHING_LISTENER, RDS_LISTENER],
-      clusters: [...CLUSTERS],
+      clusters: [...CLUSTERS, ...PROTOCOL_CLUSTERS],
       secrets: [
         { name: "own", tls_certificate: CERTIFICATE },
         { name: "roots", validation_context: { trusted_ca: inline("ca") } },

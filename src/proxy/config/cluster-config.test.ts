@@ -10,7 +10,6 @@ import { messageRegistry } from "./message-registry.ts";
 
 const TYPE = "type.googleapis.com/envoy";
 const LB = `${TYPE}.extensions.load_balancing_policies`;
-const HTTP = `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`;
 
 function compile(json: JsonObject): { config: ClusterConfig; errors: readonly string[] } {
   const errors: FieldError[] = [];
@@ -69,7 +68,6 @@ test("a cluster that says nothing has Envoy's defaults", () => {
   assert.equal(config.panicThreshold, 0.5);
   assert.equal(config.tls, undefined);
   assert.equal(config.service.host, "unknown");
-  assert.equal(config.idleTimeoutMs, 0);
 });
 
 test("an EDS cluster names its endpoints, by itself where nothing else is said", () => {
@@ -92,18 +90,7 @@ test("circuit breakers of the default priority count", () => {
   assert.equal(limits.requestsMax, 1024);
 });
 
-test("timeouts and thresholds are read, and 0 as idle timeout means never", () => {
-  const options = (idle: string): JsonObject => ({
-    typed_extension_protocol_options: {
-      http: {
-        "@type": HTTP,
-        common_http_protocol_options: { idle_timeout: idle },
-        explicit_http_config: { http_protocol_options: {} },
-      },
-    },
-  });
-  assert.equal(compiled(options("1.5s")).idleTimeoutMs, 1_500);
-  assert.equal(compiled(options("0s")).idleTimeoutMs, Number.POSITIVE_INFINITY);
+test("timeouts and thresholds are read", () => {
   assert.equal(compiled({ connect_timeout: "0.25s" }).connectTimeoutMs, 250);
   const lb = { common_lb_config: { healthy_panic_threshold: { value: 0 } } };
   assert.equal(compiled(lb).panicThreshold, 0);
@@ -162,23 +149,4 @@ test("what cannot be meant is refused at its path, all at once", () => {
     "connect_timeout: must not be negative",
     "connect_timeout: must be above 0",
   ]);
-});
-
-test("HTTP/2 towards a service is refused, and so are options that say nothing", () => {
-  const options = (json: JsonObject): JsonObject => ({
-    typed_extension_protocol_options: { http: { "@type": HTTP, ...json } },
-  });
-  const at = 'typed_extension_protocol_options["http"]';
-  assert.deepEqual(errorsOf(options({ explicit_http_config: { http2_protocol_options: {} } })), [
-    `${at}.explicit_http_config.http2_protocol_options: HTTP/2 is implemented only for the connection to the control plane`,
-  ]);
-  assert.deepEqual(errorsOf(options({})), [`${at}.explicit_http_config: is required`]);
-  assert.deepEqual(
-    errorsOf({
-      typed_extension_protocol_options: { other: { "@type": `${LB}.random.v3.Random` } },
-    }),
-    [
-      'typed_extension_protocol_options["other"]: type.googleapis.com/envoy.extensions.load_balancing_policies.random.v3.Random is not implemented',
-    ],
-  );
 });

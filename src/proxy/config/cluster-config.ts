@@ -1,5 +1,4 @@
 /** A Cluster message compiled: everything that is known before its endpoints are. */
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { CONNECT_TIMEOUT_MS } from "../../core/limits.ts";
 import { compileDuration } from "../../decision/duration.ts";
 import type { FieldError } from "../../decision/field-error.ts";
@@ -8,7 +7,6 @@ import {
   Cluster_DiscoveryType as DiscoveryType,
 } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { RoutingPriority } from "../../gen/envoy/config/core/v3/base_pb.js";
-import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import type { ServiceLabels } from "../../telemetry/request-metrics.ts";
 import type { CircuitLimits } from "../cluster.ts";
 import type { EndpointInfo } from "../endpoint.ts";
@@ -16,6 +14,7 @@ import { type BalancerName, compileBalancer } from "./balancer-config.ts";
 import { compileEndpoints } from "./endpoint-config.ts";
 import { serviceLabels } from "./metadata-labels.ts";
 import { compileTransportSocket, type TlsSettings } from "./tls-settings.ts";
+import { compileUpstreamHttp, type UpstreamHttpConfig } from "./upstream-http-config.ts";
 
 export interface ClusterConfig {
   readonly name: string;
@@ -28,8 +27,7 @@ export interface ClusterConfig {
   readonly panicThreshold: number;
   readonly tls: TlsSettings | undefined;
   readonly service: ServiceLabels;
-  /** 0 when the cluster sets none. */
-  readonly idleTimeoutMs: number;
+  readonly http: UpstreamHttpConfig;
 }
 
 /** Envoy's default for each circuit breaker. */
@@ -42,7 +40,8 @@ const PANIC_THRESHOLD_PERCENT = 50;
 export function compileCluster(cluster: Cluster, errors: FieldError[]): ClusterConfig {
   if (cluster.name === "") errors.push({ path: "name", message: "a name is required" });
   const isEds = isEdsCluster(cluster, errors);
-  const { loadAssignment } = cluster;
+  const { loadAssignment, transportSocket } = cluster;
+  const tls = compileTransportSocket(transportSocket, "client", "transport_socket", errors);
   return {
     name: cluster.name,
     endpointsName: isEds ? cluster.edsClusterConfig?.serviceName || cluster.name : "",
@@ -54,9 +53,9 @@ export function compileCluster(cluster: Cluster, errors: FieldError[]): ClusterC
     balancer: compileBalancer(cluster, errors),
     limits: circuitLimits(cluster),
     panicThreshold: panicThreshold(cluster, errors),
-    tls: compileTransportSocket(cluster.transportSocket, "client", "transport_socket", errors),
+    tls,
     service: serviceLabels(cluster.metadata?.filterMetadata["istio"]),
-    idleTimeoutMs: httpOptions(cluster, errors),
+    http: compileUpstreamHttp(cluster, tls, errors),
   };
 }
 
@@ -103,30 +102,4 @@ function circuitLimits(cluster: Cluster): CircuitLimits {
     requestsMax: thresholds?.maxRequests ?? CIRCUIT_LIMIT,
     retriesMax: thresholds?.maxRetries ?? RETRIES_LIMIT,
   };
-}
-
-/** Returns the idle limit of its connections in milliseconds, infinite for none, 0 when none is set. */
-function httpOptions(cluster: Cluster, errors: FieldError[]): number {
-  let idleTimeoutMs = 0;
-  for (const [key, any] of Object.entries(cluster.typedExtensionProtocolOptions)) {
-    const path = `typed_extension_protocol_options[${JSON.stringify(key)}]`;
-    const http = anyUnpack(any, HttpProtocolOptionsSchema);
-    if (http === undefined) {
-      errors.push({ path, message: `${any.typeUrl} is not implemented` });
-      continue;
-    }
-    const explicit = http.upstreamProtocolOptions;
-    if (explicit.case !== "explicitHttpConfig") {
-      errors.push({ path: `${path}.explicit_http_config`, message: "is required" });
-    } else if (explicit.value.protocolConfig.case === "http2ProtocolOptions") {
-      errors.push({
-        path: `${path}.explicit_http_config.http2_protocol_options`,
-        message: "HTTP/2 is implemented only for the connection to the control plane",
-      });
-    }
-    const at = `${path}.common_http_protocol_options.idle_timeout`;
-    const ms = compileDuration(http.commonHttpProtocolOptions?.idleTimeout, at, errors);
-    if (ms !== undefined) idleTimeoutMs = ms === 0 ? Number.POSITIVE_INFINITY : ms;
-  }
-  return idleTimeoutMs;
 }

@@ -82,7 +82,7 @@ test("a file that sets everything that is implemented is accepted and compiles",
   assert.deepEqual(errors, []);
   assert.deepEqual(
     compiled.clusters.map(({ name }) => name),
-    ["everything", "contained"],
+    ["everything", "contained", "http2", "by-handshake", "as-the-client"],
   );
   assert.equal(compiled.listeners.length, 2);
 });
