@@ -42,9 +42,17 @@ const DUMP = {
               filter_chains: [
                 {
                   transport_socket: {},
-                  filters: [{ name: "envoy.filters.network.http_connection_manager" }],
+                  filter_chain_match: { application_protocols: ["tulle-tcp"] },
+                  filters: [{ name: "envoy.filters.network.tcp_proxy" }],
                 },
               ],
+              default_filter_chain: {
+                transport_socket: {},
+                filters: [{ name: "envoy.filters.network.http_connection_manager" }],
+              },
+              metadata: {
+                filter_metadata: { tulle: { protocol: "auto", origin: "the instance's port" } },
+              },
             },
           },
         },
@@ -123,7 +131,14 @@ test("each section becomes rows", () => {
     ["outbound|80||catalog", "EDS", "peak_ewma", "yes", "7"],
   ]);
   assert.deepEqual(sectionTable(DUMP, "listeners").rows, [
-    ["inbound|15006", "127.0.0.1:15006", "TLS, http_connection_manager", "3"],
+    [
+      "inbound|15006",
+      "127.0.0.1:15006",
+      "detected",
+      "the instance's port",
+      "TLS, tcp_proxy for tulle-tcp; TLS, http_connection_manager",
+      "3",
+    ],
   ]);
   assert.deepEqual(sectionTable(DUMP, "routes").rows, [
     ["outbound|80||catalog", "*", "prefix /api, header x-beta", "v1 90, v2 10", "9"],

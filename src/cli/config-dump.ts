@@ -81,21 +81,44 @@ function listenersTable(message: JsonRecord): SectionTable {
     columns: [
       { title: "NAME", isKept: true },
       { title: "ADDRESS" },
+      { title: "PROTOCOL" },
+      { title: "FROM" },
       { title: "FILTERS" },
       { title: "VERSION", align: "right" },
     ],
-    rows: entries.map(({ resource, version }) => [
-      textAt(resource, "name"),
-      addressText(valueAt(resource, "address")),
-      recordsAt(resource, "filter_chains")
-        .map((chain) => {
-          const tls = valueAt(chain, "transport_socket") === undefined ? "" : "TLS, ";
-          return tls + recordsAt(chain, "filters").map(filterName).join(", ");
-        })
-        .join("; "),
-      version,
-    ]),
+    rows: entries.map(({ resource, version }) => {
+      const known = valueAt(resource, "metadata", "filter_metadata", "tulle");
+      return [
+        textAt(resource, "name"),
+        addressText(valueAt(resource, "address")),
+        protocolText(textAt(known, "protocol")),
+        textAt(known, "origin") || "-",
+        [...recordsAt(resource, "filter_chains"), valueAt(resource, "default_filter_chain")]
+          .filter((chain) => chain !== undefined)
+          .map(chainText)
+          .join("; "),
+        version,
+      ];
+    }),
   };
+}
+
+/** What the control plane wrote beside the listener; other control planes write nothing. */
+function protocolText(protocol: string): string {
+  if (protocol === "undeclared" || protocol === "auto") return "detected";
+  return protocol || "-";
+}
+
+/** `TLS, tcp_proxy for tulle-tcp`. */
+function chainText(chain: unknown): string {
+  const tls = valueAt(chain, "transport_socket") === undefined ? "" : "TLS, ";
+  const match = asRecord(valueAt(chain, "filter_chain_match"));
+  const wanted = [
+    stringsAt(match, "server_names"),
+    stringsAt(match, "application_protocols") || textAt(match, "transport_protocol"),
+  ].filter((text) => text !== "");
+  const filters = recordsAt(chain, "filters").map(filterName).join(", ");
+  return `${tls}${filters}${wanted.length === 0 ? "" : ` for ${wanted[0]}`}`;
 }
 
 function clustersTable(message: JsonRecord): SectionTable {

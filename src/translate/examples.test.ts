@@ -75,6 +75,15 @@ test("path-routing.yaml: paths lead where its comments say", () => {
   ]);
 });
 
+test("grpc-route.yaml: calls lead where its comments say", () => {
+  const catalog = tableOf("grpc-route.yaml", "catalog", "default", 9090);
+  const search = { request: "POST /shop.v1.Catalog/Search", headers: { "x-tester": "yes" } };
+  assert.equal(simulate(catalog, search), "catalog-search:9090");
+  const get = { request: "POST /shop.v1.Catalog/Get" };
+  assert.equal(simulate(catalog, get), "catalog-v1:9090=90 catalog-v2:9090=10");
+  assert.equal(simulate(catalog, { ...get, headers: { "x-tester": "yes" } }), "catalog-v2:9090");
+});
+
 test("consumer-route.yaml: callers of the route's namespace get its rules, others the producer's", () => {
   const request = { request: "GET /" };
   assert.equal(simulate(tableOf("consumer-route.yaml", "catalog"), request), "catalog-v1:80");
@@ -87,10 +96,11 @@ function gold(request: string) {
 }
 
 /** The routes of a Service in an example, as callers in `namespace` have them. */
-function tableOf(file: string, service: string, namespace = "default"): RouteTable {
+function tableOf(file: string, service: string, namespace = "default", port = 80): RouteTable {
   const snapshot = snapshotOf(readFileSync(join(EXAMPLES, file), "utf8"), file);
-  const { resources } = translateProxy(snapshot, { ...TEST_SCOPE, namespace });
-  const name = `outbound|80||${service}.default.svc.tulle.local`;
+  const scope = { ...TEST_SCOPE, namespace };
+  const { resources } = translateProxy(snapshot, scope, ALL_FEATURES);
+  const name = `outbound|${port}||${service}.default.svc.tulle.local`;
   const found = resources.find(
     (resource) => resource.typeUrl === ROUTE_TYPE_URL && resource.name === name,
   );

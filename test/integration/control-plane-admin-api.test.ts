@@ -158,7 +158,14 @@ test(
     const { body } = await call<ServiceView>("GET", "/api/v1/services/default/catalog");
     assert.equal(body.host, "catalog.default.svc.tulle.local");
     assert.deepEqual(body.ports, [
-      { name: "http", port: 80, listenPort: 20_080, targetPort: "8080", protocol: "http" },
+      {
+        name: "http",
+        port: 80,
+        listenPort: 20_080,
+        targetPort: "8080",
+        protocol: "http",
+        protocolOrigin: "the port's name http",
+      },
     ]);
     assert.ok(body.serviceIndex >= 0);
     const [route] = body.routes;

@@ -1,6 +1,5 @@
 /** `tulle split`: shows how a service's requests are divided between its versions, or divides them anew. */
 import type { ApplyResponse, ServiceView } from "../../control-plane/api-types.ts";
-import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import type { Service } from "../../resource/kinds/service.ts";
 import type { AdminClient } from "../admin-client.ts";
 import { AdminApiError } from "../admin-transport.ts";
@@ -16,6 +15,7 @@ import { renderTable } from "../output/table.ts";
 import { writeResult } from "../output/write-result.ts";
 import { planSplit, type SplitPlan } from "../split/plan-split.ts";
 import { shownSplit, splitText } from "../split/shown-split.ts";
+import { SPLIT_KINDS, type SplitRoute } from "../split/split-route.ts";
 import { parseWeights, type VersionWeight } from "../split/weights.ts";
 import { WAIT_OPTIONS, waitForRevision } from "../wait-for-revision.ts";
 import { applyFiles } from "./apply-command.ts";
@@ -23,7 +23,7 @@ import { applyFiles } from "./apply-command.ts";
 export const command: Command = {
   name: "split",
   summary: "Divide a service's requests between its versions, or show the split",
-  description: `With weights it writes the service's HTTPRoute: the backends of the rule for every request are replaced, other rules, filters and timeouts stay as they are. Versions are told apart by the label version; a Service for each (catalog-v1: the selector of catalog plus version=v1) is made when there is none yet. A version that is not named gets no more requests from that rule.
+  description: `With weights it writes the service's route, an HTTPRoute, for gRPC ports a GRPCRoute and for TCP ports a TCPRoute: the backends of the rule for every request are replaced, other rules, filters and timeouts stay as they are. Versions are told apart by the label version; a Service for each (catalog-v1: the selector of catalog plus version=v1) is made when there is none yet. A version that is not named gets no more requests from that rule.
 
 Weights are whole numbers of any size (90 and 10, or 9 and 1), or percentages that add up to 100%. Without weights nothing is written and the split is shown.`,
   examples: [
@@ -52,7 +52,7 @@ Weights are whole numbers of any size (90 and 10, or 9 and 1), or percentages th
     {
       name: "route",
       value: "NAME",
-      summary: "The HTTPRoute to change, when several are attached",
+      summary: "The route to change, when several are attached",
       completion: { kind: "names", of: { kind: "HTTPRoute" } },
     },
     { name: "dry-run", summary: "Judge and report, write nothing" },
@@ -127,9 +127,9 @@ async function readRequest(
   input: CommandInput,
 ) {
   const { namespace } = view;
-  const [services, routes] = await Promise.all([
+  const [services, ...routes] = await Promise.all([
     client.list("Service", { namespace }),
-    client.list("HTTPRoute", { namespace }),
+    ...SPLIT_KINDS.map((kind) => client.list(kind, { namespace })),
   ]);
   // Stored objects have passed their schema, so that they have its type.
   const typedServices = services.items as readonly unknown[] as readonly Service[];
@@ -138,7 +138,10 @@ async function readRequest(
   return {
     service,
     services: typedServices,
-    routes: oldestFirst(routes.items as readonly unknown[] as readonly HttpRoute[]),
+    routes: oldestFirst(
+      routes.flatMap(({ items }) => items) as readonly unknown[] as readonly SplitRoute[],
+    ),
+    protocolOf: (port: number) => view.ports.find((one) => one.port === port)?.protocol ?? "http",
     runningVersions: view.versions
       .filter((version) => version.version !== "" && version.endpoints.length > 0)
       .map((version) => version.version),
@@ -149,8 +152,8 @@ async function readRequest(
 }
 
 /** Gateway API: the oldest route has precedence, then the first by name. */
-function oldestFirst(routes: readonly HttpRoute[]): readonly HttpRoute[] {
-  const age = (route: HttpRoute): string => route.metadata.creationTimestamp ?? "";
+function oldestFirst(routes: readonly SplitRoute[]): readonly SplitRoute[] {
+  const age = (route: SplitRoute): string => route.metadata.creationTimestamp ?? "";
   return routes.toSorted(
     (a, b) => age(a).localeCompare(age(b)) || a.metadata.name.localeCompare(b.metadata.name),
   );

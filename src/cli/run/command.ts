@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { systemClock } from "../../core/clock.ts";
 import { SeededPrng } from "../../core/prng.ts";
+import { INSTANCE_PROTOCOLS } from "../../resource/port-protocol.ts";
 import type { Command, CommandInput } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { usageError } from "../errors.ts";
@@ -56,9 +57,9 @@ SIGTERM and Ctrl-C first take the instance out of its callers' load balancing, t
     {
       name: "protocol",
       value: "PROTOCOL",
-      choices: ["http", "tcp"],
-      default: "http",
-      summary: "What the app speaks on ports that do not say",
+      choices: INSTANCE_PROTOCOLS,
+      summary:
+        "What the app speaks on ports that do not say; default: a port's name says, or its number, else http",
     },
     {
       name: "labels",

@@ -3,14 +3,14 @@
  * described gets a plain Service for it; one that exists is never touched.
  */
 
+import type { InstanceProtocol } from "../../resource/port-protocol.ts";
 import type { AdminClient } from "../admin-client.ts";
 import { applyDocuments } from "./apply-documents.ts";
-import type { PortProtocol } from "./port-spec.ts";
 
 export interface ServiceWish {
   readonly service: string;
   readonly namespace: string;
-  readonly ports: readonly { readonly name: string; readonly protocol: PortProtocol }[];
+  readonly ports: readonly { readonly name: string; readonly protocol: InstanceProtocol }[];
 }
 
 /** Callers use port 80 for the first port and its successors for more; variables tell apps the real address. */
@@ -49,7 +49,7 @@ function serviceDocument(wish: ServiceWish): object {
         name,
         port: SERVICE_PORT_FIRST + index,
         targetPort: name,
-        appProtocol: protocol,
+        ...(protocol === "auto" ? {} : { appProtocol: protocol }),
       })),
     },
   };

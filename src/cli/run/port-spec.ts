@@ -3,10 +3,13 @@
  * `8080`, `auto`, `8080-8099`, `grpc=9090`, `admin=9901/tcp`. Resolving a spec asks the system for a free port.
  */
 import { createServer } from "node:net";
+import {
+  INSTANCE_PROTOCOLS,
+  type InstanceProtocol,
+  OPAQUE_PORTS_DEFAULT,
+  protocolOfName,
+} from "../../resource/port-protocol.ts";
 import { failedError } from "../errors.ts";
-
-export type PortProtocol = "http" | "tcp";
-export const PORT_PROTOCOLS: readonly PortProtocol[] = ["http", "tcp"];
 
 /** The loopback address that an app listens on. */
 export const APP_HOST = "127.0.0.1";
@@ -16,14 +19,14 @@ export interface PortSpec {
   readonly name: string;
   /** The ports that will do, both ends included; undefined: any free one. */
   readonly range: { readonly first: number; readonly last: number } | undefined;
-  readonly protocol: PortProtocol;
+  readonly protocol: InstanceProtocol;
 }
 
 /** A port that was free a moment ago. */
 export interface ResolvedPort {
   readonly name: string;
   readonly port: number;
-  readonly protocol: PortProtocol;
+  readonly protocol: InstanceProtocol;
 }
 
 /** A spec, or a sentence that says what is wrong with the text. */
@@ -36,18 +39,24 @@ const SHAPE =
 /** RFC 6335, section 5.1: what a port name may look like; Kubernetes asks the same. */
 const NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
-/** Parses one spec. `protocol` is used when the text names none. */
-export function parsePortSpec(text: string, protocol: PortProtocol = "http"): ParsedPortSpec {
+/** What a port that is neither named nor declared is called when its protocol is `auto`, which is no name. */
+const UNDECLARED_NAME = "app";
+
+/** Parses one spec. `protocol` is used when the text names none; without it the name or the number tells. */
+export function parsePortSpec(text: string, protocol?: InstanceProtocol): ParsedPortSpec {
   const groups = SHAPE.exec(text)?.groups;
   if (groups === undefined) {
     const forms = "PORT, FIRST-LAST or auto, with NAME= before or /PROTOCOL after";
     return { ok: false, message: `"${text}" is not a port: write ${forms}` };
   }
-  const chosen = groups["protocol"] ?? protocol;
+  const given = groups["name"];
+  const first = Number(groups["first"]);
+  const chosen = groups["protocol"] ?? protocol ?? undeclaredProtocol(given, first);
   if (!isProtocol(chosen)) {
-    return { ok: false, message: `"${chosen}" is not a protocol: write http or tcp` };
+    const choices = `${INSTANCE_PROTOCOLS.slice(0, -1).join(", ")} or ${INSTANCE_PROTOCOLS.at(-1)}`;
+    return { ok: false, message: `"${chosen}" is not a protocol: write ${choices}` };
   }
-  const name = groups["name"] ?? chosen;
+  const name = given ?? (chosen === "auto" ? UNDECLARED_NAME : chosen);
   if (!NAME.test(name)) {
     const rule = "lower-case letters, digits and single dashes, at most 15, one letter at least";
     return { ok: false, message: `"${name}" is not a port name: ${rule}` };
@@ -55,7 +64,6 @@ export function parsePortSpec(text: string, protocol: PortProtocol = "http"): Pa
   if (groups["port"] === "auto") {
     return { ok: true, spec: { name, range: undefined, protocol: chosen } };
   }
-  const first = Number(groups["first"]);
   const last = Number(groups["last"] ?? groups["first"]);
   if (first < 1 || last > 65_535 || first > last) {
     return { ok: false, message: `"${groups["port"]}" is not within 1 to 65535, lowest first` };
@@ -63,8 +71,20 @@ export function parsePortSpec(text: string, protocol: PortProtocol = "http"): Pa
   return { ok: true, spec: { name, range: { first, last }, protocol: chosen } };
 }
 
-function isProtocol(text: string): text is PortProtocol {
-  return text === "http" || text === "tcp";
+/**
+ * As for a Service's port: a name declares by its prefix, and some numbers are known to carry opaque TCP. A port with
+ * another name may speak anything; one without a name speaks HTTP.
+ */
+function undeclaredProtocol(name: string | undefined, port: number): InstanceProtocol {
+  const byName = name === undefined ? undefined : protocolOfName(name);
+  if (byName !== undefined && byName !== "undeclared") return byName;
+  if (OPAQUE_PORTS_DEFAULT.includes(port)) return "tcp";
+  return name === undefined ? "http" : "auto";
+}
+
+/** Whether `text` is a protocol that an app's port may be declared to speak. */
+export function isProtocol(text: string): text is InstanceProtocol {
+  return (INSTANCE_PROTOCOLS as readonly string[]).includes(text);
 }
 
 /**

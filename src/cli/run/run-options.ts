@@ -12,7 +12,7 @@ import {
   NAME_RULE,
   readinessOf,
 } from "./instance-spec.ts";
-import { type PortSpec, parsePortSpec, resolvePorts } from "./port-spec.ts";
+import { isProtocol, type PortSpec, parsePortSpec, resolvePorts } from "./port-spec.ts";
 
 /** Throws a usage error that names the option, or `CLI_FAILED` when a port is in use. */
 export async function parseRunOptions(
@@ -78,7 +78,8 @@ function parseLabels(texts: readonly string[]): Record<string, string> & { versi
 }
 
 function parsePorts(input: CommandInput): readonly PortSpec[] {
-  const protocol = input.string("protocol") === "tcp" ? "tcp" : "http";
+  const word = input.optionalString("protocol");
+  const protocol = word !== undefined && isProtocol(word) ? word : undefined;
   const names = new Set<string>();
   return input.strings("port").map((text) => {
     const parsed = parsePortSpec(text, protocol);

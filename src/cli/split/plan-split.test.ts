@@ -3,8 +3,10 @@ import { test } from "node:test";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { httpRouteKind } from "../../resource/kinds/http-route.ts";
 import { type Service, serviceKind } from "../../resource/kinds/service.ts";
+import { registry } from "../../resource/registry.ts";
 import { CliError } from "../errors.ts";
 import { planSplit, type SplitRequest } from "./plan-split.ts";
+import type { SplitRoute } from "./split-route.ts";
 
 function service(
   name: string,
@@ -46,6 +48,7 @@ function request(changes: Partial<SplitRequest> = {}): SplitRequest {
     ],
     port: undefined,
     route: undefined,
+    protocolOf: () => "http",
     ...changes,
   };
 }
@@ -60,9 +63,8 @@ function refusal(changes: Partial<SplitRequest>): string {
   return assert.fail("it was planned");
 }
 
-function assertValid(object: HttpRoute | Service): void {
-  const definition = object.kind === "HTTPRoute" ? httpRouteKind : serviceKind;
-  const result = definition.validate(JSON.parse(JSON.stringify(object)));
+function assertValid(object: SplitRoute | Service): void {
+  const result = registry.ofKind(object.kind).validate(JSON.parse(JSON.stringify(object)));
   assert.ok(result.ok, JSON.stringify(result));
 }
 
@@ -86,6 +88,30 @@ test("without a route, one is made, with a Service for each version", () => {
     ],
   );
   for (const object of [plan.route, ...plan.newServices]) assertValid(object);
+});
+
+test("the port's protocol tells the kind of a new route", () => {
+  const kinds = { http: "HTTPRoute", undeclared: "HTTPRoute", grpc: "GRPCRoute", tcp: "TCPRoute" };
+  for (const [protocol, kind] of Object.entries(kinds)) {
+    const plan = planSplit(request({ protocolOf: () => protocol }));
+    assert.equal(plan.route.kind, kind, protocol);
+    assert.equal(plan.route.spec.rules[0]?.backendRefs?.length, 2);
+    assertValid(plan.route);
+    // Written again, only the weights change.
+    const weights = [{ name: "v2", weight: 1 }];
+    const again = planSplit(
+      request({
+        protocolOf: () => protocol,
+        services: [CATALOG, ...plan.newServices],
+        routes: [plan.route],
+        weights,
+      }),
+    );
+    assert.equal(again.isNewRoute, false);
+    assert.equal(again.route.spec.rules.length, 1);
+    assert.deepEqual(again.dropped, ["catalog-v1"]);
+    assertValid(again.route);
+  }
 });
 
 test("Services that stand for a version are used, whatever their name", () => {

@@ -1,13 +1,20 @@
 /**
- * Decides what `tulle split` writes, without writing it: the rule of the HTTPRoute whose backends change, and
- * the Services of versions that do not exist yet. Everything else of an existing route stays as it is.
+ * Decides what `tulle split` writes, without writing it: the rule of the route whose backends change, and the
+ * Services of versions that do not exist yet. Everything else of an existing route stays as it is.
  */
-import type { HttpRoute } from "../../resource/kinds/http-route.ts";
-import type { HttpRouteRule } from "../../resource/kinds/http-route-rule.ts";
 import type { Service, ServicePort } from "../../resource/kinds/service.ts";
-import type { DeepReadonly } from "../../resource/object.ts";
 import { failedError, usageError } from "../errors.ts";
 import { suggestion } from "../nearest.ts";
+import {
+  backendsAt,
+  catchAllIndex,
+  emptyRoute,
+  kindsFor,
+  type SplitBackendRef,
+  type SplitKind,
+  type SplitRoute,
+  withBackends,
+} from "./split-route.ts";
 import {
   resolveBackend,
   VERSION_LABEL,
@@ -21,7 +28,9 @@ export interface SplitRequest {
   /** Services of the same namespace. */
   readonly services: readonly Service[];
   /** Routes of the same namespace, oldest first. */
-  readonly routes: readonly HttpRoute[];
+  readonly routes: readonly SplitRoute[];
+  /** What a port of the service speaks, in the word of the admin API. */
+  readonly protocolOf: (port: number) => string;
   readonly runningVersions: readonly string[];
   readonly weights: readonly VersionWeight[];
   /** `--port`. */
@@ -31,7 +40,7 @@ export interface SplitRequest {
 }
 
 export interface SplitPlan {
-  readonly route: HttpRoute;
+  readonly route: SplitRoute;
   readonly isNewRoute: boolean;
   readonly newServices: readonly Service[];
   readonly backends: readonly PlannedBackend[];
@@ -46,19 +55,12 @@ export interface PlannedBackend {
   readonly weight: number;
 }
 
-type Rule = DeepReadonly<HttpRouteRule>;
-type BackendRef = NonNullable<Rule["backendRefs"]>[number];
-
-/** Gateway API v1, HTTPRouteSpec.rules. */
-const RULES_MAX = 16;
-
 export function planSplit(request: SplitRequest): SplitPlan {
   checkParent(request.service);
   const port = choosePort(request);
   const { route, isNew } = chooseRoute(request, port);
-  const ruleIndex = route.spec.rules.findIndex(isCatchAll);
-  const rule = route.spec.rules[ruleIndex];
-  const current = rule?.backendRefs ?? [];
+  const ruleIndex = catchAllIndex(route);
+  const current = backendsAt(route, ruleIndex);
   const catalog: VersionCatalog = {
     parent: request.service,
     services: request.services.filter((service) => service !== request.service),
@@ -70,7 +72,7 @@ export function planSplit(request: SplitRequest): SplitPlan {
     return { backend, weight, port: backendPort(backend, port) };
   });
   checkDistinct(planned.map(({ backend }) => backend.service.metadata.name));
-  const backendRefs = planned.map(({ backend, weight, port: number }): BackendRef => {
+  const backendRefs = planned.map(({ backend, weight, port: number }): SplitBackendRef => {
     const name = backend.service.metadata.name;
     const old = current.find((candidate) => candidate.name === name);
     return { ...(old ?? { group: "", kind: "Service", name }), port: number, weight };
@@ -131,26 +133,29 @@ function choosePort(request: SplitRequest): ServicePort {
 function chooseRoute(
   request: SplitRequest,
   port: ServicePort,
-): { readonly route: HttpRoute; readonly isNew: boolean } {
+): { readonly route: SplitRoute; readonly isNew: boolean } {
   const { service } = request;
-  const attached = request.routes.filter((route) => isAttached(route, service, port));
+  const kinds = kindsFor(request.protocolOf(port.port));
+  const attached = request.routes.filter(
+    (route) => kinds.includes(route.kind) && isAttached(route, service, port),
+  );
   if (request.route !== undefined) {
     const found = attached.find((route) => route.metadata.name === request.route);
     if (found !== undefined) return { route: found, isNew: false };
     const names = attached.map((route) => route.metadata.name);
     throw failedError(
-      `no HTTPRoute "${request.route}" is attached to service ${service.metadata.name}${suggestion(request.route, names)}`,
+      `no ${kinds.join(" or ")} "${request.route}" is attached to service ${service.metadata.name}${suggestion(request.route, names)}`,
       names.length === 0 ? "leave out --route to make one" : `its routes are ${names.join(", ")}`,
     );
   }
-  const withRule = attached.find((route) => route.spec.rules.some(isCatchAll));
+  const withRule = attached.find((route) => catchAllIndex(route) >= 0);
   const existing = withRule ?? attached[0];
   if (existing !== undefined) return { route: existing, isNew: false };
-  return { route: newRoute(request, port), isNew: true };
+  return { route: newRoute(request, port, kinds[0] ?? "HTTPRoute"), isNew: true };
 }
 
 /** Gateway API (GAMMA): a parentRef to a Service; without port or sectionName it means every port. */
-function isAttached(route: HttpRoute, service: Service, port: ServicePort): boolean {
+function isAttached(route: SplitRoute, service: Service, port: ServicePort): boolean {
   return (route.spec.parentRefs ?? []).some(
     (ref) =>
       ref.group === "" &&
@@ -162,58 +167,22 @@ function isAttached(route: HttpRoute, service: Service, port: ServicePort): bool
   );
 }
 
-function newRoute(request: SplitRequest, port: ServicePort): HttpRoute {
+function newRoute(request: SplitRequest, port: ServicePort, kind: SplitKind): SplitRoute {
   const { name: service, namespace } = request.service.metadata;
   const isOnlyPort = request.service.spec.ports.length === 1;
   const name = isOnlyPort ? service : `${service}-${port.port}`;
-  if (request.routes.some((route) => route.metadata.name === name)) {
+  if (request.routes.some((route) => route.kind === kind && route.metadata.name === name)) {
     throw failedError(
-      `HTTPRoute ${name} exists, but is not attached to service ${service}`,
+      `${kind} ${name} exists, but is not attached to service ${service}`,
       `add {group: "", kind: Service, name: ${service}} to its spec.parentRefs, or delete it`,
     );
   }
-  return {
-    apiVersion: "gateway.networking.k8s.io/v1",
-    kind: "HTTPRoute",
-    metadata: { name, namespace, labels: {}, annotations: {} },
-    spec: {
-      parentRefs: [
-        { group: "", kind: "Service", name: service, ...(isOnlyPort ? {} : { port: port.port }) },
-      ],
-      rules: [],
-    },
-  };
-}
-
-/** Whether the rule takes every request: no match at all, or one that asks only for the prefix `/`. */
-function isCatchAll(rule: Rule): boolean {
-  if (rule.matches.length === 0) return true;
-  return rule.matches.some(({ path, headers, queryParams, method }) => {
-    const isAnyPath = path === undefined || (path.type === "PathPrefix" && path.value === "/");
-    const isPlain = (headers ?? []).length === 0 && (queryParams ?? []).length === 0;
-    return isAnyPath && isPlain && method === undefined;
-  });
-}
-
-/** The route with the rule's backends replaced; a route without a rule for every request gets one, at its end. */
-function withBackends(
-  route: HttpRoute,
-  ruleIndex: number,
-  backendRefs: readonly BackendRef[],
-): HttpRoute {
-  const { rules } = route.spec;
-  if (ruleIndex < 0 && rules.length >= RULES_MAX) {
-    throw failedError(
-      `HTTPRoute ${route.metadata.name} has ${RULES_MAX} rules already and none for every request`,
-      "add the split to one of them by hand, or name another route with --route",
-    );
-  }
-  const changed: readonly Rule[] =
-    ruleIndex < 0
-      ? [...rules, { matches: [{ path: { type: "PathPrefix", value: "/" } }], backendRefs }]
-      : rules.map((rule, index) => (index === ruleIndex ? { ...rule, backendRefs } : rule));
-  const { status: _, ...rest } = route;
-  return { ...rest, spec: { ...route.spec, rules: changed } };
+  const parent = { group: "", kind: "Service", name: service };
+  return emptyRoute(
+    kind,
+    { name, namespace },
+    isOnlyPort ? parent : { ...parent, port: port.port },
+  );
 }
 
 /** The same number as the parent's port, else the port of the same name, else the only one. */

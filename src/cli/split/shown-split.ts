@@ -18,6 +18,7 @@ export interface ShownBackend {
 }
 
 export interface ShownRule {
+  readonly kind: string;
   readonly route: string;
   readonly accepted: boolean;
   /** Empty: every request. */
@@ -38,6 +39,7 @@ export function shownSplit(view: ServiceView, services: readonly ServiceView[]):
     route.rules
       .filter((rule) => rule.backends.length > 0)
       .map((rule) => ({
+        kind: route.kind,
         route: `${route.namespace}/${route.name}`,
         accepted: route.accepted,
         matches: rule.matches,
@@ -86,7 +88,7 @@ function ruleText(
     width,
     indent: "  ",
   });
-  return `${style.bold(`HTTPRoute ${rule.route}`)}${note}: ${printable(matches)}\n${table}`;
+  return `${style.bold(`${rule.kind} ${rule.route}`)}${note}: ${printable(matches)}\n${table}`;
 }
 
 function unsplitText(split: ShownSplit): string {

@@ -1,10 +1,11 @@
 /** The schema of mesh.yaml: every field, its default, and the sentence that the guide prints for it. */
 import { z } from "zod";
 import { dnsLabel } from "../../resource/fields.ts";
+import { INSTANCE_PROTOCOLS } from "../../resource/port-protocol.ts";
 import { isRecord, objectRule, type Report, stringRule, valueAt } from "../../resource/rule.ts";
 import { nearest } from "../nearest.ts";
 import { labelProblem } from "../run/instance-spec.ts";
-import { type PortProtocol, parsePortSpec } from "../run/port-spec.ts";
+import { isProtocol, parsePortSpec } from "../run/port-spec.ts";
 import { dependencyCycle } from "./dependency-graph.ts";
 
 /** More than this on one machine is a mistake in the file. */
@@ -35,9 +36,11 @@ const service = objectRule(
         "Where the app listens on 127.0.0.1: a number, auto (any free port), a range such as 8080-8099 (the first free one); each with NAME= before or /PROTOCOL after it. The app finds it in PORT. Without it the service only calls others.",
       ),
     protocol: z
-      .enum(["http", "tcp"])
-      .default("http")
-      .describe("What the app speaks on ports that do not say."),
+      .enum(INSTANCE_PROTOCOLS)
+      .optional()
+      .describe(
+        "What the app speaks on ports that do not say. Without it the port's name says as that of a Service's port does, or its number (6379: tcp); other names: auto, told by the first bytes of each connection; no name: http.",
+      ),
     labels: z
       .record(z.string(), z.string())
       .default({})
@@ -105,7 +108,8 @@ export type MeshFileDocument = z.output<typeof meshFileSchema>;
 export type ServiceDocument = MeshFileDocument["services"][string];
 
 function checkService(entry: Readonly<Record<string, unknown>>, report: Report): void {
-  const protocol: PortProtocol = entry["protocol"] === "tcp" ? "tcp" : "http";
+  const word = entry["protocol"];
+  const protocol = typeof word === "string" && isProtocol(word) ? word : undefined;
   const names = new Set<string>();
   for (const { text, path } of portTexts(entry["port"])) {
     const parsed = parsePortSpec(text, protocol);

@@ -1,4 +1,4 @@
-/** The HTTPRoutes attached to a Service, in words. Pure. */
+/** The routes attached to a Service, in words. Pure. */
 import type { ObjectOf } from "../../resource/kind-map.ts";
 import { formatKey, keyOf } from "../../resource/object.ts";
 import { compareAge } from "../../translate/object-order.ts";
@@ -6,8 +6,10 @@ import type { AttachedRouteView } from "../api-types.ts";
 import type { MeshFinding } from "../mesh-finding.ts";
 import type { ObjectCache } from "../object-cache.ts";
 
-type Rule = ObjectOf<"HTTPRoute">["spec"]["rules"][number];
-type Match = Rule["matches"][number];
+type AnyRoute = ObjectOf<"GRPCRoute" | "HTTPRoute" | "TCPRoute" | "TLSRoute">;
+type Rule = AnyRoute["spec"]["rules"][number];
+type HttpMatch = ObjectOf<"HTTPRoute">["spec"]["rules"][number]["matches"][number];
+type GrpcMatch = ObjectOf<"GRPCRoute">["spec"]["rules"][number]["matches"][number];
 type RuleView = AttachedRouteView["rules"][number];
 
 /** Oldest first, which is the order in which they count. */
@@ -17,8 +19,13 @@ export function attachedRoutes(
   findingsOf: ReadonlyMap<string, readonly MeshFinding[]>,
 ): readonly AttachedRouteView[] {
   const { namespace, name } = service.metadata;
-  return objects
-    .list("HTTPRoute")
+  const routes: readonly AnyRoute[] = [
+    ...objects.list("GRPCRoute"),
+    ...objects.list("HTTPRoute"),
+    ...objects.list("TCPRoute"),
+    ...objects.list("TLSRoute"),
+  ];
+  return routes
     .filter(({ metadata, spec }) =>
       (spec.parentRefs ?? []).some(
         (ref) =>
@@ -36,17 +43,20 @@ export function attachedRoutes(
         namespace: route.metadata.namespace,
         name: route.metadata.name,
         accepted: !findings.some(({ severity }) => severity === "error"),
-        rules: route.spec.rules.map((rule) => ruleView(rule, route.metadata.namespace)),
+        rules: route.spec.rules.map((rule, index) => ({
+          matches: matchTexts(route, index),
+          ...ruleView(rule, route.metadata.namespace),
+        })),
       };
     });
 }
 
-function ruleView(rule: Rule, namespace: string): RuleView {
+function ruleView(rule: Rule, namespace: string): Omit<RuleView, "matches"> {
   const backends = rule.backendRefs ?? [];
   const sum = backends.reduce((total, { weight }) => total + weight, 0);
+  const filters = "filters" in rule ? (rule.filters ?? []) : [];
   return {
-    matches: rule.matches.map(matchText),
-    filters: (rule.filters ?? []).map(({ type }) => type),
+    filters: filters.map(({ type }) => type),
     backends: backends.map((backend) => ({
       name: backend.name,
       namespace: backend.namespace ?? namespace,
@@ -57,13 +67,25 @@ function ruleView(rule: Rule, namespace: string): RuleView {
   };
 }
 
+function matchTexts(route: AnyRoute, ruleIndex: number): readonly string[] {
+  switch (route.kind) {
+    case "HTTPRoute":
+      return route.spec.rules[ruleIndex]?.matches.map(httpMatchText) ?? [];
+    case "GRPCRoute":
+      return route.spec.rules[ruleIndex]?.matches.map(grpcMatchText) ?? [];
+    case "TCPRoute":
+      return [ruleIndex === 0 ? "every connection" : "no connection: the first rule takes all"];
+    case "TLSRoute":
+      return route.spec.hostnames.map((name) => `server name ${name}`);
+  }
+}
+
 /** `GET path prefix /api, header x-user = alice`. */
-function matchText(match: Match): string {
-  const operator = (type: string): string => (type === "Exact" ? "=" : "~");
+function httpMatchText(match: HttpMatch): string {
   const method = match.method === undefined ? "" : `${match.method} `;
   const parts = [
     `${method}${pathText(match.path)}`,
-    ...(match.headers ?? []).map((one) => `header ${one.name} ${operator(one.type)} ${one.value}`),
+    ...headerTexts(match.headers),
     ...(match.queryParams ?? []).map(
       (one) => `query ${one.name} ${operator(one.type)} ${one.value}`,
     ),
@@ -71,7 +93,27 @@ function matchText(match: Match): string {
   return parts.join(", ");
 }
 
-function pathText(path: Match["path"]): string {
+/** `service = shop.v1.Catalog, method = Search`. */
+function grpcMatchText({ method, headers }: GrpcMatch): string {
+  const parts = [
+    ...(["service", "method"] as const).flatMap((field) => {
+      const value = method?.[field];
+      return value === undefined ? [] : [`${field} ${operator(method?.type ?? "Exact")} ${value}`];
+    }),
+    ...headerTexts(headers),
+  ];
+  return parts.length === 0 ? "every call" : parts.join(", ");
+}
+
+function headerTexts(headers: HttpMatch["headers"]): readonly string[] {
+  return (headers ?? []).map((one) => `header ${one.name} ${operator(one.type)} ${one.value}`);
+}
+
+function operator(type: string): string {
+  return type === "Exact" ? "=" : "~";
+}
+
+function pathText(path: HttpMatch["path"]): string {
   switch (path.type) {
     case "Exact":
       return `path ${path.value}`;

@@ -128,3 +128,39 @@ spec: {address: 127.0.0.1, ports: [{name: web, port: 8080}]}
   ]);
   assert.deepEqual(findings(service("orders", ports) + workload), [], "no instance yet");
 });
+
+test("an appProtocol that is not known is a warning with the nearest word, never an error", () => {
+  const text = service("catalog", "ports: [{name: a, port: 80, appProtocol: grcp}]");
+  assert.deepEqual(findings(text), ["protocol-unknown Service/catalog spec.ports[0].appProtocol"]);
+  const { objects } = parseDocuments(text, "test", registry);
+  const [finding] = checkObjects(objects);
+  assert.equal(finding?.severity, "warning");
+  assert.match(finding?.message ?? "", /did you mean grpc\?/);
+});
+
+test("routes of every kind compete with their own kind only", () => {
+  const of = (kind: string, name: string, spec: string) => `---
+apiVersion: gateway.networking.k8s.io/${kind === "TCPRoute" ? "v1alpha2" : "v1"}
+kind: ${kind}
+metadata: {name: ${name}}
+spec: {parentRefs: [{${CATALOG}}], ${spec}}
+`;
+  const backend = "backendRefs: [{name: catalog, port: 80}]";
+  const grpc = "rules: [{matches: [{method: {service: a.B}}]}]";
+  const text =
+    service("catalog", "ports: [{port: 80}]") +
+    of("GRPCRoute", "g1", grpc) +
+    of("GRPCRoute", "g2", grpc) +
+    of("TCPRoute", "t1", `rules: [{${backend}}, {${backend}}]`) +
+    of("TLSRoute", "s1", `hostnames: [a.example, b.example], rules: [{${backend}}]`) +
+    of("TLSRoute", "s2", `hostnames: [b.example], rules: [{${backend}}]`) +
+    of("GRPCRoute", "alone", "rules: [{}]").replace(`parentRefs: [{${CATALOG}}], `, "");
+  assert.deepEqual(findings(text), [
+    "parent-unset GRPCRoute/alone spec.parentRefs",
+    "route-conflict GRPCRoute/g1 spec.rules[0].matches[0]",
+    "route-conflict GRPCRoute/g2 spec.rules[0].matches[0]",
+    "match-unreachable TCPRoute/t1 spec.rules[1]",
+    "route-conflict TLSRoute/s1 spec.hostnames[1]",
+    "route-conflict TLSRoute/s2 spec.hostnames[0]",
+  ]);
+});

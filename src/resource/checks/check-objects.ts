@@ -13,7 +13,12 @@ import { checkAppProtocols, checkTargetPorts } from "./service-checks.ts";
 
 /** Findings by object, then path. Pure; takes time linear in the objects' sizes, but for selectors. */
 export function checkObjects(objects: readonly AnyObject[]): readonly CheckFinding[] {
-  const routes = ofKind(objects, "HTTPRoute");
+  const routes = [
+    ...ofKind(objects, "GRPCRoute"),
+    ...ofKind(objects, "HTTPRoute"),
+    ...ofKind(objects, "TCPRoute"),
+    ...ofKind(objects, "TLSRoute"),
+  ];
   const services = ofKind(objects, "Service");
   return [
     ...checkParents(routes),

@@ -1,18 +1,19 @@
-/** Looks at HTTPRoutes side by side: which attach to nothing, and which want the same requests. */
-import type { HttpRoute } from "../kinds/http-route.ts";
+/** Looks at routes side by side: which attach to nothing, and which want the same traffic. */
+import type { ObjectOf } from "../kind-map.ts";
 import type { Service } from "../kinds/service.ts";
 import { formatKey, keyOf } from "../object.ts";
 import type { CheckFinding } from "./check-finding.ts";
+import { matchPlaces } from "./match-places.ts";
 import { compareAge } from "./object-age.ts";
 
-type Match = HttpRoute["spec"]["rules"][number]["matches"][number];
-type ParentRef = NonNullable<HttpRoute["spec"]["parentRefs"]>[number];
+export type AnyRoute = ObjectOf<"GRPCRoute" | "HTTPRoute" | "TCPRoute" | "TLSRoute">;
+type ParentRef = NonNullable<AnyRoute["spec"]["parentRefs"]>[number];
 
 /** The kinds that a route attaches to, for now. */
 const PARENT_KIND = "Service";
 
 /** Routes whose parents are not served. */
-export function checkParents(routes: readonly HttpRoute[]): readonly CheckFinding[] {
+export function checkParents(routes: readonly AnyRoute[]): readonly CheckFinding[] {
   return routes.flatMap((route): CheckFinding[] => {
     const object = keyOf(route);
     const parentRefs = route.spec.parentRefs ?? [];
@@ -36,13 +37,13 @@ export function checkParents(routes: readonly HttpRoute[]): readonly CheckFindin
 
 /** Where a match stands. */
 interface MatchPlace {
-  readonly route: HttpRoute;
+  readonly route: AnyRoute;
   readonly path: string;
 }
 
 /** Matches that never get a request, because an older route or an earlier rule has the same. */
 export function checkConflicts(
-  routes: readonly HttpRoute[],
+  routes: readonly AnyRoute[],
   services: readonly Service[],
 ): readonly CheckFinding[] {
   const portsOf = new Map(services.map((service) => [formatKey(keyOf(service)), service]));
@@ -53,9 +54,11 @@ export function checkConflicts(
   };
   for (const route of routes.toSorted(compareAge)) {
     const ports = attachedPorts(route, portsOf);
-    for (const place of matchPlaces(route)) {
+    for (const { path, identity: match } of matchPlaces(route)) {
+      const place = { route, path };
       for (const port of ports) {
-        const identity = `${port}\n${place.identity}`;
+        // Routes of different kinds never share a match: translation tells which kind holds.
+        const identity = `${route.kind}\n${port}\n${match}`;
         const first = firstPlace.get(identity);
         if (first === undefined) firstPlace.set(identity, place);
         else for (const finding of conflictOf(first, place)) add(finding);
@@ -94,10 +97,7 @@ function conflictOf(first: MatchPlace, later: MatchPlace): readonly CheckFinding
  * Every port that the route is for, with the callers it is for: those of all namespaces, or of its own
  * when it is a consumer's route (GEP-1426). Routes of different scopes don't compete.
  */
-function attachedPorts(
-  route: HttpRoute,
-  services: ReadonlyMap<string, Service>,
-): readonly string[] {
+function attachedPorts(route: AnyRoute, services: ReadonlyMap<string, Service>): readonly string[] {
   const ports = (route.spec.parentRefs ?? []).filter(isService).flatMap((ref) => {
     const namespace = ref.namespace ?? route.metadata.namespace;
     const key = formatKey({ kind: "Service", namespace, name: ref.name });
@@ -111,32 +111,4 @@ function attachedPorts(
 
 function isService(ref: ParentRef): boolean {
   return ref.group === "" && ref.kind === PARENT_KIND;
-}
-
-function matchPlaces(route: HttpRoute): readonly (MatchPlace & { readonly identity: string })[] {
-  return route.spec.rules.flatMap((rule, ruleIndex) =>
-    rule.matches.map((match, matchIndex) => ({
-      route,
-      path: `spec.rules[${ruleIndex}].matches[${matchIndex}]`,
-      identity: identityOf(match),
-    })),
-  );
-}
-
-/** The same text for matches that the same requests pass, as far as can be told without trying. */
-function identityOf(match: Match): string {
-  const { type, value } = match.path;
-  // Gateway API, PathMatchPathPrefix: a trailing slash is ignored.
-  const path = type === "PathPrefix" ? value.replace(/\/$/, "") : value;
-  const headers = (match.headers ?? []).map((header) => [
-    header.name.toLowerCase(),
-    header.type,
-    header.value,
-  ]);
-  const params = (match.queryParams ?? []).map((param) => [param.name, param.type, param.value]);
-  return JSON.stringify([type, path, match.method ?? "", sorted(headers), sorted(params)]);
-}
-
-function sorted(entries: readonly (readonly string[])[]): readonly string[] {
-  return entries.map((entry) => JSON.stringify(entry)).sort();
 }
