@@ -1,27 +1,29 @@
 /** The key exchanges and ciphers of TLS, by OpenSSL's names. */
 
+const HYBRID = "X25519MLKEM768";
+
 /** By Envoy's names, which are OpenSSL's here. */
 export const TLS_GROUPS: ReadonlySet<string> = new Set([
-  "X25519MLKEM768",
+  HYBRID,
   "X25519",
   "P-256",
   "P-384",
   "P-521",
 ]);
 
-/**
- * The hybrid first: what is recorded today stays secret when elliptic curves have fallen. A peer without
- * it takes the second or third, one round trip later: the first message holds a key share for the first
- * group only, as a second one would be computed for nothing inside the mesh.
- */
+/** The hybrid first: what is recorded today stays secret when elliptic curves have fallen. */
 export const DEFAULT_TLS_GROUPS: readonly string[] = ["X25519MLKEM768", "X25519", "P-256"];
 
 /**
- * The list as OpenSSL reads it. A slash ends a set of equal rank: a server asks for another key share, one
- * round trip more, where a client knows the hybrid but began with a plain curve.
+ * The list as OpenSSL reads it. Where the hybrid comes first a client sends a key share for the next group
+ * too (the stars): a peer without the hybrid then needs no further round trip, and the share costs a
+ * hundredth of a handshake. The slash ends a set of equal rank: a server asks for a share of the hybrid
+ * where a client knows it but sent none.
  */
 export function opensslGroupList(groups: readonly string[]): string {
-  return groups.join(":").replace("MLKEM768:", "MLKEM768/");
+  const [first = "", second, ...others] = groups;
+  if (first !== HYBRID || second === undefined) return groups.join(":");
+  return `*${first}/*${[second, ...others].join(":")}`;
 }
 
 /** For TLS 1.2, which also has ciphers without forward secrecy or without authenticated encryption. */

@@ -66,6 +66,7 @@ export class DataPlane {
       idle: new TimerWheel(clock, IDLE_TICK_MS),
     };
     this.#faults = new CallbackFaults(registry, log);
+    const tlsMetrics = new TlsMetrics(registry);
     this.#factory = new ClusterFactory({
       prng,
       nowMs: () => clock.monotonicMs(),
@@ -73,9 +74,11 @@ export class DataPlane {
       timers: this.#timers,
       secrets: this.secrets,
       faults: this.#faults,
+      tlsMetrics,
     });
     this.#listenerFactory = new ListenerFactory({
       ...options,
+      tlsMetrics,
       sharedAddresses: options.sharedAddresses,
       clusters: this.clusters,
       routeTables: this.routeTables,

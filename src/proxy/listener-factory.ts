@@ -22,12 +22,14 @@ import type { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
 import { TcpRecorder } from "./tcp-recorder.ts";
 import { TcpServer } from "./tcp-server.ts";
+import type { TlsMetrics } from "./tls-metrics.ts";
 
 export interface ListenerFactoryOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly prng: Prng;
   readonly registry: MetricRegistry;
+  readonly tlsMetrics: TlsMetrics;
   readonly workload: WorkloadLabels;
   readonly sharedAddresses: SharedAddresses | undefined;
   /** Both by name, as they are at each time. */
@@ -57,7 +59,7 @@ export class ListenerFactory {
 
   /** Not yet bound. */
   create(config: ListenerConfig): ProxyListener {
-    const { clock, log, secrets, timers, faults, sharedAddresses } = this.#options;
+    const { clock, log, secrets, timers, faults, tlsMetrics, sharedAddresses } = this.#options;
     const servers = config.chains.map((chain) => this.#createServer(chain, config.direction));
     return new ProxyListener(config, servers, {
       log,
@@ -66,6 +68,7 @@ export class ListenerFactory {
       faults,
       wallMs: () => clock.nowMs(),
       metrics: this.#listenerMetrics,
+      tlsMetrics,
       sharedAddresses,
     });
   }

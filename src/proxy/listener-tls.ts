@@ -14,6 +14,7 @@ import {
   type SecretStore,
   type Validation,
 } from "./secret-store.ts";
+import type { TlsMetrics } from "./tls-metrics.ts";
 import { judgePeer } from "./tls-peer.ts";
 
 export interface ListenerTlsOptions {
@@ -22,6 +23,7 @@ export interface ListenerTlsOptions {
   readonly secrets: SecretStore;
   readonly log: Logger;
   readonly wallMs: () => number;
+  readonly metrics: TlsMetrics;
   /** The peer was accepted. `peerPrincipal` is "" when it showed no certificate and need not. */
   readonly onSecure: (socket: TLSSocket, peerPrincipal: string) => void;
   /** The connection has ended. `remoteAddress` has address and port. */
@@ -36,7 +38,7 @@ export class ListenerTls {
   #secretsVersion = -1;
 
   constructor(options: ListenerTlsOptions) {
-    const { settings, wallMs, onRefused } = options;
+    const { listener, settings, wallMs, metrics, onRefused } = options;
     this.#options = options;
     this.#acceptor = new TlsAcceptor({
       requestsClientCertificate:
@@ -46,6 +48,7 @@ export class ListenerTls {
       maxVersion: settings.maxVersion,
       groups: settings.groups,
       nowMs: wallMs,
+      onHandshake: (isResumed) => metrics.onDownstream(listener, isResumed),
       onSecure: (socket) => this.#onSecure(socket),
       onFailure: (error, remoteAddress) => {
         const { code, reason } = socketFailure(error);

@@ -38,6 +38,7 @@ export interface ListenerDeps {
   readonly secrets: SecretStore;
   readonly wallMs: () => number;
   readonly metrics: ListenerMetrics;
+  readonly tlsMetrics: TlsMetrics;
   readonly timers: ProxyTimers;
   readonly faults: CallbackFaults;
   /** Present when other workers listen on the same addresses. */
@@ -248,13 +249,14 @@ export class ProxyListener implements Acceptor, IntakeHost {
   #createTls(index: number): ListenerTls | undefined {
     const settings = this.#config.chains[index]?.tls;
     if (settings === undefined) return undefined;
-    const { log, secrets, wallMs } = this.#deps;
+    const { log, secrets, wallMs, tlsMetrics } = this.#deps;
     return new ListenerTls({
       listener: this.#config.name,
       settings,
       secrets,
       log,
       wallMs,
+      metrics: tlsMetrics,
       onSecure: (socket, peerPrincipal) => {
         const serverName = typeof socket.servername === "string" ? socket.servername : "";
         const proxied = this.#proxied.take(socket);

@@ -1,5 +1,7 @@
 /** Key exchange groups, versions and ciphers as they are negotiated with real peers. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import net from "node:net";
 import { type TestContext, test } from "node:test";
 import type { ConnectionOptions } from "node:tls";
 import { socketFailure } from "../net/node-error.ts";
@@ -23,6 +25,25 @@ function dial(server: TlsTestServer, options: ConnectionOptions) {
   return dialRaw(server.port, { cert: own.chainPem, key: own.keyPem, ...options });
 }
 
+/** IANA's TLS Supported Groups. */
+const X25519 = 0x001d;
+const X25519MLKEM768 = 0x11ec;
+
+/** Groups of the key shares in a record with a ClientHello (RFC 8446 sections 4.1.2 and 4.2.8). */
+function keySharesOf(record: Buffer): readonly number[] {
+  let at = 5 + 4 + 2 + 32;
+  at += 1 + record.readUInt8(at);
+  at += 2 + record.readUInt16BE(at);
+  at += 1 + record.readUInt8(at) + 2;
+  while (record.readUInt16BE(at) !== 51) at += 4 + record.readUInt16BE(at + 2);
+  const groups: number[] = [];
+  const end = at + 4 + record.readUInt16BE(at + 2);
+  for (at += 6; at < end; at += 4 + record.readUInt16BE(at + 2)) {
+    groups.push(record.readUInt16BE(at));
+  }
+  return groups;
+}
+
 function reasons(server: TlsTestServer): readonly string[] {
   return server.failures.map((error) => socketFailure(error).reason);
 }
@@ -43,15 +64,26 @@ test("a client without X25519MLKEM768 falls back", async (context) => {
   assert.deepEqual(reasons(server), ["the peer offers no key exchange group that is allowed here"]);
 });
 
-test("a sidecar as client prefers X25519MLKEM768 and falls back", async (context) => {
-  for (const groups of [["X25519MLKEM768"], ["X25519"], ["P-256"]]) {
-    const server = await serve(context, { groups });
-    const client = new TlsTestClient(settingsOf(), own, trust.validation, () => START_MS);
-    assert.equal((await client.dial(server.port)).kind, "accepted");
+test("a sidecar as client offers the hybrid and X25519 at once, and falls back", async (context) => {
+  const shares: (readonly number[])[] = [];
+  const peer = net.createServer((socket) => {
+    socket.once("data", (hello: Buffer) => {
+      shares.push(keySharesOf(hello));
+      socket.destroy();
+    });
+  });
+  peer.listen(0, "127.0.0.1");
+  context.after(() => peer.close());
+  await once(peer, "listening");
+  const clientOf = () => new TlsTestClient(settingsOf(), own, trust.validation, () => START_MS);
+  await assert.rejects(clientOf().dial((peer.address() as net.AddressInfo).port));
+  assert.deepEqual(shares, [[X25519MLKEM768, X25519]]);
+  for (const group of ["X25519MLKEM768", "X25519", "P-256"]) {
+    const server = await serve(context, { groups: [group] });
+    assert.equal((await clientOf().dial(server.port)).kind, "accepted");
   }
   const server = await serve(context, { groups: ["P-521"] });
-  const client = new TlsTestClient(settingsOf(), own, trust.validation, () => START_MS);
-  await assert.rejects(client.dial(server.port), /handshake failure/);
+  await assert.rejects(clientOf().dial(server.port), /handshake failure/);
 });
 
 test("groups that are configured are the only ones", async (context) => {

@@ -211,6 +211,13 @@ test("sessions of one address are not offered to another", async (context) => {
   assert.deepEqual(one.client.counts, [2, 0]);
 });
 
+test("the session of one listener, or of one filter chain, is nothing to another", async (context) => {
+  const one = await pair(context);
+  const two = await pair(context);
+  const raw = await rawSession(one.server);
+  assert.equal((await dialRaw(two.server.port, raw))?.isResumed, false);
+});
+
 test("a peer that the TLS library verifies is never resumed", async (context) => {
   const { server, time } = await pair(context);
   const client = new TlsTestClient(

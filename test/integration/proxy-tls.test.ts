@@ -262,6 +262,34 @@ test("two sidecars reach each other by mutual TLS", async (context) => {
   assert.equal(app.requests[1]?.body.length, body.length);
 });
 
+test("a sidecar resumes its TLS sessions until a certificate is renewed", async (context) => {
+  const server = await inbound(context);
+  const { proxy, client } = await outbound(context, server.port, idFor("app"));
+  const handshakes = (side: "up" | "down"): readonly number[] => {
+    const plane = side === "up" ? proxy : server.proxy;
+    const name = `tulle_${side}stream_tls_handshakes_total`;
+    return ["new", "resumed"].map((kind) => plane.metric(name, `session="${kind}"`));
+  };
+  const request = async (): Promise<void> => {
+    client.get("/", ["X-Close: yes"]);
+    assert.equal((await client.response()).status, 200);
+    // The next one dials.
+    const infos = proxy.dataPlane.clusters.get("peer")?.endpoints.map(({ info }) => info) ?? [];
+    proxy.dataPlane.setEndpoints("peer", []);
+    proxy.dataPlane.setEndpoints("peer", infos);
+  };
+  for (let i = 0; i < 3; i++) await request();
+  assert.deepEqual(handshakes("up"), [1, 2]);
+  assert.deepEqual(handshakes("down"), [1, 2]);
+  const renewed = keyPair(root, [idFor("app")]);
+  const { secrets } = server.proxy.dataPlane;
+  secrets.setCertificate("default", { chainPem: renewed.cert, keyPem: renewed.key });
+  await request();
+  assert.deepEqual(handshakes("up"), [2, 2]);
+  assert.deepEqual(handshakes("down"), [2, 2]);
+  assert.deepEqual(refusals(server.proxy), []);
+});
+
 test("an upstream with another identity is 503 UF, and both names are told", async (context) => {
   const { port, app } = await inbound(context);
   const { client, proxy } = await outbound(context, port, idFor("orders"), idFor("payments"));
