@@ -1,11 +1,9 @@
 /** Builds clusters from their compiled configuration, and gives them endpoints. */
-import { UPSTREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
 import type { Prng } from "../core/prng.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import { Cluster, type ClusterCounts } from "./cluster.ts";
 import type { BalancerName } from "./config/balancer-config.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
-import { compileHttp2Options } from "./config/http2-options.ts";
 import { createDialer } from "./dialer.ts";
 import { Endpoint, type EndpointInfo } from "./endpoint.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
@@ -40,14 +38,13 @@ export class ClusterFactory {
 
   /** `counts` go on from a cluster that this one replaces. */
   create(config: ClusterConfig, counts: ClusterCounts): Cluster {
-    const { timers, secrets, nowMs, wallMs, faults } = this.#options;
+    const { timers, secrets, nowMs, wallMs, faults, prng } = this.#options;
     const cluster = new Cluster({
       name: config.name,
       service: config.service,
       limits: config.limits,
       counts,
       panicThreshold: config.panicThreshold,
-      idleTimeoutMs: config.idleTimeoutMs || UPSTREAM_IDLE_TIMEOUT_MS,
       loadBalancer: createBalancer(config.balancer, this.#options),
     });
     const onHandshake = (isResumed: boolean): void =>
@@ -66,14 +63,17 @@ export class ClusterFactory {
       dialer,
       budget: cluster,
       nowMs,
+      prng,
+      faults,
       createConnection: upstreamConnectionsOf({
         faults,
         requestTimers: timers.request,
         idleTimers: timers.idle,
         nowMs,
-        http2: compileHttp2Options(undefined, "client", "", []),
+        http2: config.http.http2,
       }),
-      alpn: config.tls?.alpnProtocols ?? [],
+      http: config.http,
+      rawAlpn: config.tls?.alpnProtocols ?? [],
     });
     this.setEndpoints(cluster, config.endpoints);
     return cluster;

@@ -28,6 +28,7 @@ import type { ProxyListener } from "./listener.ts";
 import { ListenerFactory } from "./listener-factory.ts";
 import { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
+import { TlsMetrics } from "./tls-metrics.ts";
 
 const REQUEST_TICK_MS = 20;
 const IDLE_TICK_MS = 500;

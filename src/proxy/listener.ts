@@ -29,6 +29,7 @@ import { TcpConnection } from "./tcp-connection.ts";
 import { TcpOutcome } from "./tcp-outcome.ts";
 import type { TcpServer } from "./tcp-server.ts";
 import { TcpUpstream } from "./tcp-upstream.ts";
+import type { TlsMetrics } from "./tls-metrics.ts";
 
 /** What cannot be accepted is logged at most this often: it repeats until something is freed. */
 const ACCEPT_ERROR_LOG_INTERVAL_MS = 10_000;
