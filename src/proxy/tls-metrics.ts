@@ -9,11 +9,11 @@ export class TlsMetrics {
   constructor(registry: MetricRegistry) {
     this.#downstream = registry.counter(
       "tulle_downstream_tls_handshakes_total",
-      "TLS handshakes that were completed by listener, and whether a session was resumed.",
+      "TLS handshakes that were completed, by listener and by whether a session was resumed.",
     );
     this.#upstream = registry.counter(
       "tulle_upstream_tls_handshakes_total",
-      "TLS handshakes that were completed by cluster, and whether a session was resumed.",
+      "TLS handshakes that were completed, by cluster and by whether a session was resumed.",
     );
   }
 
