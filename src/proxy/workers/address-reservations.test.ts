@@ -60,6 +60,18 @@ test("an address is free when the last worker has left it", async () => {
   await reservations.reserve(1, "main", HOST, 0);
   reservations.release(0, "main", HOST, port);
   await isTaken(reservations.reserve(0, "other", HOST, port), /listener main/);
-  reservations.releaseAll(1);
+  reservations.release(1, "main", HOST, port);
+  assert.equal(await reservations.reserve(0, "other", HOST, port), port);
+});
+
+test("workers that have all died get their port back, unless another process is there", async (context) => {
+  const reservations = new AddressReservations();
+  const port = await reservations.reserve(0, "main", HOST, 0);
+  reservations.onDied(0);
+  assert.equal(await reservations.reserve(0, "main", HOST, 0), port);
+  reservations.onDied(0);
+  const other = await listening(context, port);
+  await isTaken(reservations.reserve(0, "main", HOST, port), /address already in use/);
+  await new Promise((resolve) => other.close(resolve));
   assert.equal(await reservations.reserve(0, "other", HOST, port), port);
 });

@@ -17,7 +17,7 @@ interface Reservation {
   readonly port: Promise<number>;
   /** The same once it is known, before that 0. */
   boundPort: number;
-  /** Workers that have it, by index. */
+  /** Workers that have it, by index. None when all have died: they will want it back. */
   readonly holders: Set<number>;
 }
 
@@ -27,7 +27,13 @@ export class AddressReservations {
   /** Resolves with the port to bind. Rejects with MeshError<ListenFailed>. */
   async reserve(worker: number, listener: string, host: string, port: number): Promise<number> {
     const found = this.#find(listener, host, port);
-    if (found === undefined) return await this.#add(worker, listener, host, port);
+    const wish = { listener, host, askedPort: port };
+    if (found === undefined) return await this.#add(worker, wish, port);
+    if (found.holders.size === 0) {
+      this.#reservations.delete(found);
+      const isBack = found.listener === listener;
+      return await this.#add(worker, wish, isBack ? found.boundPort : port);
+    }
     if (found.listener !== listener) {
       throw taken(host, port, `listener ${found.listener} of this proxy has it`);
     }
@@ -39,29 +45,37 @@ export class AddressReservations {
   release(worker: number, listener: string, host: string, port: number): void {
     for (const one of this.#reservations) {
       if (one.listener !== listener || one.host !== host || one.boundPort !== port) continue;
-      this.#leave(one, worker);
+      if (one.holders.delete(worker) && one.holders.size === 0) this.#reservations.delete(one);
     }
   }
 
-  /** A worker is gone, and its sockets with it. */
-  releaseAll(worker: number): void {
-    for (const one of this.#reservations) this.#leave(one, worker);
+  /** A worker has died, and its sockets with it. */
+  onDied(worker: number): void {
+    for (const { holders } of this.#reservations) holders.delete(worker);
   }
 
   #find(listener: string, host: string, port: number): Reservation | undefined {
     for (const one of this.#reservations) {
       if (one.host !== host) continue;
       // Two listeners with port 0 have two ports.
-      const isSame = port === 0 ? one.askedPort === 0 && one.listener === listener : false;
-      if (isSame || (port !== 0 && (one.askedPort === port || one.boundPort === port))) return one;
+      const isSame =
+        port === 0
+          ? one.askedPort === 0 && one.listener === listener
+          : one.askedPort === port || one.boundPort === port;
+      if (isSame) return one;
     }
     return undefined;
   }
 
-  async #add(worker: number, listener: string, host: string, port: number): Promise<number> {
+  async #add(
+    worker: number,
+    wish: Pick<Reservation, "listener" | "host" | "askedPort">,
+    port: number,
+  ): Promise<number> {
     const reservation: Reservation = {
-      ...{ listener, host, askedPort: port, boundPort: 0 },
-      port: tryAddress(host, port),
+      ...wish,
+      port: tryAddress(wish.host, port),
+      boundPort: 0,
       holders: new Set([worker]),
     };
     this.#reservations.add(reservation);
@@ -72,11 +86,6 @@ export class AddressReservations {
       this.#reservations.delete(reservation);
       throw error;
     }
-  }
-
-  #leave(reservation: Reservation, worker: number): void {
-    const wasHolder = reservation.holders.delete(worker);
-    if (wasHolder && reservation.holders.size === 0) this.#reservations.delete(reservation);
   }
 }
 

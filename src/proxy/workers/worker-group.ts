@@ -192,7 +192,7 @@ export class WorkerGroup {
     const { clock, log, onGone } = this.#options;
     slot.process = undefined;
     if (slot.live === worker) slot.live = undefined;
-    this.#addresses.releaseAll(slot.index);
+    this.#addresses.onDied(slot.index);
     onGone(worker);
     if (this.#isStopping) return;
     if (clock.monotonicMs() - worker.startedMs > STABLE_MS) slot.backoff.reset();
