@@ -1,0 +1,116 @@
+/** One request on an upstream HTTP/2 connection: between its stream and the exchange that waits for the answer. */
+import type { HeaderBlock } from "../http/header-block.ts";
+import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
+import { type Http2Client, Http2ResponseStream } from "../http2/client-connection.ts";
+import { ERROR_CODE, errorCodeName } from "../http2/error-code.ts";
+import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
+
+export interface Http2ClientStreamOwner {
+  readonly http2: Http2Client<Http2ClientStream>;
+  failureFor(reason: string): UpstreamFailure;
+  /** The stream is over: its object may carry another request. */
+  onStreamFree(stream: Http2ClientStream): void;
+}
+
+export class Http2ClientStream extends Http2ResponseStream implements ClientStream {
+  readonly #owner: Http2ClientStreamOwner;
+  #handler: ClientStreamHandler | undefined;
+
+  constructor(owner: Http2ClientStreamOwner) {
+    super();
+    this.#owner = owner;
+  }
+
+  attach(handler: ClientStreamHandler): void {
+    this.#handler = handler;
+  }
+
+  /** Nothing is told to the exchange any more. */
+  detach(): void {
+    this.#handler = undefined;
+  }
+
+  sendHead(head: RequestHead, target: string, authority: string): void {
+    const isEnd = head.bodyKind === BODY_NONE;
+    this.#owner.http2.sendRequest(this, head, target, authority, isEnd);
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number): boolean {
+    return this.#owner.http2.sendData(this, bytes, start, end);
+  }
+
+  sendEnd(trailers: HeaderBlock | undefined): void {
+    this.#owner.http2.sendEnd(this, trailers);
+  }
+
+  reset(): void {
+    this.#handler = undefined;
+    this.#owner.http2.reset(this, ERROR_CODE.cancel);
+  }
+
+  pauseResponse(): void {
+    this.#owner.http2.pauseReading(this);
+  }
+
+  resumeResponse(): void {
+    this.#owner.http2.resumeReading(this);
+  }
+
+  override onInterim(): void {
+    this.#handler?.onInterim(this.head);
+  }
+
+  override onResponse(): void {
+    this.#handler?.onResponseHead(this.head);
+  }
+
+  override onData(bytes: Buffer, start: number, end: number): void {
+    this.#handler?.onResponseBody(bytes, start, end);
+  }
+
+  override onEnd(trailers: HeaderBlock | undefined): void {
+    const handler = this.#handler;
+    const { id } = this;
+    // The other direction of a tunnel goes on.
+    const isTunnel = this.head.bodyKind === BODY_TUNNEL;
+    if (!isTunnel) this.#handler = undefined;
+    handler?.onResponseEnd(trailers);
+    // RFC 9113 section 8.1: the answer is complete, the rest of its request is of no use.
+    const isOpen = this.id === id && !this.isClosed;
+    if (isOpen && !isTunnel) this.#owner.http2.reset(this, ERROR_CODE.noError);
+  }
+
+  override onSendDrain(): void {
+    this.#handler?.onUpstreamDrain();
+  }
+
+  override onPeerReset(code: number): void {
+    const name = errorCodeName(code);
+    // RFC 9113 section 8.7.
+    if (code === ERROR_CODE.refusedStream) this.#fail({ kind: "stream-refused", reason: name });
+    else this.#fail({ kind: "stream-reset", code: name });
+  }
+
+  override onMalformed(reason: string): void {
+    this.#fail({ kind: "protocol-error", reason });
+  }
+
+  override onRefused(reason: string): void {
+    this.#fail({ kind: "stream-refused", reason });
+  }
+
+  override onLost(reason: string): void {
+    this.#fail(this.#owner.failureFor(reason));
+  }
+
+  override onClosed(): void {
+    this.#handler = undefined;
+    this.#owner.onStreamFree(this);
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    handler?.onUpstreamFailure(failure);
+  }
+}

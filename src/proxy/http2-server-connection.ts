@@ -1,0 +1,162 @@
+/** One downstream HTTP/2 connection: its socket, its codec, its deadline, and the streams that carry exchanges. */
+import type { Socket } from "node:net";
+import { Http2Server } from "../http2/server-connection.ts";
+import { ByteWriter } from "../net/byte-writer.ts";
+import { SocketReader } from "../net/socket-reader.ts";
+import { type FaultOwner, guarded } from "./callback-faults.ts";
+import { ConnectionDeadline, type ConnectionDeadlineHandler } from "./connection-deadline.ts";
+import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { HttpServer, ServerConnection } from "./http-server.ts";
+import { HPACK_SCRATCH } from "./http2-scratch.ts";
+import { Http2ServerStream, type Http2ServerStreamOwner } from "./http2-server-stream.ts";
+
+/** Stream objects that a connection keeps for its next requests: each holds a few kilobytes. */
+const FREE_STREAMS_MAX = 8;
+
+export class Http2ServerConnection
+  implements ServerConnection, FaultOwner, ConnectionDeadlineHandler, Http2ServerStreamOwner
+{
+  readonly connection: DownstreamConnection;
+  readonly http2: Http2Server<Http2ServerStream>;
+  readonly #socket: Socket;
+  readonly #server: HttpServer;
+  readonly #writer: ByteWriter;
+  readonly #deadline: ConnectionDeadline;
+  readonly #free: Http2ServerStream[] = [];
+  /** The frame or field block that the deadline is for. */
+  #awaited = 0;
+  #hasPeerEnded = false;
+  /** Nothing is read any more; what arrives is dropped. */
+  #isClosing = false;
+  activity = 0;
+
+  /** `early`: what was read of the connection before its protocol was known. */
+  constructor(
+    socket: Socket,
+    connection: DownstreamConnection,
+    server: HttpServer,
+    early: Buffer | undefined,
+  ) {
+    this.connection = connection;
+    this.#socket = socket;
+    this.#server = server;
+    this.#writer = new ByteWriter(
+      socket,
+      guarded(this, () => this.http2.onSinkDrain()),
+    );
+    this.http2 = new Http2Server({
+      sink: this.#writer,
+      scratch: HPACK_SCRATCH,
+      sizes: server.config.http2,
+      nowMs: server.nowMs,
+      usesHuffman: connection.peerPrincipal === "",
+      takeStream: () => this.#free.pop() ?? new Http2ServerStream(this, server),
+      onActivity: () => this.#onActivity(),
+      onDrained: () => this.#close(),
+      onError: () => this.#close(),
+    });
+    this.#deadline = new ConnectionDeadline(server, this);
+    socket.on(
+      "end",
+      guarded(this, () => this.#onPeerEnd()),
+    );
+    socket.on(
+      "close",
+      guarded(this, () => this.#onClose()),
+    );
+    // The close event that follows every error tells all that matters here.
+    socket.on("error", () => {});
+    server.connections.add(this);
+    this.#deadline.armIdle();
+    new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length), early);
+  }
+
+  get isIdle(): boolean {
+    return this.http2.streamCount === 0;
+  }
+
+  get unsentBytes(): number {
+    return this.#writer.unsentBytes;
+  }
+
+  onStreamFree(stream: Http2ServerStream): void {
+    if (this.#free.length < FREE_STREAMS_MAX) this.#free.push(stream);
+  }
+
+  drain(): void {
+    if (this.#isClosing) return;
+    this.http2.drain();
+    this.#deadline.armDrain();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Orderly: streams that are open are served to their end. */
+  close(): void {
+    this.http2.drain();
+    this.http2.finishDrain();
+  }
+
+  onHeadTimeout(): void {
+    this.http2.giveUp("a frame, or the fields of a message, did not come whole in time");
+  }
+
+  onFault(error: unknown): void {
+    this.#server.faults.report("downstream connection", error);
+    this.#isClosing = true;
+    this.#socket.destroy();
+  }
+
+  #onRead(bytes: Buffer, length: number): boolean {
+    if (this.#isClosing) return true;
+    try {
+      this.http2.receive(bytes, 0, length);
+      this.#limitFrame(this.http2.awaited);
+    } catch (error) {
+      this.onFault(error);
+    }
+    return true;
+  }
+
+  /** What has begun is to come whole within the time for a request's head (T20). */
+  #limitFrame(awaited: number): void {
+    if (awaited === this.#awaited || this.#isClosing) return;
+    this.#deadline.onRequest();
+    if (awaited !== 0) this.#deadline.armHead();
+    this.#awaited = awaited;
+  }
+
+  #onActivity(): void {
+    this.activity += 1;
+    if (this.#hasPeerEnded && this.isIdle) this.#close();
+  }
+
+  #onPeerEnd(): void {
+    this.#hasPeerEnded = true;
+    if (this.#isClosing) this.#deadline.onPeerEndWhileClosing();
+    else if (this.isIdle) this.#close();
+  }
+
+  #onClose(): void {
+    this.#isClosing = true;
+    this.#deadline.disarm();
+    this.#server.onConnectionClosed(this);
+    this.http2.lose("the client closed the connection");
+  }
+
+  /** Sends our FIN behind the last frame and drops what still arrives, so that no reset eats it. */
+  #close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#writer.end(this.#onSent);
+    this.#deadline.armClosing();
+  }
+
+  readonly #onSent = (): void => {
+    if (this.#socket.destroyed) return;
+    if (this.#hasPeerEnded) this.#socket.destroy();
+    else this.#deadline.armLinger();
+  };
+}

@@ -1,0 +1,146 @@
+/** One request on a downstream HTTP/2 connection: between its stream and its exchange. Used again for later ones. */
+import type { HeaderBlock } from "../http/header-block.ts";
+import { BODY_NONE, BODY_TUNNEL } from "../http/request-head.ts";
+import type { ResponseHead } from "../http/response-head.ts";
+import { ERROR_CODE } from "../http2/error-code.ts";
+import { Http2RequestStream, type Http2Server } from "../http2/server-connection.ts";
+import type { DownstreamConnection } from "./downstream-connection.ts";
+import { Exchange } from "./exchange.ts";
+import type { HttpServer } from "./http-server.ts";
+import { LOCAL_REPLY } from "./local-reply.ts";
+import type { ServerStream } from "./stream.ts";
+
+export interface Http2ServerStreamOwner {
+  readonly connection: DownstreamConnection;
+  readonly http2: Http2Server<Http2ServerStream>;
+  /** Stream and exchange are over: the object may carry another request. */
+  onStreamFree(stream: Http2ServerStream): void;
+}
+
+export class Http2ServerStream extends Http2RequestStream implements ServerStream {
+  readonly connection: DownstreamConnection;
+  readonly #owner: Http2ServerStreamOwner;
+  readonly #exchange: Exchange;
+  /** The exchange has had its request, and has not ended it. */
+  #isInExchange = false;
+
+  constructor(owner: Http2ServerStreamOwner, server: HttpServer) {
+    super();
+    this.connection = owner.connection;
+    this.#owner = owner;
+    this.head.scheme = owner.connection.scheme;
+    this.#exchange = new Exchange(this, server);
+  }
+
+  get requestBytes(): number {
+    return this.bytesReceived;
+  }
+
+  get responseBytes(): number {
+    return this.bytesSent;
+  }
+
+  /** Nothing: what follows on the connection belongs to other streams. */
+  closeAfterResponse(): void {}
+
+  sendInterim(head: ResponseHead): void {
+    this.#owner.http2.sendInterim(this, head);
+  }
+
+  sendHead(head: ResponseHead): void {
+    this.#owner.http2.sendResponse(this, head, head.bodyKind === BODY_NONE);
+  }
+
+  sendLocal(status: number, headers: HeaderBlock, body: string): void {
+    const { http2 } = this.#owner;
+    // RFC 9110 section 8.6: no Content-Length in a 204; a 304 would have to tell the length of another answer.
+    const hasLength = status !== 204 && status !== 304;
+    const content = hasLength ? Buffer.from(body) : undefined;
+    const isEnd = content === undefined || content.length === 0 || this.head.method === "HEAD";
+    this.#leaveExchange();
+    http2.sendLocal(this, status, headers, content?.length ?? -1, isEnd);
+    if (isEnd) return;
+    http2.sendData(this, content, 0, content.length);
+    http2.sendEnd(this, undefined);
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number): boolean {
+    return this.#owner.http2.sendData(this, bytes, start, end);
+  }
+
+  sendEnd(trailers: HeaderBlock | undefined): void {
+    // The other direction of a tunnel goes on, and the exchange with it.
+    if (this.head.bodyKind !== BODY_TUNNEL) this.#leaveExchange();
+    this.#owner.http2.sendEnd(this, trailers);
+  }
+
+  reset(): void {
+    this.#leaveExchange();
+    this.#owner.http2.reset(this, ERROR_CODE.internalError);
+  }
+
+  pauseRequest(): void {
+    this.#owner.http2.pauseReading(this);
+  }
+
+  resumeRequest(): void {
+    this.#owner.http2.resumeReading(this);
+  }
+
+  override onRequest(): void {
+    this.#isInExchange = true;
+    this.#exchange.begin(this.head);
+  }
+
+  override onFieldsTooLarge(): void {
+    this.#isInExchange = true;
+    this.head.method = "";
+    this.#exchange.refuse(LOCAL_REPLY.downstreamProtocolError, 431, "the fields are too large");
+  }
+
+  override onData(bytes: Buffer, start: number, end: number): void {
+    this.#exchange.onRequestBody(bytes, start, end);
+  }
+
+  override onEnd(trailers: HeaderBlock | undefined): void {
+    this.#exchange.onRequestEnd(trailers);
+  }
+
+  override onSendDrain(): void {
+    this.#exchange.onDownstreamDrain();
+  }
+
+  override onPeerReset(): void {
+    this.#lose();
+  }
+
+  override onLost(): void {
+    this.#lose();
+  }
+
+  /** The stream is reset by now: what the exchange answers is dropped, and recorded. */
+  override onMalformed(reason: string): void {
+    const isBegun = this.#isInExchange;
+    this.#isInExchange = false;
+    if (isBegun) this.#exchange.abortRequest(400, reason);
+    else this.#exchange.refuse(LOCAL_REPLY.downstreamProtocolError, 400, reason);
+  }
+
+  override onRefused(): void {}
+
+  override onClosed(): void {
+    if (!this.#isInExchange) this.#owner.onStreamFree(this);
+  }
+
+  #lose(): void {
+    this.#isInExchange = false;
+    this.#exchange.onDownstreamClosed();
+  }
+
+  /** The exchange says its last word. Where the stream was over before, it is free now. */
+  #leaveExchange(): void {
+    if (!this.#isInExchange) return;
+    this.#isInExchange = false;
+    if (this.isClosed) this.#owner.onStreamFree(this);
+  }
+}
