@@ -58,6 +58,7 @@ export class ClusterFactory {
       timers: timers.request,
       faults,
       tls,
+      proxyHeader: config.proxyHeader,
     });
     this.#services.set(cluster, {
       dialer,

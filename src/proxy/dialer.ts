@@ -4,8 +4,14 @@ import tls from "node:tls";
 import { messageOf } from "../core/errors.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
+import type { ProxiedEndpoints, TcpEndpoints } from "../net/first-bytes/proxy-header.ts";
+import {
+  serializeProxyHeaderV1,
+  serializeProxyHeaderV2,
+} from "../net/first-bytes/proxy-header-writer.ts";
 import { socketFailure } from "../net/node-error.ts";
 import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
+import type { ProxyHeaderVersion } from "./config/upstream-proxy-protocol.ts";
 import type { UpstreamFailure } from "./stream.ts";
 import type { UpstreamTls } from "./upstream-tls.ts";
 
@@ -30,11 +36,15 @@ export interface PendingDial {
 }
 
 export interface Dialer {
-  /** Offers `alpn` over TLS, nothing when empty. Calls `onResult` once, never synchronously. */
+  /**
+   * Offers `alpn` over TLS, nothing when empty. Calls `onResult` once, never synchronously. `downstream`
+   * stands in the PROXY header where the cluster wants one; a connection for many clients has none.
+   */
   dial(
     target: DialTarget,
     alpn: readonly string[],
     onResult: (result: DialResult) => void,
+    downstream?: TcpEndpoints,
   ): PendingDial;
 }
 
@@ -44,12 +54,16 @@ export interface DialerOptions {
   readonly faults: CallbackFaults;
   /** Absent for plain text. */
   readonly tls: UpstreamTls | undefined;
+  /** What connections begin with. */
+  readonly proxyHeader?: ProxyHeaderVersion;
 }
 
 export function createDialer(options: DialerOptions): Dialer {
   return {
-    dial: (target, alpn, onResult) => {
+    dial: (target, alpn, onResult, downstream) => {
       const dial = new Dial(options, target, alpn, onResult);
+      const { proxyHeader = "none" } = options;
+      if (proxyHeader !== "none") dial.proxyHeader = proxyHeaderFor(proxyHeader, downstream);
       dial.start();
       return dial;
     },
@@ -64,6 +78,8 @@ class Dial implements PendingDial, FaultOwner {
   readonly #timeout: TimerEntry;
   #socket: net.Socket | undefined;
   #isDone = false;
+  /** Sent before anything else. */
+  proxyHeader: Buffer | undefined;
 
   constructor(
     options: DialerOptions,
@@ -83,7 +99,8 @@ class Dial implements PendingDial, FaultOwner {
     timers.arm(this.#timeout, connectTimeoutMs);
     try {
       if (upstreamTls === undefined) this.#startPlain();
-      else this.#startTls(upstreamTls);
+      else if (this.proxyHeader === undefined) this.#startTls(upstreamTls, undefined);
+      else this.#startTlsBehind(this.proxyHeader, upstreamTls);
       this.#socket?.on("error", this.#onError);
     } catch (error) {
       // An address or a certificate that the runtime does not take.
@@ -111,26 +128,47 @@ class Dial implements PendingDial, FaultOwner {
   });
 
   #startPlain(): void {
-    const { host, port } = this.#target;
-    const socket = net.connect({
-      host,
-      port,
-      noDelay: true,
-    });
-    this.#socket = socket;
+    const socket = this.#connect();
     socket.once(
       "connect",
-      guarded(this, () => this.#succeed(socket, "")),
+      guarded(this, () => {
+        if (this.proxyHeader !== undefined) socket.write(this.proxyHeader);
+        this.#succeed(socket, "");
+      }),
     );
   }
 
-  #startTls(upstreamTls: UpstreamTls): void {
+  /** The header goes out in clear text, before the handshake. */
+  #startTlsBehind(header: Buffer, upstreamTls: UpstreamTls): void {
+    const socket = this.#connect();
+    socket.once(
+      "connect",
+      guarded(this, () => {
+        socket.write(header);
+        this.#startTls(upstreamTls, socket);
+        this.#socket?.on("error", this.#onError);
+      }),
+    );
+  }
+
+  #connect(): net.Socket {
+    const { host, port } = this.#target;
+    const socket = net.connect({ host, port, noDelay: true });
+    this.#socket = socket;
+    return socket;
+  }
+
+  /** `connected`: a socket to do the handshake on, otherwise one is made. */
+  #startTls(upstreamTls: UpstreamTls, connected: net.Socket | undefined): void {
     const handshake = upstreamTls.begin(this.#target, this.#alpn);
     if (handshake === undefined) {
       this.#failLater("its certificates have not arrived yet");
       return;
     }
-    const socket = tls.connect(handshake.options);
+    const { options } = handshake;
+    const socket = tls.connect(
+      connected === undefined ? options : { ...options, socket: connected },
+    );
     socket.setNoDelay(true);
     this.#socket = socket;
     socket.once(
@@ -169,4 +207,15 @@ class Dial implements PendingDial, FaultOwner {
     this.#socket?.destroy();
     this.#onResult(failure);
   }
+}
+
+function proxyHeaderFor(
+  version: Exclude<ProxyHeaderVersion, "none">,
+  downstream: TcpEndpoints | undefined,
+): Buffer {
+  const endpoints: ProxiedEndpoints =
+    downstream === undefined ? { kind: "local" } : { kind: "tcp", ...downstream };
+  return version === "v1"
+    ? serializeProxyHeaderV1(endpoints)
+    : serializeProxyHeaderV2({ endpoints, hasChecksum: false });
 }

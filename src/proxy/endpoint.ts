@@ -2,6 +2,7 @@
  * One address of a cluster: what balancers know about it, and its connections. Where the cluster speaks
  * what its clients do, there are two pools.
  */
+import type { TcpEndpoints } from "../net/first-bytes/proxy-header.ts";
 import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { DialResult, PendingDial } from "./dialer.ts";
@@ -99,11 +100,15 @@ export class Endpoint {
   /**
    * A socket of this endpoint that carries something other than HTTP. It counts as a connection and as a
    * request of this endpoint until it closes; the socket then belongs to whoever asked. A failure counts as that
-   * of any other connection. Returns undefined when a limit forbids it.
+   * of any other connection. `downstream` is the client's connection, for clusters that are told of it.
+   * Returns undefined when a limit forbids it.
    */
-  dialRaw(onResult: (result: DialResult) => void): PendingDial | undefined {
+  dialRaw(
+    onResult: (result: DialResult) => void,
+    downstream?: TcpEndpoints,
+  ): PendingDial | undefined {
     this.#raw ??= new RawConnections(this, this.#services);
-    return this.#raw.dial(onResult);
+    return this.#raw.dial(onResult, downstream);
   }
 
   onRequestStart(): void {

@@ -346,9 +346,15 @@ export class ProxyListener implements Acceptor, IntakeHost {
       serverName,
       remoteAddress: isProxied ? proxied.sourceAddress : (socket.remoteAddress ?? ""),
       remotePort: isProxied ? proxied.sourcePort : (socket.remotePort ?? 0),
-      localAddress: isProxied ? proxied.destinationAddress : this.#config.address.host,
+      localAddress: isProxied ? proxied.destinationAddress : this.#localAddressOf(socket),
       localPort: isProxied ? proxied.destinationPort : this.port,
     };
+  }
+
+  /** The address in the configuration tells it, unless it stands for all of them. */
+  #localAddressOf(socket: Socket): string {
+    const { host } = this.#config.address;
+    return host === "0.0.0.0" || host === "::" ? (socket.localAddress ?? host) : host;
   }
 
   #refuse(remoteAddress: string, code: string, reason: string): void {

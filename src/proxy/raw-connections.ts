@@ -1,5 +1,6 @@
 /** The connections of an endpoint that carry something other than HTTP: counted and bounded, never used again. */
 import type { Socket } from "node:net";
+import type { TcpEndpoints } from "../net/first-bytes/proxy-header.ts";
 import type { DialResult, DialTarget, PendingDial } from "./dialer.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
 
@@ -29,7 +30,7 @@ export class RawConnections {
   }
 
   /** Undefined when a limit forbids it. From then until the socket closes it counts as a request too. */
-  dial(onResult: (result: DialResult) => void): PendingDial | undefined {
+  dial(onResult: (result: DialResult) => void, downstream?: TcpEndpoints): PendingDial | undefined {
     const { budget, dialer, rawAlpn } = this.#services;
     const isFirst = this.#owner.connectionCount + this.#dials.size === 0;
     if (!budget.admitConnection(isFirst)) {
@@ -37,12 +38,13 @@ export class RawConnections {
       return undefined;
     }
     this.#owner.onRequestStart();
-    const dial = dialer.dial(this.#owner.info, rawAlpn, (result) => {
+    const onDialed = (result: DialResult): void => {
       this.#dials.delete(dial);
       if (result.kind === "connected") this.#own(result.socket);
       else this.#onFailed();
       onResult(result);
-    });
+    };
+    const dial = dialer.dial(this.#owner.info, rawAlpn, onDialed, downstream);
     this.#dials.add(dial);
     return { abort: () => this.#giveUp(dial) };
   }

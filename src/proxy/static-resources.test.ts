@@ -21,11 +21,11 @@ test("the cluster that only carries the link to the control plane is left out", 
   assert.deepEqual(errors, []);
   assert.deepEqual(
     resources.clusters.map(({ name }) => name),
-    ["everything", "contained", "http2", "by-handshake", "as-the-client"],
+    ["everything", "contained", "http2", "by-handshake", "as-the-client", "proxied"],
   );
   assert.deepEqual(
     resources.listeners.map(({ name }) => name),
-    ["everything", "rds"],
+    ["everything", "rds", "tcp"],
   );
 });
 
@@ -40,7 +40,7 @@ test("errors of all resources are told together, each with its whole path", () =
     "static_resources.clusters[1].name: a name is required",
     "static_resources.clusters[1].type: only STATIC and EDS are implemented",
     "static_resources.listeners[0].address: a socket_address with address and port_value is required",
-    "static_resources.listeners[0].filter_chains[0].filters: exactly one filter, an HttpConnectionManager, is implemented",
+    "static_resources.listeners[0].filter_chains[0].filters: exactly one filter, an HttpConnectionManager or a TcpProxy, is implemented",
   ]);
 });
 
@@ -51,8 +51,8 @@ test("a name that stands in two places is refused", () => {
     resources[list] = [...(resources[list] ?? []), ...(resources[list] ?? []).slice(0, 1)];
   }
   assert.deepEqual(compile(sample).errors, [
-    "static_resources.clusters[6].name: everything stands in two places",
-    "static_resources.listeners[2].name: everything stands in two places",
+    "static_resources.clusters[7].name: everything stands in two places",
+    "static_resources.listeners[3].name: everything stands in two places",
     "static_resources.secrets[2].name: own stands in two places",
   ]);
 });

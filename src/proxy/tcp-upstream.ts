@@ -4,11 +4,13 @@
  */
 import type { Socket } from "node:net";
 import { choiceAt } from "../decision/weighted-clusters.ts";
+import type { TcpEndpoints } from "../net/first-bytes/proxy-header.ts";
 import { FirstRead } from "../net/first-read.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
 import { guarded } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import type { DialResult, PendingDial } from "./dialer.ts";
+import type { ConnectionIdentity } from "./downstream-connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { UpstreamFailure } from "./stream.ts";
 import type { TcpOutcome } from "./tcp-outcome.ts";
@@ -106,7 +108,10 @@ export class TcpUpstream {
     const { outcome } = this;
     outcome.endpoint = endpoint;
     outcome.attempts += 1;
-    this.#dial = endpoint.dialRaw((result) => this.#onDialed(endpoint, result));
+    this.#dial = endpoint.dialRaw(
+      (result) => this.#onDialed(endpoint, result),
+      endpointsOf(outcome.connection),
+    );
     if (this.#dial === undefined) {
       this.#fail(FLAG.UO, `cluster ${cluster.name} has too many connections`);
     }
@@ -169,6 +174,17 @@ export class TcpUpstream {
     this.outcome.failureReason = reason;
     this.#handler?.onUpstreamFailed();
   }
+}
+
+/** Undefined when the client has gone already. */
+function endpointsOf(connection: ConnectionIdentity): TcpEndpoints | undefined {
+  if (connection.remoteAddress === "") return undefined;
+  return {
+    sourceAddress: connection.remoteAddress,
+    sourcePort: connection.remotePort,
+    destinationAddress: connection.localAddress,
+    destinationPort: connection.localPort,
+  };
 }
 
 function textOf(failure: UpstreamFailure): string {

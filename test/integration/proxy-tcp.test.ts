@@ -7,8 +7,11 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { createServer as createTlsServer } from "node:tls";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { ManualClock } from "../../src/core/clock.ts";
+import type { ProxiedEndpoints } from "../../src/net/first-bytes/proxy-header.ts";
+import { readProxyHeader } from "../../src/net/first-bytes/proxy-header-reader.ts";
 import { ProxyFixture } from "../support/proxy-fixture.ts";
 import {
   DOWNSTREAM_TLS,
@@ -331,3 +334,56 @@ test("TCP crosses mutual TLS between two proxies, and a wrong peer gets nothing"
   assert.equal(wrong.metric("istio_tcp_connections_closed_total", 'response_flags="UF"'), 1);
   assert.equal(upstream.sockets.length, 1);
 });
+
+for (const version of ["V1", "V2"]) {
+  test(`the upstream is told of the client by a PROXY header ${version}`, async (context) => {
+    const root = rootOf();
+    const type = "type.googleapis.com/envoy.extensions.transport_sockets";
+    const pair = keyPair(root, [idFor("db")]);
+    for (const isTls of [false, true]) {
+      const inner: JsonObject = isTls
+        ? { "@type": `${type}.tls.v3.UpstreamTlsContext`, ...upstreamTls(idFor("db")) }
+        : { "@type": `${type}.raw_buffer.v3.RawBuffer` };
+      const transport_socket: JsonObject = {
+        name: "proxy",
+        typed_config: {
+          "@type": `${type}.proxy_protocol.v3.ProxyProtocolUpstreamTransport`,
+          config: { version },
+          transport_socket: { name: "inner", typed_config: inner },
+        },
+      };
+      const server = createTlsServer({ ...pair, minVersion: "TLSv1.3" }, (socket) => {
+        socket.pipe(socket);
+      });
+      let endpoints: ProxiedEndpoints | undefined;
+      const upstream = await tcpServer(context, (socket) => {
+        socket.once("data", (bytes: Buffer) => {
+          const verdict = readProxyHeader(bytes, 0, bytes.length);
+          assert.ok(verdict.kind === "header");
+          endpoints = verdict.header.endpoints;
+          socket.pause();
+          const rest = bytes.subarray(verdict.header.length);
+          if (rest.length > 0) socket.unshift(rest);
+          if (isTls) server.emit("connection", socket);
+          else socket.pipe(socket);
+        });
+      });
+      const proxy = await ProxyFixture.start(
+        context,
+        tcpBootstrap(opaque("app"), [
+          { name: "app", endpoints: [upstream.port], fields: { transport_socket } },
+        ]),
+      );
+      setIdentity(proxy.dataPlane, keyPair(root, [idFor("web")]), [root]);
+      const client = await tcpClient(context, proxy.port());
+      const sourcePort = client.localPort;
+      client.end("payload");
+      assert.equal(await readAll(client), "payload");
+      assert.deepEqual(endpoints, {
+        kind: "tcp",
+        ...{ sourceAddress: "127.0.0.1", sourcePort },
+        ...{ destinationAddress: "127.0.0.1", destinationPort: proxy.port() },
+      });
+    }
+  });
+}

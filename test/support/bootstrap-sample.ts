@@ -3,6 +3,7 @@
  * there for; alternatives of one choice stand in listeners, clusters and routes of their own.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
+import { PROXIED_CLUSTER, TCP_LISTENER } from "./tcp-listener-sample.ts";
 
 const TYPE = "type.googleapis.com/envoy";
 const TLS = `${TYPE}.extensions.transport_sockets.tls.v3`;
@@ -222,6 +223,7 @@ const EVERYTHING_LISTENER: JsonObject = {
           route_config: ROUTES,
           common_http_protocol_options: { idle_timeout: "60s" },
           http_protocol_options: {},
+          http2_protocol_options: { max_concurrent_streams: 100 },
           server_name: "sample",
           server_header_transformation: "APPEND_IF_ABSENT",
           stream_idle_timeout: "30s",
@@ -432,8 +434,8 @@ export function sampleBootstrap(): JsonObject {
       cds_config: ADS,
     },
     static_resources: {
-      listeners: [EVERYTHING_LISTENER, RDS_LISTENER],
-      clusters: [...CLUSTERS, ...PROTOCOL_CLUSTERS],
+      listeners: [EVERYTHING_LISTENER, RDS_LISTENER, TCP_LISTENER],
+      clusters: [...CLUSTERS, ...PROTOCOL_CLUSTERS, PROXIED_CLUSTER],
       secrets: [
         { name: "own", tls_certificate: CERTIFICATE },
         { name: "roots", validation_context: { trusted_ca: inline("ca") } },

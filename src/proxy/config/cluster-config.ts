@@ -15,6 +15,7 @@ import { compileEndpoints } from "./endpoint-config.ts";
 import { serviceLabels } from "./metadata-labels.ts";
 import { compileTransportSocket, type TlsSettings } from "./tls-settings.ts";
 import { compileUpstreamHttp, type UpstreamHttpConfig } from "./upstream-http-config.ts";
+import { type ProxyHeaderVersion, unwrapProxyProtocol } from "./upstream-proxy-protocol.ts";
 
 export interface ClusterConfig {
   readonly name: string;
@@ -26,6 +27,8 @@ export interface ClusterConfig {
   readonly limits: CircuitLimits;
   readonly panicThreshold: number;
   readonly tls: TlsSettings | undefined;
+  /** What connections begin with. */
+  readonly proxyHeader: ProxyHeaderVersion;
   readonly service: ServiceLabels;
   readonly http: UpstreamHttpConfig;
 }
@@ -40,8 +43,9 @@ const PANIC_THRESHOLD_PERCENT = 50;
 export function compileCluster(cluster: Cluster, errors: FieldError[]): ClusterConfig {
   if (cluster.name === "") errors.push({ path: "name", message: "a name is required" });
   const isEds = isEdsCluster(cluster, errors);
-  const { loadAssignment, transportSocket } = cluster;
-  const tls = compileTransportSocket(transportSocket, "client", "transport_socket", errors);
+  const { loadAssignment } = cluster;
+  const socket = unwrapProxyProtocol(cluster.transportSocket, "transport_socket", errors);
+  const tls = compileTransportSocket(socket.inner, "client", socket.path, errors);
   return {
     name: cluster.name,
     endpointsName: isEds ? cluster.edsClusterConfig?.serviceName || cluster.name : "",
@@ -54,6 +58,7 @@ export function compileCluster(cluster: Cluster, errors: FieldError[]): ClusterC
     limits: circuitLimits(cluster),
     panicThreshold: panicThreshold(cluster, errors),
     tls,
+    proxyHeader: socket.proxyHeader,
     service: serviceLabels(cluster.metadata?.filterMetadata["istio"]),
     http: compileUpstreamHttp(cluster, tls, errors),
   };

@@ -82,9 +82,9 @@ test("a file that sets everything that is implemented is accepted and compiles",
   assert.deepEqual(errors, []);
   assert.deepEqual(
     compiled.clusters.map(({ name }) => name),
-    ["everything", "contained", "http2", "by-handshake", "as-the-client"],
+    ["everything", "contained", "http2", "by-handshake", "as-the-client", "proxied"],
   );
-  assert.equal(compiled.listeners.length, 2);
+  assert.equal(compiled.listeners.length, 3);
 });
 
 test("the sample sets every field of the list, so that none is listed in vain", () => {
