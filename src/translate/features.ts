@@ -15,8 +15,8 @@ export interface DataPlaneFeatures {
 /** What the sidecars of this release understand. */
 export const SIDECAR_FEATURES: DataPlaneFeatures = {
   meshHop: "http1",
-  streams: false,
-  upgrades: false,
+  streams: true,
+  upgrades: true,
 };
 
 /** All that translation can say. A real Envoy takes it. */
