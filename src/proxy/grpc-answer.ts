@@ -13,7 +13,6 @@ const GRPC_STATUS_NAME = new HeaderName("grpc-status");
 const GRPC_MESSAGE_NAME = new HeaderName("grpc-message");
 
 const PLUS = 0x2b;
-const SEMICOLON = 0x3b;
 
 /** Whether a request is one of gRPC, and not of gRPC-Web, whose content type begins alike. */
 export function isGrpcRequest(head: RequestHead): boolean {
@@ -23,8 +22,7 @@ export function isGrpcRequest(head: RequestHead): boolean {
   if (at < 0) return false;
   const type = head.headers.value(at);
   if (!type.startsWith("application/grpc")) return false;
-  const next = type.charCodeAt(16);
-  return type.length === 16 || next === PLUS || next === SEMICOLON;
+  return type.length === 16 || type.charCodeAt(16) === PLUS;
 }
 
 /** Turns an answer with this status and body into one of gRPC. Returns its status of gRPC. */

@@ -1,6 +1,5 @@
 /** Writes one HTTP/1.1 response at a time, in the form that fits the request that it answers. */
 import type { HeaderBlock } from "../http/header-block.ts";
-import { HeaderField, HeaderName } from "../http/header-field.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { reasonOf } from "../http/status.ts";
@@ -10,11 +9,8 @@ import {
   serializeResponseHead,
   serializeTunnelHead,
 } from "../http1/serializer.ts";
-import { websocketAccept } from "../http1/websocket-key.ts";
 import type { SocketWriter } from "../net/socket-writer.ts";
 import { Http1BodyWriter } from "./http1-body-writer.ts";
-
-const WEBSOCKET_ACCEPT = new HeaderName("sec-websocket-accept");
 
 export class Http1ResponseWriter {
   readonly #writer: SocketWriter;
@@ -22,9 +18,8 @@ export class Http1ResponseWriter {
   #responseStart = 0;
   #isHeadRequest = false;
   #isClientHttp10 = false;
-  /** What the request asks to switch to, with the key of its WebSocket handshake. */
+  /** What the request asks to switch to. */
   #upgrade = "";
-  #websocketKey: string | undefined;
 
   constructor(writer: SocketWriter) {
     this.#writer = writer;
@@ -42,10 +37,6 @@ export class Http1ResponseWriter {
     this.#isHeadRequest = request?.method === "HEAD";
     this.#isClientHttp10 = request?.minorVersion === 0;
     this.#upgrade = request?.upgrade ?? "";
-    this.#websocketKey =
-      request === undefined || this.#upgrade.toLowerCase() !== "websocket"
-        ? undefined
-        : request.headers.get("sec-websocket-key");
   }
 
   interim(head: ResponseHead): void {
@@ -68,11 +59,6 @@ export class Http1ResponseWriter {
   /** Accepts the request's Upgrade or CONNECT: the body is the tunnel's bytes, as they are. */
   tunnelHead(head: ResponseHead): void {
     this.#body.begin(false);
-    const key = this.#websocketKey;
-    // An upstream that speaks HTTP/2 gives no answer to the key (RFC 8441 section 5).
-    if (key !== undefined && head.headers.get(WEBSOCKET_ACCEPT.lower) === undefined) {
-      head.headers.add(new HeaderField(WEBSOCKET_ACCEPT, websocketAccept(key)));
-    }
     this.#writer.text(serializeTunnelHead(head, this.#upgrade));
   }
 

@@ -1,8 +1,9 @@
 /**
- * The key of a WebSocket handshake towards an upstream that speaks HTTP/1.1, where the client gave none
- * because it speaks HTTP/2 (RFC 8441 section 5): made up here, and its answer checked here.
+ * The handshake of WebSocket where the proxy's two sides speak different versions: over HTTP/2 it has no key
+ * and no answer to one (RFC 8441 section 5), over HTTP/1.1 both are required (RFC 6455 section 4).
  */
 import { randomBytes } from "node:crypto";
+import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
@@ -13,6 +14,16 @@ const ACCEPT = new HeaderName("sec-websocket-accept");
 /** RFC 6455 section 4.1. */
 const KEY_BYTES = 16;
 
+/**
+ * For an upstream that speaks HTTP/2 and has accepted a WebSocket: answers the client's key in its stead, unless it
+ * has done so itself, as a sidecar in front of an HTTP/1.1 app does. `key` is undefined where there is none.
+ */
+export function answerWebsocketKey(key: string | undefined, answer: HeaderBlock): void {
+  if (key === undefined || answer.get(ACCEPT.lower) !== undefined) return;
+  answer.add(new HeaderField(ACCEPT, websocketAccept(key)));
+}
+
+/** Towards an upstream that speaks HTTP/1.1: makes a key where the client gave none, and checks the answer to it. */
 export class WebsocketHandshake {
   /** Empty where the client checks the answer itself. */
   #expected = "";

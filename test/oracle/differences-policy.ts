@@ -116,6 +116,101 @@ export const POLICY: readonly Difference[] = [
   },
 ];
 
+const SWITCHED = under("upgrade", "accepted", "in-capitals", "allowed-by-route-alone");
+const ASKED = [...SWITCHED, ...under("upgrade", "answered-otherwise", "refused-by-app")];
+
+export const UPGRADES: readonly Difference[] = [
+  {
+    id: "fields of upgrades",
+    envoy:
+      "Writes `Connection: upgrade` and the protocol's name as the app does, and tells no `x-envoy-upstream-service-time` of answers to an Upgrade or CONNECT.",
+    tulle:
+      "Writes `Connection: Upgrade` and the protocol's name as the client does, and tells the time until the answer.",
+    reason: "RFC 9110 section 7.8 and browsers write it so. The time is known.",
+    seen: [
+      {
+        cases: ASKED,
+        field: /^(?:upstream|responses)\.0\.headers\.connection$/,
+        envoy: /^upgrade$/,
+        tulle: /^Upgrade$/,
+      },
+      {
+        cases: ["upgrade/in-capitals"],
+        field: /^responses\.0\.headers\.upgrade$/,
+        envoy: /^websocket$/,
+        tulle: /^WebSocket$/,
+      },
+      {
+        cases: [...ASKED, "upgrade/connect"],
+        field: /^responses\.0\.headers\.x-envoy-upstream-service-time$/,
+        envoy: undefined,
+        tulle: /./,
+      },
+    ],
+  },
+  {
+    id: "answers other than 101",
+    envoy: "Drops the body of an answer that does not switch to WebSocket.",
+    tulle: "Passes it on.",
+    reason: "It says why: an error page, or a redirect to the login.",
+    seen: [
+      {
+        cases: ["upgrade/answered-otherwise"],
+        field: /^responses\.0\.(?:headers\.content-length|framing|body)$/,
+        envoy: /^0$|^$/,
+        tulle: /./,
+      },
+      ...["framing", "body"].map((field) => ({
+        cases: ["upgrade/answered-otherwise"],
+        field: new RegExp(`^responses\\.0\\.${field}$`),
+        envoy: undefined,
+        tulle: /./,
+      })),
+      {
+        cases: ["upgrade/answered-otherwise"],
+        field: /^log\.0\.details$/,
+        envoy: /^websocket_handshake_unsuccessful$/,
+        tulle: /^via_upstream$/,
+      },
+    ],
+  },
+  {
+    id: "ends of tunnels",
+    envoy: "Ends both directions when one ends, and logs the client's end as `DC`.",
+    tulle: "Lets each direction end on its own, and logs no flag where both ended in order.",
+    reason: "A FIN says that no more comes, not that nothing is wanted any more (RFC 9293).",
+    seen: [
+      { cases: SWITCHED, field: /^log\.0\.flags$/, envoy: /^DC$/, tulle: /^-$/ },
+      {
+        cases: SWITCHED,
+        field: /^log\.0\.details$/,
+        envoy: /^downstream_remote_disconnect$/,
+        tulle: /^via_upstream$/,
+      },
+    ],
+  },
+  {
+    id: "words of answers to gRPC",
+    envoy: "Has its own words in `grpc-message`, or none.",
+    tulle: "Says what happened and what to check, as in other answers of its own.",
+    reason: "The message is what the caller's library shows.",
+    seen: [
+      {
+        cases: under("grpc", "no-endpoint", "dead", "timeout", "with-subtype"),
+        field: /^responses\.0\.headers\.grpc-message$/,
+        envoy: /^(?:no healthy upstream$|upstream )/,
+        tulle: /./,
+      },
+      {
+        cases: under("grpc", "no-route", "no-host", "missing"),
+        field: /^responses\.0\.headers\.grpc-message$/,
+        envoy: undefined,
+        tulle: /./,
+      },
+    ],
+  },
+];
+
 export const ACCESS_LOGS: readonly Difference[] = [
   {
     id: "clusters in access logs",
@@ -131,7 +226,11 @@ export const ACCESS_LOGS: readonly Difference[] = [
     reason: "The cluster has no part in it.",
     seen: [
       {
-        cases: ["connection/upgrade-refused"],
+        cases: [
+          "connection/upgrade-refused",
+          ...under("upgrade", "off-at-route", "another-type", "several-types"),
+          ...under("upgrade", "early-bytes-and-refusal", "connect-off"),
+        ],
         field: /^log\.0\.cluster$/,
         envoy: /^alpha$/,
         tulle: /^-$/,

@@ -4,7 +4,7 @@
  * is written from it.
  */
 import type { Difference } from "./difference.ts";
-import { ACCESS_LOGS, POLICY } from "./differences-policy.ts";
+import { ACCESS_LOGS, POLICY, UPGRADES } from "./differences-policy.ts";
 import { STRICTNESS } from "./differences-strictness.ts";
 
 const under = (group: string, ...names: readonly string[]): readonly string[] =>
@@ -257,5 +257,6 @@ export const DIFFERENCES: readonly Difference[] = [
   ...CONNECTIONS,
   ...STRICTNESS,
   ...POLICY,
+  ...UPGRADES,
   ...ACCESS_LOGS,
 ];

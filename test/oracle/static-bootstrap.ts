@@ -3,7 +3,7 @@
  * treat paths and headers, and clusters that are whole, empty, sick, draining, or lead nowhere.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
-import { allTo, mainVirtualHosts, pathVirtualHosts } from "./static-routes.ts";
+import { allTo, mainVirtualHosts, pathVirtualHosts, upgradeVirtualHosts } from "./static-routes.ts";
 
 type Json = JsonObject;
 
@@ -63,6 +63,9 @@ const LISTENERS: CreateListener[] = [
       response_headers_to_remove: ["x-table-drop"],
     },
   ),
+  listener("upgrades", upgradeVirtualHosts, {
+    upgrade_configs: [{ upgrade_type: "websocket" }, { upgrade_type: "CONNECT" }],
+  }),
   listener("idle-stream", allTo("alpha"), { stream_idle_timeout: "0.6s" }),
 ];
 

@@ -232,6 +232,10 @@ const failureRoutes: Json[] = [
   below("/retry/reset", to("alpha", retry("reset"))),
   below("/retry/before-request", to("alpha", retry("reset-before-request"))),
   below("/retry/refused", to("alpha", retry("refused-stream"))),
+  below(
+    "/retry/grpc",
+    to("alpha", retry("cancelled,deadline-exceeded,internal,resource-exhausted,unavailable")),
+  ),
   below("/retry/once", to("alpha", retry("5xx", { num_retries: 1 }))),
   below("/retry/never", to("alpha", retry("", { num_retries: 5 }))),
   below(
@@ -294,6 +298,34 @@ export const mainVirtualHosts: Json[] = [
 export function allTo(cluster: string): Json[] {
   return [{ name: "all", domains: ["*"], routes: [below("/", to(cluster))] }];
 }
+
+const upgrade = (upgrade_type: string, enabled = true): Json => ({
+  upgrade_configs: [{ upgrade_type, enabled }],
+});
+
+/** The virtual hosts of a listener that allows WebSocket and CONNECT. */
+export const upgradeVirtualHosts: Json[] = [
+  {
+    name: "tunnels",
+    domains: ["proxy.example:443"],
+    routes: [{ match: { connect_matcher: {} }, ...to("alpha") }],
+  },
+  {
+    name: "no-tunnels",
+    domains: ["off.example:443"],
+    routes: [{ match: { connect_matcher: {} }, ...to("alpha", upgrade("CONNECT", false)) }],
+  },
+  {
+    name: "upgrades",
+    domains: ["*"],
+    routes: [
+      at("/on", to("alpha")),
+      at("/off", to("alpha", upgrade("websocket", false))),
+      at("/spdy", to("beta", upgrade("spdy/3.1"))),
+      at("/direct", { direct_response: { status: 200, body: { inline_string: "direct" } } }),
+    ],
+  },
+];
 
 /** What tells apart how a path was read. */
 export const pathVirtualHosts: Json[] = [
