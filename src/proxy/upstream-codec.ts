@@ -1,10 +1,10 @@
 /** The one place where the protocol of an upstream connection becomes a class. */
 import type { Socket } from "node:net";
-import { MeshError } from "../core/errors.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { Http2Options } from "./config/http2-options.ts";
 import { Http1ClientConnection } from "./http1-client-connection.ts";
+import { Http2ClientConnection } from "./http2-client-connection.ts";
 import type { UpstreamConnection, UpstreamConnectionOwner } from "./upstream-connection.ts";
 
 export type UpstreamCodec = "http1" | "http2";
@@ -34,10 +34,7 @@ export function upstreamConnectionsOf(services: UpstreamCodecServices): CreateUp
       case "http1":
         return new Http1ClientConnection(socket, owner, services.faults);
       case "http2":
-        throw new MeshError(
-          { code: "CodecUnavailable", codec },
-          "HTTP/2 towards services is not part of this version",
-        );
+        return new Http2ClientConnection(socket, owner, services);
     }
   };
 }
