@@ -63,12 +63,15 @@ const PATHS = {
     const { app, proxy, client } = await setUp(context);
     return { app, client, proxies: [proxy] };
   },
-  "two sidecars": async (context: TestContext) => {
-    const app = await RawApp.start(context);
-    const { client: near, server } = await tunnelPair(context, app.port);
-    return { app, client: await connect(context, near), proxies: [near, server] };
-  },
+  "two sidecars": (context: TestContext) => overPair(context, "http1"),
+  "two sidecars with HTTP/2 between them": (context: TestContext) => overPair(context, "http2"),
 };
+
+async function overPair(context: TestContext, hop: "http1" | "http2") {
+  const app = await RawApp.start(context);
+  const { client: near, server } = await tunnelPair(context, app.port, hop);
+  return { app, client: await connect(context, near), proxies: [near, server] };
+}
 
 for (const [what, start] of Object.entries(PATHS)) {
   test(`the client ends its direction, and the app goes on, through ${what}`, async (context) => {

@@ -51,6 +51,10 @@ const PATHS = {
     const { client, server } = await tunnelPair(context, port);
     return { port: client.port(), proxies: [client, server] };
   },
+  "two sidecars with HTTP/2 between them": async (context: TestContext, port: number) => {
+    const { client, server } = await tunnelPair(context, port, "http2");
+    return { port: client.port(), proxies: [client, server] };
+  },
 };
 
 for (const [what, start] of Object.entries(PATHS)) {

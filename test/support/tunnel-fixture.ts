@@ -44,8 +44,27 @@ export interface SidecarPair {
   readonly server: ProxyFixture;
 }
 
-/** A client's sidecar and, behind mutual TLS, the app's. */
-export async function tunnelPair(context: TestContext, port: number): Promise<SidecarPair> {
+const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/** What a cluster speaks, whatever its clients do. */
+const SPEAKS: Readonly<Record<"http1" | "http2", JsonObject>> = {
+  http1: {},
+  http2: {
+    typed_extension_protocol_options: {
+      [HTTP_OPTIONS]: {
+        "@type": `type.googleapis.com/${HTTP_OPTIONS}`,
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+  },
+};
+
+/** A client's sidecar and, behind mutual TLS, the app's, with this protocol between them. */
+export async function tunnelPair(
+  context: TestContext,
+  port: number,
+  hop: "http1" | "http2" = "http1",
+): Promise<SidecarPair> {
   const root = rootOf();
   const server = await ProxyFixture.start(
     context,
@@ -55,7 +74,7 @@ export async function tunnelPair(context: TestContext, port: number): Promise<Si
           name: "inbound",
           routes: "app",
           direction: "INBOUND",
-          tls: DOWNSTREAM_TLS,
+          tls: withAlpn(DOWNSTREAM_TLS, ["h2", "http/1.1"]),
           manager: WEBSOCKET_ALLOWED,
         },
       ],
@@ -67,9 +86,21 @@ export async function tunnelPair(context: TestContext, port: number): Promise<Si
     context,
     bootstrapOf(
       [{ routes: "peer", manager: WEBSOCKET_ALLOWED }],
-      [{ name: "peer", endpoints: [server.port("inbound")], tls: upstreamTls(idFor("app")) }],
+      [
+        {
+          name: "peer",
+          endpoints: [server.port("inbound")],
+          tls: withAlpn(upstreamTls(idFor("app")), [hop === "http2" ? "h2" : "http/1.1"]),
+          fields: SPEAKS[hop],
+        },
+      ],
     ),
   );
   setIdentity(client.dataPlane, keyPair(root, [idFor("web")]), [root]);
   return { client, server };
+}
+
+function withAlpn(tls: JsonObject, alpn_protocols: string[]): JsonObject {
+  const common = tls["common_tls_context"] as JsonObject;
+  return { ...tls, common_tls_context: { ...common, alpn_protocols } };
 }
