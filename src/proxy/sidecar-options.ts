@@ -2,6 +2,7 @@
 import { MeshError } from "../core/errors.ts";
 import { WORKERS_MAX } from "../core/limits.ts";
 import { LOG_LEVELS, type LogLevel } from "../core/logger.ts";
+import { parseWorkerCount, WORKER_COUNT_RULE, type WorkerCount } from "../core/worker-count.ts";
 
 export interface SidecarOptions {
   readonly bootstrapFile: string;
@@ -16,9 +17,6 @@ export interface SidecarOptions {
   /** Undefined: what the proxy's role has by default. */
   readonly workers: WorkerCount | undefined;
 }
-
-/** How many processes share the work; `auto` is one per core. */
-export type WorkerCount = number | "auto";
 
 const USAGE = `usage: tulle sidecar --bootstrap FILE [--join-socket PATH | --join-token-file FILE --join-bundle-file FILE]
                      [--trust-domain NAME] [--log-level LEVEL] [--log-format json|text]
@@ -69,12 +67,10 @@ export function workerCount(asked: WorkerCount | undefined, role: string, cores:
 }
 
 function parseWorkers(text: string | undefined): WorkerCount | undefined {
-  if (text === undefined || text === "auto") return text;
-  const count = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
-  if (count >= 1 && count <= WORKERS_MAX) return count;
-  throw usage(
-    `--workers ${text}: use a whole number from 1 to ${WORKERS_MAX}, or auto for one per core`,
-  );
+  if (text === undefined) return undefined;
+  const count = parseWorkerCount(text);
+  if (count === undefined) throw usage(`--workers ${text}: use ${WORKER_COUNT_RULE}`);
+  return count;
 }
 
 const FLAGS: ReadonlySet<string> = new Set([

@@ -21,6 +21,7 @@ import { checkPage, code, table } from "./reference-page.ts";
 /** Labels by metric; metrics that are not here have none. */
 const LABELS: Readonly<Record<string, readonly string[]>> = {
   istio_build: ["component", "tag"],
+  tulle_downstream_connections_total: ["listener", "protocol"],
   tulle_downstream_connections_refused_total: ["reason"],
   tulle_xds_updates_total: ["type"],
   tulle_xds_rejections_total: ["type"],
@@ -29,6 +30,7 @@ const LABELS: Readonly<Record<string, readonly string[]>> = {
   tulle_upstream_retries_total: ["cluster"],
   tulle_upstream_overflows_total: ["cluster"],
   tulle_mirrored_requests_total: ["result"],
+  tulle_worker_up: ["worker"],
   tulle_access_log_lines_dropped_total: ["path"],
   pilot_xds_pushes: ["type"],
   pilot_total_xds_rejects: ["type"],
@@ -38,18 +40,25 @@ const LABELS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const REQUEST_METRICS = /^istio_(?:requests_total|request_|response_)/;
+const TCP_METRICS = /^istio_tcp_/;
+
+/** What a metric is about, which is the section that it stands in. */
+type Subject = "requests" | "tcp" | "rest";
+
+function subjectOf(name: string): Subject {
+  if (TCP_METRICS.test(name)) return "tcp";
+  return REQUEST_METRICS.test(name) ? "requests" : "rest";
+}
 
 const declarations = metricDeclarations();
 
-function rows(component: MetricDeclaration["component"], isRequest: boolean): string[][] {
+function rows(component: MetricDeclaration["component"], subject: Subject): string[][] {
   return declarations
-    .filter(
-      ({ name, component: own }) => own === component && REQUEST_METRICS.test(name) === isRequest,
-    )
+    .filter(({ name, component: own }) => own === component && subjectOf(name) === subject)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, type, help }) => {
       const labels = (LABELS[name] ?? []).map(code).join(", ");
-      return isRequest ? [code(name), type, help] : [code(name), type, labels, help];
+      return subject === "rest" ? [code(name), type, labels, help] : [code(name), type, help];
     });
 }
 
@@ -92,7 +101,7 @@ all say \`overflow\`, so that no peer can make a proxy grow.
 Each request is counted once by the caller's sidecar (\`reporter="source"\`) and once by the sidecar of the service
 (\`reporter="destination"\`), when it ends.
 
-${table(["Metric", "Type", "Meaning"], rows("sidecar", true))}
+${table(["Metric", "Type", "Meaning"], rows("sidecar", "requests"))}
 
 Labels: ${wrapped(requestLabels())}. What is not known is \`unknown\`. \`response_code\` is 0 when no response was sent;
 \`grpc_response_status\` is there for requests of gRPC (\`request_protocol="grpc"\`), from trailers or from a head without a body;
@@ -100,13 +109,21 @@ Labels: ${wrapped(requestLabels())}. What is not known is \`unknown\`. \`respons
 
 Bounds of the histograms, in milliseconds or bytes: ${DEFAULT_BOUNDS.join(", ")}.
 
+## TCP connections
+
+Each connection of a TCP listener is counted by both sidecars as well, with the labels of requests but for \`response_code\`
+and \`grpc_response_status\`; \`request_protocol\` is \`tcp\`. \`sent\` and \`received\` are as Istio has them: what the
+server sent and received. Bytes count while they flow.
+
+${table(["Metric", "Type", "Meaning"], rows("sidecar", "tcp"))}
+
 ## Sidecar
 
-${table(header, rows("sidecar", false))}
+${table(header, rows("sidecar", "rest"))}
 
 ## Control plane
 
-${table(header, rows("control plane", false))}
+${table(header, rows("control plane", "rest"))}
 
 ## Access logs
 

@@ -26,6 +26,7 @@ const spec: InstanceSpec = {
   cwd: "/",
   env: { HOME: "/home/me", CATALOG_SERVICE_HOST: "overridden", GONE: undefined },
   readiness: { kind: "tcp" },
+  workers: undefined,
 };
 
 function service(name: string, serviceIndex: number, more: Partial<ServiceView> = {}): ServiceView {

@@ -82,6 +82,11 @@ SIGTERM and Ctrl-C first take the instance out of its callers' load balancing, t
       summary: "When the app counts as ready",
     },
     {
+      name: "workers",
+      value: "N|auto",
+      summary: "Processes of its sidecar; auto is one per core (default 1)",
+    },
+    {
       name: "join-token-file",
       value: "FILE",
       summary: "A join token, for a control plane on another machine",

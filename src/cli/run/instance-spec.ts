@@ -1,5 +1,6 @@
 /** One instance as `tulle run` and `tulle up` describe it: what runs, and who it is in the mesh. */
 import type { Prng } from "../../core/prng.ts";
+import type { WorkerCount } from "../../core/worker-count.ts";
 import type { ResolvedPort } from "./port-spec.ts";
 
 /** How to tell that an app is ready for requests. */
@@ -35,6 +36,8 @@ export interface InstanceSpec {
   /** The app's environment before the mesh adds to it. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readiness: Readiness;
+  /** Processes of its sidecar; undefined: the sidecar's default. */
+  readonly workers: WorkerCount | undefined;
 }
 
 /** An RFC 1123 label: what names of Kubernetes objects are made of. */

@@ -1,6 +1,7 @@
 /** From the command line of `tulle run` to the instance that it describes. */
 import { isIP } from "node:net";
 import type { Prng } from "../../core/prng.ts";
+import { parseWorkerCount, WORKER_COUNT_RULE, type WorkerCount } from "../../core/worker-count.ts";
 import type { CommandInput } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { usageError } from "../errors.ts";
@@ -56,6 +57,7 @@ export async function parseRunOptions(
     cwd: context.cwd,
     env: context.env,
     readiness: parseReadiness(input.string("ready")),
+    workers: parseWorkers(input.optionalString("workers")),
   };
 }
 
@@ -98,6 +100,13 @@ function parsePorts(input: CommandInput): readonly PortSpec[] {
 function parseAddress(text: string | undefined): string | undefined {
   if (text === undefined || isIP(text) !== 0) return text;
   throw usageError(`--address "${text}" is not an IP address`);
+}
+
+function parseWorkers(text: string | undefined): WorkerCount | undefined {
+  if (text === undefined) return undefined;
+  const count = parseWorkerCount(text);
+  if (count === undefined) throw usageError(`--workers "${text}" is not ${WORKER_COUNT_RULE}`);
+  return count;
 }
 
 function parseReadiness(text: string) {

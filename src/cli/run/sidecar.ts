@@ -64,7 +64,11 @@ export class Sidecar {
     const { folder, spec, block, controlPlane, joinFiles } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const bootstrap = await writeBootstrapFile(folder, { spec, block, controlPlane });
-    this.#arguments = ["--bootstrap", bootstrap, ...joinArguments(controlPlane, joinFiles)];
+    const { workers } = spec;
+    this.#arguments = [
+      ...["--bootstrap", bootstrap, ...joinArguments(controlPlane, joinFiles)],
+      ...(workers === undefined ? [] : ["--workers", String(workers)]),
+    ];
     await this.#supervisor.start();
     const timeout = AbortSignal.timeout(READY_TIMEOUT_MS);
     let reason = "it does not answer";

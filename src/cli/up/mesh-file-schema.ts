@@ -1,5 +1,7 @@
 /** The schema of mesh.yaml: every field, its default, and the sentence that the guide prints for it. */
 import { z } from "zod";
+import { WORKERS_MAX } from "../../core/limits.ts";
+import { WORKER_COUNT_RULE } from "../../core/worker-count.ts";
 import { dnsLabel } from "../../resource/fields.ts";
 import { INSTANCE_PROTOCOLS } from "../../resource/port-protocol.ts";
 import { isRecord, objectRule, type Report, stringRule, valueAt } from "../../resource/rule.ts";
@@ -46,6 +48,12 @@ const service = objectRule(
       .default({})
       .describe("Labels of its instances; Services select by them. app is set already."),
     replicas: z.int().min(1).max(REPLICAS_MAX).default(1).describe("How many instances run."),
+    workers: z
+      .union([z.int().min(1).max(WORKERS_MAX), z.literal("auto")], { error: WORKER_COUNT_RULE })
+      .optional()
+      .describe(
+        "How many processes each of its sidecars has, which share the traffic; auto is one per core. Default: 1.",
+      ),
     env: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "the name of a variable" }),

@@ -29,6 +29,7 @@ test("fills in every default", () => {
         ports: [],
         labels: { app: "catalog" },
         replicas: 1,
+        workers: undefined,
         env: {},
         workingDirectory: ".",
         dependsOn: [],
@@ -61,6 +62,7 @@ services:
     namespace: shop
     serviceAccount: reader
     zone: zone-a
+    workers: auto
   web: {command: node web.js, dependsOn: [catalog-v1]}
 `;
   const { mesh, resources, services } = parseMeshFile(text, "mesh.yaml");
@@ -82,6 +84,7 @@ services:
     ],
     labels: { app: "catalog", version: "v1" },
     replicas: 3,
+    workers: "auto",
     env: { LOG: "debug", LIMIT: "10", FAST: "true" },
     workingDirectory: "apps",
     dependsOn: [{ key: "db", until: "started" }],
@@ -128,6 +131,19 @@ services:
     numbers,
     numbers.toSorted((a, b) => a - b),
   );
+});
+
+test("refuses numbers of workers that no sidecar can have", () => {
+  for (const [workers, message] of [
+    ["0", "is 0; allowed is at least 1"],
+    ["-1", "is -1; allowed is at least 1"],
+    ["1.5", "is 1.5; allowed is a whole number from 1 to 64, or auto for one per core"],
+    ["abc", 'is "abc"; allowed is a whole number from 1 to 64, or auto for one per core'],
+    ["65", "is 65; allowed is at most 64"],
+  ]) {
+    const found = messageOf(`services:\n  a: {command: x, workers: ${workers}}\n`);
+    assert.ok(found.endsWith(`mesh.yaml:2:28: services.a.workers: ${message}`), found);
+  }
 });
 
 test("refuses command lines that need a shell, pointing at them", () => {

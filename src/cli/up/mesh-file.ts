@@ -3,6 +3,7 @@
  * the moment. A file with errors is refused whole, each with its line and field.
  */
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import type { WorkerCount } from "../../core/worker-count.ts";
 import { type FieldPath, formatViolations, type Violation } from "../../resource/violation.ts";
 import { type PathedViolation, violationsOf } from "../../resource/zod-violations.ts";
 import { failedError } from "../errors.ts";
@@ -32,6 +33,8 @@ export interface MeshService {
   readonly ports: readonly PortSpec[];
   readonly labels: Readonly<Record<string, string>>;
   readonly replicas: number;
+  /** Processes of each sidecar; undefined: the sidecar's default. */
+  readonly workers: WorkerCount | undefined;
   readonly env: Readonly<Record<string, string>>;
   /** Relative to the file's folder. */
   readonly workingDirectory: string;
@@ -160,6 +163,7 @@ function meshService(key: string, entry: ServiceDocument): MeshService {
     }),
     labels: { app: service, ...entry.labels },
     replicas: entry.replicas,
+    workers: entry.workers,
     env: Object.fromEntries(env),
     workingDirectory: entry.workingDirectory,
     dependsOn: dependencyNames(entry.dependsOn).map(({ name }) => ({

@@ -50,6 +50,7 @@ export async function planInstances(options: PlanOptions): Promise<readonly Plan
         cwd,
         env,
         readiness: service.readiness,
+        workers: service.workers,
       };
       planned.push({ label, service, spec, isFallback });
     }
