@@ -4,6 +4,7 @@ import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.t
 import { type Http2Client, Http2ResponseStream } from "../http2/client-connection.ts";
 import { ERROR_CODE, errorCodeName } from "../http2/error-code.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
+import { answerWebsocketKey } from "./websocket-handshake.ts";
 
 export interface Http2ClientStreamOwner {
   readonly http2: Http2Client<Http2ClientStream>;
@@ -15,6 +16,8 @@ export interface Http2ClientStreamOwner {
 export class Http2ClientStream extends Http2ResponseStream implements ClientStream {
   readonly #owner: Http2ClientStreamOwner;
   #handler: ClientStreamHandler | undefined;
+  /** Of a WebSocket's handshake in HTTP/1.1, which the upstream need not answer. */
+  #websocketKey: string | undefined;
 
   constructor(owner: Http2ClientStreamOwner) {
     super();
@@ -32,6 +35,8 @@ export class Http2ClientStream extends Http2ResponseStream implements ClientStre
 
   sendHead(head: RequestHead, target: string, authority: string): void {
     const isEnd = head.bodyKind === BODY_NONE;
+    this.#websocketKey =
+      head.bodyKind === BODY_TUNNEL ? head.headers.get("sec-websocket-key") : undefined;
     this.#owner.http2.sendRequest(this, head, target, authority, isEnd);
   }
 
@@ -61,6 +66,9 @@ export class Http2ClientStream extends Http2ResponseStream implements ClientStre
   }
 
   override onResponse(): void {
+    if (this.head.bodyKind === BODY_TUNNEL) {
+      answerWebsocketKey(this.#websocketKey, this.head.headers);
+    }
     this.#handler?.onResponseHead(this.head);
   }
 

@@ -1,10 +1,11 @@
 /** WebSocket with the clients and servers of `ws`, through one sidecar and through a pair with mutual TLS. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { WebSocket, WebSocketServer } from "ws";
-import { tunnelPair, tunnelProxy } from "../support/tunnel-fixture.ts";
+import { SPEAKS, tunnelPair, tunnelProxy } from "../support/tunnel-fixture.ts";
 
 /** Sends every message back, with its kind. */
 async function echoServer(context: TestContext): Promise<WebSocketServer> {
@@ -124,6 +125,54 @@ function nextTurn(): Promise<void> {
     setImmediate(resolve);
   });
 }
+
+/** A text frame with up to 125 bytes. RFC 6455 section 5.2: clients mask, here with zeroes. */
+function frameOf(text: string, isMasked: boolean): Buffer {
+  const head = [0x81, (isMasked ? 0x80 : 0) | text.length, ...(isMasked ? [0, 0, 0, 0] : [])];
+  return Buffer.concat([Buffer.from(head), Buffer.from(text)]);
+}
+
+test("a client that speaks HTTP/2 reaches an app that does not (RFC 8441)", async (context) => {
+  const server = await echoServer(context);
+  const proxy = await tunnelProxy(context, portOf(server));
+  const session = http2.connect(`http://127.0.0.1:${proxy.port()}`);
+  context.after(() => session.destroy());
+  const [settings] = await once(session, "remoteSettings");
+  assert.ok(settings.enableConnectProtocol);
+  const stream = session.request({
+    ":method": "CONNECT",
+    ":protocol": "websocket",
+    ":path": "/chat",
+    "sec-websocket-version": "13",
+  });
+  const [headers] = await once(stream, "response");
+  assert.equal(headers[":status"], 200);
+  assert.equal(headers["sec-websocket-accept"], undefined);
+  stream.write(frameOf("over two versions", true));
+  const [answer] = await once(stream, "data");
+  assert.deepEqual(answer, frameOf("over two versions", false));
+});
+
+test("a client reaches an app that speaks HTTP/2 alone (RFC 8441)", async (context) => {
+  const app = http2.createServer({ settings: { enableConnectProtocol: true } });
+  app.on("stream", (stream: http2.ServerHttp2Stream, headers) => {
+    assert.equal(headers[":protocol"], "websocket");
+    assert.equal(headers[":path"], "/chat?room=1");
+    stream.respond({ ":status": 200, "sec-websocket-protocol": "chat.v1" });
+    stream.write(frameOf("welcome", false));
+    stream.on("data", () => stream.write(frameOf("heard you", false)));
+  });
+  app.listen(0, "127.0.0.1");
+  await once(app, "listening");
+  context.after(() => app.close());
+  const { port } = app.address() as AddressInfo;
+  const proxy = await tunnelProxy(context, port, { cluster: SPEAKS.http2 });
+  const socket = new WebSocket(`ws://127.0.0.1:${proxy.port()}/chat?room=1`, ["chat.v1"]);
+  context.after(() => socket.terminate());
+  assert.equal(String((await once(socket, "message"))[0]), "welcome");
+  socket.send("hello");
+  assert.equal(String((await once(socket, "message"))[0]), "heard you");
+});
 
 test("an app that does not want it says so itself", async (context) => {
   const server = new WebSocketServer({

@@ -21,19 +21,21 @@ export interface TunnelProxyOptions {
   readonly action?: JsonObject;
   readonly manager?: JsonObject;
   readonly match?: JsonObject;
+  /** Fields of the cluster. */
+  readonly cluster?: JsonObject;
 }
 
 /** One sidecar in front of what listens on this port. */
 export function tunnelProxy(
   context: TestContext,
   port: number,
-  { clock, action = {}, manager = WEBSOCKET_ALLOWED, match }: TunnelProxyOptions = {},
+  { clock, action = {}, manager = WEBSOCKET_ALLOWED, match, cluster = {} }: TunnelProxyOptions = {},
 ): Promise<ProxyFixture> {
   return ProxyFixture.start(
     context,
     bootstrapOf(
       [{ routes: [routeTo("app", action, match)], manager }],
-      [{ name: "app", endpoints: [port] }],
+      [{ name: "app", endpoints: [port], fields: cluster }],
     ),
     clock === undefined ? {} : { clock },
   );
@@ -47,7 +49,7 @@ export interface SidecarPair {
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /** What a cluster speaks, whatever its clients do. */
-const SPEAKS: Readonly<Record<"http1" | "http2", JsonObject>> = {
+export const SPEAKS: Readonly<Record<"http1" | "http2", JsonObject>> = {
   http1: {},
   http2: {
     typed_extension_protocol_options: {
