@@ -27,7 +27,8 @@ export class TcpConnection
 {
   readonly #server: TcpServer;
   readonly #downstream: Socket;
-  readonly #firstBytes: Buffer | undefined;
+  /** Until they are on their way. */
+  #firstBytes: Buffer | undefined;
   readonly #upstream: TcpUpstream;
   readonly #outcome: TcpOutcome;
   readonly #idleTimer: TimerEntry;
@@ -72,6 +73,7 @@ export class TcpConnection
       counter: received,
       owner: this,
     });
+    this.#firstBytes = undefined;
     this.#toDownstream = new TcpPump({
       from: socket,
       to: downstream,

@@ -26,7 +26,8 @@ export interface TcpPumpOptions {
 }
 
 export class TcpPump {
-  readonly #options: TcpPumpOptions;
+  readonly #counter: Counter;
+  readonly #owner: TcpPumpOwner;
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
   #hasEnded = false;
@@ -37,7 +38,8 @@ export class TcpPump {
 
   constructor(options: TcpPumpOptions) {
     const { from, to, firstBytes, owner } = options;
-    this.#options = options;
+    this.#counter = options.counter;
+    this.#owner = owner;
     this.#writer = new SocketWriter(
       to,
       guarded(owner, () => this.#reader.resume()),
@@ -62,12 +64,12 @@ export class TcpPump {
   readonly #onRead = (bytes: Buffer, length: number): boolean => {
     try {
       this.byteCount += length;
-      this.#options.counter.value += length;
-      this.#options.owner.onActivity();
+      this.#counter.value += length;
+      this.#owner.onActivity();
       this.#writer.bytes("", bytes, 0, length, "");
       return !this.#writer.isBlocked;
     } catch (error) {
-      this.#options.owner.onFault(error);
+      this.#owner.onFault(error);
       return false;
     }
   };
@@ -77,9 +79,9 @@ export class TcpPump {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#writer.end(
-      guarded(this.#options.owner, () => {
+      guarded(this.#owner, () => {
         this.isDone = true;
-        this.#options.owner.onPumpDone();
+        this.#owner.onPumpDone();
       }),
     );
   }
