@@ -73,6 +73,21 @@ test("apps call each other by variables, and an end loses nothing", async () => 
   await onlyTheControlPlaneIsLeft();
 });
 
+test("sidecars with workers call each other with the identity of the one that joined", async () => {
+  const web = startWeb("--name", "web-two", "--workers", "2");
+  await web.waitFor(/web-two serves web/);
+  // Each connection of the client's sidecar may meet another worker.
+  const script = CLIENT.replace("fetch(", "for (let i = 0; i < 20; i++) fetch(");
+  const run = ["run", "--service", "client", "--workers", "2", "--", "node", "-e", script];
+  const client = await home.start(run).ended;
+  assert.equal(client.output.match(/200 hello from web-two/g)?.length, 20, client.output);
+  assert.equal(client.code, 0);
+  web.signal("SIGTERM");
+  const ending = await web.ended;
+  assert.equal(ending.code, 3, ending.output);
+  await onlyTheControlPlaneIsLeft();
+});
+
 test("passes other signals on and lives on", async () => {
   const script =
     'process.on("SIGHUP", () => { console.log("hung up"); process.exit(4); }); setInterval(() => {}, 1000); console.log("listening");';
@@ -116,6 +131,10 @@ test("says what is wrong with its command line, with exit code 2", async () => {
     [["--service", "Web", "--", "true"], /--service "Web" is not a name/],
     [["--service", "web", "--port", "x", "--", "true"], /--port: "x" is not a port/],
     [["--service", "web", "--labels", "a", "--", "true"], /--labels: "a" is not KEY=VALUE/],
+    [
+      ["--service", "web", "--workers", "1.5", "--", "true"],
+      /--workers "1\.5" is not a whole number from 1 to 64, or auto for one per core/,
+    ],
   ];
   for (const [args, message] of cases) {
     const ending = await home.start(["run", ...args]).ended;
