@@ -32,6 +32,8 @@ const NOTES: Readonly<Record<string, string>> = {
   "core.v3.SocketAddress.address": "an IP address, never a name",
   "core.v3.DataSource.filename":
     "read when the proxy starts or the secret arrives; not for direct responses and log formats",
+  "core.v3.Http2ProtocolOptions.allow_connect":
+    "no effect: extended CONNECT (RFC 8441) is always offered; `upgrade_configs` decide what may use it",
   "core.v3.HeaderValue.value":
     "literal or `%PROTOCOL%`; `%%` is a percent sign, other command operators are refused",
   "core.v3.SubstitutionFormatString.json_format":
