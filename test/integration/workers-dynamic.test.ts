@@ -227,19 +227,6 @@ test("a worker that starts later has the configuration in force before it listen
   }
 });
 
-test("a worker that hangs is ended, and does not keep the others from the next configuration", async (context) => {
-  const [a, b] = [await named(context, "a"), await named(context, "b")];
-  const mesh = await WorkersUnderControl.start(context, 2, { endpoints: [a.port] });
-  const { proxy, port } = mesh;
-  const hung = await firstWorker(proxy);
-  process.kill(hung, "SIGSTOP");
-  await mesh.set({ endpoints: [b.port] });
-  const line = await proxy.line("worker does not follow");
-  assert.equal(line["pid"], hung);
-  await becomes(async () => (await workerPids(proxy)).size === 2);
-  assert.deepEqual(await askEveryWorker(port), new Set(["b"]));
-});
-
 test("listeners come and go in all workers", async (context) => {
   const a = await named(context, "a");
   const mesh = await WorkersUnderControl.start(context, 2, { endpoints: [a.port] });
