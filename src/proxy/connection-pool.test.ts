@@ -266,6 +266,43 @@ test("requests beyond max_pending_requests are turned away only while there is n
   assert.equal(pool.cluster.counts.overflows, 1);
 });
 
+test("who waits is not failed by a connection that ends behind its requests", async () => {
+  const pool = new PoolFixture(HTTP2);
+  pool.streamsMax = 1;
+  pool.request();
+  const used = pool.connect();
+  const [waiting] = pool.request();
+  used.destroy();
+  await turn();
+  assert.equal(waiting?.failure, undefined);
+  assert.equal(pool.connect(), waiting?.connection);
+});
+
+test("nothing is dialled for a request that the next turn serves", async () => {
+  const pool = new PoolFixture();
+  pool.request();
+  const first = pool.connect();
+  pool.request();
+  assert.equal(pool.dials.length, 1);
+  first.answer();
+  pool.request();
+  await turn();
+  assert.deepEqual(pool.loads, [1]);
+  assert.equal(pool.dials.length, 1);
+});
+
+test("a shared connection is idle since its last request", async () => {
+  const pool = new PoolFixture(HTTP2);
+  pool.request();
+  const connection = pool.connect();
+  pool.nowMs += UPSTREAM_IDLE_TIMEOUT_MS;
+  connection.answer();
+  pool.nowMs += UPSTREAM_IDLE_TIMEOUT_MS;
+  pool.endpoint.sweep();
+  await turn();
+  assert.equal(connection.isClosed, false);
+});
+
 test("an endpoint that leaves drains its connections, those on their way too", async () => {
   const pool = new PoolFixture(HTTP2);
   pool.request();
@@ -279,6 +316,20 @@ test("an endpoint that leaves drains its connections, those on their way too", a
   await turn();
   assert.equal(busy.isClosed, true);
   assert.equal(pool.endpoint.connectionCount, 0);
+});
+
+test("nothing is left of a pool that is aborted, and nothing is begun", async () => {
+  const pool = new PoolFixture(HTTP2);
+  pool.streamsMax = 1;
+  pool.request();
+  pool.connect();
+  pool.request(2);
+  pool.endpoint.abort();
+  await turn();
+  assert.equal(pool.dials.length, 0);
+  assert.equal(pool.endpoint.connectionCount, 0);
+  assert.equal(pool.endpoint.waitingCount, 0);
+  assert.equal(pool.cluster.connectionCount, 0);
 });
 
 test("an exchange that throws ends alone", () => {

@@ -148,7 +148,13 @@ export class ConnectionPool implements UpstreamConnectionOwner {
   /** Ends every connection, whatever it carries, and every attempt to make one. Nobody is told. */
   abort(): void {
     this.#isRemoved = true;
-    for (const dial of this.#dials) dial.abort();
+    // Nobody waits any more, so that nothing is dialled for them when the connections have closed.
+    while (this.#waiting.length > 0) this.#takeWaiting();
+    for (const dial of this.#dials) {
+      dial.abort();
+      this.#services.budget.releaseConnection();
+    }
+    this.#dials.clear();
     for (const connection of this.#connections) connection.destroy();
   }
 

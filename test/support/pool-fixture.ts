@@ -79,6 +79,7 @@ export class FakeConnection implements UpstreamConnection {
   goAway(): void {
     this.isDraining = true;
     this.#owner.onConnectionDraining(this);
+    if (this.requests.length === 0) this.destroy();
   }
 
   drain(): void {
