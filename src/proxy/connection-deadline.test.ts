@@ -24,11 +24,11 @@ class Connection {
   }
 }
 
-function setUp() {
+function setUp(idleTimeoutMs = 60_000) {
   const clock = new ManualClock();
   const connection = new Connection();
   const limits = {
-    idleTimeoutMs: 60_000,
+    idleTimeoutMs,
     requestHeadTimeoutMs: 10_000,
     timers: { idle: new TimerWheel(clock, 500) },
   };
@@ -42,6 +42,20 @@ test("an idle connection is closed after its limit, never before", () => {
   assert.deepEqual(connection.calls, []);
   clock.advance(2_000);
   assert.deepEqual(connection.calls, ["close"]);
+});
+
+test("without a limit an idle connection stays, and other limits hold all the same", () => {
+  const { clock, connection, deadline } = setUp(0);
+  deadline.armIdle();
+  clock.advance(10_000_000);
+  assert.deepEqual(connection.calls, []);
+  deadline.armHead();
+  deadline.onRequest();
+  clock.advance(10_000_000);
+  assert.deepEqual(connection.calls, []);
+  deadline.armHead();
+  clock.advance(12_000);
+  assert.deepEqual(connection.calls, ["head timeout"]);
 });
 
 test("what happened since it was armed gives it another period", () => {

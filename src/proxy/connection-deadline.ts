@@ -13,6 +13,7 @@ const STALL_TIMEOUT_MS = 30_000;
 export const FIRST_REQUEST_GRACE_MS = 1_000;
 
 export interface ConnectionLimits {
+  /** 0: an idle connection stays. */
   readonly idleTimeoutMs: number;
   readonly requestHeadTimeoutMs: number;
   readonly timers: { readonly idle: TimerWheel };
@@ -49,7 +50,13 @@ export class ConnectionDeadline {
   /** A busy connection does not touch its timer: whether it was used is looked up when it fires. */
   armIdle(): void {
     this.#activityWhenArmed = this.#handler.activity;
-    this.#arm("idle", this.#limits.idleTimeoutMs);
+    const { idleTimeoutMs } = this.#limits;
+    if (idleTimeoutMs > 0) {
+      this.#arm("idle", idleTimeoutMs);
+      return;
+    }
+    this.#kind = "idle";
+    this.disarm();
   }
 
   /** Counts from the first byte of a head, not from the last. */

@@ -61,7 +61,8 @@ export class HttpConfig {
   readonly routesName: string;
   /** 0 means no limit. */
   readonly streamIdleTimeoutMs: number;
-  readonly connectionIdleTimeoutMs: number;
+  /** 0 means no limit, undefined that nothing is said. */
+  readonly connectionIdleTimeoutMs: number | undefined;
   readonly requestHeadTimeoutMs: number;
   readonly accessLogs: readonly AccessLogConfig[];
   readonly upgrades: UpgradeRules;
@@ -99,7 +100,7 @@ export class HttpConfig {
     this.streamIdleTimeoutMs =
       duration(manager.streamIdleTimeout, "stream_idle_timeout") ?? STREAM_IDLE_TIMEOUT_MS;
     const idle = manager.commonHttpProtocolOptions?.idleTimeout;
-    this.connectionIdleTimeoutMs = duration(idle, "common_http_protocol_options.idle_timeout") ?? 0;
+    this.connectionIdleTimeoutMs = duration(idle, "common_http_protocol_options.idle_timeout");
     refuseLifetimes(manager, path, errors);
     this.requestHeadTimeoutMs =
       duration(manager.requestHeadersTimeout, "request_headers_timeout") ?? 0;

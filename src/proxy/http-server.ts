@@ -63,8 +63,9 @@ export class HttpServer {
     this.#recorder = options.recorder;
   }
 
+  /** 0: an idle connection stays. */
   get idleTimeoutMs(): number {
-    return this.config.connectionIdleTimeoutMs || DOWNSTREAM_IDLE_TIMEOUT_MS;
+    return this.config.connectionIdleTimeoutMs ?? DOWNSTREAM_IDLE_TIMEOUT_MS;
   }
 
   get requestHeadTimeoutMs(): number {

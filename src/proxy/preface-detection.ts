@@ -40,10 +40,8 @@ export class PrefaceDetection implements ServerConnection, FaultOwner {
     socket.on("error", ignore);
     socket.on("end", this.#onGone);
     socket.on("close", this.#onGone);
-    server.timers.idle.arm(
-      this.#timer,
-      this.#hasBytes ? server.requestHeadTimeoutMs : server.idleTimeoutMs,
-    );
+    const limitMs = this.#hasBytes ? server.requestHeadTimeoutMs : server.idleTimeoutMs;
+    if (limitMs > 0) server.timers.idle.arm(this.#timer, limitMs);
     this.#read = new FirstRead(socket, guarded(this, this.#onBytes));
   }
 

@@ -240,6 +240,23 @@ test("an idle connection ends after its limit, one in use does not", async (cont
   assert.deepEqual(await client.ending(), { how: "end", unread: "" });
 });
 
+test("an idle connection stays where its limit is 0s", async (context) => {
+  const { clock, upstream, client, proxy } = await setUp(context, {
+    manager: { common_http_protocol_options: { idle_timeout: "0s" } },
+  });
+  const silent = await RawClient.connect(proxy.port());
+  client.get();
+  (await upstream.next()).reply("first");
+  assert.equal((await client.response()).body, "first");
+  clock.advance(100 * 3_600_000);
+  for (const connection of [client, silent]) {
+    connection.get();
+    (await upstream.next()).reply("much later");
+    assert.equal((await connection.response()).body, "much later");
+    connection.close();
+  }
+});
+
 test("a client that leaves our end unanswered is cut off", async (context) => {
   const { clock, upstream, client, proxy } = await setUp(context);
   client.get("/", ["Connection: close"]);
