@@ -34,6 +34,7 @@ const DUMP = {
       dynamic_listeners: [
         {
           name: "in",
+          accepted_connections: { h2: 4, tcp: 1 },
           active_state: {
             version_info: "3",
             listener: {
@@ -137,6 +138,7 @@ test("each section becomes rows", () => {
       "detected",
       "the instance's port",
       "TLS, tcp_proxy for tulle-tcp; TLS, http_connection_manager",
+      "h2 4, tcp 1",
       "3",
     ],
   ]);

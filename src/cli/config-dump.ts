@@ -60,6 +60,8 @@ export function sectionTable(
 interface Entry {
   readonly resource: JsonRecord;
   readonly version: string;
+  /** What the proxy tells beside the resource. */
+  readonly entry: JsonRecord;
 }
 
 /** Static and dynamic entries of a dump message, each unpacked from the key that holds the resource. */
@@ -69,6 +71,7 @@ function entriesOf(message: JsonRecord, lists: readonly string[], key: string): 
       const state = asRecord(entry["active_state"] ?? entry["warming_state"] ?? entry);
       return {
         resource: asRecord(state[key]),
+        entry: asRecord(entry),
         version: list.startsWith("static") ? "static" : textAt(state, "version_info") || "-",
       };
     }),
@@ -84,9 +87,10 @@ function listenersTable(message: JsonRecord): SectionTable {
       { title: "PROTOCOL" },
       { title: "FROM" },
       { title: "FILTERS" },
+      { title: "SPOKEN" },
       { title: "VERSION", align: "right" },
     ],
-    rows: entries.map(({ resource, version }) => {
+    rows: entries.map(({ resource, version, entry }) => {
       const known = valueAt(resource, "metadata", "filter_metadata", "tulle");
       return [
         textAt(resource, "name"),
@@ -97,10 +101,17 @@ function listenersTable(message: JsonRecord): SectionTable {
           .filter((chain) => chain !== undefined)
           .map(chainText)
           .join("; "),
+        spokenText(asRecord(entry["accepted_connections"])),
         version,
       ];
     }),
   };
+}
+
+/** `http/1.1 12, tcp 3`: the connections so far. Envoy does not tell. */
+function spokenText(accepted: JsonRecord): string {
+  const spoken = Object.entries(accepted).map(([protocol, count]) => `${protocol} ${count}`);
+  return spoken.join(", ") || "-";
 }
 
 /** What the control plane wrote beside the listener; other control planes write nothing. */

@@ -45,7 +45,10 @@ export function configDump(input: ConfigDumpInput, includesEndpoints: boolean): 
     },
     {
       "@type": `${ADMIN}.ListenersConfigDump`,
-      static_listeners: (fixed?.listeners ?? []).map((listener) => ({ listener })),
+      static_listeners: (fixed?.listeners ?? []).map((listener) => ({
+        listener,
+        ...acceptedBy(input, (listener as { readonly name?: string }).name ?? ""),
+      })),
       dynamic_listeners: dynamicListeners(input),
     },
     {
@@ -81,11 +84,19 @@ function dynamicListeners(input: ConfigDumpInput): unknown[] {
     const isWarming = warmingListeners.includes(name);
     return {
       name,
+      ...acceptedBy(input, name),
       ...(isWarming ? { warming_state: state } : {}),
       ...(!isWarming && bound.has(name) ? { active_state: state } : {}),
       ...(error === undefined ? {} : { error_state: errorState(error, state.listener) }),
     };
   });
+}
+
+/** Not in Envoy's message: how many connections turned out to speak what. */
+function acceptedBy({ status }: ConfigDumpInput, listener: string): object {
+  const accepted = status.listeners.find(({ name }) => name === listener)?.accepted ?? {};
+  const spoken = Object.entries(accepted).filter(([, count]) => count > 0);
+  return spoken.length === 0 ? {} : { accepted_connections: Object.fromEntries(spoken) };
 }
 
 function errorState({ reason, atMs }: BindError, listener: unknown): unknown {
