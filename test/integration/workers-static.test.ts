@@ -1,7 +1,10 @@
 /** Sidecars with several workers as real processes: who serves, what is counted, and what happens when one dies. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { bootstrapOf, type ListenerSpec } from "../support/proxy-bootstrap.ts";
@@ -186,25 +189,29 @@ test("an address that another process has is refused, shared or not", async (con
 });
 
 test("access log lines of all workers are whole", async (context) => {
-  const log: JsonObject = {
+  const folder = mkdtempSync(join(tmpdir(), "tulle-workers-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "access.log");
+  const log = (type: string, more: JsonObject): JsonObject => ({
     name: "log",
     typed_config: {
-      "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+      "@type": `type.googleapis.com/envoy.extensions.access_loggers.${type}`,
       log_format: { text_format_source: { inline_string: "begin %REQ(:PATH)% end\n" } },
+      ...more,
     },
-  };
-  const proxy = await start(context, 3, { manager: { access_log: [log] } });
+  });
+  const logs = [log("stream.v3.StdoutAccessLog", {}), log("file.v3.FileAccessLog", { path })];
+  const proxy = await start(context, 3, { manager: { access_log: logs } });
   const clients = await openConnections(proxy.port("main"), CONNECTIONS);
   const paths = "abcdefghij".split("").map((letter) => `/${letter.repeat(3_000)}`);
-  for (const path of paths) await askAll(clients, path);
+  for (const target of paths) await askAll(clients, target);
   for (const client of clients) client.close();
   proxy.child.kill("SIGTERM");
   assert.equal(await proxy.exit(), 0);
   await becomes(() => proxy.output.length >= CONNECTIONS * paths.length);
-  const lines = new Map<string, number>();
-  for (const line of proxy.output) lines.set(line, (lines.get(line) ?? 0) + 1);
-  const expected = paths.map((path) => [`begin ${path} end`, CONNECTIONS] as const);
-  assert.deepEqual([...lines].sort(), expected);
+  const expected = paths.map((target) => [`begin ${target} end`, CONNECTIONS] as const);
+  assert.deepEqual(countsOf(proxy.output), expected);
+  assert.deepEqual(countsOf(readFileSync(path, "utf8").split("\n").slice(0, -1)), expected);
 });
 
 test("the log level of all workers changes, and a worker that starts later has it", async (context) => {
@@ -235,6 +242,13 @@ test("one worker is one process, and a gateway has as many workers as cores", as
   const info = JSON.parse((await gateway.admin("/server_info")).body);
   assert.equal(info.concurrency ?? 1, Math.min(64, cores));
 });
+
+/** How often each line is there, in order. */
+function countsOf(lines: readonly string[]): readonly (readonly [string, number])[] {
+  const counts = new Map<string, number>();
+  for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
+  return [...counts].sort();
+}
 
 /** Whether nobody accepts connections there. */
 async function refuses(port: number): Promise<boolean> {

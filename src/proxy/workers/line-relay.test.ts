@@ -20,7 +20,7 @@ test("lines of two workers never stand inside each other", async () => {
   const sink = sinkOf(written);
   const sources = ["a", "b"].map((letter) => {
     const source = new PassThrough();
-    relayLines(source, sink, false);
+    relayLines(source, sink, "access-log");
     return { letter, source };
   });
   for (let i = 0; i < 50; i++) {
@@ -38,21 +38,21 @@ test("lines of two workers never stand inside each other", async () => {
 });
 
 test("the last words of a worker that died are kept where they say why", async () => {
-  for (const keepsLastWords of [true, false]) {
+  for (const kind of ["log", "access-log"] as const) {
     const written: string[] = [];
     const source = new PassThrough();
-    relayLines(source, sinkOf(written), keepsLastWords);
+    relayLines(source, sinkOf(written), kind);
     source.end("whole\nbroken");
     await once(source, "end");
     await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(written.join(""), keepsLastWords ? "whole\nbroken\n" : "whole\n");
+    assert.equal(written.join(""), kind === "log" ? "whole\nbroken\n" : "whole\n");
   }
 });
 
 test("a sink that is slow pauses the source, and one long line does not fill the memory", async () => {
   const written: string[] = [];
   const source = new PassThrough();
-  relayLines(source, sinkOf(written, 1), true);
+  relayLines(source, sinkOf(written, 1), "log");
   const piece = "x".repeat(300_000);
   for (let i = 0; i < 10; i++) {
     if (!source.write(piece)) await once(source, "drain");
@@ -62,4 +62,20 @@ test("a sink that is slow pauses the source, and one long line does not fill the
   while (written.join("").length < 3_000_001) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(written.join(""), `${piece.repeat(10)}\n`);
   assert.ok(written.length > 1);
+});
+
+test("behind a sink that is broken a log runs dry, and an access log backs up into its worker", async () => {
+  for (const kind of ["log", "access-log"] as const) {
+    const sink = new Writable({ write: (_chunk, _encoding, done) => done(new Error("EPIPE")) });
+    const source = new PassThrough({ highWaterMark: 1_000 });
+    relayLines(source, sink, kind);
+    source.write("first\n");
+    await new Promise((resolve) => sink.once("close", resolve));
+    let isTaken = true;
+    for (let i = 0; i < 100 && isTaken; i++) {
+      isTaken = source.write(`${"x".repeat(100)}\n`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(isTaken, kind === "log");
+  }
 });

@@ -9,14 +9,24 @@ import type { Readable, Writable } from "node:stream";
 const LINE_BYTES_MAX = 1024 * 1024;
 const LINE_END = 0x0a;
 
-/** `keepsLastWords`: a line that the worker did not finish before it died is passed on as well. */
-export function relayLines(source: Readable, sink: Writable, keepsLastWords: boolean): void {
+/**
+ * `log` is for people: a line that the worker did not finish before it died is passed on as well, and
+ * nobody waits for a sink that is broken. Behind a broken sink an `access-log` is not read any more,
+ * so that the worker drops its lines and counts them.
+ */
+export function relayLines(source: Readable, sink: Writable, kind: "log" | "access-log"): void {
   // Each worker may wait for the sink, which is no leak.
   sink.setMaxListeners(0);
   let parts: Buffer[] = [];
   let length = 0;
+  let isBroken = false;
+  sink.on("error", () => {
+    isBroken = true;
+    if (kind === "log") source.resume();
+    else source.pause();
+  });
   const passOn = (bytes: Buffer): void => {
-    if (sink.write(bytes)) return;
+    if (isBroken || sink.write(bytes)) return;
     source.pause();
     sink.once("drain", () => source.resume());
   };
@@ -35,6 +45,6 @@ export function relayLines(source: Readable, sink: Writable, keepsLastWords: boo
     length = 0;
   });
   source.on("end", () => {
-    if (keepsLastWords && length > 0) passOn(Buffer.concat([...parts, Buffer.from("\n")]));
+    if (kind === "log" && length > 0) passOn(Buffer.concat([...parts, Buffer.from("\n")]));
   });
 }

@@ -34,8 +34,8 @@ export class WorkerProcess {
     this.pid = child.pid ?? 0;
     this.startedMs = clock.monotonicMs();
     this.#child = child;
-    if (child.stdout !== null) relayLines(child.stdout, process.stdout, false);
-    if (child.stderr !== null) relayLines(child.stderr, process.stderr, true);
+    if (child.stdout !== null) relayLines(child.stdout, process.stdout, "access-log");
+    if (child.stderr !== null) relayLines(child.stderr, process.stderr, "log");
     this.channel = new Channel(
       {
         // One that is gone is told by its end.
