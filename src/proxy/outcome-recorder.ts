@@ -2,7 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import { METRIC_SERIES_MAX } from "../core/limits.ts";
 import type { AccessLogEntry } from "../telemetry/access-log-format.ts";
-import { LineWriter } from "../telemetry/line-writer.ts";
+import type { LineWriter } from "../telemetry/line-writer.ts";
 import {
   type RequestLabels,
   type RequestMetrics,
@@ -14,6 +14,7 @@ import {
   type WorkloadLabels,
 } from "../telemetry/request-metrics.ts";
 import { RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
+import { accessLogWriter } from "./access-log-writers.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
@@ -101,18 +102,11 @@ export class OutcomeRecorder {
   }
 
   #log(outcome: RequestOutcome, config: HttpConfig, durationMs: number): void {
-    const entry = entryOf(outcome, durationMs, this.#options.clock.nowMs());
-    for (const log of config.accessLogs) this.#writerFor(log.path).write(log.format(entry));
-  }
-
-  #writerFor(path: string): LineWriter {
-    const writers = this.#options.logWriters;
-    let writer = writers.get(path);
-    if (writer === undefined) {
-      writer = new LineWriter(path, this.#options.clock);
-      writers.set(path, writer);
+    const { clock, logWriters } = this.#options;
+    const entry = entryOf(outcome, durationMs, clock.nowMs());
+    for (const log of config.accessLogs) {
+      accessLogWriter(logWriters, log.path, clock).write(log.format(entry));
     }
-    return writer;
   }
 }
 

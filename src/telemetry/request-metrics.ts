@@ -42,11 +42,15 @@ export const UNKNOWN_SERVICE: ServiceLabels = {
   namespace: "unknown",
 };
 
-export interface RequestLabels {
+/** Who reports what between whom: the labels that requests and TCP connections share. */
+export interface ReportedEnds {
   readonly reporter: "source" | "destination";
   readonly source: WorkloadLabels;
   readonly destination: WorkloadLabels;
   readonly service: ServiceLabels;
+}
+
+export interface RequestLabels extends ReportedEnds {
   readonly protocol: "http" | "grpc";
   /** 0 when no response was sent. */
   readonly responseCode: number;
@@ -111,9 +115,21 @@ export function recordRequest(
 
 /** Istio's 25 labels, of which requests other than gRPC's have no `grpc_response_status`, in the order of its golden files. */
 function istioLabels(labels: RequestLabels): Record<string, string> {
-  const { source, destination, service } = labels;
   return {
-    reporter: labels.reporter,
+    ...endLabels(labels),
+    request_protocol: labels.protocol,
+    response_code: String(labels.responseCode),
+    ...(labels.grpcStatus < 0 ? {} : { grpc_response_status: String(labels.grpcStatus) }),
+    response_flags: labels.responseFlags,
+    connection_security_policy: labels.securityPolicy,
+  };
+}
+
+/** In the order of Istio's golden files. */
+export function endLabels(ends: ReportedEnds): Record<string, string> {
+  const { source, destination, service } = ends;
+  return {
+    reporter: ends.reporter,
     source_workload: source.workload,
     source_canonical_service: source.canonicalService,
     source_canonical_revision: source.canonicalRevision,
@@ -133,10 +149,5 @@ function istioLabels(labels: RequestLabels): Record<string, string> {
     destination_service_name: service.name,
     destination_service_namespace: service.namespace,
     destination_cluster: destination.cluster,
-    request_protocol: labels.protocol,
-    response_code: String(labels.responseCode),
-    ...(labels.grpcStatus < 0 ? {} : { grpc_response_status: String(labels.grpcStatus) }),
-    response_flags: labels.responseFlags,
-    connection_security_policy: labels.securityPolicy,
   };
 }

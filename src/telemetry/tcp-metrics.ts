@@ -1,7 +1,7 @@
 /** Istio's TCP metrics. Whoever records keeps the series: bytes are counted as they flow. */
 import type { Counter } from "./counter.ts";
-import { endLabels, type ReportedEnds } from "./istio-labels.ts";
 import type { MetricRegistry, SeriesSource } from "./metric-registry.ts";
+import { endLabels, type ReportedEnds } from "./request-metrics.ts";
 
 export interface TcpLabels extends ReportedEnds {
   readonly responseFlags: string;
