@@ -53,12 +53,15 @@ export class EchoUpstream {
       stream.on("error", () => {});
       buffer(stream).then(
         (body) => {
+          // Node ends the body of HEAD in good order when the stream was reset.
+          if (stream.aborted || stream.rstCode !== 0) return;
           const path = String(headers[":path"] ?? "");
           const method = String(headers[":method"]);
           this.requests.push({ method, path, body: body.toString("latin1") });
           if (stream.destroyed) return;
           stream.respond({ ":status": 200, "x-saw": path });
-          stream.end(SAW + path);
+          // Node itself has ended the response to HEAD.
+          if (method !== "HEAD") stream.end(SAW + path);
         },
         // It was reset before its end: no request.
         () => {},

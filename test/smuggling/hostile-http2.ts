@@ -18,8 +18,12 @@ export interface HostileStream {
   readonly body: string;
   /** Both sides of the message were sent: an answer, or a reset, must come. */
   readonly isComplete: boolean;
-  /** RFC 9113 section 8.1.1: malformed, so that it must not reach the upstream as a whole. */
-  readonly isMalformed: boolean;
+  /** RFC 9113 section 8.1.1: no upstream may see anything of a message whose head is malformed. */
+  readonly isHeadMalformed: boolean;
+  /** The end is missing or malformed: only an upstream over HTTP/1.1 may think that it saw it whole. */
+  readonly isEndMalformed: boolean;
+  /** What Content-Length says. */
+  readonly declared: number | undefined;
   readonly frames: readonly Buffer[];
 }
 
@@ -173,10 +177,11 @@ export function hostileStream(prng: Prng, number: number, index: number): Hostil
     `0\r\n\r\n${hidden}`,
     `3\r\nabc\r\n0\r\n\r\n${hidden}`,
   ]);
-  let isMalformed = false;
+  let isHeadMalformed = false;
+  let isEndMalformed = false;
   if (below(2) === 0) {
     pick(MALFORMED)(fields, hidden);
-    isMalformed = true;
+    isHeadMalformed = true;
   } else {
     pick(DOUBTFUL)(fields, hidden);
   }
@@ -184,10 +189,10 @@ export function hostileStream(prng: Prng, number: number, index: number): Hostil
   if (declared !== undefined) {
     fields.push(["content-length", String(declared)]);
     // RFC 9113 section 8.1.1: the sum of DATA is another.
-    if (declared !== body.length) isMalformed = true;
+    if (declared !== body.length) isEndMalformed = true;
   }
   const trailers = below(5) === 0 ? pick(TRAILERS) : undefined;
-  if (trailers?.isMalformed === true) isMalformed = true;
+  if (trailers?.isMalformed === true) isEndMalformed = true;
   const isComplete = below(10) > 0;
   const hasMore = body !== "" || trailers !== undefined || !isComplete;
   const frames = [headersOf(prng, streamId, literalBlock(fields), hasMore)];
@@ -203,10 +208,20 @@ export function hostileStream(prng: Prng, number: number, index: number): Hostil
     const flags = END_HEADERS | (isComplete ? END_STREAM : 0);
     frames.push(frame(FRAME.headers, flags, streamId, literalBlock(trailers.fields)));
     // Trailers that do not end the stream are malformed, too (section 8.1).
-    if (!isComplete) isMalformed = true;
+    if (!isComplete) isEndMalformed = true;
   }
   const seenMethod = fields.find(([name]) => name === ":method")?.[1] ?? "";
-  return { streamId, id, method: seenMethod, body, isComplete, isMalformed, frames };
+  return {
+    streamId,
+    id,
+    method: seenMethod,
+    body,
+    isComplete,
+    isHeadMalformed,
+    isEndMalformed,
+    declared,
+    frames,
+  };
 }
 
 /** A field block in HEADERS alone, or with CONTINUATIONs behind it. */

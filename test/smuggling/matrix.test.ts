@@ -16,6 +16,9 @@ const seed = Number(process.env["TULLE_FUZZ_SEED"] ?? Date.now() % 2 ** 31);
 
 const PAIRS: readonly { readonly downstream: Version; readonly upstream: Version }[] = [
   { downstream: "HTTP/1.1", upstream: "HTTP/1.1" },
+  { downstream: "HTTP/1.1", upstream: "HTTP/2" },
+  { downstream: "HTTP/2", upstream: "HTTP/1.1" },
+  { downstream: "HTTP/2", upstream: "HTTP/2" },
 ];
 
 for (const { downstream, upstream } of PAIRS) {
@@ -26,7 +29,7 @@ for (const { downstream, upstream } of PAIRS) {
       t,
       bootstrapOf([{ routes: "app" }], [{ name: "app", endpoints: [echo.port], fields }]),
     );
-    const outcome = await attack(downstream, proxy.port(), seed, CONNECTIONS);
+    const outcome = await attack(downstream, upstream, proxy.port(), seed, CONNECTIONS);
     const told = `seed ${seed}`;
     assert.deepEqual(outcome.faults, [], told);
     assert.deepEqual(extraRequests(outcome, echo.requests), [], told);

@@ -9,7 +9,7 @@ import { FRAME, RawHttp2Client, requestFields } from "../support/raw-http2-clien
 import { headerOf } from "../support/raw-message.ts";
 import { SAW, type SeenRequest, type Version } from "./echo-upstream.ts";
 import { hostileConnection, REQUEST_ID } from "./hostile-http1.ts";
-import { hostileStream } from "./hostile-http2.ts";
+import { type HostileStream, hostileStream } from "./hostile-http2.ts";
 import { readStrictly } from "./strict-http1.ts";
 
 interface Allowed {
@@ -35,8 +35,10 @@ const CONCURRENCY = 8;
 /** Spreads the connections of a run over all seeds. */
 const SEED_STEP = 0x9e3779b1;
 
+/** `version` is spoken to the proxy, `upstream` by the proxy. */
 export async function attack(
   version: Version,
+  upstream: Version,
   port: number,
   seed: number,
   count: number,
@@ -49,7 +51,7 @@ export async function attack(
       const prng = new SeededPrng(seed ^ Math.imul(number + 1, SEED_STEP));
       outcome.inputs += 1;
       if (version === "HTTP/1.1") await attackHttp1(port, prng, number, outcome);
-      else await attackHttp2(port, prng, number, outcome);
+      else await attackHttp2(port, prng, number, outcome, upstream);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
@@ -75,6 +77,17 @@ function idIn(text: string): string {
 
 function allow({ allowed }: Outcome, id: string, request: Allowed): void {
   allowed.set(id, [...(allowed.get(id) ?? []), request]);
+}
+
+function allowStream(outcome: Outcome, stream: HostileStream, upstream: Version): void {
+  const { id, method, body, isComplete, isHeadMalformed, isEndMalformed, declared } = stream;
+  if (isHeadMalformed) return;
+  if (isComplete && !isEndMalformed) {
+    allow(outcome, id, { method, body });
+  } else if (upstream === "HTTP/1.1" && declared !== undefined && declared <= body.length) {
+    // The declared bytes were passed on before anybody could know that the end is wrong.
+    allow(outcome, id, { method, body: body.slice(0, declared) });
+  }
 }
 
 async function attackHttp1(
@@ -113,12 +126,11 @@ async function attackHttp2(
   prng: SeededPrng,
   number: number,
   outcome: Outcome,
+  upstream: Version,
 ): Promise<void> {
   const count = 1 + Math.floor(prng.next() * STREAMS_MAX);
   const streams = Array.from({ length: count }, (_, i) => hostileStream(prng, number, i));
-  for (const { id, method, body, isComplete, isMalformed } of streams) {
-    if (isComplete && !isMalformed) allow(outcome, id, { method, body });
-  }
+  for (const stream of streams) allowStream(outcome, stream, upstream);
   const lastId = 2 * count + 1;
   const last = `c${number}r99`;
   allow(outcome, last, { method: "GET", body: "" });
