@@ -22,7 +22,7 @@ import {
 } from "../../src/http2/frame-writer.ts";
 import { serverSettings } from "../../src/http2/settings.ts";
 
-const SIZES = { maxConcurrentStreams: 100, initialStreamWindowBytes: 65_535 };
+const OWN = { maxConcurrentStreams: 100, initialStreamWindowBytes: 65_535, allowsConnect: true };
 /** What a request of eight fields takes once its names and most values are in the dynamic table. */
 const BLOCK_BYTES = 60;
 const SMALL_BODY_BYTES = 128;
@@ -48,7 +48,7 @@ const nothing: FrameHandler = {
 function openDecoder(): FrameDecoder {
   const decoder = new FrameDecoder("client", nothing);
   const settings = Buffer.alloc(128);
-  decoder.execute(settings, 0, writeSettings(settings, 0, serverSettings(SIZES)));
+  decoder.execute(settings, 0, writeSettings(settings, 0, serverSettings(OWN)));
   return decoder;
 }
 

@@ -38,12 +38,18 @@ export interface Http2ClientOptions extends Http2ConnectionOptions {
 export class Http2Client<S extends Http2ResponseStream> extends Http2Connection<S> {
   readonly #options: Http2ClientOptions;
   #isGoingAway = false;
+  #hasSettings = false;
 
   constructor(options: Http2ClientOptions) {
     super("client", options);
     this.#options = options;
     this.output.preface();
-    this.announce(clientSettings(options.sizes));
+    this.announce(clientSettings(options.settings));
+  }
+
+  /** False when the server is known to take no tunnels of other protocols. */
+  get mayTakeTunnels(): boolean {
+    return !this.#hasSettings || this.peer.isConnectProtocolEnabled;
   }
 
   /** Streams that could be opened now. */
@@ -150,8 +156,9 @@ export class Http2Client<S extends Http2ResponseStream> extends Http2Connection<
   }
 
   protected override onPeerSettings(): void {
+    this.#hasSettings = true;
     this.slots.setLimit(
-      Math.min(this.peer.maxConcurrentStreams, this.#options.sizes.maxConcurrentStreams),
+      Math.min(this.peer.maxConcurrentStreams, this.#options.settings.maxConcurrentStreams),
     );
     this.#options.onRoom();
   }

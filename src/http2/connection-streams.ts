@@ -29,18 +29,20 @@ import {
   stateAfterEndSent,
 } from "./stream-state.ts";
 
-export interface ConnectionSizes {
+export interface ConnectionSettings {
   /** Streams at a time: as server what is announced, as client what is used of that. */
   readonly maxConcurrentStreams: number;
   /** SETTINGS_INITIAL_WINDOW_SIZE that is announced, in bytes. */
   readonly initialStreamWindowBytes: number;
   /** What the peer may send on all streams together, in bytes. */
   readonly initialConnectionWindowBytes: number;
+  /** Whether tunnels of other protocols are carried: extended CONNECT (RFC 8441). */
+  readonly allowsConnect: boolean;
 }
 
 export interface Http2ConnectionOptions {
   readonly sink: FrameSink;
-  readonly sizes: ConnectionSizes;
+  readonly settings: ConnectionSettings;
   /** The process's own. */
   readonly scratch: HpackScratch;
   /** Monotonic milliseconds. */
@@ -70,19 +72,19 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   #isEnded = false;
 
   constructor(role: Role, options: Http2ConnectionOptions) {
-    const { scratch, usesHuffman, sizes } = options;
+    const { scratch, usesHuffman, settings } = options;
     this.#options = options;
     this.peer = new Settings(role === "server" ? "client" : "server");
     this.output = new FrameOutput(options.sink, this.peer);
     this.encoder = new HpackEncoder({ scratch, usesHuffman });
     this.sender = new StreamSender<S>(this.output, this.encoder, this);
     this.ids = new StreamIds(role);
-    this.slots = new StreamSlots(sizes.maxConcurrentStreams);
+    this.slots = new StreamSlots(settings.maxConcurrentStreams);
     this.windows = new ReceiveWindows({
-      streamsMax: sizes.maxConcurrentStreams,
-      streamBytes: sizes.initialStreamWindowBytes,
-      streamBytesMax: Math.max(STREAM_WINDOW_GROWN_BYTES_MAX, sizes.initialStreamWindowBytes),
-      connectionBytes: sizes.initialConnectionWindowBytes,
+      streamsMax: settings.maxConcurrentStreams,
+      streamBytes: settings.initialStreamWindowBytes,
+      streamBytesMax: Math.max(STREAM_WINDOW_GROWN_BYTES_MAX, settings.initialStreamWindowBytes),
+      connectionBytes: settings.initialConnectionWindowBytes,
     });
     this.nowMs = options.nowMs();
     this.budget = new AbuseBudget(this.nowMs);

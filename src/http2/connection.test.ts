@@ -4,7 +4,7 @@ import fc from "fast-check";
 import {
   type AskingStream,
   blockOf,
-  DEFAULT_SIZES,
+  DEFAULT_SETTINGS,
   Http2Pair,
   requestHead,
   responseHead,
@@ -61,7 +61,7 @@ describe("an HTTP/2 connection", () => {
     const piece = fc.integer({ min: 1, max: 40_000 });
     fc.assert(
       fc.property(sizes, piece, (lengths, pieceBytes) => {
-        const pair = new Http2Pair({ ...DEFAULT_SIZES, initialConnectionWindowBytes: 100_000 });
+        const pair = new Http2Pair({ ...DEFAULT_SETTINGS, initialConnectionWindowBytes: 100_000 });
         pair.onRequest = (stream) => {
           pair.server.sendResponse(stream, responseHead(200, true), false);
         };
@@ -130,7 +130,7 @@ describe("an HTTP/2 connection", () => {
   });
 
   it("refuses streams above the limit, and lets the client try elsewhere", () => {
-    const pair = new Http2Pair({ ...DEFAULT_SIZES, maxConcurrentStreams: 2 });
+    const pair = new Http2Pair({ ...DEFAULT_SETTINGS, maxConcurrentStreams: 2 });
     const asked = [1, 2].map(() => pair.ask(requestHead("GET", false)));
     pair.settle();
     assert.equal(pair.client.room, 0);

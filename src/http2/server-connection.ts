@@ -55,7 +55,7 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
   constructor(options: Http2ServerOptions<S>) {
     super("server", options);
     this.#options = options;
-    this.announce(serverSettings(options.sizes));
+    this.announce(serverSettings(options.settings));
   }
 
   sendInterim(stream: S, head: ResponseHead): void {
@@ -189,6 +189,11 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
     const error = readRequest(section, isEndStream, stream.head);
     if (error !== MESSAGE_OK) {
       this.malformed(stream, messageErrorInfo(error).message);
+      return;
+    }
+    if (stream.head.upgrade !== "" && !this.#options.settings.allowsConnect) {
+      // RFC 8441 section 3: only with a server that announced it.
+      this.malformed(stream, "extended CONNECT came although it is not enabled");
       return;
     }
     stream.bodyBytesLeft = stream.head.contentLength;

@@ -31,28 +31,29 @@ export const INITIAL_WINDOW_SIZE_DEFAULT = 65_535;
 export const MAX_FRAME_SIZE_DEFAULT = 16_384;
 export const MAX_FRAME_SIZE_MOST = 16_777_215;
 
-export interface AnnouncedSizes {
+export interface AnnouncedSettings {
   readonly maxConcurrentStreams: number;
   readonly initialStreamWindowBytes: number;
+  readonly allowsConnect: boolean;
 }
 
 /** What a server announces: identifiers and values in turn, as `writeSettings` takes them. */
-export function serverSettings(sizes: AnnouncedSizes): readonly number[] {
+export function serverSettings(own: AnnouncedSettings): readonly number[] {
   return [
-    ...[SETTING.maxConcurrentStreams, sizes.maxConcurrentStreams],
-    ...commonSettings(sizes),
-    ...[SETTING.enableConnectProtocol, 1],
+    ...[SETTING.maxConcurrentStreams, own.maxConcurrentStreams],
+    ...commonSettings(own),
+    ...(own.allowsConnect ? [SETTING.enableConnectProtocol, 1] : []),
   ];
 }
 
 /** What a client announces. Without push a server has no streams of its own. */
-export function clientSettings(sizes: AnnouncedSizes): readonly number[] {
-  return [...[SETTING.enablePush, 0], ...commonSettings(sizes)];
+export function clientSettings(own: AnnouncedSettings): readonly number[] {
+  return [...[SETTING.enablePush, 0], ...commonSettings(own)];
 }
 
-function commonSettings(sizes: AnnouncedSizes): readonly number[] {
+function commonSettings(own: AnnouncedSettings): readonly number[] {
   return [
-    ...[SETTING.initialWindowSize, sizes.initialStreamWindowBytes],
+    ...[SETTING.initialWindowSize, own.initialStreamWindowBytes],
     ...[SETTING.maxFrameSize, FRAME_SIZE_BYTES_MAX],
     ...[SETTING.maxHeaderListSize, HEAD_SIZE_BYTES_MAX],
   ];

@@ -54,7 +54,7 @@ export class Http2ClientConnection
     this.http2 = new Http2Client({
       sink: this.#writer,
       scratch: HPACK_SCRATCH,
-      sizes: services.http2,
+      settings: services.http2,
       nowMs: services.nowMs,
       usesHuffman: false,
       onRoom: () => this.#onRoom(),

@@ -3,17 +3,19 @@ import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import { type Http2Client, Http2ResponseStream } from "../http2/client-connection.ts";
 import { ERROR_CODE, errorCodeName } from "../http2/error-code.ts";
+import { type FaultOwner, guarded } from "./callback-faults.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
 import { answerWebsocketKey } from "./websocket-handshake.ts";
 
 export interface Http2ClientStreamOwner {
   readonly http2: Http2Client<Http2ClientStream>;
+  onFault(error: unknown): void;
   failureFor(reason: string): UpstreamFailure;
   /** The stream is over: its object may carry another request. */
   onStreamFree(stream: Http2ClientStream): void;
 }
 
-export class Http2ClientStream extends Http2ResponseStream implements ClientStream {
+export class Http2ClientStream extends Http2ResponseStream implements ClientStream, FaultOwner {
   readonly #owner: Http2ClientStreamOwner;
   #handler: ClientStreamHandler | undefined;
   /** Of a WebSocket's handshake in HTTP/1.1, which the upstream need not answer. */
@@ -34,10 +36,13 @@ export class Http2ClientStream extends Http2ResponseStream implements ClientStre
   }
 
   sendHead(head: RequestHead, target: string, authority: string): void {
-    const isEnd = head.bodyKind === BODY_NONE;
+    const { http2 } = this.#owner;
     this.#websocketKey =
       head.bodyKind === BODY_TUNNEL ? head.headers.get("sec-websocket-key") : undefined;
-    this.#owner.http2.sendRequest(this, head, target, authority, isEnd);
+    http2.sendRequest(this, head, target, authority, head.bodyKind === BODY_NONE);
+    // RFC 8441 section 3. The exchange must not hear of it within its own call.
+    const isTunnel = this.isTunnelRequest && head.upgrade !== "";
+    if (isTunnel && !http2.mayTakeTunnels) setImmediate(this.#refuseTunnel, this.id);
   }
 
   sendBody(bytes: Buffer, start: number, end: number): boolean {
@@ -59,6 +64,10 @@ export class Http2ClientStream extends Http2ResponseStream implements ClientStre
 
   resumeResponse(): void {
     this.#owner.http2.resumeReading(this);
+  }
+
+  onFault(error: unknown): void {
+    this.#owner.onFault(error);
   }
 
   override onInterim(): void {
@@ -115,6 +124,14 @@ export class Http2ClientStream extends Http2ResponseStream implements ClientStre
     this.#handler = undefined;
     this.#owner.onStreamFree(this);
   }
+
+  readonly #refuseTunnel = guarded(this, (id: number): void => {
+    if (this.id !== id || this.isClosed) return;
+    const reason = "the upstream takes no tunnels over HTTP/2";
+    const handler = this.#handler;
+    this.reset();
+    handler?.onUpstreamFailure({ kind: "protocol-error", reason });
+  });
 
   #fail(failure: UpstreamFailure): void {
     const handler = this.#handler;

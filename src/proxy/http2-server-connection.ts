@@ -47,7 +47,7 @@ export class Http2ServerConnection
     this.http2 = new Http2Server({
       sink: this.#writer,
       scratch: HPACK_SCRATCH,
-      sizes: server.config.http2,
+      settings: server.config.http2,
       nowMs: server.nowMs,
       usesHuffman: connection.peerPrincipal === "",
       takeStream: () => this.#free.pop() ?? new Http2ServerStream(this, server),

@@ -24,7 +24,7 @@ import {
 import { Settings, serverSettings } from "../../src/http2/settings.ts";
 import { type FrameEvent, FrameRecorder } from "../support/http2-frame-recorder.ts";
 
-const SIZES = { maxConcurrentStreams: 100, initialStreamWindowBytes: 65_535 };
+const OWN = { maxConcurrentStreams: 100, initialStreamWindowBytes: 65_535, allowsConnect: true };
 
 /** The server's end of a connection: it decodes what nghttp2 sends and tells who waits for an event. */
 class Peer extends FrameRecorder {
@@ -75,7 +75,7 @@ function openSession(): { readonly peer: Peer; readonly session: ClientHttp2Sess
     settings: { initialWindowSize: 100_000, maxFrameSize: 32_768 },
   });
   peer.send((out) => {
-    const at = writeWindowUpdate(out, writeSettings(out, 0, serverSettings(SIZES)), 0, 1_000_000);
+    const at = writeWindowUpdate(out, writeSettings(out, 0, serverSettings(OWN)), 0, 1_000_000);
     return writeSettingsAck(out, at);
   });
   return { peer, session };

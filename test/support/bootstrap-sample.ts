@@ -151,6 +151,11 @@ const ROUTES: JsonObject = {
   ],
 };
 
+const GRPC_WEB = {
+  name: "envoy.filters.http.grpc_web",
+  typed_config: { "@type": `${TYPE}.extensions.filters.http.grpc_web.v3.GrpcWeb` },
+};
+
 const ROUTER = {
   name: "envoy.filters.http.router",
   typed_config: {
@@ -165,7 +170,7 @@ function manager(fields: JsonObject): JsonObject {
     typed_config: {
       "@type": `${TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: "sample",
-      http_filters: [ROUTER],
+      http_filters: [GRPC_WEB, ROUTER],
       ...fields,
     },
   };
@@ -287,6 +292,7 @@ const HTTP2_SETTINGS: JsonObject = {
   max_concurrent_streams: 100,
   initial_stream_window_size: 65_535,
   initial_connection_window_size: 1_048_576,
+  allow_connect: true,
 };
 
 function spokenOptions(choice: JsonObject): JsonObject {

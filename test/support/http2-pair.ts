@@ -8,10 +8,11 @@ import type { FrameSink } from "../../src/http2/frame-sink.ts";
 import { HpackScratch } from "../../src/http2/hpack/hpack-scratch.ts";
 import { Http2RequestStream, Http2Server } from "../../src/http2/server-connection.ts";
 
-export const DEFAULT_SIZES = {
+export const DEFAULT_SETTINGS = {
   maxConcurrentStreams: 100,
   initialStreamWindowBytes: 65_535,
   initialConnectionWindowBytes: 8 * 1024 * 1024,
+  allowsConnect: true,
 };
 
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -212,12 +213,12 @@ export class Http2Pair {
   nowMs = 0;
   drained = 0;
 
-  constructor(sizes = DEFAULT_SIZES) {
+  constructor(settings = DEFAULT_SETTINGS) {
     const scratch = new HpackScratch();
     const nowMs = (): number => this.nowMs;
     this.server = new Http2Server({
       sink: this.serverSink,
-      sizes,
+      settings,
       scratch,
       nowMs,
       usesHuffman: true,
@@ -230,7 +231,7 @@ export class Http2Pair {
     });
     this.client = new Http2Client({
       sink: this.clientSink,
-      sizes,
+      settings,
       scratch,
       nowMs,
       usesHuffman: false,

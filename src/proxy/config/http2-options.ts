@@ -18,6 +18,8 @@ export interface Http2Options {
   readonly initialStreamWindowBytes: number;
   /** What it lets its peer send on all streams together, in bytes. */
   readonly initialConnectionWindowBytes: number;
+  /** Whether tunnels of other protocols are carried: extended CONNECT (RFC 8441). */
+  readonly allowsConnect: boolean;
 }
 
 /** Envoy's range for both windows: the protocol's default and its largest (RFC 9113 section 6.9.1). */
@@ -50,5 +52,6 @@ export function compileHttp2Options(
     maxConcurrentStreams: options?.maxConcurrentStreams ?? streams,
     initialStreamWindowBytes: options?.initialStreamWindowSize ?? STREAM_WINDOW_BYTES,
     initialConnectionWindowBytes: options?.initialConnectionWindowSize ?? CONNECTION_WINDOW_BYTES,
+    allowsConnect: options?.allowConnect ?? false,
   };
 }

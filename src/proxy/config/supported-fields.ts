@@ -55,6 +55,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds":
     "config_source route_config_name",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": "name typed_config",
+  "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": "",
   "envoy.extensions.filters.http.router.v3.Router": "suppress_envoy_headers",
   "envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig": "mappers",
   "envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper":
@@ -119,7 +120,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig":
     "http_protocol_options http2_protocol_options",
   "envoy.config.core.v3.Http2ProtocolOptions":
-    "max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect",
+    "max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect allow_connect",
   "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints",
   "envoy.config.endpoint.v3.LocalityLbEndpoints":
     "locality lb_endpoints load_balancing_weight priority metadata",

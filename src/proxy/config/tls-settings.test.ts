@@ -273,12 +273,13 @@ test("names of peers are URIs or DNS names", () => {
   ]);
 });
 
-test("HTTP/2 is left out of an offer, but never the whole offer", () => {
+test("HTTP/3 is left out of an offer, but never the whole offer", () => {
   const offer = (...protocols: string[]): readonly string[] =>
     errorsOf("server", { ...OWN, alpn_protocols: protocols });
-  assert.deepEqual(offer("h2", "http/1.1"), []);
-  assert.deepEqual(offer("h2"), [
-    "common_tls_context.alpn_protocols: h2 is not implemented; add http/1.1",
+  assert.deepEqual(offer("h3", "h2", "http/1.1"), []);
+  assert.deepEqual(offer("h2"), []);
+  assert.deepEqual(offer("h3"), [
+    "common_tls_context.alpn_protocols: h3 is not implemented; add h2 or http/1.1",
   ]);
 });
 

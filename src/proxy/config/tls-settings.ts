@@ -143,9 +143,9 @@ function settings(
  * not implemented changes the choice, never its meaning; an offer of which nothing is left is refused.
  */
 function alpnOf(offered: readonly string[], path: string, errors: FieldError[]): readonly string[] {
-  const known = offered.filter((protocol) => !/^h[23]/.test(protocol));
+  const known = offered.filter((protocol) => !protocol.startsWith("h3"));
   if (offered.length > 0 && known.length === 0) {
-    errors.push({ path, message: `${offered.join(", ")} is not implemented; add http/1.1` });
+    errors.push({ path, message: `${offered.join(", ")} is not implemented; add h2 or http/1.1` });
   }
   return known;
 }

@@ -58,6 +58,7 @@ test("a cluster that says nothing speaks HTTP/1.1", () => {
       maxConcurrentStreams: UPSTREAM_STREAMS_PER_CONNECTION_MAX,
       initialStreamWindowBytes: STREAM_WINDOW_BYTES,
       initialConnectionWindowBytes: CONNECTION_WINDOW_BYTES,
+      allowsConnect: false,
     },
   });
 });
@@ -96,11 +97,13 @@ test("the settings of HTTP/2 are read wherever they stand", () => {
     max_concurrent_streams: 7,
     initial_stream_window_size: 65_535,
     initial_connection_window_size: 1_048_576,
+    allow_connect: true,
   };
   const expected = {
     maxConcurrentStreams: 7,
     initialStreamWindowBytes: 65_535,
     initialConnectionWindowBytes: 1_048_576,
+    allowsConnect: true,
   };
   const explicit = { explicit_http_config: { http2_protocol_options: settings } };
   assert.deepEqual(compiled(options(explicit)).http2, expected);

@@ -6,7 +6,7 @@
 import { CONCURRENT_STREAMS_MAX } from "../../../src/core/limits.ts";
 import type { HeaderBlock } from "../../../src/http/header-block.ts";
 import { Http2Client, Http2ResponseStream } from "../../../src/http2/client-connection.ts";
-import type { ConnectionSizes } from "../../../src/http2/connection-streams.ts";
+import type { ConnectionSettings } from "../../../src/http2/connection-streams.ts";
 import type { FrameSink } from "../../../src/http2/frame-sink.ts";
 import { HpackScratch } from "../../../src/http2/hpack/hpack-scratch.ts";
 import { Http2RequestStream, Http2Server } from "../../../src/http2/server-connection.ts";
@@ -24,10 +24,11 @@ import { Digest } from "../digest.ts";
 import { type FuzzTarget, must } from "../fuzz-target.ts";
 import { readEnds } from "../splits.ts";
 
-const SIZES: ConnectionSizes = {
+const SETTINGS: ConnectionSettings = {
   maxConcurrentStreams: 8,
   initialStreamWindowBytes: 65_535,
   initialConnectionWindowBytes: 1024 * 1024,
+  allowsConnect: true,
 };
 /** Answers are small, but a request of 10 bytes gets one: head, body, and an update of a window. */
 const SENT_PER_RECEIVED = 40;
@@ -246,7 +247,7 @@ class ServerRun implements Run {
   constructor() {
     this.connection = new Http2Server({
       sink: this.sink,
-      sizes: SIZES,
+      settings: SETTINGS,
       scratch,
       nowMs: () => 0,
       usesHuffman: false,
@@ -268,7 +269,7 @@ class ClientRun implements Run {
   constructor() {
     this.connection = new Http2Client({
       sink: this.sink,
-      sizes: SIZES,
+      settings: SETTINGS,
       scratch,
       nowMs: () => 0,
       usesHuffman: false,
