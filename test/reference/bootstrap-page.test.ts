@@ -33,7 +33,7 @@ const NOTES: Readonly<Record<string, string>> = {
   "core.v3.DataSource.filename":
     "read when the proxy starts or the secret arrives; not for direct responses and log formats",
   "core.v3.Http2ProtocolOptions.allow_connect":
-    "no effect: extended CONNECT (RFC 8441) is always offered; `upgrade_configs` decide what may use it",
+    "whether extended CONNECT (RFC 8441) may be used, which WebSocket over HTTP/2 needs",
   "core.v3.HeaderValue.value":
     "literal or `%PROTOCOL%`; `%%` is a percent sign, other command operators are refused",
   "core.v3.SubstitutionFormatString.json_format":
@@ -45,7 +45,7 @@ const NOTES: Readonly<Record<string, string>> = {
   "listener.v3.Listener.traffic_direction":
     "`INBOUND`, else outbound; decides which side's metrics are counted",
   "listener.v3.Listener.stat_prefix": "no effect",
-  "listener.v3.Listener.enable_reuse_port": "no effect: one process, one socket",
+  "listener.v3.Listener.enable_reuse_port": "no effect: each worker has a socket of its own",
   "listener.v3.FilterChain.filters": "exactly one",
   "http_connection_manager.v3.HttpConnectionManager.codec_type": "`AUTO` or `HTTP1`",
   "http_connection_manager.v3.HttpConnectionManager.stat_prefix": "no effect",
