@@ -11,10 +11,7 @@ import {
   ClusterSchema,
 } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { RoutingPriority, type TransportSocket } from "../gen/envoy/config/core/v3/base_pb.js";
-import {
-  type HttpProtocolOptions_ExplicitHttpConfigSchema,
-  HttpProtocolOptionsSchema,
-} from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { mayBeHttp } from "../resource/port-protocol.ts";
 import {
   APP_ADDRESS,
@@ -50,17 +47,15 @@ export function outboundClusters(
   };
   const clusters: XdsResource[] = [];
   if (mayBeHttp(port.protocol)) {
-    const isHttp2 = isMeshed(port)
-      ? index.features.meshHop === "http2"
-      : port.protocol === "http2" || port.protocol === "grpc";
+    const alpn = index.features.meshHop === "http2" ? ["h2"] : ["http/1.1"];
     clusters.push(
       clusterResource(port.name, {
         ...shared,
         typedExtensionProtocolOptions: httpOptions(
           service.settings.connectionIdleTimeoutMs,
-          isHttp2 ? http2(index.features) : HTTP1,
+          outboundCodec(port, index.features),
         ),
-        ...transportSocketOf(service, port, { trustDomain, alpn: isHttp2 ? ["h2"] : ["http/1.1"] }),
+        ...transportSocketOf(service, port, { trustDomain, alpn }),
       }),
     );
   }
@@ -157,21 +152,43 @@ function transportSocketOf(
   };
 }
 
-type ProtocolConfig = NonNullable<
-  MessageInitShape<typeof HttpProtocolOptions_ExplicitHttpConfigSchema>["protocolConfig"]
+type Codec = NonNullable<
+  MessageInitShape<typeof HttpProtocolOptionsSchema>["upstreamProtocolOptions"]
 >;
 
-const HTTP1: ProtocolConfig = { case: "httpProtocolOptions", value: {} };
-
-/** Extended CONNECT carries WebSocket (RFC 8441). */
-function http2({ upgrades }: DataPlaneFeatures): ProtocolConfig {
-  return { case: "http2ProtocolOptions", value: upgrades ? { allowConnect: true } : {} };
+/** Between sidecars what they agree on; to an app without one what it is declared to speak, else what its client does. */
+function outboundCodec(port: IndexedPort, features: DataPlaneFeatures): Codec {
+  if (features.meshHop === "http1") return HTTP1;
+  if (isMeshed(port) || port.protocol === "http2" || port.protocol === "grpc") {
+    return http2(features);
+  }
+  return {
+    case: "useDownstreamProtocolConfig",
+    value: { httpProtocolOptions: {}, http2ProtocolOptions: http2Options(features) },
+  };
 }
 
-function httpOptions(idleTimeoutMs: number, protocolConfig: ProtocolConfig): Record<string, Any> {
+const HTTP1: Codec = {
+  case: "explicitHttpConfig",
+  value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
+};
+
+function http2(features: DataPlaneFeatures): Codec {
+  return {
+    case: "explicitHttpConfig",
+    value: { protocolConfig: { case: "http2ProtocolOptions", value: http2Options(features) } },
+  };
+}
+
+/** Extended CONNECT carries WebSocket (RFC 8441). */
+function http2Options({ upgrades }: DataPlaneFeatures): { readonly allowConnect?: boolean } {
+  return upgrades ? { allowConnect: true } : {};
+}
+
+function httpOptions(idleTimeoutMs: number, upstreamProtocolOptions: Codec): Record<string, Any> {
   const options = create(HttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: { idleTimeout: duration(idleTimeoutMs) },
-    upstreamProtocolOptions: { case: "explicitHttpConfig", value: { protocolConfig } },
+    upstreamProtocolOptions,
   });
   return { [HTTP_PROTOCOL_OPTIONS]: pack(HttpProtocolOptionsSchema, options) };
 }

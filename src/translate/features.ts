@@ -14,7 +14,7 @@ export interface DataPlaneFeatures {
 
 /** What the sidecars of this release understand. */
 export const SIDECAR_FEATURES: DataPlaneFeatures = {
-  meshHop: "http1",
+  meshHop: "http2",
   streams: true,
   upgrades: true,
 };

@@ -52,7 +52,7 @@ test("an empty mesh still gives the app's own side and the roots", () => {
   const { resources, findings } = translateProxy(snapshotOf("", "empty.yaml"), TEST_SCOPE);
   assert.deepEqual(
     resources.map(({ name }) => name),
-    ["inbound|3000||", "ROOTCA", "inbound|15006"],
+    ["inbound|3000||", "inbound|3000|h2c|", "ROOTCA", "inbound|15006"],
   );
   assert.deepEqual(findings, []);
 });

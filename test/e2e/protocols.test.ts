@@ -1,5 +1,5 @@
 /**
- * Protocols through two real sidecars, as people get them with `tulle up`: HTTP, WebSocket, a server that speaks first
+ * Protocols through two real sidecars, as people get them with `tulle up`: HTTP, gRPC, WebSocket, a server that speaks first
  * on a port that nobody declared, opaque TCP by name, and TLS of the client's own, routed by server name.
  */
 import assert from "node:assert/strict";
@@ -10,6 +10,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
+import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import { systemClock } from "../../src/core/clock.ts";
 import { createTestAuthority, issueTestSvid } from "../../src/identity/certificate-fixtures.ts";
 import { TulleHome } from "./tulle-process.ts";
@@ -21,6 +22,7 @@ const SERVICES = {
   "redis-old": { command: ["node", "app.js", "echo", "old:"], port: "redis=auto" },
   "redis-new": { command: ["node", "app.js", "echo", "new:"], port: "redis=auto" },
   vault: { command: ["node", "app.js", "tls"], port: "tls=auto" },
+  calls: { command: ["node", "app.js", "grpc"], port: "grpc=auto", replicas: 2 },
 } as const;
 
 /** One file for all apps. */
@@ -44,11 +46,28 @@ const detect = (socket) => socket.once("data", (first) => {
   if (/HTTP/.test(first)) { web.emit("connection", socket); socket.unshift(first); }
   else { socket.write("raw " + first); socket.pipe(socket); }
 });
+// Protobuf is nobody's business here: messages are bytes.
+const method = (path, responseStream) => ({
+  path, requestStream: responseStream, responseStream,
+  requestSerialize: (x) => x, requestDeserialize: (x) => x, responseSerialize: (x) => x, responseDeserialize: (x) => x,
+});
+const serveGrpc = () => {
+  const grpc = require(process.env.GRPC);
+  const server = new grpc.Server();
+  const name = Buffer.from(process.env.TULLE_INSTANCE);
+  server.addService({ Who: method("/test.Calls/Who", false), Chat: method("/test.Calls/Chat", true) }, {
+    Who: (call, reply) => call.metadata.get("x-fail").length > 0 ? reply({ code: 9, details: "asked to" }) : reply(null, name),
+    Chat: (stream) => stream.on("data", (bytes) => stream.write(bytes)).on("end", () => stream.end()),
+  });
+  server.bindAsync("127.0.0.1:" + PORT, grpc.ServerCredentials.createInsecure(), () => {});
+  return { listen() {} };
+};
 const secure = { key: KEY?.replaceAll("|", "\\n"), cert: CERTIFICATE?.replaceAll("|", "\\n") };
 const servers = {
   web: () => web,
   greeter: () => net.createServer(greet),
   echo: () => net.createServer(echo),
+  grpc: serveGrpc,
   either: () => net.createServer(detect),
   tls: () => tls.createServer(secure, (socket) => socket.on("error", () => {}).end("inside")),
 };
@@ -65,6 +84,10 @@ console.log("addresses end");
 setInterval(() => {}, 60_000);
 process.on("SIGTERM", () => process.exit(0));
 `;
+
+const NOTHING = Buffer.alloc(0);
+/** The chance that so many calls reach the same of two instances is nil. */
+const CALLS_MAX = 200;
 
 const parentRef = (name: string) => ({ group: "", kind: "Service", name });
 
@@ -103,6 +126,7 @@ before(async () => {
   const services = {
     ...SERVICES,
     vault: { ...SERVICES.vault, env },
+    calls: { ...SERVICES.calls, env: { GRPC: import.meta.resolve("@grpc/grpc-js").slice(7) } },
     client: { command: ["node", "client.js"], dependsOn: Object.keys(SERVICES) },
   };
   await writeFile(join(home.path, "mesh.yaml"), JSON.stringify({ mesh: "protocols", services }));
@@ -159,6 +183,34 @@ test("WebSocket", async () => {
   assert.equal(await read(socket, 6), "frames");
   socket.end();
   await once(socket, "close");
+});
+
+test("gRPC: calls of one connection are balanced one by one; streams and status come through", async () => {
+  const { host, port } = addressOf("CALLS");
+  const client = new Client(`${host}:${port}`, credentials.createInsecure());
+  const same = (bytes: Buffer): Buffer => bytes;
+  const who = (metadata = new Metadata()): Promise<string> =>
+    new Promise((resolve, reject) => {
+      client.makeUnaryRequest("/test.Calls/Who", same, same, NOTHING, metadata, (error, answer) => {
+        if (error === null) resolve(String(answer));
+        else reject(error);
+      });
+    });
+  const names = new Set<string>();
+  for (let call = 0; call < CALLS_MAX && names.size < 2; call++) names.add(await who());
+  assert.equal(names.size, 2, [...names].join());
+  const failing = new Metadata();
+  failing.set("x-fail", "yes");
+  await assert.rejects(who(failing), { code: status.FAILED_PRECONDITION, details: "asked to" });
+  const chat = client.makeBidiStreamRequest("/test.Calls/Chat", same, same);
+  for (const word of ["one", "two"]) {
+    chat.write(Buffer.from(word));
+    const [echoed] = await once(chat, "data");
+    assert.equal(String(echoed), word);
+  }
+  chat.end();
+  await once(chat, "end");
+  client.close();
 });
 
 test("on one port, what is not HTTP is passed through", async () => {

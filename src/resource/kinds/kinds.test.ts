@@ -106,7 +106,7 @@ describe("MeshConfig", () => {
       registry: { gracePeriod: "30s", reconnectWindow: "60s" },
       accessLog: { enabled: false, path: "/dev/stdout" },
       protocolDetection: {
-        timeout: "1s",
+        timeout: "10s",
         opaquePorts: [25, 587, 3306, 4444, 5432, 6379, 9300, 11_211],
       },
       defaults: {

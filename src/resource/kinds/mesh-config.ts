@@ -52,9 +52,9 @@ const accessLog = z.strictObject({
 
 const protocolDetection = z.strictObject({
   timeout: duration({ maxMs: 60_000 })
-    .default("1s")
+    .default("10s")
     .describe(
-      "How long a sidecar waits for the first bytes of a connection to a port of undeclared protocol; then it passes the connection through as opaque TCP. 0s: without limit, so that protocols whose server speaks first hang.",
+      "How long the first bytes of a connection to a port of undeclared protocol are awaited, from either side; then it is passed through as opaque TCP. 0s: without limit.",
     ),
   opaquePorts: listRule(z.array(portNumber()).max(256), (items, report) => {
     reportRepeated(items, report, {
