@@ -18,7 +18,7 @@ import {
   FRAME_WINDOW_UPDATE,
 } from "./frame.ts";
 import { FrameDecoder } from "./frame-decoder.ts";
-import { FRAME_OK, frameErrorInfo } from "./frame-error.ts";
+import { FRAME_ERROR, FRAME_OK, frameErrorInfo } from "./frame-error.ts";
 import type { FrameHandler } from "./frame-handler.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
 import { FieldSection } from "./hpack/field-section.ts";
@@ -230,10 +230,17 @@ export abstract class Http2Connection<S extends Http2Stream>
   onStreamError(streamId: number, error: number): void {
     const { code, reason } = frameErrorInfo(error);
     const stream = this.streams.get(streamId);
-    if (stream !== undefined) this.fault(stream, code, reason);
-    else if (isClosed(this.ids.stateOf(streamId))) this.refuseFrame(RECEIPT_IGNORED, streamId);
-    // RFC 9113 section 5.1: an idle stream cannot be reset.
-    else this.fail(code, reason);
+    if (stream !== undefined) {
+      this.fault(stream, code, reason);
+    } else if (!isClosed(this.ids.stateOf(streamId))) {
+      // RFC 9113 section 5.1: an idle stream cannot be reset.
+      this.fail(code, reason);
+    } else if (error === FRAME_ERROR.prioritySizeInvalid) {
+      // Section 5.1: PRIORITY may come on a closed stream, so that section 6.3 holds there, too.
+      this.refuseStream(streamId, code);
+    } else {
+      this.refuseFrame(RECEIPT_IGNORED, streamId);
+    }
   }
 
   /**

@@ -1,0 +1,107 @@
+/**
+ * Programs of others that are published as Go modules, built once into `.cache/peers` below the repository.
+ * Plain `go install` fails for modules whose dependencies' checksums only their own go.sum knows, so each is
+ * built from a module around it.
+ */
+import { execFile } from "node:child_process";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { messageOf } from "../../src/core/errors.ts";
+import { whyMissing } from "./peer-process.ts";
+
+const CACHE = join(import.meta.dirname, "..", "..", ".cache", "peers");
+const BUILD_TIMEOUT_MS = 900_000;
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+
+export interface GoModule {
+  readonly path: string;
+  readonly version: string;
+  /** Packages of commands; each binary has the name of its last part. */
+  readonly packages: readonly string[];
+  /** Takes minutes with an empty cache: built by `npm run test:peers` alone. */
+  readonly isSlow?: boolean;
+}
+
+export const H2SPEC: GoModule = {
+  path: "github.com/summerwind/h2spec",
+  version: "v2.2.1+incompatible",
+  packages: ["github.com/summerwind/h2spec/cmd/h2spec", "github.com/summerwind/h2spec/cmd/h2specd"],
+};
+
+export const GRPC_INTEROP: GoModule = {
+  path: "google.golang.org/grpc",
+  version: "v1.85.0",
+  packages: ["google.golang.org/grpc/interop/client", "google.golang.org/grpc/interop/server"],
+  isSlow: true,
+};
+
+export type GoPeer =
+  | { readonly folder: string; readonly skip: false }
+  | { readonly folder: ""; readonly skip: string };
+
+/** The folder with the binaries, or why there is none. CI never skips but what is slow to build. */
+export async function goPeer(wanted: GoModule): Promise<GoPeer> {
+  const folder = join(CACHE, `${wanted.path.replaceAll("/", "+")}@${wanted.version}`);
+  if (wanted.packages.every((name) => isExecutable(join(folder, binaryOf(name))))) {
+    return { folder, skip: false };
+  }
+  if (wanted.isSlow === true && process.env["TULLE_SLOW_PEERS"] !== "1") {
+    return { folder: "", skip: "takes minutes to build: `npm run test:peers` does it" };
+  }
+  const why = whyMissing("go");
+  if (why !== undefined) return { folder: "", skip: why };
+  try {
+    await build(wanted, folder);
+    return { folder, skip: false };
+  } catch (error) {
+    if (process.env["CI"] === "true") throw error;
+    return { folder: "", skip: `it could not be built: ${messageOf(error).split("\n")[0]}` };
+  }
+}
+
+async function build({ path, version, packages }: GoModule, folder: string): Promise<void> {
+  mkdirSync(CACHE, { recursive: true });
+  const staging = mkdtempSync(join(CACHE, "build-"));
+  const go = async (...args: readonly string[]): Promise<string> => {
+    const options = { cwd: staging, timeout: BUILD_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX };
+    return (await promisify(execFile)("go", [...args], options)).stdout;
+  };
+  try {
+    await go("mod", "init", "peer");
+    const module = JSON.parse(await go("mod", "download", "-json", `${path}@${version}`));
+    const sums = join((module as { readonly Dir: string }).Dir, "go.sum");
+    if (existsSync(sums)) writeFileSync(join(staging, "go.sum"), readFileSync(sums));
+    await go("get", `${path}@${version}`);
+    const out = join(staging, "bin");
+    mkdirSync(out);
+    await go("build", "-mod=mod", "-o", `${out}/`, ...packages);
+    // Two test processes may build at the same time: the first rename wins, the other is dropped.
+    if (!existsSync(folder)) renameSync(out, folder);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+function binaryOf(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
