@@ -64,12 +64,13 @@ async function run(plan: FuzzPlan): Promise<number> {
     child.kill("SIGKILL");
   };
   process.once("SIGTERM", stop);
-  const [code] = (await once(child, "close")) as [number | null];
+  const [code, signal] = (await once(child, "close")) as [number | null, string | null];
   process.off("SIGTERM", stop);
   closeSync(log);
   for (const line of readFileSync(plan.log, "latin1").split("\n")) {
     if (!CHATTER.test(line)) console.error(line);
   }
+  if (signal !== null) console.error(`${plan.name}: the fuzzer ended by ${signal}`);
   return code ?? 1;
 }
 

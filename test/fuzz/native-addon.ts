@@ -4,7 +4,8 @@
  * weak, and a library with the three. Both lie below the cache folder; nothing installed is changed.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
@@ -66,23 +67,33 @@ function addonPath(): string {
 
 function relinked(folder: string): AddonSetup {
   mkdirSync(folder, { recursive: true });
-  const copy = join(folder, "fuzzer.node");
-  writeFileSync(copy, withWeakNeeds(readFileSync(addonPath())));
-  const shim = join(folder, "shim.so");
-  if (!existsSync(shim)) {
-    const args = ["-shared", "-fPIC", "-O2", "-x", "c", "-", "-o", shim];
-    execFileSync("cc", args, { input: SHIM });
-  }
-  const hook = join(folder, "load-copy.cjs");
-  const from = JSON.stringify(addonPath());
-  writeFileSync(
-    hook,
-    `const { dlopen } = process;
-process.dlopen = (module, file, ...rest) =>
-  dlopen.call(process, module, file === ${from} ? ${JSON.stringify(copy)} : file, ...rest);
+  const original = readFileSync(addonPath());
+  const version = createHash("sha1").update(original).update(SHIM).digest("hex").slice(0, 12);
+  const copy = join(folder, `fuzzer-${version}.node`);
+  const shim = join(folder, `shim-${version}.so`);
+  const hook = join(folder, `hook-${version}.cjs`);
+  place(copy, (path) => writeFileSync(path, withWeakNeeds(original)));
+  place(shim, (path) => {
+    execFileSync("cc", ["-shared", "-fPIC", "-O2", "-x", "c", "-", "-o", path], { input: SHIM });
+  });
+  const loads = `file === ${JSON.stringify(addonPath())} ? ${JSON.stringify(copy)} : file`;
+  place(hook, (path) => {
+    writeFileSync(
+      path,
+      `const { dlopen } = process;
+process.dlopen = (module, file, ...rest) => dlopen.call(process, module, ${loads}, ...rest);
 `,
-  );
+    );
+  });
   return { nodeArgs: ["--require", hook], env: { LD_PRELOAD: shim } };
+}
+
+/** Makes a file once, in one step: a process may have it loaded, which a change in place would end. */
+function place(file: string, write: (path: string) => void): void {
+  if (existsSync(file)) return;
+  const unfinished = `${file}.${process.pid}`;
+  write(unfinished);
+  renameSync(unfinished, file);
 }
 
 /** Each demand for a version of a library's symbols marked as weak: the loader then only warns. */
