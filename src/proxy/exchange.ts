@@ -7,7 +7,7 @@
  *                        │ failed, retries left │
  *                        └──────────────────────┘
  */
-import type { DirectResponse, ForwardAction } from "../decision/route.ts";
+import type { ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
@@ -17,6 +17,7 @@ import { FLAG } from "../telemetry/response-flag.ts";
 import { chooseCluster } from "./cluster-choice.ts";
 import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts";
 import { becomeGrpcAnswer, isGrpcRequest } from "./grpc-answer.ts";
+import { type GrpcWebCall, grpcWebCall, NOT_BASE64 } from "./grpc-web.ts";
 import type { HttpServer } from "./http-server.ts";
 import {
   breakForFailure,
@@ -25,26 +26,26 @@ import {
   localAnswer,
   replyForFailure,
 } from "./local-reply.ts";
-import { type MirroredRequest, mirrorOf } from "./mirrored-request.ts";
+import { mirrorOf } from "./mirrored-request.ts";
 import { directHeaders, redirectHeaders } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestBody } from "./request-body.ts";
 import { RequestOutcome } from "./request-outcome.ts";
-import {
-  isUnprocessed,
-  mayRetryAnswer,
-  mayRetryFailure,
-  retryPauseMs,
-  type TryState,
-} from "./retry-decision.ts";
+import { isUnprocessed, mayRetryAnswer, mayRetryFailure, retryPauseMs } from "./retry-decision.ts";
 import { applyRequestMutations, applyResponseMutations } from "./route-mutations.ts";
 import { RoutedRequest } from "./routed-request.ts";
 import type { ClientStream, ClientStreamHandler, ServerStream, UpstreamFailure } from "./stream.ts";
 import { Tunnel, tunnelRefusal } from "./tunnel.ts";
 import { UpstreamTries } from "./upstream-tries.ts";
 
+/** Envoy's `response_code_details` of what routes answer. */
+const DIRECT = "direct_response";
+
 export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
-  readonly #downstream: ServerStream;
+  readonly #codec: ServerStream;
+  /** Where answers are written to: the codec, or what translates for it. */
+  #downstream: ServerStream;
+  #web: GrpcWebCall | undefined;
   readonly #server: HttpServer;
   readonly #outcome: RequestOutcome;
   readonly #timers: ExchangeTimers;
@@ -61,12 +62,12 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   #match: RouteMatchResult | undefined;
   #action: ForwardAction | undefined;
   #choice: ClusterChoice | undefined;
-  #mirrored: MirroredRequest | undefined;
   /** The connection that is ready now was at hand. */
   #isInBegin = false;
   #sentAtMs = 0;
 
   constructor(downstream: ServerStream, server: HttpServer) {
+    this.#codec = downstream;
     this.#downstream = downstream;
     this.#server = server;
     this.#request = new RoutedRequest(downstream.connection);
@@ -98,10 +99,10 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
     if (!this.#isActive) return;
-    this.#mirrored?.addBody(bytes, start, end);
     const stream = this.#tunnel.isHeld ? undefined : this.#tries.stream;
-    const hasRoom = this.#requestBody.take(stream, bytes, start, end);
-    if (!hasRoom) this.#downstream.pauseRequest();
+    const taken = this.#requestBody.take(stream, bytes, start, end);
+    if (taken === "full") this.#downstream.pauseRequest();
+    else if (taken === "malformed") this.abortRequest(400, NOT_BASE64);
   }
 
   onRequestEnd(trailers: HeaderBlock | undefined): void {
@@ -109,6 +110,10 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     if (!this.#isActive) return;
     if (this.#tunnel.isWanted) {
       this.#onTunnelRequestEnd();
+      return;
+    }
+    if (!this.#requestBody.finish()) {
+      this.abortRequest(400, NOT_BASE64);
       return;
     }
     this.#requestTrailers = trailers;
@@ -119,8 +124,6 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
       stream.sendEnd(trailers);
       this.#timers.armTry(this.#action!.retry.perTryTimeoutMs);
     }
-    this.#mirrored?.send();
-    this.#mirrored = undefined;
   }
 
   onDownstreamDrain(): void {
@@ -129,9 +132,8 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
 
   onDownstreamClosed(): void {
     if (!this.#isActive) return;
-    const outcome = this.#outcome;
-    outcome.flag = FLAG.DC;
-    outcome.details = "downstream_remote_disconnect";
+    this.#outcome.flag = FLAG.DC;
+    this.#outcome.details = "downstream_remote_disconnect";
     this.#giveUpUpstream();
     this.#finish();
   }
@@ -264,8 +266,10 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   #reset(head: RequestHead | undefined): void {
     const request = this.#request;
     request.begin(head);
+    this.#web = this.#server.config.hasGrpcWeb ? grpcWebCall(head, this.#codec) : undefined;
+    this.#downstream = this.#web ?? this.#codec;
     this.#outcome.begin(head, request.httpVersion, this.#server.nowMs());
-    this.#outcome.isGrpc = head !== undefined && isGrpcRequest(head);
+    this.#outcome.isGrpc = this.#web !== undefined || isGrpcRequest(head);
     this.#tunnel.begin(request.isForTunnel);
     this.#tries.reset();
     this.#isActive = true;
@@ -305,20 +309,17 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   #act(match: RouteMatchResult): void {
     this.#match = match;
     this.#outcome.routeName = match.route.name;
-    const action = match.route.action;
+    const { action } = match.route;
+    const request = this.#request;
     switch (action.kind) {
       case "forward":
         this.#forward(action, match);
         break;
       case "redirect":
-        this.#redirectTo(
-          action.status,
-          redirectLocation(action, this.#request, this.#request.search),
-          match,
-        );
+        this.#redirectTo(action.status, redirectLocation(action, request, request.search), match);
         break;
       case "direct":
-        this.#direct(action, match);
+        this.#sendOwn(action.status, DIRECT, directHeaders(action.body, match), action.body);
         break;
     }
   }
@@ -340,13 +341,15 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     this.#outcome.service = cluster.service;
     applyRequestMutations(match, choice, head.headers, request.httpVersion);
     request.rewrite(action, choice, server.config);
-    if (action.mirrors.length > 0) this.#mirrored = mirrorOf(action, request, server);
+    const mirrored = action.mirrors.length > 0 ? mirrorOf(action, request, server) : undefined;
     server.config.announceTimeout(head.headers, action);
     if (!this.#tries.begin(cluster)) {
       this.#reply(LOCAL_REPLY.overflow, cluster.name);
       return;
     }
-    if (head.bodyKind !== BODY_NONE) this.#requestBody.begin(action.retry);
+    if (mirrored !== undefined || head.bodyKind !== BODY_NONE) {
+      this.#requestBody.begin(action.retry, this.#web, mirrored);
+    }
     this.#armIdle();
     // Its request does not end before its answer: the route's timeout counts from here.
     if (this.#tunnel.isWanted) this.#timers.armResponse(action.timeoutMs);
@@ -362,7 +365,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     this.#reply(reply, this.#outcome.clusterName);
   }
 
-  #tryState(mayHaveArrived: boolean): TryState {
+  #tryState(mayHaveArrived: boolean) {
     return {
       attempts: this.#tries.count,
       mayHaveArrived,
@@ -396,11 +399,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   }
 
   #redirectTo(status: number, location: string, match: RouteMatchResult | undefined): void {
-    this.#sendOwn(status, "direct_response", redirectHeaders(location, match), "");
-  }
-
-  #direct({ status, body }: DirectResponse, match: RouteMatchResult): void {
-    this.#sendOwn(status, "direct_response", directHeaders(body, match), body);
+    this.#sendOwn(status, DIRECT, redirectHeaders(location, match), "");
   }
 
   #reply(reply: LocalReply, reason: string): void {
@@ -439,7 +438,6 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     this.#isActive = false;
     this.#timers.disarmAll();
     this.#requestBody.reset();
-    this.#mirrored = undefined;
     this.#tries.end();
     this.#outcome.endpoint = this.#tries.endpoint;
     this.#outcome.attempts = this.#tries.count;

@@ -15,9 +15,9 @@ const GRPC_MESSAGE_NAME = new HeaderName("grpc-message");
 const PLUS = 0x2b;
 
 /** Whether a request is one of gRPC, and not of gRPC-Web, whose content type begins alike. */
-export function isGrpcRequest(head: RequestHead): boolean {
+export function isGrpcRequest(head: RequestHead | undefined): boolean {
   // The protocol knows no other method.
-  if (head.method !== "POST") return false;
+  if (head?.method !== "POST") return false;
   const at = head.headers.indexOf(HEADER["content-type"]);
   if (at < 0) return false;
   const type = head.headers.value(at);

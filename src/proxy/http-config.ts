@@ -1,5 +1,5 @@
 /** An HttpConnectionManager compiled: what every request of a listener goes through before and after routing. */
-import { anyUnpack, type Duration } from "@bufbuild/protobuf/wkt";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import { STREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
 import { compileDuration } from "../decision/duration.ts";
 import type { FieldError } from "../decision/field-error.ts";
@@ -7,7 +7,6 @@ import { applyMutations, NO_MUTATIONS } from "../decision/header-mutation.ts";
 import type { ForwardAction } from "../decision/route.ts";
 import { RouteTable } from "../decision/route-table.ts";
 import { compileUpgrades, type UpgradeRules } from "../decision/upgrade-rule.ts";
-import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
   HttpConnectionManager_ForwardClientCertDetails as ClientCert,
   HttpConnectionManager_CodecType as CodecType,
@@ -22,6 +21,7 @@ import type { EscapedSlashes, PathNormalization } from "../http/path-normalizati
 import { HttpDate } from "../telemetry/http-date.ts";
 import { newRequestId, newTraceparent } from "../telemetry/request-id.ts";
 import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
+import { compileHttpFilters } from "./config/http-filters.ts";
 import { compileHttp2Options, type Http2Options } from "./config/http2-options.ts";
 import { compileLocalReplies, type LocalReplyMutations } from "./config/local-reply-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
@@ -66,6 +66,8 @@ export class HttpConfig {
   readonly requestHeadTimeoutMs: number;
   readonly accessLogs: readonly AccessLogConfig[];
   readonly upgrades: UpgradeRules;
+  /** Calls of gRPC-Web are translated to gRPC. */
+  readonly hasGrpcWeb: boolean;
   readonly #generatesRequestId: boolean;
   readonly #returnsRequestId: boolean;
   /** Clients are strangers (`use_remote_address`). */
@@ -120,7 +122,9 @@ export class HttpConfig {
       `${path}.local_reply_config`,
       errors,
     );
-    this.#isSilent = checkFilters(manager, path, errors);
+    const filters = compileHttpFilters(manager, path, errors);
+    this.hasGrpcWeb = filters.hasGrpcWeb;
+    this.#isSilent = filters.isSilent;
     this.#sanitizesClientCert = sanitizesClientCert(manager, path, errors);
     this.#wallMs = wallMs;
     this.codec = codecOf(manager, path, errors);
@@ -235,17 +239,6 @@ function inlineRoutes(
     errors.push({ path: `${path}.rds.route_config_name`, message: "a name is required" });
   }
   return undefined;
-}
-
-/** The router is the last filter, and the only one yet. Returns its `suppress_envoy_headers`. */
-function checkFilters(manager: HttpConnectionManager, path: string, errors: FieldError[]): boolean {
-  const last = manager.httpFilters.at(-1);
-  const any = last?.configType.case === "typedConfig" ? last.configType.value : undefined;
-  const router = any === undefined ? undefined : anyUnpack(any, RouterSchema);
-  if (router === undefined) {
-    errors.push({ path: `${path}.http_filters`, message: "the last filter must be the router" });
-  }
-  return router?.suppressEnvoyHeaders ?? false;
 }
 
 /** Whether what a client says about its own certificate is dropped, as by default, or passed on. */

@@ -1,33 +1,61 @@
 /**
- * Request body on its way upstream: what arrived before there was a connection to send it on, bounded by pausing
+ * Request body on its way upstream and to mirrors, translated where the client speaks gRPC-Web: what arrived before there was a connection to send it on, bounded by pausing
  * its source; and what was sent, in case it has to be sent again, as long as it is small.
  */
 import { PENDING_BODY_BYTES_MAX } from "../core/limits.ts";
 import type { RetryRule } from "../decision/retry-rule.ts";
+import type { GrpcWebCall } from "./grpc-web.ts";
+import type { MirroredRequest } from "./mirrored-request.ts";
 import { sendsAgain } from "./retry-decision.ts";
 import type { ClientStream } from "./stream.ts";
+
+export type BodyTaken = "room" | "full" | "malformed";
 
 export class RequestBody {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #isKept = false;
+  #web: GrpcWebCall | undefined;
+  #mirrored: MirroredRequest | undefined;
   /** Whether everything that has come so far is at hand. */
   isWhole = true;
 
   /** What is sent is kept if the rule may ask for it again. */
-  begin(rule: RetryRule): void {
+  begin(
+    rule: RetryRule,
+    web: GrpcWebCall | undefined,
+    mirrored: MirroredRequest | undefined,
+  ): void {
     this.#isKept = sendsAgain(rule);
+    this.#web = web;
+    this.#mirrored = mirrored;
   }
 
-  /** Sends the range, or copies it until there is a stream. Returns false when the source must pause. */
-  take(stream: ClientStream | undefined, bytes: Buffer, start: number, end: number): boolean {
+  /** Sends the range, or copies it until there is a stream. When "full", the source must pause. */
+  take(stream: ClientStream | undefined, bytes: Buffer, start: number, end: number): BodyTaken {
+    if (this.#web === undefined) return this.#pass(stream, bytes, start, end);
+    const decoded = this.#web.decode(bytes, start, end);
+    if (decoded === undefined) return "malformed";
+    return decoded.length === 0 ? "room" : this.#pass(stream, decoded, 0, decoded.length);
+  }
+
+  /** All of it has come. Returns false when that cannot be. The copy for mirrors is complete. */
+  finish(): boolean {
+    if (this.#web?.isRequestWhole === false) return false;
+    this.#mirrored?.send();
+    this.#mirrored = undefined;
+    return true;
+  }
+
+  #pass(stream: ClientStream | undefined, bytes: Buffer, start: number, end: number): BodyTaken {
+    this.#mirrored?.addBody(bytes, start, end);
     if (stream === undefined || this.#isKept) {
       this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
       this.#bytes += end - start;
     }
-    if (stream === undefined) return this.#bytes < PENDING_BODY_BYTES_MAX;
+    if (stream === undefined) return this.#bytes < PENDING_BODY_BYTES_MAX ? "room" : "full";
     if (!this.#isKept || this.#bytes > PENDING_BODY_BYTES_MAX) this.#drop();
-    return stream.sendBody(bytes, start, end);
+    return stream.sendBody(bytes, start, end) ? "room" : "full";
   }
 
   /** Hands everything to a stream that has had nothing of it. */
@@ -44,6 +72,8 @@ export class RequestBody {
 
   /** For the next request. */
   reset(): void {
+    this.#web = undefined;
+    this.#mirrored = undefined;
     if (this.isWhole && this.#bytes === 0 && !this.#isKept) return;
     this.#drop();
     this.isWhole = true;

@@ -16,7 +16,10 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
     "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
     "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
   ],
-  [`${HTTP}.HttpFilter.typed_config`]: ["envoy.extensions.filters.http.router.v3.Router"],
+  [`${HTTP}.HttpFilter.typed_config`]: [
+    "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
+    "envoy.extensions.filters.http.router.v3.Router",
+  ],
   "envoy.config.accesslog.v3.AccessLog.typed_config": [
     "envoy.extensions.access_loggers.file.v3.FileAccessLog",
     "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
