@@ -13,7 +13,11 @@ import {
   upstreamTls,
 } from "./proxy-identities.ts";
 
-export const WEBSOCKET_ALLOWED: JsonObject = { upgrade_configs: [{ upgrade_type: "websocket" }] };
+/** RFC 8441 section 3: over HTTP/2 a server has to announce it, too. */
+export const WEBSOCKET_ALLOWED: JsonObject = {
+  upgrade_configs: [{ upgrade_type: "websocket" }],
+  http2_protocol_options: { allow_connect: true },
+};
 
 export interface TunnelProxyOptions {
   readonly clock?: Clock;
