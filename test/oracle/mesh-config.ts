@@ -23,6 +23,7 @@ import { SecretSchema } from "../../src/gen/envoy/extensions/transport_sockets/t
 import { UpstreamTlsContextSchema } from "../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { createTestAuthority, issueTestSvid } from "../../src/identity/certificate-fixtures.ts";
 import { formatCertificatesPem } from "../../src/identity/pem.ts";
+import { SIDECAR_FEATURES } from "../../src/translate/features.ts";
 import { socketAddress } from "../../src/translate/message.ts";
 import { spiffeId } from "../../src/translate/names.ts";
 import { translateProxy } from "../../src/translate/translate.ts";
@@ -94,11 +95,18 @@ export async function loadMeshConfig(
   upstream: RecordingUpstream,
 ): Promise<MeshConfig> {
   const isExample = file.startsWith("examples/");
-  const { snapshot, scope } = isExample
-    ? { snapshot: snapshotOf(read(file), file), scope: TEST_SCOPE }
-    : parseMeshFixture(read(file), file);
+  const fixture = isExample ? undefined : parseMeshFixture(read(file), file);
+  const { snapshot, scope } = fixture ?? {
+    snapshot: snapshotOf(read(file), file),
+    scope: TEST_SCOPE,
+  };
+  // The upstream of the cases records HTTP/1.1; inputs that are about more than that say so, and have no cases.
+  const features =
+    fixture?.head.features === undefined
+      ? { ...SIDECAR_FEATURES, meshHop: "http1" as const }
+      : fixture.features;
   const trusted = { ...snapshot, trustBundlePem: identities.caPem };
-  const { resources } = translateProxy(trusted, scope);
+  const { resources } = translateProxy(trusted, scope, features);
   const mover = new Mover(file, resources, identities, upstream);
   const moved: XdsResource[] = [];
   for (const resource of resources) moved.push(await mover.move(resource));
@@ -140,6 +148,8 @@ class Mover {
   readonly #file: string;
   readonly #identities: MeshIdentities;
   readonly #upstream: RecordingUpstream;
+  /** Clusters by the load assignment that they share. */
+  readonly #clustersOf = new Map<string, string[]>();
   /** SPIFFE IDs that callers of a cluster accept. */
   readonly #accepted = new Map<string, string>();
 
@@ -153,8 +163,11 @@ class Mover {
     this.#identities = identities;
     this.#upstream = upstream;
     for (const { typeUrl, name, message } of resources) {
-      const id = typeUrl === CLUSTER_TYPE_URL ? acceptedId(message as Cluster) : undefined;
+      if (typeUrl !== CLUSTER_TYPE_URL) continue;
+      const id = acceptedId(message as Cluster);
       if (id !== undefined) this.#accepted.set(name, id);
+      const assignment = (message as Cluster).edsClusterConfig?.serviceName ?? name;
+      this.#clustersOf.set(assignment, [...(this.#clustersOf.get(assignment) ?? []), name]);
     }
   }
 
@@ -209,7 +222,9 @@ class Mover {
         if (hostIdentifier.case !== "endpoint") continue;
         const port = await this.#open(filled.clusterName);
         hostIdentifier.value.address = socketAddress(LOOPBACK, port);
-        this.endpoints.push(`${filled.clusterName} ${LOOPBACK}:${port}`);
+        for (const cluster of this.#clustersOf.get(filled.clusterName) ?? []) {
+          this.endpoints.push(`${cluster} ${LOOPBACK}:${port}`);
+        }
       }
     }
     return filled;
@@ -239,19 +254,21 @@ function acceptedId({ transportSocket }: Cluster): string | undefined {
   return name?.matcher?.matchPattern.value as string | undefined;
 }
 
-/** `catalog:80`: the Service port whose routes the listener has. */
+/** `catalog:80`: the Service port whose routes the listener has; its own name when it has none. */
 function aliasOf(listener: Listener): string {
   const config = listener.filterChains[0]?.filters[0]?.configType;
   const manager =
     config?.case === "typedConfig"
       ? anyUnpack(config.value, HttpConnectionManagerSchema)
       : undefined;
-  const [, port = "", , host = ""] = manager?.statPrefix.split("|") ?? [];
+  if (manager === undefined) return listener.name;
+  const [, port = "", , host = ""] = manager.statPrefix.split("|");
   const [service = "", namespace = ""] = host.split(".");
   return `${service}${namespace === "default" ? "" : `.${namespace}`}:${port}`;
 }
 
-/** `inbound`, `inbound-2`. */
+/** `inbound`, `inbound-2`, `inbound-3`, …. */
 function inboundAlias(listeners: ReadonlyMap<string, string>): string {
-  return listeners.has("inbound") ? "inbound-2" : "inbound";
+  const count = [...listeners.keys()].filter((alias) => /^inbound(-\d+)?$/.test(alias)).length;
+  return count === 0 ? "inbound" : `inbound-${count + 1}`;
 }
