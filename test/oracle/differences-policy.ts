@@ -190,6 +190,66 @@ export const UPGRADES: readonly Difference[] = [
     ],
   },
   {
+    id: "gRPC-Web",
+    envoy:
+      "Drops what the messages are from the content type, adds `grpc-accept-encoding`, takes the form of the answer from Accept alone, and answers itself with a status of HTTP.",
+    tulle:
+      "Keeps it, adds nothing, answers in the form of the request where Accept names none, and itself with 200 and `grpc-status`.",
+    reason:
+      "The upstream may know messages other than `proto`; clients of gRPC-Web read `grpc-status` as those of gRPC do.",
+    seen: [
+      {
+        cases: under("grpc-web", "binary", "text"),
+        field: /^upstream\.0\.headers\.content-type$/,
+        envoy: /^application\/grpc$/,
+        tulle: /^application\/grpc\+proto$/,
+      },
+      {
+        cases: under("grpc-web", "binary", "text", "only-head"),
+        field: /^upstream\.0\.headers\.grpc-accept-encoding$/,
+        envoy: /^identity$/,
+        tulle: undefined,
+      },
+      {
+        cases: under("grpc-web", "binary", "text", "only-head"),
+        field: /^upstream\.0\.headers\.connection$/,
+        envoy: undefined,
+        tulle: /^TE$/,
+      },
+      {
+        cases: ["grpc-web/binary"],
+        field: /^upstream\.0\.headers\.transfer-encoding$/,
+        envoy: /^chunked$/,
+        tulle: undefined,
+      },
+      {
+        cases: ["grpc-web/binary"],
+        field: /^upstream\.0\.headers\.content-length$/,
+        envoy: undefined,
+        tulle: /./,
+      },
+      {
+        cases: ["grpc-web/binary"],
+        field: /^upstream\.0\.framing$/,
+        envoy: /^chunked$/,
+        tulle: /^length$/,
+      },
+      {
+        cases: ["grpc-web/text"],
+        field: /^responses\.0\.headers\.content-type$/,
+        envoy: /^application\/grpc-web\+proto$/,
+        tulle: /^application\/grpc-web-text\+proto$/,
+      },
+      {
+        cases: ["grpc-web/text"],
+        field: /^responses\.0\.body$/,
+        envoy: /abc$/,
+        tulle: /^AAAAAANhYmM=$/,
+      },
+      { cases: ["grpc-web/no-endpoint"], envoy: "503, open", tulle: "200, open" },
+    ],
+  },
+  {
     id: "words of answers to gRPC",
     envoy: "Has its own words in `grpc-message`, or none.",
     tulle: "Says what happened and what to check, as in other answers of its own.",

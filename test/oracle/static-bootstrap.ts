@@ -66,6 +66,7 @@ const LISTENERS: CreateListener[] = [
   listener("upgrades", upgradeVirtualHosts, {
     upgrade_configs: [{ upgrade_type: "websocket" }, { upgrade_type: "CONNECT" }],
   }),
+  listener("grpc-web", mainVirtualHosts, { http_filters: [grpcWeb(), router()] }),
   listener("idle-stream", allTo("alpha"), { stream_idle_timeout: "0.6s" }),
 ];
 
@@ -131,6 +132,11 @@ function accessLog(path: string): Json {
 function router(options: Json = {}): Json {
   const type = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
   return { name: "envoy.filters.http.router", typed_config: { "@type": type, ...options } };
+}
+
+function grpcWeb(): Json {
+  const type = "type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb";
+  return { name: "envoy.filters.http.grpc_web", typed_config: { "@type": type } };
 }
 
 function clusters(ports: UpstreamPorts): Json[] {

@@ -151,18 +151,13 @@ const ROUTES: JsonObject = {
   ],
 };
 
-const GRPC_WEB = {
-  name: "envoy.filters.http.grpc_web",
-  typed_config: { "@type": `${TYPE}.extensions.filters.http.grpc_web.v3.GrpcWeb` },
-};
+function httpFilter(name: string, type: string, fields: JsonObject = {}): JsonObject {
+  const typed_config = { "@type": `${TYPE}.extensions.filters.http.${name}.v3.${type}`, ...fields };
+  return { name: `envoy.filters.http.${name}`, typed_config };
+}
 
-const ROUTER = {
-  name: "envoy.filters.http.router",
-  typed_config: {
-    "@type": `${TYPE}.extensions.filters.http.router.v3.Router`,
-    suppress_envoy_headers: true,
-  },
-};
+const GRPC_WEB = httpFilter("grpc_web", "GrpcWeb");
+const ROUTER = httpFilter("router", "Router", { suppress_envoy_headers: true });
 
 function manager(fields: JsonObject): JsonObject {
   return {

@@ -110,4 +110,38 @@ const grpcRetries: readonly OracleCase[] = [14, 13, 8, 4, 1, 2].map((status) => 
   answers: [trailersOnly(status), trailersOnly(0)],
 }));
 
-export const upgradeCases: readonly OracleCase[] = [...upgrades, ...grpc, ...grpcRetries];
+const FRAME = "\0\0\0\0\x03abc";
+const MESSAGE: UpstreamAnswer = {
+  write: [
+    `HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntransfer-encoding: chunked\r\n\r\n8\r\n${FRAME}\r\n0\r\n\r\n`,
+  ],
+};
+
+function webCall(path: string, type: string, body: string): string {
+  return request(path, { method: "POST", headers: [`content-type: ${type}`], body });
+}
+
+const base64 = Buffer.from(FRAME, "latin1").toString("base64");
+
+const grpcWeb: readonly OracleCase[] = (
+  [
+    ["binary", webCall("/exact", "application/grpc-web+proto", FRAME), MESSAGE],
+    ["text", webCall("/exact", "application/grpc-web-text+proto", base64), MESSAGE],
+    ["only-head", webCall("/exact", "application/grpc-web", ""), trailersOnly(5)],
+    ["no-endpoint", webCall("/empty", "application/grpc-web", ""), MESSAGE],
+    ["other", webCall("/exact", "application/json", "{}"), MESSAGE],
+  ] as const
+).map(([name, send, answer]) => ({
+  id: `grpc-web/${name}`,
+  config: STATIC,
+  listener: "grpc-web",
+  steps: [{ send }],
+  answers: [answer],
+}));
+
+export const upgradeCases: readonly OracleCase[] = [
+  ...upgrades,
+  ...grpc,
+  ...grpcRetries,
+  ...grpcWeb,
+];
