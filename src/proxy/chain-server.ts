@@ -3,10 +3,16 @@ import { assertNever } from "../core/assert.ts";
 import type { RouteTable } from "../decision/route-table.ts";
 import type { ChainService } from "./config/filter-chain-config.ts";
 import type { HttpServer } from "./http-server.ts";
+import type { Http2StreamPool } from "./http2-server-stream.ts";
 import type { TcpServer } from "./tcp-server.ts";
 
 export type ChainServer =
-  | { readonly kind: "http"; readonly server: HttpServer }
+  | {
+      readonly kind: "http";
+      readonly server: HttpServer;
+      /** Of all its connections. */
+      readonly http2Streams: Http2StreamPool;
+    }
   | { readonly kind: "tcp"; readonly server: TcpServer };
 
 /**

@@ -10,12 +10,14 @@ import type { ConnectionIdentity } from "./downstream-connection.ts";
 import type { HttpServer } from "./http-server.ts";
 import { Http1ServerConnection } from "./http1-server-connection.ts";
 import { Http2ServerConnection } from "./http2-server-connection.ts";
+import type { Http2StreamPool } from "./http2-server-stream.ts";
 import type { ProtocolCounters } from "./listener-metrics.ts";
 import { PrefaceDetection } from "./preface-detection.ts";
 
 export interface DownstreamCodecDeps {
   readonly log: Logger;
   readonly protocols: ProtocolCounters;
+  readonly http2Streams: Http2StreamPool;
 }
 
 /** `firstBytes`: what was read before, and stays valid. The connection's own from now on. */
@@ -71,8 +73,14 @@ function serveHttp2(
   identity: ConnectionIdentity,
   server: HttpServer,
   firstBytes: Buffer | undefined,
-  { protocols }: DownstreamCodecDeps,
+  { protocols, http2Streams }: DownstreamCodecDeps,
 ): void {
   protocols.h2.value += 1;
-  new Http2ServerConnection(socket, { ...identity, isHttp2: true }, server, firstBytes);
+  new Http2ServerConnection(
+    socket,
+    { ...identity, isHttp2: true },
+    server,
+    http2Streams,
+    firstBytes,
+  );
 }

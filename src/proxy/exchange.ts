@@ -70,8 +70,8 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     this.#codec = downstream;
     this.#downstream = downstream;
     this.#server = server;
-    this.#request = new RoutedRequest(downstream.connection);
-    this.#outcome = new RequestOutcome(downstream.connection, downstream);
+    this.#request = new RoutedRequest(downstream);
+    this.#outcome = new RequestOutcome(downstream);
     this.#timers = new ExchangeTimers(server.timers, this, downstream);
     this.#tries = new UpstreamTries(server.clusters, this, downstream.connection.isHttp2);
   }

@@ -16,7 +16,7 @@ import {
 } from "./upstream-connection.ts";
 
 /** Stream objects that a connection keeps for its next requests. */
-const FREE_STREAMS_MAX = 32;
+const FREE_STREAMS_MAX = 64;
 
 export interface Http2ClientServices {
   readonly faults: CallbackFaults;

@@ -8,10 +8,11 @@ import { ConnectionDeadline, type ConnectionDeadlineHandler } from "./connection
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { HttpServer, ServerConnection } from "./http-server.ts";
 import { HPACK_SCRATCH } from "./http2-scratch.ts";
-import { Http2ServerStream, type Http2ServerStreamOwner } from "./http2-server-stream.ts";
-
-/** Stream objects that a connection keeps for its next requests: each holds a few kilobytes. */
-const FREE_STREAMS_MAX = 8;
+import type {
+  Http2ServerStream,
+  Http2ServerStreamOwner,
+  Http2StreamPool,
+} from "./http2-server-stream.ts";
 
 export class Http2ServerConnection
   implements ServerConnection, FaultOwner, ConnectionDeadlineHandler, Http2ServerStreamOwner
@@ -22,7 +23,6 @@ export class Http2ServerConnection
   readonly #server: HttpServer;
   readonly #writer: ByteWriter;
   readonly #deadline: ConnectionDeadline;
-  readonly #free: Http2ServerStream[] = [];
   /** The frame or field block that the deadline is for. */
   #awaited = 0;
   #hasPeerEnded = false;
@@ -35,6 +35,7 @@ export class Http2ServerConnection
     socket: Socket,
     connection: DownstreamConnection,
     server: HttpServer,
+    streams: Http2StreamPool,
     early: Buffer | undefined,
   ) {
     this.connection = connection;
@@ -50,7 +51,7 @@ export class Http2ServerConnection
       settings: server.config.http2,
       nowMs: server.nowMs,
       usesHuffman: connection.peerPrincipal === "",
-      takeStream: () => this.#free.pop() ?? new Http2ServerStream(this, server),
+      takeStream: () => streams.take(this),
       onActivity: () => this.#onActivity(),
       onDrained: () => this.#close(),
       onError: () => this.#close(),
@@ -77,10 +78,6 @@ export class Http2ServerConnection
 
   get unsentBytes(): number {
     return this.#writer.unsentBytes;
-  }
-
-  onStreamFree(stream: Http2ServerStream): void {
-    if (this.#free.length < FREE_STREAMS_MAX) this.#free.push(stream);
   }
 
   drain(): void {

@@ -10,26 +10,37 @@ import type { HttpServer } from "./http-server.ts";
 import { LOCAL_REPLY } from "./local-reply.ts";
 import type { ServerStream } from "./stream.ts";
 
+/** More are made when more requests are under way, and dropped behind them. */
+const FREE_STREAMS_MAX = 256;
+
 export interface Http2ServerStreamOwner {
   readonly connection: DownstreamConnection;
   readonly http2: Http2Server<Http2ServerStream>;
-  /** Stream and exchange are over: the object may carry another request. */
-  onStreamFree(stream: Http2ServerStream): void;
 }
 
 export class Http2ServerStream extends Http2RequestStream implements ServerStream {
-  readonly connection: DownstreamConnection;
-  readonly #owner: Http2ServerStreamOwner;
+  #owner: Http2ServerStreamOwner;
   readonly #exchange: Exchange;
+  readonly #pool: Http2StreamPool;
   /** The exchange has had its request, and has not ended it. */
   #isInExchange = false;
 
-  constructor(owner: Http2ServerStreamOwner, server: HttpServer) {
+  constructor(owner: Http2ServerStreamOwner, server: HttpServer, pool: Http2StreamPool) {
     super();
-    this.connection = owner.connection;
     this.#owner = owner;
     this.head.scheme = owner.connection.scheme;
+    this.#pool = pool;
     this.#exchange = new Exchange(this, server);
+  }
+
+  /** For a request on another connection. */
+  moveTo(owner: Http2ServerStreamOwner): void {
+    this.#owner = owner;
+    this.head.scheme = owner.connection.scheme;
+  }
+
+  get connection(): DownstreamConnection {
+    return this.#owner.connection;
   }
 
   get requestBytes(): number {
@@ -129,7 +140,7 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
   override onRefused(): void {}
 
   override onClosed(): void {
-    if (!this.#isInExchange) this.#owner.onStreamFree(this);
+    if (!this.#isInExchange) this.#pool.give(this);
   }
 
   #lose(): void {
@@ -141,6 +152,28 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
   #leaveExchange(): void {
     if (!this.#isInExchange) return;
     this.#isInExchange = false;
-    if (this.isClosed) this.#owner.onStreamFree(this);
+    if (this.isClosed) this.#pool.give(this);
+  }
+}
+
+/** Streams whose requests are over, for the next ones of all connections of a server: each holds some kilobytes. */
+export class Http2StreamPool {
+  readonly #server: HttpServer;
+  readonly #free: Http2ServerStream[] = [];
+
+  constructor(server: HttpServer) {
+    this.#server = server;
+  }
+
+  take(owner: Http2ServerStreamOwner): Http2ServerStream {
+    const free = this.#free.pop();
+    if (free === undefined) return new Http2ServerStream(owner, this.#server, this);
+    free.moveTo(owner);
+    return free;
+  }
+
+  /** Its stream and its exchange are over. */
+  give(stream: Http2ServerStream): void {
+    if (this.#free.length < FREE_STREAMS_MAX) this.#free.push(stream);
   }
 }

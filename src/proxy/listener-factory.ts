@@ -14,6 +14,7 @@ import type { Cluster } from "./cluster.ts";
 import type { FilterChainConfig } from "./config/filter-chain-config.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
 import { HttpServer, type ProxyTimers } from "./http-server.ts";
+import { Http2StreamPool } from "./http2-server-stream.ts";
 import { ProxyListener } from "./listener.ts";
 import { ListenerMetrics } from "./listener-metrics.ts";
 import { createMirrorMetrics, type MirrorMetrics } from "./mirror-metrics.ts";
@@ -88,7 +89,7 @@ export class ListenerFactory {
         const mirrorMetrics = this.#mirrorMetrics;
         const server = new HttpServer({ ...shared, config: http, recorder, mirrorMetrics });
         server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
-        return { kind: "http", server };
+        return { kind: "http", server, http2Streams: new Http2StreamPool(server) };
       }
       case "tcp": {
         const recorder = new TcpRecorder({ ...reported, metrics: this.#tcpMetrics });

@@ -302,6 +302,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
         serveHttp(socket, identity, chain.server, firstBytes, {
           log: this.#deps.log,
           protocols: this.protocols,
+          http2Streams: chain.http2Streams,
         });
         break;
       case "tcp":

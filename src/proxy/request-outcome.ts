@@ -8,6 +8,11 @@ import { FLAG } from "../telemetry/response-flag.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 
+/** What the request came on. Streams change their connection between two requests. */
+export interface RequestOrigin extends WireBytes {
+  readonly connection: DownstreamConnection;
+}
+
 /** Bytes on the downstream wire, heads and framing included. */
 export interface WireBytes {
   readonly requestBytes: number;
@@ -15,8 +20,7 @@ export interface WireBytes {
 }
 
 export class RequestOutcome {
-  readonly connection: DownstreamConnection;
-  readonly wire: WireBytes;
+  readonly #origin: RequestOrigin;
   protocol: HttpVersion = "HTTP/1.1";
   method = "";
   /** The target as the client sent it. */
@@ -45,9 +49,16 @@ export class RequestOutcome {
   /** Milliseconds until the upstream's response head, or -1. */
   upstreamTimeMs = -1;
 
-  constructor(connection: DownstreamConnection, wire: WireBytes) {
-    this.connection = connection;
-    this.wire = wire;
+  constructor(origin: RequestOrigin) {
+    this.#origin = origin;
+  }
+
+  get connection(): DownstreamConnection {
+    return this.#origin.connection;
+  }
+
+  get wire(): WireBytes {
+    return this.#origin;
   }
 
   /** For the next request. `head` is undefined when its bytes were refused. */

@@ -7,14 +7,14 @@ import type { ForwardAction } from "../decision/route.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { NormalizedPath, PathNormalization } from "../http/path-normalization.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
-import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { HttpConfig } from "./http-config.ts";
+import type { RequestOrigin } from "./request-outcome.ts";
 import { canonicalPath } from "./request-path.ts";
 
 const NO_PATH: NormalizedPath = { kind: "path", path: "" };
 
 export class RoutedRequest implements RequestView {
-  readonly #connection: DownstreamConnection;
+  readonly #origin: RequestOrigin;
   /** Undefined when its bytes were refused. */
   head: RequestHead | undefined;
   method = "";
@@ -24,16 +24,16 @@ export class RoutedRequest implements RequestView {
   /** What is sent upstream as request target. */
   target = "";
 
-  constructor(connection: DownstreamConnection) {
-    this.#connection = connection;
+  constructor(origin: RequestOrigin) {
+    this.#origin = origin;
   }
 
   get scheme(): string {
-    return this.#connection.scheme;
+    return this.#origin.connection.scheme;
   }
 
   get isHttp2(): boolean {
-    return this.#connection.isHttp2;
+    return this.#origin.connection.isHttp2;
   }
 
   get httpVersion(): HttpVersion {
