@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AnyObject } from "../resource/kind-map.ts";
 import type { HttpRoute } from "../resource/kinds/http-route.ts";
+import type { RouteStatus } from "../resource/kinds/route-status.ts";
 import { keyOf, type ObjectStatus } from "../resource/object.ts";
 import { registry } from "../resource/registry.ts";
 import type { Finding, FindingCode } from "../translate/translation.ts";
@@ -10,9 +11,10 @@ import { statusToWrite } from "./object-status.ts";
 const NOW = "2026-01-01T00:00:00.000Z";
 const LATER = "2026-01-02T00:00:00.000Z";
 
-function object(kind: "HTTPRoute" | "TrafficPolicy" | "Service"): AnyObject {
+function object(kind: "GRPCRoute" | "HTTPRoute" | "TrafficPolicy" | "Service"): AnyObject {
   const definition = registry.ofKind(kind);
   const specs = {
+    GRPCRoute: { parentRefs: [{ group: "", kind: "Service", name: "catalog" }] },
     HTTPRoute: {
       parentRefs: [
         { group: "", kind: "Service", name: "catalog" },
@@ -94,6 +96,19 @@ test("a route is judged for each parent", () => {
     ["Accepted=True Accepted", ...rest],
     ["Accepted=False NoMatchingParent", ...rest],
   ]);
+});
+
+test("a route whose parent follows another kind of route is not accepted there", () => {
+  const route = object("GRPCRoute");
+  const conflict = finding(route, "route-kind-conflict", "spec.parentRefs[0]");
+  const { parents = [] } = (judge(route, [conflict]) ?? {}) as RouteStatus;
+  assert.deepEqual(
+    parents[0]?.conditions.map(({ type, status, reason }) => [type, status, reason]),
+    [
+      ["Accepted", "False", "Conflicted"],
+      ["ResolvedRefs", "True", "ResolvedRefs"],
+    ],
+  );
 });
 
 test("a defect of translation is told, with what is in force instead", () => {

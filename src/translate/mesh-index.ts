@@ -56,6 +56,8 @@ export interface MeshIndex {
   readonly serviceByKey: ReadonlyMap<string, IndexedService>;
   /** What every listener writes. */
   readonly accessLogs: readonly AccessLog[];
+  /** Of a stream without a byte, in milliseconds, where no TrafficPolicy says otherwise; 0 for none. */
+  readonly streamIdleTimeoutMs: number;
   /** Milliseconds that the first bytes of a connection are waited for; 0 for no limit. */
   readonly detectionTimeoutMs: number;
 }
@@ -80,6 +82,7 @@ export function buildMeshIndex(
     services,
     serviceByKey,
     accessLogs: accessLogs(config.accessLog),
+    streamIdleTimeoutMs: durationMs(config.defaults.timeouts.idle),
     detectionTimeoutMs: durationMs(timeout),
   };
 }

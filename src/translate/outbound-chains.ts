@@ -21,7 +21,7 @@ import type { Findings } from "./findings.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { detectProtocol, HTTP_APPLICATION_PROTOCOLS, inspectTls } from "./listener-filters.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "./mesh-index.ts";
-import { adsConfigSource } from "./message.ts";
+import { adsConfigSource, duration } from "./message.ts";
 import { compareText, missingClusterName, qualifiedName } from "./names.ts";
 import { compareAge } from "./object-order.ts";
 import { type StreamRoute, streamBackends } from "./route/stream-backends.ts";
@@ -91,6 +91,7 @@ function httpFilter({ index, port }: ChainsContext): Filter {
     {
       statPrefix: port.name,
       accessLog: [...index.accessLogs],
+      streamIdleTimeout: duration(index.streamIdleTimeoutMs),
       routeSpecifier: {
         case: "rds",
         value: { configSource: adsConfigSource(), routeConfigName: port.name },

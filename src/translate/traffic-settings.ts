@@ -14,7 +14,8 @@ export interface TrafficSettings {
   readonly algorithm: LoadBalancerAlgorithm;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  readonly idleTimeoutMs: number;
+  /** A TrafficPolicy's own. Without it the listener's holds, which is MeshConfig's and never ends a live tunnel. */
+  readonly idleTimeoutMs: number | undefined;
   readonly connectionIdleTimeoutMs: number;
 }
 
@@ -57,7 +58,8 @@ export function resolveTrafficSettings(
       algorithm: (spec?.loadBalancer ?? defaults.loadBalancer).algorithm,
       connectTimeoutMs: durationMs(spec?.connectTimeout ?? defaults.connectTimeout),
       requestTimeoutMs: durationMs(spec?.timeouts?.request ?? defaults.timeouts.request),
-      idleTimeoutMs: durationMs(spec?.timeouts?.idle ?? defaults.timeouts.idle),
+      idleTimeoutMs:
+        spec?.timeouts?.idle === undefined ? undefined : durationMs(spec.timeouts.idle),
       connectionIdleTimeoutMs: durationMs(
         spec?.timeouts?.connectionIdle ?? defaults.timeouts.connectionIdle,
       ),

@@ -28,7 +28,7 @@ export const timeoutFields = {
     "From the whole request received to the whole response sent; 0s for none. An HTTPRoute's own timeouts go before.",
   ),
   idle: duration({ maxMs: 24 * HOUR_MS }).describe(
-    "Without a byte in either direction while a request is in flight; 0s for none.",
+    "Without a byte in either direction while a request is in flight; 0s for none. WebSockets are ended by a TrafficPolicy's only; gRPC streams too.",
   ),
   connectionIdle: duration({ maxMs: 24 * HOUR_MS }).describe(
     "Of a connection to an instance that carries no request, before it is closed; 0s for none.",

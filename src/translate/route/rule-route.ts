@@ -153,8 +153,8 @@ function rewritePath(action: RouteAction, path: PathReplacement | undefined): vo
 }
 
 /**
- * Both are given even when they are 0: Envoy's defaults of 15 s and 5 min would hold otherwise. A gRPC stream may be
- * quiet for as long as it likes: that is how watches and subscriptions are written.
+ * A timeout of 0 is given too: Envoy's default of 15 s would hold otherwise. Without an idle timeout the listener's
+ * holds, but a gRPC stream may be quiet for as long as it likes: that is how watches and subscriptions are written.
  */
 function timeouts(
   requestTimeoutMs: number,
@@ -162,9 +162,10 @@ function timeouts(
   kind?: RequestRoute["kind"],
 ) {
   const isGrpc = kind === "GRPCRoute" || port.protocol === "grpc";
+  const idleTimeoutMs = service.settings.idleTimeoutMs ?? (isGrpc ? 0 : undefined);
   return {
     timeout: duration(requestTimeoutMs),
-    idleTimeout: duration(isGrpc ? 0 : service.settings.idleTimeoutMs),
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
   };
 }
 
