@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { FirstRead } from "./first-read.ts";
-import { adoptHandle, SocketReader } from "./socket-reader.ts";
+import { adoptHandle, SocketReader, takeBuffered } from "./socket-reader.ts";
 import { TcpListener } from "./tcp-listener.ts";
 
 /** A connected pair: the socket of a handle that was accepted, and its client. */
@@ -120,4 +120,16 @@ test("a reset ends the socket as ever", async (context) => {
   client.resetAndDestroy();
   const [{ code }] = (await error) as [NodeJS.ErrnoException];
   assert.equal(code, "ECONNRESET");
+});
+
+test("everything that a socket has read by itself is taken", async (context) => {
+  const { accepted, client } = await pair(context);
+  accepted.read(0);
+  accepted.on("readable", () => {});
+  client.write("a");
+  await once(accepted, "readable");
+  client.write("b");
+  while (accepted.readableLength < 2) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(takeBuffered(accepted)?.toString(), "ab");
+  assert.equal(takeBuffered(accepted), undefined);
 });

@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { READ_BUFFER_BYTES } from "../core/limits.ts";
+import { takeBuffered } from "./socket-reader.ts";
 import { END_OF_INPUT, handleOf, lastRead, type StreamHandle } from "./stream-handle.ts";
 
 const sharedReadBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
@@ -28,16 +29,12 @@ export class FirstRead {
     this.#onBytes = onBytes;
     const handle = handleOf(socket);
     if (handle === undefined) return;
-    // A TLS socket may have read with its handshake what came behind it.
-    const early = socket.read() as Buffer | null;
     this.#bySocket = handle.onread;
     handle.useUserBuffer(sharedReadBuffer);
     handle.onread = this.#onRead;
     handle.reading = true;
     handle.readStart();
-    if (early === null) return;
-    this.#bytes = early;
-    process.nextTick(() => this.#tell(false));
+    if (socket.readableLength > 0) process.nextTick(() => this.#takeBuffered());
   }
 
   /** Forgets the first `count` bytes, which were for somebody else. Returns the rest. */
@@ -78,6 +75,12 @@ export class FirstRead {
       this.#bySocket?.call(handle, raw);
     }
   };
+
+  #takeBuffered(): void {
+    if (this.#isStopped) return;
+    this.#bytes = takeBuffered(this.#socket) ?? NOTHING;
+    this.#tell(false);
+  }
 
   #tell(hasEnded: boolean): void {
     if (!this.#isStopped) this.#onBytes(this.#bytes, hasEnded);

@@ -22,7 +22,6 @@ export class SocketReader {
     this.#socket = socket;
     const handle = handleOf(socket);
     if (handle === undefined) return;
-    const early = firstBytes ?? (socket.read() as Buffer | null);
     const bySocket = handle.onread;
     handle.useUserBuffer(sharedReadBuffer);
     handle.onread = (bytes) => {
@@ -31,9 +30,11 @@ export class SocketReader {
       else if (!socket.destroyed && !onRead(sharedReadBuffer, length)) this.pause();
     };
     startReading(handle);
-    if (early === null) return;
+    if (firstBytes === undefined && socket.readableLength === 0) return;
     process.nextTick(() => {
-      if (!onRead(early, early.length)) this.pause();
+      if (socket.destroyed) return;
+      const early = firstBytes ?? takeBuffered(socket);
+      if (early !== undefined && !onRead(early, early.length)) this.pause();
     });
   }
 
@@ -53,6 +54,22 @@ export class SocketReader {
 function startReading(handle: StreamHandle): void {
   handle.reading = true;
   handle.readStart();
+}
+
+/**
+ * Everything that the socket has read by itself, or undefined: a TLS socket begins to with the end of its
+ * handshake. An end that came behind it is told in the tick after.
+ */
+export function takeBuffered(socket: net.Socket): Buffer | undefined {
+  if (socket.readableLength === 0) return undefined;
+  const parts: Buffer[] = [];
+  // Each call returns one piece of what is buffered, and nothing once the socket is destroyed.
+  while (socket.readableLength > 0) {
+    const part = socket.read() as Buffer | null;
+    if (part === null) break;
+    parts.push(part);
+  }
+  return parts.length === 0 ? undefined : Buffer.concat(parts);
 }
 
 /** A connected socket for a handle that a listener accepted. Nothing is read yet. */
