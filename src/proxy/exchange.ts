@@ -184,7 +184,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
       this.#tryAgainLater();
       return;
     }
-    outcome.status = head.status;
+    outcome.status = this.#tunnel.settledStatus(head, this.#request.isHttp2);
     outcome.details = "via_upstream";
     outcome.noteGrpcStatus(head.headers);
     this.#isHeadSent = true;
@@ -261,6 +261,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   onFault(error: unknown): void {
     this.#server.faults.report("exchange", error);
     this.#downstream.reset();
+    this.onDownstreamClosed();
   }
 
   #reset(head: RequestHead | undefined): void {

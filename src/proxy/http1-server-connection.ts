@@ -81,6 +81,7 @@ export class Http1ServerConnection
     );
     this.#response = new Http1ResponseWriter(this.#writer);
     this.#parser = new RequestParser(this);
+    this.#parser.head.scheme = connection.scheme;
     this.#exchange = new Exchange(this, server);
     this.#deadline = new ConnectionDeadline(server, this);
     socket.on(

@@ -8,6 +8,7 @@ import type { ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import { allowsUpgrade } from "../decision/upgrade-rule.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
+import type { ResponseHead } from "../http/response-head.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { LOCAL_REPLY, type LocalReply } from "./local-reply.ts";
 
@@ -42,6 +43,16 @@ export class Tunnel {
 
   open(): void {
     this.#phase = OPEN;
+  }
+
+  /**
+   * The status of the upstream's answer, which it may change: to an HTTP/2 client any 2xx would say that its
+   * tunnel is open (RFC 8441 section 4), but an app that ignored an Upgrade has opened none.
+   */
+  settledStatus(head: ResponseHead, isHttp2: boolean): number {
+    const isPlain = this.isHeld && head.bodyKind !== BODY_TUNNEL;
+    if (isPlain && isHttp2 && head.status < 300) head.status = 502;
+    return head.status;
   }
 
   /**

@@ -1,6 +1,7 @@
 /** WebSocket with the clients and servers of `ws`, through one sidecar and through a pair with mutual TLS. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
@@ -151,6 +152,20 @@ test("a client that speaks HTTP/2 reaches an app that does not (RFC 8441)", asyn
   stream.write(frameOf("over two versions", true));
   const [answer] = await once(stream, "data");
   assert.deepEqual(answer, frameOf("over two versions", false));
+});
+
+test("an app that ignores an Upgrade opens no tunnel for a client that speaks HTTP/2", async (context) => {
+  const app = createServer((_request, response) => response.end("a page"));
+  app.listen(0, "127.0.0.1");
+  await once(app, "listening");
+  context.after(() => app.close());
+  const proxy = await tunnelProxy(context, (app.address() as AddressInfo).port);
+  const session = http2.connect(`http://127.0.0.1:${proxy.port()}`);
+  context.after(() => session.destroy());
+  await once(session, "remoteSettings");
+  const tunnel = { ":method": "CONNECT", ":protocol": "websocket", ":path": "/chat" };
+  const [headers] = await once(session.request(tunnel), "response");
+  assert.equal(headers[":status"], 502);
 });
 
 test("a client reaches an app that speaks HTTP/2 alone (RFC 8441)", async (context) => {
