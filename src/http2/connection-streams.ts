@@ -114,7 +114,8 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
     this.#isEnded = true;
     this.stopReading();
     for (const stream of [...this.streams.values()]) {
-      stream.state = STREAM_RESET_REMOTE;
+      // Its place is given back too: the object may serve on another connection next.
+      this.close(stream, STREAM_RESET_REMOTE);
       stream.onLost(reason);
       this.retire(stream);
     }
