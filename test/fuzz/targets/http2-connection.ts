@@ -170,6 +170,7 @@ class ServedStream extends Http2RequestStream {
   }
 
   onClosed(): void {
+    must(this.slot === 0, "the place of a closed stream is free");
     this.#journal.close();
   }
 
@@ -228,6 +229,7 @@ class AskingStream extends Http2ResponseStream {
   }
 
   onClosed(): void {
+    must(this.slot === 0, "the place of a closed stream is free");
     this.#journal.close();
   }
 }
