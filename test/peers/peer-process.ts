@@ -29,6 +29,13 @@ export function needs(...programs: readonly string[]): { readonly skip: string |
   return { skip: programs.map(whyMissing).find((why) => why !== undefined) ?? false };
 }
 
+/** The same for programs that CI has no time to install: `npm run test:peers` uses them where they are. */
+export function needsOnDemand(...programs: readonly string[]): { readonly skip: string | false } {
+  if (process.env["TULLE_SLOW_PEERS"] !== "1")
+    return { skip: "runs by `npm run test:peers` alone" };
+  return needs(...programs);
+}
+
 /** A folder that is removed after the test. */
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "tulle-peers-"));

@@ -24,7 +24,7 @@ import {
   tcpFilter,
   tcpServer,
 } from "../support/tcp-fixture.ts";
-import { freePort, needs, startPeer, temporaryFolder } from "./peer-process.ts";
+import { freePort, needs, needsOnDemand, startPeer, temporaryFolder } from "./peer-process.ts";
 
 const run = promisify(execFile);
 const LARGE_BYTES = 1_000_000;
@@ -97,7 +97,7 @@ test("Redis", needs("redis-server", "redis-cli"), async (t) => {
   assert.equal((await cli("LRANGE", "list", "0", "-1")).length, 1000 * 1001);
 });
 
-test("PostgreSQL", needs("initdb", "postgres", "psql"), async (t) => {
+test("PostgreSQL", needsOnDemand("initdb", "postgres", "psql"), async (t) => {
   const port = await freePort();
   const folder = temporaryFolder(t);
   const data = join(folder, "data");
@@ -116,7 +116,7 @@ test("PostgreSQL", needs("initdb", "postgres", "psql"), async (t) => {
   assert.equal(large.length, LARGE_BYTES + 1);
 });
 
-test("MariaDB, which speaks first", needs("mariadbd", "mariadb-install-db"), async (t) => {
+test("MariaDB, which speaks first", needsOnDemand("mariadbd", "mariadb-install-db"), async (t) => {
   const port = await freePort();
   const folder = temporaryFolder(t);
   const user = "mysql";
