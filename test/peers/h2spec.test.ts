@@ -12,9 +12,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import test, { type TestContext } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { HTTP2_CLUSTER, serverTls } from "../support/http2-options.ts";
+import { HTTP2_CLUSTER, serverTls, withAlpn } from "../support/http2-options.ts";
 import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
-import { idFor, keyPair, rootOf } from "../support/proxy-identities.ts";
+import { containedTls, idFor, keyPair, rootOf } from "../support/proxy-identities.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
 import { goPeer, H2SPEC } from "./go-peer.ts";
 import { needs, temporaryFolder } from "./peer-process.ts";
@@ -158,30 +158,38 @@ async function readSpecd(args: readonly string[]): Promise<ReadonlyMap<string, V
   return verdicts;
 }
 
-test("h2specd as upstream", { skip: skip === false ? needs("curl").skip : skip }, async (t) => {
-  const first = await freePorts(CLIENT_CASES + 1);
-  const ports = Array.from({ length: CLIENT_CASES + 1 }, (_, i) => first + i);
-  const routes = ports.map((port) =>
-    routeTo(
-      `port-${port}`,
-      {},
-      {
-        prefix: "/",
-        headers: [{ name: "x-port", string_match: { exact: String(port) } }],
-      },
-    ),
-  );
-  const clusters = ports.map((port) => ({
-    name: `port-${port}`,
-    endpoints: [port],
-    fields: HTTP2_CLUSTER,
-  }));
-  const proxy = await ProxyProcess.start(t, bootstrapOf([{ routes }], clusters));
-  const script = requestScript(temporaryFolder(t), proxy.port("main"));
-  const verdicts = await readSpecd([
-    ...["--strict", "--timeout", "1", "--exec", script],
-    ...["--from-port", String(first), "--port", String(ports.at(-1))],
-  ]);
-  assert.equal(verdicts.size, CLIENT_CASES);
-  assertConforming("client", verdicts, JSON.stringify([...verdicts], null, 1));
-});
+for (const transport of ["clear text", "TLS"] as const) {
+  const why = skip === false ? needs("curl").skip : skip;
+  test(`h2specd as an upstream of ${transport}`, { skip: why }, async (t) => {
+    const folder = temporaryFolder(t);
+    const root = rootOf();
+    const server = keyPair(root, [idFor("app")]);
+    const files = { cert: join(folder, "server.crt"), key: join(folder, "server.key") };
+    writeFileSync(files.cert, server.cert);
+    writeFileSync(files.key, server.key);
+    const client = containedTls(keyPair(root, [idFor("caller")]), [root], idFor("app"));
+    const tls = transport === "TLS" ? { tls: withAlpn(client, "h2") } : {};
+    const first = await freePorts(CLIENT_CASES + 1);
+    const ports = Array.from({ length: CLIENT_CASES + 1 }, (_, i) => first + i);
+    const routes = ports.map((port) => {
+      const header = { name: "x-port", string_match: { exact: String(port) } };
+      return routeTo(`port-${port}`, {}, { prefix: "/", headers: [header] });
+    });
+    const clusters = ports.map((port) => ({
+      name: `port-${port}`,
+      endpoints: [port],
+      fields: HTTP2_CLUSTER,
+      ...tls,
+    }));
+    const proxy = await ProxyProcess.start(t, bootstrapOf([{ routes }], clusters));
+    const args = ["--strict", "--timeout", "1"];
+    args.push("--exec", requestScript(folder, proxy.port("main")));
+    args.push("--from-port", String(first), "--port", String(ports.at(-1)));
+    if (transport === "TLS") {
+      args.push("--tls", "--cert-file", files.cert, "--cert-key-file", files.key);
+    }
+    const verdicts = await readSpecd(args);
+    assert.equal(verdicts.size, CLIENT_CASES);
+    assertConforming("client", verdicts, JSON.stringify([...verdicts], null, 1));
+  });
+}
