@@ -5,7 +5,7 @@ import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import { ResponseHead } from "../http/response-head.ts";
 import { Http2Connection } from "./connection.ts";
 import type { Http2ConnectionOptions } from "./connection-streams.ts";
-import { ERROR_CODE, errorCodeName } from "./error-code.ts";
+import { ERROR_CODE, type ErrorCode, errorCodeName } from "./error-code.ts";
 import { FRAME_HEADER_BYTES, FRAME_HEADERS } from "./frame.ts";
 import { HPACK_OK, hpackErrorInfo } from "./hpack/hpack-error.ts";
 import { MESSAGE_OK, messageErrorInfo } from "./message/message-error.ts";
@@ -13,7 +13,13 @@ import { requestBytesMax, writeRequest } from "./message/request-writer.ts";
 import { readResponse } from "./message/response-reader.ts";
 import { clientSettings } from "./settings.ts";
 import { Http2Stream } from "./stream.ts";
-import { RECEIPT_FINE, receiptOf, STREAM_OPEN, STREAM_RESET_REMOTE } from "./stream-state.ts";
+import {
+  RECEIPT_FINE,
+  receiptOf,
+  STREAM_HALF_CLOSED_LOCAL,
+  STREAM_OPEN,
+  STREAM_RESET_REMOTE,
+} from "./stream-state.ts";
 
 /** A stream that carries a request out and a response in. */
 export abstract class Http2ResponseStream extends Http2Stream {
@@ -22,6 +28,8 @@ export abstract class Http2ResponseStream extends Http2Stream {
   requestMethod = "";
   isTunnelRequest = false;
   hasHead = false;
+  /** END_STREAM came with the head. */
+  isHeadAll = false;
   interimCount = 0;
   /** A 1xx head has come. */
   abstract onInterim(): void;
@@ -94,6 +102,7 @@ export class Http2Client<S extends Http2ResponseStream> extends Http2Connection<
     stream.requestMethod = head.method;
     stream.isTunnelRequest = head.bodyKind === BODY_TUNNEL;
     stream.hasHead = false;
+    stream.isHeadAll = false;
     stream.interimCount = 0;
     this.windows.open(stream.receiveWindow);
     this.streams.set(id, stream);
@@ -103,6 +112,12 @@ export class Http2Client<S extends Http2ResponseStream> extends Http2Connection<
     const end = writeRequest(encoder, output.bytes, at, head, target, authority, head.scheme);
     stream.bytesSent += output.headers(end, id, isEnd);
     if (isEnd) this.endSent(stream);
+  }
+
+  override reset(stream: S, code: ErrorCode): void {
+    // Whoever gives up an answer that has ended already: both sides are done, and a reset would count as abuse (T13).
+    if (stream.isHeadAll && stream.state === STREAM_HALF_CLOSED_LOCAL) this.finish(stream);
+    else super.reset(stream, code);
   }
 
   onHeaders(
@@ -185,6 +200,7 @@ export class Http2Client<S extends Http2ResponseStream> extends Http2Connection<
     stream.hasHead = true;
     stream.bodyBytesLeft = bodyBytes(head, requestMethod);
     const streamId = stream.id;
+    stream.isHeadAll = isEndStream;
     stream.onResponse();
     if (isEndStream && stream.id === streamId && !stream.isClosed) {
       // An answer without content may tell the length of what it would have had.

@@ -121,6 +121,16 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
     }
   }
 
+  /** The peer has ended its side of the connection: messages that are not whole never will be. The others are served. */
+  endReceiving(reason: string): void {
+    for (const stream of [...this.streams.values()]) {
+      if (!stream.canReceive) continue;
+      this.close(stream, STREAM_RESET_REMOTE);
+      stream.onLost(reason);
+      this.retire(stream);
+    }
+  }
+
   /** Returns false when the source is to pause until `onSendDrain`. What comes for a closed stream is dropped. */
   sendData(stream: S, bytes: Buffer, start: number, end: number): boolean {
     if (!stream.canSend || end === start) return true;

@@ -31,6 +31,8 @@ const DRAIN_PING = Buffer.from("drained?", "latin1");
 /** A stream that carries a request in and a response out. */
 export abstract class Http2RequestStream extends Http2Stream {
   readonly head = new RequestHead();
+  /** The response has switched to a tunnel: each direction ends on its own. */
+  isTunnel = false;
   /** `head` has come. */
   abstract onRequest(): void;
   /** The fields are larger than what is accepted: to be answered with 431 (RFC 6585). */
@@ -65,6 +67,7 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
   /** `isEnd`: nothing follows the head. */
   sendResponse(stream: S, head: ResponseHead, isEnd: boolean): void {
     if (!stream.canSend) return;
+    stream.isTunnel = head.bodyKind === BODY_TUNNEL;
     this.#sendHead(stream, head, isEnd);
     if (isEnd) this.endSent(stream);
   }
@@ -134,13 +137,13 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
   }
 
   /**
-   * RFC 9113 section 8.1: the response is complete before its request. The rest of that is not wanted; a
-   * tunnel's other direction is.
+   * RFC 9113 section 8.1: the response is complete before its request. The rest of that is not wanted, nor is
+   * what follows a refused CONNECT; a tunnel's other direction is.
    */
   override endSent(stream: S): void {
     super.endSent(stream);
     if (stream.state !== STREAM_HALF_CLOSED_LOCAL) return;
-    if (stream.head.bodyKind !== BODY_TUNNEL) this.reset(stream, ERROR_CODE.noError);
+    if (!stream.isTunnel) this.reset(stream, ERROR_CODE.noError);
   }
 
   /** A client has nothing that a server could be told to stop: it will open no stream, or has gone. */
@@ -173,6 +176,7 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
     }
     const state = isEndStream ? STREAM_HALF_CLOSED_REMOTE : STREAM_OPEN;
     stream.begin(streamId, state, this.peer.initialWindowSize, this.nowMs);
+    stream.isTunnel = false;
     stream.bytesReceived = end - start + FRAME_HEADER_BYTES;
     this.windows.open(stream.receiveWindow);
     if (isEndStream) this.windows.end(stream.receiveWindow);

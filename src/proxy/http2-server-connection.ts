@@ -132,8 +132,12 @@ export class Http2ServerConnection
 
   #onPeerEnd(): void {
     this.#hasPeerEnded = true;
-    if (this.#isClosing) this.#deadline.onPeerEndWhileClosing();
-    else if (this.isIdle) this.#close();
+    if (this.#isClosing) {
+      this.#deadline.onPeerEndWhileClosing();
+      return;
+    }
+    this.http2.endReceiving("the client ended the connection within a request");
+    if (this.isIdle) this.#close();
   }
 
   #onClose(): void {

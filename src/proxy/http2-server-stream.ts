@@ -1,6 +1,6 @@
 /** One request on a downstream HTTP/2 connection: between its stream and its exchange. Used again for later ones. */
 import type { HeaderBlock } from "../http/header-block.ts";
-import { BODY_NONE, BODY_TUNNEL } from "../http/request-head.ts";
+import { BODY_NONE } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { ERROR_CODE } from "../http2/error-code.ts";
 import { Http2RequestStream, type Http2Server } from "../http2/server-connection.ts";
@@ -81,7 +81,7 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
 
   sendEnd(trailers: HeaderBlock | undefined): void {
     // The other direction of a tunnel goes on, and the exchange with it.
-    if (this.head.bodyKind !== BODY_TUNNEL) this.#leaveExchange();
+    if (!this.isTunnel) this.#leaveExchange();
     this.#owner.http2.sendEnd(this, trailers);
   }
 
