@@ -1,21 +1,28 @@
 /** The Envoy v3 bootstrap file that starts both Envoy and our sidecar: one listener, one cluster. */
 import { join } from "node:path";
 import { SPIFFE_PREFIX } from "./certificates.ts";
+import type { Protocol } from "./scenarios.ts";
 
 const FILTERS = "type.googleapis.com/envoy.extensions.filters";
 const TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
 /** Above any number of connections that is measured, so that no circuit breaker opens. */
 const UNLIMITED = 100_000;
+const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 export interface BootstrapOptions {
   readonly name: string;
   readonly adminPort: number;
   /** Folder with `ca.crt`, and `NAME.crt` and `NAME.key` for each name. */
   readonly certificates: string;
-  /** `tlsAs` names the certificate to serve; clients must then show one of theirs. */
-  readonly listener: { readonly port: number; readonly tlsAs?: string };
+  /** `tlsAs` names the certificate to serve, `tlsPeer` the one identity that may connect. */
+  readonly listener: TlsOptions & { readonly port: number };
   /** `tlsAs` names the client certificate, `tlsPeer` the one identity that the peer may have. */
-  readonly cluster: { readonly port: number; readonly tlsAs?: string; readonly tlsPeer?: string };
+  readonly cluster: TlsOptions & { readonly port: number; readonly protocol?: Protocol };
+}
+
+interface TlsOptions {
+  readonly tlsAs?: string;
+  readonly tlsPeer?: string;
 }
 
 export function writeBootstrap(options: BootstrapOptions): string {
@@ -50,6 +57,7 @@ export function writeBootstrap(options: BootstrapOptions): string {
                 },
               ],
             },
+            ...upstreamProtocol(cluster.protocol),
             ...upstreamTls(options),
           },
         ],
@@ -86,23 +94,38 @@ function connectionManager(): object {
   };
 }
 
+function upstreamProtocol(protocol: Protocol = "http1"): object {
+  if (protocol === "http1") return {};
+  const config = { http2_protocol_options: {} };
+  const typed = {
+    "@type": `type.googleapis.com/${HTTP_OPTIONS}`,
+    explicit_http_config: config,
+  };
+  return { typed_extension_protocol_options: { [HTTP_OPTIONS]: typed } };
+}
+
 function downstreamTls(options: BootstrapOptions): object {
-  const { tlsAs } = options.listener;
+  const { tlsAs, tlsPeer } = options.listener;
   if (tlsAs === undefined) return {};
   return transportSocket({
     "@type": `${TLS}.DownstreamTlsContext`,
     require_client_certificate: true,
-    common_tls_context: commonTls(options, tlsAs),
+    common_tls_context: commonTls(options, ["h2", "http/1.1"], tlsAs, tlsPeer),
   });
 }
 
 function upstreamTls(options: BootstrapOptions): object {
-  const { tlsAs, tlsPeer } = options.cluster;
+  const { tlsAs, tlsPeer, protocol } = options.cluster;
   if (tlsAs === undefined) return {};
   return transportSocket({
     "@type": `${TLS}.UpstreamTlsContext`,
     sni: tlsPeer,
-    common_tls_context: commonTls(options, tlsAs, tlsPeer),
+    common_tls_context: commonTls(
+      options,
+      [protocol === "http2" ? "h2" : "http/1.1"],
+      tlsAs,
+      tlsPeer,
+    ),
   });
 }
 
@@ -110,11 +133,16 @@ function transportSocket(context: object): object {
   return { transport_socket: { name: "tls", typed_config: context } };
 }
 
-function commonTls(options: BootstrapOptions, own: string, peer?: string): object {
+function commonTls(
+  options: BootstrapOptions,
+  alpn: readonly string[],
+  own: string,
+  peer?: string,
+): object {
   const file = (name: string): object => ({ filename: join(options.certificates, name) });
   const names = [{ san_type: "URI", matcher: { exact: `${SPIFFE_PREFIX}${peer}` } }];
   return {
-    alpn_protocols: ["http/1.1"],
+    alpn_protocols: alpn,
     tls_params: {
       tls_minimum_protocol_version: "TLSv1_3",
       tls_maximum_protocol_version: "TLSv1_3",

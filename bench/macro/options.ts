@@ -16,14 +16,16 @@ export interface BenchOptions {
 
 export const USAGE = `usage: npm run bench -- [options]
 
-Measures our sidecar beside nginx, HAProxy and Envoy in the same run: proxies pinned to core 0, load (wrk)
-and backend (nginx) to core 1, cases interleaved in rounds. CPU is the proxies' user and system time.
+Measures our sidecar beside nginx, HAProxy and Envoy in the same run: proxies pinned to core 0, load (wrk,
+h2load) and backends (nginx, nghttpd) to core 1, proxies interleaved in rounds. CPU is the proxies' user and system
+time. Prints the figures, the ratios, and which of the limits hold.
 
-  --quick              one round of 2 s at 32 connections
+  --quick              one round of 2 s, plain, chain and chain-h1 at 32 connections
   --rounds N           rounds (3)
   --seconds N          seconds of load per measurement (4)
-  --connections A,B    numbers of connections (1,8,32,128)
-  --only A,B           scenarios or proxies: ${[...SCENARIOS, ...PROXIES].join(", ")}
+  --connections A,B    numbers of connections of plain, chain and chain-h1 (1,8,32,128)
+  --scenario A,B       of ${SCENARIOS.join(", ")} (all)
+  --proxy A,B          of ${PROXIES.join(", ")} (all)
   --profile            write a CPU profile of each of our sidecars (slows them; do not compare)
   --json FILE          where the figures go (.cache/bench/latest.json)`;
 
@@ -36,36 +38,41 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
       rounds: { type: "string" },
       seconds: { type: "string" },
       connections: { type: "string" },
-      only: { type: "string", default: "" },
+      scenario: { type: "string" },
+      proxy: { type: "string" },
       profile: { type: "boolean", default: false },
       json: { type: "string" },
       help: { type: "boolean", default: false, short: "h" },
     },
   });
   if (values.help) return "help";
-  const only = values.only.split(",").filter((name) => name !== "");
-  const known: readonly string[] = [...SCENARIOS, ...PROXIES];
-  const unknown = only.filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
-    throw new Error(`--only does not know ${unknown.join(", ")}; it takes ${known.join(", ")}`);
-  }
   const connections = values.connections ?? (values.quick ? "32" : "1,8,32,128");
   return {
     rounds: positive("--rounds", values.rounds ?? (values.quick ? "1" : "3")),
     seconds: positive("--seconds", values.seconds ?? (values.quick ? "2" : "4")),
     warmupSeconds: values.quick ? 1 : 3,
     connections: connections.split(",").map((text) => positive("--connections", text)),
-    scenarios: chosen(SCENARIOS, only),
-    proxies: chosen(PROXIES, only),
+    scenarios: chosen("--scenario", SCENARIOS, values.scenario),
+    proxies: chosen("--proxy", PROXIES, values.proxy),
     isProfiling: values.profile,
     jsonFile: values.json,
   };
 }
 
-/** The named ones of this kind, or all when none of the kind is named. */
-function chosen<T extends string>(all: readonly T[], only: readonly string[]): readonly T[] {
-  const named = all.filter((name) => only.includes(name));
-  return named.length > 0 ? named : all;
+/** The named ones, in their usual order, or all when none is named. */
+function chosen<T extends string>(
+  option: string,
+  all: readonly T[],
+  text: string | undefined,
+): readonly T[] {
+  if (text === undefined) return all;
+  const names = text.split(",");
+  const known: readonly string[] = all;
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new Error(`${option} does not know ${unknown.join(", ")}; it takes ${all.join(", ")}`);
+  }
+  return all.filter((name) => names.includes(name));
 }
 
 function positive(option: string, text: string): number {

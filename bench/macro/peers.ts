@@ -1,4 +1,5 @@
 /** Configurations of nginx and HAProxy for each role: one worker, keep-alive both ways, no logs. */
+import type { Protocol } from "./scenarios.ts";
 
 export interface PeerOptions {
   /** Work folder, with the certificates in `certs/`. */
@@ -7,19 +8,14 @@ export interface PeerOptions {
   readonly role: "plain" | "inbound" | "outbound";
   readonly port: number;
   readonly upstreamPort: number;
+  /** What clients speak, HTTP/1.1 when absent. With TLS both are offered. */
+  readonly client?: Protocol;
+  /** What is spoken to the upstream, HTTP/1.1 when absent. nginx can speak nothing else. */
+  readonly upstream?: Protocol;
 }
 
-/** 66 bytes, as a small JSON answer has them. */
-const BODY = "0123456789".repeat(6).concat("012345");
-
-/** The application behind the proxies. */
-export function nginxBackend(folder: string, port: number): string {
-  const server = `listen 127.0.0.1:${port} backlog=4096 reuseport;
-  location / { default_type text/plain; return 200 "${BODY}"; }`;
-  return nginxConfiguration(folder, port, "", server);
-}
-
-export function nginxProxy({ folder, role, port, upstreamPort }: PeerOptions): string {
+export function nginxProxy(options: PeerOptions): string {
+  const { folder, role, port, upstreamPort, client } = options;
   const certs = `${folder}/certs`;
   const upstream = `upstream upstream {
   server 127.0.0.1:${upstreamPort}; keepalive 256; keepalive_requests 100000000;
@@ -31,11 +27,12 @@ export function nginxProxy({ folder, role, port, upstreamPort }: PeerOptions): s
    proxy_ssl_certificate ${certs}/a.crt; proxy_ssl_certificate_key ${certs}/a.key;
    proxy_ssl_trusted_certificate ${certs}/ca.crt; proxy_ssl_verify on; proxy_ssl_name b;
    proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.3;`;
-  const server = `listen 127.0.0.1:${port} ${role === "inbound" ? "ssl " : ""}backlog=4096;
+  const kind = `${role === "inbound" ? "ssl " : ""}${client === "http2" ? "http2 " : ""}`;
+  const server = `listen 127.0.0.1:${port} ${kind}backlog=4096;
   ${role === "inbound" ? accept : ""}
   location / {
    proxy_pass ${role === "outbound" ? "https" : "http"}://upstream;
-   proxy_http_version 1.1; proxy_set_header Connection "";
+   proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0;
    ${role === "outbound" ? dial : ""}
   }`;
   return nginxConfiguration(folder, port, upstream, server);
@@ -57,10 +54,16 @@ http {
 `;
 }
 
-export function haproxy({ folder, role, port, upstreamPort }: PeerOptions): string {
+export function haproxy(options: PeerOptions): string {
+  const { folder, role, port, upstreamPort, client, upstream } = options;
   const certs = `${folder}/certs`;
-  const accept = ` ssl crt ${certs}/b.pem ca-file ${certs}/ca.crt verify required ssl-min-ver TLSv1.3`;
-  const dial = ` ssl crt ${certs}/a.pem ca-file ${certs}/ca.crt verify required sni str(b) verifyhost b`;
+  const trust = `ca-file ${certs}/ca.crt verify required`;
+  const accept = ` ssl crt ${certs}/b.pem ${trust} ssl-min-ver TLSv1.3 alpn h2,http/1.1`;
+  const dial = ` ssl crt ${certs}/a.pem ${trust} sni str(b) verifyhost b`;
+  // ALPN decides on TLS, in clear text the protocol has to be said.
+  const listen = role === "inbound" ? accept : client === "http2" ? " proto h2" : "";
+  const alpn = upstream === "http2" ? " alpn h2" : "";
+  const clear = upstream === "http2" ? " proto h2" : "";
   return `global
   nbthread 1
   maxconn 8000
@@ -71,9 +74,9 @@ defaults
   timeout connect 5s
   http-reuse always
 frontend downstream
-  bind 127.0.0.1:${port}${role === "inbound" ? accept : ""}
+  bind 127.0.0.1:${port}${listen}
   default_backend upstream
 backend upstream
-  server one 127.0.0.1:${upstreamPort}${role === "outbound" ? dial : ""}
+  server one 127.0.0.1:${upstreamPort}${role === "outbound" ? `${dial}${alpn}` : clear}
 `;
 }

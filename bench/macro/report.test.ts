@@ -1,36 +1,26 @@
-/** The arithmetic of the report. */
+/** The tables. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ratiosOf, type Sample, spreadOf, toMarkdown } from "./report.ts";
-
-function sample(proxy: Sample["proxy"], round: number, cpuUsPerRequest: number): Sample {
-  return {
-    ...{ scenario: "plain", proxy, connections: 32, round, cpuUsPerRequest, failures: "" },
-    ...{ requestsPerSecond: 30_000, p50Us: 900, p99Us: 2_000, startMs: 120 },
-    ...{ idleMegabytes: 50, busyMegabytes: 70 },
-  };
-}
-
-test("the spread of an even number of values has the mean of the middle two as its median", () => {
-  assert.deepEqual(spreadOf([4, 1, 2, 10]), { median: 3, min: 1, max: 10 });
-  assert.deepEqual(spreadOf([5]), { median: 5, min: 5, max: 5 });
-  assert.throws(() => spreadOf([]), /no values/);
-});
-
-test("ratios are taken within a round", () => {
-  // The second round was twice as slow for both: the ratio is 1.2 in each.
-  const samples = [sample("tulle", 0, 12), sample("haproxy", 0, 10)];
-  samples.push(sample("tulle", 1, 24), sample("haproxy", 1, 20));
-  const [ratio] = ratiosOf(samples);
-  assert.deepEqual(ratio, {
-    ...{ scenario: "plain", connections: 32, against: "haproxy" },
-    ...{ median: 1.2, min: 1.2, max: 1.2 },
-  });
-});
+import { toMarkdown } from "./report.ts";
+import { memorySample, sample } from "./sample-fixtures.ts";
 
 test("a proxy that failed requests is marked", () => {
-  const failed = { ...sample("envoy", 0, 50), failures: "Non-2xx or 3xx responses: 7" };
-  const text = toMarkdown([failed]);
+  const failed = sample({ proxy: "envoy", failures: "Non-2xx or 3xx responses: 7" });
+  const text = toMarkdown({ load: [failed], memory: [], faults: [] });
   assert.match(text, /envoy \(requests failed\)/);
-  assert.doesNotMatch(text, /against the others/);
+  assert.doesNotMatch(text, /against the others|## Limits/);
+});
+
+test("bodies are told in megabytes of a second of CPU", () => {
+  const load = [sample({ scenario: "bodies", connections: 8, cpuUsPerRequest: 500 })];
+  const text = toMarkdown({ load, memory: [], faults: [] });
+  assert.match(text, /## bodies: .*\n\n\| proxy .*MB\/s of CPU.*\n.*\n\| tulle \| 8 .* 2000 /);
+});
+
+test("memory has a table of its own, and each limit says whether it holds", () => {
+  const load = [sample({ cpuUsPerRequest: 13 }), sample({ proxy: "haproxy", cpuUsPerRequest: 10 })];
+  const text = toMarkdown({ load, memory: [memorySample()], faults: [] });
+  assert.match(text, /\| tulle \| 1000 +\| 70\.0 \[70\.0–70\.0\] +\| 21\.0 .*\| 15\.0 /);
+  assert.match(text, /plain at 32: CPU per request ÷ haproxy +\| at most 1\.2 \| 1\.30 .*\| NO /);
+  assert.match(text, /memory: MB when idle +\| at most 75 +\| 70\.00 .*\| yes /);
 });

@@ -1,112 +1,69 @@
-/** Figures to tables: medians with their spread, and ratios between proxies of the same round. */
-import { PROXIES, type ProxyName, SCENARIO_TITLES, SCENARIOS, type ScenarioName } from "./names.ts";
+/** Figures to tables: medians with their spread, ratios, and which limits hold. */
+import { type Verdict, verdictsOf } from "./limits.ts";
+import { PROXIES, SCENARIOS, type ScenarioName } from "./names.ts";
+import { figureOf, groupsOf, type Ratio, ratiosOf, type Spread, spreadOf } from "./ratios.ts";
+import type { MemorySample, Sample, Samples } from "./samples.ts";
+import { SCENARIO_TABLE } from "./scenarios.ts";
 
-/** One measurement: one scenario with one proxy under one load. Of a chain, both proxies together. */
-export interface Sample {
-  readonly scenario: ScenarioName;
-  readonly proxy: ProxyName;
-  readonly connections: number;
-  readonly round: number;
-  readonly cpuUsPerRequest: number;
-  readonly requestsPerSecond: number;
-  readonly p50Us: number;
-  readonly p99Us: number;
-  readonly idleMegabytes: number;
-  readonly busyMegabytes: number;
-  /** From the start of the process until it accepts connections; of a chain, the slower one. */
-  readonly startMs: number;
-  readonly failures: string;
-}
-
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-/** Throws on an empty list. */
-export function spreadOf(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
-  const upper = sorted[Math.ceil((sorted.length - 1) / 2)];
-  const [min] = sorted;
-  const max = sorted.at(-1);
-  if (middle === undefined || upper === undefined || min === undefined || max === undefined) {
-    throw new Error("no values");
-  }
-  return { median: (middle + upper) / 2, min, max };
-}
-
-export interface Ratio extends Spread {
-  readonly scenario: ScenarioName;
-  readonly connections: number;
-  /** Our sidecar's CPU per request divided by this proxy's. */
-  readonly against: ProxyName;
-}
-
-/** Ratios are taken round by round, so that what slows a whole round leaves them alone. */
-export function ratiosOf(samples: readonly Sample[]): Ratio[] {
-  return groups(samples).flatMap(({ scenario, connections, members }) => {
-    const cpuOf = (proxy: ProxyName, round: number): number | undefined =>
-      members.find((s) => s.proxy === proxy && s.round === round)?.cpuUsPerRequest;
-    return PROXIES.filter((proxy) => proxy !== "tulle").flatMap((against) => {
-      const ratios = members
-        .filter((sample) => sample.proxy === "tulle")
-        .flatMap(({ round, cpuUsPerRequest }) => {
-          const theirs = cpuOf(against, round);
-          return theirs === undefined ? [] : [cpuUsPerRequest / theirs];
-        });
-      return ratios.length === 0 ? [] : [{ scenario, connections, against, ...spreadOf(ratios) }];
-    });
+/** A section per scenario, and one of the limits when our sidecar was measured. */
+export function toMarkdown(samples: Samples): string {
+  const sections = SCENARIOS.flatMap((name) => {
+    const parts = [
+      ...loadParts(samples.load.filter((sample) => sample.scenario === name)),
+      ...memoryParts(samples.memory.filter((sample) => sample.scenario === name)),
+    ];
+    if (parts.length === 0) return [];
+    return [`## ${name}: ${SCENARIO_TABLE[name].title}`, ...parts];
   });
-}
-
-/** A section per scenario: a table of figures, and one of ratios when our sidecar was measured. */
-export function toMarkdown(samples: readonly Sample[]): string {
-  const ratios = ratiosOf(samples);
-  const sections = SCENARIOS.filter((name) => samples.some((s) => s.scenario === name)).map(
-    (scenario) => {
-      const figures = figureRows(samples.filter((sample) => sample.scenario === scenario));
-      const own = ratios.filter((ratio) => ratio.scenario === scenario);
-      const parts = [`## ${SCENARIO_TITLES[scenario]}`, table(FIGURE_HEADER, figures)];
-      if (own.length > 0) {
-        parts.push("CPU per request of Tulle against the others, same round: median [min–max]");
-        parts.push(ratioTable(own));
-      }
-      return parts.join("\n\n");
-    },
-  );
+  const verdicts = verdictsOf(samples);
+  if (verdicts.length > 0) sections.push("## Limits", limitTable(verdicts));
   return `${sections.join("\n\n")}\n`;
 }
 
-const FIGURE_HEADER = [
-  "proxy",
-  "connections",
-  "µs CPU/request [min–max]",
-  "requests/s",
-  "p50 µs",
-  "p99 µs",
-  "idle MB",
-  "busy MB",
-  "start ms",
-];
+/** Figures of one scenario, and ratios when our sidecar is among them. */
+function loadParts(samples: readonly Sample[]): string[] {
+  const scenario = samples[0]?.scenario;
+  if (scenario === undefined) return [];
+  const parts = [table(figureHeader(scenario), figureRows(samples))];
+  const measure = isOfBodies(scenario) ? "throughput" : "cpu";
+  const ratios = ratiosOf(samples, measure);
+  if (ratios.length > 0) {
+    const name = measure === "cpu" ? "CPU per request" : "MB per second of CPU";
+    parts.push(`${name} of Tulle against the others, same round: median [min–max]`);
+    parts.push(ratioTable(ratios));
+  }
+  return parts;
+}
+
+function isOfBodies(scenario: ScenarioName): boolean {
+  return SCENARIO_TABLE[scenario].request === "megabyte";
+}
+
+function figureHeader(scenario: ScenarioName): readonly string[] {
+  return [
+    ...["proxy", "connections", "µs CPU/request [min–max]"],
+    ...(isOfBodies(scenario) ? ["MB/s of CPU"] : []),
+    ...["requests/s", "p50 µs", "p99 µs", "upstream connections", "idle MB", "busy MB", "start ms"],
+  ];
+}
 
 function figureRows(samples: readonly Sample[]): string[][] {
-  return groups(samples).flatMap(({ connections, members }) =>
+  return groupsOf(samples).flatMap(({ scenario, connections, members }) =>
     PROXIES.flatMap((proxy) => {
       const own = members.filter((sample) => sample.proxy === proxy);
       if (own.length === 0) return [];
       const median = (of: (sample: Sample) => number): string =>
         spreadOf(own.map(of)).median.toFixed(0);
-      const failed = own.some((sample) => sample.failures !== "") ? " (requests failed)" : "";
       return [
         [
-          `${proxy}${failed}`,
+          marked(proxy, own),
           String(connections),
           spreadText(spreadOf(own.map((sample) => sample.cpuUsPerRequest)), 1),
+          ...(isOfBodies(scenario) ? [median((sample) => figureOf(sample, "throughput"))] : []),
           median((sample) => sample.requestsPerSecond),
           median((sample) => sample.p50Us),
           median((sample) => sample.p99Us),
+          median((sample) => sample.upstreamConnections),
           median((sample) => sample.idleMegabytes),
           median((sample) => sample.busyMegabytes),
           median((sample) => sample.startMs),
@@ -129,6 +86,47 @@ function ratioTable(ratios: readonly Ratio[]): string {
   return table(["connections", ...proxies.map((proxy) => `÷ ${proxy}`)], rows);
 }
 
+function memoryParts(samples: readonly MemorySample[]): string[] {
+  const rows = groupsOf(samples).flatMap(({ connections, members }) =>
+    PROXIES.flatMap((proxy) => {
+      const own = members.filter((sample) => sample.proxy === proxy);
+      if (own.length === 0) return [];
+      const spread = (of: (sample: MemorySample) => number): string =>
+        spreadText(spreadOf(own.map(of)), 1);
+      return [
+        [
+          marked(proxy, own),
+          String(connections),
+          spread((sample) => sample.idleMegabytes),
+          spread((sample) => sample.addedSilentMegabytes),
+          spread((sample) => sample.addedMegabytes),
+        ],
+      ];
+    }),
+  );
+  const header = [
+    "proxy",
+    "connections",
+    "idle MB [min–max]",
+    "opened: MB more",
+    "each used once: MB more",
+  ];
+  return rows.length === 0 ? [] : [table(header, rows)];
+}
+
+function limitTable(verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map(({ subject, bound, seen, holds }) => [
+    ...[subject, bound, spreadText(seen, 2)],
+    holds ? "yes" : "NO",
+  ]);
+  return table(["scenario and figure", "limit", "median [min–max]", "holds"], rows);
+}
+
+function marked(proxy: string, samples: readonly { readonly failures: string }[]): string {
+  const hasFailed = samples.some((sample) => sample.failures !== "");
+  return hasFailed ? `${proxy} (requests failed)` : proxy;
+}
+
 function spreadText(spread: Spread, digits: number): string {
   const text = (value: number): string => value.toFixed(digits);
   return `${text(spread.median)} [${text(spread.min)}–${text(spread.max)}]`;
@@ -143,22 +141,4 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
   return [line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join(
     "\n",
   );
-}
-
-interface Group {
-  readonly scenario: ScenarioName;
-  readonly connections: number;
-  readonly members: readonly Sample[];
-}
-
-/** Samples under the same load, fewest connections first. */
-function groups(samples: readonly Sample[]): Group[] {
-  const counts = [...new Set(samples.map((sample) => sample.connections))].sort((a, b) => a - b);
-  return SCENARIOS.flatMap((scenario) =>
-    counts.map((connections) => ({
-      scenario,
-      connections,
-      members: samples.filter((s) => s.scenario === scenario && s.connections === connections),
-    })),
-  ).filter(({ members }) => members.length > 0);
 }

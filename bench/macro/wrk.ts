@@ -1,17 +1,10 @@
-/** The load generator, wrk: runs it and reads its report. */
+/** The load generator for HTTP/1.1, wrk: runs it and reads its report. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import type { LoadResult } from "./load-result.ts";
 
-export interface LoadResult {
-  readonly requests: number;
-  readonly p50Us: number;
-  readonly p99Us: number;
-  /** What wrk says of failed requests; empty when all were answered with 2xx. */
-  readonly failures: string;
-}
-
-export interface LoadOptions {
-  readonly port: number;
+export interface WrkOptions {
+  readonly url: string;
   readonly connections: number;
   readonly seconds: number;
   readonly core: number;
@@ -19,11 +12,11 @@ export interface LoadOptions {
 
 const MICROSECONDS: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, m: 60e6 };
 
-export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+export async function runWrk(options: WrkOptions): Promise<LoadResult> {
   const { stdout } = await promisify(execFile)("taskset", [
     ...["-c", String(options.core), "wrk", "-t1", "--latency"],
     ...[`-c${options.connections}`, `-d${options.seconds}`],
-    `http://127.0.0.1:${options.port}/`,
+    options.url,
   ]);
   return parseReport(stdout);
 }

@@ -1,0 +1,126 @@
+/** What our sidecar must keep to, and whether a run did: the median decides. */
+import type { ProxyName, ScenarioName } from "./names.ts";
+import { type Measure, ratiosOf, type Spread, spreadOf } from "./ratios.ts";
+import type { MemorySample, Sample, Samples } from "./samples.ts";
+
+interface Bound {
+  readonly kind: "at most" | "at least" | "below";
+  readonly value: number;
+}
+
+/** Our figure divided by that of another proxy. */
+interface RatioLimit extends Bound {
+  readonly scenario: ScenarioName;
+  readonly measure: Measure;
+  readonly against: ProxyName;
+  /** Absent: under every load of the scenario. */
+  readonly connections?: readonly number[];
+}
+
+interface MemoryLimit extends Bound {
+  readonly scenario: "memory";
+  readonly measure: "idleMegabytes" | "addedMegabytes";
+}
+
+const cpuAtMost = (
+  scenario: ScenarioName,
+  against: ProxyName,
+  value: number,
+  ...connections: readonly number[]
+): RatioLimit => ({
+  ...{ scenario, against, measure: "cpu", kind: "at most", value },
+  ...(connections.length === 0 ? {} : { connections }),
+});
+
+const RATIO_LIMITS: readonly RatioLimit[] = [
+  cpuAtMost("plain", "haproxy", 1.2),
+  cpuAtMost("h2c", "haproxy", 1.5),
+  cpuAtMost("h2c", "envoy", 0.8),
+  cpuAtMost("chain", "envoy", 0.5, 8),
+  cpuAtMost("chain", "envoy", 0.4, 32),
+  cpuAtMost("chain", "envoy", 0.35, 128),
+  cpuAtMost("chain", "nginx", 0.9, 8),
+  cpuAtMost("chain", "nginx", 0.7, 32),
+  cpuAtMost("chain", "nginx", 0.5, 128),
+  cpuAtMost("chain", "haproxy", 1.3, 32, 128),
+  {
+    ...{ scenario: "chain", measure: "p50", against: "nginx", connections: [1] },
+    ...{ kind: "at most", value: 1.1 },
+  },
+  {
+    ...{ scenario: "chain", measure: "p50", against: "envoy", connections: [1] },
+    ...{ kind: "below", value: 1 },
+  },
+  {
+    ...{ scenario: "bodies", measure: "throughput", against: "haproxy" },
+    ...{ kind: "at least", value: 0.8 },
+  },
+  {
+    ...{ scenario: "bodies-chain", measure: "throughput", against: "haproxy" },
+    ...{ kind: "at least", value: 0.8 },
+  },
+  cpuAtMost("grpc", "envoy", 0.5),
+];
+
+const MEMORY_LIMITS: readonly MemoryLimit[] = [
+  { scenario: "memory", measure: "idleMegabytes", kind: "at most", value: 75 },
+  { scenario: "memory", measure: "addedMegabytes", kind: "at most", value: 20 },
+];
+
+const MEASURE_NAMES: Readonly<Record<Measure | MemoryLimit["measure"], string>> = {
+  cpu: "CPU per request",
+  throughput: "MB per second of CPU",
+  p50: "p50",
+  idleMegabytes: "MB when idle",
+  addedMegabytes: "MB that idle connections add",
+};
+
+export interface Verdict {
+  /** What is limited, in words. */
+  readonly subject: string;
+  readonly bound: string;
+  readonly seen: Spread;
+  readonly holds: boolean;
+}
+
+/** Of each limit that the samples say something of. */
+export function verdictsOf(samples: Samples): Verdict[] {
+  return [
+    ...RATIO_LIMITS.flatMap((limit) => ratioVerdicts(limit, samples.load)),
+    ...MEMORY_LIMITS.flatMap((limit) => memoryVerdicts(limit, samples.memory)),
+  ];
+}
+
+function ratioVerdicts(limit: RatioLimit, samples: readonly Sample[]): Verdict[] {
+  const { scenario, measure, against, connections: only } = limit;
+  return ratiosOf(samples, measure)
+    .filter((ratio) => ratio.scenario === scenario && ratio.against === against)
+    .filter(({ connections }) => only === undefined || only.includes(connections))
+    .map((ratio) => {
+      const load = `${scenario} at ${ratio.connections}`;
+      return verdict(limit, `${load}: ${MEASURE_NAMES[measure]} ÷ ${against}`, ratio);
+    });
+}
+
+function memoryVerdicts(limit: MemoryLimit, samples: readonly MemorySample[]): Verdict[] {
+  const own = samples.filter((s) => s.scenario === limit.scenario && s.proxy === "tulle");
+  if (own.length === 0) return [];
+  const seen = spreadOf(own.map((sample) => sample[limit.measure]));
+  return [verdict(limit, `${limit.scenario}: ${MEASURE_NAMES[limit.measure]}`, seen)];
+}
+
+function verdict(bound: Bound, subject: string, { median, min, max }: Spread): Verdict {
+  const text = `${bound.kind} ${bound.value}`;
+  return { subject, bound: text, seen: { median, min, max }, holds: isWithin(bound, median) };
+}
+
+function isWithin(bound: Bound, value: number): boolean {
+  switch (bound.kind) {
+    case "at most":
+      return value <= bound.value;
+    case "at least":
+      return value >= bound.value;
+    case "below":
+      return value < bound.value;
+  }
+}

@@ -1,0 +1,88 @@
+/** One measurement: a case started, warmed up, loaded, ended. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { checkAnswer } from "./answer-check.ts";
+import type { BenchCase } from "./cases.ts";
+import { connectionsTo } from "./connection-count.ts";
+import { IdleClients } from "./idle-clients.ts";
+import { runLoad } from "./load.ts";
+import { RunningCase } from "./running-case.ts";
+import type { MemorySample, Sample } from "./samples.ts";
+import { type Load, SCENARIO_TABLE } from "./scenarios.ts";
+
+export const PROXY_CORE = 0;
+export const LOAD_CORE = 1;
+/** Starting takes memory that is given back: what counts is what stays. */
+const SETTLE_MS = 3_000;
+/** Connections count as idle after this: proxies give memory back after some seconds of quiet. */
+const IDLE_MS = 16_000;
+
+export interface MeasurementOptions {
+  readonly load: Load;
+  readonly round: number;
+  readonly warmupSeconds: number;
+  readonly seconds: number;
+  /** Work folder. */
+  readonly folder: string;
+}
+
+export async function measureLoad(
+  benchCase: BenchCase,
+  options: MeasurementOptions,
+): Promise<Sample> {
+  const { scenario: name, proxy, port, upstreamPort } = benchCase;
+  const { load, round, folder, seconds } = options;
+  const scenario = SCENARIO_TABLE[name];
+  const target = { scenario, load, port, core: LOAD_CORE, folder };
+  return await RunningCase.during(benchCase, { core: PROXY_CORE, folder }, async (running) => {
+    await sleep(SETTLE_MS);
+    const idleMegabytes = running.residentMegabytes();
+    await checkAnswer(port, scenario);
+    await runLoad(target, options.warmupSeconds);
+    const cpuBefore = running.cpuSeconds();
+
+    const [result, upstreamConnections] = await Promise.all([
+      runLoad(target, seconds),
+      sleep(seconds * 500).then(() => connectionsTo(upstreamPort)),
+    ]);
+
+    const cpuSeconds = running.cpuSeconds() - cpuBefore;
+    return {
+      ...{ scenario: name, proxy, connections: load.connections, round },
+      ...{ idleMegabytes, upstreamConnections, startMs: running.startMs },
+      cpuUsPerRequest: (1e6 * cpuSeconds) / result.requests,
+      requestsPerSecond: result.requests / seconds,
+      p50Us: result.p50Us,
+      p99Us: result.p99Us,
+      busyMegabytes: running.residentMegabytes(),
+      failures: result.failures,
+    };
+  });
+}
+
+export async function measureMemory(
+  benchCase: BenchCase,
+  options: MeasurementOptions,
+): Promise<MemorySample> {
+  const { scenario: name, proxy, port } = benchCase;
+  const { round, folder } = options;
+  const { connections } = options.load;
+  const clients = new IdleClients();
+  try {
+    return await RunningCase.during(benchCase, { core: PROXY_CORE, folder }, async (running) => {
+      await sleep(SETTLE_MS);
+      const idleMegabytes = running.residentMegabytes();
+      await clients.open(port, SCENARIO_TABLE[name].client, connections);
+      await sleep(SETTLE_MS);
+      const addedSilentMegabytes = running.residentMegabytes() - idleMegabytes;
+      await clients.ask();
+      await sleep(IDLE_MS);
+      const addedMegabytes = running.residentMegabytes() - idleMegabytes;
+      const closed = connections - clients.openCount;
+      const failures = closed === 0 ? "" : `${closed} idle connections were closed`;
+      const added = { addedSilentMegabytes, addedMegabytes };
+      return { scenario: name, proxy, connections, round, idleMegabytes, ...added, failures };
+    });
+  } finally {
+    clients.close();
+  }
+}

@@ -1,0 +1,35 @@
+/** The arithmetic of the report. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { ratiosOf, spreadOf } from "./ratios.ts";
+import { sample } from "./sample-fixtures.ts";
+
+test("the spread of an even number of values has the mean of the middle two as its median", () => {
+  assert.deepEqual(spreadOf([4, 1, 2, 10]), { median: 3, min: 1, max: 10 });
+  assert.deepEqual(spreadOf([5]), { median: 5, min: 5, max: 5 });
+  assert.throws(() => spreadOf([]), /no values/);
+});
+
+test("ratios are taken within a round", () => {
+  // The second round was twice as slow for both: the ratio is 1.2 in each.
+  const samples = [
+    sample({ proxy: "tulle", round: 0, cpuUsPerRequest: 12 }),
+    sample({ proxy: "haproxy", round: 0, cpuUsPerRequest: 10 }),
+    sample({ proxy: "tulle", round: 1, cpuUsPerRequest: 24 }),
+    sample({ proxy: "haproxy", round: 1, cpuUsPerRequest: 20 }),
+  ];
+  assert.deepEqual(ratiosOf(samples, "cpu"), [
+    {
+      ...{ scenario: "plain", connections: 32, measure: "cpu", against: "haproxy" },
+      ...{ median: 1.2, min: 1.2, max: 1.2 },
+    },
+  ]);
+});
+
+test("throughput for the same CPU is more where a request costs less", () => {
+  const samples = [
+    sample({ scenario: "bodies", proxy: "tulle", cpuUsPerRequest: 500 }),
+    sample({ scenario: "bodies", proxy: "haproxy", cpuUsPerRequest: 400 }),
+  ];
+  assert.equal(ratiosOf(samples, "throughput")[0]?.median, 0.8);
+});

@@ -1,0 +1,81 @@
+/** Ratios between proxies of the same round, and how they spread. */
+import { PROXIES, type ProxyName, SCENARIOS, type ScenarioName } from "./names.ts";
+import type { Sample } from "./samples.ts";
+import { MEGABYTE } from "./scenarios.ts";
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Throws on an empty list. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
+  const upper = sorted[Math.ceil((sorted.length - 1) / 2)];
+  const [min] = sorted;
+  const max = sorted.at(-1);
+  if (middle === undefined || upper === undefined || min === undefined || max === undefined) {
+    throw new Error("no values");
+  }
+  return { median: (middle + upper) / 2, min, max };
+}
+
+export const MEASURES = ["cpu", "throughput", "p50"] as const;
+/** CPU per request, megabytes of bodies per second of CPU, median latency. */
+export type Measure = (typeof MEASURES)[number];
+
+export function figureOf(sample: Sample, measure: Measure): number {
+  switch (measure) {
+    case "cpu":
+      return sample.cpuUsPerRequest;
+    case "throughput":
+      return MEGABYTE / sample.cpuUsPerRequest;
+    case "p50":
+      return sample.p50Us;
+  }
+}
+
+export interface Ratio extends Spread {
+  readonly scenario: ScenarioName;
+  readonly connections: number;
+  readonly measure: Measure;
+  /** Our sidecar's figure divided by this proxy's. */
+  readonly against: ProxyName;
+}
+
+/** Ratios are taken round by round, so that what slows a whole round leaves them alone. */
+export function ratiosOf(samples: readonly Sample[], measure: Measure): Ratio[] {
+  return groupsOf(samples).flatMap(({ scenario, connections, members }) => {
+    const ours = members.filter((sample) => sample.proxy === "tulle");
+    return PROXIES.filter((proxy) => proxy !== "tulle").flatMap((against) => {
+      const ratios = ours.flatMap((own) => {
+        const theirs = members.find((s) => s.proxy === against && s.round === own.round);
+        return theirs === undefined ? [] : [figureOf(own, measure) / figureOf(theirs, measure)];
+      });
+      if (ratios.length === 0) return [];
+      return [{ scenario, connections, measure, against, ...spreadOf(ratios) }];
+    });
+  });
+}
+
+export interface SampleGroup<T> {
+  readonly scenario: ScenarioName;
+  readonly connections: number;
+  readonly members: readonly T[];
+}
+
+/** Samples under the same load, fewest connections first. */
+export function groupsOf<T extends Pick<Sample, "scenario" | "connections">>(
+  samples: readonly T[],
+): SampleGroup<T>[] {
+  const counts = [...new Set(samples.map((sample) => sample.connections))].sort((a, b) => a - b);
+  return SCENARIOS.flatMap((scenario) =>
+    counts.map((connections) => ({
+      scenario,
+      connections,
+      members: samples.filter((s) => s.scenario === scenario && s.connections === connections),
+    })),
+  ).filter(({ members }) => members.length > 0);
+}
