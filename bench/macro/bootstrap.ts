@@ -35,6 +35,7 @@ export function writeBootstrap(options: BootstrapOptions): string {
         listeners: [
           {
             name: `port-${listener.port}`,
+            traffic_direction: listener.tlsAs === undefined ? "OUTBOUND" : "INBOUND",
             address: address(listener.port),
             filter_chains: [{ filters: [connectionManager()], ...downstreamTls(options) }],
           },
