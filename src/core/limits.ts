@@ -77,6 +77,10 @@ export const SHARED_CONNECTIONS_PER_ENDPOINT_MAX = 4;
 export const SHARED_CONNECTION_AGE_MS = 600_000;
 /** Up to this share of its age a connection makes way earlier, so that those made together do not end together. gRPC spreads by 10 % either way. */
 export const SHARED_CONNECTION_AGE_JITTER = 0.2;
+/** PING frames of a keepalive come no more often: two kinds of them are then a fifth of what PINGS_MAX and its like in other proxies allow. */
+export const KEEPALIVE_INTERVAL_MS_MIN = 100;
+/** Up to this share of its interval a keepalive comes later, so that connections made together do not ask together. Envoy's default. */
+export const KEEPALIVE_JITTER_PERCENT = 15;
 /** Idle connections kept for one endpoint. */
 export const IDLE_CONNECTIONS_PER_ENDPOINT_MAX = 512;
 /** Request body kept until there is a connection to send it on; then its source pauses. Linkerd's figure for bodies. */

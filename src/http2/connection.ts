@@ -62,6 +62,16 @@ export abstract class Http2Connection<S extends Http2Stream>
     return this.#decoder.awaited;
   }
 
+  /** Monotonic: when the peer's bytes came last, or the connection was made. */
+  get lastReceivedMs(): number {
+    return this.nowMs;
+  }
+
+  /** Asks the peer for a sign of life (RFC 9113 section 6.7). `payload` has 8 bytes. */
+  ping(payload: Buffer): void {
+    if (!this.isEnded) this.output.ping(payload);
+  }
+
   /** The bytes are valid during the call. */
   receive(bytes: Buffer, start: number, end: number): void {
     this.nowMs = this.#clock();

@@ -68,8 +68,8 @@ export class ClusterFactory {
       faults,
       createConnection: upstreamConnectionsOf({
         faults,
-        requestTimers: timers.request,
-        idleTimers: timers.idle,
+        timers,
+        prng,
         nowMs,
         http2: config.http.http2,
       }),

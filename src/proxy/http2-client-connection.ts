@@ -1,5 +1,7 @@
 /** One upstream HTTP/2 connection: its socket, its codec, and the streams that carry requests. */
 import type { Socket } from "node:net";
+import type { Prng } from "../core/prng.ts";
+import type { TimerWheel } from "../core/timer-wheel.ts";
 import { Http2Client } from "../http2/client-connection.ts";
 import { ByteWriter } from "../net/byte-writer.ts";
 import { socketFailure } from "../net/node-error.ts";
@@ -7,6 +9,7 @@ import { SocketReader } from "../net/socket-reader.ts";
 import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
 import type { Http2Options } from "./config/http2-options.ts";
 import { Http2ClientStream, type Http2ClientStreamOwner } from "./http2-client-stream.ts";
+import { type Http2Keepalive, startKeepalive } from "./http2-keepalive.ts";
 import { HPACK_SCRATCH } from "./http2-scratch.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
 import {
@@ -21,6 +24,8 @@ const FREE_STREAMS_MAX = 64;
 export interface Http2ClientServices {
   readonly faults: CallbackFaults;
   readonly nowMs: () => number;
+  readonly timers: { readonly idle: TimerWheel };
+  readonly prng: Prng;
   readonly http2: Http2Options;
 }
 
@@ -35,6 +40,7 @@ export class Http2ClientConnection
   readonly #owner: UpstreamConnectionOwner;
   readonly #faults: CallbackFaults;
   readonly #writer: ByteWriter;
+  readonly #keepalive: Http2Keepalive | undefined;
   readonly #free: Http2ClientStream[] = [];
   #error: unknown;
   /** Why its streams end, where it is not the socket that failed. */
@@ -61,6 +67,7 @@ export class Http2ClientConnection
       onStreamsGone: () => this.#onStreamsGone(),
       onError: (_code, reason) => this.#fail({ kind: "protocol-error", reason }),
     });
+    this.#keepalive = startKeepalive(services.http2.keepalive, this, services);
     socket.on(
       "end",
       guarded(this, () => this.#socket.destroy()),
@@ -95,6 +102,7 @@ export class Http2ClientConnection
     const stream = this.#free.pop() ?? new Http2ClientStream(this);
     stream.attach(handler);
     this.http2.reserve(stream);
+    this.#keepalive?.onRequest();
     return stream;
   }
 
@@ -123,6 +131,14 @@ export class Http2ClientConnection
   onFault(error: unknown): void {
     this.#faults.report("upstream connection", error);
     this.#fail({ kind: "protocol-error", reason: "an error of this proxy" });
+  }
+
+  /** Nothing that is written would arrive: the socket is cut. */
+  onPeerLost(reason: string): void {
+    this.#failure ??= { kind: "connection-closed", reason };
+    this.isClosed = true;
+    this.#socket.destroy();
+    this.#lose(reason);
   }
 
   #onRead(bytes: Buffer, length: number): boolean {
@@ -170,6 +186,7 @@ export class Http2ClientConnection
 
   #onClose(): void {
     this.isClosed = true;
+    this.#keepalive?.stop();
     this.#owner.onConnectionClosed(this);
     const { http2 } = this;
     if (http2.streamCount === 0) return;

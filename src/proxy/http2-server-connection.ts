@@ -7,6 +7,7 @@ import { type FaultOwner, guarded } from "./callback-faults.ts";
 import { ConnectionDeadline, type ConnectionDeadlineHandler } from "./connection-deadline.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { HttpServer, ServerConnection } from "./http-server.ts";
+import { type Http2Keepalive, startKeepalive } from "./http2-keepalive.ts";
 import { HPACK_SCRATCH } from "./http2-scratch.ts";
 import type {
   Http2ServerStream,
@@ -23,6 +24,7 @@ export class Http2ServerConnection
   readonly #server: HttpServer;
   readonly #writer: ByteWriter;
   readonly #deadline: ConnectionDeadline;
+  readonly #keepalive: Http2Keepalive | undefined;
   /** The frame or field block that the deadline is for. */
   #awaited = 0;
   #hasPeerEnded = false;
@@ -57,6 +59,7 @@ export class Http2ServerConnection
       onError: () => this.#close(),
     });
     this.#deadline = new ConnectionDeadline(server, this);
+    this.#keepalive = startKeepalive(server.config.http2.keepalive, this, server);
     socket.on(
       "end",
       guarded(this, () => this.#onPeerEnd()),
@@ -94,6 +97,11 @@ export class Http2ServerConnection
   close(): void {
     this.http2.drain();
     this.http2.finishDrain();
+  }
+
+  /** Its streams end with the socket. */
+  onPeerLost(): void {
+    this.#socket.destroy();
   }
 
   onHeadTimeout(): void {
@@ -143,6 +151,7 @@ export class Http2ServerConnection
   #onClose(): void {
     this.#isClosing = true;
     this.#deadline.disarm();
+    this.#keepalive?.stop();
     this.#server.onConnectionClosed(this);
     this.http2.lose("the client closed the connection");
   }
@@ -151,6 +160,7 @@ export class Http2ServerConnection
   #close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    this.#keepalive?.stop();
     this.#writer.end(this.#onSent);
     this.#deadline.armClosing();
   }

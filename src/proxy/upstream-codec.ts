@@ -1,5 +1,6 @@
 /** The one place where the protocol of an upstream connection becomes a class. */
 import type { Socket } from "node:net";
+import type { Prng } from "../core/prng.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { Http2Options } from "./config/http2-options.ts";
@@ -12,10 +13,9 @@ export type UpstreamCodec = "http1" | "http2";
 /** What the connections of one cluster share. */
 export interface UpstreamCodecServices {
   readonly faults: CallbackFaults;
-  /** Fine ticks. */
-  readonly requestTimers: TimerWheel;
   /** Coarse ticks. */
-  readonly idleTimers: TimerWheel;
+  readonly timers: { readonly idle: TimerWheel };
+  readonly prng: Prng;
   /** Monotonic. */
   readonly nowMs: () => number;
   readonly http2: Http2Options;

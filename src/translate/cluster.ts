@@ -11,6 +11,11 @@ import {
   ClusterSchema,
 } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { RoutingPriority, type TransportSocket } from "../gen/envoy/config/core/v3/base_pb.js";
+import type {
+  Http2ProtocolOptions,
+  Http2ProtocolOptionsSchema,
+  KeepaliveSettingsSchema,
+} from "../gen/envoy/config/core/v3/protocol_pb.js";
 import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { mayBeHttp } from "../resource/port-protocol.ts";
 import {
@@ -18,6 +23,9 @@ import {
   APP_CONNECT_TIMEOUT_MS,
   APP_IDLE_TIMEOUT_MS,
   CIRCUIT_BREAKER_UNLIMITED,
+  MESH_KEEPALIVE_IDLE_INTERVAL_MS,
+  MESH_KEEPALIVE_INTERVAL_MS,
+  MESH_KEEPALIVE_TIMEOUT_MS,
   TCP_ALPN,
 } from "./defaults.ts";
 import type { DataPlaneFeatures } from "./features.ts";
@@ -159,9 +167,8 @@ type Codec = NonNullable<
 /** Between sidecars what they agree on; to an app without one what it is declared to speak, else what its client does. */
 function outboundCodec(port: IndexedPort, features: DataPlaneFeatures): Codec {
   if (features.meshHop === "http1") return HTTP1;
-  if (isMeshed(port) || port.protocol === "http2" || port.protocol === "grpc") {
-    return http2(features);
-  }
+  if (isMeshed(port)) return http2(features, { connectionKeepalive: meshKeepalive() });
+  if (port.protocol === "http2" || port.protocol === "grpc") return http2(features);
   return {
     case: "useDownstreamProtocolConfig",
     value: { httpProtocolOptions: {}, http2ProtocolOptions: http2Options(features) },
@@ -173,10 +180,23 @@ const HTTP1: Codec = {
   value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
 };
 
-function http2(features: DataPlaneFeatures): Codec {
+function http2(
+  features: DataPlaneFeatures,
+  more: Exclude<MessageInitShape<typeof Http2ProtocolOptionsSchema>, Http2ProtocolOptions> = {},
+): Codec {
+  const value = { ...http2Options(features), ...more };
   return {
     case: "explicitHttpConfig",
-    value: { protocolConfig: { case: "http2ProtocolOptions", value: http2Options(features) } },
+    value: { protocolConfig: { case: "http2ProtocolOptions", value } },
+  };
+}
+
+/** The other end is a sidecar, to which a PING is nothing. */
+function meshKeepalive(): MessageInitShape<typeof KeepaliveSettingsSchema> {
+  return {
+    interval: duration(MESH_KEEPALIVE_INTERVAL_MS),
+    timeout: duration(MESH_KEEPALIVE_TIMEOUT_MS),
+    connectionIdleInterval: duration(MESH_KEEPALIVE_IDLE_INTERVAL_MS),
   };
 }
 

@@ -42,6 +42,21 @@ export const INBOUND_IDLE_TIMEOUT_MS = 25 * 3_600_000;
  * Connecting anew on loopback costs next to nothing.
  */
 export const APP_IDLE_TIMEOUT_MS = 1_500;
+/**
+ * A sidecar asks the sidecar of the app for a sign of life when nothing has come for so long: a host that is lost or
+ * cut off sends neither FIN nor RST, the system repeats what was written for a quarter of an hour, and every request
+ * to that instance would wait on the one connection meanwhile. Linkerd's interval. Between sidecars only: a gRPC
+ * server ends connections that send PINGs more often than each 5 minutes.
+ */
+export const MESH_KEEPALIVE_INTERVAL_MS = 10_000;
+/** A request on a connection that was silent for so long brings the question with it, so that the loss shows within the timeout. */
+export const MESH_KEEPALIVE_IDLE_INTERVAL_MS = 1_000;
+/** Without a byte for so long behind the question the connection is over. Linkerd waits 3 s; a process that is starved of CPU is not lost yet. */
+export const MESH_KEEPALIVE_TIMEOUT_MS = 5_000;
+/** The sidecar of the app asks later than callers' sidecars do: then it does so only when one is gone, and frees what it held. */
+export const INBOUND_KEEPALIVE_INTERVAL_MS = 30_000;
+/** As patient as twice a caller: nobody waits for it. */
+export const INBOUND_KEEPALIVE_TIMEOUT_MS = 10_000;
 /** Connecting to the app on loopback either works at once or not at all. */
 export const APP_CONNECT_TIMEOUT_MS = 1_000;
 /** Where the app listens. */

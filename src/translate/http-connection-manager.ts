@@ -1,6 +1,7 @@
 /** The network filter that speaks HTTP on a listener. Everything that both directions share is here. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { REQUEST_HEAD_TIMEOUT_MS } from "../core/limits.ts";
+import type { KeepaliveSettingsSchema } from "../gen/envoy/config/core/v3/protocol_pb.js";
 import {
   type Filter,
   FilterSchema,
@@ -28,10 +29,13 @@ export type HttpConnectionManagerOptions = Required<
   Pick<
     HttpConnectionManagerInit,
     "accessLog" | "commonHttpProtocolOptions" | "localReplyConfig" | "streamIdleTimeout"
-  >;
+  > & {
+    /** Of clients that speak HTTP/2. */
+    readonly keepalive?: MessageInitShape<typeof KeepaliveSettingsSchema>;
+  };
 
 export function httpConnectionManager(
-  options: HttpConnectionManagerOptions,
+  { keepalive, ...options }: HttpConnectionManagerOptions,
   { meshHop, upgrades }: DataPlaneFeatures,
 ): Filter {
   const manager = create(HttpConnectionManagerSchema, {
@@ -41,8 +45,15 @@ export function httpConnectionManager(
         ? HttpConnectionManager_CodecType.AUTO
         : HttpConnectionManager_CodecType.HTTP1,
     ...(upgrades ? { upgradeConfigs: [{ upgradeType: "websocket" }] } : {}),
-    // RFC 8441: WebSocket on a connection that speaks HTTP/2.
-    ...(upgrades && meshHop === "http2" ? { http2ProtocolOptions: { allowConnect: true } } : {}),
+    ...(meshHop === "http2"
+      ? {
+          http2ProtocolOptions: {
+            // RFC 8441: WebSocket on a connection that speaks HTTP/2.
+            ...(upgrades ? { allowConnect: true } : {}),
+            ...(keepalive === undefined ? {} : { connectionKeepalive: keepalive }),
+          },
+        }
+      : {}),
     httpFilters: [
       {
         name: "envoy.filters.http.router",

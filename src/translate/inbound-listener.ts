@@ -10,6 +10,8 @@ import { targetPortOf } from "../resource/kinds/service.ts";
 import { inboundCluster } from "./cluster.ts";
 import {
   INBOUND_IDLE_TIMEOUT_MS,
+  INBOUND_KEEPALIVE_INTERVAL_MS,
+  INBOUND_KEEPALIVE_TIMEOUT_MS,
   PROTOCOL_HEADER,
   TCP_ALPN,
   UNDELIVERED_FLAG,
@@ -148,6 +150,10 @@ function requestFilter(
       accessLog: [...index.accessLogs],
       commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
       streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
+      keepalive: {
+        interval: duration(INBOUND_KEEPALIVE_INTERVAL_MS),
+        timeout: duration(INBOUND_KEEPALIVE_TIMEOUT_MS),
+      },
       localReplyConfig: {
         mappers: [
           {

@@ -34,6 +34,12 @@ const NOTES: Readonly<Record<string, string>> = {
     "read when the proxy starts or the secret arrives; not for direct responses and log formats",
   "core.v3.Http2ProtocolOptions.allow_connect":
     "whether extended CONNECT (RFC 8441) may be used, which WebSocket over HTTP/2 needs",
+  "core.v3.Http2ProtocolOptions.connection_keepalive":
+    "of clusters and listeners; a connection on which anything comes sends no PING",
+  "core.v3.KeepaliveSettings.interval": "at least 0.1s; counted in steps of half a second",
+  "core.v3.KeepaliveSettings.timeout": "required",
+  "core.v3.KeepaliveSettings.interval_jitter": "15 % when left out",
+  "core.v3.KeepaliveSettings.connection_idle_interval": "at least 0.1s; of clusters",
   "core.v3.HeaderValue.value":
     "literal or `%PROTOCOL%`; `%%` is a percent sign, other command operators are refused",
   "core.v3.SubstitutionFormatString.json_format":

@@ -3,6 +3,7 @@
  * there for; alternatives of one choice stand in listeners, clusters and routes of their own.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
+import { HTTP2_SETTINGS, PLAIN_OPTIONS, spokenOptions } from "./protocol-options-sample.ts";
 import { PROXIED_CLUSTER, TCP_LISTENER } from "./tcp-listener-sample.ts";
 
 const TYPE = "type.googleapis.com/envoy";
@@ -270,34 +271,6 @@ const RDS_LISTENER: JsonObject = {
     },
   ],
 };
-
-const PLAIN_OPTIONS: JsonObject = {
-  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-    "@type": `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
-    common_http_protocol_options: {
-      idle_timeout: "55s",
-      max_connection_duration: "600s",
-      max_requests_per_connection: 1000,
-    },
-    explicit_http_config: { http_protocol_options: {} },
-  },
-};
-
-const HTTP2_SETTINGS: JsonObject = {
-  max_concurrent_streams: 100,
-  initial_stream_window_size: 65_535,
-  initial_connection_window_size: 1_048_576,
-  allow_connect: true,
-};
-
-function spokenOptions(choice: JsonObject): JsonObject {
-  return {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-      "@type": `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
-      ...choice,
-    },
-  };
-}
 
 /** What else a cluster may speak. */
 const PROTOCOL_CLUSTERS: readonly JsonObject[] = [

@@ -7,6 +7,7 @@ import {
 } from "../../core/limits.ts";
 import type { FieldError } from "../../decision/field-error.ts";
 import type { Http2ProtocolOptions } from "../../gen/envoy/config/core/v3/protocol_pb.js";
+import { compileKeepalive, type KeepaliveConfig } from "./keepalive-config.ts";
 
 export interface Http2Options {
   /**
@@ -20,6 +21,8 @@ export interface Http2Options {
   readonly initialConnectionWindowBytes: number;
   /** Whether tunnels of other protocols are carried: extended CONNECT (RFC 8441). */
   readonly allowsConnect: boolean;
+  /** Undefined: a peer that is gone without a word is found out by requests alone. */
+  readonly keepalive: KeepaliveConfig | undefined;
 }
 
 /** Envoy's range for both windows: the protocol's default and its largest (RFC 9113 section 6.9.1). */
@@ -53,5 +56,10 @@ export function compileHttp2Options(
     initialStreamWindowBytes: options?.initialStreamWindowSize ?? STREAM_WINDOW_BYTES,
     initialConnectionWindowBytes: options?.initialConnectionWindowSize ?? CONNECTION_WINDOW_BYTES,
     allowsConnect: options?.allowConnect ?? false,
+    keepalive: compileKeepalive(
+      options?.connectionKeepalive,
+      `${path}.connection_keepalive`,
+      errors,
+    ),
   };
 }

@@ -120,7 +120,9 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig":
     "http_protocol_options http2_protocol_options",
   "envoy.config.core.v3.Http2ProtocolOptions":
-    "max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect",
+    "max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect connection_keepalive",
+  "envoy.config.core.v3.KeepaliveSettings":
+    "interval timeout interval_jitter connection_idle_interval",
   "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints",
   "envoy.config.endpoint.v3.LocalityLbEndpoints":
     "locality lb_endpoints load_balancing_weight priority metadata",

@@ -59,6 +59,7 @@ test("a cluster that says nothing speaks HTTP/1.1", () => {
       initialStreamWindowBytes: STREAM_WINDOW_BYTES,
       initialConnectionWindowBytes: CONNECTION_WINDOW_BYTES,
       allowsConnect: false,
+      keepalive: undefined,
     },
   });
 });
@@ -104,6 +105,7 @@ test("the settings of HTTP/2 are read wherever they stand", () => {
     initialStreamWindowBytes: 65_535,
     initialConnectionWindowBytes: 1_048_576,
     allowsConnect: true,
+    keepalive: undefined,
   };
   const explicit = { explicit_http_config: { http2_protocol_options: settings } };
   assert.deepEqual(compiled(options(explicit)).http2, expected);
