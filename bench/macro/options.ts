@@ -50,7 +50,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
   return {
     rounds: positive("--rounds", values.rounds ?? (values.quick ? "1" : "3")),
     seconds: positive("--seconds", values.seconds ?? (values.quick ? "2" : "4")),
-    warmupSeconds: values.quick ? 1 : 3,
+    warmupSeconds: values.quick ? 1 : 2,
     connections: connections.split(",").map((text) => positive("--connections", text)),
     scenarios: chosen("--scenario", SCENARIOS, values.scenario),
     proxies: chosen("--proxy", PROXIES, values.proxy),
