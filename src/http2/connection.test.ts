@@ -54,6 +54,13 @@ describe("an HTTP/2 connection", () => {
     assert.equal(pair.clientSink.at, 10);
     pair.settle();
     assert.equal(pair.served[0]?.record.isEnded, true);
+    const later = pair.ask(requestHead("POST", true));
+    pair.client.sendData(later, Buffer.from("x"), 0, 1);
+    pair.settle();
+    pair.client.sendEnd(later, undefined);
+    assert.equal(pair.clientSink.at, 9);
+    pair.settle();
+    assert.equal(pair.served[1]?.record.isEnded, true);
   });
 
   it("carries many bodies of any size through small windows, whatever the pieces", () => {
@@ -165,7 +172,7 @@ describe("an HTTP/2 connection", () => {
 
   it("holds bodies to their Content-Length", () => {
     for (const [sent, reason] of [
-      ["abcd", "a body is longer than its Content-Length"],
+      ["abcd", "more content came than the head of its message tells"],
       ["ab", "a body is shorter than its Content-Length"],
     ] as const) {
       const pair = new Http2Pair();

@@ -1,59 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { type TestContext, test } from "node:test";
-import tls from "node:tls";
-import { idFor, keyPair, rootOf } from "../../test/support/proxy-identities.ts";
+import type { Socket } from "node:net";
+import { test } from "node:test";
+import { received, socketPair, tlsSocketPair } from "../../test/support/socket-pair.ts";
 import { SocketWriter } from "./socket-writer.ts";
 import { giveWriteBuffer, takeWriteBuffer } from "./write-buffers.ts";
-
-/** Both ends of a connection. */
-async function pair(context: TestContext): Promise<[Socket, Socket]> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const near = connect((server.address() as AddressInfo).port, "127.0.0.1");
-  const [far] = await once(server, "connection");
-  context.after(() => {
-    near.destroy();
-    far.destroy();
-    server.close();
-  });
-  return [near, far];
-}
-
-function received(socket: Socket, length: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let got = 0;
-  return new Promise((resolve) => {
-    socket.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      got += chunk.length;
-      if (got >= length) resolve(Buffer.concat(chunks));
-    });
-  });
-}
-
-/** The same over TLS. */
-async function tlsPair(context: TestContext): Promise<[Socket, Socket]> {
-  const { cert, key } = keyPair(rootOf(), [idFor("a")]);
-  const server = tls.createServer({ cert, key });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const near = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
-  const [[far]] = await Promise.all([
-    once(server, "secureConnection"),
-    once(near, "secureConnect"),
-  ]);
-  context.after(() => {
-    near.destroy();
-    far.destroy();
-    server.close();
-  });
-  return [near, far];
-}
 
 /** Sends 26 MB from one buffer, partly faster than the peer reads. */
 async function assertStreamArrives(near: Socket, far: Socket): Promise<void> {
@@ -87,7 +39,7 @@ async function assertStreamArrives(near: Socket, far: Socket): Promise<void> {
 }
 
 test("text and small bodies of one turn leave together", async (context) => {
-  const [near, far] = await pair(context);
+  const [near, far] = await socketPair(context);
   const writer = new SocketWriter(near, () => {});
   writer.text("head\r\n");
   writer.bytes("4\r\n", Buffer.from("xbodyx"), 1, 5, "\r\n");
@@ -98,12 +50,12 @@ test("text and small bodies of one turn leave together", async (context) => {
 });
 
 test("the bytes may change as soon as they were given, and arrive unchanged in order", async (context) => {
-  const [near, far] = await pair(context);
+  const [near, far] = await socketPair(context);
   await assertStreamArrives(near, far);
 });
 
 test("the bytes may change as soon as they were given, and arrive unchanged in order over TLS", async (context) => {
-  const [near, far] = await tlsPair(context);
+  const [near, far] = await tlsSocketPair(context);
   await assertStreamArrives(near, far);
 });
 
@@ -121,7 +73,7 @@ test("a write buffer is used again only after it was given back", () => {
 });
 
 test("the end of a connection comes behind everything that was given", async (context) => {
-  const [near, far] = await pair(context);
+  const [near, far] = await socketPair(context);
   const writer = new SocketWriter(near, () => {});
   const shared = Buffer.alloc(64 * 1024, "x");
   // More than the kernel takes from a peer that does not read.
@@ -141,7 +93,7 @@ test("the end of a connection comes behind everything that was given", async (co
 });
 
 test("a peer that is gone ends the socket with an error, and nothing is thrown", async (context) => {
-  const [near, far] = await pair(context);
+  const [near, far] = await socketPair(context);
   const writer = new SocketWriter(near, () => {});
   const failed = once(near, "error");
   near.pause();
