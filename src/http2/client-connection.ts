@@ -1,6 +1,7 @@
 /** The client's side of an HTTP/2 connection: requests go out, responses come in. */
 import { assert } from "../core/assert.ts";
 import { INTERIM_RESPONSES_MAX } from "../core/limits.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import { ResponseHead } from "../http/response-head.ts";
 import { Http2Connection } from "./connection.ts";
@@ -102,6 +103,8 @@ export class Http2Client<S extends Http2ResponseStream> extends Http2Connection<
     stream.requestMethod = head.method;
     stream.isTunnelRequest = head.bodyKind === BODY_TUNNEL;
     stream.hasHead = false;
+    // RFC 9113 section 8.1: content comes behind a head, which tells how much.
+    stream.bodyBytesLeft = 0;
     stream.isHeadAll = false;
     stream.interimCount = 0;
     this.windows.open(stream.receiveWindow);
@@ -140,6 +143,11 @@ export class Http2Client<S extends Http2ResponseStream> extends Http2Connection<
     } else {
       this.#onHead(stream, block, start, end, isEndStream);
     }
+  }
+
+  protected override endReceived(stream: S, trailers: HeaderBlock | undefined): void {
+    if (stream.hasHead) super.endReceived(stream, trailers);
+    else this.malformed(stream, "a response ended without a head");
   }
 
   /** RFC 9113 section 6.8: streams above the last one that is named were not acted on. */

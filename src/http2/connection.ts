@@ -112,7 +112,7 @@ export abstract class Http2Connection<S extends Http2Stream>
     // Section 8.1.1: a body is as long as its Content-Length says.
     if (stream.bodyBytesLeft >= 0) {
       if (dataBytes > stream.bodyBytesLeft) {
-        this.malformed(stream, "a body is longer than its Content-Length");
+        this.malformed(stream, "more content came than the head of its message tells");
         return;
       }
       stream.bodyBytesLeft -= dataBytes;

@@ -43,6 +43,21 @@ describe("what ends early", () => {
     assert.equal(pair.client.streamCount + pair.server.streamCount, 0);
   });
 
+  it("an answer's content needs a head before it", () => {
+    for (const text of ["abc", ""]) {
+      const pair = new Http2Pair();
+      const stream = pair.ask(requestHead("GET", false));
+      pair.settle();
+      const data = Buffer.from(
+        `\0\0${String.fromCharCode(text.length)}\0\x01\0\0\0\x01${text}`,
+        "latin1",
+      );
+      pair.client.receive(data, 0, data.length);
+      assert.match(stream.record.ends.join(), /^malformed: /);
+      assert.equal(stream.record.isEnded, false);
+    }
+  });
+
   it("a refused CONNECT leaves no half of a stream behind", () => {
     const pair = new Http2Pair();
     pair.onRequest = (stream) => {

@@ -41,7 +41,7 @@ export const LOCAL_REPLY = {
   overflow: {
     status: 503,
     flag: FLAG.UO,
-    details: "overflow",
+    details: "upstream_reset_before_response_started{overflow}",
     message: "a circuit breaker of the upstream cluster is open: too many connections or requests",
   },
   connectFailed: {
@@ -73,6 +73,12 @@ export const LOCAL_REPLY = {
     flag: FLAG.UR,
     details: "upstream_reset_before_response_started{remote_reset}",
     message: "the upstream reset the stream before it answered",
+  },
+  streamRefused: {
+    status: 503,
+    flag: FLAG.UR,
+    details: "upstream_reset_before_response_started{remote_refused_stream_reset}",
+    message: "the upstream did not take the request",
   },
   upstreamProtocolError: {
     status: 502,
@@ -178,6 +184,7 @@ export function replyForFailure(failure: UpstreamFailure): LocalReply {
     case "connection-closed":
       return LOCAL_REPLY.connectionClosed;
     case "stream-refused":
+      return LOCAL_REPLY.streamRefused;
     case "stream-reset":
       return LOCAL_REPLY.streamReset;
     case "protocol-error":

@@ -84,7 +84,7 @@ const REFUSALS: readonly Refusal[] = [
     request: `GET /full HTTP/1.1\r\nHost: app\r\n${JSON_CLIENT}\r\n`,
     status: 503,
     flag: "UO",
-    details: "overflow",
+    details: "upstream_reset_before_response_started{overflow}",
     says: /circuit breaker.*: full/,
   },
   {

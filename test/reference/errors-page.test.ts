@@ -62,6 +62,8 @@ const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
     "Did the app crash or restart? Does it close idle connections sooner than it says? Safe requests are sent again by themselves.",
   streamReset:
     "The app, or a proxy before it, gave up this one request of an HTTP/2 connection: a limit of its own, or an error in its handler. Its log tells which.",
+  streamRefused:
+    "It refused the stream (REFUSED_STREAM) or goes away (GOAWAY), and says that it has not acted on the request. A retry policy with `refused-stream` sends it again; else find out why the app takes so few at a time.",
   upstreamProtocolError:
     "What the app sends is not HTTP/1.1; the reason says what is wrong. Is it the right port?",
   upstreamTimeout:
