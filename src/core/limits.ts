@@ -93,6 +93,15 @@ export const MIRRORED_REQUESTS_MAX = 1_024;
 export const METRIC_SERIES_MAX = 2_000;
 
 // Connections before and beside HTTP.
+/**
+ * Downstream connections of one process where the bootstrap file gives no bound: Envoy's advice for edges. Idle ones
+ * of about 20 KB each are then 1 GB.
+ */
+export const DOWNSTREAM_CONNECTIONS_MAX = 50_000;
+/** Descriptors that one downstream connection may take: its own and an upstream one. Fewer files than that bound connections further. */
+export const DESCRIPTORS_PER_CONNECTION = 2;
+/** Descriptors that are kept from connections: listeners, the admin port, logs, the control plane, the runtime's own. */
+export const DESCRIPTORS_RESERVED = 128;
 /** Time for the listener filters to read a connection's first bytes. Envoy's default. */
 export const LISTENER_FILTERS_TIMEOUT_MS = 15_000;
 /**

@@ -1,7 +1,7 @@
 /** The bound on connections of a proxy: exact, given back, and shared by workers without a rest. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConnectionLimit, shareOfLimit } from "./connection-limit.ts";
+import { ConnectionLimit, connectionsMaxOf, shareOfLimit } from "./connection-limit.ts";
 
 test("so many connections and no more, until one leaves", () => {
   const limit = new ConnectionLimit(2);
@@ -32,4 +32,13 @@ test("the shares of workers add up to the whole", () => {
   }
   assert.equal(shareOfLimit(2, 4, 3), 1);
   assert.equal(shareOfLimit(Number.POSITIVE_INFINITY, 4, 3), Number.POSITIVE_INFINITY);
+});
+
+test("without a configured bound, memory and descriptors give one to each process", () => {
+  const second = { index: 1, count: 2 };
+  assert.equal(connectionsMaxOf(undefined, 1_048_576, second), 50_000);
+  assert.equal(connectionsMaxOf(undefined, Number.POSITIVE_INFINITY, second), 50_000);
+  assert.equal(connectionsMaxOf(undefined, 1_024, second), 448);
+  assert.equal(connectionsMaxOf(undefined, 64, second), 1);
+  assert.equal(connectionsMaxOf(5, 1_024, second), 2);
 });

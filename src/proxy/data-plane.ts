@@ -21,6 +21,7 @@ import type { Cluster } from "./cluster.ts";
 import { ClusterFactory } from "./cluster-factory.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
 import { hasSameSocket, type ListenerConfig } from "./config/listener-config.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
 import type { DrainDirection } from "./drain.ts";
 import type { EndpointInfo } from "./endpoint.ts";
 import type { ProxyTimers } from "./http-server.ts";
@@ -42,6 +43,8 @@ export interface DataPlaneOptions {
   readonly workload: WorkloadLabels;
   /** Present when other workers listen on the same addresses. */
   readonly sharedAddresses?: SharedAddresses;
+  /** Downstream connections of this process, no bound when absent. */
+  readonly connectionsMax?: number;
 }
 
 export class DataPlane {
@@ -86,6 +89,7 @@ export class DataPlane {
       timers: this.#timers,
       secrets: this.secrets,
       faults: this.#faults,
+      connectionLimit: new ConnectionLimit(options.connectionsMax ?? Number.POSITIVE_INFINITY),
       logWriters: this.#logWriters,
     });
     registerAccessLogMetrics(registry, this.#logWriters);

@@ -13,6 +13,7 @@ import type { ChainServer } from "./chain-server.ts";
 import type { Cluster } from "./cluster.ts";
 import type { FilterChainConfig } from "./config/filter-chain-config.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
+import type { ConnectionLimit } from "./connection-limit.ts";
 import { HttpServer, type ProxyTimers } from "./http-server.ts";
 import { Http2StreamPool } from "./http2-server-stream.ts";
 import { ProxyListener } from "./listener.ts";
@@ -39,6 +40,7 @@ export interface ListenerFactoryOptions {
   readonly timers: ProxyTimers;
   readonly secrets: SecretStore;
   readonly faults: CallbackFaults;
+  readonly connectionLimit: ConnectionLimit;
   /** By path, shared by all access logs of the process. */
   readonly logWriters: Map<string, LineWriter>;
 }
@@ -60,7 +62,8 @@ export class ListenerFactory {
 
   /** Not yet bound. */
   create(config: ListenerConfig): ProxyListener {
-    const { clock, log, secrets, timers, faults, tlsMetrics, sharedAddresses } = this.#options;
+    const { clock, log, secrets, timers, faults, tlsMetrics, sharedAddresses, connectionLimit } =
+      this.#options;
     const servers = config.chains.map((chain) => this.#createServer(chain, config.direction));
     return new ProxyListener(config, servers, {
       log,
@@ -71,6 +74,7 @@ export class ListenerFactory {
       metrics: this.#listenerMetrics,
       tlsMetrics,
       sharedAddresses,
+      connectionLimit,
     });
   }
 

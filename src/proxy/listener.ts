@@ -16,12 +16,14 @@ import { type ChainServer, reconfigure } from "./chain-server.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
 import { type Inspection, isInspected } from "./config/listener-filters.ts";
 import { ConnectionIntake, type IntakeHost, type IntakeResult } from "./connection-intake.ts";
+import type { ConnectionLimit } from "./connection-limit.ts";
 import { serveHttp } from "./downstream-codec.ts";
 import type { ConnectionIdentity } from "./downstream-connection.ts";
 import { OPAQUE, type SpokenProtocol } from "./first-bytes-verdict.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { ListenerMetrics, ProtocolCounters } from "./listener-metrics.ts";
 import { ListenerTls } from "./listener-tls.ts";
+import { LogPace } from "./log-pace.ts";
 import { ProxiedPeers } from "./proxied-peers.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
@@ -44,6 +46,8 @@ export interface ListenerDeps {
   readonly faults: CallbackFaults;
   /** Present when other workers listen on the same addresses. */
   readonly sharedAddresses: SharedAddresses | undefined;
+  /** Of all listeners of this process together. */
+  readonly connectionLimit: ConnectionLimit;
 }
 
 interface Chain {
@@ -67,8 +71,10 @@ export class ProxyListener implements Acceptor, IntakeHost {
   readonly #proxied = new ProxiedPeers();
   readonly #isInspected: boolean;
   #tcp: TcpListener | undefined;
-  #acceptErrorLoggedMs = 0;
+  readonly #acceptErrorPace = new LogPace(ACCEPT_ERROR_LOG_INTERVAL_MS);
   port = 0;
+
+  readonly #onLeft = (): void => this.#deps.connectionLimit.leave();
 
   /** `servers` by the index of their chains in `config`. */
   constructor(config: ListenerConfig, servers: readonly ChainServer[], deps: ListenerDeps) {
@@ -178,10 +184,8 @@ export class ProxyListener implements Acceptor, IntakeHost {
   }
 
   onAcceptError(reason: string): void {
-    const nowMs = this.#deps.wallMs();
     this.#deps.metrics.onRefused("accept-failed");
-    if (nowMs - this.#acceptErrorLoggedMs < ACCEPT_ERROR_LOG_INTERVAL_MS) return;
-    this.#acceptErrorLoggedMs = nowMs;
+    if (!this.#acceptErrorPace.isDue(this.#deps.wallMs())) return;
     this.#deps.log.error("cannot accept connections", { listener: this.#config.name, reason });
   }
 
@@ -222,6 +226,12 @@ export class ProxyListener implements Acceptor, IntakeHost {
   }
 
   #accept(socket: Socket): void {
+    const { connectionLimit } = this.#deps;
+    if (!connectionLimit.tryEnter()) {
+      this.#refuseSurplus(socket);
+      return;
+    }
+    socket.once("close", this.#onLeft);
     if (this.#isInspected) {
       socket.setNoDelay(true);
       this.#intakes.add(new ConnectionIntake(socket, this));
@@ -366,6 +376,20 @@ export class ProxyListener implements Acceptor, IntakeHost {
       code,
       reason,
     });
+  }
+
+  /** One connection too many: nothing of it is read, so that it costs next to nothing. */
+  #refuseSurplus(socket: Socket): void {
+    const { connectionLimit, metrics, log, wallMs } = this.#deps;
+    metrics.onRefused("connection-limit");
+    if (connectionLimit.logPace.isDue(wallMs())) {
+      log.warn("connections refused: as many are open as this proxy takes", {
+        listener: this.#config.name,
+        remote: remoteAddressOf(socket),
+        limit: connectionLimit.max,
+      });
+    }
+    socket.destroy();
   }
 
   #forget(intake: ConnectionIntake): void {

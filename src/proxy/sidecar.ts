@@ -18,12 +18,15 @@ import { startAdmin } from "./admin/start-admin.ts";
 import { invalid } from "./bootstrap.ts";
 import { channelCluster } from "./config/dynamic-config.ts";
 import { nodeLabels } from "./config/metadata-labels.ts";
+import { compileConnectionsMax } from "./config/overload-config.ts";
+import { connectionsMaxOf } from "./connection-limit.ts";
 import { DataPlane } from "./data-plane.ts";
 import { Drain, type DrainDirection } from "./drain.ts";
 import { DynamicResources } from "./dynamic-resources.ts";
 import { IdleTrim } from "./idle-trim.ts";
 import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
 import type { MeshLink } from "./mesh-link.ts";
+import { openFilesMax } from "./open-files.ts";
 import { ownPrincipal, ownSecretNames, useIdentity } from "./own-identity.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
@@ -74,12 +77,14 @@ export class Sidecar {
     const errors: FieldError[] = [];
     const channel = channelCluster(bootstrap, errors);
     const principal = ownPrincipal(bootstrap.node, channel, this.#options.trustDomain);
+    const connectionsMax = compileConnectionsMax(bootstrap, errors);
     const proxy = new DataPlane({
       clock,
       log,
       prng,
       registry: this.#registry,
       workload: nodeLabels(bootstrap.node?.metadata, principal),
+      connectionsMax: connectionsMaxOf(connectionsMax, openFilesMax(), { index: 0, count: 1 }),
     });
     this.#proxy = proxy;
     this.#drain = new Drain({ clock, proxy, onAnnounce: () => this.#onDrain() });

@@ -25,6 +25,10 @@ where Tulle does something else on purpose, [envoy-differences.md](envoy-differe
 const NOTES: Readonly<Record<string, string>> = {
   "bootstrap.v3.Bootstrap.admin":
     "loopback addresses are meant: whoever reaches the port can end the process",
+  "overload.v3.ResourceMonitor.name":
+    "`envoy.resource_monitors.global_downstream_max_connections`; with several workers each has its part",
+  "downstream_connections.v3.DownstreamConnectionsConfig.max_active_downstream_connections":
+    "without it 50,000, or half of the open files that the process may have where those are fewer, for each worker; the admin port is never counted",
   "core.v3.ApiConfigSource.api_type": "`GRPC` or `DELTA_GRPC`",
   "core.v3.ApiConfigSource.set_node_on_first_message_only":
     "no effect: the node is always sent with the first message alone",

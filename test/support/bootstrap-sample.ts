@@ -407,6 +407,17 @@ export function sampleBootstrap(): JsonObject {
       lds_config: ADS,
       cds_config: ADS,
     },
+    overload_manager: {
+      resource_monitors: [
+        {
+          name: "envoy.resource_monitors.global_downstream_max_connections",
+          typed_config: {
+            "@type": `${TYPE}.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig`,
+            max_active_downstream_connections: 1000,
+          },
+        },
+      ],
+    },
     static_resources: {
       listeners: [EVERYTHING_LISTENER, RDS_LISTENER, TCP_LISTENER],
       clusters: [...CLUSTERS, ...PROTOCOL_CLUSTERS, PROXIED_CLUSTER],

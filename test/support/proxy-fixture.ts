@@ -25,6 +25,7 @@ import { prometheusText } from "../../src/telemetry/prometheus-text.ts";
 export interface ProxyOptions {
   readonly clock?: Clock;
   readonly seed?: number;
+  readonly connectionsMax?: number;
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -47,7 +48,10 @@ export class ProxyFixture {
     return fixture;
   }
 
-  private constructor(bootstrap: JsonObject, { clock = systemClock, seed = 1 }: ProxyOptions) {
+  private constructor(
+    bootstrap: JsonObject,
+    { clock = systemClock, seed = 1, connectionsMax }: ProxyOptions,
+  ) {
     this.#clock = clock;
     const sink = { write: (line: string) => this.log.push(JSON.parse(line)) };
     const threshold = { level: "debug" as const };
@@ -57,6 +61,7 @@ export class ProxyFixture {
       prng: new SeededPrng(seed),
       registry: this.registry,
       workload: nodeLabels(parsed(bootstrap).node?.metadata, ""),
+      ...(connectionsMax === undefined ? {} : { connectionsMax }),
     });
     registerClusterMetrics(this.registry, this.dataPlane);
   }

@@ -12,6 +12,7 @@ import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_p
 import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { RandomSchema } from "../../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
 import { RoundRobinSchema } from "../../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
+import { DownstreamConnectionsConfigSchema } from "../../gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.js";
 import { ProxyProtocolUpstreamTransportSchema } from "../../gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import { RawBufferSchema } from "../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import {
@@ -23,6 +24,7 @@ import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/
 import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
 
 export const messageRegistry = createRegistry(
+  DownstreamConnectionsConfigSchema,
   DownstreamTlsContextSchema,
   FileAccessLogSchema,
   GrpcWebSchema,

@@ -4,7 +4,12 @@
  * is worse than an error (T29).
  */
 export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
-  "envoy.config.bootstrap.v3.Bootstrap": "node admin static_resources dynamic_resources",
+  "envoy.config.bootstrap.v3.Bootstrap":
+    "node admin static_resources dynamic_resources overload_manager",
+  "envoy.config.overload.v3.OverloadManager": "resource_monitors",
+  "envoy.config.overload.v3.ResourceMonitor": "name typed_config",
+  "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig":
+    "max_active_downstream_connections",
   "envoy.config.bootstrap.v3.Bootstrap.StaticResources": "listeners clusters secrets",
   "envoy.config.bootstrap.v3.Bootstrap.DynamicResources": "ads_config lds_config cds_config",
   "envoy.config.bootstrap.v3.Admin": "address",

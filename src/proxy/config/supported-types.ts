@@ -7,6 +7,9 @@ const TLS = "envoy.extensions.transport_sockets.tls.v3";
 const HTTP = "envoy.extensions.filters.network.http_connection_manager.v3";
 
 export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
+  "envoy.config.overload.v3.ResourceMonitor.typed_config": [
+    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+  ],
   "envoy.config.listener.v3.Filter.typed_config": [
     `${HTTP}.HttpConnectionManager`,
     "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",

@@ -4,6 +4,7 @@ import type { IdentityUpdate } from "../../identity/svid.ts";
 import type { FamilySnapshot } from "../../telemetry/metric-snapshot.ts";
 import type { ResourceError, ResourceUpdate } from "../../xds/resource-consumer.ts";
 import type { ProxyStatus } from "../admin/proxy-status.ts";
+import type { WorkerPlace } from "../connection-limit.ts";
 import type { DrainDirection } from "../drain.ts";
 
 /** Names that a proxy wants to hear of, by type URL. */
@@ -12,6 +13,7 @@ export type WantedNames = ReadonlyMap<string, readonly string[]>;
 export interface StartInput {
   /** The Bootstrap message, so that a worker that starts later runs the same file. */
   readonly bootstrap: Uint8Array;
+  readonly place: WorkerPlace;
   /** For messages. */
   readonly bootstrapFile: string;
   readonly trustDomain: string;

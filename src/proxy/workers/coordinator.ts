@@ -25,6 +25,8 @@ import { mergeStatuses, type ProxyStatus } from "../admin/proxy-status.ts";
 import { startAdmin } from "../admin/start-admin.ts";
 import { invalid } from "../bootstrap.ts";
 import { channelCluster } from "../config/dynamic-config.ts";
+import { compileConnectionsMax } from "../config/overload-config.ts";
+import type { WorkerPlace } from "../connection-limit.ts";
 import { Drain, type DrainDirection } from "../drain.ts";
 import { IdleTrim } from "../idle-trim.ts";
 import { registerLinkMetrics } from "../link-metrics.ts";
@@ -75,7 +77,7 @@ export class Coordinator implements ResourceConsumer {
     this.#metrics = new WorkerMetrics(this.#registry, workers, () => this.#group);
     this.#group = new WorkerGroup({
       ...{ clock, log, prng, count: workers, command: deps.workerCommand },
-      startInput: () => this.#startInput(),
+      startInput: (place) => this.#startInput(place),
       onWanted: (wanted) => this.#subscribe(wanted),
       onReady: () => void this.#becomeLive(),
       onGone: (worker) => this.#metrics.onGone(worker),
@@ -150,13 +152,15 @@ export class Coordinator implements ResourceConsumer {
       errors,
       () => clock.nowMs(),
     );
+    compileConnectionsMax(this.#bootstrap, errors);
     applyStaticSecrets(this.#bootstrap, new SecretStore(), errors);
     if (errors.length > 0) throw invalid(this.#options.bootstrapFile, errors);
     return channel;
   }
 
-  #startInput(): StartInput {
+  #startInput(place: WorkerPlace): StartInput {
     return {
+      place,
       bootstrap: toBinary(BootstrapSchema, this.#bootstrap),
       bootstrapFile: this.#options.bootstrapFile,
       trustDomain: this.#options.trustDomain,

@@ -16,6 +16,7 @@ const STAND_IN = join(import.meta.dirname, "../../../test/support/stand-in-worke
 const RESTART_MS = 20_000;
 
 const START: StartInput = {
+  place: { index: 0, count: 1 },
   ...{ bootstrap: new Uint8Array(), bootstrapFile: "", trustDomain: "", version: "" },
   ...{ logLevel: "info", identity: undefined, updates: [], missing: [], drains: [] },
 };

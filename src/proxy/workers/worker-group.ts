@@ -9,6 +9,7 @@ import { WORKER_ANSWER_MS_MAX, WORKER_START_MS_MAX } from "../../core/limits.ts"
 import type { Logger } from "../../core/logger.ts";
 import type { Prng } from "../../core/prng.ts";
 import type { ResourceError, ResourceUpdate } from "../../xds/resource-consumer.ts";
+import type { WorkerPlace } from "../connection-limit.ts";
 import { AddressReservations } from "./address-reservations.ts";
 import type { StartInput, WantedNames, WorkerCalls } from "./calls.ts";
 import { WorkerProcess } from "./worker-process.ts";
@@ -27,7 +28,7 @@ export interface WorkerGroupOptions {
   readonly log: Logger;
   readonly prng: Prng;
   /** What a worker that starts now has to take. */
-  readonly startInput: () => StartInput;
+  readonly startInput: (place: WorkerPlace) => StartInput;
   readonly onWanted: (wanted: WantedNames) => void;
   /** All workers have everything that is awaited. Called once. */
   readonly onReady: () => void;
@@ -180,9 +181,10 @@ export class WorkerGroup {
 
   /** Within the queue. Rejects with the worker's error. */
   async #join(slot: Slot, worker: WorkerProcess): Promise<void> {
-    const { startInput, onWanted } = this.#options;
+    const { startInput, onWanted, count } = this.#options;
+    const input = startInput({ index: slot.index, count });
     const { channel } = worker;
-    const { wanted } = await channel.call("start", startInput(), WORKER_START_MS_MAX);
+    const { wanted } = await channel.call("start", input, WORKER_START_MS_MAX);
     slot.live = worker;
     onWanted(wanted);
     this.#wakeJoined();

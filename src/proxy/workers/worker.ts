@@ -17,10 +17,13 @@ import { NOTHING_DYNAMIC, statusOf } from "../admin/proxy-status.ts";
 import { invalid } from "../bootstrap.ts";
 import { channelCluster } from "../config/dynamic-config.ts";
 import { nodeLabels } from "../config/metadata-labels.ts";
+import { compileConnectionsMax } from "../config/overload-config.ts";
+import { connectionsMaxOf } from "../connection-limit.ts";
 import { DataPlane } from "../data-plane.ts";
 import { DynamicResources, type PreparedResources } from "../dynamic-resources.ts";
 import { IdleTrim } from "../idle-trim.ts";
 import { registerClusterMetrics } from "../link-metrics.ts";
+import { openFilesMax } from "../open-files.ts";
 import { ownPrincipal, ownSecretNames, useIdentity } from "../own-identity.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
 import { applyStaticSecrets, compileStaticResources } from "../static-resources.ts";
@@ -90,12 +93,14 @@ export class Worker {
     const channel = channelCluster(bootstrap, errors);
     const principal = ownPrincipal(bootstrap.node, channel, input.trustDomain);
     registerProcessMetrics(this.#registry, input.version);
+    const connectionsMax = compileConnectionsMax(bootstrap, errors);
     const proxy = new DataPlane({
       clock,
       log,
       prng,
       registry: this.#registry,
       workload: nodeLabels(bootstrap.node?.metadata, principal),
+      connectionsMax: connectionsMaxOf(connectionsMax, openFilesMax(), input.place),
       sharedAddresses: {
         reserve: (listener, host, port) =>
           this.#channel.call("reserve", { listener, host, port }, WORKER_ANSWER_MS_MAX),
