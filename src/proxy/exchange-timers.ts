@@ -1,5 +1,9 @@
-/** The time limits of one exchange. Made once per downstream stream and armed anew for each request. */
-import { TimerEntry } from "../core/timer-wheel.ts";
+/**
+ * The time limits of one exchange. Made once per downstream stream and used for each of its requests. The
+ * limits that every request has stay armed when one ends: whether they still mean anything is looked up
+ * when they fire, so that most requests touch no timer at all.
+ */
+import { TimerEntry, type TimerWheel } from "../core/timer-wheel.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { WireBytes } from "./request-outcome.ts";
@@ -15,33 +19,87 @@ export interface ExchangeTimerHandler extends FaultOwner {
   onIdle(): void;
 }
 
+/** A limit of which nothing is armed, or nothing that still means anything. */
+const NEVER_MS = Number.POSITIVE_INFINITY;
+
+/** One limit: when it is over, and a timer that fires then or before. */
+class Deadline {
+  readonly #wheel: TimerWheel;
+  readonly #entry: TimerEntry;
+  /** Monotonic milliseconds. */
+  dueMs = NEVER_MS;
+  #firesMs = NEVER_MS;
+
+  constructor(wheel: TimerWheel, onTimeout: () => void) {
+    this.#wheel = wheel;
+    this.#entry = new TimerEntry(onTimeout);
+  }
+
+  set(ms: number, nowMs: number): void {
+    this.dueMs = nowMs + ms;
+    if (this.#entry.isArmed && this.#firesMs <= this.dueMs) return;
+    this.#wheel.arm(this.#entry, ms);
+    this.#firesMs = this.dueMs;
+  }
+
+  /** For the timer: whether the limit is over. If not yet, the timer is armed for the rest. */
+  isOver(nowMs: number): boolean {
+    if (this.dueMs === NEVER_MS) return false;
+    if (nowMs >= this.dueMs) return true;
+    this.set(this.dueMs - nowMs, nowMs);
+    return false;
+  }
+
+  clear(): void {
+    this.dueMs = NEVER_MS;
+  }
+
+  release(): void {
+    this.dueMs = NEVER_MS;
+    this.#wheel.disarm(this.#entry);
+  }
+}
+
 export class ExchangeTimers {
   readonly #timers: ProxyTimers;
   readonly #handler: ExchangeTimerHandler;
   readonly #wire: WireBytes;
-  readonly #response: TimerEntry;
-  readonly #idle: TimerEntry;
+  readonly #nowMs: () => number;
+  readonly #response: Deadline;
+  readonly #idle: Deadline;
   /** Made when a route has use for them: most have none, and every idle connection holds its exchange. */
   #try: TimerEntry | undefined;
   #retry: TimerEntry | undefined;
   #idleMs = 0;
   #bytesWhenArmed = 0;
 
-  constructor(timers: ProxyTimers, handler: ExchangeTimerHandler, wire: WireBytes) {
+  constructor(
+    timers: ProxyTimers,
+    handler: ExchangeTimerHandler,
+    wire: WireBytes,
+    nowMs: () => number,
+  ) {
     this.#wire = wire;
     this.#timers = timers;
     this.#handler = handler;
-    this.#response = new TimerEntry(guarded(handler, () => handler.onResponseTimeout()));
-    this.#idle = new TimerEntry(guarded(handler, () => this.#checkIdle()));
+    this.#nowMs = nowMs;
+    this.#response = new Deadline(
+      timers.request,
+      guarded(handler, () => this.#checkResponse()),
+    );
+    this.#idle = new Deadline(
+      timers.idle,
+      guarded(handler, () => this.#checkIdle()),
+    );
   }
 
   /** In all of these, 0 milliseconds mean no limit. */
-  armResponse(ms: number): void {
-    if (ms > 0) this.#timers.request.arm(this.#response, ms);
+  armResponse(ms: number, nowMs: number): void {
+    if (ms > 0) this.#response.set(ms, nowMs);
   }
 
   disarmResponse(): void {
-    this.#timers.request.disarm(this.#response);
+    this.#response.clear();
   }
 
   armTry(ms: number): void {
@@ -66,26 +124,44 @@ export class ExchangeTimers {
   }
 
   /** Bytes that move do not touch the timer: whether any did is looked up when it fires. */
-  armIdle(ms: number): void {
+  armIdle(ms: number, nowMs: number): void {
     this.#idleMs = ms;
     this.#bytesWhenArmed = this.#bytesSoFar;
-    if (ms > 0) this.#timers.idle.arm(this.#idle, ms);
-    else this.#timers.idle.disarm(this.#idle);
+    if (ms > 0) this.#idle.set(ms, nowMs);
+    else this.#idle.clear();
   }
 
+  /** The request is over. */
   disarmAll(): void {
-    this.disarmResponse();
+    this.#response.clear();
+    this.#idle.clear();
     this.disarmTry();
     this.disarmRetry();
-    this.#timers.idle.disarm(this.#idle);
+  }
+
+  /** No request will come: nothing is to hold on to the exchange. */
+  release(): void {
+    this.#response.release();
+    this.#idle.release();
+    this.disarmTry();
+    this.disarmRetry();
   }
 
   get #bytesSoFar(): number {
     return this.#wire.requestBytes + this.#wire.responseBytes;
   }
 
+  #checkResponse(): void {
+    if (!this.#response.isOver(this.#nowMs())) return;
+    this.#response.clear();
+    this.#handler.onResponseTimeout();
+  }
+
   #checkIdle(): void {
+    const nowMs = this.#nowMs();
+    if (!this.#idle.isOver(nowMs)) return;
+    this.#idle.clear();
     if (this.#bytesSoFar === this.#bytesWhenArmed) this.#handler.onIdle();
-    else this.armIdle(this.#idleMs);
+    else this.armIdle(this.#idleMs, nowMs);
   }
 }

@@ -72,7 +72,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     this.#server = server;
     this.#request = new RoutedRequest(downstream);
     this.#outcome = new RequestOutcome(downstream);
-    this.#timers = new ExchangeTimers(server.timers, this, downstream);
+    this.#timers = new ExchangeTimers(server.timers, this, downstream, server.nowMs);
     this.#tries = new UpstreamTries(server.clusters, this, downstream.connection.isHttp2);
   }
 
@@ -118,7 +118,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     }
     this.#requestTrailers = trailers;
     // Envoy's reading of the route timeout: from here to the end of the response.
-    this.#timers.armResponse(this.#action!.timeoutMs);
+    this.#timers.armResponse(this.#action!.timeoutMs, this.#server.nowMs());
     const stream = this.#tries.stream;
     if (stream !== undefined) {
       stream.sendEnd(trailers);
@@ -130,10 +130,15 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     this.#tries.stream?.resumeResponse();
   }
 
+  /** No request will come any more. */
+  release(): void {
+    this.onDownstreamClosed();
+    this.#timers.release();
+  }
+
   onDownstreamClosed(): void {
     if (!this.#isActive) return;
-    this.#outcome.flag = FLAG.DC;
-    this.#outcome.details = "downstream_remote_disconnect";
+    this.#outcome.fail(FLAG.DC, "downstream_remote_disconnect", "");
     this.#giveUpUpstream();
     this.#finish();
   }
@@ -351,9 +356,9 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     if (mirrored !== undefined || head.bodyKind !== BODY_NONE) {
       this.#requestBody.begin(action.retry, this.#web, mirrored);
     }
-    this.#armIdle();
+    this.#armIdle(this.#outcome.startMs);
     // Its request does not end before its answer: the route's timeout counts from here.
-    if (this.#tunnel.isWanted) this.#timers.armResponse(action.timeoutMs);
+    if (this.#tunnel.isWanted) this.#timers.armResponse(action.timeoutMs, this.#outcome.startMs);
     this.#isInBegin = true;
     this.#connect(this.#outcome.startMs);
     this.#isInBegin = false;
@@ -385,9 +390,9 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     this.#tries.giveUp();
   }
 
-  #armIdle(): void {
+  #armIdle(nowMs = this.#server.nowMs()): void {
     const ms = this.#tunnel.idleMs(this.#action!, this.#server.config, this.#isRequestEnded);
-    this.#timers.armIdle(ms);
+    this.#timers.armIdle(ms, nowMs);
   }
 
   /** A time limit is over. */
@@ -427,9 +432,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
 
   /** Breaks a response off that has begun, so that the client cannot take it for complete. */
   #cut(flag: number, details: string, reason: string): void {
-    this.#outcome.flag = flag;
-    this.#outcome.details = details;
-    this.#outcome.failureReason = reason;
+    this.#outcome.fail(flag, details, reason);
     this.#downstream.reset();
     this.#finish();
   }

@@ -398,7 +398,7 @@ export class Http1ServerConnection
     this.#leftover = undefined;
     this.#deadline.disarm();
     this.#server.onConnectionClosed(this);
-    this.#exchange.onDownstreamClosed();
+    this.#exchange.release();
   }
 
   /** Sends our FIN behind the response and drops what still arrives, so that no reset eats it. */

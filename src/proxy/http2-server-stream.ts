@@ -143,6 +143,11 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
     if (!this.#isInExchange) this.#pool.give(this);
   }
 
+  /** The object is not used again. */
+  release(): void {
+    this.#exchange.release();
+  }
+
   #lose(): void {
     this.#isInExchange = false;
     this.#exchange.onDownstreamClosed();
@@ -175,5 +180,6 @@ export class Http2StreamPool {
   /** Its stream and its exchange are over. */
   give(stream: Http2ServerStream): void {
     if (this.#free.length < FREE_STREAMS_MAX) this.#free.push(stream);
+    else stream.release();
   }
 }

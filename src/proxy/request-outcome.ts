@@ -53,6 +53,13 @@ export class RequestOutcome {
     this.#origin = origin;
   }
 
+  /** The request ends without a whole answer of an upstream. `flag` is an index into RESPONSE_FLAGS. */
+  fail(flag: number, details: string, reason: string): void {
+    this.flag = flag;
+    this.details = details;
+    this.failureReason = reason;
+  }
+
   get connection(): DownstreamConnection {
     return this.#origin.connection;
   }
