@@ -31,6 +31,7 @@ export class Http2ServerConnection
   /** Nothing is read any more; what arrives is dropped. */
   #isClosing = false;
   activity = 0;
+  failure: string | undefined;
 
   /** `early`: what was read of the connection before its protocol was known. */
   constructor(
@@ -56,7 +57,10 @@ export class Http2ServerConnection
       takeStream: () => streams.take(this),
       onActivity: () => this.#onActivity(),
       onDrained: () => this.#close(),
-      onError: () => this.#close(),
+      onError: (_code, reason) => {
+        this.failure = reason;
+        this.#close();
+      },
     });
     this.#deadline = new ConnectionDeadline(server, this);
     this.#keepalive = startKeepalive(server.config.http2.keepalive, this, server);

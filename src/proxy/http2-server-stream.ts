@@ -14,6 +14,8 @@ import type { ServerStream } from "./stream.ts";
 const FREE_STREAMS_MAX = 256;
 
 export interface Http2ServerStreamOwner {
+  /** The fault of the client's that the connection ends for. */
+  readonly failure: string | undefined;
   readonly connection: DownstreamConnection;
   readonly http2: Http2Server<Http2ServerStream>;
 }
@@ -126,7 +128,9 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
   }
 
   override onLost(): void {
-    this.#lose();
+    const { failure } = this.#owner;
+    if (failure === undefined) this.#lose();
+    else this.onMalformed(failure);
   }
 
   /** The stream is reset by now: what the exchange answers is dropped, and recorded. */

@@ -200,6 +200,10 @@ export function breakForFailure(failure: UpstreamFailure): Pick<LocalReply, "fla
     case "protocol-error":
       return { flag: FLAG.UPE, details: "upstream_reset_after_response_started{protocol_error}" };
     case "stream-refused":
+      return {
+        flag: FLAG.UR,
+        details: "upstream_reset_after_response_started{remote_refused_stream_reset}",
+      };
     case "stream-reset":
       return { flag: FLAG.UR, details: "upstream_reset_after_response_started{remote_reset}" };
     default:
