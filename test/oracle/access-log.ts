@@ -6,6 +6,8 @@ import type { Observation } from "./observation.ts";
 import { type ForBoth, PROXIES, type ProxyName } from "./proxy-pair.ts";
 import { ACCESS_LOG_FIELDS } from "./static-bootstrap.ts";
 
+const FIELDS = Object.keys(ACCESS_LOG_FIELDS);
+
 type Line = Readonly<Record<string, string | number | null>>;
 type LinesByCase = ReadonlyMap<string, readonly Line[]>;
 
@@ -29,9 +31,14 @@ export function withAccessLogs(
 ): ReadonlyMap<string, ForBoth<Observation>> {
   const extended = (id: string, name: ProxyName, observed: Observation): Observation => {
     const fields = new Map(observed);
-    for (const [index, line] of (lines[name].get(id) ?? []).entries()) {
-      for (const field of Object.keys(ACCESS_LOG_FIELDS)) {
-        fields.set(`log.${index}.${field}`, String(line[field] ?? "-"));
+    const own = (lines[name].get(id) ?? []).map((line) =>
+      FIELDS.map((field) => String(line[field] ?? "-")),
+    );
+    // Streams of one connection race each other.
+    own.sort((a, b) => (a.join() < b.join() ? -1 : 1));
+    for (const [index, values] of own.entries()) {
+      for (const [at, field] of FIELDS.entries()) {
+        fields.set(`log.${index}.${field}`, values[at] ?? "");
       }
     }
     return fields;

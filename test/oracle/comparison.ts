@@ -16,15 +16,19 @@ export function mismatchesOf(caseId: string, { envoy, tulle }: ForBoth<Observati
   const fields = new Set([...envoy.keys(), ...tulle.keys()]);
   return [...fields]
     .map((field) => ({ caseId, field, envoy: envoy.get(field), tulle: tulle.get(field) }))
-    .filter((mismatch) => mismatch.envoy !== mismatch.tulle);
+    .filter(({ field, envoy, tulle }) => envoy !== tulle || field === "failure");
 }
 
 /** What became of a case, in a line: `200 from alpha, open`. */
 export function outcomeOf(observed: Observation): string {
+  const failure = observed.get("failure");
+  if (failure !== undefined) return failure;
   const statuses: string[] = [];
   for (let i = 0; observed.has(`responses.${i}.status`); i++) {
     const isWhole = observed.get(`responses.${i}.complete`) === "true";
-    statuses.push(`${observed.get(`responses.${i}.status`)}${isWhole ? "" : " cut short"}`);
+    const reset = observed.get(`responses.${i}.reset`);
+    const end = isWhole ? "" : reset === undefined ? " cut short" : ` reset by ${reset}`;
+    statuses.push(`${observed.get(`responses.${i}.status`)}${end}`.trim());
   }
   const clusters: string[] = [];
   for (let i = 0; observed.has(`upstream.${i}.cluster`); i++) {
@@ -77,9 +81,8 @@ export class Explainer {
   }
 
   #note(sighting: Sighting, caseId: string): true {
-    const cases = this.#seen.get(sighting);
-    if (cases === undefined) this.#seen.set(sighting, new Set([caseId]));
-    else cases.add(caseId);
+    const cases = this.#seen.get(sighting) ?? new Set();
+    this.#seen.set(sighting, cases.add(caseId).add(withoutVersions(caseId)));
     return true;
   }
 }
@@ -87,7 +90,7 @@ export class Explainer {
 function isOutcomeSeen(sighting: Sighting, caseId: string, outcomes: ForBoth<string>): boolean {
   return (
     sighting.field === undefined &&
-    sighting.cases.includes(caseId) &&
+    (sighting.cases === "any" || isAmong(sighting.cases, caseId)) &&
     sighting.envoy === outcomes.envoy &&
     sighting.tulle === outcomes.tulle
   );
@@ -95,10 +98,20 @@ function isOutcomeSeen(sighting: Sighting, caseId: string, outcomes: ForBoth<str
 
 function isFieldSeen(sighting: Sighting, { caseId, field, envoy, tulle }: Mismatch): boolean {
   if (sighting.field === undefined) return false;
-  if (sighting.cases !== "any" && !sighting.cases.includes(caseId)) return false;
+  if (sighting.cases !== "any" && !isAmong(sighting.cases, caseId)) return false;
   return (
     sighting.field.test(field) && isLike(sighting.envoy, envoy) && isLike(sighting.tulle, tulle)
   );
+}
+
+/** `path/exact` for `h2-h1/path/exact`. */
+export function withoutVersions(caseId: string): string {
+  return caseId.replace(/^h[12]-h[12]\//, "");
+}
+
+/** A difference of a case may show in the same case over other versions of HTTP, too. */
+function isAmong(cases: readonly string[], caseId: string): boolean {
+  return cases.includes(caseId) || cases.includes(withoutVersions(caseId));
 }
 
 /** `undefined` in the list means that the proxy has no such field. */

@@ -2,7 +2,8 @@
 
 /**
  * Where a difference shows. Either one field, with what each proxy has in it (`undefined`: nothing), or the
- * outcome of whole cases, in the words of `outcomeOf`: then all that follows from it is explained, too.
+ * outcome of whole cases, in the words of `outcomeOf`: then all that follows from it is explained, too. A case
+ * stands for the same case over other versions of HTTP as well: `path/exact` for `h2-h1/path/exact`.
  */
 export type Sighting =
   | {
@@ -12,7 +13,7 @@ export type Sighting =
       readonly tulle: RegExp | undefined;
     }
   | {
-      readonly cases: readonly string[];
+      readonly cases: readonly string[] | "any";
       readonly field?: undefined;
       readonly envoy: string;
       readonly tulle: string;

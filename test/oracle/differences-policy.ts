@@ -42,7 +42,10 @@ export const POLICY: readonly Difference[] = [
     tulle: "Routes them by the route of every path, `http://host?query` as `/?query`.",
     reason:
       "RFC 9112 sections 3.2.2 and 3.2.4: an empty path means `/`, and `*` asks about the server as a whole.",
-    seen: under("connection", "asterisk-form", "absolute-form-query-only").map((id) => ({
+    seen: [
+      ...under("connection", "asterisk-form", "absolute-form-query-only"),
+      ...["http2/pseudo/asterisk-options", "http2/pseudo-kept/asterisk-options"],
+    ].map((id) => ({
       cases: [id],
       envoy: "404, open",
       tulle: "200 from alpha, open",
@@ -256,7 +259,17 @@ export const UPGRADES: readonly Difference[] = [
     reason: "The message is what the caller's library shows.",
     seen: [
       {
-        cases: under("grpc", "no-endpoint", "dead", "timeout", "with-subtype"),
+        cases: [
+          ...under("grpc", "no-endpoint", "dead", "full", "timeout", "with-subtype"),
+          ...under(
+            "grpc-call",
+            ...["no-error", "protocol-error", "internal-error", "refused-stream", "cancel"].map(
+              (code) => `reset-${code}`,
+            ),
+            ...["reset-enhance-your-calm", "reset-http-1.1-required", "reset-unknown-code"],
+            ...["closes", "goaway-refuses"],
+          ),
+        ],
         field: /^responses\.0\.headers\.grpc-message$/,
         envoy: /^(?:no healthy upstream$|upstream )/,
         tulle: /./,

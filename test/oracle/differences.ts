@@ -4,6 +4,7 @@
  * is written from it.
  */
 import type { Difference } from "./difference.ts";
+import { HTTP2 } from "./differences-http2.ts";
 import { ACCESS_LOGS, POLICY, UPGRADES } from "./differences-policy.ts";
 import { STRICTNESS } from "./differences-strictness.ts";
 
@@ -33,10 +34,24 @@ const FORWARDING: readonly Difference[] = [
         tulle: /^3$/,
       },
       {
-        cases: under("body", "chunked-trailers"),
+        cases: [
+          ...under("body", "chunked-trailers"),
+          ...under("http2/body", "trailers", "trailers-without-data"),
+        ],
         field: /^upstream\.0\.trailers\.x-sum$/,
         envoy: undefined,
-        tulle: /^3$/,
+        tulle: /^[03]$/,
+      },
+      {
+        cases: [
+          ...under("http2-answer", "trailers", "trailers-without-data"),
+          ...under("grpc-call", "unary", "unary-failed", "no-message", "streaming"),
+          ...under("grpc-call", "status-details", "status-not-a-number"),
+        ],
+        field:
+          /^responses\.0\.trailers\.(?:x-sum|grpc-status|grpc-message|grpc-status-details-bin)$/,
+        envoy: undefined,
+        tulle: /./,
       },
     ],
   },
@@ -48,7 +63,7 @@ const FORWARDING: readonly Difference[] = [
       "RFC 9110 section 15.2: a proxy must forward 1xx answers. Early hints (103) are lost otherwise.",
     seen: [
       {
-        cases: under("answer", "interim-103"),
+        cases: ["answer/interim-103", "http2-answer/interim-103"],
         envoy: "200 from alpha, open",
         tulle: "103+200 from alpha, open",
       },
@@ -58,9 +73,14 @@ const FORWARDING: readonly Difference[] = [
         tulle: "102+200 from alpha, open",
       },
       {
-        cases: under("answer", "interim-100-unasked"),
+        cases: ["answer/interim-100-unasked", "http2-answer/interim-100"],
         envoy: "200 from alpha, open",
         tulle: "100+200 from alpha, open",
+      },
+      {
+        cases: ["http2-end/closes-behind-interim"],
+        envoy: "503 from alpha, open",
+        tulle: "103+503 from alpha, open",
       },
     ],
   },
@@ -73,15 +93,25 @@ const FORWARDING: readonly Difference[] = [
       "RFC 9110 section 10.1.1: a proxy forwards the expectation. Otherwise a client sends a body that the upstream refuses by its head.",
     seen: [
       {
-        cases: under("connection", "expect-continue"),
+        cases: ["connection/expect-continue", "http2-expect/continue"],
         field: /^upstream\.0\.headers\.expect$/,
         envoy: undefined,
         tulle: /^100-continue$/,
       },
       {
-        cases: under("connection", "expect-continue-refused"),
+        cases: ["connection/expect-continue-refused", "h1-h2/http2-expect/refused"],
         envoy: "100+417 from alpha, closed",
         tulle: "417 from alpha, closed",
+      },
+      {
+        cases: ["h2-h2/http2-expect/refused"],
+        envoy: "100+417 from alpha, unknown",
+        tulle: "417 from alpha, unknown",
+      },
+      {
+        cases: ["http2/field/expect", "http2/field-kept/expect"],
+        envoy: "100+200 from alpha, open",
+        tulle: "200 from alpha, open",
       },
     ],
   },
@@ -112,7 +142,7 @@ const FORWARDING: readonly Difference[] = [
         tulle: /^a$/,
       },
       {
-        cases: under("connection", "te-trailers"),
+        cases: ["connection/te-trailers", "http2/field/te-trailers"],
         field: /^upstream\.0\.headers\.connection$/,
         envoy: undefined,
         tulle: /^TE$/,
@@ -141,7 +171,11 @@ const FORWARDING: readonly Difference[] = [
     reason: "There is no body. RFC 9110 section 9.3.2 lets fields be left out that depend on one.",
     seen: [
       {
-        cases: [...under("answer", "head-chunked", "head-without-length"), "redirect/head"],
+        cases: [
+          ...under("answer", "head-chunked", "head-without-length"),
+          ...["plain", "with-empty-data", "with-data"].map((name) => `h1-h2/http2-head/${name}`),
+          "redirect/head",
+        ],
         field: /^responses\.0\.headers\.transfer-encoding$/,
         envoy: /^chunked$/,
         tulle: undefined,
@@ -161,7 +195,11 @@ const FORWARDING: readonly Difference[] = [
     reason: "The time until the answer is known all the same.",
     seen: [
       {
-        cases: under("body", "answered-before-its-end"),
+        cases: [
+          ...under("body", "answered-before-its-end"),
+          ...under("http2-early", "answer", "answer-and-reset", "answer-and-cancel"),
+          ...under("http2-early", "body-and-reset"),
+        ],
         field: /^responses\.0\.headers\.x-envoy-upstream-service-time$/,
         envoy: undefined,
         tulle: /^\(ms\)$/,
@@ -244,7 +282,7 @@ const CONNECTIONS: readonly Difference[] = [
     reason: "`printf … | nc` works. RFC 9112 section 9.6 has servers half-close, too.",
     seen: [
       {
-        cases: under("connection", "half-closed-client"),
+        cases: ["connection/half-closed-client", "http2/stream/half-closed"],
         envoy: "nothing, refused",
         tulle: "200, closed",
       },
@@ -258,5 +296,6 @@ export const DIFFERENCES: readonly Difference[] = [
   ...STRICTNESS,
   ...POLICY,
   ...UPGRADES,
+  ...HTTP2,
   ...ACCESS_LOGS,
 ];

@@ -7,10 +7,13 @@ export interface RawMessage {
   readonly startLine: string;
   /** Names in lower case, values as sent, in order. */
   readonly headers: readonly (readonly [string, string])[];
-  framing: "none" | "length" | "chunked" | "close";
+  /** `stream`: of HTTP/2, without a length. */
+  framing: "none" | "length" | "chunked" | "close" | "stream";
   body: Buffer;
   trailers: readonly (readonly [string, string])[];
   isComplete: boolean;
+  /** The error code by which its stream of HTTP/2 was reset. */
+  reset?: string | undefined;
 }
 
 export class MessageReader {

@@ -22,7 +22,8 @@ export const NORMALISED: Readonly<Record<string, string>> = {
   "x-request-id": "where the proxy made it.",
   "x-envoy-upstream-service-time": "milliseconds.",
   "x-envoy-expected-rq-timeout-ms": "on a retry, where it is what is left of the timeout.",
-  "content-length": "where it is the length of the body, which is compared itself.",
+  "content-length":
+    "where it is the length of the body, which is compared itself; and `0` over HTTP/2, where the end of the stream says so.",
   "answers of the proxy's own":
     "their body, its type and its length. Each proxy has words of its own; Tulle's say what to check, in JSON to clients that accept JSON. Envoy sends some of its answers without a body.",
 };
@@ -36,7 +37,11 @@ const TIMEOUT = "x-envoy-expected-rq-timeout-ms";
 const BODY_SHOWN_MAX = 256;
 const REQUEST_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-export function observe(transcript: Transcript, received: readonly ReceivedRequest[]): Observation {
+export function observe(
+  transcript: Transcript,
+  received: readonly ReceivedRequest[],
+  seesResets: boolean,
+): Observation {
   const isForwarded = received.length > 0;
   const fields = new Map<string, string>();
   for (const [index, message] of transcript.responses.entries()) {
@@ -48,6 +53,7 @@ export function observe(transcript: Transcript, received: readonly ReceivedReque
     addMessage(fields, at, isOwnAnswer(message, isForwarded) ? withoutWords(message) : message);
   }
   fields.set("connection", transcript.connection);
+  if (transcript.goaway !== undefined) fields.set("goaway", transcript.goaway);
   // Mirrors race the request that they copy: the order between upstreams says nothing.
   const ordered = received.toSorted((a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : 0));
   for (const [index, { label, peer, message }] of ordered.entries()) {
@@ -58,7 +64,7 @@ export function observe(transcript: Transcript, received: readonly ReceivedReque
     fields.set(`${at}.target`, target);
     fields.set(`${at}.version`, version);
     if (peer !== "") fields.set(`${at}.peer`, peer);
-    addMessage(fields, at, message);
+    addMessage(fields, at, seesResets ? message : { ...message, reset: undefined });
     if (index > 0 && fields.has(`${at}.headers.${TIMEOUT}`)) {
       fields.set(`${at}.headers.${TIMEOUT}`, "(what is left)");
     }
@@ -68,6 +74,7 @@ export function observe(transcript: Transcript, received: readonly ReceivedReque
 
 function addMessage(fields: Map<string, string>, at: string, message: RawMessage): void {
   for (const [name, values] of grouped(message.headers)) {
+    if (isEmptyBodyOfHttp2(name, values, message)) continue;
     fields.set(
       `${at}.headers.${name}`,
       values.map((value) => normalised(name, value, message)).join(" | "),
@@ -77,8 +84,19 @@ function addMessage(fields: Map<string, string>, at: string, message: RawMessage
     fields.set(`${at}.trailers.${name}`, values.join(" | "));
   }
   fields.set(`${at}.complete`, String(message.isComplete));
+  if (message.reset !== undefined) fields.set(`${at}.reset`, message.reset);
   if (message.framing !== "none") fields.set(`${at}.framing`, message.framing);
   if (message.body.length > 0) fields.set(`${at}.body`, bodyText(message.body));
+}
+
+function isEmptyBodyOfHttp2(
+  name: string,
+  [value]: readonly string[],
+  { startLine, body }: RawMessage,
+): boolean {
+  return (
+    name === "content-length" && value === "0" && body.length === 0 && startLine.includes("HTTP/2")
+  );
 }
 
 /** Whether the proxy answered in an upstream's place. */

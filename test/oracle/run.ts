@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "../../src/core/errors.ts";
 import { accessLogLines, withAccessLogs } from "./access-log.ts";
-import { type OracleCase, request, STATIC } from "./case.ts";
+import { HTTP1_BOTH, type OracleCase, request, STATIC, type Versions } from "./case.ts";
 import { runCase, type Target } from "./client.ts";
 import { loadMeshConfig, MeshIdentities } from "./mesh-config.ts";
 import { type Observation, observe } from "./observation.ts";
@@ -16,7 +17,7 @@ import {
   startPair,
 } from "./proxy-pair.ts";
 import { RecordingUpstream } from "./recording-upstream.ts";
-import { LISTENER_COUNT, oracleBootstrap } from "./static-bootstrap.ts";
+import { LISTENER_COUNT, listenerFor, oracleBootstrap } from "./static-bootstrap.ts";
 
 export type Observations = ReadonlyMap<string, ForBoth<Observation>>;
 
@@ -31,27 +32,44 @@ const LAST: OracleCase = {
   steps: [{ send: request("/") }],
 };
 
+const UPSTREAM_VERSIONS: readonly Versions["upstream"][] = [1, 2];
+
+/** Most of the time is Envoy's, which takes a second to close a connection. */
+const LANES = 24;
+
 interface Ports {
   readonly ports: ForBoth<ReadonlyMap<string, number>>;
   readonly target: (wanted: OracleCase, port: number) => Target;
 }
 
-/** The cases of the static bootstrap. */
+/** The cases of the static bootstrap, with a pair of proxies for each version that upstreams speak. */
 export async function runStatic(
   envoyBinary: string,
   cases: readonly OracleCase[],
 ): Promise<Observations> {
+  const runs = UPSTREAM_VERSIONS.map((version) => {
+    const own = cases.filter(({ versions = HTTP1_BOTH }) => versions.upstream === version);
+    return runStaticWith(envoyBinary, own, version);
+  });
+  return new Map((await Promise.all(runs)).flatMap((observations) => [...observations]));
+}
+
+async function runStaticWith(
+  envoyBinary: string,
+  cases: readonly OracleCase[],
+  version: Versions["upstream"],
+): Promise<Observations> {
   const folder = mkdtempSync(join(tmpdir(), "tulle-oracle-log-"));
   const upstream = new RecordingUpstream();
   try {
-    const [alpha, beta, gamma] = await Promise.all([
-      upstream.open("alpha"),
-      upstream.open("beta"),
-      upstream.open("gamma"),
-    ]);
+    const [alpha, beta, gamma] = await Promise.all(
+      (["alpha", "beta", "gamma"] as const).map((label) =>
+        upstream.open(label, undefined, version),
+      ),
+    );
     const logPath = join(folder, "access.log");
-    const bootstrap = oracleBootstrap({ alpha, beta, gamma, dead: DEAD_PORT }, logPath);
-    const proxies = await startPair(envoyBinary, bootstrap);
+    const upstreams = { alpha: alpha ?? 0, beta: beta ?? 0, gamma: gamma ?? 0, dead: DEAD_PORT };
+    const proxies = await startPair(envoyBinary, oracleBootstrap(upstreams, logPath, version));
     try {
       const ports = await forBoth((name) => listenerPorts(proxies[name], LISTENER_COUNT));
       const target = (_: OracleCase, port: number): Target => ({ port });
@@ -112,7 +130,10 @@ function clientContext(client: string, identities: MeshIdentities): object {
   return client === "none" ? base : { ...base, ...identities.contextOf(client) };
 }
 
-/** One proxy after the other, so that what one still sends late is not taken for what the other does. */
+/**
+ * One proxy after the other, so that what one still sends late is not taken for what the other does. Cases that
+ * leave their upstream in peace run side by side.
+ */
 async function observeAll(
   cases: readonly OracleCase[],
   { ports, target }: Ports,
@@ -120,14 +141,18 @@ async function observeAll(
 ): Promise<Observations> {
   const found = { envoy: new Map<string, Observation>(), tulle: new Map<string, Observation>() };
   for (const name of PROXIES) {
-    for (const wanted of cases) {
-      const port = ports[name].get(wanted.listener);
+    const run = async (wanted: OracleCase): Promise<void> => {
+      const { downstream } = wanted.versions ?? HTTP1_BOTH;
+      const port = ports[name].get(listenerFor(wanted.listener, downstream));
       if (port === undefined) throw new Error(`${wanted.id}: no listener ${wanted.listener}`);
-      upstream.begin(wanted);
-      const transcript = await runCase(wanted, target(wanted, port), upstream);
-      const received = wanted.isAbandoned === true ? [] : upstream.received;
-      found[name].set(wanted.id, observe(transcript, received));
-    }
+      found[name].set(wanted.id, await observed(wanted, target(wanted, port), upstream));
+    };
+    const peaceful = cases.filter(({ isPeaceful }) => isPeaceful === true).values();
+    const lanes = Array.from({ length: LANES }, async () => {
+      for (const wanted of peaceful) await run(wanted);
+    });
+    await Promise.all(lanes);
+    for (const wanted of cases.filter(({ isPeaceful }) => isPeaceful !== true)) await run(wanted);
   }
   return new Map(
     cases.map(({ id }) => [
@@ -135,6 +160,29 @@ async function observeAll(
       { envoy: found.envoy.get(id) ?? new Map(), tulle: found.tulle.get(id) ?? new Map() },
     ]),
   );
+}
+
+/** A case that fails is an observation, too: the others are to be seen all the same. */
+async function observed(
+  wanted: OracleCase,
+  target: Target,
+  upstream: RecordingUpstream,
+): Promise<Observation> {
+  const session = upstream.begin(wanted);
+  try {
+    const transcript = await runCase(wanted, target, session);
+    const received = wanted.isAbandoned === true ? [] : session.received;
+    return observe(transcript, received, seesResets(wanted));
+  } catch (error) {
+    return new Map([["failure", messageOf(error)]]);
+  } finally {
+    upstream.end(wanted);
+  }
+}
+
+/** Resets are on their way to an upstream while the answer is on its way to the client: only some cases wait for both. */
+function seesResets({ steps }: OracleCase): boolean {
+  return steps.some((step) => "awaitUpstreamReset" in step);
 }
 
 export function isStatic({ config }: OracleCase): boolean {

@@ -3,6 +3,8 @@
  * treat paths and headers, and clusters that are whole, empty, sick, draining, or lead nowhere.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
+import { HTTP2_CLUSTER } from "../support/http2-options.ts";
+import type { Versions } from "./case.ts";
 import { allTo, mainVirtualHosts, pathVirtualHosts, upgradeVirtualHosts } from "./static-routes.ts";
 
 type Json = JsonObject;
@@ -11,12 +13,29 @@ type Json = JsonObject;
 export type UpstreamPorts = Readonly<Record<"alpha" | "beta" | "gamma" | "dead", number>>;
 
 /** Both proxies write their access logs to the same file: the port of the listener says whose line it is. */
-export function oracleBootstrap(ports: UpstreamPorts, accessLogPath: string): Json {
-  const listeners = LISTENERS.map((create) => create(accessLogPath));
+export function oracleBootstrap(
+  ports: UpstreamPorts,
+  accessLogPath: string,
+  upstream: Versions["upstream"],
+): Json {
+  const listeners = LISTENERS.flatMap((create) => [
+    create(accessLogPath, "HTTP1"),
+    // Both ways to let HTTP/2 in, each with one kind of upstream.
+    create(accessLogPath, upstream === 1 ? "AUTO" : "HTTP2"),
+  ]);
+  const spoken = clusters(ports).map((cluster) => ({
+    ...cluster,
+    ...(upstream === 1 ? {} : HTTP2_CLUSTER),
+  }));
   return {
     node: { id: "oracle", cluster: "oracle" },
-    static_resources: { listeners, clusters: clusters(ports) },
+    static_resources: { listeners, clusters: spoken },
   };
+}
+
+/** The name of a listener that speaks this version. */
+export function listenerFor(name: string, downstream: Versions["downstream"]): string {
+  return downstream === 1 ? name : `${name} (HTTP/2)`;
 }
 
 /** What is compared of access logs. */
@@ -26,11 +45,13 @@ export const ACCESS_LOG_FIELDS = {
   details: "%RESPONSE_CODE_DETAILS%",
   cluster: "%UPSTREAM_CLUSTER%",
   route: "%ROUTE_NAME%",
+  protocol: "%PROTOCOL%",
+  grpc: "%GRPC_STATUS_NUMBER%",
 } as const;
 
 const NORMALISING = { normalize_path: true, merge_slashes: true };
 
-type CreateListener = (accessLogPath: string) => Json;
+type CreateListener = (accessLogPath: string, codec: "HTTP1" | "HTTP2" | "AUTO") => Json;
 
 const LISTENERS: CreateListener[] = [
   listener("main", mainVirtualHosts),
@@ -65,12 +86,13 @@ const LISTENERS: CreateListener[] = [
   ),
   listener("upgrades", upgradeVirtualHosts, {
     upgrade_configs: [{ upgrade_type: "websocket" }, { upgrade_type: "CONNECT" }],
+    http2_protocol_options: { allow_connect: true },
   }),
   listener("grpc-web", mainVirtualHosts, { http_filters: [grpcWeb(), router()] }),
   listener("idle-stream", allTo("alpha"), { stream_idle_timeout: "0.6s" }),
 ];
 
-export const LISTENER_COUNT = LISTENERS.length;
+export const LISTENER_COUNT = 2 * LISTENERS.length;
 
 function slashes(action: string): Json {
   return { ...NORMALISING, path_with_escaped_slashes_action: action };
@@ -82,8 +104,8 @@ function listener(
   manager: Json = {},
   table: Json = {},
 ): CreateListener {
-  return (accessLogPath) => ({
-    name,
+  return (accessLogPath, codec) => ({
+    name: listenerFor(name, codec === "HTTP1" ? 1 : 2),
     address: socketAddress(0),
     filter_chains: [
       {
@@ -94,7 +116,7 @@ function listener(
               "@type":
                 "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
               stat_prefix: name,
-              codec_type: "HTTP1",
+              codec_type: codec,
               http_filters: [router()],
               access_log: [accessLog(accessLogPath)],
               route_config: {
@@ -149,6 +171,9 @@ function clusters(ports: UpstreamPorts): Json[] {
     cluster("half-dead", [endpoints(at(dead), at(beta))]),
     cluster("empty", []),
     cluster("sick", [endpoints(at(alpha, "UNHEALTHY"), at(beta, "UNHEALTHY"))], NO_PANIC),
+    cluster("full", [endpoints(at(alpha))], {
+      circuit_breakers: { thresholds: [{ max_requests: 0, max_pending_requests: 0 }] },
+    }),
     cluster("panic", [endpoints(at(alpha, "UNHEALTHY"))]),
     cluster("draining", [endpoints(at(alpha, "DRAINING"), at(beta, "HEALTHY"))], NO_PANIC),
     cluster(

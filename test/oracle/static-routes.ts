@@ -216,6 +216,7 @@ const failureRoutes: Json[] = [
   below("/panic", to("panic")),
   below("/draining", to("draining")),
   below("/dead", to("dead")),
+  below("/full", to("full")),
   below("/second-priority", to("priorities")),
   below("/timeout/long", to("alpha", { timeout: "10s" })),
   below("/timeout/none", to("alpha", { timeout: "0s" })),

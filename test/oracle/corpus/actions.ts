@@ -105,6 +105,7 @@ const failures: readonly Row[] = [
   ["draining-is-avoided", "/draining"],
   ["second-priority", "/second-priority"],
   ["connect-refused", "/dead"],
+  ["circuit-breaker", "/full"],
   ["json-client", "/empty", { headers: ["accept: application/json"] }],
   ["timeout", "/timeout", {}, { answers: [SILENT], received: 1 }],
   ["timeout-post", "/timeout", { method: "POST", body: "data" }, { answers: [SILENT] }],

@@ -1,11 +1,14 @@
 /** The whole corpus. */
 import type { OracleCase } from "../case.ts";
 import { actionCases } from "./actions.ts";
+import { http2AnswerCases } from "./http2-answers.ts";
+import { http2RequestCases } from "./http2-requests.ts";
 import { malformedCases } from "./malformed.ts";
 import { meshCases } from "./mesh.ts";
 import { messageCases } from "./messages.ts";
 import { routingCases } from "./routing.ts";
 import { upgradeCases } from "./upgrades.ts";
+import { versionCases } from "./versions.ts";
 
 export const corpus: readonly OracleCase[] = [
   ...routingCases,
@@ -13,5 +16,8 @@ export const corpus: readonly OracleCase[] = [
   ...messageCases,
   ...malformedCases,
   ...upgradeCases,
+  ...versionCases,
+  ...http2RequestCases,
+  ...http2AnswerCases,
   ...meshCases,
 ];

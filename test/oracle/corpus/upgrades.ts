@@ -77,6 +77,7 @@ const grpc: readonly OracleCase[] = (
     ["no-host", call("/x", "application/grpc", "unknown.example")],
     ["no-endpoint", call("/empty")],
     ["dead", call("/dead")],
+    ["full", call("/full")],
     ["missing", call("/missing/500")],
     ["timeout", call("/timeout")],
     ["direct", call("/direct/503")],
