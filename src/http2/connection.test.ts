@@ -136,6 +136,27 @@ describe("an HTTP/2 connection", () => {
     assert.deepEqual(pair.served[0]!.record.trailers, [["x-t", "1"]]);
   });
 
+  it("pauses a source whose bytes were all written, as long as the peer does not read", () => {
+    const pair = new Http2Pair();
+    const stream = pair.ask(requestHead("POST", true));
+    const gone = pair.ask(requestHead("POST", true));
+    pair.settle();
+    const sink = pair.clientSink;
+    assert.equal(pair.client.sendData(stream, Buffer.from("a"), 0, 1), true);
+    sink.blocksOnCommit = true;
+    assert.equal(pair.client.sendData(stream, Buffer.from("b"), 0, 1), false);
+    sink.isBlocked = false;
+    assert.equal(pair.client.sendData(gone, Buffer.from("c"), 0, 1), false);
+    pair.client.reset(gone, ERROR_CODE.cancel);
+    sink.blocksOnCommit = false;
+    sink.isBlocked = false;
+    pair.client.onSinkDrain();
+    assert.equal(stream.record.drains, 1);
+    assert.equal(gone.record.drains, 0);
+    pair.settle();
+    assert.equal(bodyOf(pair.served[0]!).toString(), "ab");
+  });
+
   it("refuses streams above the limit, and lets the client try elsewhere", () => {
     const pair = new Http2Pair({ ...DEFAULT_SETTINGS, maxConcurrentStreams: 2 });
     const asked = [1, 2].map(() => pair.ask(requestHead("GET", false)));

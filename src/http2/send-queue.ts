@@ -1,12 +1,13 @@
 /** DATA of one stream that waits for its turn or its window: copies, because what was read is shared. */
 import { Buffer } from "node:buffer";
+import { giveBuffer, SMALL_BUFFER_BYTES, takeBuffer } from "../core/buffer-pool.ts";
 
 /** Pieces grow with what waits up to this, so that many small ranges cost little more than their bytes. */
 const PIECE_BYTES_MIN = 64;
 const PIECE_BYTES_MAX = 16 * 1024;
 
 export class SendQueue {
-  readonly #pieces: Buffer[] = [];
+  readonly #pieces: Buffer<ArrayBuffer>[] = [];
   /** Where the first piece goes on, and how far the last one is filled. */
   #start = 0;
   #end = 0;
@@ -22,8 +23,9 @@ export class SendQueue {
     if (at === end) return;
     const rest = end - at;
     const size = Math.min(Math.max(PIECE_BYTES_MIN, 2 * (last?.length ?? 0)), PIECE_BYTES_MAX);
-    // Not from Buffer's pool: a small piece of a stalled stream would hold a slab of it.
-    const piece = Buffer.allocUnsafeSlow(Math.max(rest, size));
+    // Not from Buffer's own pool: a small piece of a stalled stream would hold a slab of it.
+    const piece =
+      rest > SMALL_BUFFER_BYTES ? takeBuffer(rest) : Buffer.allocUnsafeSlow(Math.max(rest, size));
     bytes.copy(piece, 0, at, end);
     if (last === undefined) this.#start = 0;
     this.#pieces.push(piece);
@@ -51,11 +53,12 @@ export class SendQueue {
     const isPieceDone = count === this.firstBytes;
     this.#start += count;
     if (!isPieceDone) return;
-    this.#pieces.shift();
+    giveBuffer(this.#pieces.shift()!);
     this.#start = 0;
   }
 
   clear(): void {
+    for (const piece of this.#pieces) giveBuffer(piece);
     this.#pieces.length = 0;
     this.#start = 0;
     this.#end = 0;

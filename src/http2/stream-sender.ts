@@ -25,6 +25,8 @@ export class StreamSender<S extends Http2Stream> {
   readonly #window = new SendWindow();
   readonly #scheduler = new SendScheduler<Http2Stream>(this.#window);
   #isPumping = false;
+  /** Streams whose sources wait for the peer to read, with nothing in the scheduler. */
+  #stalled: S[] = [];
 
   constructor(output: FrameOutput, encoder: HpackEncoder, owner: StreamSenderOwner<S>) {
     this.#output = output;
@@ -38,7 +40,7 @@ export class StreamSender<S extends Http2Stream> {
     const granted = isOpen ? this.#scheduler.grantNow(stream.sending, end - start) : 0;
     if (granted > 0) this.#write(stream, bytes, start, start + granted);
     const rest = end - start - granted;
-    if (rest === 0) return true;
+    if (rest === 0) return this.#output.isBlocked ? this.#stall(stream) : true;
     stream.queue.push(bytes, end - rest, end);
     return this.#scheduler.queue(stream.sending, rest);
   }
@@ -55,6 +57,7 @@ export class StreamSender<S extends Http2Stream> {
 
   /** The stream is gone, and with it what waits. */
   drop(stream: S): void {
+    stream.isStalled = false;
     this.#scheduler.remove(stream.sending);
     stream.queue.clear();
     stream.trailersToSend = undefined;
@@ -96,6 +99,25 @@ export class StreamSender<S extends Http2Stream> {
       else if (isGrantDrain) stream.onSendDrain();
     }
     this.#isPumping = false;
+    if (this.#stalled.length > 0 && !this.#output.isBlocked) this.#wakeStalled();
+  }
+
+  /** Everything of the stream was written, but more would only wait here: its source pauses as well. */
+  #stall(stream: S): false {
+    if (!stream.isStalled) this.#stalled.push(stream);
+    stream.isStalled = true;
+    return false;
+  }
+
+  #wakeStalled(): void {
+    const stalled = this.#stalled;
+    this.#stalled = [];
+    for (const stream of stalled) {
+      // One that is gone is not stalled any more, whatever its object does now.
+      if (!stream.isStalled) continue;
+      stream.isStalled = false;
+      stream.onSendDrain();
+    }
   }
 
   #write(stream: S, bytes: Buffer, start: number, end: number): void {

@@ -30,6 +30,8 @@ export abstract class Http2Stream implements SlotHolder {
   /** On the wire, with the frames around them. */
   bytesReceived = 0;
   bytesSent = 0;
+  /** Its source was told to pause although nothing of it waits. Written by StreamSender alone. */
+  isStalled = false;
   /** The reader wants no more for now: what comes is held, and not credited. */
   isReadingPaused = false;
   #trailers: HeaderBlock | undefined;

@@ -4,10 +4,15 @@
  * handle takes no second one). An idle connection holds no memory for it.
  */
 import type { Socket } from "node:net";
+import {
+  giveBuffer,
+  LARGE_BUFFER_BYTES,
+  SMALL_BUFFER_BYTES,
+  takeBuffer,
+} from "../core/buffer-pool.ts";
 import { systemError } from "./node-error.ts";
 import { handleOf, newWriteRequest, type WriteRequest, wasWriteAsync } from "./stream-handle.ts";
 import { flushAtTurnEnd } from "./turn-end.ts";
-import { giveWriteBuffer, takeWriteBuffer, WRITE_BUFFER_BYTES } from "./write-buffers.ts";
 
 /** Gathered bytes beyond this leave at once; while the system does not take them, the writer is blocked. */
 const GATHERED_BYTES_MAX = 64 * 1024;
@@ -27,6 +32,8 @@ export class ByteWriter {
   #request: WriteRequest | undefined;
   #onEnded: (() => void) | undefined;
   #isDue = false;
+  /** The last turn fitted into a small buffer: so may this one. */
+  #isQuiet = true;
   /** Too much waits: nothing that can wait is to be given until `onDrain`. */
   isBlocked = false;
   /** Bytes committed so far. */
@@ -51,8 +58,9 @@ export class ByteWriter {
   reserve(bytes: number): void {
     if (this.bytes.length - this.at >= bytes) return;
     if (this.at > 0) this.#full.push(this.bytes.subarray(0, this.at));
-    else if (this.bytes.length > 0) giveWriteBuffer(this.bytes);
-    this.bytes = takeWriteBuffer(Math.max(bytes, WRITE_BUFFER_BYTES));
+    else if (this.bytes.length > 0) giveBuffer(this.bytes);
+    const isSmall = bytes <= SMALL_BUFFER_BYTES && this.#isQuiet && this.#full.length === 0;
+    this.bytes = takeBuffer(Math.max(bytes, isSmall ? SMALL_BUFFER_BYTES : LARGE_BUFFER_BYTES));
     this.at = 0;
   }
 
@@ -84,6 +92,7 @@ export class ByteWriter {
     this.bytes = NO_BYTES;
     this.at = 0;
     this.#bytesUnderWay = this.#bytesGathered;
+    this.#isQuiet = this.#bytesGathered <= SMALL_BUFFER_BYTES;
     this.#bytesGathered = 0;
     this.#request ??= newWriteRequest(this.#onWritten);
     const request = this.#request;
@@ -120,7 +129,7 @@ export class ByteWriter {
 
   #onTaken(): void {
     this.#bytesUnderWay = 0;
-    for (const piece of this.#underWay) giveWriteBuffer(piece);
+    for (const piece of this.#underWay) giveBuffer(piece);
     this.#underWay.length = 0;
   }
 

@@ -5,7 +5,6 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import { received, socketPair, tlsSocketPair } from "../../test/support/socket-pair.ts";
 import { SocketWriter } from "./socket-writer.ts";
-import { giveWriteBuffer, takeWriteBuffer } from "./write-buffers.ts";
 
 /** Sends 26 MB from one buffer, partly faster than the peer reads. */
 async function assertStreamArrives(near: Socket, far: Socket): Promise<void> {
@@ -57,19 +56,6 @@ test("the bytes may change as soon as they were given, and arrive unchanged in o
 test("the bytes may change as soon as they were given, and arrive unchanged in order over TLS", async (context) => {
   const [near, far] = await tlsSocketPair(context);
   await assertStreamArrives(near, far);
-});
-
-test("a write buffer is used again only after it was given back", () => {
-  const [a, b] = [takeWriteBuffer(10), takeWriteBuffer(10)];
-  assert.ok(a.buffer !== b.buffer);
-  giveWriteBuffer(a);
-  const again = takeWriteBuffer(60_000);
-  assert.ok(again.buffer === a.buffer);
-  assert.equal(again.length, 60_000);
-  const large = takeWriteBuffer(1_000_000);
-  assert.equal(large.length, 1_000_000);
-  giveWriteBuffer(large);
-  assert.ok(takeWriteBuffer(10).buffer !== large.buffer);
 });
 
 test("the end of a connection comes behind everything that was given", async (context) => {

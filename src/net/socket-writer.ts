@@ -6,6 +6,7 @@
  * at a time (a TLS handle takes no second one); the rest waits here.
  */
 import type { Socket } from "node:net";
+import { giveBuffer, takeBuffer } from "../core/buffer-pool.ts";
 import { latin1 } from "../core/bytes.ts";
 import { SMALL_BODY_BYTES_MAX } from "../core/limits.ts";
 import { systemError } from "./node-error.ts";
@@ -17,7 +18,6 @@ import {
   wasWriteAsync,
 } from "./stream-handle.ts";
 import { flushAtTurnEnd } from "./turn-end.ts";
-import { giveWriteBuffer, takeWriteBuffer } from "./write-buffers.ts";
 
 /** Gathered text or bytes beyond this leave at once. */
 const GATHERED_BYTES_MAX = 64 * 1024;
@@ -72,7 +72,7 @@ export class SocketWriter {
     }
     const head = this.#text + before;
     this.#text = "";
-    const whole = takeWriteBuffer(head.length + length + after.length);
+    const whole = takeBuffer(head.length + length + after.length);
     whole.write(head, 0, "latin1");
     bytes.copy(whole, head.length, start, end);
     whole.write(after, head.length + length, "latin1");
@@ -127,7 +127,7 @@ export class SocketWriter {
 
   #writeBuffers(handle: StreamHandle, request: WriteRequest): number {
     if (this.#text !== "") {
-      const rest = takeWriteBuffer(this.#text.length);
+      const rest = takeBuffer(this.#text.length);
       rest.write(this.#text, "latin1");
       this.#text = "";
       this.#buffers.push(rest);
@@ -159,7 +159,7 @@ export class SocketWriter {
     this.#bytesUnderWay = 0;
     const buffers = this.#buffersUnderWay;
     if (buffers.length === 0) return;
-    for (const buffer of buffers) giveWriteBuffer(buffer);
+    for (const buffer of buffers) giveBuffer(buffer);
     buffers.length = 0;
   }
 

@@ -23,6 +23,8 @@ export class MemorySink implements FrameSink {
   at = 0;
   isBlocked = false;
   isFlushed = true;
+  /** Whether the next frame fills it up. */
+  blocksOnCommit = false;
   #taken: Buffer[] = [];
 
   reserve(bytes: number): void {
@@ -34,6 +36,7 @@ export class MemorySink implements FrameSink {
 
   commit(at: number): void {
     this.at = at;
+    if (this.blocksOnCommit) this.isBlocked = true;
   }
 
   /** Everything since the last call. */
