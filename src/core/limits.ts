@@ -31,6 +31,10 @@ export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 export const TLS_SESSION_LIFETIME_MS = 3_600_000;
 /** Connections that one TLS session may serve beside its own. RFC 8446 appendix C.4 asks for few; each has a key exchange of its own. */
 export const TLS_SESSION_USES_MAX = 4;
+/** A connection is drained so long before its peer's certificate expires: the coarse wheel is two ticks late at most. */
+export const PEER_EXPIRY_LEAD_MS = 1_500;
+/** An upstream connection makes way for another one so long before that: a few sweeps, a handshake, and a renewed certificate at its other end. */
+export const PEER_EXPIRY_SUCCESSION_MS = 30_000;
 /** TLS sessions kept for one upstream address. OpenSSL and BoringSSL give two at a time. */
 export const TLS_SESSIONS_PER_ENDPOINT_MAX = 2;
 /** Upstream addresses of one cluster with TLS sessions. About 1 KB each; the one that was used longest ago goes. */

@@ -64,6 +64,8 @@ export class ClusterFactory {
       dialer,
       budget: cluster,
       nowMs,
+      wallMs,
+      timers,
       prng,
       faults,
       createConnection: upstreamConnectionsOf({

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import { ManualClock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
 import { SeededPrng } from "../core/prng.ts";
+import { TimerWheel } from "../core/timer-wheel.ts";
 import { ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { UNKNOWN_SERVICE, UNKNOWN_WORKLOAD } from "../telemetry/request-metrics.ts";
@@ -54,6 +56,8 @@ function clusterOf(
       dialer: nowhere,
       budget: cluster,
       nowMs: () => 0,
+      wallMs: () => 0,
+      timers: { idle: new TimerWheel(new ManualClock(), 500) },
       prng: new SeededPrng(1),
       faults: new CallbackFaults(new MetricRegistry(), silentLogger),
       createConnection: () => assert.fail(),

@@ -5,6 +5,7 @@
  */
 import { messageOf } from "../core/errors.ts";
 import {
+  PEER_EXPIRY_SUCCESSION_MS,
   SHARED_CONNECTION_AGE_JITTER,
   SHARED_CONNECTION_AGE_MS,
   SHARED_CONNECTIONS_PER_ENDPOINT_MAX,
@@ -13,6 +14,7 @@ import type { PoolProtocol } from "./config/upstream-http-config.ts";
 import type { ConnectedSocket, DialResult, DialTarget, PendingDial } from "./dialer.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
 import { IdleConnections } from "./idle-connections.ts";
+import { atPeerExpiry } from "./peer-expiry.ts";
 import { SharedConnections } from "./shared-connections.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
 import type { UpstreamCodec } from "./upstream-codec.ts";
@@ -281,7 +283,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
   }
 
   #connectionOn(connected: ConnectedSocket): UpstreamConnection {
-    const { http, nowMs, prng } = this.#services;
+    const { http, nowMs, prng, faults } = this.#services;
     const connection = this.#createConnection(connected);
     this.#connections.add(connection);
     const notes = connection.pooled;
@@ -292,8 +294,26 @@ export class ConnectionPool implements UpstreamConnectionOwner {
     const ageMs = http.connectionAgeMsMax ?? defaultMs;
     // Those that were made together do not all end together.
     const jitter = 1 - SHARED_CONNECTION_AGE_JITTER * prng.next();
-    notes.expiresAtMs = notes.idleSinceMs + ageMs * jitter;
+    notes.expiresAtMs = notes.idleSinceMs + Math.min(ageMs * jitter, this.#lifeOf(connected));
+    const owner = { onFault: (error: unknown) => faults.report("upstream connection", error) };
+    atPeerExpiry(connected.socket, connected.peerNotAfterMs, this.#services, owner, () =>
+      this.#onPeerExpired(connection),
+    );
     return connection;
+  }
+
+  /** Until its successor is wanted: before the peer's certificate expires, yet not at once where that is soon. */
+  #lifeOf({ peerNotAfterMs }: ConnectedSocket): number {
+    const leftMs = peerNotAfterMs - this.#services.wallMs();
+    return Math.max(leftMs / 2, leftMs - PEER_EXPIRY_SUCCESSION_MS);
+  }
+
+  /** Whether or not there is a successor, nothing goes to a peer whose certificate has expired. */
+  #onPeerExpired(connection: UpstreamConnection): void {
+    this.#shared.remove(connection);
+    this.#idle.remove(connection);
+    connection.drain();
+    this.#dialForWaiting();
   }
 
   #createConnection({ socket, alpn }: ConnectedSocket): UpstreamConnection {

@@ -21,6 +21,8 @@ export interface ConnectedSocket {
   readonly socket: net.Socket;
   /** What the handshake agreed on (RFC 7301), "" for nothing and for plain text. */
   readonly alpn: string;
+  /** Wall clock: when the peer's certificate expires. Infinite where no peer is verified. */
+  readonly peerNotAfterMs: number;
 }
 
 export type DialResult = ConnectedSocket | UpstreamFailure;
@@ -133,7 +135,7 @@ class Dial implements PendingDial, FaultOwner {
       "connect",
       guarded(this, () => {
         if (this.proxyHeader !== undefined) socket.write(this.proxyHeader);
-        this.#succeed(socket, "");
+        this.#succeed(socket, "", Number.POSITIVE_INFINITY);
       }),
     );
   }
@@ -175,8 +177,9 @@ class Dial implements PendingDial, FaultOwner {
       "secureConnect",
       guarded(this, () => {
         const verdict = handshake.judge(socket);
-        if (verdict.kind === "accepted") this.#succeed(socket, socket.alpnProtocol || "");
-        else this.#fail({ kind: "tls-failed", reason: verdict.reason });
+        if (verdict.kind === "accepted") {
+          this.#succeed(socket, socket.alpnProtocol || "", verdict.notAfterMs);
+        } else this.#fail({ kind: "tls-failed", reason: verdict.reason });
       }),
     );
     // A peer that hangs up within the handshake may do so without an error.
@@ -192,12 +195,12 @@ class Dial implements PendingDial, FaultOwner {
     setImmediate(guarded(this, () => this.#fail({ kind: "tls-failed", reason })));
   }
 
-  #succeed(socket: net.Socket, alpn: string): void {
+  #succeed(socket: net.Socket, alpn: string, peerNotAfterMs: number): void {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#options.timers.disarm(this.#timeout);
     socket.off("error", this.#onError);
-    this.#onResult({ kind: "connected", socket, alpn });
+    this.#onResult({ kind: "connected", socket, alpn, peerNotAfterMs });
   }
 
   #fail(failure: UpstreamFailure): void {

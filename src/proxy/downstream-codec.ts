@@ -12,6 +12,7 @@ import { Http1ServerConnection } from "./http1-server-connection.ts";
 import { Http2ServerConnection } from "./http2-server-connection.ts";
 import type { Http2StreamPool } from "./http2-server-stream.ts";
 import type { ProtocolCounters } from "./listener-metrics.ts";
+import { atPeerExpiry } from "./peer-expiry.ts";
 import { PrefaceDetection } from "./preface-detection.ts";
 
 export interface DownstreamCodecDeps {
@@ -65,7 +66,9 @@ function serveHttp1(
   { protocols }: DownstreamCodecDeps,
 ): void {
   protocols["http/1.1"].value += 1;
-  new Http1ServerConnection(socket, { ...identity, isHttp2: false }, server, firstBytes);
+  const connection = { ...identity, isHttp2: false };
+  const served = new Http1ServerConnection(socket, connection, server, firstBytes);
+  atPeerExpiry(socket, identity.peerNotAfterMs, server, served, () => served.drain());
 }
 
 function serveHttp2(
@@ -76,11 +79,7 @@ function serveHttp2(
   { protocols, http2Streams }: DownstreamCodecDeps,
 ): void {
   protocols.h2.value += 1;
-  new Http2ServerConnection(
-    socket,
-    { ...identity, isHttp2: true },
-    server,
-    http2Streams,
-    firstBytes,
-  );
+  const connection = { ...identity, isHttp2: true };
+  const served = new Http2ServerConnection(socket, connection, server, http2Streams, firstBytes);
+  atPeerExpiry(socket, identity.peerNotAfterMs, server, served, () => served.drain());
 }

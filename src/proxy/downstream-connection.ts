@@ -14,4 +14,7 @@ export interface DownstreamConnection {
 }
 
 /** What is known of a connection before its protocol is. */
-export type ConnectionIdentity = Omit<DownstreamConnection, "isHttp2">;
+export type ConnectionIdentity = Omit<DownstreamConnection, "isHttp2"> & {
+  /** Wall clock: when the peer's certificate expires. Infinite without a verified one. */
+  readonly peerNotAfterMs: number;
+};

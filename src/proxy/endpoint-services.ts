@@ -1,5 +1,6 @@
 /** What the endpoints of a cluster share: its limits, and how connections are made and kept. */
 import type { Prng } from "../core/prng.ts";
+import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { UpstreamHttpConfig } from "./config/upstream-http-config.ts";
 import type { Dialer } from "./dialer.ts";
@@ -22,6 +23,9 @@ export interface EndpointServices {
   readonly budget: ConnectionBudget;
   /** Monotonic. */
   readonly nowMs: () => number;
+  readonly wallMs: () => number;
+  /** Coarse ticks. */
+  readonly timers: { readonly idle: TimerWheel };
   readonly prng: Prng;
   readonly faults: CallbackFaults;
   readonly createConnection: CreateUpstreamConnection;

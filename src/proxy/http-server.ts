@@ -31,6 +31,7 @@ export interface HttpServerOptions {
   readonly timers: ProxyTimers;
   readonly prng: Prng;
   readonly nowMs: () => number;
+  readonly wallMs: () => number;
   readonly recorder: OutcomeRecorder;
   readonly faults: CallbackFaults;
   readonly mirrorMetrics: MirrorMetrics;
@@ -45,6 +46,7 @@ export class HttpServer {
   readonly timers: ProxyTimers;
   readonly prng: Prng;
   readonly nowMs: () => number;
+  readonly wallMs: () => number;
   readonly faults: CallbackFaults;
   readonly mirrorMetrics: MirrorMetrics;
   readonly connections = new Set<ServerConnection>();
@@ -58,6 +60,7 @@ export class HttpServer {
     this.timers = options.timers;
     this.prng = options.prng;
     this.nowMs = options.nowMs;
+    this.wallMs = options.wallMs;
     this.faults = options.faults;
     this.mirrorMetrics = options.mirrorMetrics;
     this.#recorder = options.recorder;

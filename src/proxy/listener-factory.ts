@@ -91,7 +91,8 @@ export class ListenerFactory {
         const { http } = service;
         const recorder = new OutcomeRecorder({ ...reported, metrics: this.#requestMetrics });
         const mirrorMetrics = this.#mirrorMetrics;
-        const server = new HttpServer({ ...shared, config: http, recorder, mirrorMetrics });
+        const wallMs = (): number => clock.nowMs();
+        const server = new HttpServer({ ...shared, wallMs, config: http, recorder, mirrorMetrics });
         server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
         return { kind: "http", server, http2Streams: new Http2StreamPool(server) };
       }

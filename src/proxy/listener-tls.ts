@@ -15,7 +15,13 @@ import {
   type Validation,
 } from "./secret-store.ts";
 import type { TlsMetrics } from "./tls-metrics.ts";
-import { judgePeer } from "./tls-peer.ts";
+import { type AcceptedPeer, judgePeer } from "./tls-peer.ts";
+
+/** A peer that was accepted. */
+export type SecurePeer = Omit<AcceptedPeer, "kind">;
+
+/** It showed no certificate that is judged, and need not. */
+const ANYBODY: SecurePeer = { principal: "", notAfterMs: Number.POSITIVE_INFINITY };
 
 export interface ListenerTlsOptions {
   readonly listener: string;
@@ -24,8 +30,7 @@ export interface ListenerTlsOptions {
   readonly log: Logger;
   readonly wallMs: () => number;
   readonly metrics: TlsMetrics;
-  /** The peer was accepted. `peerPrincipal` is "" when it showed no certificate and need not. */
-  readonly onSecure: (socket: TLSSocket, peerPrincipal: string) => void;
+  readonly onSecure: (socket: TLSSocket, peer: SecurePeer) => void;
   /** The connection has ended. `remoteAddress` has address and port. */
   readonly onRefused: (remoteAddress: string, code: string, reason: string) => void;
 }
@@ -103,25 +108,25 @@ export class ListenerTls {
   }
 
   #onSecure(socket: TLSSocket): void {
-    const principal = this.#principalOf(socket);
-    if (principal === undefined) socket.destroy();
-    else this.#options.onSecure(socket, principal);
+    const peer = this.#peerOf(socket);
+    if (peer === undefined) socket.destroy();
+    else this.#options.onSecure(socket, peer);
   }
 
   /** Undefined when the peer is refused. */
-  #principalOf(socket: TLSSocket): string | undefined {
+  #peerOf(socket: TLSSocket): SecurePeer | undefined {
     const { settings, wallMs } = this.#options;
     const hasCertificate = socket.getPeerX509Certificate() !== undefined;
     if (!hasCertificate) {
-      if (!settings.requiresClientCertificate) return "";
+      if (!settings.requiresClientCertificate) return ANYBODY;
       return this.#refuse(socket, "no-certificate", "the peer showed no certificate");
     }
-    if (settings.validation === undefined) return "";
+    if (settings.validation === undefined) return ANYBODY;
     if (this.#validation === undefined) {
       return this.#refuse(socket, "no-trust-bundle-yet", "the trust bundle has not arrived yet");
     }
     const peer = judgePeer(socket, this.#validation, settings.subjectNames, wallMs());
-    if (peer.kind === "accepted") return peer.principal;
+    if (peer.kind === "accepted") return peer;
     return this.#refuse(socket, peer.code, peer.reason);
   }
 

@@ -24,6 +24,7 @@ import type { ProxyTimers } from "./http-server.ts";
 import type { ListenerMetrics, ProtocolCounters } from "./listener-metrics.ts";
 import { ListenerTls } from "./listener-tls.ts";
 import { LogPace } from "./log-pace.ts";
+import { cutAtPeerExpiry } from "./peer-expiry.ts";
 import { ProxiedPeers } from "./proxied-peers.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
@@ -197,7 +198,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
     if (chain === undefined || chain.tls !== undefined || chain.server.kind !== "tcp") {
       return undefined;
     }
-    return this.#createUpstream(chain.server.server, this.#identityOf(socket, proxied, "", ""));
+    return this.#createUpstream(chain.server.server, this.#identityOf(socket, proxied, ""));
   }
 
   onDecided(intake: ConnectionIntake, result: IntakeResult): void {
@@ -246,7 +247,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
       chain.tls.accept(socket);
     } else {
       socket.setNoDelay(true);
-      this.#serve(chain.server, socket, this.#identityOf(socket, undefined, "", ""), undefined);
+      this.#serve(chain.server, socket, this.#identityOf(socket, undefined, ""), undefined);
     }
   }
 
@@ -268,11 +269,16 @@ export class ProxyListener implements Acceptor, IntakeHost {
       log,
       wallMs,
       metrics: tlsMetrics,
-      onSecure: (socket, peerPrincipal) => {
+      onSecure: (socket, peer) => {
         const serverName = typeof socket.servername === "string" ? socket.servername : "";
         const proxied = this.#proxied.take(socket);
-        const identity = this.#identityOf(socket, proxied, peerPrincipal, serverName);
-        this.#serve(this.servers[index]!, socket, { ...identity, scheme: "https" }, undefined);
+        const identity: ConnectionIdentity = {
+          ...this.#identityOf(socket, proxied, serverName),
+          scheme: "https",
+          peerPrincipal: peer.principal,
+          peerNotAfterMs: peer.notAfterMs,
+        };
+        this.#serve(this.servers[index]!, socket, identity, undefined);
       },
       onRefused: (remoteAddress, code, reason) => this.#refuse(remoteAddress, code, reason),
     });
@@ -290,7 +296,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
   }
 
   #servePlain(chain: Chain, { socket, spoken, proxied, firstBytes, upstream }: IntakeResult): void {
-    const identity = this.#identityOf(socket, proxied, "", spoken.serverName);
+    const identity = this.#identityOf(socket, proxied, spoken.serverName);
     const { server } = chain;
     if (server.kind === "tcp") {
       const isTls = spoken.transportProtocol === "tls";
@@ -332,6 +338,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
     upstream: TcpUpstream | undefined,
   ): void {
     this.protocols[isTls ? "tls" : "tcp"].value += 1;
+    cutAtPeerExpiry(socket, identity.peerNotAfterMs, this.#deps);
     new TcpConnection({
       server,
       socket,
@@ -344,16 +351,17 @@ export class ProxyListener implements Acceptor, IntakeHost {
     return new TcpUpstream(server, new TcpOutcome(identity, server.nowMs()));
   }
 
+  /** Of a peer that has not been verified. */
   #identityOf(
     socket: Socket,
     proxied: ProxiedEndpoints | undefined,
-    peerPrincipal: string,
     serverName: string,
   ): ConnectionIdentity {
     const isProxied = proxied?.kind === "tcp";
     return {
       scheme: "http",
-      peerPrincipal,
+      peerPrincipal: "",
+      peerNotAfterMs: Number.POSITIVE_INFINITY,
       serverName,
       remoteAddress: isProxied ? proxied.sourceAddress : (socket.remoteAddress ?? ""),
       remotePort: isProxied ? proxied.sourcePort : (socket.remotePort ?? 0),

@@ -1,8 +1,9 @@
 /** The connections of an endpoint that carry something other than HTTP: counted and bounded, never used again. */
 import type { Socket } from "node:net";
 import type { TcpEndpoints } from "../net/first-bytes/proxy-header.ts";
-import type { DialResult, DialTarget, PendingDial } from "./dialer.ts";
+import type { ConnectedSocket, DialResult, DialTarget, PendingDial } from "./dialer.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
+import { cutAtPeerExpiry } from "./peer-expiry.ts";
 
 /** Whose connections they are. */
 export interface RawConnectionsOwner {
@@ -40,7 +41,7 @@ export class RawConnections {
     this.#owner.onRequestStart();
     const onDialed = (result: DialResult): void => {
       this.#dials.delete(dial);
-      if (result.kind === "connected") this.#own(result.socket);
+      if (result.kind === "connected") this.#own(result);
       else this.#onFailed();
       onResult(result);
     };
@@ -55,7 +56,9 @@ export class RawConnections {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #own(socket: Socket): void {
+  #own({ socket, peerNotAfterMs }: ConnectedSocket): void {
+    // Nothing in a stream of bytes could tell the peer to come again.
+    cutAtPeerExpiry(socket, peerNotAfterMs, this.#services);
     this.#owner.onReachable();
     this.#sockets.add(socket);
     socket.once("close", () => {

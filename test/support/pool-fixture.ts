@@ -5,7 +5,9 @@
 import assert from "node:assert/strict";
 import { Socket } from "node:net";
 import { create, fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { ManualClock } from "../../src/core/clock.ts";
 import { silentLogger } from "../../src/core/logger.ts";
+import { TimerWheel } from "../../src/core/timer-wheel.ts";
 import type { FieldError } from "../../src/decision/field-error.ts";
 import { ClusterSchema } from "../../src/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { CallbackFaults } from "../../src/proxy/callback-faults.ts";
@@ -150,6 +152,8 @@ export class PoolFixture {
   readonly dials: FakeDial[] = [];
   readonly registry = new MetricRegistry();
   nowMs = 1;
+  /** Of timers alone. */
+  readonly clock = new ManualClock();
   streamsMax = 100;
 
   /** `json` holds fields of the Cluster message. With a `dialer` the network is a real one. */
@@ -176,6 +180,8 @@ export class PoolFixture {
         },
         budget: this.cluster,
         nowMs,
+        wallMs: nowMs,
+        timers: { idle: new TimerWheel(this.clock, 500) },
         prng,
         faults: new CallbackFaults(this.registry, silentLogger),
         createConnection: (codec, _socket, owner) => {
@@ -200,15 +206,20 @@ export class PoolFixture {
   }
 
   /** Answers the oldest dial. */
-  connect(alpn = ""): FakeConnection {
+  connect(alpn = "", peerNotAfterMs = Number.POSITIVE_INFINITY): FakeConnection {
     const socket = new Socket();
-    this.#answerDial({ kind: "connected", socket, alpn });
+    this.#answerDial({ kind: "connected", socket, alpn, peerNotAfterMs });
     return this.connections.at(-1)!;
   }
 
   /** The same for a dial that makes no HTTP connection. */
   acceptRaw(): void {
-    this.#answerDial({ kind: "connected", socket: new Socket(), alpn: "" });
+    this.#answerDial({
+      kind: "connected",
+      socket: new Socket(),
+      alpn: "",
+      peerNotAfterMs: Number.POSITIVE_INFINITY,
+    });
   }
 
   failDial(): void {
