@@ -23,6 +23,7 @@ export function mismatchesOf(caseId: string, { envoy, tulle }: ForBoth<Observati
 export function outcomeOf(observed: Observation): string {
   const failure = observed.get("failure");
   if (failure !== undefined) return failure;
+  if (observed.has("upstreams")) return `${observed.get("upstreams")}, ${observed.get("end")}`;
   const statuses: string[] = [];
   for (let i = 0; observed.has(`responses.${i}.status`); i++) {
     const isWhole = observed.get(`responses.${i}.complete`) === "true";

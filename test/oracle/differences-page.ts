@@ -1,5 +1,6 @@
 /** The reference page about Envoy, written from the list that the oracle is held against. */
 import type { OracleCase } from "./case.ts";
+import { tcpCases } from "./corpus/tcp.ts";
 import type { Difference } from "./difference.ts";
 import { NORMALISED } from "./observation.ts";
 
@@ -21,7 +22,7 @@ export function differencesPage(
   corpus: readonly OracleCase[],
 ): string {
   const meshes = new Set(corpus.map(({ config }) => config)).size - 1;
-  const scope = `${corpus.length} cases, ${meshes} of the meshes under \`examples/\` and \`src/translate/testdata\` and one bootstrap file.`;
+  const scope = `${corpus.length} cases of HTTP/1.1 and HTTP/2 and ${tcpCases.length} of TCP, ${meshes} of the meshes under \`examples/\` and \`src/translate/testdata\` and one bootstrap file.`;
   return [
     INTRODUCTION,
     `Compared: ${scope}\n`,

@@ -24,6 +24,8 @@ export const NORMALISED: Readonly<Record<string, string>> = {
   "x-envoy-expected-rq-timeout-ms": "on a retry, where it is what is left of the timeout.",
   "content-length":
     "where it is the length of the body, which is compared itself; and `0` over HTTP/2, where the end of the stream says so.",
+  "ends of TCP connections":
+    "whether by FIN or RST, where nothing came before: bytes that nobody has read decide it.",
   "answers of the proxy's own":
     "their body, its type and its length. Each proxy has words of its own; Tulle's say what to check, in JSON to clients that accept JSON. Envoy sends some of its answers without a body.",
 };
@@ -34,6 +36,8 @@ const ENVOY_WORDS =
 const TULLE_WORDS = Object.values(LOCAL_REPLY).map(({ message }) => message);
 
 const TIMEOUT = "x-envoy-expected-rq-timeout-ms";
+/** Of routes that say none. A retry right behind the first try has some milliseconds less. */
+const ROUTE_TIMEOUT_MS = 15_000;
 const BODY_SHOWN_MAX = 256;
 const REQUEST_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -133,6 +137,10 @@ function normalised(name: string, value: string, message: RawMessage): string {
       return REQUEST_ID.test(value) ? "(generated)" : value;
     case "x-envoy-upstream-service-time":
       return /^\d+$/.test(value) ? "(ms)" : value;
+    case TIMEOUT:
+      return Number(value) > ROUTE_TIMEOUT_MS - 1_000 && Number(value) < ROUTE_TIMEOUT_MS
+        ? String(ROUTE_TIMEOUT_MS)
+        : value;
     case "content-length":
       return message.framing === "length" && Number(value) === message.body.length
         ? "(body)"

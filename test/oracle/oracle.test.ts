@@ -5,14 +5,15 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { envoyOrSkip } from "../support/envoy-binary.ts";
-import type { OracleCase } from "./case.ts";
 import { Explainer, type Mismatch, mismatchesOf, outcomeOf } from "./comparison.ts";
 import { corpus } from "./corpus/corpus.ts";
 import { meshFiles } from "./corpus/mesh.ts";
+import { tcpCases } from "./corpus/tcp.ts";
 import { DIFFERENCES } from "./differences.ts";
 import type { Observation } from "./observation.ts";
 import type { ForBoth } from "./proxy-pair.ts";
 import { isStatic, type MeshRun, runMeshes, runStatic } from "./run.ts";
+import { runTcp } from "./tcp.ts";
 
 const envoy = await envoyOrSkip();
 const staticCases = corpus.filter(isStatic);
@@ -25,11 +26,12 @@ describe("Envoy and Tulle", { skip: envoy.skip ?? false }, () => {
 
   before(async () => {
     assert.ok(envoy.path !== undefined);
-    const [fromFile, fromMeshes] = await Promise.all([
+    const [fromFile, fromTcp, fromMeshes] = await Promise.all([
       runStatic(envoy.path, staticCases),
+      runTcp(envoy.path, tcpCases),
       runMeshes(envoy.path, meshFiles, meshCases),
     ]);
-    observations = new Map([...fromFile, ...fromMeshes.observations]);
+    observations = new Map([...fromFile, ...fromTcp, ...fromMeshes.observations]);
     meshes = fromMeshes;
   });
 
@@ -39,8 +41,9 @@ describe("Envoy and Tulle", { skip: envoy.skip ?? false }, () => {
     });
   }
 
-  for (const group of new Set(corpus.map(groupOf))) {
-    const cases = corpus.filter((wanted) => groupOf(wanted) === group);
+  const all: readonly { readonly id: string }[] = [...corpus, ...tcpCases];
+  for (const group of new Set(all.map(groupOf))) {
+    const cases = all.filter((wanted) => groupOf(wanted) === group);
     test(`both do the same: ${group} (${cases.length} cases)`, () => {
       const reports = cases.flatMap(({ id }) => report(id, explainer, observations.get(id)));
       assert.equal(reports.length, 0, `\n${reports.join("\n")}\n`);
@@ -52,7 +55,7 @@ describe("Envoy and Tulle", { skip: envoy.skip ?? false }, () => {
   });
 });
 
-function groupOf({ id }: OracleCase): string {
+function groupOf({ id }: { readonly id: string }): string {
   return id.slice(0, id.lastIndexOf("/"));
 }
 
