@@ -50,20 +50,22 @@ const NOTES: Readonly<Record<string, string>> = {
     "one level, text values; see the operators in [metrics.md](metrics.md#access-logs)",
   "core.v3.SubstitutionFormatString.text_format_source": "`inline_string`",
   "core.v3.TypedExtensionConfig.name": "for people: the type of `typed_config` decides",
-  "listener.v3.Listener.filter_chains": "exactly one",
+  "listener.v3.Listener.filter_chains":
+    "at least one, or `default_filter_chain`; the most specific match is taken, as in Envoy",
   "listener.v3.Listener.name": "the address when there is none",
   "listener.v3.Listener.traffic_direction":
     "`INBOUND`, else outbound; decides which side's metrics are counted",
   "listener.v3.Listener.stat_prefix": "no effect",
   "listener.v3.Listener.enable_reuse_port": "no effect: each worker has a socket of its own",
-  "listener.v3.FilterChain.filters": "exactly one",
-  "http_connection_manager.v3.HttpConnectionManager.codec_type": "`AUTO` or `HTTP1`",
+  "listener.v3.FilterChain.filters": "exactly one: HttpConnectionManager or TcpProxy",
+  "http_connection_manager.v3.HttpConnectionManager.codec_type": "`AUTO`, `HTTP1` or `HTTP2`",
   "http_connection_manager.v3.HttpConnectionManager.stat_prefix": "no effect",
   "http_connection_manager.v3.HttpConnectionManager.forward_client_cert_details":
     "`SANITIZE` or `ALWAYS_FORWARD_ONLY`",
   "http_connection_manager.v3.HttpConnectionManager.tracing":
     "requests without `traceparent` get one that is not sampled",
-  "http_connection_manager.v3.HttpConnectionManager.http_filters": "the router",
+  "http_connection_manager.v3.HttpConnectionManager.http_filters":
+    "the router comes last; before it `envoy.filters.http.grpc_web`",
   "http_connection_manager.v3.ResponseMapper.headers_to_add":
     "for the answers that the proxy gives itself",
   "route.v3.RouteConfiguration.validate_clusters": "`false`; `true` is refused",
