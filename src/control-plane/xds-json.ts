@@ -9,6 +9,7 @@ import {
 import { assert } from "../core/assert.ts";
 import { FileAccessLogSchema } from "../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { GrpcWebSchema } from "../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { TlsInspectorSchema } from "../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
@@ -30,6 +31,7 @@ import { XDS_RESOURCE_SCHEMAS } from "./encoded-resources.ts";
 /** What translation puts into an Any. */
 const EXTENSION_SCHEMAS: readonly DescMessage[] = [
   HttpConnectionManagerSchema,
+  GrpcWebSchema,
   RouterSchema,
   TcpProxySchema,
   TlsInspectorSchema,

@@ -25,13 +25,14 @@ export const OPAQUE_PORTS_DEFAULT: readonly number[] = [
 const PROTOCOL_OF_WORD: Readonly<Record<string, PortProtocol>> = {
   http: "http",
   "http/1.1": "http",
-  "grpc-web": "http",
   "kubernetes.io/ws": "http",
   ws: "http",
   http2: "http2",
   h2c: "http2",
   "kubernetes.io/h2c": "http2",
   grpc: "grpc",
+  // As in Istio the app speaks gRPC, and its sidecar makes that of gRPC-Web. One that speaks gRPC-Web itself is `http`.
+  "grpc-web": "grpc",
   https: "tls",
   tls: "tls",
   "kubernetes.io/wss": "tls",

@@ -6,12 +6,14 @@ import {
   type Filter,
   FilterSchema,
 } from "../gen/envoy/config/listener/v3/listener_components_pb.js";
+import { GrpcWebSchema } from "../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
   type HttpConnectionManager,
   HttpConnectionManager_CodecType,
   HttpConnectionManager_ServerHeaderTransformation,
   HttpConnectionManagerSchema,
+  type HttpFilterSchema,
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { ESCAPED_SLASHES_ACTION } from "./defaults.ts";
 import type { DataPlaneFeatures } from "./features.ts";
@@ -21,6 +23,8 @@ type HttpConnectionManagerInit = Exclude<
   MessageInitShape<typeof HttpConnectionManagerSchema>,
   HttpConnectionManager
 >;
+
+type HttpFilterInit = MessageInitShape<typeof HttpFilterSchema>;
 
 /** What differs between the directions. */
 export type HttpConnectionManagerOptions = Required<
@@ -32,10 +36,12 @@ export type HttpConnectionManagerOptions = Required<
   > & {
     /** Of clients that speak HTTP/2. */
     readonly keepalive?: MessageInitShape<typeof KeepaliveSettingsSchema>;
+    /** Calls of gRPC-Web, as browsers make them, become calls of gRPC. */
+    readonly translatesGrpcWeb: boolean;
   };
 
 export function httpConnectionManager(
-  { keepalive, ...options }: HttpConnectionManagerOptions,
+  { keepalive, translatesGrpcWeb, ...options }: HttpConnectionManagerOptions,
   { meshHop, upgrades }: DataPlaneFeatures,
 ): Filter {
   const manager = create(HttpConnectionManagerSchema, {
@@ -55,6 +61,7 @@ export function httpConnectionManager(
         }
       : {}),
     httpFilters: [
+      ...(translatesGrpcWeb ? [grpcWebFilter()] : []),
       {
         name: "envoy.filters.http.router",
         configType: {
@@ -75,4 +82,11 @@ export function httpConnectionManager(
     name: "envoy.filters.network.http_connection_manager",
     configType: { case: "typedConfig", value: pack(HttpConnectionManagerSchema, manager) },
   });
+}
+
+function grpcWebFilter(): HttpFilterInit {
+  return {
+    name: "envoy.filters.http.grpc_web",
+    configType: { case: "typedConfig", value: pack(GrpcWebSchema, create(GrpcWebSchema)) },
+  };
 }

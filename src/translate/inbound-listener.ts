@@ -150,6 +150,7 @@ function requestFilter(
       accessLog: [...index.accessLogs],
       commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
       streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
+      translatesGrpcWeb: port.protocol === "grpc",
       keepalive: {
         interval: duration(INBOUND_KEEPALIVE_INTERVAL_MS),
         timeout: duration(INBOUND_KEEPALIVE_TIMEOUT_MS),

@@ -92,6 +92,7 @@ function httpFilter({ index, port }: ChainsContext): Filter {
       statPrefix: port.name,
       accessLog: [...index.accessLogs],
       streamIdleTimeout: duration(index.streamIdleTimeoutMs),
+      translatesGrpcWeb: port.protocol === "grpc",
       routeSpecifier: {
         case: "rds",
         value: { configSource: adsConfigSource(), routeConfigName: port.name },

@@ -213,6 +213,24 @@ test("gRPC: calls of one connection are balanced one by one; streams and status 
   client.close();
 });
 
+test("gRPC-Web, as a browser calls, on a port that is declared gRPC", async () => {
+  const { host, port } = addressOf("CALLS");
+  const answer = await fetch(`http://${host}:${port}/test.Calls/Who`, {
+    method: "POST",
+    headers: { "content-type": "application/grpc-web+proto", "x-grpc-web": "1" },
+    // One message without a byte.
+    body: Buffer.alloc(5),
+  });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.get("content-type"), "application/grpc-web+proto");
+  const body = Buffer.from(await answer.arrayBuffer());
+  const length = body.readUInt32BE(1);
+  assert.match(body.toString("latin1", 5, 5 + length), /^calls-/);
+  // The trailers are the last frame.
+  assert.equal(body[5 + length], 0x80);
+  assert.match(body.toString("latin1", 5 + length + 5), /^grpc-status:\s*0\r\n/m);
+});
+
 test("on one port, what is not HTTP is passed through", async () => {
   const socket = connect(addressOf("EITHER"));
   socket.write("\0binary");

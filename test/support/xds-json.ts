@@ -13,6 +13,7 @@ import { file_envoy_config_listener_v3_listener } from "../../src/gen/envoy/conf
 import { file_envoy_config_route_v3_route } from "../../src/gen/envoy/config/route/v3/route_pb.js";
 import { FileAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { GrpcWebSchema } from "../../src/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { file_envoy_extensions_filters_http_router_v3_router } from "../../src/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../../src/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { TlsInspectorSchema } from "../../src/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
@@ -34,6 +35,7 @@ export function xdsRegistry(): Registry {
   return createRegistry(
     FileAccessLogSchema,
     StdoutAccessLogSchema,
+    GrpcWebSchema,
     HttpInspectorSchema,
     TcpProxySchema,
     TlsInspectorSchema,
