@@ -91,7 +91,7 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
     }
     server.config.prepareRequest(this.#outcome, head.headers);
     const match = server.routeTable?.match(request);
-    const refusal = tunnelRefusal(head, match, server.config);
+    const refusal = tunnelRefusal(head, match, server.config, request.isHttp2);
     if (refusal !== undefined) this.#reply(refusal, head.upgrade);
     else if (match === undefined) this.#reply(LOCAL_REPLY.noRoute, "");
     else this.#act(match);

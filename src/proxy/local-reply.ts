@@ -134,6 +134,12 @@ export const LOCAL_REPLY = {
     details: "upgrade_failed",
     message: "neither the route nor the listener allows this protocol upgrade; see upgrade_configs",
   },
+  websocketKeyMissing: {
+    status: 400,
+    flag: FLAG.none,
+    details: "upgrade_failed",
+    message: "a WebSocket's handshake needs a Sec-WebSocket-Key (RFC 6455 section 4.2.1)",
+  },
   connectRefused: {
     status: 404,
     flag: FLAG.NR,

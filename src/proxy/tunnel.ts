@@ -11,6 +11,7 @@ import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { LOCAL_REPLY, type LocalReply } from "./local-reply.ts";
+import { hasWebsocketKey } from "./websocket-handshake.ts";
 
 const NONE = 0;
 const OFFERED = 1;
@@ -72,12 +73,12 @@ export function tunnelRefusal(
   head: RequestHead,
   match: RouteMatchResult | undefined,
   config: HttpConfig,
+  isHttp2: boolean,
 ): LocalReply | undefined {
   if (head.bodyKind !== BODY_TUNNEL) return undefined;
   if (head.upgrade === "" && match === undefined) return LOCAL_REPLY.connectRefused;
   const action = match?.route.action;
   const ofRoute = action?.kind === "forward" ? action.upgrades : undefined;
-  return allowsUpgrade(head.upgrade, ofRoute, config.upgrades)
-    ? undefined
-    : LOCAL_REPLY.upgradeRefused;
+  if (!allowsUpgrade(head.upgrade, ofRoute, config.upgrades)) return LOCAL_REPLY.upgradeRefused;
+  return isHttp2 || hasWebsocketKey(head) ? undefined : LOCAL_REPLY.websocketKeyMissing;
 }

@@ -15,6 +15,14 @@ const ACCEPT = new HeaderName("sec-websocket-accept");
 const KEY_BYTES = 16;
 
 /**
+ * RFC 6455 section 4.2.1: over HTTP/1.1 there is no handshake without a key. Further on one would be made up for it,
+ * and the client would be in a tunnel that it has not asked for in earnest. True for other protocols.
+ */
+export function hasWebsocketKey({ upgrade, headers }: RequestHead): boolean {
+  return upgrade.toLowerCase() !== "websocket" || headers.get(KEY.lower) !== undefined;
+}
+
+/**
  * For an upstream that speaks HTTP/2 and has accepted a WebSocket: answers the client's key in its stead, unless it
  * has done so itself, as a sidecar in front of an HTTP/1.1 app does. `key` is undefined where there is none.
  */
@@ -29,11 +37,11 @@ export class WebsocketHandshake {
   #expected = "";
 
   /** Before a request is sent that asks for a tunnel. */
-  begin({ upgrade, headers }: RequestHead): void {
+  begin(head: RequestHead): void {
     this.#expected = "";
-    if (upgrade.toLowerCase() !== "websocket" || headers.get(KEY.lower) !== undefined) return;
+    if (hasWebsocketKey(head)) return;
     const key = randomBytes(KEY_BYTES).toString("base64");
-    headers.add(new HeaderField(KEY, key));
+    head.headers.add(new HeaderField(KEY, key));
     this.#expected = websocketAccept(key);
   }
 

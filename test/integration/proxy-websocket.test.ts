@@ -6,6 +6,7 @@ import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { WebSocket, WebSocketServer } from "ws";
+import { RawClient } from "../support/raw-client.ts";
 import { SPEAKS, tunnelPair, tunnelProxy } from "../support/tunnel-fixture.ts";
 
 /** Sends every message back, with its kind. */
@@ -188,6 +189,21 @@ test("a client reaches an app that speaks HTTP/2 alone (RFC 8441)", async (conte
   socket.send("hello");
   assert.equal(String((await once(socket, "message"))[0]), "heard you");
 });
+
+for (const hop of ["http1", "http2"] as const) {
+  test(`a handshake of HTTP/1.1 without a key is refused before ${hop} between two sidecars`, async (context) => {
+    const server = await echoServer(context);
+    const { client } = await tunnelPair(context, portOf(server), hop);
+    const raw = await RawClient.connect(client.port());
+    context.after(() => raw.close());
+    raw.get("/", ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]);
+    const answer = await raw.response();
+    assert.equal(answer.status, 400);
+    assert.match(answer.body, /needs a Sec-WebSocket-Key/);
+    // The next client, with its key, is served.
+    await open(context, client.port());
+  });
+}
 
 test("an app that does not want it says so itself", async (context) => {
   const server = new WebSocketServer({

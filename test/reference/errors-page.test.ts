@@ -81,6 +81,8 @@ const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
     "The path has an encoded slash or null byte, or climbs above its root. Clients must not send such paths.",
   upgradeRefused:
     "The reason names the protocol. Listeners of the mesh allow `websocket`; has its route `upgrade_configs` that forbid it, or is it another protocol?",
+  websocketKeyMissing:
+    "The client is no WebSocket client, or something on the way takes the field away. Over HTTP/2 there is none, and none is asked for.",
   connectRefused:
     "CONNECT is for forward proxies: only a route with a `connect_matcher` takes it. Is the sidecar's address set as an HTTP proxy somewhere?",
 };
