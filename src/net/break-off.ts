@@ -3,10 +3,10 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { handleOf } from "./stream-handle.ts";
 
-/** A TCP handle, of which a TLS handle has one below it. Both calls return 0 or libuv's error number. */
+/** A TCP handle, of which a TLS handle has one below it. */
 interface TcpHandle {
   close(onClosed?: () => void): void;
-  reset(onClosed?: () => void): number;
+  reset(onClosed?: () => void): void;
 }
 
 /**
@@ -15,17 +15,20 @@ interface TcpHandle {
  * Node among them: the reset is for them.
  */
 export function breakOff(socket: Socket): void {
-  if (socket.destroyed) return;
+  // Nothing is reset whose FIN is on its way already: libuv refuses it (EINVAL), and the runtime, which takes
+  // the handle for closed then, would keep its descriptor for ever.
+  if (socket.writableEnded) {
+    socket.destroy();
+    return;
+  }
   if (!(socket instanceof TLSSocket)) {
     socket.resetAndDestroy();
     return;
   }
   const below = (handleOf(socket) as { readonly _parent?: TcpHandle } | undefined)?._parent;
   if (typeof below?.reset === "function") {
-    const { close } = below;
-    // Nothing is reset whose FIN is on its way already.
     below.close = (onClosed) => {
-      if (below.reset(onClosed) !== 0) close.call(below, onClosed);
+      below.reset(onClosed);
     };
   }
   socket.destroy();

@@ -1,0 +1,126 @@
+/**
+ * Writes to a socket through its handle: what one turn of the event loop gathers leaves when the turn is
+ * over, in the fewest system calls. One write is under way at a time (a TLS handle takes no second one);
+ * the rest waits here. What is gathered, and how, is the business of the classes that extend this one.
+ */
+import type { Socket } from "node:net";
+import { GatheredBytes } from "./gathered-bytes.ts";
+import { systemError } from "./node-error.ts";
+import {
+  handleOf,
+  newWriteRequest,
+  type StreamHandle,
+  type WriteRequest,
+  wasWriteAsync,
+} from "./stream-handle.ts";
+
+/** Gathered bytes beyond this leave at once; while the system does not take them, the writer is blocked. */
+const GATHERED_BYTES_MAX = 64 * 1024;
+
+/** Writers that have gathered something in this turn. */
+const due: TurnWriter[] = [];
+
+function flushDue(): void {
+  for (let i = 0; i < due.length; i++) due[i]!.flush();
+  due.length = 0;
+}
+
+export abstract class TurnWriter {
+  protected readonly gathered = new GatheredBytes();
+  readonly #socket: Socket;
+  readonly #onDrain: () => void;
+  /** Used again until a write is not done at once: from then on it belongs to that write. */
+  #request: WriteRequest | undefined;
+  #bytesGathered = 0;
+  #bytesUnderWay = 0;
+  #onEnded: (() => void) | undefined;
+  #isDue = false;
+  /** Too much waits: what can wait is not to be given until `onDrain`. */
+  isBlocked = false;
+  /** Bytes given to this writer so far, those not yet flushed included. */
+  bytesWritten = 0;
+
+  /** `onDrain` must not throw. */
+  constructor(socket: Socket, onDrain: () => void) {
+    this.#socket = socket;
+    this.#onDrain = onDrain;
+  }
+
+  /** The system has taken what earlier turns gave. */
+  get isFlushed(): boolean {
+    return this.#bytesUnderWay === 0;
+  }
+
+  /** Bytes that have not been taken by the kernel, or by TLS. */
+  get unsentBytes(): number {
+    return this.#bytesGathered + this.#bytesUnderWay;
+  }
+
+  /** Bytes that no write has begun with: it is certain that they have not left. */
+  get gatheredBytes(): number {
+    return this.#bytesGathered;
+  }
+
+  /** Happens by itself at the end of the turn. */
+  flush(): void {
+    this.#isDue = false;
+    if (this.#bytesGathered === 0 || this.#bytesUnderWay > 0) return;
+    const handle = handleOf(this.#socket);
+    // The owner hears of the end from the socket.
+    if (handle === undefined) return;
+    this.#request ??= newWriteRequest(this.#onWritten);
+    const request = this.#request;
+    this.#bytesUnderWay = this.#bytesGathered;
+    this.#bytesGathered = 0;
+    const error = this.write(handle, request);
+    if (error !== 0) this.#fail(error);
+    else if (wasWriteAsync()) this.#request = undefined;
+    else this.#onTaken();
+  }
+
+  /** Sends the connection's end behind all that was given; `onEnded` comes when it has left. */
+  end(onEnded: () => void): void {
+    this.#onEnded = onEnded;
+    this.flush();
+    if (this.unsentBytes === 0) this.#socket.end(onEnded);
+  }
+
+  /** Gives everything that is gathered to the handle. Returns its error number. */
+  protected abstract write(handle: StreamHandle, request: WriteRequest): number;
+
+  protected onGathered(bytes: number): void {
+    this.bytesWritten += bytes;
+    this.#bytesGathered += bytes;
+    if (!this.#isDue) {
+      this.#isDue = true;
+      if (due.push(this) === 1) setImmediate(flushDue);
+    }
+    if (this.#bytesGathered < GATHERED_BYTES_MAX) return;
+    this.flush();
+    this.isBlocked = this.#bytesGathered >= GATHERED_BYTES_MAX;
+  }
+
+  readonly #onWritten = (status: number): void => {
+    if (status !== 0) {
+      this.#fail(status);
+      return;
+    }
+    this.#onTaken();
+    this.flush();
+    if (this.isBlocked && this.#bytesGathered === 0) {
+      this.isBlocked = false;
+      this.#onDrain();
+    }
+    if (this.#onEnded !== undefined && this.unsentBytes === 0) this.#socket.end(this.#onEnded);
+  };
+
+  #onTaken(): void {
+    this.#bytesUnderWay = 0;
+    this.gathered.taken();
+  }
+
+  /** Behind a failure it is not sure who still looks at the memory: it is forgotten. */
+  #fail(status: number): void {
+    this.#socket.destroy(systemError(status));
+  }
+}
