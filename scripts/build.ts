@@ -33,9 +33,11 @@ function bundleSidecar(): void {
     platform: "node",
     format: "esm",
     target: "node26",
-    // Names stay, so that a stack trace or a CPU profile of a user says something.
+    // Names stay, so that a stack trace or a CPU profile of a user says something. The text itself stays in
+    // memory: without white space it is 0.7 MB less.
     minifySyntax: true,
-    minifyWhitespace: false,
+    minifyWhitespace: true,
+    lineLimit: 200,
     // Loaded only for a bootstrap file in YAML.
     external: ["yaml"],
     // grpc-js is CommonJS and asks for Node's modules by `require`.

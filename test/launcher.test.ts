@@ -115,7 +115,12 @@ test("a sidecar gets its flags in the same process, however it is started", asyn
     const child = spawn(program, [...args, "sidecar"]);
     const started = await firstLine(child);
     assert.equal(started.pid, child.pid);
-    assert.deepEqual(started.execArgv, ["--max-semi-space-size=4", "--no-parallel-scavenge"]);
+    assert.deepEqual(started.execArgv, [
+      "--max-semi-space-size=4",
+      "--no-parallel-scavenge",
+      "--no-turbofan",
+      "--no-maglev",
+    ]);
     assert.equal(started.arenas, "1");
   }
   const other = JSON.parse((await run(launcher, ["0"])).stdout);

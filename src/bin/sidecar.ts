@@ -7,6 +7,7 @@ import { systemClock } from "../core/clock.ts";
 import { hasCode, MeshError, messageOf } from "../core/errors.ts";
 import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
 import { createLogger, type Logger, type LogThreshold } from "../core/logger.ts";
+import { optimizeAfterStart } from "../core/optimizing-compiler.ts";
 import { SeededPrng } from "../core/prng.ts";
 import { readBootstrap } from "../proxy/bootstrap.ts";
 import { textOf } from "../proxy/own-identity.ts";
@@ -25,6 +26,7 @@ const WORKER = "--as-worker";
 
 /** Resolves with the exit code when the sidecar has ended; nothing of it keeps the process alive then. */
 export async function runSidecar(words: readonly string[]): Promise<number> {
+  optimizeAfterStart();
   if (words[0] === WORKER) return await runWorker(words[1] === "text" ? "text" : "json", words[2]);
   let options: SidecarOptions;
   try {
