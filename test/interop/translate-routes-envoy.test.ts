@@ -128,7 +128,8 @@ function checkAnswer(wanted: FixtureRequest, answer: Answer, port: number): void
   const choices = [
     ...wanted.expect.matchAll(/(missing )?([a-z0-9.-]+:\d+)(?:=\d+)?(?:\(host=([^)]+)\))?/g),
   ];
-  if ([500, 503].includes(answer.status) && choices.some(([, missing]) => missing !== undefined)) return;
+  if ([500, 503].includes(answer.status) && choices.some(([, missing]) => missing !== undefined))
+    return;
   assert.equal(answer.status, 200, about);
   const got = JSON.parse(answer.body) as { cluster: string; url: string; host: string };
   const choice = choices.find(([, , address = ""]) => portName(address) === got.cluster);
