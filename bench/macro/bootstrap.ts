@@ -14,6 +14,8 @@ export interface BootstrapOptions {
   readonly adminPort: number;
   /** Folder with `ca.crt`, and `NAME.crt` and `NAME.key` for each name. */
   readonly certificates: string;
+  /** Whether WebSocket is carried. */
+  readonly hasTunnels?: boolean;
   /** `tlsAs` names the certificate to serve, `tlsPeer` the one identity that may connect. */
   readonly listener: TlsOptions & { readonly port: number };
   /** `tlsAs` names the client certificate, `tlsPeer` the one identity that the peer may have. */
@@ -37,7 +39,9 @@ export function writeBootstrap(options: BootstrapOptions): string {
             name: `port-${listener.port}`,
             traffic_direction: listener.tlsAs === undefined ? "OUTBOUND" : "INBOUND",
             address: address(listener.port),
-            filter_chains: [{ filters: [connectionManager()], ...downstreamTls(options) }],
+            filter_chains: [
+              { filters: [connectionManager(options.hasTunnels)], ...downstreamTls(options) },
+            ],
           },
         ],
         clusters: [
@@ -58,7 +62,7 @@ export function writeBootstrap(options: BootstrapOptions): string {
                 },
               ],
             },
-            ...upstreamProtocol(cluster.protocol),
+            ...upstreamProtocol(cluster.protocol, options.hasTunnels),
             ...upstreamTls(options),
           },
         ],
@@ -69,13 +73,18 @@ export function writeBootstrap(options: BootstrapOptions): string {
   );
 }
 
-function connectionManager(): object {
+function connectionManager(hasTunnels = false): object {
+  const tunnels = {
+    upgrade_configs: [{ upgrade_type: "websocket" }],
+    http2_protocol_options: { allow_connect: true },
+  };
   return {
     name: "envoy.filters.network.http_connection_manager",
     typed_config: {
       "@type": `${FILTERS}.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: "upstream",
       codec_type: "AUTO",
+      ...(hasTunnels ? tunnels : {}),
       http_filters: [
         {
           name: "envoy.filters.http.router",
@@ -95,9 +104,9 @@ function connectionManager(): object {
   };
 }
 
-function upstreamProtocol(protocol: Protocol = "http1"): object {
+function upstreamProtocol(protocol: Protocol = "http1", hasTunnels = false): object {
   if (protocol === "http1") return {};
-  const config = { http2_protocol_options: {} };
+  const config = { http2_protocol_options: hasTunnels ? { allow_connect: true } : {} };
   const typed = {
     "@type": `type.googleapis.com/${HTTP_OPTIONS}`,
     explicit_http_config: config,

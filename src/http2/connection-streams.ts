@@ -148,6 +148,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
     this.budget.onOwnReset(this.nowMs);
     this.#sendReset(stream, code);
     this.retire(stream);
+    this.onAnswered();
   }
 
   pauseReading(stream: S): void {
@@ -255,15 +256,16 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   /** A stream error of the peer's. */
   protected fault(stream: S, code: ErrorCode, reason: string): void {
     this.#sendReset(stream, code);
-    this.judge(this.budget.onProvokedReset(this.nowMs));
     stream.onMalformed(reason);
     this.retire(stream);
+    // Behind that: one too many ends the connection, and with it all streams that are left.
+    this.onAnswered();
+    this.judge(this.budget.onProvokedReset(this.nowMs));
   }
 
   #sendReset(stream: S, code: ErrorCode): void {
     this.output.rstStream(stream.id, code);
     this.close(stream, STREAM_RESET_LOCAL);
-    this.onAnswered();
   }
 
   /** END_STREAM went both ways. */

@@ -240,6 +240,25 @@ describe("an HTTP/2 connection", () => {
     assert.deepEqual(pair.errors, []);
   });
 
+  it("closes a stream once, also where its fault is the one that ends the connection", () => {
+    const pair = new Http2Pair();
+    pair.onRequest = (served) => {
+      const head = responseHead(200, true);
+      head.contentLength = 1;
+      pair.server.sendResponse(served, head, false);
+      pair.server.sendData(served, Buffer.from("more"), 0, 4);
+    };
+    const asked: AskingStream[] = [];
+    while (pair.errors.length === 0) {
+      asked.push(pair.ask(requestHead("GET", false)));
+      pair.settle();
+    }
+    assert.match(pair.errors[0]!, /^client 11: more than 100 streams/);
+    for (const { record } of asked) {
+      assert.deepEqual(record.ends.slice(1), ["closed"]);
+    }
+  });
+
   it("loses its streams with the connection", () => {
     const pair = new Http2Pair();
     const stream = pair.ask(requestHead("GET", false));

@@ -168,7 +168,10 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
     this.budget.onStreamOpened(this.nowMs);
     const stream = this.#options.takeStream();
     const verdict = this.decode(block, start, end, stream.head.headers);
-    if (verdict === undefined) return;
+    if (verdict === undefined) {
+      stream.onClosed();
+      return;
+    }
     if (!this.slots.take(stream)) {
       stream.onClosed();
       this.refuseStream(streamId, ERROR_CODE.refusedStream);

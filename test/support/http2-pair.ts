@@ -240,7 +240,11 @@ export class Http2Pair {
       usesHuffman: false,
       onRoom: () => {},
       onStreamsGone: () => {},
-      onError: (code, reason) => this.errors.push(`client ${code}: ${reason}`),
+      onError: (code, reason) => {
+        this.errors.push(`client ${code}: ${reason}`);
+        // As the proxy does it.
+        this.client.lose(reason);
+      },
     });
   }
 
