@@ -5,6 +5,7 @@ import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { RouteTable } from "../decision/route-table.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
+import { ConnectionServer } from "./connection-server.ts";
 import type { HttpConfig } from "./http-config.ts";
 import type { MirrorMetrics } from "./mirror-metrics.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
@@ -15,13 +16,6 @@ export interface ProxyTimers {
   readonly request: TimerWheel;
   /** Coarse ticks, for idle limits of seconds and more. */
   readonly idle: TimerWheel;
-}
-
-export interface ServerConnection {
-  /** Ends when what it carries is done. */
-  drain(): void;
-  /** Cuts it. */
-  destroy(): void;
 }
 
 export interface HttpServerOptions {
@@ -37,11 +31,9 @@ export interface HttpServerOptions {
   readonly mirrorMetrics: MirrorMetrics;
 }
 
-export class HttpServer {
+export class HttpServer extends ConnectionServer {
   config: HttpConfig;
   routeTable: RouteTable | undefined;
-  /** Responses tell clients to go elsewhere. */
-  isDraining = false;
   readonly clusters: ReadonlyMap<string, Cluster>;
   readonly timers: ProxyTimers;
   readonly prng: Prng;
@@ -49,11 +41,10 @@ export class HttpServer {
   readonly wallMs: () => number;
   readonly faults: CallbackFaults;
   readonly mirrorMetrics: MirrorMetrics;
-  readonly connections = new Set<ServerConnection>();
   readonly #recorder: OutcomeRecorder;
-  readonly #onEmpty = new Set<() => void>();
 
   constructor(options: HttpServerOptions) {
+    super();
     this.config = options.config;
     this.routeTable = options.config.inlineRoutes;
     this.clusters = options.clusters;
@@ -77,25 +68,5 @@ export class HttpServer {
 
   record(outcome: RequestOutcome): void {
     this.#recorder.record(outcome, this.config);
-  }
-
-  onConnectionClosed(connection: ServerConnection): void {
-    this.connections.delete(connection);
-    if (this.connections.size > 0) return;
-    for (const resolve of this.#onEmpty) resolve();
-    this.#onEmpty.clear();
-  }
-
-  /** Finishes what is in flight. Resolves when every connection has ended. */
-  async drain(): Promise<void> {
-    this.isDraining = true;
-    if (this.connections.size === 0) return;
-    const ended = new Promise<void>((resolve) => this.#onEmpty.add(resolve));
-    for (const connection of this.connections) connection.drain();
-    await ended;
-  }
-
-  destroyConnections(): void {
-    for (const connection of this.connections) connection.destroy();
   }
 }

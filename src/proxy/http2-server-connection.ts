@@ -5,8 +5,9 @@ import { ByteWriter } from "../net/byte-writer.ts";
 import { SocketReader } from "../net/socket-reader.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
 import { ConnectionDeadline, type ConnectionDeadlineHandler } from "./connection-deadline.ts";
+import type { ServerConnection } from "./connection-server.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
-import type { HttpServer, ServerConnection } from "./http-server.ts";
+import type { HttpServer } from "./http-server.ts";
 import { type Http2Keepalive, startKeepalive } from "./http2-keepalive.ts";
 import { HPACK_SCRATCH } from "./http2-scratch.ts";
 import type {

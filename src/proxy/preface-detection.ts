@@ -8,7 +8,8 @@ import { CLIENT_PREFACE, matchPreface, PREFACE_MISMATCH } from "../http2/preface
 import { FirstRead } from "../net/first-read.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
 import { FIRST_REQUEST_GRACE_MS } from "./connection-deadline.ts";
-import type { HttpServer, ServerConnection } from "./http-server.ts";
+import type { ServerConnection } from "./connection-server.ts";
+import type { HttpServer } from "./http-server.ts";
 
 /** Gets all bytes that have come, and the socket with them. */
 export type VersionCallback = (isHttp2: boolean, bytes: Buffer | undefined) => void;

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import { breakOff } from "../net/break-off.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
-import type { ServerConnection } from "./http-server.ts";
+import type { ServerConnection } from "./connection-server.ts";
 import type { TcpOutcome } from "./tcp-outcome.ts";
 import { TcpPump, type TcpPumpOwner } from "./tcp-pump.ts";
 import type { TcpServer } from "./tcp-server.ts";
@@ -101,7 +101,7 @@ export class TcpConnection
     this.#upstreamSocket?.destroy();
   }
 
-  /** A TCP connection ends when its ends want. */
+  /** Nobody can tell where a TCP connection may be cut: it ends when its ends want. */
   drain(): void {}
 
   destroy(): void {

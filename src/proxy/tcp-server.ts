@@ -3,7 +3,8 @@ import type { Prng } from "../core/prng.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import type { TcpProxyConfig } from "./config/tcp-proxy-config.ts";
-import type { ProxyTimers, ServerConnection } from "./http-server.ts";
+import { ConnectionServer } from "./connection-server.ts";
+import type { ProxyTimers } from "./http-server.ts";
 import type { TcpRecorder } from "./tcp-recorder.ts";
 
 export interface TcpServerOptions {
@@ -18,20 +19,18 @@ export interface TcpServerOptions {
   readonly faults: CallbackFaults;
 }
 
-export class TcpServer {
+export class TcpServer extends ConnectionServer {
   /** For the connections from now on. */
   config: TcpProxyConfig;
-  isDraining = false;
   readonly clusters: ReadonlyMap<string, Cluster>;
   readonly timers: ProxyTimers;
   readonly prng: Prng;
   readonly nowMs: () => number;
   readonly recorder: TcpRecorder;
   readonly faults: CallbackFaults;
-  readonly connections = new Set<ServerConnection>();
-  readonly #onEmpty = new Set<() => void>();
 
   constructor(options: TcpServerOptions) {
+    super();
     this.config = options.config;
     this.clusters = options.clusters;
     this.timers = options.timers;
@@ -39,23 +38,5 @@ export class TcpServer {
     this.nowMs = options.nowMs;
     this.recorder = options.recorder;
     this.faults = options.faults;
-  }
-
-  onConnectionClosed(connection: ServerConnection): void {
-    this.connections.delete(connection);
-    if (this.connections.size > 0) return;
-    for (const resolve of this.#onEmpty) resolve();
-    this.#onEmpty.clear();
-  }
-
-  /** Nobody can tell where a TCP connection may be cut: waits until its ends have closed it. */
-  async drain(): Promise<void> {
-    this.isDraining = true;
-    if (this.connections.size === 0) return;
-    await new Promise<void>((resolve) => this.#onEmpty.add(resolve));
-  }
-
-  destroyConnections(): void {
-    for (const connection of this.connections) connection.destroy();
   }
 }
