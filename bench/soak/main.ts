@@ -124,12 +124,12 @@ function findingsOf(readings: readonly (readonly Usage[])[]): string[] {
   const findings: string[] = [];
   const half = Math.floor(readings.length / 2);
   for (const [index, name] of ["inbound", "outbound"].entries()) {
-    const mean = (from: number, to: number, of: (usage: Usage) => number): number => {
+    const median = (from: number, to: number, of: (usage: Usage) => number): number => {
       const part = readings.slice(from, to).map((usages) => of(usages[index]!));
-      return part.reduce((sum, value) => sum + value, 0) / Math.max(1, part.length);
+      return part.sort((a, b) => a - b)[Math.floor(part.length / 2)] ?? 0;
     };
     const growth = (of: (usage: Usage) => number): number =>
-      mean(half, readings.length, of) - mean(0, half, of);
+      median(half, readings.length, of) - median(0, half, of);
     const heap = growth(({ heapBytes }) => heapBytes);
     if (heap > HEAP_GROWTH_BYTES_MAX)
       findings.push(`${name}: the heap grows by ${Math.round(heap / 1024)} KB`);
