@@ -11,7 +11,9 @@ import { LOCAL_REPLY } from "./local-reply.ts";
 import type { ServerStream } from "./stream.ts";
 
 /** More are made when more requests are under way, and dropped behind them. */
-const FREE_STREAMS_MAX = 256;
+const FREE_STREAMS_MAX = 128;
+/** Fields of the last request stay with the object until the next one. */
+const KEPT_FIELDS_BYTES_MAX = 4 * 1024;
 
 export interface Http2ServerStreamOwner {
   /** The fault of the client's that the connection ends for. */
@@ -147,11 +149,6 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
     if (!this.#isInExchange) this.#pool.give(this);
   }
 
-  /** The object is not used again. */
-  release(): void {
-    this.#exchange.release();
-  }
-
   #lose(): void {
     this.#isInExchange = false;
     this.#exchange.onDownstreamClosed();
@@ -181,9 +178,9 @@ export class Http2StreamPool {
     return free;
   }
 
-  /** Its stream and its exchange are over. */
+  /** Its stream is over, and its exchange says its last word. One that holds large fields is let go. */
   give(stream: Http2ServerStream): void {
-    if (this.#free.length < FREE_STREAMS_MAX) this.#free.push(stream);
-    else stream.release();
+    const isLarge = stream.head.headers.text.length > KEPT_FIELDS_BYTES_MAX;
+    if (!isLarge && this.#free.length < FREE_STREAMS_MAX) this.#free.push(stream);
   }
 }
