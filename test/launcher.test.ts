@@ -14,7 +14,7 @@ const ROOT = join(import.meta.dirname, "..");
 /** Prints what it was started with; waits for a signal when asked to, and ends with the code asked for. */
 const PROGRAM = `
 const { pid, execArgv, env } = process;
-console.log(JSON.stringify({ pid, execArgv, args: process.argv.slice(2), cwd: process.cwd(), arenas: env.MALLOC_ARENA_MAX }));
+console.log(JSON.stringify({ pid, execArgv, args: process.argv.slice(2), cwd: process.cwd(), arenas: env.MALLOC_ARENA_MAX, mapped: env.MALLOC_MMAP_THRESHOLD_ }));
 if (process.argv[2] === "wait") setInterval(() => {}, 1000);
 else process.exitCode = Number(process.argv[2]) || 0;
 `;
@@ -70,6 +70,7 @@ interface Started {
   readonly pid: number;
   readonly execArgv: readonly string[];
   readonly arenas?: string;
+  readonly mapped?: string;
 }
 
 async function firstLine(child: ChildProcess): Promise<Started> {
@@ -122,6 +123,7 @@ test("a sidecar gets its flags in the same process, however it is started", asyn
       "--no-maglev",
     ]);
     assert.equal(started.arenas, "1");
+    assert.equal(started.mapped, "65536");
   }
   const other = JSON.parse((await run(launcher, ["0"])).stdout);
   assert.deepEqual(other.execArgv, []);

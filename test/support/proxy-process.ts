@@ -104,8 +104,20 @@ export class ProxyProcess {
 
   /** Megabytes. */
   get residentMb(): number {
+    return this.#statusMb("VmRSS");
+  }
+
+  /**
+   * Megabytes of its own: without the pages of the runtime's binary, which all processes on a host share and
+   * which are read in once for good, as those of the optimizing compiler are with the first load.
+   */
+  get privateMb(): number {
+    return this.#statusMb("RssAnon");
+  }
+
+  #statusMb(field: string): number {
     const status = readFileSync(`/proc/${this.child.pid}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
   }
 
   /** Resolves with its exit code, or the signal that ended it. */
