@@ -17,16 +17,38 @@ import {
 /** Gathered bytes beyond this leave at once; while the system does not take them, the writer is blocked. */
 const GATHERED_BYTES_MAX = 64 * 1024;
 
-/** Writers that have gathered something in this turn. */
+/** Writers that have gathered something in this turn, and those that wait for two more to end. */
 const due: TurnWriter[] = [];
+const dueLater: TurnWriter[] = [];
 
 function flushDue(): void {
-  for (let i = 0; i < due.length; i++) due[i]!.flush();
-  due.length = 0;
+  flushAll(due);
+}
+
+function lookOnce(): void {
+  setImmediate(lookTwice);
+}
+
+function lookTwice(): void {
+  setImmediate(flushDueLater);
+}
+
+function flushDueLater(): void {
+  flushAll(dueLater);
+}
+
+function flushAll(writers: TurnWriter[]): void {
+  for (let i = 0; i < writers.length; i++) writers[i]!.flush();
+  writers.length = 0;
 }
 
 export abstract class TurnWriter {
   protected readonly gathered = new GatheredBytes();
+  /**
+   * Whether what is gathered waits for two more looks at the sockets, which do not block: messages that have
+   * arrived by then share the write. For connections that carry messages of many others.
+   */
+  isPatient = false;
   readonly #socket: Socket;
   readonly #onDrain: () => void;
   /** Used again until a write is not done at once: from then on it belongs to that write. */
@@ -93,7 +115,11 @@ export abstract class TurnWriter {
     this.#bytesGathered += bytes;
     if (!this.#isDue) {
       this.#isDue = true;
-      if (due.push(this) === 1) setImmediate(flushDue);
+      if (this.isPatient) {
+        if (dueLater.push(this) === 1) setImmediate(lookOnce);
+      } else if (due.push(this) === 1) {
+        setImmediate(flushDue);
+      }
     }
     if (this.#bytesGathered < GATHERED_BYTES_MAX) return;
     this.flush();

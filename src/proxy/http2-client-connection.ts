@@ -99,6 +99,7 @@ export class Http2ClientConnection
   }
 
   open(handler: ClientStreamHandler): ClientStream {
+    this.#writer.isPatient = this.http2.streamCount > 0;
     const stream = this.#free.pop() ?? new Http2ClientStream(this);
     stream.attach(handler);
     this.http2.reserve(stream);

@@ -140,6 +140,7 @@ export class Http2ServerConnection
 
   #onActivity(): void {
     this.activity += 1;
+    this.#writer.isPatient = this.http2.streamCount > 1;
     if (this.#hasPeerEnded && this.isIdle) this.#close();
   }
 
