@@ -40,7 +40,7 @@ group("http2 stream life", () => {
   const budget = new AbuseBudget(0);
   bench("budget: a stream and its DATA", () => {
     budget.onStreamOpened(1);
-    budget.onDataSent(1);
+    budget.onDataSent(1, 1);
   });
 });
 

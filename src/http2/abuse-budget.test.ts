@@ -180,7 +180,7 @@ describe("resets are no abuse", () => {
 describe("what streams, data and resets earn", () => {
   test("comes on top of the allowance, in this period and the next", () => {
     const opened = (b: AbuseBudget): void => b.onStreamOpened(0);
-    const sent = (b: AbuseBudget): void => b.onDataSent(0);
+    const sent = (b: AbuseBudget): void => b.onDataSent(0, 1);
     const reset = (b: AbuseBudget): void => b.onOwnReset(0);
     const update = (b: AbuseBudget): AbuseBound | undefined => b.onWindowUpdate(1);
     const earnings = [
@@ -207,7 +207,7 @@ describe("what streams, data and resets earn", () => {
   test("is gone after the next, and after a pause", () => {
     const pingsAfter = (timesMs: readonly number[]) => {
       const budget = new AbuseBudget(0);
-      for (let i = 0; i < 500; i++) budget.onDataSent(0);
+      for (let i = 0; i < 500; i++) budget.onDataSent(0, 1);
       for (const nowMs of timesMs) budget.onSettings(nowMs);
       const lastMs = timesMs.at(-1) ?? 0;
       return trips(
@@ -243,7 +243,7 @@ describe("a peer that behaves", () => {
 
   function answer(budget: AbuseBudget, nowMs: number, one: Request): void {
     for (let i = 0; i < one.dataFrames; i++) {
-      budget.onDataSent(nowMs);
+      budget.onDataSent(nowMs, 1);
       if (one.isMeasuring) fine(budget.onPing(nowMs));
       for (let k = 0; k < one.updatesPerFrame; k++) fine(budget.onWindowUpdate(nowMs));
       fine(budget.onControlQueued());

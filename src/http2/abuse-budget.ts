@@ -70,10 +70,10 @@ export class AbuseBudget {
     this.#streams += 1;
   }
 
-  /** A DATA frame was sent. */
-  onDataSent(nowMs: number): void {
+  /** So many DATA frames were sent. */
+  onDataSent(nowMs: number, frames: number): void {
     this.#turn(nowMs);
-    this.#dataFrames += 1;
+    this.#dataFrames += frames;
   }
 
   /**

@@ -35,6 +35,8 @@ export abstract class Http2ResponseStream extends Http2Stream {
   /** A 1xx head has come. */
   abstract onInterim(): void;
   abstract onResponse(): void;
+  /** The server has not acted on this stream and never will (RFC 9113 section 6.8). */
+  abstract onRefused(reason: string): void;
 }
 
 export interface Http2ClientOptions extends Http2ConnectionOptions {

@@ -168,7 +168,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   }
 
   onDataSent(frames: number): void {
-    for (let i = 0; i < frames; i++) this.budget.onDataSent(this.nowMs);
+    this.budget.onDataSent(this.nowMs, frames);
   }
 
   /** The peer reset a stream that was not over. */

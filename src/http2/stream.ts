@@ -77,8 +77,6 @@ export abstract class Http2Stream implements SlotHolder {
   abstract onPeerReset(code: number): void;
   /** The peer broke the protocol on this stream, which was reset for it. `reason` is a sentence for logs. */
   abstract onMalformed(reason: string): void;
-  /** The peer has not acted on this stream and never will (RFC 9113 section 6.8). Clients alone. */
-  abstract onRefused(reason: string): void;
   /** The connection is gone. */
   abstract onLost(reason: string): void;
   /** The last call for this stream: it is closed both ways. The object may be used again from now on. */

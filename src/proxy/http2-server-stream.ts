@@ -143,8 +143,6 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
     else this.#exchange.refuse(LOCAL_REPLY.downstreamProtocolError, 400, reason);
   }
 
-  override onRefused(): void {}
-
   override onClosed(): void {
     if (!this.#isInExchange) this.#pool.give(this);
   }

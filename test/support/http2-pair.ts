@@ -141,10 +141,6 @@ export class ServedStream extends Http2RequestStream {
     this.record.ends.push(`malformed: ${reason}`);
   }
 
-  onRefused(): void {
-    this.record.ends.push("refused");
-  }
-
   onLost(reason: string): void {
     this.record.ends.push(`lost: ${reason}`);
   }

@@ -161,10 +161,6 @@ class ServedStream extends Http2RequestStream {
     this.#journal.tell(EVENT.malformed).text(reason);
   }
 
-  onRefused(): void {
-    must(false, "servers are refused nothing");
-  }
-
   onLost(): void {
     this.#journal.tell(EVENT.lost);
   }
