@@ -158,8 +158,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   resumeReading(stream: S): void {
     if (!stream.isReadingPaused) return;
     stream.isReadingPaused = false;
-    this.windows.pass(stream.receiveWindow, stream.receiveWindow.held);
-    this.credit(stream);
+    this.creditReader(stream);
   }
 
   endSent(stream: S): void {
@@ -231,6 +230,14 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
     this.#options.onError(code, reason);
   }
 
+  /** What the reader has had is credited: a frame of which a part is still to come is, as far as it came. */
+  protected creditReader(stream: S): void {
+    if (stream.bytesUncredited === 0) return;
+    this.windows.pass(stream.receiveWindow, stream.bytesUncredited);
+    stream.bytesUncredited = 0;
+    this.credit(stream);
+  }
+
   protected credit(stream: S): void {
     this.creditConnection();
     if (!stream.canReceive) return;
@@ -279,6 +286,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
     assert(isClosed(stream.state), "a stream is closed before it is retired");
     this.streams.delete(stream.id);
     this.windows.close(stream.receiveWindow);
+    stream.bytesUncredited = 0;
     this.sender.drop(stream);
     // Exchanges have given up by now what they had begun upstream: a reset buys no work (T13).
     this.slots.workEnded(stream);

@@ -120,6 +120,38 @@ describe("an HTTP/2 connection", () => {
     assert.equal(stalled.record.drains, 1);
   });
 
+  it("credits each byte once, wherever in a frame its reader pauses and goes on", () => {
+    const steps = fc.array(fc.constantFrom("go on", "pause", "pause and go on"), { minLength: 1 });
+    const piece = fc.integer({ min: 1, max: 20_000 });
+    fc.assert(
+      fc.property(steps, piece, fc.integer({ min: 1, max: 4 }), (choices, pieceBytes, every) => {
+        const pair = new Http2Pair({ ...DEFAULT_SETTINGS, initialConnectionWindowBytes: 100_000 });
+        const body = Buffer.alloc(300_000, "tulle");
+        const asked = pair.ask(requestHead("PUT", true));
+        pair.client.sendData(asked, body, 0, body.length);
+        pair.client.sendEnd(asked, undefined);
+        let calls = 0;
+        pair.onRequestData = (stream) => {
+          const choice = choices[calls++ % choices.length];
+          if (choice !== "go on") pair.server.pauseReading(stream);
+          if (choice === "pause and go on") pair.server.resumeReading(stream);
+        };
+        let pieces = 0;
+        const goOnNowAndThen = (): number => {
+          const [stream] = pair.served;
+          if (stream !== undefined && pieces++ % every === 0) pair.server.resumeReading(stream);
+          return pieceBytes;
+        };
+        do {
+          pair.settle(goOnNowAndThen);
+          pair.server.resumeReading(pair.served[0]!);
+        } while (pair.serverSink.at > 0);
+        assert.deepEqual(pair.errors, []);
+        assert.ok(bodyOf(pair.served[0]!).equals(body));
+      }),
+    );
+  });
+
   it("sends nothing but heads while the peer does not read", () => {
     const pair = new Http2Pair();
     const stream = pair.ask(requestHead("POST", true));

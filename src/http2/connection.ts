@@ -127,12 +127,11 @@ export abstract class Http2Connection<S extends Http2Stream>
     if (stream === undefined || this.isGone(stream, streamId)) return;
     if (end > start) {
       stream.bytesReceived += end - start;
+      // Before the call, which may pause the stream and let it go on.
+      stream.bytesUncredited += end - start;
       stream.onData(bytes, start, end);
       if (this.isGone(stream, streamId)) return;
-      if (!stream.isReadingPaused) {
-        this.windows.pass(stream.receiveWindow, end - start);
-        this.credit(stream);
-      }
+      if (!stream.isReadingPaused) this.creditReader(stream);
     }
     if (isEndStream) this.endReceived(stream, undefined);
   }

@@ -34,6 +34,8 @@ export abstract class Http2Stream implements SlotHolder {
   isStalled = false;
   /** The reader wants no more for now: what comes is held, and not credited. */
   isReadingPaused = false;
+  /** Of body that `onData` had and that is not credited: of a frame under way or since a pause, never ahead of it. */
+  bytesUncredited = 0;
   #trailers: HeaderBlock | undefined;
 
   /** For the connection: begins another stream with this object. */

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { assertNoFaults } from "../support/proxy-faults.ts";
 
 const TULLE = join(import.meta.dirname, "..", "..", "src", "bin", "tulle.ts");
 
@@ -72,6 +73,7 @@ export class SidecarProcess {
       await once(this.#child, "exit");
     }
     rmSync(this.#folder, { recursive: true, force: true });
+    assertNoFaults(this.log.map((line) => JSON.stringify(line)));
   }
 }
 

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { writeBootstrap } from "../../bench/macro/bootstrap.ts";
+import { assertNoFaults } from "../support/proxy-faults.ts";
 
 const LAUNCHER = join(import.meta.dirname, "..", "..", "bin", "tulle");
 const LISTEN_DEADLINE_MS = 60_000;
@@ -63,6 +64,7 @@ export async function startPeer(
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, PATH },
   });
+  let output = "";
   t.after(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
@@ -72,7 +74,7 @@ export async function startPeer(
     await exited;
     clearTimeout(force);
   });
-  let output = "";
+  t.after(() => assertNoFaults(output.split("\n")));
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk) => {
       output += chunk;

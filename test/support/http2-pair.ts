@@ -121,6 +121,7 @@ export class ServedStream extends Http2RequestStream {
 
   onData(bytes: Buffer, start: number, end: number): void {
     this.record.body.push(Buffer.from(bytes.subarray(start, end)));
+    this.#pair.onRequestData?.(this);
   }
 
   onEnd(trailers: HeaderBlock | undefined): void {
@@ -208,6 +209,7 @@ export class Http2Pair {
   readonly served: ServedStream[] = [];
   readonly errors: string[] = [];
   onRequest: ((stream: ServedStream) => void) | undefined;
+  onRequestData: ((stream: ServedStream) => void) | undefined;
   onRequestEnd: ((stream: ServedStream) => void) | undefined;
   nowMs = 0;
   drained = 0;

@@ -11,6 +11,7 @@ import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { address } from "./proxy-bootstrap.ts";
+import { assertNoFaults } from "./proxy-faults.ts";
 
 const TULLE = join(import.meta.dirname, "..", "..", "bin", "tulle");
 
@@ -60,6 +61,7 @@ export class ProxyProcess {
         await once(child, "exit");
       }
       rmSync(folder, { recursive: true, force: true });
+      assertNoFaults(started.log.map((line) => JSON.stringify(line)));
     });
     return started;
   }

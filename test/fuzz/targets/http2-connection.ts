@@ -117,6 +117,18 @@ class StreamJournal {
   }
 }
 
+/** Readers pause where their bytes say so, and go on at once or with what comes next. */
+function pauseAsTold<S>(
+  connection: { pauseReading(stream: S): void; resumeReading(stream: S): void },
+  stream: S,
+  byte: number | undefined,
+): void {
+  connection.resumeReading(stream);
+  const choice = (byte ?? 0) % 3;
+  if (choice > 0) connection.pauseReading(stream);
+  if (choice > 1) connection.resumeReading(stream);
+}
+
 class ServedStream extends Http2RequestStream {
   readonly #run: ServerRun;
   readonly #journal: StreamJournal;
@@ -142,6 +154,7 @@ class ServedStream extends Http2RequestStream {
 
   onData(bytes: Buffer, start: number, end: number): void {
     this.#journal.data(bytes, start, end);
+    pauseAsTold(this.#run.connection, this, bytes[start]);
   }
 
   onEnd(trailers: HeaderBlock | undefined): void {
@@ -179,11 +192,13 @@ class ServedStream extends Http2RequestStream {
 }
 
 class AskingStream extends Http2ResponseStream {
+  readonly #run: ClientRun;
   readonly #journal: StreamJournal;
 
-  constructor(journal: Journal) {
+  constructor(run: ClientRun) {
     super();
-    this.#journal = journal.take();
+    this.#run = run;
+    this.#journal = run.journal.take();
   }
 
   onInterim(): void {
@@ -198,6 +213,7 @@ class AskingStream extends Http2ResponseStream {
 
   onData(bytes: Buffer, start: number, end: number): void {
     this.#journal.data(bytes, start, end);
+    pauseAsTold(this.#run.connection, this, bytes[start]);
   }
 
   onEnd(trailers: HeaderBlock | undefined): void {
@@ -278,7 +294,7 @@ class ClientRun implements Run {
       },
     });
     for (const method of ["GET", "HEAD", "POST"]) {
-      const stream = new AskingStream(this.journal);
+      const stream = new AskingStream(this);
       this.connection.reserve(stream);
       const isEnd = method !== "POST";
       this.connection.sendRequest(stream, requestHead(method, !isEnd), "/", "app", isEnd);
