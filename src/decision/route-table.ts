@@ -6,6 +6,7 @@
 import type { VirtualHost as VirtualHostMessage } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.js";
 import type { FieldError } from "./field-error.ts";
+import { compileRouteFilterRules, type RouteFilterRules } from "./filters/filter-rule.ts";
 import {
   compileMutations,
   type HeaderMutations,
@@ -59,11 +60,12 @@ export class RouteTable {
         "clusters are not checked here; a missing one is answered with cluster_not_found_response_code";
       errors.push({ path: "validate_clusters", message });
     }
+    const filterRules = compileRouteFilterRules(config.typedPerFilterConfig, undefined, "", errors);
     let any: VirtualHost | undefined;
     const seen = new Set<string>();
     this.virtualHosts = config.virtualHosts.map((message, index) => {
       const path = `virtual_hosts[${index}]`;
-      const virtualHost = compileVirtualHost(message, path, errors);
+      const virtualHost = compileVirtualHost(message, filterRules, path, errors);
       for (const route of virtualHost.routes)
         this.#results.set(route, { table: this, virtualHost, route });
       if (message.domains.length === 0)
@@ -153,14 +155,16 @@ function passesAll(route: Route, request: RequestView): boolean {
 
 function compileVirtualHost(
   message: VirtualHostMessage,
+  outer: RouteFilterRules,
   path: string,
   errors: FieldError[],
 ): VirtualHost {
+  const filterRules = compileRouteFilterRules(message.typedPerFilterConfig, outer, path, errors);
   if (message.name === "") errors.push({ path: `${path}.name`, message: "a name is required" });
   return {
     name: message.name,
     routes: message.routes.map((route, index) =>
-      compileRoute(route, `${path}.routes[${index}]`, errors),
+      compileRoute(route, filterRules, `${path}.routes[${index}]`, errors),
     ),
     ...compileMutations(message, path, errors),
   };

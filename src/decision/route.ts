@@ -16,6 +16,7 @@ import { FractionalPercent_DenominatorType as Denominator } from "../gen/envoy/t
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { compileDuration } from "./duration.ts";
 import type { FieldError } from "./field-error.ts";
+import { compileRouteFilterRules, type RouteFilterRules } from "./filters/filter-rule.ts";
 import { compileHeaderMatcher, type RequestTest } from "./header-matcher.ts";
 import { compileMutations, type MessageMutations } from "./header-mutation.ts";
 import { compileHostRewrite } from "./host-rewrite.ts";
@@ -63,6 +64,8 @@ export interface DirectResponse {
 
 export interface Route extends MessageMutations {
   readonly name: string;
+  /** Those of the virtual host and the table included. */
+  readonly filterRules: RouteFilterRules;
   readonly path: PathMatcher;
   /** Matches CONNECT and nothing else, which no other route matches: CONNECT has no path. */
   readonly isForConnect: boolean;
@@ -70,7 +73,13 @@ export interface Route extends MessageMutations {
   readonly action: ForwardAction | RedirectRule | DirectResponse;
 }
 
-export function compileRoute(route: RouteMessage, path: string, errors: FieldError[]): Route {
+/** `outer`: what the virtual host says to filters. */
+export function compileRoute(
+  route: RouteMessage,
+  outer: RouteFilterRules,
+  path: string,
+  errors: FieldError[],
+): Route {
   const match = route.match;
   if (match === undefined) errors.push({ path: `${path}.match`, message: "a match is required" });
   const isForConnect = match?.pathSpecifier.case === "connectMatcher";
@@ -83,6 +92,7 @@ export function compileRoute(route: RouteMessage, path: string, errors: FieldErr
   );
   return {
     name: route.name,
+    filterRules: compileRouteFilterRules(route.typedPerFilterConfig, outer, path, errors),
     path: pathMatcher,
     isForConnect,
     tests: [...headers, ...query],

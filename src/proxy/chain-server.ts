@@ -27,7 +27,7 @@ export function reconfigure(
   switch (chain.kind) {
     case "http":
       if (service.kind !== "http") break;
-      chain.server.config = service.http;
+      chain.server.reconfigure(service.http);
       chain.server.routeTable = service.http.inlineRoutes ?? tables.get(service.http.routesName);
       break;
     case "tcp":

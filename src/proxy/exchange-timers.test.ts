@@ -17,8 +17,6 @@ function setUp() {
   };
   const handler = {
     onResponseTimeout: note("response"),
-    onTryTimeout: note("try"),
-    onRetryDue: note("retry"),
     onIdle: note("idle"),
     onFault: (error: unknown): never => {
       throw error;
@@ -86,8 +84,6 @@ describe("the time limits of an exchange", () => {
     const { clock, timers, exchange, nowMs, seen } = setUp();
     exchange.armResponse(1_000, nowMs());
     exchange.armIdle(1_000, nowMs());
-    exchange.armTry(1_000);
-    exchange.armRetry(1_000);
     exchange.release();
     assert.equal(timers.request.armedCount + timers.idle.armedCount, 0);
     clock.advance(5_000);

@@ -11,10 +11,6 @@ import type { WireBytes } from "./request-outcome.ts";
 export interface ExchangeTimerHandler extends FaultOwner {
   /** The route's time for the whole response is over. */
   onResponseTimeout(): void;
-  /** The route's time for a single try is over. */
-  onTryTimeout(): void;
-  /** The pause before the next try is over. */
-  onRetryDue(): void;
   /** No byte has moved for as long as the idle limit. */
   onIdle(): void;
 }
@@ -61,15 +57,11 @@ class Deadline {
 }
 
 export class ExchangeTimers {
-  readonly #timers: ProxyTimers;
   readonly #handler: ExchangeTimerHandler;
   readonly #wire: WireBytes;
   readonly #nowMs: () => number;
   readonly #response: Deadline;
   readonly #idle: Deadline;
-  /** Made when a route has use for them: most have none, and every idle connection holds its exchange. */
-  #try: TimerEntry | undefined;
-  #retry: TimerEntry | undefined;
   #idleMs = 0;
   #bytesWhenArmed = 0;
 
@@ -80,7 +72,6 @@ export class ExchangeTimers {
     nowMs: () => number,
   ) {
     this.#wire = wire;
-    this.#timers = timers;
     this.#handler = handler;
     this.#nowMs = nowMs;
     this.#response = new Deadline(
@@ -102,27 +93,6 @@ export class ExchangeTimers {
     this.#response.clear();
   }
 
-  armTry(ms: number): void {
-    if (ms === 0) return;
-    const handler = this.#handler;
-    this.#try ??= new TimerEntry(guarded(handler, () => handler.onTryTimeout()));
-    this.#timers.request.arm(this.#try, ms);
-  }
-
-  disarmTry(): void {
-    if (this.#try !== undefined) this.#timers.request.disarm(this.#try);
-  }
-
-  armRetry(ms: number): void {
-    const handler = this.#handler;
-    this.#retry ??= new TimerEntry(guarded(handler, () => handler.onRetryDue()));
-    this.#timers.request.arm(this.#retry, ms);
-  }
-
-  disarmRetry(): void {
-    if (this.#retry !== undefined) this.#timers.request.disarm(this.#retry);
-  }
-
   /** Bytes that move do not touch the timer: whether any did is looked up when it fires. */
   armIdle(ms: number, nowMs: number): void {
     this.#idleMs = ms;
@@ -135,16 +105,12 @@ export class ExchangeTimers {
   disarmAll(): void {
     this.#response.clear();
     this.#idle.clear();
-    this.disarmTry();
-    this.disarmRetry();
   }
 
   /** No request will come: nothing is to hold on to the exchange. */
   release(): void {
     this.#response.release();
     this.#idle.release();
-    this.disarmTry();
-    this.disarmRetry();
   }
 
   get #bytesSoFar(): number {

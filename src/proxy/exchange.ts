@@ -1,11 +1,10 @@
 /**
- * One request and its response: the router. Chooses route, cluster and endpoint, carries bytes both
- * ways with back-pressure, retries what provably never left, and records the outcome. An exchange
- * belongs to a server stream and is used again for the stream's next request.
+ * One request and its response: the router. Leads it through the filters, chooses route and cluster, carries bytes
+ * both ways with back-pressure, and records the outcome. An exchange belongs to a server stream and is used again
+ * for the stream's next request.
  *
- *   idle ─ begin ─> waiting for a connection ─ ready ─> sending ─ answer ends ─> idle
- *                        │ failed, retries left │
- *                        └──────────────────────┘
+ *   idle ─ begin ─> filters ─> route ─ forward ─> upstream call ─ answer ends ─> idle
+ *                      └─ answered ──┴─ redirect, direct ───────────────────────┘
  */
 import type { ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
@@ -15,94 +14,106 @@ import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.t
 import type { ResponseHead } from "../http/response-head.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
 import { chooseCluster } from "./cluster-choice.ts";
+import { ExchangeAnswer } from "./exchange-answer.ts";
 import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts";
-import { becomeGrpcAnswer, isGrpcRequest } from "./grpc-answer.ts";
-import { type GrpcWebCall, grpcWebCall, NOT_BASE64 } from "./grpc-web.ts";
+import { FilterRun, type FilterRunOwner } from "./filters/filter-run.ts";
+import type { RequestTransform } from "./filters/http-filter.ts";
+import { isGrpcRequest } from "./grpc-answer.ts";
 import type { HttpServer } from "./http-server.ts";
-import {
-  breakForFailure,
-  LOCAL_REPLY,
-  type LocalReply,
-  localAnswer,
-  replyForFailure,
-} from "./local-reply.ts";
+import { breakForFailure, LOCAL_REPLY, type LocalReply, replyForFailure } from "./local-reply.ts";
 import { mirrorOf } from "./mirrored-request.ts";
 import { directHeaders, redirectHeaders } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
-import { RequestBody } from "./request-body.ts";
 import { RequestOutcome } from "./request-outcome.ts";
-import { isUnprocessed, mayRetryAnswer, mayRetryFailure, retryPauseMs } from "./retry-decision.ts";
-import { applyRequestMutations, applyResponseMutations } from "./route-mutations.ts";
+import { applyRequestMutations } from "./route-mutations.ts";
 import { RoutedRequest } from "./routed-request.ts";
-import type { ClientStream, ClientStreamHandler, ServerStream, UpstreamFailure } from "./stream.ts";
+import type { ServerStream, UpstreamFailure } from "./stream.ts";
 import { Tunnel, tunnelRefusal } from "./tunnel.ts";
-import { UpstreamTries } from "./upstream-tries.ts";
+import { UpstreamCall, type UpstreamCallHandler } from "./upstream-call.ts";
 
 /** Envoy's `response_code_details` of what routes answer. */
 const DIRECT = "direct_response";
 
-export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
-  readonly #codec: ServerStream;
-  /** Where answers are written to: the codec, or what translates for it. */
-  #downstream: ServerStream;
-  #web: GrpcWebCall | undefined;
+export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, FilterRunOwner {
+  readonly #downstream: ServerStream;
   readonly #server: HttpServer;
-  readonly #outcome: RequestOutcome;
+  readonly outcome: RequestOutcome;
+  readonly answer: ExchangeAnswer;
   readonly #timers: ExchangeTimers;
-  readonly #tries: UpstreamTries;
-  readonly #request: RoutedRequest;
-  readonly #requestBody = new RequestBody();
+  readonly #call: UpstreamCall;
+  readonly request: RoutedRequest;
   readonly #tunnel = new Tunnel();
+  /** Made for the first request that meets filters. */
+  #filters: FilterRun | undefined;
 
   #isActive = false;
   #isRequestEnded = false;
   #requestTrailers: HeaderBlock | undefined;
-  #isHeadSent = false;
 
-  #match: RouteMatchResult | undefined;
+  match: RouteMatchResult | undefined;
+  /** Undefined until the request is to be forwarded. */
   #action: ForwardAction | undefined;
   #choice: ClusterChoice | undefined;
-  /** The connection that is ready now was at hand. */
-  #isInBegin = false;
-  #sentAtMs = 0;
 
   constructor(downstream: ServerStream, server: HttpServer) {
-    this.#codec = downstream;
     this.#downstream = downstream;
     this.#server = server;
-    this.#request = new RoutedRequest(downstream);
-    this.#outcome = new RequestOutcome(downstream);
+    this.request = new RoutedRequest(downstream);
+    this.outcome = new RequestOutcome(downstream);
+    this.answer = new ExchangeAnswer(downstream, server, this.outcome);
     this.#timers = new ExchangeTimers(server.timers, this, downstream, server.nowMs);
-    this.#tries = new UpstreamTries(server.clusters, this, downstream.connection.isHttp2);
+    this.#call = new UpstreamCall(server, this, this.request, this.outcome);
   }
 
   begin(head: RequestHead): void {
     this.#reset(head);
     const server = this.#server;
-    const request = this.#request;
+    const request = this.request;
     const path = request.normalize(server.config.pathNormalization);
     if (path.kind === "refused") {
-      this.#reply(LOCAL_REPLY.pathInvalid, "");
+      this.reply(LOCAL_REPLY.pathInvalid, "");
       return;
     }
     if (path.kind === "redirect") {
       this.#redirectTo(307, path.path + request.search, undefined);
       return;
     }
-    server.config.prepareRequest(this.#outcome, head.headers);
+    server.config.prepareRequest(this.outcome, head.headers);
     const match = server.routeTable?.match(request);
     const refusal = tunnelRefusal(head, match, server.config, request.isHttp2);
-    if (refusal !== undefined) this.#reply(refusal, head.upgrade);
-    else if (match === undefined) this.#reply(LOCAL_REPLY.noRoute, "");
-    else this.#act(match);
+    if (refusal !== undefined) {
+      this.reply(refusal, head.upgrade);
+      return;
+    }
+    this.match = match;
+    const { filters } = server;
+    if (filters.length === 0) {
+      this.onFiltersPassed();
+      return;
+    }
+    this.#filters ??= new FilterRun(this);
+    this.#filters.begin(filters);
+    if (this.#filters.isWaiting) this.#downstream.pauseRequest();
+  }
+
+  onFiltersPassed(): void {
+    if (this.match === undefined) this.reply(LOCAL_REPLY.noRoute, "");
+    else this.#act(this.match);
+  }
+
+  rematch(): void {
+    this.match = this.#server.routeTable?.match(this.request);
+  }
+
+  transformRequest(transform: RequestTransform): void {
+    this.#call.body.transformBy(transform);
   }
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
     if (!this.#isActive) return;
-    const stream = this.#tunnel.isHeld ? undefined : this.#tries.stream;
-    const taken = this.#requestBody.take(stream, bytes, start, end);
+    const taken = this.#call.sendBody(bytes, start, end, this.#tunnel.isHeld);
     if (taken === "full") this.#downstream.pauseRequest();
-    else if (taken === "malformed") this.abortRequest(400, NOT_BASE64);
+    else if (taken === "malformed") this.abortRequest(400, this.#call.body.malformedReason);
   }
 
   onRequestEnd(trailers: HeaderBlock | undefined): void {
@@ -112,22 +123,23 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
       this.#onTunnelRequestEnd();
       return;
     }
-    if (!this.#requestBody.finish()) {
-      this.abortRequest(400, NOT_BASE64);
-      return;
+    if (this.#action === undefined) this.#requestTrailers = trailers;
+    else if (this.#onRequestWhole(this.#action)) this.#call.sendEnd(trailers, false);
+  }
+
+  /** All of it has come, and it has a route. Returns false when it is malformed, and answered. */
+  #onRequestWhole(action: ForwardAction): boolean {
+    if (!this.#call.body.finish()) {
+      this.abortRequest(400, this.#call.body.malformedReason);
+      return false;
     }
-    this.#requestTrailers = trailers;
     // Envoy's reading of the route timeout: from here to the end of the response.
-    this.#timers.armResponse(this.#action!.timeoutMs, this.#server.nowMs());
-    const stream = this.#tries.stream;
-    if (stream !== undefined) {
-      stream.sendEnd(trailers);
-      this.#timers.armTry(this.#action!.retry.perTryTimeoutMs);
-    }
+    this.#timers.armResponse(action.timeoutMs, this.#server.nowMs());
+    return true;
   }
 
   onDownstreamDrain(): void {
-    this.#tries.stream?.resumeResponse();
+    this.#call.resumeAnswer();
   }
 
   /** No request will come any more. */
@@ -138,123 +150,77 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
 
   onDownstreamClosed(): void {
     if (!this.#isActive) return;
-    this.#outcome.fail(FLAG.DC, "downstream_remote_disconnect", "");
-    this.#giveUpUpstream();
+    this.outcome.fail(FLAG.DC, "downstream_remote_disconnect", "");
+    this.#call.giveUp();
     this.#finish();
   }
 
   /** The bytes of a request were refused before it could begin. */
   refuse(reply: LocalReply, status: number, reason: string): void {
     this.#reset(undefined);
-    this.#reply({ ...reply, status }, reason);
+    this.reply({ ...reply, status }, reason);
   }
 
   /** The body of the request under way is malformed. */
   abortRequest(status: number, reason: string): void {
     if (!this.#isActive) return;
-    this.#giveUpUpstream();
-    if (this.#isHeadSent) this.#cut(FLAG.DPE, LOCAL_REPLY.downstreamProtocolError.details, reason);
-    else this.#reply({ ...LOCAL_REPLY.downstreamProtocolError, status }, reason);
-  }
-
-  onStreamReady(stream: ClientStream): void {
-    this.#tries.onReady(stream);
-    // A connection that was at hand costs no time: the clock need not be read again.
-    this.#sentAtMs = this.#isInBegin ? this.#outcome.startMs : this.#server.nowMs();
-    const { head, target, authority } = this.#request;
-    stream.sendHead(head!, target, authority);
-    if (!this.#tunnel.isWanted) this.#requestBody.sendTo(stream);
-    if (this.#isRequestEnded || this.#tunnel.isWanted) {
-      if (!this.#tunnel.isWanted) stream.sendEnd(this.#requestTrailers);
-      this.#timers.armTry(this.#action!.retry.perTryTimeoutMs);
-    } else {
-      this.#downstream.resumeRequest();
-    }
+    this.#call.giveUp();
+    if (this.answer.isBegun)
+      this.#cut(FLAG.DPE, LOCAL_REPLY.downstreamProtocolError.details, reason);
+    else this.reply({ ...LOCAL_REPLY.downstreamProtocolError, status }, reason);
   }
 
   onInterim(head: ResponseHead): void {
-    this.#downstream.sendInterim(head);
+    this.answer.stream.sendInterim(head);
   }
 
-  onResponseHead(head: ResponseHead): void {
-    const server = this.#server;
-    const outcome = this.#outcome;
-    const nowMs = server.nowMs();
-    outcome.upstreamTimeMs = nowMs - this.#sentAtMs;
-    this.#tries.endpoint!.observeLatency(outcome.upstreamTimeMs, nowMs);
-    const retry = this.#action!.retry;
-    const mayRetry = retry.retriesMax > 0 && mayRetryAnswer(retry, head, this.#tryState(true));
-    if (mayRetry && this.#tries.admitRetry()) {
-      this.#giveUpUpstream();
-      this.#tryAgainLater();
-      return;
-    }
-    outcome.status = this.#tunnel.settledStatus(head, this.#request.isHttp2);
+  onAnswerHead(head: ResponseHead): void {
+    const outcome = this.outcome;
+    outcome.status = this.#tunnel.settledStatus(head, this.request.isHttp2);
     outcome.details = "via_upstream";
     outcome.noteGrpcStatus(head.headers);
-    this.#isHeadSent = true;
-    const isTunnel = head.bodyKind === BODY_TUNNEL;
-    if (!isTunnel) this.#requestBody.release();
-    this.#timers.disarmTry();
-    applyResponseMutations(this.#match!, this.#choice, head.headers);
-    server.config.prepareResponse(outcome, head.headers);
-    this.#downstream.sendHead(head);
-    if (isTunnel) this.#openTunnel();
+    this.answer.sendHead(head, this.match!, this.#choice);
+    if (head.bodyKind === BODY_TUNNEL) this.#openTunnel();
   }
 
-  onResponseBody(bytes: Buffer, start: number, end: number): void {
-    // Not active: a retry gave this answer up in the middle of its bytes.
-    if (!this.#isActive || !this.#isHeadSent) return;
-    if (!this.#downstream.sendBody(bytes, start, end)) this.#tries.stream?.pauseResponse();
+  onAnswerBody(bytes: Buffer, start: number, end: number): void {
+    if (!this.answer.stream.sendBody(bytes, start, end)) this.#call.pauseAnswer();
   }
 
-  onResponseEnd(trailers: HeaderBlock | undefined): void {
+  onAnswerEnd(trailers: HeaderBlock | undefined): void {
     if (this.#tunnel.isOpen && !this.#isRequestEnded) {
       this.#tunnel.hasResponseEnded = true;
-      this.#downstream.sendEnd(undefined);
+      this.answer.stream.sendEnd(undefined);
       this.#armIdle();
       return;
     }
-    if (trailers !== undefined) this.#outcome.noteGrpcStatus(trailers);
-    this.#tries.leaveStream();
-    this.#downstream.sendEnd(trailers);
+    if (trailers !== undefined) this.outcome.noteGrpcStatus(trailers);
+    this.#call.leaveStream();
+    this.answer.stream.sendEnd(trailers);
     this.#finish();
   }
 
-  onUpstreamFailure(failure: UpstreamFailure): void {
-    const state = this.#tryState(this.#tries.stream !== undefined && !isUnprocessed(failure));
-    this.#timers.disarmTry();
-    this.#tries.onFailed();
-    if (!this.#isActive) return;
-    const reason = "reason" in failure ? failure.reason : "";
-    if (this.#isHeadSent) {
-      const { flag, details } = breakForFailure(failure);
-      this.#cut(flag, details, reason);
-    } else if (mayRetryFailure(this.#action!.retry, failure, state) && this.#tries.admitRetry()) {
-      // Another endpoint may well be fine: only the same one, and a request that was sent, need a pause.
-      if (state.mayHaveArrived || !this.#tries.hasOtherEndpoint) this.#tryAgainLater();
-      else this.#connect(this.#server.nowMs());
-    } else {
-      this.#reply(replyForFailure(failure), reason);
-    }
+  onRoom(): void {
+    this.#downstream.resumeRequest();
   }
 
-  onUpstreamDrain(): void {
-    this.#downstream.resumeRequest();
+  onCallFailed(failure: UpstreamFailure): void {
+    const reason = "reason" in failure ? failure.reason : "";
+    if (!this.answer.isBegun) {
+      this.reply(replyForFailure(failure), reason);
+      return;
+    }
+    const { flag, details } = breakForFailure(failure);
+    this.#cut(flag, details, reason);
+  }
+
+  onNoConnection(outcome: "no-endpoint" | "overflow"): void {
+    const reply = outcome === "overflow" ? LOCAL_REPLY.overflow : LOCAL_REPLY.noHealthyUpstream;
+    this.reply(reply, this.outcome.clusterName);
   }
 
   onResponseTimeout(): void {
     this.#giveUp(LOCAL_REPLY.upstreamTimeout);
-  }
-
-  onTryTimeout(): void {
-    const { stream } = this.#tries;
-    this.onUpstreamFailure({ kind: "try-timeout" });
-    stream?.reset();
-  }
-
-  onRetryDue(): void {
-    this.#connect(this.#server.nowMs());
   }
 
   onIdle(): void {
@@ -270,53 +236,48 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
   }
 
   #reset(head: RequestHead | undefined): void {
-    const request = this.#request;
+    const request = this.request;
     request.begin(head);
-    this.#web = this.#server.config.hasGrpcWeb ? grpcWebCall(head, this.#codec) : undefined;
-    this.#downstream = this.#web ?? this.#codec;
-    this.#outcome.begin(head, request.httpVersion, this.#server.nowMs());
-    this.#outcome.isGrpc = this.#web !== undefined || isGrpcRequest(head);
+    this.answer.begin();
+    this.outcome.begin(head, request.httpVersion, this.#server.nowMs());
+    this.outcome.isGrpc = isGrpcRequest(head);
     this.#tunnel.begin(request.isForTunnel);
-    this.#tries.reset();
+    this.#call.reset();
     this.#isActive = true;
     this.#isRequestEnded = false;
     this.#requestTrailers = undefined;
-    this.#isHeadSent = false;
-    this.#match = undefined;
+    this.match = undefined;
     this.#action = undefined;
     this.#choice = undefined;
   }
 
   /** The upstream has accepted, and the client been told. */
   #openTunnel(): void {
-    const stream = this.#tries.stream!;
     this.#tunnel.open();
     // As in Envoy, the route's timeout is for the answer, which has come.
     this.#timers.disarmResponse();
-    this.#requestBody.sendTo(stream);
-    this.#requestBody.release();
-    if (this.#isRequestEnded) stream.sendEnd(undefined);
+    this.#call.openTunnel();
     this.#downstream.resumeRequest();
     this.#armIdle();
   }
 
   /** The client sends no more; the upstream may. */
   #onTunnelRequestEnd(): void {
+    this.#call.sendEnd(undefined, !this.#tunnel.isOpen);
     if (!this.#tunnel.isOpen) return;
-    this.#tries.stream!.sendEnd(undefined);
     if (!this.#tunnel.hasResponseEnded) {
       this.#armIdle();
       return;
     }
-    this.#tries.leaveStream();
+    this.#call.leaveStream();
     this.#finish();
   }
 
   #act(match: RouteMatchResult): void {
-    this.#match = match;
-    this.#outcome.routeName = match.route.name;
+    this.match = match;
+    this.outcome.routeName = match.route.name;
     const { action } = match.route;
-    const request = this.#request;
+    const request = this.request;
     switch (action.kind) {
       case "forward":
         this.#forward(action, match);
@@ -325,69 +286,50 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
         this.#redirectTo(action.status, redirectLocation(action, request, request.search), match);
         break;
       case "direct":
-        this.#sendOwn(action.status, DIRECT, directHeaders(action.body, match), action.body);
+        this.sendOwn(action.status, DIRECT, directHeaders(action.body, match), action.body);
         break;
     }
   }
 
   #forward(action: ForwardAction, match: RouteMatchResult): void {
     const server = this.#server;
-    const request = this.#request;
+    const request = this.request;
     const head = request.head!;
     this.#action = action;
     const choice = chooseCluster(action.split, request, server.prng);
     this.#choice = choice;
-    this.#outcome.clusterName = choice.cluster;
+    this.outcome.clusterName = choice.cluster;
     const cluster = server.clusters.get(choice.cluster);
     if (cluster === undefined) {
       const status = action.clusterNotFoundStatus;
-      this.#reply({ ...LOCAL_REPLY.clusterNotFound, status }, choice.cluster);
+      this.reply({ ...LOCAL_REPLY.clusterNotFound, status }, choice.cluster);
       return;
     }
-    this.#outcome.service = cluster.service;
+    this.outcome.service = cluster.service;
     applyRequestMutations(match, choice, head.headers, request.httpVersion);
     request.rewrite(action, choice, server.config);
     const mirrored = action.mirrors.length > 0 ? mirrorOf(action, request, server) : undefined;
     server.config.announceTimeout(head.headers, action);
-    if (!this.#tries.begin(cluster)) {
-      this.#reply(LOCAL_REPLY.overflow, cluster.name);
+    if (!this.#call.begin(cluster, action.retry)) {
+      this.reply(LOCAL_REPLY.overflow, cluster.name);
       return;
     }
     if (mirrored !== undefined || head.bodyKind !== BODY_NONE) {
-      this.#requestBody.begin(action.retry, this.#web, mirrored);
+      this.#call.body.begin(action.retry, mirrored);
     }
-    this.#armIdle(this.#outcome.startMs);
+    if (this.#isRequestEnded && !this.#sendHeldEnd(action)) return;
+    const nowMs = this.#filters === undefined ? this.outcome.startMs : server.nowMs();
+    this.#armIdle(nowMs);
     // Its request does not end before its answer: the route's timeout counts from here.
-    if (this.#tunnel.isWanted) this.#timers.armResponse(action.timeoutMs, this.#outcome.startMs);
-    this.#isInBegin = true;
-    this.#connect(this.#outcome.startMs);
-    this.#isInBegin = false;
+    if (this.#tunnel.isWanted) this.#timers.armResponse(action.timeoutMs, nowMs);
+    this.#call.connect(nowMs);
   }
 
-  #connect(nowMs: number): void {
-    const outcome = this.#tries.connect(nowMs);
-    if (outcome === "asked") return;
-    const reply = outcome === "overflow" ? LOCAL_REPLY.overflow : LOCAL_REPLY.noHealthyUpstream;
-    this.#reply(reply, this.#outcome.clusterName);
-  }
-
-  #tryState(mayHaveArrived: boolean) {
-    return {
-      attempts: this.#tries.count,
-      mayHaveArrived,
-      canReplay: this.#requestBody.isWhole,
-    };
-  }
-
-  #tryAgainLater(): void {
-    const pauseMs = retryPauseMs(this.#action!.retry, this.#tries.count, this.#server.prng);
-    this.#timers.armRetry(pauseMs);
-  }
-
-  #giveUpUpstream(): void {
-    this.#timers.disarmTry();
-    this.#timers.disarmRetry();
-    this.#tries.giveUp();
+  /** Filters held the request until it was whole. Returns false when it is malformed, and answered. */
+  #sendHeldEnd(action: ForwardAction): boolean {
+    if (!this.#tunnel.isWanted && !this.#onRequestWhole(action)) return false;
+    this.#call.sendEnd(this.#requestTrailers, this.#tunnel.isWanted);
+    return true;
   }
 
   #armIdle(nowMs = this.#server.nowMs()): void {
@@ -397,54 +339,39 @@ export class Exchange implements ClientStreamHandler, ExchangeTimerHandler {
 
   /** A time limit is over. */
   #giveUp(reply: LocalReply): void {
-    this.#giveUpUpstream();
+    this.#call.giveUp();
     // The rest of a request that does not come is not waited for twice.
     if (!this.#isRequestEnded) this.#downstream.closeAfterResponse();
-    if (this.#isHeadSent) this.#cut(reply.flag, reply.details, "");
-    else this.#reply(reply, "");
+    if (this.answer.isBegun) this.#cut(reply.flag, reply.details, "");
+    else this.reply(reply, "");
   }
 
   #redirectTo(status: number, location: string, match: RouteMatchResult | undefined): void {
-    this.#sendOwn(status, DIRECT, redirectHeaders(location, match), "");
+    this.sendOwn(status, DIRECT, redirectHeaders(location, match), "");
   }
 
-  #reply(reply: LocalReply, reason: string): void {
-    this.#outcome.flag = reply.flag;
-    this.#outcome.failureReason = reason;
-    const { headers, body } = localAnswer(reply, reason, this.#request.head?.headers, this.#match);
-    this.#sendOwn(reply.status, reply.details, headers, body);
-  }
-
-  /** A response of this proxy's own. */
-  #sendOwn(status: number, details: string, headers: HeaderBlock, body: string): void {
-    const outcome = this.#outcome;
-    outcome.status = status;
-    outcome.details = details;
-    this.#isHeadSent = true;
-    if (outcome.isGrpc) {
-      outcome.status = 200;
-      outcome.grpcStatus = becomeGrpcAnswer(status, headers, body);
-    }
-    this.#server.config.prepareOwnAnswer(outcome.flag, headers);
-    this.#downstream.sendLocal(outcome.status, headers, outcome.isGrpc ? "" : body);
+  reply(reply: LocalReply, reason: string): void {
+    this.answer.reply(reply, reason, this.request.head?.headers, this.match);
     this.#finish();
   }
 
-  /** Breaks a response off that has begun, so that the client cannot take it for complete. */
+  /** A response of this proxy's own. */
+  sendOwn(status: number, details: string, headers: HeaderBlock, body: string): void {
+    this.answer.sendOwn(status, details, headers, body);
+    this.#finish();
+  }
+
   #cut(flag: number, details: string, reason: string): void {
-    this.#outcome.fail(flag, details, reason);
-    this.#downstream.reset();
+    this.answer.cut(flag, details, reason);
     this.#finish();
   }
 
   #finish(): void {
     if (!this.#isActive) return;
     this.#isActive = false;
+    this.#filters?.cancel();
     this.#timers.disarmAll();
-    this.#requestBody.reset();
-    this.#tries.end();
-    this.#outcome.endpoint = this.#tries.endpoint;
-    this.#outcome.attempts = this.#tries.count;
-    this.#server.record(this.#outcome);
+    this.#call.end();
+    this.#server.record(this.outcome);
   }
 }

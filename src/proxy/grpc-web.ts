@@ -9,6 +9,7 @@ import { HEADER } from "../http/header-name.ts";
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
+import type { RequestTransform } from "./filters/http-filter.ts";
 import { Base64Decoder, Base64FrameEncoder } from "./grpc-web-text.ts";
 import type { ServerStream } from "./stream.ts";
 
@@ -17,9 +18,6 @@ const TE_TRAILERS = new HeaderField(new HeaderName("te"), "trailers");
 /** `application/grpc-web`, `-text` for base64, and what the messages are. */
 const WEB_TYPE = /^application\/grpc-web(-text)?(\+[a-z0-9.-]+)?$/i;
 const TRAILER_FRAME = 0x80;
-
-/** Why a request in the text form is malformed. */
-export const NOT_BASE64 = "the body of application/grpc-web-text is no base64";
 
 /** Undefined for requests of other kinds, which are not touched. */
 export function grpcWebCall(
@@ -33,7 +31,8 @@ export function grpcWebCall(
 }
 
 /** One call: makes its request one of gRPC, and stands before the stream that its answer is written to. */
-export class GrpcWebCall implements ServerStream {
+export class GrpcWebCall implements ServerStream, RequestTransform {
+  readonly malformedReason = "the body of application/grpc-web-text is no base64";
   readonly #downstream: ServerStream;
   readonly #decoder: Base64Decoder | undefined;
   readonly #answerType: HeaderField;

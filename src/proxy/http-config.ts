@@ -21,7 +21,7 @@ import type { EscapedSlashes, PathNormalization } from "../http/path-normalizati
 import { HttpDate } from "../telemetry/http-date.ts";
 import { newRequestId, newTraceparent } from "../telemetry/request-id.ts";
 import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
-import { compileHttpFilters } from "./config/http-filters.ts";
+import { compileHttpFilters, type FilterEntry } from "./config/http-filters.ts";
 import { compileHttp2Options, type Http2Options } from "./config/http2-options.ts";
 import { compileLocalReplies, type LocalReplyMutations } from "./config/local-reply-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
@@ -66,8 +66,8 @@ export class HttpConfig {
   readonly requestHeadTimeoutMs: number;
   readonly accessLogs: readonly AccessLogConfig[];
   readonly upgrades: UpgradeRules;
-  /** Calls of gRPC-Web are translated to gRPC. */
-  readonly hasGrpcWeb: boolean;
+  /** What requests pass before the router. */
+  readonly filters: readonly FilterEntry[];
   readonly #generatesRequestId: boolean;
   readonly #returnsRequestId: boolean;
   /** Clients are strangers (`use_remote_address`). */
@@ -123,7 +123,7 @@ export class HttpConfig {
       errors,
     );
     const filters = compileHttpFilters(manager, path, errors);
-    this.hasGrpcWeb = filters.hasGrpcWeb;
+    this.filters = filters.entries;
     this.#isSilent = filters.isSilent;
     this.#sanitizesClientCert = sanitizesClientCert(manager, path, errors);
     this.#wallMs = wallMs;

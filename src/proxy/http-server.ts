@@ -6,6 +6,7 @@ import type { RouteTable } from "../decision/route-table.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import { ConnectionServer } from "./connection-server.ts";
+import { createFilterChain, type FilterChain } from "./filters/filter-chain.ts";
 import type { HttpConfig } from "./http-config.ts";
 import type { MirrorMetrics } from "./mirror-metrics.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
@@ -32,7 +33,8 @@ export interface HttpServerOptions {
 }
 
 export class HttpServer extends ConnectionServer {
-  config: HttpConfig;
+  #config: HttpConfig;
+  #filters: FilterChain;
   routeTable: RouteTable | undefined;
   readonly clusters: ReadonlyMap<string, Cluster>;
   readonly timers: ProxyTimers;
@@ -45,7 +47,8 @@ export class HttpServer extends ConnectionServer {
 
   constructor(options: HttpServerOptions) {
     super();
-    this.config = options.config;
+    this.#config = options.config;
+    this.#filters = createFilterChain(options.config.filters, { nowMs: options.nowMs }, []);
     this.routeTable = options.config.inlineRoutes;
     this.clusters = options.clusters;
     this.timers = options.timers;
@@ -55,6 +58,21 @@ export class HttpServer extends ConnectionServer {
     this.faults = options.faults;
     this.mirrorMetrics = options.mirrorMetrics;
     this.#recorder = options.recorder;
+  }
+
+  get config(): HttpConfig {
+    return this.#config;
+  }
+
+  /** What requests pass before their route. */
+  get filters(): FilterChain {
+    return this.#filters;
+  }
+
+  /** Requests take it from the next on. */
+  reconfigure(config: HttpConfig): void {
+    this.#config = config;
+    this.#filters = createFilterChain(config.filters, { nowMs: this.nowMs }, this.#filters);
   }
 
   /** 0: an idle connection stays. */

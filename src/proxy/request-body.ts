@@ -1,10 +1,11 @@
 /**
- * Request body on its way upstream and to mirrors, translated where the client speaks gRPC-Web: what arrived before there was a connection to send it on, bounded by pausing
- * its source; and what was sent, in case it has to be sent again, as long as it is small.
+ * Request body on its way upstream and to mirrors, changed where a filter does so: what arrived before there was a
+ * connection to send it on, bounded by pausing its source; and what was sent, in case it has to be sent again, as
+ * long as it is small.
  */
 import { PENDING_BODY_BYTES_MAX } from "../core/limits.ts";
 import type { RetryRule } from "../decision/retry-rule.ts";
-import type { GrpcWebCall } from "./grpc-web.ts";
+import type { RequestTransform } from "./filters/http-filter.ts";
 import type { MirroredRequest } from "./mirrored-request.ts";
 import { sendsAgain } from "./retry-decision.ts";
 import type { ClientStream } from "./stream.ts";
@@ -15,33 +16,48 @@ export class RequestBody {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #isKept = false;
-  #web: GrpcWebCall | undefined;
+  #isBroken = false;
+  #transform: RequestTransform | undefined;
   #mirrored: MirroredRequest | undefined;
   /** Whether everything that has come so far is at hand. */
   isWhole = true;
 
   /** What is sent is kept if the rule may ask for it again. */
-  begin(
-    rule: RetryRule,
-    web: GrpcWebCall | undefined,
-    mirrored: MirroredRequest | undefined,
-  ): void {
+  begin(rule: RetryRule, mirrored: MirroredRequest | undefined): void {
     this.#isKept = sendsAgain(rule);
-    this.#web = web;
     this.#mirrored = mirrored;
+    // What came while filters held the request.
+    if (mirrored !== undefined) {
+      for (const chunk of this.#chunks) mirrored.addBody(chunk, 0, chunk.length);
+    }
+  }
+
+  /** Before `begin`. Changes what has come, too. */
+  transformBy(transform: RequestTransform): void {
+    this.#transform = transform;
+    const held = this.#chunks.splice(0);
+    this.#bytes = 0;
+    for (const chunk of held) {
+      if (this.take(undefined, chunk, 0, chunk.length) === "malformed") this.#isBroken = true;
+    }
+  }
+
+  /** Why bytes were "malformed", or the end was. */
+  get malformedReason(): string {
+    return this.#transform?.malformedReason ?? "";
   }
 
   /** Sends the range, or copies it until there is a stream. When "full", the source must pause. */
   take(stream: ClientStream | undefined, bytes: Buffer, start: number, end: number): BodyTaken {
-    if (this.#web === undefined) return this.#pass(stream, bytes, start, end);
-    const decoded = this.#web.decode(bytes, start, end);
+    if (this.#transform === undefined) return this.#pass(stream, bytes, start, end);
+    const decoded = this.#transform.decode(bytes, start, end);
     if (decoded === undefined) return "malformed";
     return decoded.length === 0 ? "room" : this.#pass(stream, decoded, 0, decoded.length);
   }
 
   /** All of it has come. Returns false when that cannot be. The copy for mirrors is complete. */
   finish(): boolean {
-    if (this.#web?.isRequestWhole === false) return false;
+    if (this.#isBroken || this.#transform?.isRequestWhole === false) return false;
     this.#mirrored?.send();
     this.#mirrored = undefined;
     return true;
@@ -72,7 +88,8 @@ export class RequestBody {
 
   /** For the next request. */
   reset(): void {
-    this.#web = undefined;
+    this.#transform = undefined;
+    this.#isBroken = false;
     this.#mirrored = undefined;
     if (this.isWhole && this.#bytes === 0 && !this.#isKept) return;
     this.#drop();

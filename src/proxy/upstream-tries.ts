@@ -11,7 +11,7 @@ export type ConnectOutcome = "asked" | "no-endpoint" | "overflow";
 export class UpstreamTries {
   readonly #clusters: ReadonlyMap<string, Cluster>;
   readonly #handler: ClientStreamHandler;
-  readonly #isHttp2: boolean;
+  #isHttp2 = false;
   /** Where the request and its retries are counted: the cluster as it was when the request came. */
   #cluster: Cluster | undefined;
   #failedEndpoint: Endpoint | undefined;
@@ -22,22 +22,15 @@ export class UpstreamTries {
   endpoint: Endpoint | undefined;
   stream: ClientStream | undefined;
 
-  /**
-   * `clusters` are those of the proxy by name, as they are at each time. `isHttp2`: what the client speaks,
-   * for clusters that speak the same.
-   */
-  constructor(
-    clusters: ReadonlyMap<string, Cluster>,
-    handler: ClientStreamHandler,
-    isHttp2: boolean,
-  ) {
+  /** `clusters` are those of the proxy by name, as they are at each time. */
+  constructor(clusters: ReadonlyMap<string, Cluster>, handler: ClientStreamHandler) {
     this.#clusters = clusters;
     this.#handler = handler;
-    this.#isHttp2 = isHttp2;
   }
 
-  /** For the next request. */
-  reset(): void {
+  /** For the next request. `isHttp2`: what its client speaks, for clusters that speak the same. */
+  reset(isHttp2: boolean): void {
+    this.#isHttp2 = isHttp2;
     this.#failedEndpoint = undefined;
     this.endpoint = undefined;
     this.count = 0;

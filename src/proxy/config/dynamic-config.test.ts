@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
-import { SAMPLE_CHANNEL, sampleBootstrap } from "../../../test/support/bootstrap-sample.ts";
+import { sampleBootstrap } from "../../../test/support/bootstrap-sample.ts";
+import { SAMPLE_CHANNEL } from "../../../test/support/clusters-sample.ts";
 import type { FieldError } from "../../decision/field-error.ts";
 import { BootstrapSchema } from "../../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { channelCluster } from "./dynamic-config.ts";

@@ -1,7 +1,8 @@
-/** The HTTP filters of a listener: the router at the end, and before it what it is told to translate. */
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
+/** The HTTP filters of a listener: the router at the end, and before it what requests pass on their way to it. */
+import { toBinary } from "@bufbuild/protobuf";
+import { type Any, AnySchema, anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FieldError } from "../../decision/field-error.ts";
-import { GrpcWebSchema } from "../../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
+import { compileFilterRule, type FilterRule } from "../../decision/filters/filter-rule.ts";
 import { RouterSchema } from "../../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import type {
   HttpConnectionManager,
@@ -11,7 +12,18 @@ import type {
 export interface HttpFilters {
   /** `suppress_envoy_headers` of the router. */
   readonly isSilent: boolean;
-  readonly hasGrpcWeb: boolean;
+  readonly entries: readonly FilterEntry[];
+}
+
+/** A filter before the router. */
+export interface FilterEntry {
+  /** Under which routes speak of it. */
+  readonly name: string;
+  readonly rule: FilterRule;
+  /** It acts only where a route has settings for it. */
+  readonly isDisabled: boolean;
+  /** Equal for equal configuration. */
+  readonly key: string;
 }
 
 export function compileHttpFilters(
@@ -24,26 +36,31 @@ export function compileHttpFilters(
   if (router === undefined) {
     errors.push({ path: `${path}.http_filters`, message: "the last filter must be the router" });
   }
-  let hasGrpcWeb = false;
+  const entries: FilterEntry[] = [];
   for (const [index, filter] of httpFilters.slice(0, -1).entries()) {
     const at = `${path}.http_filters[${index}]`;
-    if (!isGrpcWeb(filter)) {
-      errors.push({ path: at, message: "only envoy.filters.http.grpc_web may precede the router" });
-    } else if (hasGrpcWeb) {
-      errors.push({ path: at, message: "stands in two places" });
-    } else {
-      hasGrpcWeb = true;
+    const { configType, name, disabled } = filter;
+    if (entries.some((entry) => entry.name === name)) {
+      errors.push({ path: `${at}.name`, message: `"${name}" stands in two places` });
+    }
+    if (configType.case !== "typedConfig") {
+      errors.push({ path: at, message: "typed_config is required" });
+      continue;
+    }
+    const rule = compileFilterRule(configType.value, `${at}.typed_config`, errors);
+    if (rule !== undefined) {
+      entries.push({ name, rule, isDisabled: disabled, key: keyOf(configType.value) });
+    } else if (routerOf(filter) !== undefined) {
+      errors.push({ path: at, message: "the router comes last, and once" });
     }
   }
-  return { isSilent: router?.suppressEnvoyHeaders ?? false, hasGrpcWeb };
+  return { isSilent: router?.suppressEnvoyHeaders ?? false, entries };
 }
 
 function routerOf({ configType }: HttpFilter) {
   return configType.case === "typedConfig" ? anyUnpack(configType.value, RouterSchema) : undefined;
 }
 
-function isGrpcWeb({ configType }: HttpFilter): boolean {
-  return (
-    configType.case === "typedConfig" && anyUnpack(configType.value, GrpcWebSchema) !== undefined
-  );
+function keyOf(config: Any): string {
+  return Buffer.from(toBinary(AnySchema, config)).toString("base64");
 }

@@ -1,5 +1,6 @@
 /** The messages that may stand in an `Any` of this proxy's configuration. */
 import { createRegistry } from "@bufbuild/protobuf";
+import { FilterConfigSchema } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { FileAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { GrpcWebSchema } from "../../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
@@ -27,6 +28,7 @@ export const messageRegistry = createRegistry(
   DownstreamConnectionsConfigSchema,
   DownstreamTlsContextSchema,
   FileAccessLogSchema,
+  FilterConfigSchema,
   GrpcWebSchema,
   HttpConnectionManagerSchema,
   HttpInspectorSchema,

@@ -12,7 +12,8 @@ import {
   ScalarType,
   toBinary,
 } from "@bufbuild/protobuf";
-import { SAMPLE_CHANNEL, sampleBootstrap } from "../../../test/support/bootstrap-sample.ts";
+import { sampleBootstrap } from "../../../test/support/bootstrap-sample.ts";
+import { CLUSTERS, SAMPLE_CHANNEL } from "../../../test/support/clusters-sample.ts";
 import type { FieldError } from "../../decision/field-error.ts";
 import { BootstrapSchema } from "../../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { ClusterSchema } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
@@ -82,7 +83,7 @@ test("a file that sets everything that is implemented is accepted and compiles",
   assert.deepEqual(errors, []);
   assert.deepEqual(
     compiled.clusters.map(({ name }) => name),
-    ["everything", "contained", "http2", "by-handshake", "as-the-client", "proxied"],
+    CLUSTERS.map(({ name }) => name).filter((name) => name !== SAMPLE_CHANNEL),
   );
   assert.equal(compiled.listeners.length, 3);
 });

@@ -59,7 +59,8 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing": "",
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds":
     "config_source route_config_name",
-  "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": "name typed_config",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter":
+    "name typed_config disabled",
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": "",
   "envoy.extensions.filters.http.router.v3.Router": "suppress_envoy_headers",
   "envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig": "mappers",
@@ -71,11 +72,12 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.access_loggers.file.v3.FileAccessLog": "path log_format",
   "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": "log_format",
   "envoy.config.route.v3.RouteConfiguration":
-    "name virtual_hosts request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove validate_clusters ignore_port_in_host_matching metadata",
+    "name virtual_hosts request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove validate_clusters ignore_port_in_host_matching metadata typed_per_filter_config",
   "envoy.config.route.v3.VirtualHost":
-    "name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove metadata",
+    "name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove metadata typed_per_filter_config",
   "envoy.config.route.v3.Route":
-    "name match route redirect direct_response metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove",
+    "name match route redirect direct_response metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config",
+  "envoy.config.route.v3.FilterConfig": "disabled",
   "envoy.config.route.v3.RouteMatch":
     "prefix path safe_regex path_separated_prefix connect_matcher case_sensitive headers query_parameters",
   "envoy.config.route.v3.RouteMatch.ConnectMatcher": "",

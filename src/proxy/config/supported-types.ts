@@ -6,6 +6,10 @@ const LB = "envoy.extensions.load_balancing_policies";
 const TLS = "envoy.extensions.transport_sockets.tls.v3";
 const HTTP = "envoy.extensions.filters.network.http_connection_manager.v3";
 
+/** What routes may say to HTTP filters. */
+const FILTERS_OF_ROUTES: readonly string[] = [];
+const OF_ROUTES = ["envoy.config.route.v3.FilterConfig", ...FILTERS_OF_ROUTES];
+
 export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.overload.v3.ResourceMonitor.typed_config": [
     "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
@@ -23,6 +27,10 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
     "envoy.extensions.filters.http.router.v3.Router",
   ],
+  "envoy.config.route.v3.RouteConfiguration.typed_per_filter_config": OF_ROUTES,
+  "envoy.config.route.v3.VirtualHost.typed_per_filter_config": OF_ROUTES,
+  "envoy.config.route.v3.Route.typed_per_filter_config": OF_ROUTES,
+  "envoy.config.route.v3.FilterConfig.config": FILTERS_OF_ROUTES,
   "envoy.config.accesslog.v3.AccessLog.typed_config": [
     "envoy.extensions.access_loggers.file.v3.FileAccessLog",
     "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",

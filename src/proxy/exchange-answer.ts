@@ -1,0 +1,95 @@
+/**
+ * The answer of one exchange on its way to the client: whose it is, what filters and routes change in it, and
+ * whether it has begun. Used again for each request of its exchange.
+ */
+import type { RouteMatchResult } from "../decision/route-table.ts";
+import type { ClusterChoice } from "../decision/weighted-clusters.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
+import type { ResponseHead } from "../http/response-head.ts";
+import type { ResponseEditor } from "./filters/http-filter.ts";
+import { becomeGrpcAnswer } from "./grpc-answer.ts";
+import type { HttpServer } from "./http-server.ts";
+import { type LocalReply, localAnswer } from "./local-reply.ts";
+import type { RequestOutcome } from "./request-outcome.ts";
+import { applyResponseMutations } from "./route-mutations.ts";
+import type { ServerStream } from "./stream.ts";
+
+export class ExchangeAnswer {
+  readonly #codec: ServerStream;
+  readonly #server: HttpServer;
+  readonly #outcome: RequestOutcome;
+  /** Where it is written to: the codec, or what filters have put before it. */
+  stream: ServerStream;
+  /** Its head was sent. */
+  isBegun = false;
+  /** Most requests have none. */
+  #editors: ResponseEditor[] | undefined;
+
+  constructor(codec: ServerStream, server: HttpServer, outcome: RequestOutcome) {
+    this.#codec = codec;
+    this.#server = server;
+    this.#outcome = outcome;
+    this.stream = codec;
+  }
+
+  /** For the next request. */
+  begin(): void {
+    this.stream = this.#codec;
+    this.isBegun = false;
+    this.#editors = undefined;
+  }
+
+  /** Changes the head of whatever answer the request gets. The last to ask is the first to change it, as in Envoy. */
+  editBy(editor: ResponseEditor): void {
+    this.#editors ??= [];
+    this.#editors.push(editor);
+  }
+
+  /** The head of an upstream's answer, behind which its body comes. */
+  sendHead(head: ResponseHead, match: RouteMatchResult, choice: ClusterChoice | undefined): void {
+    this.isBegun = true;
+    applyResponseMutations(match, choice, head.headers);
+    if (this.#editors !== undefined) this.#edit(head.status, head.headers);
+    this.#server.config.prepareResponse(this.#outcome, head.headers);
+    this.stream.sendHead(head);
+  }
+
+  /** An answer of this proxy's own: see `localAnswer`. */
+  reply(
+    reply: LocalReply,
+    reason: string,
+    requestHeaders: HeaderBlock | undefined,
+    match: RouteMatchResult | undefined,
+  ): void {
+    this.#outcome.flag = reply.flag;
+    this.#outcome.failureReason = reason;
+    const { headers, body } = localAnswer(reply, reason, requestHeaders, match);
+    this.sendOwn(reply.status, reply.details, headers, body);
+  }
+
+  /** The same, with everything given. */
+  sendOwn(status: number, details: string, headers: HeaderBlock, body: string): void {
+    const outcome = this.#outcome;
+    outcome.status = status;
+    outcome.details = details;
+    this.isBegun = true;
+    if (outcome.isGrpc) {
+      outcome.status = 200;
+      outcome.grpcStatus = becomeGrpcAnswer(status, headers, body);
+    }
+    if (this.#editors !== undefined) this.#edit(status, headers);
+    this.#server.config.prepareOwnAnswer(outcome.flag, headers);
+    this.stream.sendLocal(outcome.status, headers, outcome.isGrpc ? "" : body);
+  }
+
+  /** Breaks it off behind its head, so that the client cannot take it for complete. */
+  cut(flag: number, details: string, reason: string): void {
+    this.#outcome.fail(flag, details, reason);
+    this.stream.reset();
+  }
+
+  #edit(status: number, headers: HeaderBlock): void {
+    const editors = this.#editors!;
+    for (let i = editors.length - 1; i >= 0; i--) editors[i]!.editResponse(status, headers);
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * What stands between a request and its route: one filter for each entry of a listener's `http_filters` before
+ * the router, in their order. A filter is made when configuration arrives and serves all requests of its listener.
+ */
+import type { FilterRule } from "../../decision/filters/filter-rule.ts";
+import type { RouteMatchResult } from "../../decision/route-table.ts";
+import type { HeaderBlock } from "../../http/header-block.ts";
+import type { LocalReply } from "../local-reply.ts";
+import type { RequestOutcome } from "../request-outcome.ts";
+import type { RoutedRequest } from "../routed-request.ts";
+import type { ServerStream } from "../stream.ts";
+
+/** The next filter, and behind the last one the route. */
+export const GO_ON = 0;
+/** The filter has answered: neither other filters nor an upstream see the request. */
+export const ANSWERED = 1;
+/** The filter calls `proceed` or `answer` later. What comes of the body meanwhile is held, within bounds. */
+export const WAITS = 2;
+
+export type FilterVerdict = typeof GO_ON | typeof ANSWERED | typeof WAITS;
+
+export interface HttpFilter {
+  /** Throws nothing. Its own state must not grow with requests. */
+  onRequest(call: FilterCall): FilterVerdict;
+}
+
+/** Changes the heads of answers, the proxy's own included. */
+export interface ResponseEditor {
+  editResponse(status: number, headers: HeaderBlock): void;
+}
+
+/** Changes the body of a request on its way. */
+export interface RequestTransform {
+  /** Undefined when the bytes are malformed. The result may be empty. */
+  decode(bytes: Buffer, start: number, end: number): Buffer | undefined;
+  /** Whether the request may end here. */
+  readonly isRequestWhole: boolean;
+  /** A sentence for the client whose bytes are malformed. */
+  readonly malformedReason: string;
+}
+
+/** Something that a filter does while a request waits. */
+export interface FilterWait {
+  /** The request has ended: neither `proceed` nor `answer` is to be called any more. */
+  cancel(): void;
+}
+
+/** One request, as a filter has it. Valid until the filter has answered or gone on. */
+export interface FilterCall {
+  readonly request: RoutedRequest;
+  readonly outcome: RequestOutcome;
+  /** Undefined where no route takes the request, which is answered with 404 behind the filters. */
+  readonly match: RouteMatchResult | undefined;
+  /** What the request's route says to the filter: a rule instead of the listener's, or undefined. */
+  readonly ofRoute: FilterRule | undefined;
+  /** Answers instead of an upstream. */
+  answer(reply: LocalReply, reason: string): void;
+  /** The same for answers that are no table's: a whole response. */
+  answerWith(status: number, details: string, headers: HeaderBlock, body: string): void;
+  /** To be called before WAITS is returned. */
+  waitFor(wait: FilterWait): void;
+  /** Behind WAITS: the request goes on. */
+  proceed(): void;
+  /** Changes what the client gets in the end, whoever answers. */
+  editResponse(editor: ResponseEditor): void;
+  /** Puts a stream of the filter's own before the one that the answer is written to. */
+  intercept(wrap: (next: ServerStream) => ServerStream): void;
+  /** Changes the request's body. Of several filters the last holds. */
+  transformRequest(transform: RequestTransform): void;
+  /** Chooses the route anew, for filters that have changed what routes look at. */
+  reroute(): void;
+}

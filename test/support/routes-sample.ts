@@ -1,0 +1,110 @@
+/** Routes of the sample bootstrap file: every match and every action. */
+import type { JsonObject } from "@bufbuild/protobuf";
+import { ROUTE_FILTERS } from "./filters-sample.ts";
+import { inline, MUTATIONS, metadata, OK, PREFIX } from "./sample-parts.ts";
+
+const MATCHES: readonly JsonObject[] = [
+  { prefix: "/a", case_sensitive: false },
+  { path: "/b" },
+  { path_separated_prefix: "/c" },
+  { safe_regex: { google_re2: {}, regex: "/d.*" } },
+  {
+    prefix: "/",
+    headers: [
+      { name: "a", exact_match: "1", invert_match: true },
+      { name: "b", safe_regex_match: { regex: ".*" } },
+      { name: "c", range_match: { start: "1", end: "2" } },
+      { name: "d", present_match: true },
+      { name: "e", prefix_match: "a" },
+      { name: "f", suffix_match: "a" },
+      { name: "g", contains_match: "a" },
+      { name: "h", string_match: { exact: "a", ignore_case: true } },
+      { name: "i", string_match: { prefix: "a" }, treat_missing_header_as_empty: true },
+      { name: "j", string_match: { suffix: "a" } },
+      { name: "k", string_match: { contains: "a" } },
+      { name: "l", string_match: { safe_regex: { regex: "a" } } },
+    ],
+    query_parameters: [
+      { name: "m", string_match: { exact: "1" } },
+      { name: "n", present_match: true },
+    ],
+  },
+];
+
+const CONNECT: JsonObject = { connect_matcher: {} };
+
+const REWRITE = { pattern: { regex: "/a" }, substitution: "/b" };
+
+const ACTIONS: readonly JsonObject[] = [
+  {
+    route: {
+      cluster: "everything",
+      cluster_not_found_response_code: "NOT_FOUND",
+      prefix_rewrite: "/",
+      host_rewrite_literal: "other",
+      timeout: "1s",
+      idle_timeout: "2s",
+      retry_policy: {
+        retry_on: "retriable-status-codes,retriable-headers",
+        num_retries: 2,
+        per_try_timeout: "0.5s",
+        retriable_status_codes: [503],
+        retriable_headers: [{ name: "x-retry", present_match: true }],
+        retry_back_off: { base_interval: "0.1s", max_interval: "1s" },
+      },
+      request_mirror_policies: [
+        {
+          cluster: "everything",
+          runtime_fraction: { default_value: { numerator: 1, denominator: "TEN_THOUSAND" } },
+          disable_shadow_host_suffix_append: true,
+        },
+      ],
+      upgrade_configs: [{ upgrade_type: "CONNECT", enabled: false }],
+    },
+  },
+  {
+    route: {
+      weighted_clusters: {
+        clusters: [
+          { name: "everything", weight: 1, host_rewrite_literal: "third", ...MUTATIONS },
+          { name: "contained", weight: 2 },
+        ],
+        total_weight: 3,
+        header_name: "x-random",
+      },
+      regex_rewrite: REWRITE,
+    },
+  },
+  {
+    redirect: { https_redirect: true, host_redirect: "h", port_redirect: 8443, strip_query: true },
+  },
+  { redirect: { scheme_redirect: "https", path_redirect: "/n", response_code: "FOUND" } },
+  { redirect: { prefix_rewrite: "/n" } },
+  { redirect: { regex_rewrite: REWRITE } },
+  { direct_response: { status: 418, body: inline("teapot") } },
+];
+
+export const ROUTES: JsonObject = {
+  name: "inline",
+  validate_clusters: false,
+  ignore_port_in_host_matching: true,
+  metadata: metadata({}),
+  ...MUTATIONS,
+  typed_per_filter_config: ROUTE_FILTERS,
+  virtual_hosts: [
+    {
+      name: "all",
+      domains: ["*"],
+      metadata: metadata({}),
+      ...MUTATIONS,
+      typed_per_filter_config: ROUTE_FILTERS,
+      routes: [
+        { match: CONNECT, direct_response: OK },
+        ...MATCHES.map((match) => ({ match, direct_response: OK })),
+        ...ACTIONS.map((action) => ({ match: PREFIX, ...action })),
+        { name: "named", match: PREFIX, direct_response: OK, metadata: metadata({}), ...MUTATIONS },
+        { match: PREFIX, direct_response: OK, typed_per_filter_config: ROUTE_FILTERS },
+      ],
+    },
+  ],
+};
