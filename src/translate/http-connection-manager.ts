@@ -17,6 +17,7 @@ import {
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { ESCAPED_SLASHES_ACTION } from "./defaults.ts";
 import type { DataPlaneFeatures } from "./features.ts";
+import { type FilterContribution, listenerFilters } from "./filters/filter-contribution.ts";
 import { duration, pack } from "./message.ts";
 
 type HttpConnectionManagerInit = Exclude<
@@ -38,10 +39,12 @@ export type HttpConnectionManagerOptions = Required<
     readonly keepalive?: MessageInitShape<typeof KeepaliveSettingsSchema>;
     /** Calls of gRPC-Web, as browsers make them, become calls of gRPC. */
     readonly translatesGrpcWeb: boolean;
+    /** What policies put before the router. */
+    readonly filters: readonly FilterContribution[];
   };
 
 export function httpConnectionManager(
-  { keepalive, translatesGrpcWeb, ...options }: HttpConnectionManagerOptions,
+  { keepalive, translatesGrpcWeb, filters, ...options }: HttpConnectionManagerOptions,
   { meshHop, upgrades }: DataPlaneFeatures,
 ): Filter {
   const manager = create(HttpConnectionManagerSchema, {
@@ -62,6 +65,7 @@ export function httpConnectionManager(
       : {}),
     httpFilters: [
       ...(translatesGrpcWeb ? [grpcWebFilter()] : []),
+      ...listenerFilters(filters),
       {
         name: "envoy.filters.http.router",
         configType: {

@@ -18,6 +18,7 @@ import {
   UNDELIVERED_HEADER,
 } from "./defaults.ts";
 import type { DataPlaneFeatures } from "./features.ts";
+import { type FilterContribution, hostFilterConfigs } from "./filters/filter-contribution.ts";
 import { type FindingPlace, type Findings, within } from "./findings.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { inboundRoutes } from "./inbound-routes.ts";
@@ -54,9 +55,11 @@ export function inboundResources(
       report.findings.add("protocol-unsupported", place, message);
       continue;
     }
-    const inbound = { index, address: scope.address, port, inboundPort: port.inboundPort, shape };
+    const services = servicesBehind(index, scope, port);
+    const { inboundPort } = port;
+    const inbound = { index, address: scope.address, port, inboundPort, shape, services };
     listeners.push(inboundListener(inbound));
-    clusters.push(...appClusters(inbound, servicesBehind(index, scope, port)));
+    clusters.push(...appClusters(inbound));
   }
   return { listeners, clusters };
 }
@@ -91,28 +94,29 @@ interface InboundPort {
   readonly port: MeshInstancePort;
   readonly inboundPort: number;
   readonly shape: InboundShape;
+  /** That lead to it. */
+  readonly services: readonly IndexedService[];
 }
 
-function inboundListener({ index, address, port, inboundPort, shape }: InboundPort): XdsResource {
+function inboundListener(inbound: InboundPort): XdsResource {
+  const { address, port, inboundPort } = inbound;
   const name = inboundListenerName(inboundPort);
   const listener = create(ListenerSchema, {
     name,
     address: socketAddress(address, inboundPort),
-    ...inboundChains(index, port, shape),
+    ...inboundChains(inbound),
     trafficDirection: TrafficDirection.INBOUND,
     metadata: protocolMetadata(port.protocol, "the instance's port"),
   });
   return resourceOf(ListenerSchema, name, listener);
 }
 
-function inboundChains(
-  index: MeshIndex,
-  port: MeshInstancePort,
-  { http, isOpaque }: InboundShape,
-): ListenerChains {
+function inboundChains(inbound: InboundPort): ListenerChains {
+  const { index, port, shape } = inbound;
+  const { http, isOpaque } = shape;
   const opaque = { filters: [streamFilter(index, port)], transportSocket: downstreamTls(TCP_ALPN) };
   if (http === undefined) return { filterChains: [create(FilterChainSchema, opaque)] };
-  const filters = [requestFilter(index, port, http)];
+  const filters = [requestFilter(inbound, http)];
   const alpn = index.features.meshHop === "http2" ? ["h2", "http/1.1"] : ["http/1.1"];
   const httpChain = create(FilterChainSchema, { filters, transportSocket: downstreamTls(alpn) });
   if (!isOpaque) return { filterChains: [httpChain] };
@@ -139,11 +143,11 @@ function streamFilter(index: MeshIndex, port: MeshInstancePort): Filter {
  * only a connection to the app that broke before the request was written to it.
  */
 function requestFilter(
-  index: MeshIndex,
-  port: MeshInstancePort,
+  { index, port, services }: InboundPort,
   http: NonNullable<InboundShape["http"]>,
 ): Filter {
   const target = inboundName(port.port);
+  const contributions = inboundContributions(services);
   return httpConnectionManager(
     {
       statPrefix: target,
@@ -151,6 +155,7 @@ function requestFilter(
       commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
       streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
       translatesGrpcWeb: port.protocol === "grpc",
+      filters: contributions,
       keepalive: {
         interval: duration(INBOUND_KEEPALIVE_INTERVAL_MS),
         timeout: duration(INBOUND_KEEPALIVE_TIMEOUT_MS),
@@ -171,7 +176,14 @@ function requestFilter(
           name: target,
           requestHeadersToRemove: index.features.meshHop === "http2" ? [PROTOCOL_HEADER] : [],
           responseHeadersToRemove: [UNDELIVERED_HEADER],
-          virtualHosts: [{ name: target, domains: ["*"], routes: inboundRoutes(port.port, http) }],
+          virtualHosts: [
+            {
+              name: target,
+              domains: ["*"],
+              routes: inboundRoutes(port.port, http),
+              typedPerFilterConfig: hostFilterConfigs(contributions),
+            },
+          ],
           // Clusters come in a message of their own, maybe after this one.
           validateClusters: false,
         },
@@ -182,10 +194,7 @@ function requestFilter(
 }
 
 /** How the app itself is reached: by HTTP/1.1 and as a stream of bytes, by HTTP/2, or by either. */
-function appClusters(
-  { index, port, shape }: InboundPort,
-  services: readonly IndexedService[],
-): readonly XdsResource[] {
+function appClusters({ index, port, shape, services }: InboundPort): readonly XdsResource[] {
   const shared = { appPort: port.port, features: index.features, services };
   const clusters: XdsResource[] = [];
   if (shape.http !== "http2") {
@@ -195,6 +204,15 @@ function appClusters(
     clusters.push(inboundCluster({ ...shared, name: inboundHttp2Name(port.port), codec: "http2" }));
   }
   return clusters;
+}
+
+/** A request does not say by which Service it came: of several that bring one filter the first holds. */
+function inboundContributions(services: readonly IndexedService[]): readonly FilterContribution[] {
+  const byName = new Map<string, FilterContribution>();
+  for (const contribution of services.flatMap(({ filters }) => filters.inbound)) {
+    if (!byName.has(contribution.name)) byName.set(contribution.name, contribution);
+  }
+  return [...byName.values()];
 }
 
 /** Services that lead to this port of the app, for the labels of its metrics. */

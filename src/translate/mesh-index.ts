@@ -12,6 +12,11 @@ import {
 } from "../resource/port-protocol.ts";
 import { accessLogs } from "./access-log.ts";
 import type { DataPlaneFeatures } from "./features.ts";
+import {
+  resolveServiceFilters,
+  type ServiceFilters,
+  type ServiceFiltersOf,
+} from "./filters/service-filters.ts";
 import type { Findings } from "./findings.ts";
 import type { MeshInstance, MeshService, MeshSnapshot } from "./mesh-snapshot.ts";
 import { compareText, outboundName, outboundTcpName, qualifiedName, serviceHost } from "./names.ts";
@@ -29,6 +34,7 @@ export interface IndexedService {
   readonly key: string;
   readonly host: string;
   readonly settings: TrafficSettings;
+  readonly filters: ServiceFilters;
   /** By number. */
   readonly ports: readonly IndexedPort[];
 }
@@ -68,10 +74,11 @@ export function buildMeshIndex(
   findings: Findings,
 ): MeshIndex {
   const settingsOf = resolveTrafficSettings(snapshot, findings);
+  const filtersOf = resolveServiceFilters(snapshot, findings);
   const select = instanceSelector(snapshot.instances);
   const config = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
   const { opaquePorts, timeout } = config.protocolDetection;
-  const context = { snapshot, features, opaquePorts, settingsOf, select, findings };
+  const context = { snapshot, features, opaquePorts, settingsOf, filtersOf, select, findings };
   const services = snapshot.services
     .map((service) => indexService(service, context))
     .sort((a, b) => compareText(a.key, b.key));
@@ -92,6 +99,7 @@ interface IndexContext {
   readonly features: DataPlaneFeatures;
   readonly opaquePorts: readonly number[];
   readonly settingsOf: TrafficSettingsOf;
+  readonly filtersOf: ServiceFiltersOf;
   readonly select: SelectInstances;
   readonly findings: Findings;
 }
@@ -127,7 +135,8 @@ function indexService(service: MeshService, context: IndexContext): IndexedServi
     );
   }
   ports.sort((a, b) => a.port.port - b.port.port);
-  return { service, key, host, settings: context.settingsOf(key), ports };
+  const settings = context.settingsOf(key);
+  return { service, key, host, settings, filters: context.filtersOf(key), ports };
 }
 
 /** What is made of a port of this protocol; undefined when nothing can be. */

@@ -86,13 +86,14 @@ export function outboundChains(routes: StreamRoutes, context: ChainsContext): Li
   }
 }
 
-function httpFilter({ index, port }: ChainsContext): Filter {
+function httpFilter({ index, service, port }: ChainsContext): Filter {
   return httpConnectionManager(
     {
       statPrefix: port.name,
       accessLog: [...index.accessLogs],
       streamIdleTimeout: duration(index.streamIdleTimeoutMs),
       translatesGrpcWeb: port.protocol === "grpc",
+      filters: service.filters.outbound,
       routeSpecifier: {
         case: "rds",
         value: { configSource: adsConfigSource(), routeConfigName: port.name },

@@ -6,6 +6,7 @@ import type { GrpcRoute } from "../../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { keyOf } from "../../resource/object.ts";
 import { UNDELIVERED_HEADER } from "../defaults.ts";
+import { hostFilterConfigs } from "../filters/filter-contribution.ts";
 import { resourceOf } from "../message.ts";
 import type { XdsResource } from "../translation.ts";
 import type { RequestRoute } from "./attachment.ts";
@@ -33,6 +34,7 @@ export function routeConfiguration(
       {
         name: `${service.host}:${port.port.port}`,
         domains: ["*"],
+        typedPerFilterConfig: hostFilterConfigs(service.filters.outbound),
         routes:
           routes.length === 0
             ? [defaultRoute(context)]

@@ -12,6 +12,7 @@ import { durationMs } from "../../resource/duration.ts";
 import { keyOf } from "../../resource/object.ts";
 import { isMeshed } from "../cluster.ts";
 import { PROTOCOL_HEADER } from "../defaults.ts";
+import { routeFilterConfigs, routeKey } from "../filters/filter-contribution.ts";
 import { type Findings, within } from "../findings.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "../mesh-index.ts";
 import { duration } from "../message.ts";
@@ -42,6 +43,10 @@ export function ruleRoute(candidate: Candidate, context: RuleContext): Route {
   const base = {
     name: `${route.kind}/${qualifiedName(route.metadata)}/rule/${rule.name ?? ruleIndex}/match/${matchIndex}`,
     match: translateMatch(match),
+    typedPerFilterConfig: routeFilterConfigs(
+      context.service.filters.outbound,
+      routeKey(route.kind, qualifiedName(route.metadata)),
+    ),
   };
   const fail = (reason: string): Route => {
     const body = `${reason} (${place.path} of ${route.kind} ${qualifiedName(route.metadata)})`;

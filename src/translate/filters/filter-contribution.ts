@@ -1,0 +1,60 @@
+/**
+ * An HTTP filter that policies bring into listeners, and what hosts and routes say to it. The filter stands in the
+ * listener disabled: it acts only where its virtual host or the request's route has settings for it.
+ */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import type { HttpFilterSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+
+export interface FilterContribution {
+  /** Its name in `http_filters` and in `typed_per_filter_config`: `envoy.filters.http.fault`. */
+  readonly name: string;
+  /** The least that makes a listener have the filter. */
+  readonly ofListener: Any;
+  /** For every request of the Service; undefined when only routes have settings. */
+  readonly ofHost: Any | undefined;
+  /** By route object as `routeKey` names it. They go before the host's. */
+  readonly ofRoutes: ReadonlyMap<string, Any>;
+}
+
+type HttpFilterInit = MessageInitShape<typeof HttpFilterSchema>;
+
+/** `HTTPRoute/default/catalog`. */
+export function routeKey(kind: string, qualifiedName: string): string {
+  return `${kind}/${qualifiedName}`;
+}
+
+/** Entries for `http_filters`, in the order of the contributions. */
+export function listenerFilters(contributions: readonly FilterContribution[]): HttpFilterInit[] {
+  return contributions.map(({ name, ofListener }) => ({
+    name,
+    disabled: true,
+    configType: { case: "typedConfig", value: ofListener },
+  }));
+}
+
+/** `typed_per_filter_config` of a virtual host. */
+export function hostFilterConfigs(
+  contributions: readonly FilterContribution[],
+): Record<string, Any> {
+  return configsOf(contributions, ({ ofHost }) => ofHost);
+}
+
+/** `typed_per_filter_config` of the routes that one route object becomes. */
+export function routeFilterConfigs(
+  contributions: readonly FilterContribution[],
+  key: string,
+): Record<string, Any> {
+  return configsOf(contributions, ({ ofRoutes }) => ofRoutes.get(key));
+}
+
+function configsOf(
+  contributions: readonly FilterContribution[],
+  pick: (contribution: FilterContribution) => Any | undefined,
+): Record<string, Any> {
+  const entries = contributions.flatMap((contribution) => {
+    const config = pick(contribution);
+    return config === undefined ? [] : [[contribution.name, config] as const];
+  });
+  return Object.fromEntries(entries);
+}
