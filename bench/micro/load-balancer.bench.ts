@@ -15,7 +15,7 @@ const ENDPOINTS = 100;
 const inputs = { prng: new SeededPrng(1), nowMs: () => 1_000 };
 const endpoints: readonly Candidate[] = Array.from({ length: ENDPOINTS }, (_, index) => ({
   ...{ info: { weight: 1 }, activeRequests: index % 7, waitingCount: 0 },
-  ...{ ewmaMs: index % 11, ewmaAtMs: 0, unreachableUntilMs: 0 },
+  ...{ ewmaMs: index % 11, ewmaAtMs: 0, unreachableUntilMs: 0, weightFactor: 1 },
 }));
 const balancers = {
   "round robin": new RoundRobin(inputs),

@@ -7,6 +7,7 @@ import type { ClusterConfig } from "./config/cluster-config.ts";
 import { createDialer } from "./dialer.ts";
 import { Endpoint, type EndpointInfo } from "./endpoint.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
+import { HostSet } from "./host-set.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { LoadBalancer, LoadBalancerInputs } from "./load-balancer/load-balancer.ts";
 import { RandomChoice } from "./load-balancer/random.ts";
@@ -44,8 +45,10 @@ export class ClusterFactory {
       service: config.service,
       limits: config.limits,
       counts,
-      panicThreshold: config.panicThreshold,
-      loadBalancer: createBalancer(config.balancer, this.#options),
+      hosts: new HostSet({
+        panicThreshold: config.panicThreshold,
+        loadBalancer: createBalancer(config.balancer, this.#options),
+      }),
     });
     const onHandshake = (isResumed: boolean): void =>
       this.#options.tlsMetrics.onUpstream(config.name, isResumed);

@@ -2,7 +2,8 @@
 import type { ServiceLabels } from "../telemetry/request-metrics.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { ConnectionBudget } from "./endpoint-services.ts";
-import type { LoadBalancer } from "./load-balancer/load-balancer.ts";
+import type { HostSet } from "./host-set.ts";
+import type { PickContext } from "./pick-context.ts";
 
 /** Envoy's circuit breakers. Each bounds what is under way at the same time in the whole cluster. */
 export interface CircuitLimits {
@@ -26,9 +27,7 @@ export interface ClusterOptions {
   readonly service: ServiceLabels;
   readonly limits: CircuitLimits;
   readonly counts: ClusterCounts;
-  readonly loadBalancer: LoadBalancer<Endpoint>;
-  /** Share of healthy endpoints, 0 to 1, below which health is ignored (Envoy's panic threshold). */
-  readonly panicThreshold: number;
+  readonly hosts: HostSet;
 }
 
 export class Cluster implements ConnectionBudget {
@@ -37,7 +36,6 @@ export class Cluster implements ConnectionBudget {
   readonly counts: ClusterCounts;
   readonly #options: ClusterOptions;
   #endpoints: readonly Endpoint[] = [];
-  #eligible: readonly Endpoint[] = [];
   #connections = 0;
   #pending = 0;
   #retries = 0;
@@ -56,7 +54,7 @@ export class Cluster implements ConnectionBudget {
 
   /** Those that requests may go to. */
   get eligible(): readonly Endpoint[] {
-    return this.#eligible;
+    return this.#options.hosts.eligible;
   }
 
   get limits(): CircuitLimits {
@@ -71,16 +69,17 @@ export class Cluster implements ConnectionBudget {
   /** Replaces the endpoints. Endpoints that stay are the same objects, with their connections. */
   setEndpoints(endpoints: readonly Endpoint[]): void {
     this.#endpoints = endpoints;
-    this.#eligible = eligibleOf(endpoints, this.#options.panicThreshold);
-    this.#options.loadBalancer.setEndpoints(this.#eligible);
+    this.refresh();
   }
 
-  /** The endpoint for the next request, other than `avoided` where there is a choice. */
-  pick(avoided: Endpoint | undefined): Endpoint | undefined {
-    const picked = this.#options.loadBalancer.pick();
-    if (avoided === undefined || picked !== avoided || this.#eligible.length < 2) return picked;
-    const index = this.#eligible.indexOf(avoided);
-    return this.#eligible[(index + 1) % this.#eligible.length];
+  /** Health or weights of endpoints have changed. */
+  refresh(): void {
+    this.#options.hosts.update(this.#endpoints);
+  }
+
+  /** The endpoint for the next request, other than those that `context` avoids where there is a choice. */
+  pick(context: PickContext | undefined): Endpoint | undefined {
+    return this.#options.hosts.pick(context);
   }
 
   admitRequest(): boolean {
@@ -137,21 +136,4 @@ export class Cluster implements ConnectionBudget {
     this.onOverflow();
     return false;
   }
-}
-
-/**
- * The best priority with enough healthy endpoints; in panic, all of the first priority. A threshold of
- * zero means no panic: then a cluster without a healthy endpoint has none at all (Envoy's reading too).
- */
-function eligibleOf(endpoints: readonly Endpoint[], panicThreshold: number): readonly Endpoint[] {
-  const priorities = [...new Set(endpoints.map((endpoint) => endpoint.info.priority))].sort(
-    (a, b) => a - b,
-  );
-  for (const priority of priorities) {
-    const all = endpoints.filter((endpoint) => endpoint.info.priority === priority);
-    const healthy = all.filter((endpoint) => endpoint.info.isHealthy);
-    if (healthy.length > 0 && healthy.length / all.length >= panicThreshold) return healthy;
-  }
-  if (panicThreshold === 0) return [];
-  return endpoints.filter((endpoint) => endpoint.info.priority === priorities[0]);
 }

@@ -7,6 +7,7 @@ import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { DialResult, PendingDial } from "./dialer.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
+import type { HostHealth } from "./load-balancer/load-balancer.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
 import { RawConnections } from "./raw-connections.ts";
 import type { ClientStreamHandler } from "./stream.ts";
@@ -45,6 +46,8 @@ export class Endpoint {
   /** Peak-EWMA of latency in milliseconds, and when it was last brought up to date. */
   ewmaMs = 0;
   ewmaAtMs = 0;
+  /** The part of its weight that counts now. */
+  weightFactor = 1;
   outcomes = new OutcomeSeries();
 
   constructor(info: EndpointInfo, services: EndpointServices) {
@@ -55,6 +58,10 @@ export class Endpoint {
 
   get info(): EndpointInfo {
     return this.#info;
+  }
+
+  get health(): HostHealth {
+    return this.#info.isHealthy ? "healthy" : "unhealthy";
   }
 
   get connectionCount(): number {

@@ -8,6 +8,7 @@ import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { NormalizedPath, PathNormalization } from "../http/path-normalization.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { HttpConfig } from "./http-config.ts";
+import { PickContext } from "./pick-context.ts";
 import type { RequestOrigin } from "./request-outcome.ts";
 import { canonicalPath } from "./request-path.ts";
 
@@ -23,6 +24,8 @@ export class RoutedRequest implements RequestView {
   authority = "";
   /** What is sent upstream as request target. */
   target = "";
+  /** What the choice of its endpoint depends on: filters and the route say so. */
+  readonly pick = new PickContext();
 
   constructor(origin: RequestOrigin) {
     this.#origin = origin;
@@ -67,6 +70,7 @@ export class RoutedRequest implements RequestView {
     this.path = "";
     this.query = "";
     this.target = "";
+    this.pick.reset();
   }
 
   /** Finds path and query. Only with a path as its result may the request be routed. */

@@ -12,6 +12,7 @@ import type { Cluster } from "./cluster.ts";
 import type { DialResult, PendingDial } from "./dialer.ts";
 import type { ConnectionIdentity } from "./downstream-connection.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { PickContext } from "./pick-context.ts";
 import type { UpstreamFailure } from "./stream.ts";
 import type { TcpOutcome } from "./tcp-outcome.ts";
 import type { TcpServer } from "./tcp-server.ts";
@@ -38,7 +39,8 @@ export class TcpUpstream {
   #onSpoken: (() => void) | undefined;
   #state: State = DIALLING;
   #cluster: Cluster | undefined;
-  #failed: Endpoint | undefined;
+  /** Made when a dial has failed. */
+  #pick: PickContext | undefined;
   #dial: PendingDial | undefined;
 
   constructor(server: TcpServer, outcome: TcpOutcome) {
@@ -100,7 +102,7 @@ export class TcpUpstream {
   }
 
   #connect(cluster: Cluster): void {
-    const endpoint = cluster.pick(this.#failed);
+    const endpoint = cluster.pick(this.#pick);
     if (endpoint === undefined) {
       this.#fail(FLAG.UH, `cluster ${cluster.name} has no endpoint`);
       return;
@@ -123,7 +125,8 @@ export class TcpUpstream {
       this.#onConnected(result.socket);
       return;
     }
-    this.#failed = endpoint;
+    this.#pick ??= new PickContext();
+    this.#pick.avoid(endpoint);
     const cluster = this.#cluster!;
     if (this.outcome.attempts < this.#server.config.connectAttemptsMax) this.#connect(cluster);
     else this.#fail(FLAG.UF, textOf(result));

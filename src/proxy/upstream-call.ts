@@ -72,7 +72,7 @@ export class UpstreamCall implements ClientStreamHandler, TryTimerHandler {
     this.#handler = handler;
     this.#request = request;
     this.#outcome = outcome;
-    this.#tries = new UpstreamTries(server.clusters, this);
+    this.#tries = new UpstreamTries(server.clusters, this, request.pick);
     this.#timers = new TryTimers(server.timers, this);
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Cluster } from "./cluster.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { PickContext } from "./pick-context.ts";
 import type { ClientStream, ClientStreamHandler } from "./stream.ts";
 
 export type ConnectOutcome = "asked" | "no-endpoint" | "overflow";
@@ -11,10 +12,10 @@ export type ConnectOutcome = "asked" | "no-endpoint" | "overflow";
 export class UpstreamTries {
   readonly #clusters: ReadonlyMap<string, Cluster>;
   readonly #handler: ClientStreamHandler;
+  readonly #pick: PickContext;
   #isHttp2 = false;
   /** Where the request and its retries are counted: the cluster as it was when the request came. */
   #cluster: Cluster | undefined;
-  #failedEndpoint: Endpoint | undefined;
   /** In the endpoint's queue for a connection. */
   #isWaiting = false;
   #isRetried = false;
@@ -22,16 +23,20 @@ export class UpstreamTries {
   endpoint: Endpoint | undefined;
   stream: ClientStream | undefined;
 
-  /** `clusters` are those of the proxy by name, as they are at each time. */
-  constructor(clusters: ReadonlyMap<string, Cluster>, handler: ClientStreamHandler) {
+  /** `clusters` are those of the proxy by name, as they are at each time. `pick` is the request's. */
+  constructor(
+    clusters: ReadonlyMap<string, Cluster>,
+    handler: ClientStreamHandler,
+    pick: PickContext,
+  ) {
     this.#clusters = clusters;
     this.#handler = handler;
+    this.#pick = pick;
   }
 
   /** For the next request. `isHttp2`: what its client speaks, for clusters that speak the same. */
   reset(isHttp2: boolean): void {
     this.#isHttp2 = isHttp2;
-    this.#failedEndpoint = undefined;
     this.endpoint = undefined;
     this.count = 0;
   }
@@ -48,7 +53,7 @@ export class UpstreamTries {
     const counted = this.#cluster!;
     // A later try uses the cluster as it is by now.
     const cluster = this.count === 0 ? counted : (this.#clusters.get(counted.name) ?? counted);
-    const endpoint = cluster.pick(this.#failedEndpoint);
+    const endpoint = cluster.pick(this.#pick);
     if (endpoint === undefined) return "no-endpoint";
     this.endpoint = endpoint;
     this.count += 1;
@@ -68,7 +73,7 @@ export class UpstreamTries {
   /** The current try is over, and its endpoint is avoided by the next. */
   onFailed(): void {
     this.#isWaiting = false;
-    this.#failedEndpoint = this.endpoint;
+    if (this.endpoint !== undefined) this.#pick.avoid(this.endpoint);
     this.leaveStream();
   }
 
@@ -94,7 +99,7 @@ export class UpstreamTries {
 
   /** Ends whatever the current try has got to. The handler is told nothing. */
   giveUp(): void {
-    this.#failedEndpoint = this.endpoint;
+    if (this.endpoint !== undefined) this.#pick.avoid(this.endpoint);
     if (this.#isWaiting) {
       this.#isWaiting = false;
       this.endpoint?.cancel(this.#handler);

@@ -16,6 +16,7 @@ class Server implements Candidate {
   ewmaMs = 0;
   ewmaAtMs = 0;
   unreachableUntilMs = 0;
+  weightFactor = 1;
   picks = 0;
   latencyMs: number;
 

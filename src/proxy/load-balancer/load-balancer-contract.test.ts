@@ -14,7 +14,7 @@ interface Named extends Candidate {
 function endpoint(name: string, weight = 1): Named {
   return {
     ...{ name, info: { weight }, activeRequests: 0, waitingCount: 0 },
-    ...{ ewmaMs: 0, ewmaAtMs: 0, unreachableUntilMs: 0 },
+    ...{ ewmaMs: 0, ewmaAtMs: 0, unreachableUntilMs: 0, weightFactor: 1 },
   };
 }
 
