@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import { endpointInfo } from "../../test/support/endpoint-info.ts";
 import { ManualClock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
 import { SeededPrng } from "../core/prng.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
-import { UNKNOWN_SERVICE, UNKNOWN_WORKLOAD } from "../telemetry/request-metrics.ts";
+import { UNKNOWN_SERVICE } from "../telemetry/request-metrics.ts";
 import { CallbackFaults } from "./callback-faults.ts";
 import { Cluster } from "./cluster.ts";
 import { compileUpstreamHttp } from "./config/upstream-http-config.ts";
@@ -44,15 +45,8 @@ function clusterOf(
     hosts: new HostSet({ loadBalancer: new First(), panicThreshold }),
   });
   const endpoints = Object.entries(priorities).map(([port, priority]) => {
-    const info = {
-      host: "127.0.0.1",
-      port: Number(port),
-      weight: 1,
-      isHealthy: !sick.includes(Number(port)),
-      priority,
-      zone: "",
-      workload: UNKNOWN_WORKLOAD,
-    };
+    const isHealthy = !sick.includes(Number(port));
+    const info = endpointInfo({ port: Number(port), isHealthy, priority });
     return new Endpoint(info, {
       dialer: nowhere,
       budget: cluster,

@@ -7,6 +7,7 @@ import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { DialResult, PendingDial } from "./dialer.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
+import type { Host, HostInfo } from "./load-balancer/host.ts";
 import type { HostHealth } from "./load-balancer/load-balancer.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
 import { RawConnections } from "./raw-connections.ts";
@@ -18,17 +19,18 @@ const UNREACHABLE_MS_MAX = 10_000;
 /** Time constant of the latency average. Finagle's and linkerd's default. */
 const EWMA_DECAY_MS = 10_000;
 
-export interface EndpointInfo {
+export interface EndpointInfo extends HostInfo {
   readonly host: string;
   readonly port: number;
-  readonly weight: number;
+  /** What discovery says. */
   readonly isHealthy: boolean;
-  readonly priority: number;
+  /** Healthy, but to be asked only when too few others are. */
+  readonly isDegraded: boolean;
   readonly zone: string;
   readonly workload: WorkloadLabels;
 }
 
-export class Endpoint {
+export class Endpoint implements Host {
   readonly key: string;
   #info: EndpointInfo;
   readonly #services: EndpointServices;
@@ -61,7 +63,8 @@ export class Endpoint {
   }
 
   get health(): HostHealth {
-    return this.#info.isHealthy ? "healthy" : "unhealthy";
+    if (!this.#info.isHealthy) return "unhealthy";
+    return this.#info.isDegraded ? "degraded" : "healthy";
   }
 
   get connectionCount(): number {

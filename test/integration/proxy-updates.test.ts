@@ -6,7 +6,7 @@ import {
   type RouteConfiguration,
   RouteConfigurationSchema,
 } from "../../src/gen/envoy/config/route/v3/route_pb.js";
-import { UNKNOWN_WORKLOAD } from "../../src/telemetry/request-metrics.ts";
+import { endpointInfo } from "../support/endpoint-info.ts";
 import {
   bootstrapOf,
   clusterJson,
@@ -108,15 +108,7 @@ test("routes, clusters and endpoints change 50 times without a failed request", 
   const { dataPlane } = proxy;
   assert.deepEqual(dataPlane.setRoutes(routes("a")), []);
   const load = new Load(() => proxy.port());
-  const info = (port: number) => ({
-    host: "127.0.0.1",
-    port,
-    weight: 1,
-    isHealthy: true,
-    priority: 0,
-    zone: "",
-    workload: UNKNOWN_WORKLOAD,
-  });
+  const info = (port: number) => endpointInfo({ port });
   const changes = [
     () => dataPlane.setRoutes(routes("b")),
     () => dataPlane.setRoutes(routes("a", "b")),

@@ -16,6 +16,7 @@ import { compileCluster } from "../../src/proxy/config/cluster-config.ts";
 import { messageRegistry } from "../../src/proxy/config/message-registry.ts";
 import type { Dialer, DialResult, PendingDial } from "../../src/proxy/dialer.ts";
 import { Endpoint } from "../../src/proxy/endpoint.ts";
+import { HostSet } from "../../src/proxy/host-set.ts";
 import { RoundRobin } from "../../src/proxy/load-balancer/round-robin.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "../../src/proxy/stream.ts";
 import type { UpstreamCodec } from "../../src/proxy/upstream-codec.ts";
@@ -25,7 +26,7 @@ import {
   type UpstreamConnectionOwner,
 } from "../../src/proxy/upstream-connection.ts";
 import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
-import { UNKNOWN_WORKLOAD } from "../../src/telemetry/request-metrics.ts";
+import { endpointInfo } from "./endpoint-info.ts";
 
 /** Carries requests that end when the test says so. */
 export class FakeConnection implements UpstreamConnection {
@@ -169,30 +170,29 @@ export class PoolFixture {
     this.cluster = new Cluster({
       ...config,
       counts: { connectFailures: 0, retries: 0, overflows: 0 },
-      loadBalancer: new RoundRobin<Endpoint>({ prng, nowMs }),
+      hosts: new HostSet({
+        panicThreshold: 0.5,
+        loadBalancer: new RoundRobin<Endpoint>({ prng, nowMs }),
+      }),
     });
-    const info = { host: "127.0.0.1", port, weight: 1, isHealthy: true, priority: 0, zone: "" };
-    this.endpoint = new Endpoint(
-      { ...info, workload: UNKNOWN_WORKLOAD },
-      {
-        dialer: dialer ?? {
-          dial: (_target, alpn, onResult) => this.#onDial({ alpn, onResult }),
-        },
-        budget: this.cluster,
-        nowMs,
-        wallMs: nowMs,
-        timers: { idle: new TimerWheel(this.clock, 500) },
-        prng,
-        faults: new CallbackFaults(this.registry, silentLogger),
-        createConnection: (codec, _socket, owner) => {
-          const connection = new FakeConnection(codec, owner, this.streamsMax);
-          this.connections.push(connection);
-          return connection;
-        },
-        http: config.http,
-        rawAlpn: config.tls?.alpnProtocols ?? [],
+    this.endpoint = new Endpoint(endpointInfo({ port }), {
+      dialer: dialer ?? {
+        dial: (_target, alpn, onResult) => this.#onDial({ alpn, onResult }),
       },
-    );
+      budget: this.cluster,
+      nowMs,
+      wallMs: nowMs,
+      timers: { idle: new TimerWheel(this.clock, 500) },
+      prng,
+      faults: new CallbackFaults(this.registry, silentLogger),
+      createConnection: (codec, _socket, owner) => {
+        const connection = new FakeConnection(codec, owner, this.streamsMax);
+        this.connections.push(connection);
+        return connection;
+      },
+      http: config.http,
+      rawAlpn: config.tls?.alpnProtocols ?? [],
+    });
     this.cluster.setEndpoints([this.endpoint]);
   }
 

@@ -2,9 +2,16 @@
 
 import type { FieldError } from "../../decision/field-error.ts";
 import { HealthStatus } from "../../gen/envoy/config/core/v3/health_check_pb.js";
-import type { LbEndpoint } from "../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
-import type { ClusterLoadAssignment } from "../../gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import type {
+  LbEndpoint,
+  LocalityLbEndpoints,
+} from "../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
+import type {
+  ClusterLoadAssignment,
+  ClusterLoadAssignment_Policy,
+} from "../../gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import type { EndpointInfo } from "../endpoint.ts";
+import { type HostLocality, OVERPROVISIONING_PERCENT } from "../load-balancer/host.ts";
 import { compileAddress } from "./address.ts";
 import { workloadLabels } from "./metadata-labels.ts";
 
@@ -14,29 +21,42 @@ export function compileEndpoints(
   errors: FieldError[],
 ): readonly EndpointInfo[] {
   const seen = new Set<string>();
-  return assignment.endpoints.flatMap((locality, localityIndex) =>
-    locality.lbEndpoints.flatMap((endpoint, index) => {
-      const at = `${path}endpoints[${localityIndex}].lb_endpoints[${index}]`;
-      const info = compileEndpoint(
-        endpoint,
-        locality.priority,
-        locality.locality?.zone ?? "",
-        at,
-        errors,
-      );
+  return assignment.endpoints.flatMap((group, groupIndex) => {
+    const placement: Placement = {
+      priority: group.priority,
+      zone: group.locality?.zone ?? "",
+      locality: compileLocality(group, assignment.policy),
+    };
+    return group.lbEndpoints.flatMap((endpoint, index) => {
+      const at = `${path}endpoints[${groupIndex}].lb_endpoints[${index}]`;
+      const info = compileEndpoint(endpoint, placement, at, errors);
       if (info === undefined) return [];
       const key = `${info.host}:${info.port}`;
       if (seen.has(key)) errors.push({ path: at, message: `${key} stands in two places` });
       seen.add(key);
       return [info];
-    }),
-  );
+    });
+  });
+}
+
+type Placement = Pick<EndpointInfo, "priority" | "zone" | "locality">;
+
+function compileLocality(
+  group: LocalityLbEndpoints,
+  policy: ClusterLoadAssignment_Policy | undefined,
+): HostLocality {
+  const { region = "", zone = "", subZone = "" } = group.locality ?? {};
+  return {
+    key: `${region}/${zone}/${subZone}`,
+    weight: group.loadBalancingWeight ?? 0,
+    overprovisioning: policy?.overprovisioningFactor ?? OVERPROVISIONING_PERCENT,
+    isHealthWeighted: policy?.weightedPriorityHealth ?? false,
+  };
 }
 
 function compileEndpoint(
   endpoint: LbEndpoint,
-  priority: number,
-  zone: string,
+  placement: Placement,
   path: string,
   errors: FieldError[],
 ): EndpointInfo | undefined {
@@ -51,9 +71,12 @@ function compileEndpoint(
   }
   return {
     ...compileAddress(identifier.value.address, `${path}.endpoint.address`, errors),
+    ...placement,
     weight,
-    priority,
-    zone,
+    hostname: identifier.value.hostname,
+    labels: endpoint.metadata?.filterMetadata["envoy.lb"],
+    isDegraded: endpoint.healthStatus === HealthStatus.DEGRADED,
+    isDraining: endpoint.healthStatus === HealthStatus.DRAINING,
     isHealthy:
       endpoint.healthStatus === HealthStatus.HEALTHY ||
       endpoint.healthStatus === HealthStatus.UNKNOWN ||
