@@ -87,8 +87,12 @@ export const KEEPALIVE_INTERVAL_MS_MIN = 100;
 export const KEEPALIVE_JITTER_PERCENT = 15;
 /** Idle connections kept for one endpoint. */
 export const IDLE_CONNECTIONS_PER_ENDPOINT_MAX = 512;
+/** Pairs of routes that are compared to find those that no request reaches: some milliseconds of each push. */
+export const SHADOW_COMPARISONS_MAX = 50_000;
 /** Request body kept until there is a connection to send it on; then its source pauses. Linkerd's figure for bodies. */
 export const PENDING_BODY_BYTES_MAX = 64 * 1024;
+/** Retries that a caller may ask for in a field of its request: with the back-off of all of them a minute or so. */
+export const REQUEST_RETRIES_MAX = 100;
 /** Request body kept to be mirrored; a larger one is not mirrored. */
 export const MIRRORED_BODY_BYTES_MAX = 64 * 1024;
 /** Copies under way to one mirror cluster, which may be as slow as it likes. */
@@ -116,6 +120,12 @@ export const LISTENER_FILTERS_TIMEOUT_MS = 15_000;
 export const SERVER_FIRST_DETECTION_MS = 40;
 /** TCP connection without a byte in either direction. Envoy's default. */
 export const TCP_IDLE_TIMEOUT_MS = 3_600_000;
+
+// Rate limits.
+/** A bucket's fill interval. Envoy's bound. */
+export const RATE_LIMIT_FILL_MS_MIN = 50;
+/** Values that have a bucket of their own in one limit ("for each user"), where nothing is said: about 2 MB. Who was seen longest ago goes, and begins anew with a full bucket. */
+export const RATE_LIMIT_VALUES_MAX = 10_000;
 
 // HTTP/2 frames.
 /** Compressed field block with all its CONTINUATIONs (T14). HPACK seldom makes a block larger than its fields: HEAD_SIZE_BYTES_MAX. */
@@ -199,6 +209,34 @@ export const PROXY_HEADER_BYTES_MAX = 4 * 1024;
  */
 export const HPACK_LIST_BYTES_MAX = 256 * 1024;
 
+// Filters.
+/** A fault that a request's own field asks for delays it no longer: each that waits holds its head and part of its body. */
+export const FAULT_HEADER_DELAY_MS_MAX = 300_000;
+/** Bytes of one answer that wait until their rate allows them to leave. One read more can come behind it. */
+export const RATE_LIMITED_PENDING_BYTES_MAX = 64 * 1024;
+
+/** Requests of a proxy's own at a time: what they are for can wait for the next occasion. */
+export const BACKGROUND_REQUESTS_MAX = 64;
+
+// Response cache.
+/** Responses kept for one URI: callers choose what tells them apart. The one that came first makes way. */
+export const CACHE_VARIANTS_MAX = 64;
+/** Requests that wait for one response. Others ask for themselves. */
+export const CACHE_WAITERS_MAX = 1_024;
+/** URIs remembered whose responses are not kept: some hundred bytes each. */
+export const CACHE_PASSES_MAX = 4_096;
+/** Tags of one response, and characters of each: purging needs few and short ones. */
+export const CACHE_TAGS_MAX = 64;
+export const CACHE_TAG_LENGTH_MAX = 128;
+
+// Names of endpoints.
+/** Addresses of one name that become endpoints. An answer over UDP holds about as many. */
+export const DNS_ADDRESSES_MAX = 256;
+/** An answer that holds for less is not asked for more often: a name server is no load balancer. */
+export const DNS_TTL_FLOOR_MS = 1_000;
+/** Between two resolutions of a name when nobody says. Envoy's default. */
+export const DNS_REFRESH_MS = 5_000;
+
 // Workers.
 /** Processes of one proxy. More than the cores of most machines; each holds 25 MB of its own. */
 export const WORKERS_MAX = 64;
@@ -208,3 +246,11 @@ export const WORKER_ANSWER_MS_MAX = 10_000;
 export const WORKER_START_MS_MAX = 30_000;
 /** A scrape is worth no more waiting; scrapers give up after 10 s. */
 export const WORKER_SCRAPE_MS_MAX = 1_000;
+
+/**
+ * Of the requests to a cluster at most one in so many tries an ejected endpoint: an instance that stays broken costs
+ * its callers 5 % of their requests at most, however few they send.
+ */
+export const OUTLIER_TRIAL_SPACING_PICKS = 20;
+/** What a TCP health check waits for is a few bytes long: what sends more is something else. */
+export const HEALTH_CHECK_BYTES_MAX = 64 * 1024;

@@ -14,6 +14,7 @@ import {
 } from "./header-mutation.ts";
 import type { RequestView } from "./request-view.ts";
 import { compileRoute, type Route } from "./route.ts";
+import { RouteIndex } from "./route-index.ts";
 
 export interface VirtualHost extends MessageMutations {
   readonly name: string;
@@ -26,10 +27,18 @@ export interface RouteMatchResult {
   readonly route: Route;
 }
 
+/** A virtual host with what finding its routes takes. */
+interface SearchedHost {
+  readonly virtualHost: VirtualHost;
+  readonly index: RouteIndex;
+  /** One for each route, made once so that matching allocates nothing. */
+  readonly results: readonly RouteMatchResult[];
+}
+
 /** Wildcard domains whose text besides the `*` has the same length: one look-up finds the right one. */
 interface WildcardDomains {
   readonly length: number;
-  readonly byAffix: Map<string, VirtualHost>;
+  readonly byAffix: Map<string, SearchedHost>;
 }
 
 export class RouteTable {
@@ -37,16 +46,14 @@ export class RouteTable {
   readonly requestMutations: HeaderMutations;
   readonly responseMutations: HeaderMutations;
   readonly virtualHosts: readonly VirtualHost[];
-  readonly #exact = new Map<string, VirtualHost>();
+  readonly #exact = new Map<string, SearchedHost>();
   /** `*.example.com`, longest first. */
   readonly #suffixes: WildcardDomains[] = [];
   /** `example.*`, longest first. */
   readonly #prefixes: WildcardDomains[] = [];
-  readonly #any: VirtualHost | undefined;
+  readonly #any: SearchedHost | undefined;
   readonly #ignoresPort: boolean;
   readonly #hasOnlyAny: boolean;
-  /** The results of each route, made once so that matching allocates nothing. */
-  readonly #results = new Map<Route, RouteMatchResult>();
 
   /** Collects what is wrong in `errors`; the table must not be used when it collected any. */
   constructor(config: RouteConfiguration, errors: FieldError[]) {
@@ -61,13 +68,17 @@ export class RouteTable {
       errors.push({ path: "validate_clusters", message });
     }
     const filterRules = compileRouteFilterRules(config.typedPerFilterConfig, undefined, "", errors);
-    let any: VirtualHost | undefined;
+    let any: SearchedHost | undefined;
     const seen = new Set<string>();
     this.virtualHosts = config.virtualHosts.map((message, index) => {
       const path = `virtual_hosts[${index}]`;
       const virtualHost = compileVirtualHost(message, filterRules, path, errors);
-      for (const route of virtualHost.routes)
-        this.#results.set(route, { table: this, virtualHost, route });
+      const { routes } = virtualHost;
+      const searched: SearchedHost = {
+        virtualHost,
+        index: new RouteIndex(routes, message.routes),
+        results: routes.map((route) => ({ table: this, virtualHost, route })),
+      };
       if (message.domains.length === 0)
         errors.push({ path: `${path}.domains`, message: "at least one domain is required" });
       for (const [at, raw] of message.domains.entries()) {
@@ -76,8 +87,8 @@ export class RouteTable {
           errors.push({ path: `${path}.domains[${at}]`, message: `${raw} stands in two places` });
         }
         seen.add(domain);
-        if (domain === "*") any = virtualHost;
-        else this.#addDomain(domain, virtualHost);
+        if (domain === "*") any = searched;
+        else this.#addDomain(domain, searched);
       }
       return virtualHost;
     });
@@ -87,29 +98,30 @@ export class RouteTable {
     this.#hasOnlyAny = any !== undefined && seen.size === 1;
   }
 
-  #addDomain(domain: string, virtualHost: VirtualHost): void {
-    if (domain.startsWith("*")) addWildcard(this.#suffixes, domain.slice(1), virtualHost);
-    else if (domain.endsWith("*")) addWildcard(this.#prefixes, domain.slice(0, -1), virtualHost);
-    else this.#exact.set(domain, virtualHost);
+  #addDomain(domain: string, host: SearchedHost): void {
+    if (domain.startsWith("*")) addWildcard(this.#suffixes, domain.slice(1), host);
+    else if (domain.endsWith("*")) addWildcard(this.#prefixes, domain.slice(0, -1), host);
+    else this.#exact.set(domain, host);
   }
 
   /** The first route that matches, or undefined. */
   match(request: RequestView): RouteMatchResult | undefined {
-    const virtualHost = this.#hasOnlyAny ? this.#any : this.virtualHostFor(request.authority);
-    if (virtualHost === undefined) return undefined;
-    const routes = virtualHost.routes;
-    const isConnect = request.method === "CONNECT";
-    for (let i = 0; i < routes.length; i++) {
-      const route = routes[i]!;
-      if (route.isForConnect !== isConnect) continue;
-      if (!route.path.isAny && !route.path.matches(request.path)) continue;
-      if (route.tests.length === 0 || passesAll(route, request)) return this.#results.get(route);
-    }
-    return undefined;
+    const host = this.#hasOnlyAny ? this.#any : this.#hostFor(request.authority);
+    if (host === undefined) return undefined;
+    const place = host.index.find(request);
+    return place < 0 ? undefined : host.results[place];
   }
 
   /** Envoy's order: exact, longest suffix wildcard, longest prefix wildcard, `*`. */
   virtualHostFor(authority: string): VirtualHost | undefined {
+    return this.#hostFor(authority)?.virtualHost;
+  }
+
+  #hostFor(authority: string): SearchedHost | undefined {
+    if (!this.#ignoresPort) {
+      const asWritten = this.#exact.get(authority);
+      if (asWritten !== undefined) return asWritten;
+    }
     const lower = authority.toLowerCase();
     const host = this.#ignoresPort ? lower.slice(0, portStart(lower)) : lower;
     const exact = this.#exact.get(host);
@@ -129,13 +141,13 @@ export class RouteTable {
   }
 }
 
-function addWildcard(domains: WildcardDomains[], affix: string, virtualHost: VirtualHost): void {
+function addWildcard(domains: WildcardDomains[], affix: string, host: SearchedHost): void {
   let sameLength = domains.find(({ length }) => length === affix.length);
   if (sameLength === undefined) {
     sameLength = { length: affix.length, byAffix: new Map() };
     domains.push(sameLength);
   }
-  sameLength.byAffix.set(affix, virtualHost);
+  sameLength.byAffix.set(affix, host);
 }
 
 /** Offset of the colon before the port, or the length when there is no port. */
@@ -143,14 +155,6 @@ function portStart(authority: string): number {
   const colon = authority.lastIndexOf(":");
   // A colon that is followed by a bracket belongs to an IPv6 address.
   return colon < 0 || authority.endsWith("]") ? authority.length : colon;
-}
-
-function passesAll(route: Route, request: RequestView): boolean {
-  const tests = route.tests;
-  for (let i = 0; i < tests.length; i++) {
-    if (!tests[i]!(request)) return false;
-  }
-  return true;
 }
 
 function compileVirtualHost(
@@ -164,7 +168,7 @@ function compileVirtualHost(
   return {
     name: message.name,
     routes: message.routes.map((route, index) =>
-      compileRoute(route, filterRules, `${path}.routes[${index}]`, errors),
+      compileRoute(route, filterRules, `${path}.routes[${index}]`, errors, { ...message, path }),
     ),
     ...compileMutations(message, path, errors),
   };

@@ -1,0 +1,101 @@
+/**
+ * The routes of one virtual host, by path: the first that matches is found without trying those before it whose path
+ * cannot match. The order is Envoy's: what `find` gives is what trying each in turn would give.
+ */
+import type { Route as RouteMessage } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import { pathKeyOf } from "./path-key.ts";
+import { HASH_START, hashWith, PrefixTable } from "./prefix-table.ts";
+import type { RequestView } from "./request-view.ts";
+import type { Route } from "./route.ts";
+
+/** So few are tried faster than they are looked up. */
+const SCANNED_ROUTES_MAX = 4;
+
+export class RouteIndex {
+  readonly #routes: readonly Route[];
+  readonly #isScanned: boolean;
+  /** Places in the order of the routes, in this list and all others. */
+  readonly #exact = new Map<string, number[]>();
+  readonly #prefixes: PrefixTable;
+  /** Those that any path may match. */
+  readonly #others: readonly number[];
+
+  /** `messages` are what `routes` were compiled from, one for one. */
+  constructor(routes: readonly Route[], messages: readonly RouteMessage[]) {
+    this.#routes = routes;
+    this.#isScanned = routes.length <= SCANNED_ROUTES_MAX;
+    const prefixes: [string, number][] = [];
+    const others: number[] = [];
+    if (!this.#isScanned) {
+      for (const [place, { match }] of messages.entries()) {
+        const { kind, text } = pathKeyOf(match);
+        if (kind === "exact") this.#addExact(text, place);
+        else if (kind === "prefix") prefixes.push([text, place]);
+        else others.push(place);
+      }
+    }
+    this.#prefixes = new PrefixTable(prefixes);
+    this.#others = others;
+  }
+
+  #addExact(path: string, place: number): void {
+    const places = this.#exact.get(path);
+    if (places === undefined) this.#exact.set(path, [place]);
+    else places.push(place);
+  }
+
+  /** The place of the first route that takes the request, or -1. */
+  find(request: RequestView): number {
+    const routes = this.#routes;
+    const isConnect = request.method === "CONNECT";
+    if (this.#isScanned) {
+      for (let place = 0; place < routes.length; place++) {
+        if (takes(routes[place]!, request, isConnect)) return place;
+      }
+      return -1;
+    }
+    const path = request.path;
+    const exact = this.#exact.get(path);
+    const first =
+      exact === undefined ? routes.length : this.#firstOf(exact, request, routes.length);
+    const second = this.#firstByPrefix(path, request, first);
+    const found = this.#firstOf(this.#others, request, second);
+    return found === routes.length ? -1 : found;
+  }
+
+  #firstByPrefix(path: string, request: RequestView, before: number): number {
+    const { lengths } = this.#prefixes;
+    let best = before;
+    let hash = HASH_START;
+    let at = 0;
+    for (let i = 0; i < lengths.length; i++) {
+      const length = lengths[i]!;
+      if (length > path.length) break;
+      for (; at < length; at++) hash = hashWith(hash, path.charCodeAt(at));
+      const places = this.#prefixes.listAt(hash);
+      if (places !== undefined) best = this.#firstOf(places, request, best);
+    }
+    return best;
+  }
+
+  /** The first of these places that stands before `before` and takes the request, else `before`. */
+  #firstOf(places: readonly number[], request: RequestView, before: number): number {
+    const isConnect = request.method === "CONNECT";
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i]!;
+      if (place >= before) break;
+      if (takes(this.#routes[place]!, request, isConnect)) return place;
+    }
+    return before;
+  }
+}
+
+function takes(route: Route, request: RequestView, isConnect: boolean): boolean {
+  if (route.isForConnect !== isConnect) return false;
+  if (!route.path.isAny && !route.path.matches(request.path)) return false;
+  const tests = route.tests;
+  for (let i = 0; i < tests.length; i++) {
+    if (!tests[i]!(request)) return false;
+  }
+  return true;
+}
