@@ -1,159 +1,135 @@
 /** When a request may be sent again, compiled from Envoy's RetryPolicy. */
-import type {
-  HeaderMatcher,
-  RetryPolicy,
-  RetryPolicy_RetryBackOff,
-} from "../gen/envoy/config/route/v3/route_components_pb.js";
-import { GRPC_STATUS } from "../telemetry/grpc-status.ts";
+import type { HedgePolicy, RetryPolicy } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import { compileDuration } from "./duration.ts";
 import type { FieldError } from "./field-error.ts";
+import { compileHeaderMatcher, type RequestTest } from "./header-matcher.ts";
+import type { RequestView } from "./request-view.ts";
+import { compileResponseTest, type ResponseTest } from "./response-test.ts";
+import {
+  compileBackoff,
+  compileResets,
+  DEFAULT_BACKOFF,
+  type RetryBackoff,
+} from "./retry-backoff.ts";
+import {
+  CONDITIONS,
+  conditionsOf,
+  isCondition,
+  listedParts,
+  type RetryCondition,
+  type RetryConditions,
+} from "./retry-conditions.ts";
 
-export interface RetryRule {
+export interface RetryRule extends RetryConditions, RetryBackoff {
+  /** As they were written. */
+  readonly conditions: readonly RetryCondition[];
   /** Retries behind the first try. */
   readonly retriesMax: number;
-  /** The connection could not be made: no byte was sent. */
-  readonly onConnectFailure: boolean;
-  /** The connection was lost before a byte of the request left. */
-  readonly onResetBeforeRequest: boolean;
-  /** The peer says that it has not acted on the request (RFC 9113 section 8.7). */
-  readonly onRefusedStream: boolean;
-  /** The connection or the stream was lost before an answer: the app may have processed the request. */
-  readonly onReset: boolean;
-  readonly on5xx: boolean;
-  readonly onGatewayError: boolean;
   readonly statuses: ReadonlySet<number>;
-  /** Codes of gRPC in an answer that has nothing but its head. */
-  readonly grpcStatuses: ReadonlySet<number>;
-  /** Lower-case names: an answer with one of them is retried. */
-  readonly headers: readonly string[];
+  /** An answer that passes one of them is retried. */
+  readonly responseTests: readonly ResponseTest[];
+  /** Only requests that pass one of them are retried. Empty: all are. */
+  readonly requestTests: readonly RequestTest[];
   /** 0 means no limit for a single try. */
   readonly perTryTimeoutMs: number;
-  readonly backoffBaseMs: number;
-  readonly backoffMaxMs: number;
+  /** A try may be silent for so long. 0 means no limit. */
+  readonly perTryIdleTimeoutMs: number;
+  /** A try whose time is over goes on beside the next one, and the first good answer counts. */
+  readonly isHedged: boolean;
 }
 
-/** Envoy's default back-off base. */
-const BACKOFF_BASE_MS = 25;
-
 export const NO_RETRY: RetryRule = {
+  ...conditionsOf([]),
+  ...DEFAULT_BACKOFF,
+  conditions: [],
   retriesMax: 0,
-  onConnectFailure: false,
-  onResetBeforeRequest: false,
-  onRefusedStream: false,
-  onReset: false,
-  on5xx: false,
-  onGatewayError: false,
   statuses: new Set(),
-  grpcStatuses: new Set(),
-  headers: [],
+  responseTests: [],
+  requestTests: [],
   perTryTimeoutMs: 0,
-  backoffBaseMs: BACKOFF_BASE_MS,
-  backoffMaxMs: 10 * BACKOFF_BASE_MS,
+  perTryIdleTimeoutMs: 0,
+  isHedged: false,
 };
 
-const CONDITIONS = [
-  "connect-failure",
-  "refused-stream",
-  "reset-before-request",
-  "reset",
-  "5xx",
-  "gateway-error",
-  "retriable-status-codes",
-  "retriable-headers",
-  "cancelled",
-  "deadline-exceeded",
-  "internal",
-  "resource-exhausted",
-  "unavailable",
-] as const;
-
-const GRPC_CONDITIONS = [
-  ["cancelled", GRPC_STATUS.cancelled],
-  ["deadline-exceeded", GRPC_STATUS.deadlineExceeded],
-  ["internal", GRPC_STATUS.internal],
-  ["resource-exhausted", GRPC_STATUS.resourceExhausted],
-  ["unavailable", GRPC_STATUS.unavailable],
-] as const;
+/** Envoy's default for a policy that names conditions. */
+const RETRIES = 1;
 
 export function compileRetryPolicy(
   policy: RetryPolicy,
   path: string,
   errors: FieldError[],
 ): RetryRule {
-  const conditions = policy.retryOn
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
-  for (const condition of conditions) {
-    if (!(CONDITIONS as readonly string[]).includes(condition)) {
-      const message = `"${condition}" is not implemented; use ${CONDITIONS.join(", ")}`;
-      errors.push({ path: `${path}.retry_on`, message });
-    }
-  }
-  const has = (condition: (typeof CONDITIONS)[number]): boolean => conditions.includes(condition);
-  // To Envoy a lost connection is a 503 that the upstream did not send: both status rules include it.
-  const onReset = has("reset") || has("5xx") || has("gateway-error");
-  const onResetBeforeRequest = onReset || has("reset-before-request");
+  const conditions = compileConditions(policy.retryOn, `${path}.retry_on`, errors);
+  const flags = conditionsOf(conditions);
+  const duration = (field: string, value: RetryPolicy["perTryTimeout"]): number =>
+    compileDuration(value, `${path}.${field}`, errors) ?? 0;
   return {
-    retriesMax: conditions.length === 0 ? 0 : (policy.numRetries ?? 1),
-    onConnectFailure: onResetBeforeRequest || has("connect-failure"),
-    onResetBeforeRequest,
-    // Nothing was sent that anybody acted on: whoever may retry the one may retry the other.
-    onRefusedStream: onResetBeforeRequest || has("refused-stream"),
-    onReset,
-    on5xx: has("5xx"),
-    onGatewayError: has("gateway-error"),
-    statuses: new Set(has("retriable-status-codes") ? policy.retriableStatusCodes : []),
-    grpcStatuses: new Set(GRPC_CONDITIONS.filter(([name]) => has(name)).map(([, code]) => code)),
-    headers: has("retriable-headers") ? compileHeaders(policy.retriableHeaders, path, errors) : [],
-    perTryTimeoutMs: compileDuration(policy.perTryTimeout, `${path}.per_try_timeout`, errors) ?? 0,
+    ...flags,
+    conditions,
+    retriesMax: conditions.length === 0 ? 0 : (policy.numRetries ?? RETRIES),
+    statuses: new Set(flags.onStatus ? policy.retriableStatusCodes : []),
+    responseTests: flags.onHeader
+      ? policy.retriableHeaders.map((matcher, index) =>
+          compileResponseTest(matcher, `${path}.retriable_headers[${index}]`, errors),
+        )
+      : [],
+    requestTests: policy.retriableRequestHeaders.map((matcher, index) =>
+      compileHeaderMatcher(matcher, `${path}.retriable_request_headers[${index}]`, errors),
+    ),
+    perTryTimeoutMs: duration("per_try_timeout", policy.perTryTimeout),
+    perTryIdleTimeoutMs: duration("per_try_idle_timeout", policy.perTryIdleTimeout),
+    isHedged: false,
     ...compileBackoff(policy.retryBackOff, `${path}.retry_back_off`, errors),
+    ...compileResets(policy.rateLimitedRetryBackOff, `${path}.rate_limited_retry_back_off`, errors),
   };
 }
 
-/** A marker is there or it is not: nothing else of a HeaderMatcher is needed for that. */
-function compileHeaders(
-  matchers: readonly HeaderMatcher[],
+function compileConditions(
+  retryOn: string,
   path: string,
   errors: FieldError[],
-): readonly string[] {
-  return matchers.map(({ name, headerMatchSpecifier: specifier, ...matcher }, index) => {
-    const at = `${path}.retriable_headers[${index}]`;
-    const isPresence =
-      specifier.case === undefined || (specifier.case === "presentMatch" && specifier.value);
-    if (name === "") errors.push({ path: `${at}.name`, message: "a header name is required" });
-    if (!isPresence || matcher.invertMatch || matcher.treatMissingHeaderAsEmpty) {
-      errors.push({ path: at, message: "only present_match: true is implemented" });
+): readonly RetryCondition[] {
+  const conditions: RetryCondition[] = [];
+  for (const name of listedParts(retryOn)) {
+    if (isCondition(name)) {
+      conditions.push(name);
+      continue;
     }
-    return name.toLowerCase();
-  });
+    const message = `"${name}" is not implemented; use ${CONDITIONS.join(", ")}`;
+    errors.push({ path, message });
+  }
+  return conditions;
 }
 
-/** Envoy rounds intervals below a millisecond up to one. */
-const BACKOFF_LEAST_MS = 1;
-/** The ceiling as a multiple of the base where none is given. Envoy's default. */
-const BACKOFF_CEILING_FACTOR = 10;
+/** Whether a rule that retries holds for this request. */
+export function appliesTo(rule: RetryRule, request: RequestView): boolean {
+  const { requestTests } = rule;
+  if (requestTests.length === 0) return true;
+  for (let i = 0; i < requestTests.length; i++) {
+    if (requestTests[i]!(request)) return true;
+  }
+  return false;
+}
 
-function compileBackoff(
-  backoff: RetryPolicy_RetryBackOff | undefined,
+/** The rule for requests that it does not apply to: limits of tries stay. */
+export function withoutRetries(rule: RetryRule): RetryRule {
+  const { perTryTimeoutMs, perTryIdleTimeoutMs } = rule;
+  return { ...NO_RETRY, perTryTimeoutMs, perTryIdleTimeoutMs };
+}
+
+/** Envoy has fields for more, and ignores them. */
+export function compileHedging(
+  policy: HedgePolicy | undefined,
   path: string,
   errors: FieldError[],
-): Pick<RetryRule, "backoffBaseMs" | "backoffMaxMs"> {
-  if (backoff === undefined) {
-    return { backoffBaseMs: NO_RETRY.backoffBaseMs, backoffMaxMs: NO_RETRY.backoffMaxMs };
+): boolean {
+  if (policy === undefined) return false;
+  const ignored = "is not implemented, neither here nor by Envoy; leave it out";
+  if ((policy.initialRequests ?? 1) > 1) {
+    errors.push({ path: `${path}.initial_requests`, message: ignored });
   }
-  const baseMs = compileDuration(backoff.baseInterval, `${path}.base_interval`, errors) ?? 0;
-  if (baseMs === 0) {
-    errors.push({ path: `${path}.base_interval`, message: "a duration above 0 is required" });
+  if ((policy.additionalRequestChance?.numerator ?? 0) > 0) {
+    errors.push({ path: `${path}.additional_request_chance`, message: ignored });
   }
-  const maxMs =
-    compileDuration(backoff.maxInterval, `${path}.max_interval`, errors) ??
-    BACKOFF_CEILING_FACTOR * baseMs;
-  if (maxMs < baseMs) {
-    errors.push({ path: `${path}.max_interval`, message: "must not be below base_interval" });
-  }
-  return {
-    backoffBaseMs: Math.max(BACKOFF_LEAST_MS, baseMs),
-    backoffMaxMs: Math.max(BACKOFF_LEAST_MS, maxMs),
-  };
+  return policy.hedgeOnPerTryTimeout;
 }

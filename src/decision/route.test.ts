@@ -81,7 +81,7 @@ test("mirrors copy all requests or a fraction", () => {
       request_mirror_policies: [{ cluster: "m", runtime_fraction: { default_value: fraction } }],
     }).mirrors[0]?.fraction;
   assert.deepEqual(forward({ request_mirror_policies: [{ cluster: "m" }] }).mirrors, [
-    { cluster: "m", fraction: 1, appendsShadowSuffix: true },
+    { cluster: "m", fraction: 1, appendsShadowSuffix: true, isSampled: undefined },
   ]);
   assert.equal(fractionOf({ numerator: 25 }), 0.25);
   assert.equal(fractionOf({ numerator: 25, denominator: "TEN_THOUSAND" }), 0.0025);

@@ -2,58 +2,70 @@
 
 import { Buffer } from "node:buffer";
 import { ROUTE_TIMEOUT_MS } from "../core/limits.ts";
-import type { DataSource } from "../gen/envoy/config/core/v3/base_pb.js";
+import { type DataSource, RoutingPriority } from "../gen/envoy/config/core/v3/base_pb.js";
 import {
   type DirectResponseAction,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   type RouteAction,
-  type RouteAction_RequestMirrorPolicy,
   type RouteMatch,
   type Route as RouteMessage,
+  type VirtualHost,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
-import type { FractionalPercent } from "../gen/envoy/type/v3/percent_pb.js";
-import { FractionalPercent_DenominatorType as Denominator } from "../gen/envoy/type/v3/percent_pb.js";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
+import { compileDeadline, type DeadlineRule } from "./deadline-rule.ts";
 import { compileDuration } from "./duration.ts";
 import type { FieldError } from "./field-error.ts";
 import { compileRouteFilterRules, type RouteFilterRules } from "./filters/filter-rule.ts";
+import { compileHashPolicy, type HashPolicy } from "./hash-policy.ts";
 import { compileHeaderMatcher, type RequestTest } from "./header-matcher.ts";
 import { compileMutations, type MessageMutations } from "./header-mutation.ts";
 import { compileHostRewrite } from "./host-rewrite.ts";
+import { compileMirror, type Mirror } from "./mirror-rule.ts";
 import { compilePathMatcher, NO_PATH, type PathMatcher } from "./path-matcher.ts";
 import { type PathRewrite, prefixRewrite, regexRewrite } from "./path-rewrite.ts";
 import { compileQueryMatcher } from "./query-matcher.ts";
 import { compileRedirect, type RedirectRule } from "./redirect-rule.ts";
-import { compileRetryPolicy, NO_RETRY, type RetryRule } from "./retry-rule.ts";
+import {
+  compileHedging,
+  compileRetryPolicy,
+  NO_RETRY,
+  type RetryRule,
+  withoutRetries,
+} from "./retry-rule.ts";
+import { compileSubsetCriteria } from "./subset-criteria.ts";
 import { compileUpgrades, type UpgradeRules } from "./upgrade-rule.ts";
 import { type ClusterSplit, compileWeightedClusters, singleCluster } from "./weighted-clusters.ts";
 
 const ANY_PATH: PathMatcher = { matches: () => true, matchedPart: undefined, isAny: true };
 
-const EXPECTED_TIMEOUT = new HeaderName("x-envoy-expected-rq-timeout-ms");
+/** Tells the next hop how long this one waits for it. */
+export const EXPECTED_TIMEOUT = new HeaderName("x-envoy-expected-rq-timeout-ms");
 
 export interface ForwardAction {
   readonly kind: "forward";
   readonly split: ClusterSplit;
+  /** What requests are hashed by. */
+  readonly hashPolicy: HashPolicy | undefined;
   readonly rewritePath: PathRewrite | undefined;
   readonly hostRewrite: string | undefined;
-  /** 0 means no limit. */
+  /** From the end of the request to the end of its answer. 0 means no limit. */
   readonly timeoutMs: number;
   /** 0 means no limit, undefined the listener's. */
   readonly idleTimeoutMs: number | undefined;
+  readonly deadline: DeadlineRule;
   readonly retry: RetryRule;
+  /** The same for requests that the rule's `requestTests` leave out. */
+  readonly unretried: RetryRule;
+  /** Envoy's priority HIGH: limits of its own in its cluster. */
+  readonly isUrgent: boolean;
+  /** Whom the number of tries is told: `include_request_attempt_count`, `include_attempt_count_in_response`. */
+  readonly tellsUpstreamAttempts: boolean;
+  readonly tellsClientAttempts: boolean;
   /** Tells the upstream how long a try's answer will be waited for. Undefined where there is no limit. */
   readonly expectedTimeout: HeaderField | undefined;
   readonly mirrors: readonly Mirror[];
   readonly upgrades: UpgradeRules;
   readonly clusterNotFoundStatus: number;
-}
-
-export interface Mirror {
-  readonly cluster: string;
-  /** Share of requests that are copied, 0 to 1. */
-  readonly fraction: number;
-  readonly appendsShadowSuffix: boolean;
 }
 
 export interface DirectResponse {
@@ -73,12 +85,37 @@ export interface Route extends MessageMutations {
   readonly action: ForwardAction | RedirectRule | DirectResponse;
 }
 
+/** What the virtual host of a route says for those of its routes that say nothing. */
+export interface RouteDefaults
+  extends Pick<
+    VirtualHost,
+    | "retryPolicy"
+    | "hedgePolicy"
+    | "requestMirrorPolicies"
+    | "includeRequestAttemptCount"
+    | "includeAttemptCountInResponse"
+  > {
+  /** Where it stands. */
+  readonly path: string;
+}
+
+/** Of a virtual host that says nothing. */
+const NO_DEFAULTS: RouteDefaults = {
+  retryPolicy: undefined,
+  hedgePolicy: undefined,
+  requestMirrorPolicies: [],
+  includeRequestAttemptCount: false,
+  includeAttemptCountInResponse: false,
+  path: "",
+};
+
 /** `outer`: what the virtual host says to filters. */
 export function compileRoute(
   route: RouteMessage,
   outer: RouteFilterRules,
   path: string,
   errors: FieldError[],
+  defaults: RouteDefaults = NO_DEFAULTS,
 ): Route {
   const match = route.match;
   if (match === undefined) errors.push({ path: `${path}.match`, message: "a match is required" });
@@ -96,7 +133,7 @@ export function compileRoute(
     path: pathMatcher,
     isForConnect,
     tests: [...headers, ...query],
-    action: compileAction(route, pathMatcher.matchedPart, path, errors),
+    action: compileAction(route, pathMatcher.matchedPart, path, errors, defaults),
     ...compileMutations(route, path, errors),
   };
 }
@@ -116,11 +153,12 @@ function compileAction(
   matchedPart: string | undefined,
   path: string,
   errors: FieldError[],
+  defaults: RouteDefaults,
 ): Route["action"] {
   const action = route.action;
   switch (action.case) {
     case "route":
-      return compileForward(action.value, matchedPart, `${path}.route`, errors);
+      return compileForward(action.value, matchedPart, `${path}.route`, errors, defaults);
     case "redirect":
       return compileRedirect(action.value, matchedPart, `${path}.redirect`, errors);
     case "directResponse":
@@ -170,47 +208,88 @@ function compileForward(
   matchedPart: string | undefined,
   path: string,
   errors: FieldError[],
+  defaults: RouteDefaults,
 ): ForwardAction {
   const host = action.hostRewriteSpecifier;
   const literal = host.case === "hostRewriteLiteral" ? host.value : "";
-  const timeoutMs = compileDuration(action.timeout, `${path}.timeout`, errors) ?? ROUTE_TIMEOUT_MS;
-  const retry =
-    action.retryPolicy === undefined
-      ? NO_RETRY
-      : compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`, errors);
+  const deadline = compileDeadline(action, path, errors);
+  const plainMs = compileDuration(action.timeout, `${path}.timeout`, errors) ?? ROUTE_TIMEOUT_MS;
+  const timeoutMs = deadline.isOfStream ? 0 : plainMs;
+  const retry = compileRetries(action, timeoutMs, path, errors, defaults);
   return {
     kind: "forward",
     split: compileSplit(action, path, errors),
+    hashPolicy: compileHashPolicy(action.hashPolicy, `${path}.hash_policy`, errors),
     rewritePath: compileRewrite(action, matchedPart, path, errors),
     hostRewrite: compileHostRewrite(literal, `${path}.host_rewrite_literal`, errors),
     timeoutMs,
     idleTimeoutMs: compileDuration(action.idleTimeout, `${path}.idle_timeout`, errors),
+    deadline,
     retry,
-    expectedTimeout: expectedTimeout(timeoutMs, retry.perTryTimeoutMs),
-    mirrors: action.requestMirrorPolicies.map((policy, index) =>
-      compileMirror(policy, `${path}.request_mirror_policies[${index}]`, errors),
-    ),
+    unretried: withoutRetries(retry),
+    isUrgent: action.priority === RoutingPriority.HIGH,
+    tellsUpstreamAttempts: defaults.includeRequestAttemptCount,
+    tellsClientAttempts: defaults.includeAttemptCountInResponse,
+    expectedTimeout: expectedTimeout(timeoutMs, retry),
+    mirrors: compileMirrors(action, path, errors, defaults),
     upgrades: compileUpgrades(action.upgradeConfigs, `${path}.upgrade_configs`, errors),
     clusterNotFoundStatus: notFoundStatus(action.clusterNotFoundResponseCode),
   };
 }
 
-function expectedTimeout(timeoutMs: number, perTryTimeoutMs: number): HeaderField | undefined {
-  const isTryShorter = perTryTimeoutMs > 0 && (timeoutMs === 0 || perTryTimeoutMs < timeoutMs);
-  const limitMs = isTryShorter ? perTryTimeoutMs : timeoutMs;
-  return limitMs > 0 ? new HeaderField(EXPECTED_TIMEOUT, String(limitMs)) : undefined;
+/** A route's own policies replace those of its virtual host whole. */
+function compileRetries(
+  action: RouteAction,
+  timeoutMs: number,
+  path: string,
+  errors: FieldError[],
+  { retryPolicy: outerPolicy, hedgePolicy: outerHedging, path: outerPath }: RouteDefaults,
+): RetryRule {
+  const policy = action.retryPolicy ?? outerPolicy;
+  const policyPath = `${action.retryPolicy === undefined ? outerPath : path}.retry_policy`;
+  const hedging = action.hedgePolicy ?? outerHedging;
+  const hedgingPath = `${action.hedgePolicy === undefined ? outerPath : path}.hedge_policy`;
+  const rule = policy === undefined ? NO_RETRY : compileRetryPolicy(policy, policyPath, errors);
+  const isHedged = compileHedging(hedging, hedgingPath, errors);
+  // As in Envoy: a try that may take as long as all of them together has no limit of its own.
+  const isBounded = timeoutMs === 0 || rule.perTryTimeoutMs < timeoutMs;
+  if (isBounded && !isHedged) return rule;
+  return { ...rule, isHedged, perTryTimeoutMs: isBounded ? rule.perTryTimeoutMs : 0 };
+}
+
+function compileMirrors(
+  action: RouteAction,
+  path: string,
+  errors: FieldError[],
+  { requestMirrorPolicies: outer, path: outerPath }: RouteDefaults,
+): readonly Mirror[] {
+  const isOwn = action.requestMirrorPolicies.length > 0;
+  const at = isOwn ? path : outerPath;
+  return (isOwn ? action.requestMirrorPolicies : outer).map((policy, index) =>
+    compileMirror(policy, `${at}.request_mirror_policies[${index}]`, errors),
+  );
+}
+
+/** With hedging a try may take as long as the request: others run beside it. */
+function expectedTimeout(
+  timeoutMs: number,
+  { perTryTimeoutMs, isHedged }: RetryRule,
+): HeaderField | undefined {
+  const limitMs = perTryTimeoutMs > 0 && !isHedged ? perTryTimeoutMs : timeoutMs;
+  return limitMs > 0 ? new HeaderField(EXPECTED_TIMEOUT, String(Math.trunc(limitMs))) : undefined;
 }
 
 function compileSplit(action: RouteAction, path: string, errors: FieldError[]): ClusterSplit {
   const specifier = action.clusterSpecifier;
+  const subset = compileSubsetCriteria(action.metadataMatch);
   switch (specifier.case) {
     case "cluster":
       if (specifier.value === "") {
         errors.push({ path: `${path}.cluster`, message: "a cluster name is required" });
       }
-      return singleCluster(specifier.value);
+      return singleCluster(specifier.value, subset);
     case "weightedClusters":
-      return compileWeightedClusters(specifier.value, `${path}.weighted_clusters`, errors);
+      return compileWeightedClusters(specifier.value, `${path}.weighted_clusters`, errors, subset);
     default:
       errors.push({ path, message: "one of cluster, weighted_clusters is required" });
       return singleCluster("");
@@ -230,36 +309,6 @@ function compileRewrite(
   if (regex !== undefined) return regexRewrite(regex, `${path}.regex_rewrite`, errors);
   if (prefix === "") return undefined;
   return prefixRewrite(matchedPart, prefix, `${path}.prefix_rewrite`, errors);
-}
-
-function compileMirror(
-  policy: RouteAction_RequestMirrorPolicy,
-  path: string,
-  errors: FieldError[],
-): Mirror {
-  if (policy.cluster === "") {
-    errors.push({ path: `${path}.cluster`, message: "a cluster name is required" });
-  }
-  const fraction = policy.runtimeFraction;
-  if (fraction !== undefined && fraction.defaultValue === undefined) {
-    errors.push({ path: `${path}.runtime_fraction.default_value`, message: "is required" });
-  }
-  return {
-    cluster: policy.cluster,
-    fraction: fraction?.defaultValue === undefined ? 1 : fractionOf(fraction.defaultValue),
-    appendsShadowSuffix: !policy.disableShadowHostSuffixAppend,
-  };
-}
-
-function fractionOf(percent: FractionalPercent): number {
-  switch (percent.denominator) {
-    case Denominator.TEN_THOUSAND:
-      return percent.numerator / 10_000;
-    case Denominator.MILLION:
-      return percent.numerator / 1_000_000;
-    default:
-      return percent.numerator / 100;
-  }
 }
 
 function notFoundStatus(code: NotFoundCode): number {

@@ -10,11 +10,14 @@ import { ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { UNKNOWN_SERVICE } from "../telemetry/request-metrics.ts";
 import { CallbackFaults } from "./callback-faults.ts";
+import type { CircuitLimits } from "./circuit-breaker.ts";
 import { Cluster } from "./cluster.ts";
+import { createClusterCounts } from "./cluster-counts.ts";
 import { compileUpstreamHttp } from "./config/upstream-http-config.ts";
 import type { Dialer } from "./dialer.ts";
 import { Endpoint } from "./endpoint.ts";
 import { HostSet } from "./host-set.ts";
+import { OVERRIDE_DEFAULT } from "./load-balancer/host.ts";
 import type { LoadBalancer } from "./load-balancer/load-balancer.ts";
 import { PickContext } from "./pick-context.ts";
 
@@ -31,6 +34,15 @@ class First implements LoadBalancer<Endpoint> {
   }
 }
 
+const ONE_OF_EACH: CircuitLimits = {
+  connectionsMax: 1,
+  pendingMax: 1,
+  requestsMax: 1,
+  retriesMax: 1,
+  retryBudget: undefined,
+  tracksRemaining: false,
+};
+
 /** Endpoints by port: those of `sick` are not healthy. */
 function clusterOf(
   priorities: Readonly<Record<number, number>>,
@@ -40,9 +52,22 @@ function clusterOf(
   const cluster = new Cluster({
     name: "app",
     service: UNKNOWN_SERVICE,
-    limits: { connectionsMax: 1, pendingMax: 1, requestsMax: 1, retriesMax: 1 },
-    counts: { connectFailures: 0, retries: 0, overflows: 0 },
-    hosts: new HostSet({ loadBalancer: new First(), panicThreshold }),
+    limits: ONE_OF_EACH,
+    urgentLimits: ONE_OF_EACH,
+    hostConnectionsMax: Number.POSITIVE_INFINITY,
+    streamDurationMs: 0,
+    counts: createClusterCounts(),
+    hosts: new HostSet({
+      group: {
+        createBalancer: () => new First(),
+        panicThreshold,
+        locality: { kind: "none" },
+        localZones: () => undefined,
+        prng: new SeededPrng(1),
+      },
+      subsets: undefined,
+      override: OVERRIDE_DEFAULT,
+    }),
   });
   const endpoints = Object.entries(priorities).map(([port, priority]) => {
     const isHealthy = !sick.includes(Number(port));
@@ -74,8 +99,9 @@ function eligible(cluster: Cluster): number[] {
   return cluster.eligible.map(({ info }) => info.port);
 }
 
-test("healthy endpoints of the best priority are eligible", () => {
-  assert.deepEqual(eligible(clusterOf({ 1: 0, 2: 0, 3: 1 }, [1])), [2]);
+test("healthy endpoints of the best priority are eligible, and of the next when it has lost too many", () => {
+  assert.deepEqual(eligible(clusterOf({ 1: 0, 2: 0, 3: 1 }, [])), [1, 2]);
+  assert.deepEqual(eligible(clusterOf({ 1: 0, 2: 0, 3: 1 }, [1])), [2, 3]);
   assert.deepEqual(eligible(clusterOf({ 1: 0, 2: 0, 3: 1 }, [1, 2])), [3]);
 });
 
@@ -100,16 +126,39 @@ test("an endpoint that failed is avoided where there is another", () => {
   assert.equal(alone.pick(avoiding(alone.endpoints[0]!)), alone.endpoints[0]);
 });
 
+test("a session keeps its endpoint while that is there, but for retries", () => {
+  const cluster = clusterOf({ 1: 0, 2: 0 }, []);
+  const [first, second] = cluster.endpoints;
+  const context = new PickContext();
+  context.overrideHost = "127.0.0.1:2";
+  assert.equal(cluster.pick(context), second);
+  context.avoid(second!);
+  assert.equal(cluster.pick(context), first);
+  context.reset();
+  context.overrideHost = "127.0.0.1:3";
+  assert.equal(cluster.pick(context), first);
+  context.isOverrideStrict = true;
+  assert.equal(cluster.pick(context), undefined);
+});
+
+test("a session leaves an endpoint that is out", () => {
+  const cluster = clusterOf({ 1: 0, 2: 0, 3: 0 }, [3]);
+  const context = new PickContext();
+  context.overrideHost = "127.0.0.1:3";
+  assert.equal(cluster.pick(context), cluster.endpoints[0]);
+});
+
 test("each limit counts what is under way, and what it turned away", () => {
   const cluster = clusterOf({ 1: 0 }, []);
-  assert.ok(cluster.admitRequest());
-  assert.equal(cluster.admitRequest(), false);
-  cluster.releaseRequest();
-  assert.ok(cluster.admitRequest());
+  const { breaker } = cluster;
+  assert.ok(breaker.admitRequest());
+  assert.equal(breaker.admitRequest(), false);
+  breaker.releaseRequest();
+  assert.ok(breaker.admitRequest());
   assert.ok(cluster.admitPending());
   assert.equal(cluster.admitPending(), false);
-  assert.ok(cluster.admitRetry());
-  assert.equal(cluster.admitRetry(), false);
+  assert.ok(breaker.admitRetry(true, false));
+  assert.equal(breaker.admitRetry(true, false), false);
   assert.equal(cluster.counts.overflows, 3);
   assert.ok(cluster.admitConnection(false));
   assert.equal(cluster.admitConnection(false), false);

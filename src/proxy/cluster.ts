@@ -1,55 +1,65 @@
 /** A named group of endpoints with its load balancer, limits and way to connect. */
 import type { ServiceLabels } from "../telemetry/request-metrics.ts";
+import { CircuitBreaker, type CircuitLimits } from "./circuit-breaker.ts";
+import type { ClusterCounts } from "./cluster-counts.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { ConnectionBudget } from "./endpoint-services.ts";
-import type { HostSet } from "./host-set.ts";
+import type { ClusterHealth, HealthOwner } from "./health/cluster-health.ts";
+import type { ClusterHosts } from "./host-set.ts";
 import type { PickContext } from "./pick-context.ts";
-
-/** Envoy's circuit breakers. Each bounds what is under way at the same time in the whole cluster. */
-export interface CircuitLimits {
-  readonly connectionsMax: number;
-  /** Requests that wait for a connection. */
-  readonly pendingMax: number;
-  readonly requestsMax: number;
-  readonly retriesMax: number;
-}
-
-/** What has happened to a cluster of this name, whatever its configuration was at the time. */
-export interface ClusterCounts {
-  connectFailures: number;
-  retries: number;
-  /** Requests that a circuit breaker turned away. */
-  overflows: number;
-}
 
 export interface ClusterOptions {
   readonly name: string;
   readonly service: ServiceLabels;
   readonly limits: CircuitLimits;
+  /** For requests of routes with priority HIGH. */
+  readonly urgentLimits: CircuitLimits;
+  /** Connections to one endpoint. Infinite for no limit. */
+  readonly hostConnectionsMax: number;
+  /** Of a single stream. 0 means no limit. */
+  readonly streamDurationMs: number;
   readonly counts: ClusterCounts;
-  readonly hosts: HostSet;
+  readonly hosts: ClusterHosts;
+  /** Absent where nothing watches the health of endpoints but discovery. */
+  readonly health?: ClusterHealth | undefined;
 }
 
-export class Cluster implements ConnectionBudget {
+export class Cluster implements ConnectionBudget, HealthOwner {
   readonly name: string;
   readonly service: ServiceLabels;
   readonly counts: ClusterCounts;
+  readonly hostConnectionsMax: number;
+  readonly streamDurationMs: number;
+  /** Limits and counts by priority. */
+  readonly breaker: CircuitBreaker;
+  readonly urgentBreaker: CircuitBreaker;
   readonly #options: ClusterOptions;
   #endpoints: readonly Endpoint[] = [];
   #connections = 0;
-  #pending = 0;
-  #retries = 0;
-  activeRequests = 0;
+  /** A connection for a request has been asked for. */
+  hasTraffic = false;
+  readonly health: ClusterHealth | undefined;
 
   constructor(options: ClusterOptions) {
     this.name = options.name;
     this.service = options.service;
     this.counts = options.counts;
+    this.hostConnectionsMax = options.hostConnectionsMax;
+    this.streamDurationMs = options.streamDurationMs;
+    this.breaker = new CircuitBreaker(options.limits, options.counts);
+    this.urgentBreaker = new CircuitBreaker(options.urgentLimits, options.counts);
+    this.health = options.health;
     this.#options = options;
+    options.health?.begin(this);
   }
 
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints;
+  }
+
+  /** What chooses among its endpoints. */
+  get hosts(): ClusterHosts {
+    return this.#options.hosts;
   }
 
   /** Those that requests may go to. */
@@ -57,8 +67,13 @@ export class Cluster implements ConnectionBudget {
     return this.#options.hosts.eligible;
   }
 
-  get limits(): CircuitLimits {
-    return this.#options.limits;
+  breakerFor(isUrgent: boolean): CircuitBreaker {
+    return isUrgent ? this.urgentBreaker : this.breaker;
+  }
+
+  /** Requests that have begun and not ended. */
+  get activeRequests(): number {
+    return this.breaker.requests + this.urgentBreaker.requests;
   }
 
   /** Attempts to connect included. */
@@ -69,6 +84,7 @@ export class Cluster implements ConnectionBudget {
   /** Replaces the endpoints. Endpoints that stay are the same objects, with their connections. */
   setEndpoints(endpoints: readonly Endpoint[]): void {
     this.#endpoints = endpoints;
+    this.health?.setEndpoints(endpoints);
     this.refresh();
   }
 
@@ -79,33 +95,35 @@ export class Cluster implements ConnectionBudget {
 
   /** The endpoint for the next request, other than those that `context` avoids where there is a choice. */
   pick(context: PickContext | undefined): Endpoint | undefined {
-    return this.#options.hosts.pick(context);
+    const { hosts } = this.#options;
+    const outliers = this.health?.outliers;
+    if (outliers !== undefined && outliers.ejectedCount > 0) {
+      const trial = outliers.nextTrial(context, hosts.eligible);
+      if (trial !== undefined) return trial;
+    }
+    return hosts.pick(context);
   }
 
-  admitRequest(): boolean {
-    if (this.activeRequests >= this.#options.limits.requestsMax) return this.#overflow();
-    this.activeRequests += 1;
-    return true;
+  /** The cluster is replaced or gone: idle connections end now, busy ones with their requests. */
+  remove(): void {
+    this.health?.stop();
+    for (const endpoint of this.#endpoints) endpoint.remove();
   }
 
-  releaseRequest(): void {
-    this.activeRequests -= 1;
+  /** The same at once, whatever connections carry. */
+  abort(): void {
+    this.health?.stop();
+    for (const endpoint of this.#endpoints) endpoint.abort();
   }
 
-  /** Counts a request as one that is being retried, from its first retry to its end. */
-  admitRetry(): boolean {
-    if (this.#retries >= this.#options.limits.retriesMax) return this.#overflow();
-    this.#retries += 1;
-    return true;
-  }
-
-  releaseRetry(): void {
-    this.#retries -= 1;
-  }
-
-  /** Every endpoint may have one connection: this limit alone never makes one unreachable (as in Envoy). */
-  admitConnection(isFirst: boolean): boolean {
-    if (this.#connections >= this.#options.limits.connectionsMax && !isFirst) return false;
+  /**
+   * Every endpoint may have one connection: this limit alone never makes one unreachable (as in Envoy). Connections
+   * serve requests of both priorities: each may make one while there are fewer than its own limit.
+   */
+  admitConnection(isFirst: boolean, isUrgent = false): boolean {
+    const { limits } = this.breakerFor(isUrgent);
+    if (this.#connections >= limits.connectionsMax && !isFirst) return false;
+    this.hasTraffic = true;
     this.#connections += 1;
     return true;
   }
@@ -114,14 +132,12 @@ export class Cluster implements ConnectionBudget {
     this.#connections -= 1;
   }
 
-  admitPending(): boolean {
-    if (this.#pending >= this.#options.limits.pendingMax) return this.#overflow();
-    this.#pending += 1;
-    return true;
+  admitPending(isUrgent = false): boolean {
+    return this.breakerFor(isUrgent).admitPending();
   }
 
-  releasePending(): void {
-    this.#pending -= 1;
+  releasePending(isUrgent = false): void {
+    this.breakerFor(isUrgent).releasePending();
   }
 
   onConnectFailure(): void {
@@ -130,10 +146,5 @@ export class Cluster implements ConnectionBudget {
 
   onOverflow(): void {
     this.counts.overflows += 1;
-  }
-
-  #overflow(): false {
-    this.onOverflow();
-    return false;
   }
 }

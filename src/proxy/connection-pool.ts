@@ -23,6 +23,8 @@ import type { UpstreamConnection, UpstreamConnectionOwner } from "./upstream-con
 /** Whose pool it is. */
 export interface PoolOwner {
   readonly info: DialTarget;
+  /** Connections that are there, those of other pools of the same owner included. */
+  readonly connectionCount: number;
   /** After an attempt that failed, by the monotonic clock: nothing is dialled until then that nobody waits for. */
   readonly unreachableUntilMs: number;
   onReachable(): void;
@@ -75,8 +77,8 @@ export class ConnectionPool implements UpstreamConnectionOwner {
       this.#afterOpen(connection);
       return true;
     }
-    if (!this.#services.budget.admitPending()) return false;
-    this.#waiting.push(handler);
+    if (!this.#services.budget.admitPending(handler.isUrgent)) return false;
+    this.#enqueue(handler);
     this.#dialForWaiting();
     return true;
   }
@@ -86,7 +88,17 @@ export class ConnectionPool implements UpstreamConnectionOwner {
     const index = this.#waiting.indexOf(handler);
     if (index < 0) return;
     this.#waiting.splice(index, 1);
-    this.#services.budget.releasePending();
+    this.#services.budget.releasePending(handler.isUrgent);
+  }
+
+  /** In order, but urgent requests before the others. */
+  #enqueue(handler: ClientStreamHandler): void {
+    const waiting = this.#waiting;
+    let at = waiting.length;
+    if (handler.isUrgent === true) {
+      while (at > 0 && waiting[at - 1]!.isUrgent !== true) at -= 1;
+    }
+    waiting.splice(at, 0, handler);
   }
 
   onConnectionRoom(connection: UpstreamConnection): void {
@@ -138,6 +150,12 @@ export class ConnectionPool implements UpstreamConnectionOwner {
     if (!this.#shared.sweep(nowMs) || this.#dials.size > 0) return;
     // The old one carries on until the new one is there; where none may be made, it makes way at once.
     if (nowMs >= this.#owner.unreachableUntilMs && !this.#dial()) this.#shared.drainOld(nowMs);
+  }
+
+  /** Requests go elsewhere for now: idle connections end, shared ones with their last request. */
+  leave(): void {
+    this.#idle.clear();
+    this.#shared.drainAll();
   }
 
   /** The endpoint left its cluster: idle connections end now, busy ones with their requests. */
@@ -223,7 +241,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
 
   #takeWaiting(): ClientStreamHandler | undefined {
     const next = this.#waiting.shift();
-    if (next !== undefined) this.#services.budget.releasePending();
+    if (next !== undefined) this.#services.budget.releasePending(next.isUrgent);
     return next;
   }
 
@@ -248,7 +266,10 @@ export class ConnectionPool implements UpstreamConnectionOwner {
   /** Returns false when the cluster's limit forbids it. */
   #dial(): boolean {
     const { budget, dialer } = this.#services;
-    if (!budget.admitConnection(this.#dials.size === 0 && this.#isEmpty())) return false;
+    const isFirst = this.#dials.size === 0 && this.#isEmpty();
+    const count = this.#owner.connectionCount + this.#dials.size;
+    if (count >= budget.hostConnectionsMax && !isFirst) return false;
+    if (!budget.admitConnection(isFirst, this.#waiting[0]?.isUrgent)) return false;
     const { alpn } = this.#protocol;
     const dial = dialer.dial(this.#owner.info, alpn, (result) => this.#onDialed(dial, result));
     this.#dials.add(dial);

@@ -18,6 +18,7 @@ import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
 import { registerAccessLogMetrics } from "./access-log-metrics.ts";
 import { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
+import { createClusterCounts } from "./cluster-counts.ts";
 import { ClusterFactory } from "./cluster-factory.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
 import { hasSameSocket, type ListenerConfig } from "./config/listener-config.ts";
@@ -27,6 +28,8 @@ import type { EndpointInfo } from "./endpoint.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { ProxyListener } from "./listener.ts";
 import { ListenerFactory } from "./listener-factory.ts";
+import { type LocalCluster, localZonesOf } from "./local-cluster.ts";
+import { NamedEndpoints } from "./named-endpoints.ts";
 import { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
 import { TlsMetrics } from "./tls-metrics.ts";
@@ -45,6 +48,10 @@ export interface DataPlaneOptions {
   readonly sharedAddresses?: SharedAddresses;
   /** Downstream connections of this process, no bound when absent. */
   readonly connectionsMax?: number;
+  /** Where this proxy is among the callers, for zone-aware routing. */
+  readonly local?: LocalCluster | undefined;
+  /** Processes that share the proxy's traffic, this one included; 1 when absent. */
+  readonly workers?: number;
 }
 
 export class DataPlane {
@@ -56,6 +63,7 @@ export class DataPlane {
   readonly #timers: ProxyTimers;
   readonly #factory: ClusterFactory;
   readonly #listenerFactory: ListenerFactory;
+  readonly #named: NamedEndpoints;
   readonly #faults: CallbackFaults;
   readonly #logWriters = new Map<string, LineWriter>();
   /** Listeners that are gone, while their last connections live. */
@@ -72,6 +80,8 @@ export class DataPlane {
     this.#faults = new CallbackFaults(registry, log);
     const tlsMetrics = new TlsMetrics(registry);
     this.#factory = new ClusterFactory({
+      clock,
+      log,
       prng,
       nowMs: () => clock.monotonicMs(),
       wallMs: () => clock.nowMs(),
@@ -79,6 +89,8 @@ export class DataPlane {
       secrets: this.secrets,
       faults: this.#faults,
       tlsMetrics,
+      clusters: this.clusters,
+      localZones: () => localZonesOf(options.local, this.clusters),
     });
     this.#listenerFactory = new ListenerFactory({
       ...options,
@@ -91,34 +103,45 @@ export class DataPlane {
       faults: this.#faults,
       connectionLimit: new ConnectionLimit(options.connectionsMax ?? Number.POSITIVE_INFINITY),
       logWriters: this.#logWriters,
+      workers: options.workers ?? 1,
+    });
+    this.#named = new NamedEndpoints({
+      ...{ clock, prng, log },
+      setEndpoints: (name, endpoints) => this.setEndpoints(name, endpoints),
     });
     registerAccessLogMetrics(registry, this.#logWriters);
     this.#scheduleSweep();
   }
 
-  /** Adds a cluster or replaces it. Endpoints of an EDS cluster that is replaced stay until new ones come. */
+  /** Adds a cluster or replaces it. Endpoints that are discovered stay until new ones come. */
   setCluster(config: ClusterConfig): void {
     const before = this.clusters.get(config.name);
-    const counts = before?.counts ?? { connectFailures: 0, retries: 0, overflows: 0 };
-    const cluster = this.#factory.create(config, counts);
-    if (config.endpointsName !== "" && before !== undefined) {
+    const counts = before?.counts ?? createClusterCounts();
+    const cluster = this.#factory.create(config, counts, before?.health?.counts);
+    const isDiscovered = config.endpointsName !== "" || config.dns !== undefined;
+    if (isDiscovered && before !== undefined) {
       this.#factory.setEndpoints(
         cluster,
         before.endpoints.map((endpoint) => endpoint.info),
       );
     }
     this.clusters.set(config.name, cluster);
-    for (const endpoint of before?.endpoints ?? []) endpoint.remove();
+    before?.remove();
+    this.#named.follow(config);
   }
 
   removeCluster(name: string): void {
-    for (const endpoint of this.clusters.get(name)?.endpoints ?? []) endpoint.remove();
+    this.#named.forget(name);
+    this.clusters.get(name)?.remove();
     this.clusters.delete(name);
   }
 
   setEndpoints(clusterName: string, endpoints: readonly EndpointInfo[]): void {
     const cluster = this.clusters.get(clusterName);
     if (cluster !== undefined) this.#factory.setEndpoints(cluster, endpoints);
+    if (clusterName !== this.#options.local?.name) return;
+    // Where callers are has changed: zones get other parts of what others than they serve.
+    for (const other of this.clusters.values()) if (other !== cluster) other.refresh();
   }
 
   /** Takes effect for the next request of every listener that names it. */
@@ -193,12 +216,11 @@ export class DataPlane {
   /** Cuts whatever is left. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#named.stop();
     await Promise.all([...this.listeners.values()].map((listener) => listener.close()));
     for (const listener of this.listeners.values()) listener.destroyConnections();
     for (const listener of this.#retired) listener.destroyConnections();
-    for (const cluster of this.clusters.values()) {
-      for (const endpoint of cluster.endpoints) endpoint.abort();
-    }
+    for (const cluster of this.clusters.values()) cluster.abort();
     await Promise.all([...this.#logWriters.values()].map((writer) => writer.close()));
   }
 

@@ -58,6 +58,15 @@ export interface DialerOptions {
   readonly tls: UpstreamTls | undefined;
   /** What connections begin with. */
   readonly proxyHeader?: ProxyHeaderVersion;
+  /** Absent: the system asks nobody for a sign of life. */
+  readonly keepalive?: TcpKeepalive | undefined;
+}
+
+/** When the system asks the other end of a silent connection for a sign of life, and when it gives up. Milliseconds. */
+export interface TcpKeepalive {
+  readonly idleMs: number;
+  readonly intervalMs: number;
+  readonly probes: number;
 }
 
 export function createDialer(options: DialerOptions): Dialer {
@@ -200,6 +209,10 @@ class Dial implements PendingDial, FaultOwner {
     this.#isDone = true;
     this.#options.timers.disarm(this.#timeout);
     socket.off("error", this.#onError);
+    const { keepalive } = this.#options;
+    if (keepalive !== undefined) {
+      socket.setKeepAlive(true, keepalive.idleMs, keepalive.intervalMs, keepalive.probes);
+    }
     this.#onResult({ kind: "connected", socket, alpn, peerNotAfterMs });
   }
 

@@ -8,11 +8,16 @@ import type { CreateUpstreamConnection } from "./upstream-codec.ts";
 
 /** Limits that the endpoints of a cluster share. What was admitted is released once. */
 export interface ConnectionBudget {
-  /** `isFirst`: the pool has no other connection, so that without this one nothing would ever move. */
-  admitConnection(isFirst: boolean): boolean;
+  /** Connections to one endpoint. Infinite for no limit. */
+  readonly hostConnectionsMax: number;
+  /**
+   * `isFirst`: the pool has no other connection, so that without this one nothing would ever move. `isUrgent`: as
+   * whoever wants it says.
+   */
+  admitConnection(isFirst: boolean, isUrgent?: boolean): boolean;
   releaseConnection(): void;
-  admitPending(): boolean;
-  releasePending(): void;
+  admitPending(isUrgent?: boolean): boolean;
+  releasePending(isUrgent?: boolean): void;
   onConnectFailure(): void;
   /** Something was turned away that no other method of this budget has counted. */
   onOverflow(): void;

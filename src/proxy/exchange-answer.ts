@@ -5,6 +5,7 @@
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
+import { HeaderField, HeaderName } from "../http/header-field.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import type { ResponseEditor } from "./filters/http-filter.ts";
 import { becomeGrpcAnswer } from "./grpc-answer.ts";
@@ -14,6 +15,8 @@ import type { RequestOutcome } from "./request-outcome.ts";
 import { applyResponseMutations } from "./route-mutations.ts";
 import type { ServerStream } from "./stream.ts";
 
+const ATTEMPT_COUNT = new HeaderName("x-envoy-attempt-count");
+
 export class ExchangeAnswer {
   readonly #codec: ServerStream;
   readonly #server: HttpServer;
@@ -22,6 +25,8 @@ export class ExchangeAnswer {
   stream: ServerStream;
   /** Its head was sent. */
   isBegun = false;
+  /** Its client is told how many tries there were. */
+  tellsAttempts = false;
   /** Most requests have none. */
   #editors: ResponseEditor[] | undefined;
 
@@ -36,6 +41,7 @@ export class ExchangeAnswer {
   begin(): void {
     this.stream = this.#codec;
     this.isBegun = false;
+    this.tellsAttempts = false;
     this.#editors = undefined;
   }
 
@@ -48,9 +54,21 @@ export class ExchangeAnswer {
   /** The head of an upstream's answer, behind which its body comes. */
   sendHead(head: ResponseHead, match: RouteMatchResult, choice: ClusterChoice | undefined): void {
     this.isBegun = true;
+    if (this.tellsAttempts) this.#tellAttempts(head.headers);
     applyResponseMutations(match, choice, head.headers);
     if (this.#editors !== undefined) this.#edit(head.status, head.headers);
     this.#server.config.prepareResponse(this.#outcome, head.headers);
+    this.stream.sendHead(head);
+  }
+
+  /** The head of an answer that a filter has kept, as routes changed it when it came. */
+  sendStored(head: ResponseHead, details: string): void {
+    const outcome = this.#outcome;
+    outcome.status = head.status;
+    outcome.details = details;
+    this.isBegun = true;
+    if (this.#editors !== undefined) this.#edit(head.status, head.headers);
+    this.#server.config.prepareStoredAnswer(outcome, head.headers);
     this.stream.sendHead(head);
   }
 
@@ -63,22 +81,31 @@ export class ExchangeAnswer {
   ): void {
     this.#outcome.flag = reply.flag;
     this.#outcome.failureReason = reason;
+    // Filters answer before the route acts.
+    if (match !== undefined) this.#outcome.routeName = match.route.name;
     const { headers, body } = localAnswer(reply, reason, requestHeaders, match);
-    this.sendOwn(reply.status, reply.details, headers, body);
+    this.sendOwn(reply.status, reply.details, headers, body, reply.grpcStatus);
   }
 
-  /** The same, with everything given. */
-  sendOwn(status: number, details: string, headers: HeaderBlock, body: string): void {
+  /** The same, with everything given. `grpcStatus`: what clients of gRPC get, unless the status tells. */
+  sendOwn(
+    status: number,
+    details: string,
+    headers: HeaderBlock,
+    body: string,
+    grpcStatus?: number,
+  ): void {
     const outcome = this.#outcome;
     outcome.status = status;
     outcome.details = details;
     this.isBegun = true;
     if (outcome.isGrpc) {
       outcome.status = 200;
-      outcome.grpcStatus = becomeGrpcAnswer(status, headers, body);
+      outcome.grpcStatus = becomeGrpcAnswer(status, headers, body, grpcStatus);
     }
+    if (this.tellsAttempts && outcome.attempts > 0) this.#tellAttempts(headers);
     if (this.#editors !== undefined) this.#edit(status, headers);
-    this.#server.config.prepareOwnAnswer(outcome.flag, headers);
+    this.#server.config.prepareOwnAnswer(outcome.flag, outcome.routeName, headers);
     this.stream.sendLocal(outcome.status, headers, outcome.isGrpc ? "" : body);
   }
 
@@ -86,6 +113,10 @@ export class ExchangeAnswer {
   cut(flag: number, details: string, reason: string): void {
     this.#outcome.fail(flag, details, reason);
     this.stream.reset();
+  }
+
+  #tellAttempts(headers: HeaderBlock): void {
+    headers.set(new HeaderField(ATTEMPT_COUNT, String(this.#outcome.attempts)));
   }
 
   #edit(status: number, headers: HeaderBlock): void {

@@ -17,6 +17,7 @@ function setUp() {
   };
   const handler = {
     onResponseTimeout: note("response"),
+    onStreamDuration: note("stream"),
     onIdle: note("idle"),
     onFault: (error: unknown): never => {
       throw error;
@@ -36,6 +37,19 @@ describe("the time limits of an exchange", () => {
     exchange.armIdle(3_000, nowMs());
     clock.advance(10_000);
     assert.deepEqual(seen(), ["response at 1000", "idle at 3000"]);
+  });
+
+  it("hold for the stream as a whole only where it has one", () => {
+    const { clock, exchange, nowMs, seen } = setUp();
+    exchange.armStream(2_000, nowMs());
+    clock.advance(1_000);
+    exchange.disarmAll();
+    clock.advance(5_000);
+    assert.deepEqual(seen(), []);
+    exchange.armStream(2_000, nowMs());
+    clock.advance(5_000);
+    assert.deepEqual(seen(), ["stream at 8000"]);
+    exchange.release();
   });
 
   it("say nothing behind the end of their request", () => {

@@ -11,6 +11,8 @@ import type { WireBytes } from "./request-outcome.ts";
 export interface ExchangeTimerHandler extends FaultOwner {
   /** The route's time for the whole response is over. */
   onResponseTimeout(): void;
+  /** The time for the stream as a whole is over. */
+  onStreamDuration(): void;
   /** No byte has moved for as long as the idle limit. */
   onIdle(): void;
 }
@@ -62,6 +64,9 @@ export class ExchangeTimers {
   readonly #nowMs: () => number;
   readonly #response: Deadline;
   readonly #idle: Deadline;
+  readonly #wheel: TimerWheel;
+  /** Made for the first request that has such a limit. */
+  #stream: Deadline | undefined;
   #idleMs = 0;
   #bytesWhenArmed = 0;
 
@@ -74,6 +79,7 @@ export class ExchangeTimers {
     this.#wire = wire;
     this.#handler = handler;
     this.#nowMs = nowMs;
+    this.#wheel = timers.request;
     this.#response = new Deadline(
       timers.request,
       guarded(handler, () => this.#checkResponse()),
@@ -87,6 +93,15 @@ export class ExchangeTimers {
   /** In all of these, 0 milliseconds mean no limit. */
   armResponse(ms: number, nowMs: number): void {
     if (ms > 0) this.#response.set(ms, nowMs);
+  }
+
+  /** For a limit above 0. */
+  armStream(ms: number, nowMs: number): void {
+    this.#stream ??= new Deadline(
+      this.#wheel,
+      guarded(this.#handler, () => this.#checkStream()),
+    );
+    this.#stream.set(ms, nowMs);
   }
 
   disarmResponse(): void {
@@ -105,12 +120,14 @@ export class ExchangeTimers {
   disarmAll(): void {
     this.#response.clear();
     this.#idle.clear();
+    this.#stream?.clear();
   }
 
   /** No request will come: nothing is to hold on to the exchange. */
   release(): void {
     this.#response.release();
     this.#idle.release();
+    this.#stream?.release();
   }
 
   get #bytesSoFar(): number {
@@ -121,6 +138,12 @@ export class ExchangeTimers {
     if (!this.#response.isOver(this.#nowMs())) return;
     this.#response.clear();
     this.#handler.onResponseTimeout();
+  }
+
+  #checkStream(): void {
+    if (!this.#stream!.isOver(this.#nowMs())) return;
+    this.#stream!.clear();
+    this.#handler.onStreamDuration();
   }
 
   #checkIdle(): void {

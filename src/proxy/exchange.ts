@@ -6,6 +6,8 @@
  *   idle ─ begin ─> filters ─> route ─ forward ─> upstream call ─ answer ends ─> idle
  *                      └─ answered ──┴─ redirect, direct ───────────────────────┘
  */
+
+import { appliesTo, type RetryRule, withoutRetries } from "../decision/retry-rule.ts";
 import type { ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
@@ -13,7 +15,7 @@ import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
-import { chooseCluster } from "./cluster-choice.ts";
+import { addHashCookie, chooseCluster, directPick } from "./cluster-choice.ts";
 import { ExchangeAnswer } from "./exchange-answer.ts";
 import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts";
 import { FilterRun, type FilterRunOwner } from "./filters/filter-run.ts";
@@ -25,6 +27,8 @@ import { mirrorOf } from "./mirrored-request.ts";
 import { directHeaders, redirectHeaders } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestOutcome } from "./request-outcome.ts";
+import { takeOverrides } from "./request-overrides.ts";
+import { RequestTimeouts } from "./request-timeouts.ts";
 import { applyRequestMutations } from "./route-mutations.ts";
 import { RoutedRequest } from "./routed-request.ts";
 import type { ServerStream, UpstreamFailure } from "./stream.ts";
@@ -40,6 +44,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   readonly outcome: RequestOutcome;
   readonly answer: ExchangeAnswer;
   readonly #timers: ExchangeTimers;
+  readonly #timeouts = new RequestTimeouts();
   readonly #call: UpstreamCall;
   readonly request: RoutedRequest;
   readonly #tunnel = new Tunnel();
@@ -62,7 +67,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.outcome = new RequestOutcome(downstream);
     this.answer = new ExchangeAnswer(downstream, server, this.outcome);
     this.#timers = new ExchangeTimers(server.timers, this, downstream, server.nowMs);
-    this.#call = new UpstreamCall(server, this, this.request, this.outcome);
+    this.#call = new UpstreamCall(server, this, this.request, this.outcome, this.#timeouts);
   }
 
   begin(head: RequestHead): void {
@@ -91,9 +96,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       this.onFiltersPassed();
       return;
     }
-    this.#filters ??= new FilterRun(this);
+    this.#filters ??= new FilterRun(this, server.timers.request);
     this.#filters.begin(filters);
-    if (this.#filters.isWaiting) this.#downstream.pauseRequest();
   }
 
   onFiltersPassed(): void {
@@ -101,7 +105,15 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     else this.#act(this.match);
   }
 
+  chooseCluster(): string {
+    const action = this.match?.route.action;
+    if (action?.kind !== "forward") return "";
+    this.#choice ??= chooseCluster(action.split, this.request, this.#server.prng);
+    return this.#choice.cluster;
+  }
+
   rematch(): void {
+    this.#choice = undefined;
     this.match = this.#server.routeTable?.match(this.request);
   }
 
@@ -124,21 +136,27 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       return;
     }
     if (this.#action === undefined) this.#requestTrailers = trailers;
-    else if (this.#onRequestWhole(this.#action)) this.#call.sendEnd(trailers, false);
+    else if (this.#onRequestWhole(trailers)) this.#call.sendEnd(trailers, false);
   }
 
   /** All of it has come, and it has a route. Returns false when it is malformed, and answered. */
-  #onRequestWhole(action: ForwardAction): boolean {
-    if (!this.#call.body.finish()) {
+  #onRequestWhole(trailers: HeaderBlock | undefined): boolean {
+    if (!this.#call.body.finish(trailers)) {
       this.abortRequest(400, this.#call.body.malformedReason);
       return false;
     }
     // Envoy's reading of the route timeout: from here to the end of the response.
-    this.#timers.armResponse(action.timeoutMs, this.#server.nowMs());
+    const nowMs = this.#server.nowMs();
+    this.#timeouts.requestEndMs = nowMs;
+    this.#timers.armResponse(this.#timeouts.answerMs, nowMs);
     return true;
   }
 
   onDownstreamDrain(): void {
+    if (this.#filters === undefined || this.#filters.onDrain()) this.#call.resumeAnswer();
+  }
+
+  resumeAnswer(): void {
     this.#call.resumeAnswer();
   }
 
@@ -179,6 +197,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     outcome.status = this.#tunnel.settledStatus(head, this.request.isHttp2);
     outcome.details = "via_upstream";
     outcome.noteGrpcStatus(head.headers);
+    addHashCookie(this.request, head.headers);
     this.answer.sendHead(head, this.match!, this.#choice);
     if (head.bodyKind === BODY_TUNNEL) this.#openTunnel();
   }
@@ -197,6 +216,10 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     if (trailers !== undefined) this.outcome.noteGrpcStatus(trailers);
     this.#call.leaveStream();
     this.answer.stream.sendEnd(trailers);
+    this.#onAnswerGiven();
+  }
+
+  onAnswerSent(): void {
     this.#finish();
   }
 
@@ -220,7 +243,14 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onResponseTimeout(): void {
+    this.#call.noteTimeout();
     this.#giveUp(LOCAL_REPLY.upstreamTimeout);
+  }
+
+  onStreamDuration(): void {
+    const reply = LOCAL_REPLY.streamDuration;
+    // As in Envoy: whose fault it is shows in whether the request was complete.
+    this.#giveUp(this.#isRequestEnded ? reply : { ...reply, status: 408 });
   }
 
   onIdle(): void {
@@ -296,8 +326,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     const request = this.request;
     const head = request.head!;
     this.#action = action;
-    const choice = chooseCluster(action.split, request, server.prng);
-    this.#choice = choice;
+    this.#choice ??= chooseCluster(action.split, request, server.prng);
+    const choice = this.#choice;
     this.outcome.clusterName = choice.cluster;
     const cluster = server.clusters.get(choice.cluster);
     if (cluster === undefined) {
@@ -306,28 +336,49 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       return;
     }
     this.outcome.service = cluster.service;
+    directPick(action, choice, request, this.#downstream.connection);
     applyRequestMutations(match, choice, head.headers, request.httpVersion);
     request.rewrite(action, choice, server.config);
     const mirrored = action.mirrors.length > 0 ? mirrorOf(action, request, server) : undefined;
-    server.config.announceTimeout(head.headers, action);
-    if (!this.#call.begin(cluster, action.retry)) {
+    const retry = this.#settleLimits(action, head.headers);
+    this.answer.tellsAttempts = action.tellsClientAttempts;
+    if (!this.#call.begin(cluster, retry, action.isUrgent)) {
+      mirrored?.cancel();
       this.reply(LOCAL_REPLY.overflow, cluster.name);
       return;
     }
     if (mirrored !== undefined || head.bodyKind !== BODY_NONE) {
-      this.#call.body.begin(action.retry, mirrored);
+      this.#call.body.begin(retry, mirrored);
     }
-    if (this.#isRequestEnded && !this.#sendHeldEnd(action)) return;
+    if (this.#isRequestEnded && !this.#sendHeldEnd()) return;
     const nowMs = this.#filters === undefined ? this.outcome.startMs : server.nowMs();
     this.#armIdle(nowMs);
     // Its request does not end before its answer: the route's timeout counts from here.
-    if (this.#tunnel.isWanted) this.#timers.armResponse(action.timeoutMs, nowMs);
+    if (this.#tunnel.isWanted) this.#timers.armResponse(this.#timeouts.answerMs, nowMs);
+    if (this.#timeouts.streamMs > 0) {
+      this.#timers.armStream(this.#timeouts.streamLeftMs(nowMs), nowMs);
+    }
     this.#call.connect(nowMs);
   }
 
+  /** How long the request may take, which the upstream is told, and the rule for its retries. */
+  #settleLimits(action: ForwardAction, headers: HeaderBlock): RetryRule {
+    const { config } = this.#server;
+    const { outcome } = this;
+    const applies = appliesTo(action.retry, this.request);
+    const overrides = outcome.isInternal
+      ? takeOverrides(headers, action.retry, config.respectsExpectedTimeout)
+      : undefined;
+    const timeouts = this.#timeouts;
+    timeouts.begin(action, config, headers, outcome.isGrpc, overrides, outcome.startMs);
+    timeouts.announce(headers);
+    if (overrides === undefined) return applies ? action.retry : action.unretried;
+    return applies ? overrides.retry : withoutRetries(overrides.retry);
+  }
+
   /** Filters held the request until it was whole. Returns false when it is malformed, and answered. */
-  #sendHeldEnd(action: ForwardAction): boolean {
-    if (!this.#tunnel.isWanted && !this.#onRequestWhole(action)) return false;
+  #sendHeldEnd(): boolean {
+    if (!this.#tunnel.isWanted && !this.#onRequestWhole(this.#requestTrailers)) return false;
     this.#call.sendEnd(this.#requestTrailers, this.#tunnel.isWanted);
     return true;
   }
@@ -352,13 +403,33 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
 
   reply(reply: LocalReply, reason: string): void {
     this.answer.reply(reply, reason, this.request.head?.headers, this.match);
-    this.#finish();
+    this.#onAnswerGiven();
   }
 
   /** A response of this proxy's own. */
   sendOwn(status: number, details: string, headers: HeaderBlock, body: string): void {
     this.answer.sendOwn(status, details, headers, body);
-    this.#finish();
+    this.#onAnswerGiven();
+  }
+
+  sendStored(head: ResponseHead, details: string): void {
+    this.answer.sendStored(head, details);
+    this.answer.stream.sendEnd(undefined);
+    // Of a client that takes nothing, nothing else would notice.
+    if (this.#filters?.isHolding === true) {
+      this.#timers.armIdle(this.#server.config.streamIdleTimeoutMs, this.#server.nowMs());
+    }
+    this.#onAnswerGiven();
+  }
+
+  breakOff(flag: number, details: string, reason: string): void {
+    this.#cut(flag, details, reason);
+  }
+
+  /** The answer is complete, but for what filters keep of it. */
+  #onAnswerGiven(): void {
+    if (this.#filters?.isHolding === true) this.#timers.disarmResponse();
+    else this.#finish();
   }
 
   #cut(flag: number, details: string, reason: string): void {

@@ -3,8 +3,6 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 import { STREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
 import { compileDuration } from "../decision/duration.ts";
 import type { FieldError } from "../decision/field-error.ts";
-import { applyMutations, NO_MUTATIONS } from "../decision/header-mutation.ts";
-import type { ForwardAction } from "../decision/route.ts";
 import { RouteTable } from "../decision/route-table.ts";
 import { compileUpgrades, type UpgradeRules } from "../decision/upgrade-rule.ts";
 import {
@@ -20,10 +18,12 @@ import { HEADER } from "../http/header-name.ts";
 import type { EscapedSlashes, PathNormalization } from "../http/path-normalization.ts";
 import { HttpDate } from "../telemetry/http-date.ts";
 import { newRequestId, newTraceparent } from "../telemetry/request-id.ts";
+import { FLAG } from "../telemetry/response-flag.ts";
 import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
 import { compileHttpFilters, type FilterEntry } from "./config/http-filters.ts";
 import { compileHttp2Options, type Http2Options } from "./config/http2-options.ts";
-import { compileLocalReplies, type LocalReplyMutations } from "./config/local-reply-config.ts";
+import { compileInternalAddresses, type InternalAddresses } from "./config/internal-addresses.ts";
+import { compileLocalReplies, type LocalReplyHeaders } from "./config/local-reply-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 
 const X_FORWARDED_FOR = new HeaderName("x-forwarded-for");
@@ -35,6 +35,7 @@ const DATE = new HeaderName("date");
 const SERVER = new HeaderName("server");
 const ORIGINAL_PATH = new HeaderName("x-envoy-original-path");
 const ORIGINAL_HOST = new HeaderName("x-envoy-original-host");
+const OVERLOADED = new HeaderField(new HeaderName("x-envoy-overloaded"), "true");
 const SERVICE_TIME = new HeaderName("x-envoy-upstream-service-time");
 
 const PROTO = {
@@ -64,6 +65,12 @@ export class HttpConfig {
   /** 0 means no limit, undefined that nothing is said. */
   readonly connectionIdleTimeoutMs: number | undefined;
   readonly requestHeadTimeoutMs: number;
+  /** Of a whole stream, where its route says nothing. 0 means no limit. */
+  readonly streamDurationMs: number;
+  /** Whose `x-envoy-*` fields are obeyed. Undefined: nobody's. */
+  readonly internalAddresses: InternalAddresses | undefined;
+  /** The time that the hop before waits for this one counts like the route's timeout. */
+  readonly respectsExpectedTimeout: boolean;
   readonly accessLogs: readonly AccessLogConfig[];
   readonly upgrades: UpgradeRules;
   /** What requests pass before the router. */
@@ -78,7 +85,7 @@ export class HttpConfig {
   readonly #sanitizesClientCert: boolean;
   readonly #serverHeader: ServerHeader;
   readonly #server: HeaderField;
-  readonly #localReplies: LocalReplyMutations;
+  readonly #localReplies: LocalReplyHeaders;
   readonly #date = new HttpDate();
   readonly #wallMs: () => number;
 
@@ -103,6 +110,9 @@ export class HttpConfig {
       duration(manager.streamIdleTimeout, "stream_idle_timeout") ?? STREAM_IDLE_TIMEOUT_MS;
     const idle = manager.commonHttpProtocolOptions?.idleTimeout;
     this.connectionIdleTimeoutMs = duration(idle, "common_http_protocol_options.idle_timeout");
+    const ofStream = manager.commonHttpProtocolOptions?.maxStreamDuration;
+    this.streamDurationMs =
+      duration(ofStream, "common_http_protocol_options.max_stream_duration") ?? 0;
     refuseLifetimes(manager, path, errors);
     this.requestHeadTimeoutMs =
       duration(manager.requestHeadersTimeout, "request_headers_timeout") ?? 0;
@@ -113,6 +123,12 @@ export class HttpConfig {
     this.#generatesRequestId = manager.generateRequestId ?? true;
     this.#returnsRequestId = manager.alwaysSetRequestIdInResponse;
     this.#isEdge = manager.useRemoteAddress ?? false;
+    this.internalAddresses = compileInternalAddresses(
+      manager.internalAddressConfig,
+      this.#isEdge,
+      `${path}.internal_address_config`,
+      errors,
+    );
     this.#keepsExternalId = manager.preserveExternalRequestId;
     this.#isTraced = manager.tracing !== undefined;
     this.#serverHeader = manager.serverHeaderTransformation;
@@ -125,6 +141,7 @@ export class HttpConfig {
     const filters = compileHttpFilters(manager, path, errors);
     this.filters = filters.entries;
     this.#isSilent = filters.isSilent;
+    this.respectsExpectedTimeout = filters.respectsExpectedTimeout;
     this.#sanitizesClientCert = sanitizesClientCert(manager, path, errors);
     this.#wallMs = wallMs;
     this.codec = codecOf(manager, path, errors);
@@ -138,6 +155,9 @@ export class HttpConfig {
 
   /** Header fields that every request gets before its route is chosen. */
   prepareRequest(outcome: RequestOutcome, headers: HeaderBlock): void {
+    if (this.internalAddresses !== undefined) {
+      outcome.isInternal = this.internalAddresses.judge(headers, outcome.connection.remoteAddress);
+    }
     if (this.#sanitizesClientCert && headers.indexOf(HEADER["x-forwarded-client-cert"]) >= 0) {
       headers.remove(X_FORWARDED_CLIENT_CERT);
     }
@@ -160,7 +180,7 @@ export class HttpConfig {
   }
 
   /** Tells the upstream how long this try's answer will be waited for. */
-  announceTimeout(headers: HeaderBlock, { expectedTimeout }: ForwardAction): void {
+  announceTimeout(headers: HeaderBlock, expectedTimeout: HeaderField | undefined): void {
     if (!this.#isSilent && expectedTimeout !== undefined) headers.set(expectedTimeout);
   }
 
@@ -178,18 +198,29 @@ export class HttpConfig {
     }
     if (!this.#isSilent) headers.set(serviceTime(Math.round(outcome.upstreamTimeMs)));
     if (this.#returnsRequestId) headers.set(new HeaderField(X_REQUEST_ID, outcome.requestId));
-    if (this.#serverHeader === ServerHeader.PASS_THROUGH) return;
-    const at = headers.indexOf(HEADER.server);
-    if (at >= 0 && this.#serverHeader === ServerHeader.APPEND_IF_ABSENT) return;
-    if (at >= 0) headers.drop(at);
-    headers.add(this.#server);
+    this.#nameServer(headers);
+  }
+
+  /** Header fields of an answer that was kept: its Date is that of its origin. */
+  prepareStoredAnswer(outcome: RequestOutcome, headers: HeaderBlock): void {
+    if (this.#returnsRequestId) headers.set(new HeaderField(X_REQUEST_ID, outcome.requestId));
+    this.#nameServer(headers);
   }
 
   /** Header fields of an answer that the proxy makes itself, for a reason that has this response flag. */
-  prepareOwnAnswer(flag: number, headers: HeaderBlock): void {
-    applyMutations(this.#localReplies.get(flag) ?? NO_MUTATIONS, headers);
+  prepareOwnAnswer(flag: number, routeName: string, headers: HeaderBlock): void {
+    this.#localReplies.addTo(headers, flag, routeName);
     headers.add(new HeaderField(DATE, this.#date.at(this.#wallMs())));
+    // Envoy's word to callers that their request was not even tried.
+    if (flag === FLAG.UO && !this.#isSilent) headers.set(OVERLOADED);
     if (this.#serverHeader !== ServerHeader.PASS_THROUGH) headers.add(this.#server);
+  }
+
+  #nameServer(headers: HeaderBlock): void {
+    if (this.#serverHeader === ServerHeader.PASS_THROUGH) return;
+    const keepsOwn = this.#serverHeader === ServerHeader.APPEND_IF_ABSENT;
+    if (keepsOwn && headers.get("server") !== undefined) return;
+    headers.set(this.#server);
   }
 }
 

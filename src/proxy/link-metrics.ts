@@ -1,7 +1,9 @@
 /** State of the link to the control plane and of this workload's certificate, as metrics. */
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
+import { registerCircuitMetrics } from "./circuit-metrics.ts";
 import type { DataPlane } from "./data-plane.ts";
+import { registerHealthMetrics } from "./health/health-metrics.ts";
 import type { MeshLink } from "./mesh-link.ts";
 
 export function registerLinkMetrics(registry: MetricRegistry, link: MeshLink): void {
@@ -27,6 +29,8 @@ export function registerLinkMetrics(registry: MetricRegistry, link: MeshLink): v
 }
 
 export function registerClusterMetrics(registry: MetricRegistry, proxy: DataPlane): void {
+  registerCircuitMetrics(registry, proxy.clusters);
+  registerHealthMetrics(registry, proxy.clusters);
   const connections = registry.gauge(
     "tulle_upstream_connections_active",
     "Upstream connections, by cluster.",

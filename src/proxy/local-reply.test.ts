@@ -78,6 +78,8 @@ test("each failure of an upstream has its reply", () => {
     "stream-reset": FLAG.UR,
     "protocol-error": FLAG.UPE,
     "try-timeout": FLAG.UT,
+    "try-idle-timeout": FLAG.UT,
+    "stream-duration": FLAG.UMSDR,
   };
   for (const [kind, flag] of Object.entries(kinds)) {
     const failure = { kind, reason: "" } as UpstreamFailure;

@@ -5,6 +5,7 @@
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HEADER } from "../http/header-name.ts";
+import { GRPC_STATUS } from "../telemetry/grpc-status.ts";
 import { FLAG, RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
 import { APPLICATION_JSON, ownAnswerHeaders, TEXT_PLAIN } from "./own-answer-headers.ts";
 import type { UpstreamFailure } from "./stream.ts";
@@ -16,6 +17,8 @@ export interface LocalReply {
   /** Envoy's `response_code_details`. */
   readonly details: string;
   readonly message: string;
+  /** What clients of gRPC get, where it is not what the status means to them. */
+  readonly grpcStatus?: number;
 }
 
 export const LOCAL_REPLY = {
@@ -98,6 +101,25 @@ export const LOCAL_REPLY = {
     details: "upstream_per_try_timeout",
     message: "the upstream did not answer within the route's limit for a single try",
   },
+  tryIdleTimeout: {
+    status: 504,
+    flag: FLAG.UT,
+    details: "upstream_per_try_idle_timeout",
+    message: "the upstream was silent for longer than the route allows a single try",
+  },
+  upstreamDuration: {
+    status: 504,
+    flag: FLAG.UMSDR,
+    details: "upstream_max_stream_duration_reached",
+    message: "the stream took longer than its cluster allows",
+  },
+  streamDuration: {
+    status: 504,
+    flag: FLAG.none,
+    details: "max_duration_timeout",
+    message: "the request took longer than its deadline, or than the route allows a stream",
+    grpcStatus: GRPC_STATUS.deadlineExceeded,
+  },
   requestIdle: {
     status: 408,
     flag: FLAG.SI,
@@ -139,6 +161,30 @@ export const LOCAL_REPLY = {
     flag: FLAG.none,
     details: "upgrade_failed",
     message: "a WebSocket's handshake needs a Sec-WebSocket-Key (RFC 6455 section 4.2.1)",
+  },
+  faultAbort: {
+    status: 503,
+    flag: FLAG.FI,
+    details: "fault_filter_abort",
+    message: "a fault that is injected on purpose; see the FaultPolicies of the service",
+  },
+  concurrencyLimit: {
+    status: 503,
+    flag: FLAG.OM,
+    details: "reached_concurrency_limit",
+    message: "the app has as many requests as it can work on; load is shed",
+  },
+  rateLimited: {
+    status: 429,
+    flag: FLAG.RL,
+    details: "local_rate_limited",
+    message: "too many requests: a rate limit is used up",
+  },
+  onlyIfCached: {
+    status: 504,
+    flag: FLAG.none,
+    details: "cache_only_if_cached",
+    message: "the request wants a stored response (only-if-cached), and there is none that fits",
   },
   connectRefused: {
     status: 404,
@@ -197,6 +243,10 @@ export function replyForFailure(failure: UpstreamFailure): LocalReply {
       return LOCAL_REPLY.upstreamProtocolError;
     case "try-timeout":
       return LOCAL_REPLY.tryTimeout;
+    case "try-idle-timeout":
+      return LOCAL_REPLY.tryIdleTimeout;
+    case "stream-duration":
+      return LOCAL_REPLY.upstreamDuration;
   }
 }
 
@@ -205,6 +255,8 @@ export function breakForFailure(failure: UpstreamFailure): Pick<LocalReply, "fla
   switch (failure.kind) {
     case "protocol-error":
       return { flag: FLAG.UPE, details: "upstream_reset_after_response_started{protocol_error}" };
+    case "stream-duration":
+      return { flag: FLAG.UMSDR, details: LOCAL_REPLY.upstreamDuration.details };
     case "stream-refused":
       return {
         flag: FLAG.UR,

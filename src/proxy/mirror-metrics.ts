@@ -9,7 +9,8 @@ export interface MirrorMetrics {
   readonly noEndpoint: Counter;
   /** A circuit breaker of the mirror cluster is open. */
   readonly overflow: Counter;
-  readonly bodyTooLarge: Counter;
+  /** The mirror took the body more slowly than it came, beyond what may wait. */
+  readonly tooSlow: Counter;
 }
 
 export function createMirrorMetrics(registry: MetricRegistry): MirrorMetrics {
@@ -22,6 +23,6 @@ export function createMirrorMetrics(registry: MetricRegistry): MirrorMetrics {
     failed: requests.with({ result: "failed" }),
     noEndpoint: requests.with({ result: "no_endpoint" }),
     overflow: requests.with({ result: "overflow" }),
-    bodyTooLarge: requests.with({ result: "body_too_large" }),
+    tooSlow: requests.with({ result: "too_slow" }),
   };
 }

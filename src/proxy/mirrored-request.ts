@@ -1,108 +1,96 @@
 /**
- * A copy of a request under way, gathered while the original streams on, and sent to the mirror
- * clusters of its route once it is complete. Nothing about it can slow or fail the original: a body
- * beyond the bound is not mirrored at all.
+ * The copies of one request, for the mirror clusters of its route that get it. Nothing about them can slow or fail
+ * the original.
  */
-import {
-  MIRRORED_BODY_BYTES_MAX,
-  MIRRORED_REQUESTS_MAX,
-  ROUTE_TIMEOUT_MS,
-} from "../core/limits.ts";
-import type { ForwardAction, Mirror } from "../decision/route.ts";
+import { MIRRORED_REQUESTS_MAX, ROUTE_TIMEOUT_MS } from "../core/limits.ts";
+import type { Mirror } from "../decision/mirror-rule.ts";
+import type { ForwardAction } from "../decision/route.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
-import { BODY_LENGTH, BODY_NONE, RequestHead } from "../http/request-head.ts";
+import { RequestHead } from "../http/request-head.ts";
+import { withSampling } from "../telemetry/request-id.ts";
 import type { HttpServer } from "./http-server.ts";
 import { MirrorStream } from "./mirror-stream.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 
-export interface MirroredRequestOptions {
-  readonly mirrors: readonly Mirror[];
-  readonly target: string;
-  readonly authority: string;
-  /** Of the original. */
-  readonly isHttp2: boolean;
-  /** The route's, 0 for none. */
-  readonly timeoutMs: number;
-}
+/** Tells whoever gets a copy that nobody waits for its answer. */
+const MIRRORED = new HeaderField(new HeaderName("x-tulle-mirrored"), "true");
 
-/** A tunnel is not mirrored: what would end its copy? */
+/** Undefined where no mirror gets a copy of this request. A tunnel is not mirrored: what would end its copy? */
 export function mirrorOf(
-  { mirrors, timeoutMs }: ForwardAction,
+  action: ForwardAction,
   request: RoutedRequest,
   server: HttpServer,
 ): MirroredRequest | undefined {
-  const { head, target, authority, isHttp2 } = request;
-  if (head === undefined || request.isForTunnel) return undefined;
-  return new MirroredRequest(head, { mirrors, timeoutMs, target, authority, isHttp2 }, server);
+  if (request.isForTunnel) return undefined;
+  let mirrored: MirroredRequest | undefined;
+  for (const mirror of action.mirrors) {
+    if (mirror.fraction < 1 && server.prng.next() >= mirror.fraction) continue;
+    const stream = streamTo(mirror, action, request, server);
+    if (stream === undefined) continue;
+    mirrored ??= new MirroredRequest(server.nowMs);
+    mirrored.streams.push(stream);
+  }
+  return mirrored;
 }
 
 export class MirroredRequest {
-  readonly #options: MirroredRequestOptions;
-  readonly #server: HttpServer;
-  readonly #head: RequestHead;
-  readonly #chunks: Buffer[] = [];
-  #bodyBytes = 0;
-  #isTooLarge = false;
+  readonly #nowMs: () => number;
+  readonly streams: MirrorStream[] = [];
 
-  constructor(head: RequestHead, options: MirroredRequestOptions, server: HttpServer) {
-    this.#options = options;
-    this.#server = server;
-    this.#head = copiedHead(head);
-    this.#isTooLarge =
-      head.bodyKind === BODY_LENGTH && head.contentLength > MIRRORED_BODY_BYTES_MAX;
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
   }
 
-  addBody(bytes: Buffer, start: number, end: number): void {
-    this.#bodyBytes += end - start;
-    if (this.#bodyBytes > MIRRORED_BODY_BYTES_MAX) this.#isTooLarge = true;
-    if (this.#isTooLarge) this.#chunks.length = 0;
-    else this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
+  /** The original is on its way. */
+  start(): void {
+    const nowMs = this.#nowMs();
+    for (const stream of this.streams) stream.start(nowMs);
   }
 
-  /** The request is complete. */
-  send(): void {
-    const { mirrors } = this.#options;
-    const server = this.#server;
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-    if (this.#head.bodyKind !== BODY_NONE) {
-      // Trailers stay behind, and with them the need for chunks.
-      this.#head.bodyKind = BODY_LENGTH;
-      this.#head.contentLength = body.length;
-    }
-    for (const mirror of mirrors) {
-      if (mirror.fraction < 1 && server.prng.next() >= mirror.fraction) continue;
-      if (this.#isTooLarge) server.mirrorMetrics.bodyTooLarge.value += 1;
-      else this.#sendTo(mirror, body);
-    }
+  sendBody(bytes: Buffer, start: number, end: number): void {
+    for (const stream of this.streams) stream.sendBody(bytes, start, end);
   }
 
-  #sendTo(mirror: Mirror, body: Buffer): void {
-    const { target, authority, timeoutMs, isHttp2 } = this.#options;
-    const { clusters, mirrorMetrics, timers } = this.#server;
-    const cluster = clusters.get(mirror.cluster);
-    const endpoint = cluster?.pick(undefined);
-    if (cluster === undefined || endpoint === undefined) {
-      mirrorMetrics.noEndpoint.value += 1;
-      return;
-    }
-    if (cluster.activeRequests >= MIRRORED_REQUESTS_MAX || !cluster.admitRequest()) {
-      mirrorMetrics.overflow.value += 1;
-      return;
-    }
-    new MirrorStream({
-      cluster,
-      endpoint,
-      head: this.#head,
-      target,
-      authority: mirror.appendsShadowSuffix ? shadowHost(authority) : authority,
-      body,
-      isHttp2,
-      timers: timers.request,
-      // Nobody waits for it, so that somebody must end it.
-      timeoutMs: timeoutMs || ROUTE_TIMEOUT_MS,
-      metrics: mirrorMetrics,
-    }).start(this.#server.nowMs());
+  sendEnd(trailers: HeaderBlock | undefined): void {
+    for (const stream of this.streams) stream.sendEnd(trailers);
   }
+
+  cancel(): void {
+    for (const stream of this.streams) stream.cancel();
+  }
+}
+
+function streamTo(
+  mirror: Mirror,
+  { timeoutMs }: ForwardAction,
+  request: RoutedRequest,
+  server: HttpServer,
+): MirrorStream | undefined {
+  const { head, target, authority, isHttp2 } = request;
+  const { clusters, mirrorMetrics, timers, faults } = server;
+  const cluster = clusters.get(mirror.cluster);
+  const endpoint = cluster?.pick(undefined);
+  if (cluster === undefined || endpoint === undefined) {
+    mirrorMetrics.noEndpoint.value += 1;
+    return undefined;
+  }
+  if (cluster.activeRequests >= MIRRORED_REQUESTS_MAX || !cluster.breaker.admitRequest()) {
+    mirrorMetrics.overflow.value += 1;
+    return undefined;
+  }
+  return new MirrorStream({
+    cluster,
+    endpoint,
+    head: copiedHead(head!, mirror),
+    target,
+    authority: mirror.appendsShadowSuffix ? shadowHost(authority) : authority,
+    isHttp2,
+    timers: timers.request,
+    timeoutMs: timeoutMs || ROUTE_TIMEOUT_MS,
+    metrics: mirrorMetrics,
+    faults,
+  });
 }
 
 /** Envoy marks the authority of a copy, so that its logs can be told apart. */
@@ -113,16 +101,19 @@ function shadowHost(authority: string): string {
     : `${authority.slice(0, portAt)}-shadow${authority.slice(portAt)}`;
 }
 
-function copiedHead(head: RequestHead): RequestHead {
+function copiedHead(head: RequestHead, { isSampled }: Mirror): RequestHead {
   const copy = new RequestHead();
   copy.method = head.method;
   copy.bodyKind = head.bodyKind;
   copy.contentLength = head.contentLength;
   head.headers.forEach((name, value) => {
+    const lower = name.toLowerCase();
     // The copy waits for no permission to send its body.
-    if (name.toLowerCase() !== "expect") {
-      copy.headers.add(new HeaderField(new HeaderName(name), value));
-    }
+    if (lower === "expect") return;
+    const isContext = lower === "traceparent" && isSampled !== undefined;
+    const text = isContext ? withSampling(value, isSampled) : value;
+    copy.headers.add(new HeaderField(new HeaderName(name), text));
   });
+  copy.headers.set(MIRRORED);
   return copy;
 }

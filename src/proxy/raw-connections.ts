@@ -33,8 +33,9 @@ export class RawConnections {
   /** Undefined when a limit forbids it. From then until the socket closes it counts as a request too. */
   dial(onResult: (result: DialResult) => void, downstream?: TcpEndpoints): PendingDial | undefined {
     const { budget, dialer, rawAlpn } = this.#services;
-    const isFirst = this.#owner.connectionCount + this.#dials.size === 0;
-    if (!budget.admitConnection(isFirst)) {
+    const count = this.#owner.connectionCount + this.#dials.size;
+    const isFirst = count === 0;
+    if ((count >= budget.hostConnectionsMax && !isFirst) || !budget.admitConnection(isFirst)) {
       budget.onOverflow();
       return undefined;
     }
@@ -48,6 +49,11 @@ export class RawConnections {
     const dial = dialer.dial(this.#owner.info, rawAlpn, onDialed, downstream);
     this.#dials.add(dial);
     return { abort: () => this.#giveUp(dial) };
+  }
+
+  /** Ends those that are connected. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   /** Ends all of them. Nobody is told. */

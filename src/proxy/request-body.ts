@@ -5,6 +5,7 @@
  */
 import { PENDING_BODY_BYTES_MAX } from "../core/limits.ts";
 import type { RetryRule } from "../decision/retry-rule.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
 import type { RequestTransform } from "./filters/http-filter.ts";
 import type { MirroredRequest } from "./mirrored-request.ts";
 import { sendsAgain } from "./retry-decision.ts";
@@ -26,10 +27,10 @@ export class RequestBody {
   begin(rule: RetryRule, mirrored: MirroredRequest | undefined): void {
     this.#isKept = sendsAgain(rule);
     this.#mirrored = mirrored;
+    if (mirrored === undefined) return;
+    mirrored.start();
     // What came while filters held the request.
-    if (mirrored !== undefined) {
-      for (const chunk of this.#chunks) mirrored.addBody(chunk, 0, chunk.length);
-    }
+    for (const chunk of this.#chunks) mirrored.sendBody(chunk, 0, chunk.length);
   }
 
   /** Before `begin`. Changes what has come, too. */
@@ -55,16 +56,16 @@ export class RequestBody {
     return decoded.length === 0 ? "room" : this.#pass(stream, decoded, 0, decoded.length);
   }
 
-  /** All of it has come. Returns false when that cannot be. The copy for mirrors is complete. */
-  finish(): boolean {
+  /** All of it has come. Returns false when that cannot be. The copies for mirrors are complete. */
+  finish(trailers: HeaderBlock | undefined): boolean {
     if (this.#isBroken || this.#transform?.isRequestWhole === false) return false;
-    this.#mirrored?.send();
+    this.#mirrored?.sendEnd(trailers);
     this.#mirrored = undefined;
     return true;
   }
 
   #pass(stream: ClientStream | undefined, bytes: Buffer, start: number, end: number): BodyTaken {
-    this.#mirrored?.addBody(bytes, start, end);
+    this.#mirrored?.sendBody(bytes, start, end);
     if (stream === undefined || this.#isKept) {
       this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
       this.#bytes += end - start;
@@ -90,6 +91,7 @@ export class RequestBody {
   reset(): void {
     this.#transform = undefined;
     this.#isBroken = false;
+    this.#mirrored?.cancel();
     this.#mirrored = undefined;
     if (this.isWhole && this.#bytes === 0 && !this.#isKept) return;
     this.#drop();

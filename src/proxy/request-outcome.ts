@@ -1,4 +1,5 @@
 /** What is known about one request once it is over: filled in by the exchange, read by metrics and logs. */
+import { PRIORITY_DEFAULT } from "../decision/filters/admission-rule.ts";
 import type { HttpVersion } from "../decision/request-view.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import type { RequestHead } from "../http/request-head.ts";
@@ -46,6 +47,10 @@ export class RequestOutcome {
   service: ServiceLabels | undefined;
   endpoint: Endpoint | undefined;
   attempts = 0;
+  /** Class of the request where an app gets more than it can do: an index into PRIORITY_NAMES. */
+  priority = PRIORITY_DEFAULT;
+  /** It comes from the listener's own network, and may ask the router for things. */
+  isInternal = false;
   /** Milliseconds until the upstream's response head, or -1. */
   upstreamTimeMs = -1;
 
@@ -88,6 +93,8 @@ export class RequestOutcome {
     this.service = undefined;
     this.endpoint = undefined;
     this.attempts = 0;
+    this.priority = PRIORITY_DEFAULT;
+    this.isInternal = false;
     this.upstreamTimeMs = -1;
   }
 

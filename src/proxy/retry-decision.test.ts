@@ -6,7 +6,7 @@ import { compileRetryPolicy, type RetryRule } from "../decision/retry-rule.ts";
 import { RetryPolicySchema } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
-import { isUnprocessed, mayRetryAnswer, mayRetryFailure, sendsAgain } from "./retry-decision.ts";
+import { isRetriableAnswer, isUnprocessed, mayRetryFailure, sendsAgain } from "./retry-decision.ts";
 import type { UpstreamFailure } from "./stream.ts";
 
 function ruleOf(retryOn: string): RetryRule {
@@ -44,18 +44,45 @@ test("a limit on tries holds for what was not acted on, too", () => {
   assert.equal(mayRetryFailure(ruleOf("refused-stream"), REFUSED, state), false);
 });
 
+function answer(status: number, fields: Readonly<Record<string, string>> = {}) {
+  const headers = new HeaderBlock();
+  for (const [name, value] of Object.entries(fields)) {
+    headers.add(new HeaderField(new HeaderName(name), value));
+  }
+  return { status, headers };
+}
+
 test("a status of gRPC in the head is retried by its condition", () => {
-  const state = { attempts: 1, mayHaveArrived: true, canReplay: true };
-  const answer = (code: string) => {
-    const headers = new HeaderBlock();
-    headers.add(new HeaderField(new HeaderName("grpc-status"), code));
-    return { status: 200, headers };
-  };
-  assert.ok(mayRetryAnswer(ruleOf("unavailable"), answer("14"), state));
-  assert.equal(mayRetryAnswer(ruleOf("unavailable"), answer("13"), state), false);
-  assert.equal(mayRetryAnswer(ruleOf("5xx"), answer("14"), state), false);
-  const none = { status: 200, headers: new HeaderBlock() };
-  assert.equal(mayRetryAnswer(ruleOf("unavailable,cancelled"), none, state), false);
+  const unavailable = answer(200, { "grpc-status": "14" });
+  assert.ok(isRetriableAnswer(ruleOf("unavailable"), unavailable));
+  const internal = answer(200, { "grpc-status": "13" });
+  assert.equal(isRetriableAnswer(ruleOf("unavailable"), internal), false);
+  assert.equal(isRetriableAnswer(ruleOf("5xx"), unavailable), false);
+  assert.equal(isRetriableAnswer(ruleOf("unavailable,cancelled"), answer(200)), false);
+});
+
+for (const [retryOn, statuses] of [
+  ["5xx", [500, 501, 502, 503, 504, 599]],
+  ["gateway-error", [502, 503, 504]],
+  ["retriable-4xx", [409]],
+  ["envoy-ratelimited", []],
+] as const) {
+  test(`${retryOn} retries answers with ${statuses.join(", ") || "no status of their own"}`, () => {
+    for (const status of [200, 400, 408, 409, 425, 429, 500, 501, 502, 503, 504, 599]) {
+      const isWanted = (statuses as readonly number[]).includes(status);
+      assert.equal(isRetriableAnswer(ruleOf(retryOn), answer(status)), isWanted, String(status));
+    }
+  });
+}
+
+test("what a rate limit refused is retried by the one condition that says so", () => {
+  const limited = answer(503, { "x-envoy-ratelimited": "true" });
+  assert.equal(isRetriableAnswer(ruleOf("5xx"), limited), false);
+  assert.ok(isRetriableAnswer(ruleOf("envoy-ratelimited"), limited));
+  assert.ok(isRetriableAnswer(ruleOf("5xx,envoy-ratelimited"), limited));
+  assert.ok(
+    isRetriableAnswer(ruleOf("envoy-ratelimited"), answer(429, { "x-envoy-ratelimited": "" })),
+  );
 });
 
 test("a body is kept where a rule may ask for it again", () => {

@@ -1,6 +1,8 @@
 /** Whether a request may be sent again, and when. Pure. */
 import type { Prng } from "../core/prng.ts";
+import { askedPauseMs } from "../decision/retry-backoff.ts";
 import type { RetryRule } from "../decision/retry-rule.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { parseGrpcStatus } from "../telemetry/grpc-status.ts";
 import type { UpstreamFailure } from "./stream.ts";
@@ -20,11 +22,13 @@ export function mayRetryFailure(
   state: TryState,
 ): boolean {
   if (state.attempts > rule.retriesMax) return false;
-  if (failure.kind === "try-timeout") {
-    return state.canReplay && (rule.onReset || rule.onGatewayError || rule.statuses.has(504));
-  }
   if (!state.canReplay) return false;
   switch (failure.kind) {
+    case "try-timeout":
+    case "try-idle-timeout":
+      return rule.onReset || rule.statuses.has(504);
+    case "stream-duration":
+      return rule.onReset;
     case "stream-refused":
       return rule.onRefusedStream;
     case "stream-reset":
@@ -46,27 +50,49 @@ export function isUnprocessed(failure: UpstreamFailure): boolean {
 
 /** Whether the rule can ask for a request to be sent again that has been sent: then its body is worth keeping. */
 export function sendsAgain(rule: RetryRule): boolean {
-  const { onRefusedStream, onReset, on5xx, onGatewayError } = rule;
-  const ofAnswers = rule.statuses.size + rule.grpcStatuses.size + rule.headers.length;
-  const isAny = onRefusedStream || onReset || on5xx || onGatewayError || ofAnswers > 0;
-  return isAny && rule.retriesMax > 0;
+  if (rule.retriesMax === 0) return false;
+  const { onRefusedStream, onReset, onRetriable4xx, onRateLimited, isHedged } = rule;
+  const ofAnswers = rule.statuses.size + rule.grpcStatuses.size + rule.responseTests.length;
+  return onRefusedStream || onReset || onRetriable4xx || onRateLimited || isHedged || ofAnswers > 0;
 }
 
-export function mayRetryAnswer(
-  rule: RetryRule,
-  { status, headers }: Pick<ResponseHead, "status" | "headers">,
-  state: TryState,
-): boolean {
-  if (state.attempts > rule.retriesMax || !state.canReplay) return false;
-  if (rule.headers.some((name) => headers.get(name) !== undefined)) return true;
+type AnswerHead = Pick<ResponseHead, "status" | "headers">;
+
+/** Of the proxy that refused the request by a rate limit. */
+const RATE_LIMITED = "x-envoy-ratelimited";
+
+/** Whether the rule asks for another try upon this answer, however many there were. */
+export function isRetriableAnswer(rule: RetryRule, { status, headers }: AnswerHead): boolean {
+  // As in Envoy: of those that a rate limit refused only the one condition speaks.
+  if (isMet(rule, status, headers)) return rule.onRateLimited || !isRateLimited(headers);
+  return rule.onRateLimited && isRateLimited(headers);
+}
+
+/** What the sidecar of an app that does not listen puts on its answer: see `UNDELIVERED_HEADER` of translation. */
+const UNDELIVERED = "x-tulle-undelivered";
+
+/** Whether an answer says that it comes from no app: a sidecar did not reach the one behind it. */
+export function isUndelivered({ status, headers }: AnswerHead): boolean {
+  return status === 503 && headers.get(UNDELIVERED) !== undefined;
+}
+
+function isRateLimited(headers: HeaderBlock): boolean {
+  return headers.get(RATE_LIMITED) !== undefined;
+}
+
+function isMet(rule: RetryRule, status: number, headers: HeaderBlock): boolean {
+  const { responseTests } = rule;
+  for (let i = 0; i < responseTests.length; i++) {
+    if (responseTests[i]!(headers)) return true;
+  }
   if (rule.statuses.has(status)) return true;
   if (rule.grpcStatuses.size > 0) {
     // Trailers-Only: what comes behind a body comes too late.
     const grpcStatus = headers.get("grpc-status");
     if (grpcStatus !== undefined && rule.grpcStatuses.has(parseGrpcStatus(grpcStatus))) return true;
   }
-  if (rule.on5xx && status >= 500) return true;
-  return rule.onGatewayError && status >= 502 && status <= 504;
+  if (status < 500) return rule.onRetriable4xx && status === 409;
+  return rule.on5xx || (rule.onGatewayError && status >= 502 && status <= 504);
 }
 
 /** Full jitter below a ceiling that doubles with each try (Envoy's retry back-off). Milliseconds. */
@@ -77,4 +103,19 @@ export function retryPauseMs(
 ): number {
   const doublings = Math.min(attempts - 1, 30);
   return prng.next() * Math.min(rule.backoffMaxMs, rule.backoffBaseMs * 2 ** doublings);
+}
+
+/**
+ * Milliseconds to wait because the answer says so, up to half as long again lest all come back at once (Envoy's
+ * jitter). Undefined where it says nothing.
+ */
+export function toldPauseMs(
+  rule: RetryRule,
+  headers: HeaderBlock,
+  wallMs: number,
+  prng: Prng,
+): number | undefined {
+  if (rule.resetHeaders.length === 0) return undefined;
+  const ms = askedPauseMs(rule, headers, wallMs);
+  return ms === undefined ? undefined : ms * (1 + prng.next() / 2);
 }

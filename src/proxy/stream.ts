@@ -51,6 +51,10 @@ export type UpstreamFailure =
   | { readonly kind: "connect-timeout" }
   /** The route's limit for a single try. */
   | { readonly kind: "try-timeout" }
+  /** The route's limit for the silence of a single try. */
+  | { readonly kind: "try-idle-timeout" }
+  /** The cluster's limit for a stream. */
+  | { readonly kind: "stream-duration" }
   /** `isUnsent`: it is certain that no byte of the request has left. */
   | { readonly kind: "connection-closed"; readonly reason: string; readonly isUnsent?: boolean }
   | { readonly kind: "protocol-error"; readonly reason: string }
@@ -62,6 +66,8 @@ export type UpstreamFailure =
 
 /** What happens to an exchange from its upstream side. */
 export interface ClientStreamHandler {
+  /** Its request is one of priority HIGH. */
+  readonly isUrgent?: boolean;
   onStreamReady(stream: ClientStream): void;
   onInterim(head: ResponseHead): void;
   onResponseHead(head: ResponseHead): void;

@@ -1,4 +1,4 @@
-/** The time limits of the tries of one upstream call. Made when a route has use for them: most requests have none. */
+/** The time limits of one try. Made when a route or a cluster has use for them: most requests have none. */
 import { TimerEntry } from "../core/timer-wheel.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
 import type { ProxyTimers } from "./http-server.ts";
@@ -6,22 +6,25 @@ import type { ProxyTimers } from "./http-server.ts";
 export interface TryTimerHandler extends FaultOwner {
   /** The route's time for a single try is over. */
   onTryTimeout(): void;
-  /** The pause before the next try is over. */
-  onRetryDue(): void;
+  /** The try was silent for as long as the route allows. */
+  onTryIdle(): void;
+  /** The cluster's time for a stream is over. */
+  onStreamDuration(): void;
 }
 
 export class TryTimers {
   readonly #timers: ProxyTimers;
   readonly #handler: TryTimerHandler;
   #try: TimerEntry | undefined;
-  #retry: TimerEntry | undefined;
+  #idle: TimerEntry | undefined;
+  #stream: TimerEntry | undefined;
 
   constructor(timers: ProxyTimers, handler: TryTimerHandler) {
     this.#timers = timers;
     this.#handler = handler;
   }
 
-  /** 0 milliseconds mean no limit. */
+  /** In all of these, 0 milliseconds mean no limit. */
   armTry(ms: number): void {
     if (ms === 0) return;
     const handler = this.#handler;
@@ -29,14 +32,29 @@ export class TryTimers {
     this.#timers.request.arm(this.#try, ms);
   }
 
-  armRetry(ms: number): void {
+  /** Begins anew when it runs. */
+  armIdle(ms: number): void {
+    if (ms === 0) return;
     const handler = this.#handler;
-    this.#retry ??= new TimerEntry(guarded(handler, () => handler.onRetryDue()));
-    this.#timers.request.arm(this.#retry, ms);
+    this.#idle ??= new TimerEntry(guarded(handler, () => handler.onTryIdle()));
+    this.#timers.request.arm(this.#idle, ms);
+  }
+
+  armStream(ms: number): void {
+    if (ms === 0) return;
+    const handler = this.#handler;
+    this.#stream ??= new TimerEntry(guarded(handler, () => handler.onStreamDuration()));
+    this.#timers.request.arm(this.#stream, ms);
+  }
+
+  /** An answer has begun: only the stream as a whole is still limited. */
+  disarmTry(): void {
+    if (this.#try !== undefined) this.#timers.request.disarm(this.#try);
+    if (this.#idle !== undefined) this.#timers.request.disarm(this.#idle);
   }
 
   disarm(): void {
-    if (this.#try !== undefined) this.#timers.request.disarm(this.#try);
-    if (this.#retry !== undefined) this.#timers.request.disarm(this.#retry);
+    this.disarmTry();
+    if (this.#stream !== undefined) this.#timers.request.disarm(this.#stream);
   }
 }

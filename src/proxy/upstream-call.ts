@@ -5,27 +5,35 @@
  *   idle ─ begin, connect ─> waiting for a connection ─ ready ─> sending ─ answer ─> answered ─ end ─> idle
  *                                 │ failed, retries left │
  *                                 └──────────────────────┘
+ *
+ * With hedging a try whose time is over goes on, and the next one runs beside it: the first answer that would not be
+ * retried counts, and the other tries end.
  */
 import { NO_RETRY, type RetryRule } from "../decision/retry-rule.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_TUNNEL } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import type { FaultOwner } from "./callback-faults.ts";
+import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { Cluster } from "./cluster.ts";
+import { outlierStatusOf } from "./health/outlier-monitor.ts";
 import type { HttpServer } from "./http-server.ts";
 import { type BodyTaken, RequestBody } from "./request-body.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
+import type { RequestTimeouts } from "./request-timeouts.ts";
 import {
+  isRetriableAnswer,
+  isUndelivered,
   isUnprocessed,
-  mayRetryAnswer,
   mayRetryFailure,
   retryPauseMs,
   type TryState,
+  toldPauseMs,
 } from "./retry-decision.ts";
+import { RetryTimer, type RetryTimerHandler } from "./retry-timer.ts";
 import type { RoutedRequest } from "./routed-request.ts";
-import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
-import { type TryTimerHandler, TryTimers } from "./try-timers.ts";
-import { type ConnectOutcome, UpstreamTries } from "./upstream-tries.ts";
+import type { ClientStream, UpstreamFailure } from "./stream.ts";
+import { type ConnectOutcome, UpstreamTry, type UpstreamTryOwner } from "./upstream-try.ts";
 
 /** Heads and byte ranges are valid only during a call. */
 export interface UpstreamCallHandler extends FaultOwner {
@@ -42,15 +50,24 @@ export interface UpstreamCallHandler extends FaultOwner {
   onNoConnection(outcome: Exclude<ConnectOutcome, "asked">): void;
 }
 
-export class UpstreamCall implements ClientStreamHandler, TryTimerHandler {
+export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   readonly #server: HttpServer;
   readonly #handler: UpstreamCallHandler;
   readonly #request: RoutedRequest;
   readonly #outcome: RequestOutcome;
-  readonly #tries: UpstreamTries;
-  readonly #timers: TryTimers;
+  readonly #timeouts: RequestTimeouts;
+  readonly #retryTimer: RetryTimer;
   readonly body = new RequestBody();
+  /** The newest try, and behind the answer's head the one whose answer it is. */
+  #try: UpstreamTry;
+  /** Hedging: older tries that may still be answered. At most as many as there may be retries. */
+  readonly #others: UpstreamTry[] = [];
   #retry: RetryRule = NO_RETRY;
+  /** Where the request and its retries are counted: the cluster as it was when the request came. */
+  #cluster: Cluster | undefined;
+  #breaker: CircuitBreaker | undefined;
+  #isRetried = false;
+  #count = 0;
   #isTunnel = false;
   #isActive = false;
   /** All of the request has come. */
@@ -60,164 +77,230 @@ export class UpstreamCall implements ClientStreamHandler, TryTimerHandler {
   /** The connection that is ready now was at hand: `connect` has not returned. */
   #isConnecting = false;
   #connectMs = 0;
-  #sentAtMs = 0;
 
   constructor(
     server: HttpServer,
     handler: UpstreamCallHandler,
     request: RoutedRequest,
     outcome: RequestOutcome,
+    timeouts: RequestTimeouts,
   ) {
     this.#server = server;
     this.#handler = handler;
     this.#request = request;
     this.#outcome = outcome;
-    this.#tries = new UpstreamTries(server.clusters, this, request.pick);
-    this.#timers = new TryTimers(server.timers, this);
+    this.#timeouts = timeouts;
+    this.#try = new UpstreamTry(server.timers, this);
+    this.#retryTimer = new RetryTimer(server.timers.request, this);
   }
 
   /** For the next request. */
   reset(): void {
-    this.#tries.reset(this.#request.isHttp2);
+    this.#try.reset(false);
+    this.#count = 0;
     this.#isWhole = false;
     this.#trailers = undefined;
     this.#isAnswered = false;
   }
 
-  /** Returns false when the cluster takes no more requests. */
-  begin(cluster: Cluster, retry: RetryRule): boolean {
-    if (!this.#tries.begin(cluster)) return false;
+  /** Returns false when the cluster takes no more requests. `isUrgent`: it has limits of its own. */
+  begin(cluster: Cluster, retry: RetryRule, isUrgent: boolean): boolean {
+    const breaker = cluster.breakerFor(isUrgent);
+    if (!breaker.admitRequest()) return false;
+    this.#cluster = cluster;
+    this.#breaker = breaker;
     this.#isActive = true;
     this.#retry = retry;
     this.#isTunnel = this.#request.isForTunnel;
+    this.#try.reset(isUrgent);
     return true;
   }
 
   /** Starts the first try. `nowMs` is what the clock says. */
   connect(nowMs: number): void {
+    const counted = this.#cluster!;
+    const request = this.#request;
+    // A later try uses the cluster as it is by now.
+    const cluster =
+      this.#count === 0 ? counted : (this.#server.clusters.get(counted.name) ?? counted);
+    this.#count += 1;
+    this.#outcome.attempts = this.#count;
+    if (this.#count > 1) {
+      this.#timeouts.announceRetry(request.head!.headers, this.#count, nowMs);
+    }
     this.#isConnecting = true;
     this.#connectMs = nowMs;
-    const outcome = this.#tries.connect(nowMs);
+    const outcome = this.#try.connect(cluster, request.pick, request.isHttp2, nowMs);
     this.#isConnecting = false;
-    if (outcome !== "asked") this.#handler.onNoConnection(outcome);
+    if (outcome === "asked") return;
+    if (outcome === "no-endpoint") {
+      this.#count -= 1;
+      this.#outcome.attempts = this.#count;
+    }
+    // Hedging: what is under way may still be answered.
+    if (!this.#promoteOther()) this.#handler.onNoConnection(outcome);
   }
 
   /** Part of the body. When "full", its source must pause until `onRoom`. `isHeld`: it must not go upstream yet. */
   sendBody(bytes: Buffer, start: number, end: number, isHeld: boolean): BodyTaken {
-    return this.body.take(isHeld ? undefined : this.#tries.stream, bytes, start, end);
+    return this.body.take(isHeld ? undefined : this.#try.stream, bytes, start, end);
   }
 
   /** The request is complete; of a tunnel, its client sends no more. `isHeld`: as in `sendBody`. */
   sendEnd(trailers: HeaderBlock | undefined, isHeld: boolean): void {
     this.#isWhole = true;
     this.#trailers = trailers;
-    const { stream } = this.#tries;
+    const { stream } = this.#try;
     if (stream === undefined || isHeld) return;
     stream.sendEnd(trailers);
-    if (!this.#isTunnel) this.#timers.armTry(this.#retry.perTryTimeoutMs);
+    if (!this.#isTunnel) this.#armTry(this.#try);
   }
 
   /** The upstream has accepted the tunnel: it gets what was held. */
   openTunnel(): void {
-    const stream = this.#tries.stream!;
+    const stream = this.#try.stream!;
     this.body.sendTo(stream);
     this.body.release();
     if (this.#isWhole) stream.sendEnd(undefined);
   }
 
   resumeAnswer(): void {
-    this.#tries.stream?.resumeResponse();
+    this.#try.stream?.resumeResponse();
   }
 
   pauseAnswer(): void {
-    this.#tries.stream?.pauseResponse();
+    this.#try.stream?.pauseResponse();
   }
 
   /** Ends whatever has been begun upstream. The handler is told nothing. */
   giveUp(): void {
-    this.#timers.disarm();
-    this.#tries.giveUp();
+    this.#retryTimer.disarm();
+    this.#giveUpOthers();
+    this.#try.giveUp(this.#request.pick);
+  }
+
+  /** The time for the answer is over. */
+  noteTimeout(): void {
+    if (this.#cluster !== undefined) this.#cluster.counts.timeouts += 1;
+    this.#try.noteExpired();
+    for (const other of this.#others) other.noteExpired();
   }
 
   /** The exchange is over, whatever came of it. */
   end(): void {
     this.#isActive = false;
-    this.#timers.disarm();
+    this.#retryTimer.disarm();
+    this.#try.timers.disarm();
+    this.#giveUpOthers();
     this.body.reset();
-    this.#tries.end();
-    this.#outcome.endpoint = this.#tries.endpoint;
-    this.#outcome.attempts = this.#tries.count;
+    this.#outcome.endpoint = this.#try.endpoint;
+    this.#outcome.attempts = this.#count;
+    const breaker = this.#breaker;
+    if (breaker === undefined) return;
+    this.#breaker = undefined;
+    this.#cluster = undefined;
+    breaker.releaseRequest();
+    if (this.#isRetried) breaker.releaseRetry();
+    this.#isRetried = false;
   }
 
-  onStreamReady(stream: ClientStream): void {
-    this.#tries.onReady(stream);
+  onTryReady(one: UpstreamTry, stream: ClientStream): void {
     // A connection that was at hand costs no time: the clock need not be read again.
-    this.#sentAtMs = this.#isConnecting ? this.#connectMs : this.#server.nowMs();
+    one.sentAtMs = this.#isConnecting ? this.#connectMs : this.#server.nowMs();
+    one.timers.armStream(this.#cluster!.streamDurationMs);
     const { head, target, authority } = this.#request;
     stream.sendHead(head!, target, authority);
     if (!this.#isTunnel) this.body.sendTo(stream);
     if (this.#isWhole || this.#isTunnel) {
       if (!this.#isTunnel) stream.sendEnd(this.#trailers);
-      this.#timers.armTry(this.#retry.perTryTimeoutMs);
+      this.#armTry(one);
     } else {
       this.#handler.onRoom();
     }
   }
 
-  onInterim(head: ResponseHead): void {
+  onTryInterim(one: UpstreamTry, head: ResponseHead): void {
+    one.timers.armIdle(this.#timeouts.tryIdleMs);
+    // Hedging: as in Envoy, this is the try whose answer counts, whatever it will be.
+    if (this.#others.length > 0 || one !== this.#try) {
+      this.#settleOn(one);
+      this.#retry = NO_RETRY;
+    }
     this.#handler.onInterim(head);
   }
 
-  onResponseHead(head: ResponseHead): void {
+  onTryHead(one: UpstreamTry, head: ResponseHead): void {
     const nowMs = this.#server.nowMs();
-    this.#outcome.upstreamTimeMs = nowMs - this.#sentAtMs;
-    this.#tries.endpoint!.observeLatency(this.#outcome.upstreamTimeMs, nowMs);
+    const latencyMs = nowMs - one.sentAtMs;
+    const endpoint = one.endpoint!;
+    endpoint.observeLatency(latencyMs, nowMs);
+    endpoint.outlier?.onStatus(outlierStatusOf(head, this.#outcome.isGrpc));
     const retry = this.#retry;
-    const mayRetry = retry.retriesMax > 0 && mayRetryAnswer(retry, head, this.#tryState(true));
-    if (mayRetry && this.#tries.admitRetry()) {
-      this.giveUp();
-      this.#tryAgainLater();
-      return;
+    if (retry.retriesMax > 0) {
+      if (isRetriableAnswer(retry, head)) {
+        if (this.#retryAnswer(one, head, nowMs) || this.#leaveToOthers(one)) return;
+        this.#noteExhausted();
+      } else if (this.#isRetried) {
+        this.#cluster!.counts.retrySuccesses += 1;
+      }
     }
+    this.#outcome.upstreamTimeMs = latencyMs;
+    if (head.status < 500) this.#breaker!.onAnswer();
+    if (one !== this.#try || this.#others.length > 0) this.#settleOn(one);
     this.#isAnswered = true;
     if (head.bodyKind !== BODY_TUNNEL) this.body.release();
-    this.#timers.disarm();
+    one.timers.disarmTry();
+    // Filters that change the answer may tell its client of it.
+    this.#outcome.endpoint = endpoint;
     this.#handler.onAnswerHead(head);
   }
 
-  onResponseBody(bytes: Buffer, start: number, end: number): void {
+  onTryBody(one: UpstreamTry, bytes: Buffer, start: number, end: number): void {
     // A retry may have given this answer up in the middle of its bytes.
-    if (this.#isActive && this.#isAnswered) this.#handler.onAnswerBody(bytes, start, end);
+    if (this.#isActive && this.#isAnswered && one === this.#try) {
+      this.#handler.onAnswerBody(bytes, start, end);
+    }
   }
 
-  onResponseEnd(trailers: HeaderBlock | undefined): void {
-    this.#handler.onAnswerEnd(trailers);
+  onTryEnd(one: UpstreamTry, trailers: HeaderBlock | undefined): void {
+    if (one === this.#try) this.#handler.onAnswerEnd(trailers);
   }
 
   /** The stream has ended by itself. */
   leaveStream(): void {
-    this.#tries.leaveStream();
+    this.#try.leave();
   }
 
-  onUpstreamFailure(failure: UpstreamFailure): void {
-    const state = this.#tryState(this.#tries.stream !== undefined && !isUnprocessed(failure));
-    this.#timers.disarm();
-    this.#tries.onFailed();
+  onTryFailed(one: UpstreamTry, failure: UpstreamFailure): void {
+    const state = this.#tryState(one.stream !== undefined && !isUnprocessed(failure));
+    one.end(this.#request.pick);
     if (!this.#isActive) return;
-    const mayRetry = !this.#isAnswered && mayRetryFailure(this.#retry, failure, state);
-    if (!mayRetry || !this.#tries.admitRetry()) this.#handler.onCallFailed(failure);
-    // Another endpoint may well be fine: only the same one, and a request that was sent, need a pause.
-    else if (state.mayHaveArrived || !this.#tries.hasOtherEndpoint) this.#tryAgainLater();
-    else this.connect(this.#server.nowMs());
+    if (failure.kind === "try-timeout" || failure.kind === "try-idle-timeout") {
+      this.#cluster!.counts.tryTimeouts += 1;
+    }
+    const isRetriable = !this.#isAnswered && mayRetryFailure(this.#retry, failure, state);
+    if (isRetriable && !one.isSuperseded && this.#admitRetry(!state.mayHaveArrived)) {
+      // Another endpoint may well be fine: only the same one, and a request that was sent, need a pause.
+      if (state.mayHaveArrived || !this.#hasOtherEndpoint) this.#tryAgainLater();
+      else this.connect(this.#server.nowMs());
+      return;
+    }
+    if (!this.#isAnswered && this.#leaveToOthers(one)) return;
+    this.#noteExhausted();
+    this.#handler.onCallFailed(failure);
   }
 
-  onUpstreamDrain(): void {
-    this.#handler.onRoom();
+  onTryDrain(one: UpstreamTry): void {
+    if (one === this.#try) this.#handler.onRoom();
   }
 
-  onTryTimeout(): void {
-    const { stream } = this.#tries;
-    this.onUpstreamFailure({ kind: "try-timeout" });
+  onTryTimeout(one: UpstreamTry, failure: UpstreamFailure): void {
+    if (this.#retry.isHedged && !this.#isTunnel) {
+      this.#hedge(one);
+      return;
+    }
+    const { stream } = one;
+    this.onTryFailed(one, failure);
     stream?.reset();
   }
 
@@ -229,11 +312,103 @@ export class UpstreamCall implements ClientStreamHandler, TryTimerHandler {
     this.#handler.onFault(error);
   }
 
+  #armTry(one: UpstreamTry): void {
+    one.timers.armTry(this.#timeouts.tryMs);
+    one.timers.armIdle(this.#timeouts.tryIdleMs);
+  }
+
   #tryState(mayHaveArrived: boolean): TryState {
-    return { attempts: this.#tries.count, mayHaveArrived, canReplay: this.body.isWhole };
+    return { attempts: this.#count, mayHaveArrived, canReplay: this.body.isWhole };
+  }
+
+  /** Whether the next try has an endpoint to choose other than the one that failed. */
+  get #hasOtherEndpoint(): boolean {
+    return this.#cluster!.eligible.length > 1;
+  }
+
+  /** Takes a place among the cluster's retries, until `end`. */
+  #admitRetry(isUndelivered: boolean): boolean {
+    const isAdmitted = this.#breaker!.admitRetry(!this.#isRetried, isUndelivered);
+    this.#isRetried ||= isAdmitted;
+    return isAdmitted;
+  }
+
+  /** Gives the answer up for another try. Returns false when it has to do. */
+  #retryAnswer(one: UpstreamTry, head: ResponseHead, nowMs: number): boolean {
+    if (one.isSuperseded || this.#count > this.#retry.retriesMax || !this.body.isWhole)
+      return false;
+    const { prng, wallMs } = this.#server;
+    const toldMs = toldPauseMs(this.#retry, head.headers, wallMs(), prng);
+    // An answer now is better than a timeout later.
+    if (toldMs !== undefined && toldMs >= this.#timeouts.leftMs(nowMs)) return false;
+    if (!this.#admitRetry(isUndelivered(head))) return false;
+    one.giveUp(this.#request.pick);
+    if (toldMs === undefined) this.#tryAgainLater();
+    else this.#retryTimer.arm(toldMs);
+    return true;
+  }
+
+  #noteExhausted(): void {
+    const { retriesMax } = this.#retry;
+    if (retriesMax > 0 && this.#count > retriesMax) this.#cluster!.counts.retriesExhausted += 1;
   }
 
   #tryAgainLater(): void {
-    this.#timers.armRetry(retryPauseMs(this.#retry, this.#tries.count, this.#server.prng));
+    this.#retryTimer.arm(retryPauseMs(this.#retry, this.#count, this.#server.prng));
+  }
+
+  /** The time of a try is over: another one begins beside it, if that is allowed; it goes on in any case. */
+  #hedge(one: UpstreamTry): void {
+    const mayRetry = this.#count <= this.#retry.retriesMax && this.body.isWhole;
+    if (one !== this.#try || !mayRetry || !this.#admitRetry(false)) return;
+    const { counts } = this.#cluster!;
+    counts.hedges += 1;
+    counts.tryTimeouts += 1;
+    if (one.endpoint !== undefined) this.#request.pick.avoid(one.endpoint);
+    one.isSuperseded = true;
+    this.#others.push(one);
+    this.#try = new UpstreamTry(this.#server.timers, this);
+    this.#try.isUrgent = one.isUrgent;
+    this.#tryAgainLater();
+  }
+
+  /** This try has come to nothing. Returns whether others may still be answered, or will be. */
+  #leaveToOthers(one: UpstreamTry): boolean {
+    if (one !== this.#try) {
+      const isPending = this.#try.isUnderWay || this.#retryTimer.isArmed;
+      if (!isPending && this.#others.length < 2) {
+        this.#settleOn(one);
+        return false;
+      }
+      this.#others.splice(this.#others.indexOf(one), 1);
+      one.giveUp(this.#request.pick);
+      return true;
+    }
+    if (this.#others.length === 0) return false;
+    one.giveUp(this.#request.pick);
+    return this.#promoteOther();
+  }
+
+  /** The newest try is none any more. Returns whether an older one takes its place. */
+  #promoteOther(): boolean {
+    const other = this.#others.pop();
+    if (other === undefined) return false;
+    this.#try = other;
+    return true;
+  }
+
+  /** All other tries end, and none follows. */
+  #settleOn(one: UpstreamTry): void {
+    this.#retryTimer.disarm();
+    if (one !== this.#try) {
+      this.#others.splice(this.#others.indexOf(one), 1);
+      this.#others.push(this.#try);
+      this.#try = one;
+    }
+    this.#giveUpOthers();
+  }
+
+  #giveUpOthers(): void {
+    while (this.#others.length > 0) this.#others.pop()!.giveUp(this.#request.pick);
   }
 }

@@ -5,6 +5,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { HTTP2_CLUSTER } from "../support/http2-options.ts";
 import type { Versions } from "./case.ts";
+import { CORS_FILTERS, corsVirtualHosts, FAULT_FILTERS, faultVirtualHosts } from "./filter-routes.ts";
+import { RESILIENCE_CLUSTERS, resilienceVirtualHosts, TRUSTING } from "./resilience-routes.ts";
 import { allTo, mainVirtualHosts, pathVirtualHosts, upgradeVirtualHosts } from "./static-routes.ts";
 
 type Json = JsonObject;
@@ -89,6 +91,13 @@ const LISTENERS: CreateListener[] = [
     http2_protocol_options: { allow_connect: true },
   }),
   listener("grpc-web", mainVirtualHosts, { http_filters: [grpcWeb(), router()] }),
+  listener("faults", faultVirtualHosts, { http_filters: [...FAULT_FILTERS, router()] }),
+  listener("cors", corsVirtualHosts, { http_filters: [...CORS_FILTERS, router()] }),
+  listener("resilience", resilienceVirtualHosts),
+  listener("trusting", resilienceVirtualHosts, {
+    ...TRUSTING,
+    http_filters: [router({ respect_expected_rq_timeout: true })],
+  }),
   listener("idle-stream", allTo("alpha"), { stream_idle_timeout: "0.6s" }),
 ];
 
@@ -174,6 +183,9 @@ function clusters(ports: UpstreamPorts): Json[] {
     cluster("full", [endpoints(at(alpha))], {
       circuit_breakers: { thresholds: [{ max_requests: 0, max_pending_requests: 0 }] },
     }),
+    ...Object.entries(RESILIENCE_CLUSTERS).map(([name, fields]) =>
+      cluster(name, [endpoints(at(alpha))], fields),
+    ),
     cluster("panic", [endpoints(at(alpha, "UNHEALTHY"))]),
     cluster("draining", [endpoints(at(alpha, "DRAINING"), at(beta, "HEALTHY"))], NO_PANIC),
     cluster(

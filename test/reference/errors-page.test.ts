@@ -15,6 +15,11 @@ body is a sentence with the reason of this one case, or JSON for clients whose \
 {"status":503,"flag":"UF","details":"upstream_reset_before_response_started{connection_failure}","message":"the upstream could not be connected to: connection refused"}
 \`\`\`
 
+In the mesh such an answer also carries the flag as \`x-tulle-response-flags\`, and as \`x-tulle-cause\` the object that
+it comes from: \`HTTPRoute/default/catalog/rule/0/match/0\`, \`Service/default/catalog\` where no route of the Service
+takes the request, \`Workload/default/catalog-v1-x7k2p\` where the app of this instance is the reason, or the policy whose
+filter refused. \`tulle explain\` shows the way of the same request ([guide](../guides/explain.md)).
+
 The same answer can come from the caller's sidecar or from the sidecar of the service that was called: the metric
 \`istio_requests_total\` has it with \`reporter="source"\` or with \`reporter="destination"\` too, and so do the access
 logs of both. This page is written from the sidecar's own table.
@@ -37,13 +42,22 @@ const OTHER_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
     "The upstream ended the connection within its response. Look for a crash or a restart of the app.",
   ],
   ["UR", "The upstream reset the HTTP/2 stream within its response."],
+  [
+    "FI",
+    "A FaultPolicy broke the request off instead of answering it (details `fault_filter_reset`).",
+  ],
   ["UPE", "The upstream's response turned out to be malformed within its body."],
   ["UT", "The response did not end within the route's timeout."],
+  ["UMSDR", "The response did not end within the cluster's limit for streams."],
   ["SI", "No byte moved for the stream idle timeout."],
   ["DPE", "The client's request turned out to be malformed within its body."],
 ];
 
 const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
+  rateLimited:
+    "The message names the RateLimitPolicy and its rule; `tulle_ratelimit_requests_total` counts by both. Is it one caller, or is the limit too low? `mode: Observe` lets requests pass and goes on counting.",
+  concurrencyLimit:
+    "`tulle_admission_requests_total`: is it sheddable requests only, or all classes? Then the service needs more instances. Has it become slower than usual?",
   noRoute:
     "`tulle proxy config INSTANCE routes`: is there a route for this host, path, method and these headers? A host that no virtual host names has no routes at all.",
   clusterNotFound:
@@ -69,6 +83,11 @@ const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
   upstreamTimeout:
     "Is the app slow, or waiting for something else? The timeout is the route's, or TrafficPolicy's where the route has none.",
   tryTimeout: "As above, for one try: `timeouts.backendRequest` of the route.",
+  tryIdleTimeout: "As above, for a try that was silent: `per_try_idle_timeout`.",
+  upstreamDuration:
+    "`max_stream_duration` of the cluster: is it a stream that lives for long on purpose? Then the limit is not for it.",
+  streamDuration:
+    "A client of gRPC gave its call so much time (`grpc-timeout`), or `timeouts.stream` of TrafficPolicy allows no more. Incomplete requests get 408.",
   requestIdle:
     "The client stopped sending its request. Is the network between them at fault, or the client's reading of its own data?",
   answerIdle:
@@ -83,6 +102,10 @@ const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
     "The reason names the protocol. Listeners of the mesh allow `websocket`; has its route `upgrade_configs` that forbid it, or is it another protocol?",
   websocketKeyMissing:
     "The client is no WebSocket client, or something on the way takes the field away. Over HTTP/2 there is none, and none is asked for.",
+  faultAbort:
+    "`tulle get faultpolicies`: somebody injects faults into the requests to this service, or to this route of it. Every FaultPolicy ends by itself.",
+  onlyIfCached:
+    "The client sent `Cache-Control: only-if-cached`. `Cache-Status` of other answers tells what the cache keeps.",
   connectRefused:
     "CONNECT is for forward proxies: only a route with a `connect_matcher` takes it. Is the sidecar's address set as an HTTP proxy somewhere?",
 };

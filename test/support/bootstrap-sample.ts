@@ -82,7 +82,10 @@ const EVERYTHING_LISTENER: JsonObject = {
         manager({
           codec_type: "HTTP1",
           route_config: ROUTES,
-          common_http_protocol_options: { idle_timeout: "60s" },
+          common_http_protocol_options: { idle_timeout: "60s", max_stream_duration: "600s" },
+          internal_address_config: {
+            cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }],
+          },
           http_protocol_options: {},
           http2_protocol_options: { max_concurrent_streams: 100 },
           server_name: "sample",
@@ -144,6 +147,7 @@ export function sampleBootstrap(): JsonObject {
       client_features: ["a"],
     },
     admin: { address: socketAddress(15_000) },
+    cluster_manager: { local_cluster_name: "contained" },
     dynamic_resources: {
       ads_config: {
         api_type: "DELTA_GRPC",

@@ -1,6 +1,9 @@
 /** Clusters of the sample bootstrap file. */
 import type { JsonObject } from "@bufbuild/protobuf";
+import { BALANCING_CLUSTERS } from "./balancing-sample.ts";
+import { HEALTH_CLUSTERS } from "./health-sample.ts";
 import { HTTP2_SETTINGS, PLAIN_OPTIONS, spokenOptions } from "./protocol-options-sample.ts";
+import { TCP_KEEPALIVE, URGENT_THRESHOLDS } from "./resilience-sample.ts";
 import { ADS, LB, metadata, PEER_NAME, secret, socketAddress, TYPE, tls } from "./sample-parts.ts";
 import { PROXIED_CLUSTER } from "./tcp-listener-sample.ts";
 
@@ -60,8 +63,11 @@ const PLAIN_CLUSTERS: readonly JsonObject[] = [
           max_requests: 3,
           max_retries: 4,
         },
+        URGENT_THRESHOLDS,
       ],
+      per_host_thresholds: [{ max_connections: 5 }],
     },
+    upstream_connection_options: TCP_KEEPALIVE,
     common_lb_config: { healthy_panic_threshold: { value: 25 } },
     typed_extension_protocol_options: PLAIN_OPTIONS,
     metadata: metadata({ services: [{ host: "a.b", name: "a", namespace: "b" }] }),
@@ -120,5 +126,7 @@ const PLAIN_CLUSTERS: readonly JsonObject[] = [
 export const CLUSTERS: readonly JsonObject[] = [
   ...PLAIN_CLUSTERS,
   ...PROTOCOL_CLUSTERS,
+  ...HEALTH_CLUSTERS,
+  ...BALANCING_CLUSTERS,
   PROXIED_CLUSTER,
 ];

@@ -12,12 +12,12 @@ import type { FieldError } from "../../src/decision/field-error.ts";
 import { ClusterSchema } from "../../src/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { CallbackFaults } from "../../src/proxy/callback-faults.ts";
 import { Cluster } from "../../src/proxy/cluster.ts";
+import { createHostSet } from "../../src/proxy/cluster-hosts.ts";
+import { createClusterCounts } from "../../src/proxy/cluster-counts.ts";
 import { compileCluster } from "../../src/proxy/config/cluster-config.ts";
 import { messageRegistry } from "../../src/proxy/config/message-registry.ts";
 import type { Dialer, DialResult, PendingDial } from "../../src/proxy/dialer.ts";
 import { Endpoint } from "../../src/proxy/endpoint.ts";
-import { HostSet } from "../../src/proxy/host-set.ts";
-import { RoundRobin } from "../../src/proxy/load-balancer/round-robin.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "../../src/proxy/stream.ts";
 import type { UpstreamCodec } from "../../src/proxy/upstream-codec.ts";
 import {
@@ -169,10 +169,12 @@ export class PoolFixture {
     const nowMs = (): number => this.nowMs;
     this.cluster = new Cluster({
       ...config,
-      counts: { connectFailures: 0, retries: 0, overflows: 0 },
-      hosts: new HostSet({
-        panicThreshold: 0.5,
-        loadBalancer: new RoundRobin<Endpoint>({ prng, nowMs }),
+      streamDurationMs: config.http.streamDurationMs,
+      counts: createClusterCounts(),
+      hosts: createHostSet(config.balancer, config.panicThreshold, {
+        ...{ prng, nowMs },
+        activeRequests: () => this.cluster.activeRequests,
+        localZones: () => undefined,
       }),
     });
     this.endpoint = new Endpoint(endpointInfo({ port }), {

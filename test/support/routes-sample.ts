@@ -1,6 +1,8 @@
 /** Routes of the sample bootstrap file: every match and every action. */
 import type { JsonObject } from "@bufbuild/protobuf";
+import { HASHED_ROUTE, SUBSET_OF_CHOICE } from "./balancing-sample.ts";
 import { ROUTE_FILTERS } from "./filters-sample.ts";
+import { RETRY_POLICY, ROUTE_LIMITS, VIRTUAL_HOST_DEFAULTS } from "./resilience-sample.ts";
 import { inline, MUTATIONS, metadata, OK, PREFIX } from "./sample-parts.ts";
 
 const MATCHES: readonly JsonObject[] = [
@@ -44,18 +46,14 @@ const ACTIONS: readonly JsonObject[] = [
       host_rewrite_literal: "other",
       timeout: "1s",
       idle_timeout: "2s",
-      retry_policy: {
-        retry_on: "retriable-status-codes,retriable-headers",
-        num_retries: 2,
-        per_try_timeout: "0.5s",
-        retriable_status_codes: [503],
-        retriable_headers: [{ name: "x-retry", present_match: true }],
-        retry_back_off: { base_interval: "0.1s", max_interval: "1s" },
-      },
+      retry_policy: RETRY_POLICY,
+      ...ROUTE_LIMITS,
+      ...HASHED_ROUTE,
       request_mirror_policies: [
         {
           cluster: "everything",
           runtime_fraction: { default_value: { numerator: 1, denominator: "TEN_THOUSAND" } },
+          trace_sampled: true,
           disable_shadow_host_suffix_append: true,
         },
       ],
@@ -67,12 +65,14 @@ const ACTIONS: readonly JsonObject[] = [
       weighted_clusters: {
         clusters: [
           { name: "everything", weight: 1, host_rewrite_literal: "third", ...MUTATIONS },
-          { name: "contained", weight: 2 },
+          { name: "contained", weight: 2, ...SUBSET_OF_CHOICE },
         ],
         total_weight: 3,
         header_name: "x-random",
       },
       regex_rewrite: REWRITE,
+      max_grpc_timeout: "0s",
+      grpc_timeout_offset: "0.1s",
     },
   },
   {
@@ -95,6 +95,7 @@ export const ROUTES: JsonObject = {
     {
       name: "all",
       domains: ["*"],
+      ...VIRTUAL_HOST_DEFAULTS,
       metadata: metadata({}),
       ...MUTATIONS,
       typed_per_filter_config: ROUTE_FILTERS,

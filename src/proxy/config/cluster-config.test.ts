@@ -8,9 +8,6 @@ import { ClusterSchema } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { type ClusterConfig, compileCluster } from "./cluster-config.ts";
 import { messageRegistry } from "./message-registry.ts";
 
-const TYPE = "type.googleapis.com/envoy";
-const LB = `${TYPE}.extensions.load_balancing_policies`;
-
 function compile(json: JsonObject): { config: ClusterConfig; errors: readonly string[] } {
   const errors: FieldError[] = [];
   const message = fromJson(ClusterSchema, { name: "c", ...json }, { registry: messageRegistry });
@@ -30,41 +27,22 @@ function errorsOf(json: JsonObject): readonly string[] {
 
 const EDS = { type: "EDS", eds_cluster_config: { eds_config: { ads: {} } } };
 
-function policies(...configs: readonly JsonObject[]): JsonObject {
-  return {
-    load_balancing_policy: {
-      policies: configs.map((typed_config) => ({
-        typed_extension_config: { name: "p", typed_config },
-      })),
-    },
-  };
-}
-
-const PEAK_EWMA = {
-  "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
-  type_url: `${LB}.peak_ewma.v3alpha.PeakEwma`,
-};
-const ROUND_ROBIN = { "@type": `${LB}.round_robin.v3.RoundRobin` };
-const LEAST_REQUEST = { "@type": `${LB}.least_request.v3.LeastRequest` };
-const RANDOM = { "@type": `${LB}.random.v3.Random` };
-const UNKNOWN = {
-  "@type": PEAK_EWMA["@type"],
-  type_url: "type.googleapis.com/a.B",
-  value: { x: 1 },
-};
-
 test("a cluster that says nothing has Envoy's defaults", () => {
   const config = compiled({});
   assert.equal(config.endpointsName, "");
   assert.deepEqual(config.endpoints, []);
   assert.equal(config.connectTimeoutMs, CONNECT_TIMEOUT_MS);
-  assert.equal(config.balancer, "round-robin");
+  assert.equal(config.balancer.policy.kind, "round-robin");
   assert.deepEqual(config.limits, {
     connectionsMax: 1024,
     pendingMax: 1024,
     requestsMax: 1024,
     retriesMax: 3,
+    retryBudget: undefined,
+    tracksRemaining: false,
   });
+  assert.equal(config.hostConnectionsMax, Number.POSITIVE_INFINITY);
+  assert.equal(config.tcpKeepalive, undefined);
   assert.equal(config.panicThreshold, 0.5);
   assert.equal(config.tls, undefined);
   assert.equal(config.service.host, "unknown");
@@ -76,8 +54,8 @@ test("an EDS cluster names its endpoints, by itself where nothing else is said",
   assert.equal(compiled({ type: "EDS", eds_cluster_config: named }).endpointsName, "s");
 });
 
-test("circuit breakers of the default priority count", () => {
-  const { limits } = compiled({
+test("circuit breakers count by priority", () => {
+  const { limits, urgentLimits } = compiled({
     circuit_breakers: {
       thresholds: [
         { priority: "HIGH", max_connections: 1 },
@@ -88,46 +66,49 @@ test("circuit breakers of the default priority count", () => {
   assert.equal(limits.connectionsMax, 5);
   assert.equal(limits.retriesMax, 0);
   assert.equal(limits.requestsMax, 1024);
+  assert.equal(urgentLimits.connectionsMax, 1);
+});
+
+test("a retry budget has Envoy's defaults; a host has its own limit of connections", () => {
+  const { limits, hostConnectionsMax } = compiled({
+    circuit_breakers: {
+      thresholds: [{ retry_budget: {}, track_remaining: true }],
+      per_host_thresholds: [{ max_connections: 7 }],
+    },
+  });
+  assert.deepEqual(limits.retryBudget, { fraction: 0.2, concurrencyMin: 3 });
+  assert.equal(limits.tracksRemaining, true);
+  assert.equal(hostConnectionsMax, 7);
+  const wrong = {
+    thresholds: [{ retry_budget: { budget_percent: { value: 101 } } }],
+    per_host_thresholds: [{ max_requests: 1 }, { priority: "HIGH" }],
+  };
+  assert.deepEqual(errorsOf({ circuit_breakers: wrong }), [
+    "circuit_breakers.thresholds[0].retry_budget.budget_percent.value: 101 is not from 0 to 100",
+    "circuit_breakers.per_host_thresholds[0]: only max_connections is implemented for a single host",
+    "circuit_breakers.per_host_thresholds[1].priority: only DEFAULT is implemented: both priorities share their connections",
+  ]);
+});
+
+test("TCP keep-alive has the defaults of Linux, and its bounds", () => {
+  const keepalive = (tcp_keepalive: JsonObject) => ({
+    upstream_connection_options: { tcp_keepalive },
+  });
+  assert.deepEqual(compiled(keepalive({ keepalive_time: 60 })).tcpKeepalive, {
+    idleMs: 60_000,
+    intervalMs: 75_000,
+    probes: 9,
+  });
+  assert.deepEqual(errorsOf(keepalive({ keepalive_interval: 0, keepalive_probes: 128 })), [
+    "upstream_connection_options.tcp_keepalive.keepalive_interval: 0 is not from 1 to 32767",
+    "upstream_connection_options.tcp_keepalive.keepalive_probes: 128 is not from 1 to 127",
+  ]);
 });
 
 test("timeouts and thresholds are read", () => {
   assert.equal(compiled({ connect_timeout: "0.25s" }).connectTimeoutMs, 250);
   const lb = { common_lb_config: { healthy_panic_threshold: { value: 0 } } };
   assert.equal(compiled(lb).panicThreshold, 0);
-});
-
-test("the first load balancer that is known is taken, whatever stands around it", () => {
-  const of = (...configs: readonly JsonObject[]): string => compiled(policies(...configs)).balancer;
-  assert.equal(of(PEAK_EWMA, LEAST_REQUEST), "peak-ewma");
-  assert.equal(of(UNKNOWN, RANDOM, ROUND_ROBIN), "random");
-  assert.equal(of(ROUND_ROBIN), "round-robin");
-  assert.equal(of({ ...LEAST_REQUEST, choice_count: 2 }), "least-request");
-  assert.equal(compiled({ lb_policy: "RANDOM", ...policies(ROUND_ROBIN) }).balancer, "round-robin");
-});
-
-test("the older enumeration names three balancers", () => {
-  assert.equal(compiled({ lb_policy: "ROUND_ROBIN" }).balancer, "round-robin");
-  assert.equal(compiled({ lb_policy: "LEAST_REQUEST" }).balancer, "least-request");
-  assert.equal(compiled({ lb_policy: "RANDOM" }).balancer, "random");
-  assert.deepEqual(errorsOf({ lb_policy: "MAGLEV" }), [
-    "lb_policy: MAGLEV is not implemented; use ROUND_ROBIN, LEAST_REQUEST, RANDOM",
-  ]);
-});
-
-test("a load balancer's options that would have no effect are refused", () => {
-  const at = "load_balancing_policy.policies[0].typed_extension_config.typed_config";
-  assert.deepEqual(errorsOf(policies({ ...PEAK_EWMA, value: { decay_time: "5s" } })), [
-    `${at}.value.decay_time: not implemented by this proxy`,
-  ]);
-  assert.deepEqual(errorsOf(policies({ ...LEAST_REQUEST, choice_count: 3 })), [
-    `${at}.choice_count: only 2 is implemented`,
-  ]);
-  for (const json of [policies(UNKNOWN), policies()]) {
-    assert.match(
-      errorsOf(json)[0] ?? "",
-      /^load_balancing_policy\.policies: none of the policies is implemented; use .*RoundRobin, /,
-    );
-  }
 });
 
 test("what cannot be meant is refused at its path, all at once", () => {

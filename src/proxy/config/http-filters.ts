@@ -8,10 +8,13 @@ import type {
   HttpConnectionManager,
   HttpFilter,
 } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
 
 export interface HttpFilters {
   /** `suppress_envoy_headers` of the router. */
   readonly isSilent: boolean;
+  /** `respect_expected_rq_timeout` of the router. */
+  readonly respectsExpectedTimeout: boolean;
   readonly entries: readonly FilterEntry[];
 }
 
@@ -39,7 +42,7 @@ export function compileHttpFilters(
   const entries: FilterEntry[] = [];
   for (const [index, filter] of httpFilters.slice(0, -1).entries()) {
     const at = `${path}.http_filters[${index}]`;
-    const { configType, name, disabled } = filter;
+    const { configType, name, disabled, isOptional } = filter;
     if (entries.some((entry) => entry.name === name)) {
       errors.push({ path: `${at}.name`, message: `"${name}" stands in two places` });
     }
@@ -52,9 +55,16 @@ export function compileHttpFilters(
       entries.push({ name, rule, isDisabled: disabled, key: keyOf(configType.value) });
     } else if (routerOf(filter) !== undefined) {
       errors.push({ path: at, message: "the router comes last, and once" });
+    } else if (anyUnpack(configType.value, TypedStructSchema) !== undefined && !isOptional) {
+      const message = "no filter takes this type_url; is_optional passes over it";
+      errors.push({ path: `${at}.typed_config.type_url`, message });
     }
   }
-  return { isSilent: router?.suppressEnvoyHeaders ?? false, entries };
+  return {
+    isSilent: router?.suppressEnvoyHeaders ?? false,
+    respectsExpectedTimeout: router?.respectExpectedRqTimeout ?? false,
+    entries,
+  };
 }
 
 function routerOf({ configType }: HttpFilter) {

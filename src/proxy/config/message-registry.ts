@@ -3,17 +3,37 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { FilterConfigSchema } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { FileAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { ClusterConfigSchema } from "../../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
+import { AdaptiveConcurrencySchema } from "../../gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.js";
+import {
+  CorsPolicySchema,
+  CorsSchema,
+} from "../../gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { HTTPFaultSchema } from "../../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { GrpcWebSchema } from "../../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
+import { LocalRateLimitSchema } from "../../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import { RouterSchema } from "../../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
+import {
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
+} from "../../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
 import { HttpInspectorSchema } from "../../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { ProxyProtocolSchema } from "../../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "../../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { CookieBasedSessionStateSchema } from "../../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.js";
+import { HeaderBasedSessionStateSchema } from "../../gen/envoy/extensions/http/stateful_session/header/v3/header_pb.js";
 import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
+import { MaglevSchema } from "../../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import { RingHashSchema } from "../../gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import { RoundRobinSchema } from "../../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
+import { SubsetSchema } from "../../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
+import { WrrLocalitySchema } from "../../gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
+import { UriSanInputSchema } from "../../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js";
 import { DownstreamConnectionsConfigSchema } from "../../gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.js";
+import { PreviousHostsPredicateSchema } from "../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { ProxyProtocolUpstreamTransportSchema } from "../../gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
 import { RawBufferSchema } from "../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import {
@@ -25,25 +45,41 @@ import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/
 import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
 
 export const messageRegistry = createRegistry(
+  AdaptiveConcurrencySchema,
+  ClusterConfigSchema,
+  CookieBasedSessionStateSchema,
+  CorsPolicySchema,
+  CorsSchema,
   DownstreamConnectionsConfigSchema,
   DownstreamTlsContextSchema,
   FileAccessLogSchema,
   FilterConfigSchema,
   GrpcWebSchema,
+  HTTPFaultSchema,
+  HeaderBasedSessionStateSchema,
   HttpConnectionManagerSchema,
   HttpInspectorSchema,
   HttpProtocolOptionsSchema,
   LeastRequestSchema,
+  LocalRateLimitSchema,
+  MaglevSchema,
+  PreviousHostsPredicateSchema,
   ProxyProtocolSchema,
   ProxyProtocolUpstreamTransportSchema,
   RandomSchema,
   RawBufferSchema,
+  RingHashSchema,
   RoundRobinSchema,
   RouterSchema,
   SPIFFECertValidatorConfigSchema,
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
   StdoutAccessLogSchema,
+  SubsetSchema,
   TcpProxySchema,
   TlsInspectorSchema,
   TypedStructSchema,
   UpstreamTlsContextSchema,
+  UriSanInputSchema,
+  WrrLocalitySchema,
 );

@@ -5,7 +5,8 @@
  */
 export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.bootstrap.v3.Bootstrap":
-    "node admin static_resources dynamic_resources overload_manager",
+    "node admin static_resources dynamic_resources overload_manager cluster_manager",
+  "envoy.config.bootstrap.v3.ClusterManager": "local_cluster_name",
   "envoy.config.overload.v3.OverloadManager": "resource_monitors",
   "envoy.config.overload.v3.ResourceMonitor": "name typed_config",
   "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig":
@@ -29,7 +30,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.core.v3.TransportSocket": "name typed_config",
   "envoy.config.core.v3.TypedExtensionConfig": "name typed_config",
   "envoy.config.core.v3.HttpProtocolOptions":
-    "idle_timeout max_connection_duration max_requests_per_connection",
+    "idle_timeout max_connection_duration max_requests_per_connection max_stream_duration",
   "envoy.config.core.v3.Http1ProtocolOptions": "",
   "envoy.config.core.v3.HeaderValueOption": "header append append_action",
   "envoy.config.core.v3.HeaderValue": "key value",
@@ -53,16 +54,67 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight":
     "name weight",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
-    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing upgrade_configs",
+    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing upgrade_configs internal_address_config",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig":
     "upgrade_type enabled",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing": "",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig":
+    "cidr_ranges",
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds":
     "config_source route_config_name",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter":
-    "name typed_config disabled",
+    "name typed_config disabled is_optional",
+  "envoy.extensions.filters.http.cors.v3.Cors": "",
+  "envoy.extensions.filters.http.cors.v3.CorsPolicy":
+    "allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights",
+  "envoy.extensions.filters.http.fault.v3.HTTPFault":
+    "delay abort upstream_cluster headers downstream_nodes max_active_faults response_rate_limit disable_downstream_cluster_stats",
+  "envoy.extensions.filters.http.fault.v3.FaultAbort":
+    "http_status grpc_status header_abort percentage",
+  "envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort": "",
+  "envoy.extensions.filters.common.fault.v3.FaultDelay": "fixed_delay header_delay percentage",
+  "envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay": "",
+  "envoy.extensions.filters.common.fault.v3.FaultRateLimit": "fixed_limit header_limit percentage",
+  "envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit": "limit_kbps",
+  "envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit": "",
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": "",
-  "envoy.extensions.filters.http.router.v3.Router": "suppress_envoy_headers",
+  "envoy.extensions.filters.http.stateful_session.v3.StatefulSession": "session_state strict",
+  "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute":
+    "disabled stateful_session",
+  "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState": "cookie",
+  "envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState": "name",
+  "envoy.type.http.v3.Cookie": "name ttl path",
+  "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency":
+    "gradient_controller_config enabled concurrency_limit_exceeded_status",
+  "envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig":
+    "sample_aggregate_percentile concurrency_limit_params min_rtt_calc_params",
+  "envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams":
+    "max_concurrency_limit concurrency_update_interval",
+  "envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams":
+    "interval request_count jitter min_concurrency buffer",
+  "envoy.config.core.v3.RuntimeFeatureFlag": "default_value",
+  "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":
+    "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors stage local_rate_limit_per_downstream_connection enable_x_ratelimit_headers vh_rate_limits always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
+  "envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor": "entries token_bucket",
+  "envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry": "key value",
+  "envoy.type.v3.TokenBucket": "max_tokens tokens_per_fill fill_interval",
+  "envoy.type.v3.HttpStatus": "code",
+  "envoy.config.route.v3.RateLimit": "stage actions",
+  "envoy.config.route.v3.RateLimit.Action":
+    "generic_key request_headers query_parameters remote_address masked_remote_address header_value_match query_parameter_value_match extension",
+  "envoy.config.route.v3.RateLimit.Action.GenericKey": "descriptor_key descriptor_value",
+  "envoy.config.route.v3.RateLimit.Action.RequestHeaders": "header_name descriptor_key",
+  "envoy.config.route.v3.RateLimit.Action.QueryParameters": "query_parameter_name descriptor_key",
+  "envoy.config.route.v3.RateLimit.Action.RemoteAddress": "",
+  "envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress":
+    "v4_prefix_mask_len v6_prefix_mask_len",
+  "envoy.config.route.v3.RateLimit.Action.HeaderValueMatch":
+    "descriptor_key descriptor_value expect_match headers",
+  "envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch":
+    "descriptor_key descriptor_value expect_match query_parameters",
+  "envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput": "",
+  "envoy.extensions.filters.http.router.v3.Router":
+    "suppress_envoy_headers respect_expected_rq_timeout",
   "envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig": "mappers",
   "envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper":
     "filter headers_to_add",
@@ -74,10 +126,10 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.route.v3.RouteConfiguration":
     "name virtual_hosts request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove validate_clusters ignore_port_in_host_matching metadata typed_per_filter_config",
   "envoy.config.route.v3.VirtualHost":
-    "name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove metadata typed_per_filter_config",
+    "name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove metadata typed_per_filter_config retry_policy hedge_policy request_mirror_policies include_request_attempt_count include_attempt_count_in_response",
   "envoy.config.route.v3.Route":
     "name match route redirect direct_response metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config",
-  "envoy.config.route.v3.FilterConfig": "disabled",
+  "envoy.config.route.v3.FilterConfig": "config is_optional disabled",
   "envoy.config.route.v3.RouteMatch":
     "prefix path safe_regex path_separated_prefix connect_matcher case_sensitive headers query_parameters",
   "envoy.config.route.v3.RouteMatch.ConnectMatcher": "",
@@ -85,16 +137,31 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty",
   "envoy.config.route.v3.QueryParameterMatcher": "name string_match present_match",
   "envoy.config.route.v3.RouteAction":
-    "cluster weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal timeout idle_timeout retry_policy request_mirror_policies upgrade_configs",
+    "cluster weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal timeout idle_timeout retry_policy hedge_policy max_stream_duration max_grpc_timeout grpc_timeout_offset priority request_mirror_policies upgrade_configs hash_policy metadata_match",
   "envoy.config.route.v3.RouteAction.UpgradeConfig": "upgrade_type enabled",
+  "envoy.config.route.v3.RouteAction.MaxStreamDuration":
+    "max_stream_duration grpc_timeout_header_max grpc_timeout_header_offset",
+  "envoy.config.route.v3.HedgePolicy":
+    "initial_requests additional_request_chance hedge_on_per_try_timeout",
   "envoy.config.route.v3.RouteAction.RequestMirrorPolicy":
-    "cluster runtime_fraction disable_shadow_host_suffix_append",
+    "cluster runtime_fraction trace_sampled disable_shadow_host_suffix_append",
+  "envoy.config.route.v3.RouteAction.HashPolicy":
+    "header cookie connection_properties query_parameter terminal",
+  "envoy.config.route.v3.RouteAction.HashPolicy.Header": "header_name regex_rewrite",
+  "envoy.config.route.v3.RouteAction.HashPolicy.Cookie": "name ttl path attributes",
+  "envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute": "name value",
+  "envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties": "source_ip",
+  "envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter": "name",
   "envoy.config.route.v3.WeightedCluster": "clusters total_weight header_name",
   "envoy.config.route.v3.WeightedCluster.ClusterWeight":
-    "name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal",
+    "name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal metadata_match",
   "envoy.config.route.v3.RetryPolicy":
-    "retry_on num_retries per_try_timeout retriable_status_codes retriable_headers retry_back_off",
+    "retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retriable_headers retriable_request_headers retry_back_off rate_limited_retry_back_off",
   "envoy.config.route.v3.RetryPolicy.RetryBackOff": "base_interval max_interval",
+  "envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff": "reset_headers max_interval",
+  "envoy.config.route.v3.RetryPolicy.ResetHeader": "name format",
+  "envoy.config.route.v3.RetryPolicy.RetryHostPredicate": "name typed_config",
+  "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate": "",
   "envoy.config.route.v3.RedirectAction":
     "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query",
   "envoy.config.route.v3.DirectResponseAction": "status body",
@@ -106,17 +173,57 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.type.v3.Percent": "value",
   "envoy.type.v3.Int64Range": "start end",
   "envoy.config.cluster.v3.Cluster":
-    "name type eds_cluster_config connect_timeout load_assignment lb_policy load_balancing_policy circuit_breakers typed_extension_protocol_options transport_socket metadata common_lb_config alt_stat_name http2_protocol_options",
+    "name type eds_cluster_config connect_timeout load_assignment lb_policy load_balancing_policy circuit_breakers typed_extension_protocol_options transport_socket metadata common_lb_config alt_stat_name http2_protocol_options upstream_connection_options outlier_detection health_checks close_connections_on_host_health_failure round_robin_lb_config least_request_lb_config ring_hash_lb_config maglev_lb_config lb_subset_config cluster_type dns_refresh_rate respect_dns_ttl dns_lookup_family",
   "envoy.config.cluster.v3.Cluster.EdsClusterConfig": "eds_config service_name",
-  "envoy.config.cluster.v3.Cluster.CommonLbConfig": "healthy_panic_threshold",
-  "envoy.config.cluster.v3.CircuitBreakers": "thresholds",
+  "envoy.config.cluster.v3.Cluster.CustomClusterType": "name typed_config",
+  "envoy.config.cluster.v3.Cluster.RingHashLbConfig":
+    "minimum_ring_size maximum_ring_size hash_function",
+  "envoy.config.cluster.v3.Cluster.MaglevLbConfig": "table_size",
+  "envoy.config.cluster.v3.Cluster.LbSubsetConfig":
+    "fallback_policy default_subset subset_selectors locality_weight_aware panic_mode_any list_as_any",
+  "envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector":
+    "keys fallback_policy fallback_keys_subset",
+  "envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig":
+    "routing_enabled min_cluster_size fail_traffic_on_panic",
+  "envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig": "",
+  "envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig":
+    "use_hostname_for_hashing hash_balance_factor",
+  "envoy.config.core.v3.HealthStatusSet": "statuses",
+  "envoy.extensions.clusters.aggregate.v3.ClusterConfig": "clusters",
+  "envoy.config.cluster.v3.Cluster.CommonLbConfig":
+    "healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config override_host_status",
+  "envoy.config.cluster.v3.CircuitBreakers": "thresholds per_host_thresholds",
   "envoy.config.cluster.v3.CircuitBreakers.Thresholds":
-    "priority max_connections max_pending_requests max_requests max_retries",
+    "priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining",
+  "envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget":
+    "budget_percent min_retry_concurrency",
+  "envoy.config.cluster.v3.UpstreamConnectionOptions": "tcp_keepalive",
+  "envoy.config.core.v3.CidrRange": "address_prefix prefix_len",
+  "envoy.config.core.v3.TcpKeepalive": "keepalive_probes keepalive_time keepalive_interval",
   "envoy.config.cluster.v3.LoadBalancingPolicy": "policies",
   "envoy.config.cluster.v3.LoadBalancingPolicy.Policy": "typed_extension_config",
-  "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin": "",
-  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": "choice_count",
-  "envoy.extensions.load_balancing_policies.random.v3.Random": "",
+  "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin":
+    "slow_start_config locality_lb_config",
+  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest":
+    "choice_count active_request_bias slow_start_config locality_lb_config",
+  "envoy.extensions.load_balancing_policies.random.v3.Random": "locality_lb_config",
+  "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash":
+    "hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing hash_balance_factor consistent_hashing_lb_config locality_weighted_lb_config",
+  "envoy.extensions.load_balancing_policies.maglev.v3.Maglev":
+    "table_size consistent_hashing_lb_config locality_weighted_lb_config",
+  "envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality": "endpoint_picking_policy",
+  "envoy.extensions.load_balancing_policies.subset.v3.Subset":
+    "fallback_policy default_subset subset_selectors locality_weight_aware panic_mode_any list_as_any subset_lb_policy",
+  "envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector":
+    "keys fallback_policy fallback_keys_subset",
+  "envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig":
+    "use_hostname_for_hashing hash_balance_factor",
+  "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig":
+    "zone_aware_lb_config locality_weighted_lb_config",
+  "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig":
+    "routing_enabled min_cluster_size fail_traffic_on_panic",
+  "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig":
+    "",
   "xds.type.v3.TypedStruct": "type_url value",
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions":
     "common_http_protocol_options explicit_http_config auto_config use_downstream_protocol_config",
@@ -130,11 +237,33 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect connection_keepalive",
   "envoy.config.core.v3.KeepaliveSettings":
     "interval timeout interval_jitter connection_idle_interval",
-  "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints",
+  "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints policy",
+  "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy":
+    "overprovisioning_factor weighted_priority_health",
   "envoy.config.endpoint.v3.LocalityLbEndpoints":
     "locality lb_endpoints load_balancing_weight priority metadata",
   "envoy.config.endpoint.v3.LbEndpoint": "endpoint health_status load_balancing_weight metadata",
-  "envoy.config.endpoint.v3.Endpoint": "address hostname",
+  "envoy.config.endpoint.v3.Endpoint": "address hostname health_check_config",
+  "envoy.config.cluster.v3.OutlierDetection":
+    "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts failure_percentage_request_volume max_ejection_time max_ejection_time_jitter successful_active_health_check_uneject_host always_eject_one_host",
+  "envoy.config.cluster.v3.Cluster.SlowStartConfig":
+    "slow_start_window aggression min_weight_percent",
+  "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig": "slow_start_config",
+  "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig":
+    "choice_count active_request_bias slow_start_config",
+  "envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig":
+    "slow_start_window aggression min_weight_percent",
+  "envoy.config.core.v3.RuntimeDouble": "default_value runtime_key",
+  "envoy.config.core.v3.HealthCheck":
+    "timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold reuse_connection http_health_check tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval healthy_edge_interval always_log_health_check_failures always_log_health_check_success tls_options",
+  "envoy.config.core.v3.HealthCheck.HttpHealthCheck":
+    "host path send receive response_buffer_size request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type service_name_matcher method",
+  "envoy.config.core.v3.HealthCheck.TcpHealthCheck": "send receive",
+  "envoy.config.core.v3.HealthCheck.GrpcHealthCheck": "service_name authority initial_metadata",
+  "envoy.config.core.v3.HealthCheck.Payload": "text binary",
+  "envoy.config.core.v3.HealthCheck.TlsOptions": "alpn_protocols",
+  "envoy.config.endpoint.v3.Endpoint.HealthCheckConfig":
+    "port_value hostname disable_active_health_check",
   "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer": "",
   "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport":
     "config transport_socket",

@@ -5,9 +5,16 @@
 const LB = "envoy.extensions.load_balancing_policies";
 const TLS = "envoy.extensions.transport_sockets.tls.v3";
 const HTTP = "envoy.extensions.filters.network.http_connection_manager.v3";
+const SESSION = "envoy.extensions.filters.http.stateful_session.v3";
 
 /** What routes may say to HTTP filters. */
-const FILTERS_OF_ROUTES: readonly string[] = [];
+const FILTERS_OF_ROUTES: readonly string[] = [
+  "envoy.extensions.filters.http.cors.v3.CorsPolicy",
+  "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+  "envoy.extensions.filters.http.fault.v3.HTTPFault",
+  `${SESSION}.StatefulSessionPerRoute`,
+  "xds.type.v3.TypedStruct",
+];
 const OF_ROUTES = ["envoy.config.route.v3.FilterConfig", ...FILTERS_OF_ROUTES];
 
 export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
@@ -24,13 +31,25 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
     "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
   ],
   [`${HTTP}.HttpFilter.typed_config`]: [
+    "envoy.extensions.filters.http.cors.v3.Cors",
+    "envoy.extensions.filters.http.fault.v3.HTTPFault",
+    "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency",
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
+    "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
     "envoy.extensions.filters.http.router.v3.Router",
+    `${SESSION}.StatefulSession`,
+    "xds.type.v3.TypedStruct",
   ],
   "envoy.config.route.v3.RouteConfiguration.typed_per_filter_config": OF_ROUTES,
   "envoy.config.route.v3.VirtualHost.typed_per_filter_config": OF_ROUTES,
   "envoy.config.route.v3.Route.typed_per_filter_config": OF_ROUTES,
   "envoy.config.route.v3.FilterConfig.config": FILTERS_OF_ROUTES,
+  "envoy.config.route.v3.RateLimit.Action.extension": [
+    "envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput",
+  ],
+  "envoy.config.route.v3.RetryPolicy.RetryHostPredicate.typed_config": [
+    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+  ],
   "envoy.config.accesslog.v3.AccessLog.typed_config": [
     "envoy.extensions.access_loggers.file.v3.FileAccessLog",
     "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
@@ -48,7 +67,18 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
     `${LB}.round_robin.v3.RoundRobin`,
     `${LB}.least_request.v3.LeastRequest`,
     `${LB}.random.v3.Random`,
+    `${LB}.ring_hash.v3.RingHash`,
+    `${LB}.maglev.v3.Maglev`,
+    `${LB}.wrr_locality.v3.WrrLocality`,
+    `${LB}.subset.v3.Subset`,
     "xds.type.v3.TypedStruct",
+  ],
+  "envoy.config.cluster.v3.Cluster.CustomClusterType.typed_config": [
+    "envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+  ],
+  [`${SESSION}.StatefulSession.session_state`]: [
+    "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState",
+    "envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState",
   ],
   [`${TLS}.CertificateValidationContext.custom_validator_config`]: [
     `${TLS}.SPIFFECertValidatorConfig`,

@@ -54,6 +54,7 @@ test("a cluster that says nothing speaks HTTP/1.1", () => {
     idleTimeoutMs: UPSTREAM_IDLE_TIMEOUT_MS,
     connectionAgeMsMax: undefined,
     requestsPerConnectionMax: Number.POSITIVE_INFINITY,
+    streamDurationMs: 0,
     http2: {
       maxConcurrentStreams: UPSTREAM_STREAMS_PER_CONNECTION_MAX,
       initialStreamWindowBytes: STREAM_WINDOW_BYTES,

@@ -37,6 +37,8 @@ export interface UpstreamHttpConfig {
   readonly connectionAgeMsMax: number | undefined;
   /** Infinite for no limit. */
   readonly requestsPerConnectionMax: number;
+  /** Of a single stream. 0 means no limit. */
+  readonly streamDurationMs: number;
   readonly http2: Http2Options;
 }
 
@@ -197,7 +199,10 @@ function lifetimes(
   common: CommonOptions | undefined,
   path: string,
   errors: FieldError[],
-): Pick<UpstreamHttpConfig, "idleTimeoutMs" | "connectionAgeMsMax" | "requestsPerConnectionMax"> {
+): Pick<
+  UpstreamHttpConfig,
+  "idleTimeoutMs" | "connectionAgeMsMax" | "requestsPerConnectionMax" | "streamDurationMs"
+> {
   const idleMs = compileDuration(common?.idleTimeout, `${path}.idle_timeout`, errors);
   const agePath = `${path}.max_connection_duration`;
   const ageMs = compileDuration(common?.maxConnectionDuration, agePath, errors);
@@ -210,5 +215,7 @@ function lifetimes(
     idleTimeoutMs: idleMs === 0 ? Number.POSITIVE_INFINITY : (idleMs ?? UPSTREAM_IDLE_TIMEOUT_MS),
     connectionAgeMsMax: ageMs === 0 ? Number.POSITIVE_INFINITY : ageMs,
     requestsPerConnectionMax: requests ?? Number.POSITIVE_INFINITY,
+    streamDurationMs:
+      compileDuration(common?.maxStreamDuration, `${path}.max_stream_duration`, errors) ?? 0,
   };
 }

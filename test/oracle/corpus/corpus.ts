@@ -1,11 +1,13 @@
 /** The whole corpus. */
 import type { OracleCase } from "../case.ts";
 import { actionCases } from "./actions.ts";
+import { filterCases } from "./filters.ts";
 import { http2AnswerCases } from "./http2-answers.ts";
 import { http2RequestCases } from "./http2-requests.ts";
 import { malformedCases } from "./malformed.ts";
 import { meshCases } from "./mesh.ts";
 import { messageCases } from "./messages.ts";
+import { resilienceCases } from "./resilience.ts";
 import { routingCases } from "./routing.ts";
 import { upgradeCases } from "./upgrades.ts";
 import { versionCases } from "./versions.ts";
@@ -16,6 +18,8 @@ export const corpus: readonly OracleCase[] = [
   ...messageCases,
   ...malformedCases,
   ...upgradeCases,
+  ...filterCases,
+  ...resilienceCases,
   ...versionCases,
   ...http2RequestCases,
   ...http2AnswerCases,

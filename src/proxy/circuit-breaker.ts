@@ -1,0 +1,106 @@
+/**
+ * Envoy's circuit breakers of a cluster for the requests of one priority: what may be under way at the same time, and
+ * how much of it is. What was admitted is released once.
+ */
+import type { ClusterCounts } from "./cluster-counts.ts";
+import { RetryBudget, type RetryBudgetOptions } from "./retry-budget.ts";
+
+export interface CircuitLimits {
+  readonly connectionsMax: number;
+  /** Requests that wait for a connection. */
+  readonly pendingMax: number;
+  readonly requestsMax: number;
+  /** Retries at once. A budget stands in its place. */
+  readonly retriesMax: number;
+  readonly retryBudget: RetryBudgetOptions | undefined;
+  /** What is left is told as metrics. */
+  readonly tracksRemaining: boolean;
+}
+
+export class CircuitBreaker {
+  readonly limits: CircuitLimits;
+  readonly #counts: ClusterCounts;
+  readonly #budget: RetryBudget | undefined;
+  #requests = 0;
+  #pending = 0;
+  #retries = 0;
+
+  constructor(limits: CircuitLimits, counts: ClusterCounts) {
+    this.limits = limits;
+    this.#counts = counts;
+    this.#budget =
+      limits.retryBudget === undefined ? undefined : new RetryBudget(limits.retryBudget);
+  }
+
+  /** Requests that have begun and not ended, those that wait for a connection included. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Requests that are being retried. */
+  get retries(): number {
+    return this.#retries;
+  }
+
+  /** Retries at once that are allowed now. */
+  get retriesMax(): number {
+    return this.#budget?.concurrencyMax(this.#requests) ?? this.limits.retriesMax;
+  }
+
+  admitRequest(): boolean {
+    if (this.#requests >= this.limits.requestsMax) return this.#overflow();
+    this.#requests += 1;
+    this.#budget?.onRequest();
+    return true;
+  }
+
+  releaseRequest(): void {
+    this.#requests -= 1;
+  }
+
+  /**
+   * One more try. `isFirst`: of its request, which is counted as one that is being retried until `releaseRetry`.
+   * `isUndelivered`: the failed try provably never reached an app.
+   */
+  admitRetry(isFirst: boolean, isUndelivered: boolean): boolean {
+    const budget = this.#budget;
+    // What never arrived loads nobody: only the limit without a budget bounds it (Envoy counts it there, too).
+    const isBounded = budget === undefined || !isUndelivered;
+    const isFull = isFirst && isBounded && this.#retries >= this.retriesMax;
+    if (isFull || (budget !== undefined && !budget.take(isUndelivered))) {
+      this.#counts.retryOverflows += 1;
+      return this.#overflow();
+    }
+    if (isFirst) this.#retries += 1;
+    this.#counts.retries += 1;
+    return true;
+  }
+
+  releaseRetry(): void {
+    this.#retries -= 1;
+  }
+
+  /** An answer has come that is not tried again. */
+  onAnswer(): void {
+    this.#budget?.onAnswer();
+  }
+
+  admitPending(): boolean {
+    if (this.#pending >= this.limits.pendingMax) return this.#overflow();
+    this.#pending += 1;
+    return true;
+  }
+
+  releasePending(): void {
+    this.#pending -= 1;
+  }
+
+  #overflow(): false {
+    this.#counts.overflows += 1;
+    return false;
+  }
+}

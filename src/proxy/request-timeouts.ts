@@ -1,0 +1,134 @@
+/**
+ * The time limits of one request, and what the upstream is told of them with each try: what its route says, unless
+ * the deadline of a gRPC client or fields of a trusted caller say otherwise. Used again for each request of its
+ * exchange.
+ */
+import { type GrpcDeadlineRule, grpcAnswerMs, grpcStreamMs } from "../decision/deadline-rule.ts";
+import { formatGrpcTimeout, parseGrpcTimeout } from "../decision/grpc-timeout.ts";
+import { EXPECTED_TIMEOUT, type ForwardAction } from "../decision/route.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
+import { HeaderField, HeaderName } from "../http/header-field.ts";
+import type { HttpConfig } from "./http-config.ts";
+import type { RequestOverrides } from "./request-overrides.ts";
+
+const GRPC_TIMEOUT = new HeaderName("grpc-timeout");
+const ATTEMPT_COUNT = new HeaderName("x-envoy-attempt-count");
+const FIRST_ATTEMPT = new HeaderField(ATTEMPT_COUNT, "1");
+
+export class RequestTimeouts {
+  /** From the end of the request to the end of its answer. 0 means no limit, as in all of these. */
+  answerMs = 0;
+  tryMs = 0;
+  tryIdleMs = 0;
+  /** Of the whole stream, from its beginning. */
+  streamMs = 0;
+  /** Monotonic: when all of the request had come, or -1. */
+  requestEndMs = -1;
+  #isHedged = false;
+  #isGrpc = false;
+  /** What the client asked for, once a try has told something else. */
+  #grpcAskedMs: number | undefined;
+  #beginMs = 0;
+  #action: ForwardAction | undefined;
+  #config: HttpConfig | undefined;
+
+  /** `beginMs`: when the request began. */
+  begin(
+    action: ForwardAction,
+    config: HttpConfig,
+    headers: HeaderBlock,
+    isGrpc: boolean,
+    overrides: RequestOverrides | undefined,
+    beginMs: number,
+  ): void {
+    const { deadline, retry } = action;
+    this.#action = action;
+    this.#config = config;
+    this.#beginMs = beginMs;
+    this.#isGrpc = isGrpc;
+    this.#grpcAskedMs = undefined;
+    this.answerMs = action.timeoutMs;
+    this.tryMs = overrides?.retry.perTryTimeoutMs ?? retry.perTryTimeoutMs;
+    this.tryIdleMs = retry.perTryIdleTimeoutMs;
+    this.#isHedged = overrides?.retry.isHedged ?? retry.isHedged;
+    this.streamMs = deadline.streamMs ?? config.streamDurationMs;
+    this.requestEndMs = -1;
+    if (deadline.grpc !== undefined) this.#readDeadline(deadline.grpc, headers);
+    if (overrides !== undefined) {
+      this.answerMs = overrides.answerMs ?? this.answerMs;
+      // As in Envoy: a try that may take as long as all of them together has no limit of its own.
+      if (this.answerMs > 0 && this.tryMs >= this.answerMs) this.tryMs = 0;
+    }
+  }
+
+  /** Behind `begin`: the fields of the first try. */
+  announce(headers: HeaderBlock): void {
+    const action = this.#action!;
+    if (action.tellsUpstreamAttempts) headers.set(FIRST_ATTEMPT);
+    const { deadline } = action;
+    if (deadline.isOfStream && this.#isGrpc && this.streamMs > 0) {
+      headers.set(new HeaderField(GRPC_TIMEOUT, formatGrpcTimeout(this.streamMs)));
+    }
+    const isPlain =
+      this.answerMs === action.timeoutMs && this.tryMs === action.retry.perTryTimeoutMs;
+    if (isPlain && deadline.grpc?.sets !== "answer") {
+      this.#config!.announceTimeout(headers, action.expectedTimeout);
+    } else {
+      this.#tellRest(headers, 0);
+    }
+  }
+
+  /** The fields of a later try: what is left by now, and which try it is. */
+  announceRetry(headers: HeaderBlock, attempt: number, nowMs: number): void {
+    const action = this.#action!;
+    if (action.tellsUpstreamAttempts) headers.set(new HeaderField(ATTEMPT_COUNT, String(attempt)));
+    // As in Envoy: the time counts from the end of the request.
+    this.#tellRest(headers, this.requestEndMs < 0 ? 0 : nowMs - this.requestEndMs);
+    const { deadline } = action;
+    if (!this.#isGrpc || deadline.grpc?.sets === "answer") return;
+    // Envoy repeats what the first try was told. A server that works on for nobody helps nobody.
+    this.#grpcAskedMs ??= grpcTimeoutOf(headers);
+    const wholeMs = deadline.isOfStream && this.streamMs > 0 ? this.streamMs : this.#grpcAskedMs;
+    if (wholeMs === undefined) return;
+    const leftMs = Math.max(1, wholeMs - (nowMs - this.#beginMs));
+    headers.set(new HeaderField(GRPC_TIMEOUT, formatGrpcTimeout(leftMs)));
+  }
+
+  /** What is left for the answer of a try that begins after a pause, or infinite. */
+  leftMs(nowMs: number): number {
+    if (this.answerMs === 0 || this.requestEndMs < 0) return Number.POSITIVE_INFINITY;
+    return this.answerMs - (nowMs - this.requestEndMs);
+  }
+
+  /** What is left of the limit that the stream has, at least 1. */
+  streamLeftMs(nowMs: number): number {
+    return Math.max(1, this.streamMs - (nowMs - this.#beginMs));
+  }
+
+  #readDeadline(rule: GrpcDeadlineRule, headers: HeaderBlock): void {
+    const askedMs = grpcTimeoutOf(headers);
+    if (rule.sets === "answer") {
+      if (this.#isGrpc) this.answerMs = grpcAnswerMs(rule, askedMs);
+    } else if (askedMs !== undefined) {
+      // Envoy asks nobody whether the request is one of gRPC. A deadline that has passed is over at once.
+      this.streamMs = Math.max(1, grpcStreamMs(rule, askedMs));
+    }
+  }
+
+  #tellRest(headers: HeaderBlock, elapsedMs: number): void {
+    let ms = this.#isHedged || this.tryMs === 0 ? this.answerMs : this.tryMs;
+    if (ms === 0) return;
+    // 0 would mean no limit.
+    if (this.answerMs > 0) ms = Math.min(ms, Math.max(1, this.answerMs - elapsedMs));
+    ms = Math.trunc(ms);
+    this.#config!.announceTimeout(headers, new HeaderField(EXPECTED_TIMEOUT, String(ms)));
+    if (this.#isGrpc && this.#action!.deadline.grpc?.sets === "answer") {
+      headers.set(new HeaderField(GRPC_TIMEOUT, formatGrpcTimeout(ms)));
+    }
+  }
+}
+
+function grpcTimeoutOf(headers: HeaderBlock): number | undefined {
+  const text = headers.get("grpc-timeout");
+  return text === undefined ? undefined : parseGrpcTimeout(text);
+}

@@ -1,0 +1,157 @@
+/**
+ * One try of an upstream call: its endpoint, the wait for a connection, the stream, and its time limits. Used again
+ * for the call's next try, and for its next request.
+ */
+import type { HeaderBlock } from "../http/header-block.ts";
+import type { ResponseHead } from "../http/response-head.ts";
+import type { FaultOwner } from "./callback-faults.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { ProxyTimers } from "./http-server.ts";
+import type { PickContext } from "./pick-context.ts";
+import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
+import { type TryTimerHandler, TryTimers } from "./try-timers.ts";
+
+export type ConnectOutcome = "asked" | "no-endpoint" | "overflow";
+
+/** Heads and byte ranges are valid only during a call. */
+export interface UpstreamTryOwner extends FaultOwner {
+  onTryReady(one: UpstreamTry, stream: ClientStream): void;
+  onTryInterim(one: UpstreamTry, head: ResponseHead): void;
+  onTryHead(one: UpstreamTry, head: ResponseHead): void;
+  onTryBody(one: UpstreamTry, bytes: Buffer, start: number, end: number): void;
+  onTryEnd(one: UpstreamTry, trailers: HeaderBlock | undefined): void;
+  onTryDrain(one: UpstreamTry): void;
+  /** The stream is over, or there is none. The try still knows it: `end` or `giveUp` follows. */
+  onTryFailed(one: UpstreamTry, failure: UpstreamFailure): void;
+  /** Its time, or the time that it may be silent, is over. */
+  onTryTimeout(one: UpstreamTry, failure: UpstreamFailure): void;
+}
+
+export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
+  readonly #owner: UpstreamTryOwner;
+  readonly timers: TryTimers;
+  /** In the endpoint's queue for a connection. */
+  #isWaiting = false;
+  /** As its request, for the limits of its cluster. */
+  isUrgent = false;
+  endpoint: Endpoint | undefined;
+  stream: ClientStream | undefined;
+  /** Monotonic milliseconds. */
+  sentAtMs = 0;
+  /** Hedging: its time is over, and another try runs beside it. */
+  isSuperseded = false;
+
+  constructor(timers: ProxyTimers, owner: UpstreamTryOwner) {
+    this.#owner = owner;
+    this.timers = new TryTimers(timers, this);
+  }
+
+  /** For the next request. */
+  reset(isUrgent: boolean): void {
+    this.isUrgent = isUrgent;
+    this.endpoint = undefined;
+    this.isSuperseded = false;
+  }
+
+  /** Waits for a connection, or has a stream. */
+  get isUnderWay(): boolean {
+    return this.#isWaiting || this.stream !== undefined;
+  }
+
+  /**
+   * Picks an endpoint and asks it for a connection: the owner gets a stream or a failure. `isHttp2`: what the
+   * request's client speaks, for clusters that speak the same.
+   */
+  connect(cluster: Cluster, pick: PickContext, isHttp2: boolean, nowMs: number): ConnectOutcome {
+    const endpoint = cluster.pick(pick);
+    if (endpoint === undefined) return "no-endpoint";
+    this.endpoint = endpoint;
+    this.#isWaiting = true;
+    if (endpoint.acquire(this, nowMs, isHttp2)) return "asked";
+    this.#isWaiting = false;
+    return "overflow";
+  }
+
+  onStreamReady(stream: ClientStream): void {
+    this.#isWaiting = false;
+    this.stream = stream;
+    this.endpoint!.onRequestStart();
+    this.endpoint!.outlier?.onConnected();
+    this.#owner.onTryReady(this, stream);
+  }
+
+  onInterim(head: ResponseHead): void {
+    this.#owner.onTryInterim(this, head);
+  }
+
+  onResponseHead(head: ResponseHead): void {
+    this.#owner.onTryHead(this, head);
+  }
+
+  onResponseBody(bytes: Buffer, start: number, end: number): void {
+    this.#owner.onTryBody(this, bytes, start, end);
+  }
+
+  onResponseEnd(trailers: HeaderBlock | undefined): void {
+    this.#owner.onTryEnd(this, trailers);
+  }
+
+  onUpstreamFailure(failure: UpstreamFailure): void {
+    this.endpoint?.outlier?.onLocalFailure(503);
+    this.#owner.onTryFailed(this, failure);
+  }
+
+  onUpstreamDrain(): void {
+    this.#owner.onTryDrain(this);
+  }
+
+  onTryTimeout(): void {
+    this.endpoint?.outlier?.onLocalFailure(504);
+    this.#owner.onTryTimeout(this, { kind: "try-timeout" });
+  }
+
+  onTryIdle(): void {
+    this.endpoint?.outlier?.onLocalFailure(504);
+    this.#owner.onTryTimeout(this, { kind: "try-idle-timeout" });
+  }
+
+  onStreamDuration(): void {
+    const { stream } = this;
+    this.#owner.onTryFailed(this, { kind: "stream-duration" });
+    stream?.reset();
+  }
+
+  onFault(error: unknown): void {
+    this.#owner.onFault(error);
+  }
+
+  /** The time of the whole request is over. What its own time limit has told is not told again. */
+  noteExpired(): void {
+    if (this.stream !== undefined && !this.isSuperseded)
+      this.endpoint?.outlier?.onLocalFailure(504);
+  }
+
+  /** The stream has ended by itself. */
+  leave(): void {
+    this.#isWaiting = false;
+    if (this.stream === undefined) return;
+    this.stream = undefined;
+    this.endpoint!.onRequestEnd();
+  }
+
+  /** The try has failed, by itself or because somebody ends its stream: its endpoint is avoided by the next. */
+  end(pick: PickContext): void {
+    this.timers.disarm();
+    if (this.endpoint !== undefined) pick.avoid(this.endpoint);
+    this.leave();
+  }
+
+  /** Ends whatever it has got to. The owner is told nothing. */
+  giveUp(pick: PickContext): void {
+    if (this.#isWaiting) this.endpoint?.cancel(this);
+    const { stream } = this;
+    this.end(pick);
+    stream?.reset();
+  }
+}
