@@ -7,7 +7,7 @@ import type {
   ServiceView,
 } from "../control-plane/api-types.ts";
 import type { AdminClient } from "./admin-client.ts";
-import { labelsText, recordsAt, textAt } from "./json-view.ts";
+import { labelsText, recordsAt, textAt, valueAt } from "./json-view.ts";
 import type { Style } from "./output/style.ts";
 import type { Cell, Column } from "./output/table.ts";
 
@@ -71,14 +71,107 @@ const ROUTE_COLUMNS: KindColumns = {
 };
 
 const POLICY_COLUMNS: KindColumns = {
-  columns: [{ title: "TARGETS" }, { title: "LOAD BALANCER" }, { title: "ACCEPTED" }],
+  columns: [
+    { title: "TARGETS" },
+    { title: "LOAD BALANCER" },
+    { title: "SETS", isWide: true },
+    { title: "ACCEPTED" },
+  ],
   cells: (object, _live, style) => {
     const accepted = acceptedText(object);
     return [
-      recordsAt(object.spec, "targetRefs")
-        .map((ref) => `${textAt(ref, "kind")}/${textAt(ref, "name")}`)
+      targetsText(object.spec),
+      textAt(object.spec, "loadBalancer", "algorithm") || "-",
+      Object.keys(object.spec)
+        .filter((name) => name !== "targetRefs")
         .join(","),
-      textAt(object.spec, "loadBalancer", "type") || "-",
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
+
+const FAULT_POLICY_COLUMNS: KindColumns = {
+  columns: [{ title: "TARGETS" }, { title: "FAULTS" }, { title: "ENDS" }, { title: "ACCEPTED" }],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    const { spec } = object;
+    return [
+      targetsText(spec),
+      ["delay", "abort", "reset", "responseRateLimit"]
+        .filter((name) => spec[name] !== undefined)
+        .join(","),
+      textAt(spec, "expiresAt") || `after ${textAt(spec, "ttl") || "1h"}`,
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
+
+const ROLLOUT_COLUMNS: KindColumns = {
+  columns: [
+    { title: "TARGET" },
+    { title: "PHASE", isKept: true },
+    { title: "STEP" },
+    { title: "STABLE" },
+    { title: "CANARY" },
+    { title: "ACCEPTED" },
+    { title: "MESSAGE", isWide: true },
+  ],
+  cells: ({ spec, status, ...object }, _live, style) => {
+    const accepted = acceptedText({ spec, ...object, ...(status === undefined ? {} : { status }) });
+    const phase = textAt(status, "rollout", "phase") || "Pending";
+    const step = Number(textAt(status, "rollout", "currentStepIndex")) + 1;
+    const isUnderWay = phase === "Progressing" || phase === "Paused";
+    const share = (name: "stable" | "canary") =>
+      `${textAt(status, "rollout", `${name}Service`) || textAt(spec, `${name}Service`)} ${textAt(status, "rollout", "weights", name) || (name === "stable" ? 100 : 0)}%`;
+    return [
+      textAt(spec, "targetRef", "name"),
+      { text: phase, paint: phase === "RolledBack" ? style.red : style.green },
+      isUnderWay ? `${step}/${textAt(status, "rollout", "stepCount")}` : "-",
+      share("stable"),
+      share("canary"),
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+      textAt(status, "rollout", "message"),
+    ];
+  },
+};
+
+const RATE_LIMIT_COLUMNS: KindColumns = {
+  columns: [
+    { title: "TARGETS" },
+    { title: "WHERE" },
+    { title: "LIMITS" },
+    { title: "MODE" },
+    { title: "ACCEPTED" },
+  ],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    const { spec } = object;
+    const isForRoute = recordsAt(spec, "targetRefs").some(
+      (ref) => textAt(ref, "kind") !== "Service",
+    );
+    return [
+      targetsText(spec),
+      textAt(spec, "where") || (isForRoute ? "Client" : "Server"),
+      limitsText(spec),
+      textAt(spec, "mode"),
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
+
+const CACHE_POLICY_COLUMNS: KindColumns = {
+  columns: [
+    { title: "TARGETS" },
+    { title: "SHARING" },
+    { title: "MEMORY", align: "right" },
+    { title: "ACCEPTED" },
+  ],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    return [
+      targetsText(object.spec),
+      textAt(object.spec, "sharing"),
+      `${textAt(object.spec, "memory", "totalMebibytes")} MiB`,
       { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
     ];
   },
@@ -100,7 +193,7 @@ const WORKLOAD_COLUMNS: KindColumns = {
     return [
       view?.services.join(",") || view?.service || "-",
       object.metadata.labels?.["version"] ?? "-",
-      { text: view?.state ?? textAt(object.status, "health") ?? "-", paint },
+      { text: stateText(view, object), paint },
       textAt(object.spec, "address"),
       recordsAt(object.spec, "ports")
         .map((port) => `${textAt(port, "port")}/${textAt(port, "protocol")}`)
@@ -111,13 +204,36 @@ const WORKLOAD_COLUMNS: KindColumns = {
   },
 };
 
+function stateText(view: InstanceView | undefined, object: ResourceObject): string {
+  const state = view?.state ?? (textAt(object.status, "health") || "-");
+  return view?.maintenance === true ? `${state}, drained` : state;
+}
+
+const EXTERNAL_SERVICE_COLUMNS: KindColumns = {
+  columns: [{ title: "HOSTS" }, { title: "PORTS" }, { title: "TLS" }, { title: "ACCEPTED" }],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    return [
+      textList(object.spec["hosts"]),
+      portsText(object.spec),
+      object.spec["tls"] === undefined ? "no" : "yes",
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
+
 const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   Service: SERVICE_COLUMNS,
+  ExternalService: EXTERNAL_SERVICE_COLUMNS,
+  CachePolicy: CACHE_POLICY_COLUMNS,
+  FaultPolicy: FAULT_POLICY_COLUMNS,
   GRPCRoute: ROUTE_COLUMNS,
   HTTPRoute: ROUTE_COLUMNS,
   TCPRoute: ROUTE_COLUMNS,
   TLSRoute: ROUTE_COLUMNS,
+  RateLimitPolicy: RATE_LIMIT_COLUMNS,
   TrafficPolicy: POLICY_COLUMNS,
+  Rollout: ROLLOUT_COLUMNS,
   Workload: WORKLOAD_COLUMNS,
 };
 
@@ -170,6 +286,12 @@ export function percentText(weight: number, total: number): string {
   return `${Number(((weight / total) * 100).toFixed(1))}%`;
 }
 
+function targetsText(spec: unknown): string {
+  return recordsAt(spec, "targetRefs")
+    .map((ref) => `${textAt(ref, "kind")}/${textAt(ref, "name")}`)
+    .join(",");
+}
+
 function portsText(spec: unknown): string {
   const ports = recordsAt(spec, "ports").map((port) => {
     const number = textAt(port, "port");
@@ -179,6 +301,20 @@ function portsText(spec: unknown): string {
     return name === "" ? arrow : `${name}:${arrow}`;
   });
   return ports.join(",") || "-";
+}
+
+/** `everyone 1000/Second, response 512 KiB/s, load shedding`. */
+function limitsText(spec: unknown): string {
+  const rules = recordsAt(valueAt(spec, "local"), "rules").map(
+    (rule) =>
+      `${textAt(rule, "name")} ${textAt(rule, "limit", "requests")}/${textAt(rule, "limit", "unit")}`,
+  );
+  const bytes = ["request", "response"].flatMap((direction) => {
+    const rate = textAt(spec, "bandwidth", direction, "kibibytesPerSecond");
+    return rate === "" ? [] : [`${direction} ${rate} KiB/s`];
+  });
+  const shedding = valueAt(spec, "loadShedding") === undefined ? [] : ["load shedding"];
+  return [...rules, ...bytes, ...shedding].join(", ");
 }
 
 function textList(value: unknown): string {

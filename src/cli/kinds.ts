@@ -15,9 +15,15 @@ export interface KindNames {
 }
 
 export const KINDS: readonly KindNames[] = [
+  kind("CachePolicy", "cachepolicies", ["cp"]),
+  kind("ExternalService", "externalservices", ["es"]),
+  kind("FaultPolicy", "faultpolicies", ["fp"]),
   kind("GRPCRoute", "grpcroutes", ["gr"]),
   kind("HTTPRoute", "httproutes", ["hr"]),
   kind("MeshConfig", "meshconfigs", ["mc"], false),
+  kind("RateLimitPolicy", "ratelimitpolicies", ["rlp"]),
+  kind("Rollout", "rollouts", ["ro"]),
+  kind("RouteFilter", "routefilters", ["rf"]),
   kind("Service", "services", ["svc"]),
   kind("TCPRoute", "tcproutes", ["tcpr"]),
   kind("TLSRoute", "tlsroutes", ["tlsr"]),

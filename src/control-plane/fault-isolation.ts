@@ -24,11 +24,19 @@ export interface IsolatedResult<T> {
 
 type Part =
   | { readonly list: "services"; readonly value: MeshSnapshot["services"][number] }
+  | { readonly list: "externalServices"; readonly value: MeshSnapshot["externalServices"][number] }
+  | { readonly list: "routeFilters"; readonly value: MeshSnapshot["routeFilters"][number] }
   | { readonly list: "httpRoutes"; readonly value: MeshSnapshot["httpRoutes"][number] }
   | { readonly list: "tlsRoutes"; readonly value: MeshSnapshot["tlsRoutes"][number] }
   | { readonly list: "tcpRoutes"; readonly value: MeshSnapshot["tcpRoutes"][number] }
   | { readonly list: "grpcRoutes"; readonly value: MeshSnapshot["grpcRoutes"][number] }
+  | {
+      readonly list: "rateLimitPolicies";
+      readonly value: MeshSnapshot["rateLimitPolicies"][number];
+    }
   | { readonly list: "trafficPolicies"; readonly value: MeshSnapshot["trafficPolicies"][number] }
+  | { readonly list: "cachePolicies"; readonly value: MeshSnapshot["cachePolicies"][number] }
+  | { readonly list: "faultPolicies"; readonly value: MeshSnapshot["faultPolicies"][number] }
   | { readonly list: "instances"; readonly value: MeshSnapshot["instances"][number] }
   | { readonly list: "meshConfig"; readonly value: NonNullable<MeshSnapshot["meshConfig"]> };
 
@@ -95,8 +103,13 @@ function partsOf(snapshot: MeshSnapshot): readonly Part[] {
   return [
     ...(meshConfig === undefined ? [] : [{ list: "meshConfig", value: meshConfig } as const]),
     ...snapshot.services.map((value) => ({ list: "services", value }) as const),
+    ...snapshot.externalServices.map((value) => ({ list: "externalServices", value }) as const),
+    ...snapshot.routeFilters.map((value) => ({ list: "routeFilters", value }) as const),
     ...snapshot.instances.map((value) => ({ list: "instances", value }) as const),
+    ...snapshot.rateLimitPolicies.map((value) => ({ list: "rateLimitPolicies", value }) as const),
     ...snapshot.trafficPolicies.map((value) => ({ list: "trafficPolicies", value }) as const),
+    ...snapshot.cachePolicies.map((value) => ({ list: "cachePolicies", value }) as const),
+    ...snapshot.faultPolicies.map((value) => ({ list: "faultPolicies", value }) as const),
     ...snapshot.httpRoutes.map((value) => ({ list: "httpRoutes", value }) as const),
     ...snapshot.tlsRoutes.map((value) => ({ list: "tlsRoutes", value }) as const),
     ...snapshot.tcpRoutes.map((value) => ({ list: "tcpRoutes", value }) as const),
@@ -113,8 +126,13 @@ function assemble(base: MeshSnapshot, parts: readonly Part[]): MeshSnapshot {
     ...base,
     meshConfig: of("meshConfig")[0],
     services: of("services"),
+    externalServices: of("externalServices"),
+    routeFilters: of("routeFilters"),
     instances: of("instances"),
+    rateLimitPolicies: of("rateLimitPolicies"),
     trafficPolicies: of("trafficPolicies"),
+    cachePolicies: of("cachePolicies"),
+    faultPolicies: of("faultPolicies"),
     httpRoutes: of("httpRoutes"),
     tlsRoutes: of("tlsRoutes"),
     tcpRoutes: of("tcpRoutes"),
@@ -125,6 +143,7 @@ function assemble(base: MeshSnapshot, parts: readonly Part[]): MeshSnapshot {
 function keyOfPart(part: Part): ObjectKey {
   switch (part.list) {
     case "services":
+    case "externalServices":
       return keyOf(part.value.resource);
     case "instances":
       return { kind: "Workload", namespace: part.value.namespace, name: part.value.name };

@@ -33,7 +33,9 @@ const REASONS: Partial<Record<MeshFinding["code"], string>> = {
   "parent-kind-unsupported": "InvalidKind",
   "backend-not-found": "BackendNotFound",
   "field-unsupported": "UnsupportedValue",
+  "name-conflict": "Conflicted",
   "policy-conflict": "Conflicted",
+  "policy-expired": "Expired",
   "route-kind-conflict": "Conflicted",
 };
 /** Findings that mean that a route has no effect on a parent. */
@@ -46,6 +48,7 @@ const PARENT_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
 const POLICY_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
   "target-not-found",
   "policy-conflict",
+  "policy-expired",
 ]);
 
 /** The status to write for `object`, or undefined when what is there says it already. */
@@ -76,7 +79,7 @@ function conditionsOf(
   const reasons = findings.filter(
     (finding) =>
       finding.severity === "error" ||
-      (object.kind === "TrafficPolicy" && POLICY_REFUSALS.has(finding.code)),
+      (object.kind.endsWith("Policy") && POLICY_REFUSALS.has(finding.code)),
   );
   const accepted = fault === undefined ? verdict("Accepted", reasons) : faultCondition(fault);
   const rest = findings.filter((finding) => !reasons.includes(finding));

@@ -9,6 +9,10 @@ import type { Logger } from "../core/logger.ts";
 import { revisionOf, type Store, type WatchEvent } from "../store/store.ts";
 import type { ProxySnapshot } from "../xds/snapshot.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
+import type { EmptySetGuard } from "./empty-set-guard.ts";
+import { FaultEnds } from "./fault-ends.ts";
+import { guardedServices, heldFinding } from "./held-set.ts";
+import { isServing } from "./instance.ts";
 import { withChecks } from "./mesh-finding.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import type { ObjectCache } from "./object-cache.ts";
@@ -30,6 +34,7 @@ export interface ReconcilerOptions {
   readonly store: Store;
   readonly objects: ObjectCache;
   readonly registry: Registry;
+  readonly guard: EmptySetGuard;
   readonly serviceIndexes: ServiceIndexes;
   readonly proxies: ProxyDirectory;
   readonly translator: SnapshotTranslator;
@@ -49,6 +54,7 @@ export class Reconciler implements Component {
   readonly name = "reconciler";
   readonly #options: ReconcilerOptions;
   readonly #schedule: PushSchedule;
+  readonly #faultEnds: FaultEnds;
   readonly #stopping = new AbortController();
   /** By proxy key: what it was given last. */
   readonly #given = new Map<string, ProxySnapshot>();
@@ -66,6 +72,7 @@ export class Reconciler implements Component {
       clock: options.clock,
       push: (triggers) => this.#push(triggers),
     });
+    this.#faultEnds = new FaultEnds(options.clock, () => this.#trigger("config"));
   }
 
   /** The newest revision that every connected proxy was given. */
@@ -83,6 +90,8 @@ export class Reconciler implements Component {
 
   async stop(): Promise<void> {
     this.#schedule.stop();
+    this.#faultEnds.stop();
+    this.#options.guard.stop();
     this.#stopping.abort();
     await this.#following;
     await this.#options.statusWriter.stop();
@@ -90,7 +99,13 @@ export class Reconciler implements Component {
 
   /** For the registry's `onChange`. */
   instanceChanged(change: RegistryChange): void {
+    this.#options.guard.observe(change);
     this.#trigger(change.isRemoval ? "removal" : "endpoints");
+  }
+
+  /** Instances that were held are not any more. */
+  heldReleased(): void {
+    this.#trigger("endpoints");
   }
 
   /** The roots of trust changed. */
@@ -136,13 +151,15 @@ export class Reconciler implements Component {
   /** What an earlier control plane left: indexes and instances. */
   #restore(): void {
     const { objects, serviceIndexes, registry, log } = this.#options;
-    for (const { metadata, status } of objects.list("Service")) {
+    const routable = [...objects.list("Service"), ...objects.list("ExternalService")];
+    for (const { metadata, status } of routable) {
       if (status?.serviceIndex === undefined) continue;
       serviceIndexes.restore(`${metadata.namespace}/${metadata.name}`, status.serviceIndex);
     }
     const registered = objects.list("Workload").filter(isRegistered);
     for (const workload of registered) {
-      registry.restore(descriptionFromWorkload(workload), instanceHealth(workload.status?.health));
+      const { health, maintenance } = workload.status ?? {};
+      registry.restore(descriptionFromWorkload(workload), instanceHealth(health), maintenance);
     }
     if (registered.length > 0) log.info("instances restored", { count: registered.length });
   }
@@ -218,22 +235,29 @@ export class Reconciler implements Component {
 
   /** False when nothing at all could be translated: everything then stays as it is. */
   #translate(): boolean {
-    const { objects, registry, serviceIndexes, translator, metrics, log } = this.#options;
+    const { objects, registry, guard, serviceIndexes, translator, metrics, log } = this.#options;
     try {
       this.#allocateIndexes();
+      const instances = registry.list();
+      const held = guard.update(guardedServices(objects), instances.filter(isServing));
       const report = translator.update(
         buildSnapshot({
           revision: this.#seenRevision,
+          asOfMs: this.#options.clock.nowMs(),
           trustDomain: this.#options.trustDomain,
           trustBundlePem: this.#options.getTrustBundlePem(),
           objects,
-          instances: registry.list(),
+          instances,
+          held: held.flatMap((set) => set.instances),
           serviceIndexes,
         }),
       );
       metrics.internalErrors.add(report.faults.length);
-      this.#report = { findings: withChecks(report.findings, objects), faults: report.faults };
+      const findings = [...report.findings, ...held.map(heldFinding)];
+      this.#report = { findings: withChecks(findings, objects), faults: report.faults };
+      metrics.heldServices.set(held.length);
       this.#options.statusWriter.write(this.#report);
+      this.#faultEnds.watch(objects.list("FaultPolicy"));
       return true;
     } catch (error) {
       metrics.internalErrors.add(1);
@@ -244,7 +268,9 @@ export class Reconciler implements Component {
 
   #allocateIndexes(): void {
     const { objects, serviceIndexes, log } = this.#options;
-    const services = objects.list("Service").toSorted((a, b) => revisionOf(a) - revisionOf(b));
+    const services = [...objects.list("Service"), ...objects.list("ExternalService")].toSorted(
+      (a, b) => revisionOf(a) - revisionOf(b),
+    );
     const names = services.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
     serviceIndexes.retain(new Set(names));
     for (const name of names) {

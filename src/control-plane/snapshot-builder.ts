@@ -1,31 +1,46 @@
 /** Builds the picture of the mesh that translation reads, from the store's objects and the registry. Pure. */
 import type { ObjectOf } from "../resource/kind-map.ts";
+import { INSTANCE_WEIGHT_MAX } from "../resource/kinds/workload.ts";
 import type {
+  MeshExternalService,
   MeshInstance,
   MeshInstanceHealth,
   MeshService,
   MeshSnapshot,
 } from "../translate/mesh-snapshot.ts";
-import { type Instance, isServing } from "./instance.ts";
+import { type Instance, instanceKey, isServing } from "./instance.ts";
 import type { ObjectCache } from "./object-cache.ts";
+import { effectiveRoutes } from "./rollout/route-overlay.ts";
 import type { ServiceIndexes } from "./service-index.ts";
 import { isRegistered } from "./workload-object.ts";
 
+/** The label by which an instance says its share. */
+const WEIGHT_LABEL = "mesh.tulle.dev/weight";
+
 export interface SnapshotSource {
   readonly revision: number;
+  /** Now, in milliseconds since the epoch. */
+  readonly asOfMs: number;
   readonly trustDomain: string;
   readonly trustBundlePem: string;
   readonly objects: ObjectCache;
   readonly instances: readonly Instance[];
+  /** Instances that are lost and served all the same. */
+  readonly held?: readonly Instance[];
   readonly serviceIndexes: ServiceIndexes;
 }
 
 /** Services without an index are left out: the allocator gives each one before it is translated. */
 export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
   const { objects } = source;
-  const registered = source.instances.map(fromInstance);
+  const held = new Map((source.held ?? []).map((one) => [instanceKey(one.description), one]));
+  const registered = [
+    ...source.instances.filter(({ description }) => !held.has(instanceKey(description))),
+    ...held.values(),
+  ].map((instance) => fromInstance(instance, held));
   return {
     revision: source.revision,
+    asOfMs: source.asOfMs,
     trustDomain: source.trustDomain,
     trustBundlePem: source.trustBundlePem,
     meshConfig: objects.list("MeshConfig")[0],
@@ -34,13 +49,28 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
       const serviceIndex = source.serviceIndexes.get(`${namespace}/${name}`);
       return serviceIndex === undefined ? [] : [{ resource, serviceIndex }];
     }),
-    grpcRoutes: objects.list("GRPCRoute"),
-    httpRoutes: objects.list("HTTPRoute"),
-    tcpRoutes: objects.list("TCPRoute"),
+    externalServices: objects
+      .list("ExternalService")
+      .flatMap((resource): readonly MeshExternalService[] => {
+        const { namespace, name } = resource.metadata;
+        const serviceIndex = source.serviceIndexes.get(`${namespace}/${name}`);
+        return serviceIndex === undefined ? [] : [{ resource, serviceIndex }];
+      }),
+    ...effectiveRoutes(objects),
     tlsRoutes: objects.list("TLSRoute"),
+    rateLimitPolicies: objects.list("RateLimitPolicy"),
+    routeFilters: objects.list("RouteFilter"),
     trafficPolicies: objects.list("TrafficPolicy"),
+    cachePolicies: objects.list("CachePolicy"),
+    faultPolicies: objects.list("FaultPolicy"),
     instances: [...registered, ...manualWorkloads(objects).map(fromWorkload)],
   };
+}
+
+/** An instance says its share by a label, as its other properties: `tulle run --label mesh.tulle.dev/weight=3`. */
+function labelledWeight(labels: Readonly<Record<string, string>>): number {
+  const weight = Number(labels[WEIGHT_LABEL] ?? "1");
+  return Number.isInteger(weight) && weight >= 1 && weight <= INSTANCE_WEIGHT_MAX ? weight : 1;
 }
 
 /** Workloads that people wrote; those that the registry wrote are pictures of its instances. */
@@ -48,7 +78,7 @@ export function manualWorkloads(objects: ObjectCache): readonly ObjectOf<"Worklo
   return objects.list("Workload").filter((workload) => !isRegistered(workload));
 }
 
-function fromInstance(instance: Instance): MeshInstance {
+function fromInstance(instance: Instance, held: ReadonlyMap<string, Instance>): MeshInstance {
   const { description } = instance;
   return {
     name: description.name,
@@ -58,13 +88,16 @@ function fromInstance(instance: Instance): MeshInstance {
     zone: description.zone,
     address: description.address,
     ports: description.ports,
-    health: healthOf(instance),
+    // Of one that is held nothing is known: callers find out for themselves.
+    health: held.has(instanceKey(description)) ? "unknown" : healthOf(instance),
+    weight: labelledWeight(description.labels),
   };
 }
 
 function healthOf(instance: Instance): MeshInstanceHealth {
   if (isServing(instance)) return "healthy";
-  return instance.state === "draining" ? "draining" : "unhealthy";
+  const isLeaving = instance.state === "draining" || instance.isInMaintenance;
+  return isLeaving ? "draining" : "unhealthy";
 }
 
 function fromWorkload(workload: ObjectOf<"Workload">): MeshInstance {
@@ -83,6 +116,7 @@ function fromWorkload(workload: ObjectOf<"Workload">): MeshInstance {
       protocol: port.protocol,
     })),
     // Nobody reports its health: it gets traffic, and callers' load balancers judge for themselves.
-    health: "unknown",
+    health: workload.status?.maintenance === true ? "draining" : "unknown",
+    weight: spec.weight ?? labelledWeight(metadata.labels),
   };
 }

@@ -19,6 +19,7 @@ const SCOPE: ProxyScope = {
   labels: {},
   address: "127.1.0.1",
   ports: [],
+  zone: "",
   loopbackBlock: "127.1.0.0/18",
   role: "sidecar",
 };
@@ -46,7 +47,12 @@ function snapshot(revision: number, services: readonly MeshService[]): MeshSnaps
     httpRoutes: [],
     tcpRoutes: [],
     tlsRoutes: [],
+    rateLimitPolicies: [],
     trafficPolicies: [],
+    externalServices: [],
+    routeFilters: [],
+    cachePolicies: [],
+    faultPolicies: [],
     instances: [],
   };
 }
@@ -75,6 +81,7 @@ function setUp() {
           return cluster(resource.metadata.name, String(port?.port));
         }),
         endpoints: [],
+        zoneEndpoints: new Map(),
         secrets: [],
         routes: [route("r1", "everybody"), route("r2", "everybody")],
         consumerRoutes: new Map([["prod", [route("r1", "prod-only")]]]),
@@ -86,6 +93,7 @@ function setUp() {
         return {
           listeners: [{ typeUrl: LISTENER_TYPE_URL, name: "l", message }],
           clusters: [],
+          routes: [],
           findings: [],
         };
       },

@@ -4,6 +4,7 @@
  * ADS server sends nothing for them.
  */
 import type { Logger } from "../core/logger.ts";
+import { faultEndMs } from "../resource/kinds/fault-policy.ts";
 import type { MeshSnapshot, ProxyScope } from "../translate/mesh-snapshot.ts";
 import type { Finding, ScopedTranslation, SharedTranslation } from "../translate/translation.ts";
 import type { ProxySnapshot, ResourceMap } from "../xds/snapshot.ts";
@@ -34,6 +35,8 @@ interface SharedState {
   readonly endpoints: ResourceMap;
   readonly secrets: ResourceMap;
   readonly routes: ResourceMap;
+  /** By the callers' zone. */
+  readonly zoneEndpoints: ReadonlyMap<string, Overlay>;
   /** By namespace. */
   readonly consumerRoutes: ReadonlyMap<string, Overlay>;
 }
@@ -44,6 +47,8 @@ interface ScopedState {
   readonly listeners: ResourceMap;
   /** The clusters of the app beside the proxy, laid over those that all have. */
   readonly clusters: Overlay;
+  /** The routes that hold for it alone, laid over those of its namespace. */
+  readonly routes: Overlay;
   readonly findings: readonly Finding[];
 }
 
@@ -78,16 +83,16 @@ export class SnapshotTranslator {
   forProxy(key: string, scope: ProxyScope, revision: number): ProxySnapshot | undefined {
     const shared = this.#shared;
     if (shared === undefined) return undefined;
-    const { listeners, clusters } = this.#scopedFor(key, scope, shared);
-    const routes = shared.consumerRoutes.get(scope.namespace)?.merged ?? shared.routes;
+    const { listeners, clusters, routes } = this.#scopedFor(key, scope, shared);
+    const endpoints = shared.zoneEndpoints.get(scope.zone)?.merged ?? shared.endpoints;
     return {
       revision,
       resources: new Map([
         [CLUSTER_TYPE_URL, clusters.merged],
-        [ENDPOINT_TYPE_URL, shared.endpoints],
+        [ENDPOINT_TYPE_URL, endpoints],
         [SECRET_TYPE_URL, shared.secrets],
         [LISTENER_TYPE_URL, listeners],
-        [ROUTE_TYPE_URL, routes],
+        [ROUTE_TYPE_URL, routes.merged],
       ]),
     };
   }
@@ -111,10 +116,16 @@ export class SnapshotTranslator {
     const { snapshot } = shared;
     const known = this.#scoped.get(key);
     const isCurrent =
-      known !== undefined && known.scope === scope && isSameForScoped(known.snapshot, snapshot);
+      known !== undefined &&
+      known.scope === scope &&
+      isSameForScoped(known.snapshot, snapshot) &&
+      // Routes of its own look at instances too: whether these have sidecars.
+      (known.routes.over.size === 0 || known.snapshot === snapshot);
     const own = isCurrent ? known : this.#translateScoped(key, scope, shared);
     const clusters = overlay(shared.clusters, own.clusters.over, own.clusters);
-    const state = clusters === own.clusters ? own : { ...own, clusters };
+    const routes = overlay(routesOf(shared, scope), own.routes.over, own.routes);
+    const isSame = clusters === own.clusters && routes === own.routes;
+    const state = isSame ? own : { ...own, clusters, routes };
     this.#scoped.set(key, state);
     return state;
   }
@@ -130,6 +141,11 @@ export class SnapshotTranslator {
         snapshot,
         listeners: encodeResources(translation.listeners, known?.listeners),
         clusters: overlay(shared.clusters, over, known?.clusters),
+        routes: overlay(
+          routesOf(shared, scope),
+          encodeResources(translation.routes, known?.routes.over),
+          known?.routes,
+        ),
         findings: translation.findings,
       };
     } catch (error) {
@@ -137,7 +153,8 @@ export class SnapshotTranslator {
       this.#log.error("the listeners of a proxy cannot be translated", { proxy: key, error });
       const clusters = known?.clusters ?? overlay(shared.clusters, new Map(), undefined);
       const listeners: ResourceMap = known?.listeners ?? new Map();
-      return { scope, snapshot, listeners, clusters, findings: [] };
+      const routes = known?.routes ?? overlay(routesOf(shared, scope), new Map(), undefined);
+      return { scope, snapshot, listeners, clusters, routes, findings: [] };
     }
   }
 
@@ -152,15 +169,27 @@ export class SnapshotTranslator {
         overlay(routes, encodeResources(resources, known?.over), known),
       );
     }
+    const endpoints = encodeResources(translation.endpoints, before?.endpoints);
+    const zoneEndpoints = new Map<string, Overlay>();
+    for (const [zone, resources] of translation.zoneEndpoints) {
+      const known = before?.zoneEndpoints.get(zone);
+      const over = encodeResources(resources, known?.over);
+      zoneEndpoints.set(zone, overlay(endpoints, over, known));
+    }
     return {
       snapshot,
       clusters: encodeResources(translation.clusters, before?.clusters),
-      endpoints: encodeResources(translation.endpoints, before?.endpoints),
+      endpoints,
+      zoneEndpoints,
       secrets: encodeResources(translation.secrets, before?.secrets),
       routes,
       consumerRoutes,
     };
   }
+}
+
+function routesOf(shared: SharedState, { namespace }: ProxyScope): ResourceMap {
+  return shared.consumerRoutes.get(namespace)?.merged ?? shared.routes;
 }
 
 /**
@@ -175,13 +204,35 @@ function isSameForScoped(a: MeshSnapshot, b: MeshSnapshot): boolean {
     isSameList(a.httpRoutes, b.httpRoutes) &&
     isSameList(a.tcpRoutes, b.tcpRoutes) &&
     isSameList(a.tlsRoutes, b.tlsRoutes) &&
+    isSameList(a.rateLimitPolicies, b.rateLimitPolicies) &&
+    isSameList(a.routeFilters, b.routeFilters) &&
     isSameList(a.trafficPolicies, b.trafficPolicies) &&
-    a.services.length === b.services.length &&
-    a.services.every((service, index) => {
-      const other = b.services[index];
-      return service.resource === other?.resource && service.serviceIndex === other.serviceIndex;
+    isSameList(a.cachePolicies, b.cachePolicies) &&
+    isSameList(a.faultPolicies, b.faultPolicies) &&
+    endedFaults(a) === endedFaults(b) &&
+    isSameAllocation(a.services, b.services) &&
+    isSameAllocation(a.externalServices, b.externalServices)
+  );
+}
+
+interface Allocated {
+  readonly resource: unknown;
+  readonly serviceIndex: number;
+}
+
+function isSameAllocation(a: readonly Allocated[], b: readonly Allocated[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((one, index) => {
+      const other = b[index];
+      return one.resource === other?.resource && one.serviceIndex === other?.serviceIndex;
     })
   );
+}
+
+/** How many of its FaultPolicies have no effect any more. */
+function endedFaults({ asOfMs = 0, faultPolicies }: MeshSnapshot): number {
+  return faultPolicies.filter((policy) => (faultEndMs(policy) ?? Infinity) <= asOfMs).length;
 }
 
 function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {

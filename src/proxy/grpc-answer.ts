@@ -25,9 +25,13 @@ export function isGrpcRequest(head: RequestHead | undefined): boolean {
   return type.length === 16 || type.charCodeAt(16) === PLUS;
 }
 
-/** Turns an answer with this status and body into one of gRPC. Returns its status of gRPC. */
-export function becomeGrpcAnswer(status: number, headers: HeaderBlock, body: string): number {
-  const grpcStatus = grpcStatusOfHttp(status);
+/** Turns an answer with this status and body into one of gRPC. Returns its status of gRPC, which may be given. */
+export function becomeGrpcAnswer(
+  status: number,
+  headers: HeaderBlock,
+  body: string,
+  grpcStatus = grpcStatusOfHttp(status),
+): number {
   headers.set(APPLICATION_GRPC);
   headers.set(new HeaderField(GRPC_STATUS_NAME, String(grpcStatus)));
   const message = body.trimEnd();

@@ -7,6 +7,8 @@ import type { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import { ConnectionServer } from "./connection-server.ts";
 import { createFilterChain, type FilterChain } from "./filters/filter-chain.ts";
+import type { FilterMetrics } from "./filters/filter-metrics.ts";
+import type { BackgroundRequest, FilterServices } from "./filters/filter-services.ts";
 import type { HttpConfig } from "./http-config.ts";
 import type { MirrorMetrics } from "./mirror-metrics.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
@@ -30,10 +32,16 @@ export interface HttpServerOptions {
   readonly recorder: OutcomeRecorder;
   readonly faults: CallbackFaults;
   readonly mirrorMetrics: MirrorMetrics;
+  readonly filterMetrics: FilterMetrics;
+  /** Sends a request of the proxy's own through this server. Returns false when there are too many. */
+  readonly startBackground: (server: HttpServer, request: BackgroundRequest) => boolean;
+  /** Processes that share the proxy's traffic. */
+  readonly workers: number;
 }
 
 export class HttpServer extends ConnectionServer {
   #config: HttpConfig;
+  readonly #filterServices: FilterServices;
   #filters: FilterChain;
   routeTable: RouteTable | undefined;
   readonly clusters: ReadonlyMap<string, Cluster>;
@@ -48,7 +56,11 @@ export class HttpServer extends ConnectionServer {
   constructor(options: HttpServerOptions) {
     super();
     this.#config = options.config;
-    this.#filters = createFilterChain(options.config.filters, { nowMs: options.nowMs }, []);
+    const { nowMs, wallMs, prng, timers, filterMetrics } = options;
+    this.#filterServices = { nowMs, wallMs, prng, timers: timers.request, metrics: filterMetrics, workers: options.workers,
+      requestInBackground: (request) => options.startBackground(this, request),
+    };
+    this.#filters = createFilterChain(options.config.filters, this.#filterServices, []);
     this.routeTable = options.config.inlineRoutes;
     this.clusters = options.clusters;
     this.timers = options.timers;
@@ -72,7 +84,7 @@ export class HttpServer extends ConnectionServer {
   /** Requests take it from the next on. */
   reconfigure(config: HttpConfig): void {
     this.#config = config;
-    this.#filters = createFilterChain(config.filters, { nowMs: this.nowMs }, this.#filters);
+    this.#filters = createFilterChain(config.filters, this.#filterServices, this.#filters);
   }
 
   /** 0: an idle connection stays. */

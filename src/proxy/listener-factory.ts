@@ -8,12 +8,14 @@ import type { LineWriter } from "../telemetry/line-writer.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { RequestMetrics, type WorkloadLabels } from "../telemetry/request-metrics.ts";
 import { TcpMetrics } from "../telemetry/tcp-metrics.ts";
+import { BackgroundRequests } from "./background-request.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { ChainServer } from "./chain-server.ts";
 import type { Cluster } from "./cluster.ts";
 import type { FilterChainConfig } from "./config/filter-chain-config.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
 import type { ConnectionLimit } from "./connection-limit.ts";
+import { createFilterMetrics, type FilterMetrics } from "./filters/filter-metrics.ts";
 import { HttpServer, type ProxyTimers } from "./http-server.ts";
 import { Http2StreamPool } from "./http2-server-stream.ts";
 import { ProxyListener } from "./listener.ts";
@@ -41,6 +43,8 @@ export interface ListenerFactoryOptions {
   readonly secrets: SecretStore;
   readonly faults: CallbackFaults;
   readonly connectionLimit: ConnectionLimit;
+  /** Processes that share the proxy's traffic. */
+  readonly workers: number;
   /** By path, shared by all access logs of the process. */
   readonly logWriters: Map<string, LineWriter>;
 }
@@ -51,6 +55,8 @@ export class ListenerFactory {
   readonly #tcpMetrics: TcpMetrics;
   readonly #listenerMetrics: ListenerMetrics;
   readonly #mirrorMetrics: MirrorMetrics;
+  readonly #filterMetrics: FilterMetrics;
+  readonly #background = new BackgroundRequests();
 
   constructor(options: ListenerFactoryOptions) {
     this.#options = options;
@@ -58,6 +64,7 @@ export class ListenerFactory {
     this.#tcpMetrics = new TcpMetrics(options.registry);
     this.#listenerMetrics = new ListenerMetrics(options.registry);
     this.#mirrorMetrics = createMirrorMetrics(options.registry);
+    this.#filterMetrics = createFilterMetrics(options.registry);
   }
 
   /** Not yet bound. */
@@ -92,7 +99,16 @@ export class ListenerFactory {
         const recorder = new OutcomeRecorder({ ...reported, metrics: this.#requestMetrics });
         const mirrorMetrics = this.#mirrorMetrics;
         const wallMs = (): number => clock.nowMs();
-        const server = new HttpServer({ ...shared, wallMs, config: http, recorder, mirrorMetrics });
+        const server = new HttpServer({
+          ...shared,
+          wallMs,
+          config: http,
+          recorder,
+          mirrorMetrics,
+          filterMetrics: this.#filterMetrics,
+          startBackground: this.#background.start,
+          workers: this.#options.workers,
+        });
         server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
         return { kind: "http", server, http2Streams: new Http2StreamPool(server) };
       }

@@ -1,7 +1,14 @@
 /** Every kind by its name. A new kind adds one line here and one in registry.ts. */
+
+import type { CachePolicy } from "./kinds/cache-policy.ts";
+import type { ExternalService } from "./kinds/external-service.ts";
+import type { FaultPolicy } from "./kinds/fault-policy.ts";
 import type { GrpcRoute } from "./kinds/grpc-route.ts";
 import type { HttpRoute } from "./kinds/http-route.ts";
 import type { MeshConfig } from "./kinds/mesh-config.ts";
+import type { RateLimitPolicy } from "./kinds/rate-limit-policy.ts";
+import type { Rollout } from "./kinds/rollout.ts";
+import type { RouteFilter } from "./kinds/route-filter.ts";
 import type { Service } from "./kinds/service.ts";
 import type { TcpRoute } from "./kinds/tcp-route.ts";
 import type { TlsRoute } from "./kinds/tls-route.ts";
@@ -9,9 +16,15 @@ import type { TrafficPolicy } from "./kinds/traffic-policy.ts";
 import type { Workload } from "./kinds/workload.ts";
 
 export interface KindMap {
+  readonly ExternalService: ExternalService;
+  readonly CachePolicy: CachePolicy;
+  readonly FaultPolicy: FaultPolicy;
   readonly GRPCRoute: GrpcRoute;
   readonly HTTPRoute: HttpRoute;
   readonly MeshConfig: MeshConfig;
+  readonly Rollout: Rollout;
+  readonly RateLimitPolicy: RateLimitPolicy;
+  readonly RouteFilter: RouteFilter;
   readonly Service: Service;
   readonly TCPRoute: TcpRoute;
   readonly TLSRoute: TlsRoute;

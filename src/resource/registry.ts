@@ -2,9 +2,15 @@
 
 import type { KindDefinition } from "./kind.ts";
 import type { AnyObject, KindMap, KindName } from "./kind-map.ts";
+import { cachePolicyKind } from "./kinds/cache-policy.ts";
+import { externalServiceKind } from "./kinds/external-service.ts";
+import { faultPolicyKind } from "./kinds/fault-policy.ts";
 import { grpcRouteKind } from "./kinds/grpc-route.ts";
 import { httpRouteKind } from "./kinds/http-route.ts";
 import { meshConfigKind } from "./kinds/mesh-config.ts";
+import { rateLimitPolicyKind } from "./kinds/rate-limit-policy.ts";
+import { rolloutKind } from "./kinds/rollout.ts";
+import { routeFilterKind } from "./kinds/route-filter.ts";
 import { serviceKind } from "./kinds/service.ts";
 import { tcpRouteKind } from "./kinds/tcp-route.ts";
 import { tlsRouteKind } from "./kinds/tls-route.ts";
@@ -29,9 +35,15 @@ export interface Registry {
 }
 
 const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
+  ExternalService: externalServiceKind,
+  CachePolicy: cachePolicyKind,
+  FaultPolicy: faultPolicyKind,
   GRPCRoute: grpcRouteKind,
   HTTPRoute: httpRouteKind,
   MeshConfig: meshConfigKind,
+  Rollout: rolloutKind,
+  RateLimitPolicy: rateLimitPolicyKind,
+  RouteFilter: routeFilterKind,
   Service: serviceKind,
   TCPRoute: tcpRouteKind,
   TLSRoute: tlsRouteKind,

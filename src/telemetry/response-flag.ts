@@ -18,6 +18,11 @@ export const RESPONSE_FLAGS = [
   "LR",
   "IH",
   "UR",
+  "DI",
+  "FI",
+  "RFCF",
+  "RL",
+  "OM",
 ] as const;
 
 export type ResponseFlag = (typeof RESPONSE_FLAGS)[number];

@@ -99,11 +99,16 @@ function checkOrderDoesNotMatter(
     {
       ...snapshot,
       services: snapshot.services.toReversed(),
+      externalServices: snapshot.externalServices.toReversed(),
       grpcRoutes: snapshot.grpcRoutes.toReversed(),
       httpRoutes: snapshot.httpRoutes.toReversed(),
       tcpRoutes: snapshot.tcpRoutes.toReversed(),
       tlsRoutes: snapshot.tlsRoutes.toReversed(),
+      rateLimitPolicies: snapshot.rateLimitPolicies.toReversed(),
+      routeFilters: snapshot.routeFilters.toReversed(),
       trafficPolicies: snapshot.trafficPolicies.toReversed(),
+      cachePolicies: snapshot.cachePolicies.toReversed(),
+      faultPolicies: snapshot.faultPolicies.toReversed(),
       instances: snapshot.instances
         .toReversed()
         .map((instance) => ({ ...instance, labels: reverseKeys(instance.labels) })),

@@ -2,9 +2,15 @@
  * What translation reads: the mesh as it stands at one store revision, and who the proxy is that asks.
  * Both are plain data, so that a golden test, `tulle plan` and the control plane build them alike.
  */
+
+import type { CachePolicy } from "../resource/kinds/cache-policy.ts";
+import type { ExternalService } from "../resource/kinds/external-service.ts";
+import type { FaultPolicy } from "../resource/kinds/fault-policy.ts";
 import type { GrpcRoute } from "../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../resource/kinds/http-route.ts";
 import type { MeshConfig } from "../resource/kinds/mesh-config.ts";
+import type { RateLimitPolicy } from "../resource/kinds/rate-limit-policy.ts";
+import type { RouteFilter } from "../resource/kinds/route-filter.ts";
 import type { Service } from "../resource/kinds/service.ts";
 import type { TcpRoute } from "../resource/kinds/tcp-route.ts";
 import type { TlsRoute } from "../resource/kinds/tls-route.ts";
@@ -15,6 +21,8 @@ import type { InstanceProtocol } from "../resource/port-protocol.ts";
 export interface MeshSnapshot {
   /** The store revision that this is a picture of. */
   readonly revision: number;
+  /** When it was taken, in milliseconds since the epoch: what has ended by then has no effect. Undefined: nothing has. */
+  readonly asOfMs?: number;
   /** `tulle.local`. */
   readonly trustDomain: string;
   /** Every root that peers may chain to, PEM, concatenated. */
@@ -22,11 +30,16 @@ export interface MeshSnapshot {
   /** Undefined until someone applies one: every default holds. */
   readonly meshConfig: MeshConfig | undefined;
   readonly services: readonly MeshService[];
+  readonly externalServices: readonly MeshExternalService[];
   readonly grpcRoutes: readonly GrpcRoute[];
   readonly httpRoutes: readonly HttpRoute[];
   readonly tcpRoutes: readonly TcpRoute[];
   readonly tlsRoutes: readonly TlsRoute[];
+  readonly rateLimitPolicies: readonly RateLimitPolicy[];
+  readonly routeFilters: readonly RouteFilter[];
   readonly trafficPolicies: readonly TrafficPolicy[];
+  readonly cachePolicies: readonly CachePolicy[];
+  readonly faultPolicies: readonly FaultPolicy[];
   readonly instances: readonly MeshInstance[];
 }
 
@@ -34,6 +47,13 @@ export interface MeshSnapshot {
 export interface MeshService {
   readonly resource: Service;
   /** Offset of its outbound address within each sidecar's loopback block, from 0. Stable for the Service's life. */
+  readonly serviceIndex: number;
+}
+
+/** Hosts outside the mesh, with what the control plane allocated to them. */
+export interface MeshExternalService {
+  readonly resource: ExternalService;
+  /** As that of a Service. */
   readonly serviceIndex: number;
 }
 
@@ -51,6 +71,8 @@ export interface MeshInstance {
   readonly address: string;
   readonly ports: readonly MeshInstancePort[];
   readonly health: MeshInstanceHealth;
+  /** Its share among the instances of a service; 1 when nobody says. */
+  readonly weight: number;
 }
 
 export interface MeshInstancePort {
@@ -77,6 +99,8 @@ export interface ProxyScope {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Where it runs; empty when unknown. */
+  readonly zone: string;
   /** IP literal that its inbound listeners bind. */
   readonly address: string;
   readonly ports: readonly MeshInstancePort[];

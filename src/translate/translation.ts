@@ -27,6 +27,11 @@ export interface Translation {
 export interface SharedTranslation {
   readonly clusters: readonly XdsResource[];
   readonly endpoints: readonly XdsResource[];
+  /**
+   * By the callers' zone, the load assignments that differ from those: same name, other priorities and weights. A
+   * zone that is not here sees what all see.
+   */
+  readonly zoneEndpoints: ReadonlyMap<string, readonly XdsResource[]>;
   readonly secrets: readonly XdsResource[];
   /** Route configurations as callers see them whose namespace has no consumer route. */
   readonly routes: readonly XdsResource[];
@@ -42,6 +47,8 @@ export interface SharedTranslation {
 export interface ScopedTranslation {
   readonly listeners: readonly XdsResource[];
   readonly clusters: readonly XdsResource[];
+  /** Route configurations that hold for this caller alone, in place of the shared ones of the same name. */
+  readonly routes: readonly XdsResource[];
   readonly findings: readonly Finding[];
 }
 
@@ -62,14 +69,24 @@ export type FindingCode =
   | "protocol-mismatch"
   /** An HTTPRoute and a GRPCRoute on one port: only the older one's kind holds there. */
   | "route-kind-conflict"
+  /** The other side of it, said to the older route. */
+  | "route-kind-contested"
+  /** No request reaches a match: one before it takes all of its requests. */
+  | "route-shadowed"
+  /** An ExternalService has the name of a Service, which goes before. */
+  | "name-conflict"
   /** Two ports of one Service need the same outbound listener. */
   | "listener-conflict"
   /** The proxy's loopback block has no room for the Service. */
   | "address-exhausted"
+  /** A policy whose time is over: it has no effect any more. */
+  | "policy-expired"
   /** A second policy for the same target; the older one counts. */
   | "policy-conflict"
   /** A policy names a target that does not exist. */
   | "target-not-found"
+  /** All instances of a Service were lost at once: callers keep them. */
+  | "endpoints-held"
   /** Two instances claim the same address and port; the first by name counts. */
   | "endpoint-conflict"
   /** An instance without a sidecar among others that have one. It is left out: a cluster is all TLS or all plain text. */

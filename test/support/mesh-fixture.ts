@@ -39,6 +39,8 @@ export interface FixtureHead {
   /** What translation may use; default: what sidecars understand. */
   readonly features?: Partial<DataPlaneFeatures> | "all";
   readonly requests?: readonly FixtureRequest[];
+  /** When the snapshot was taken; default: nothing has ended. */
+  readonly asOf?: string;
 }
 
 export interface MeshFixture {
@@ -73,6 +75,7 @@ export const TEST_SCOPE: ProxyScope = {
   namespace: "default",
   serviceAccount: "storefront",
   labels: { app: "storefront" },
+  zone: "",
   address: "127.37.64.1",
   ports: [{ name: "http", port: 3000, inboundPort: 15006, protocol: "http" }],
   loopbackBlock: "127.37.64.0/18",
@@ -85,7 +88,10 @@ export function parseMeshFixture(text: string, fileName: string): MeshFixture {
   const head = parse(headText) as FixtureHead;
   return {
     head,
-    snapshot: snapshotOf(rest.join("---\n"), fileName),
+    snapshot: {
+      ...snapshotOf(rest.join("---\n"), fileName),
+      ...(head.asOf === undefined ? {} : { asOfMs: Date.parse(head.asOf) }),
+    },
     scope: { ...TEST_SCOPE, ...head.scope },
     features: head.features === "all" ? ALL_FEATURES : { ...SIDECAR_FEATURES, ...head.features },
   };
@@ -104,11 +110,19 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
       resource,
       serviceIndex,
     })),
+    externalServices: ofKind(objects, "ExternalService").map((resource, position) => ({
+      resource,
+      serviceIndex: ofKind(objects, "Service").length + position,
+    })),
     grpcRoutes: ofKind(objects, "GRPCRoute"),
     httpRoutes: ofKind(objects, "HTTPRoute"),
     tcpRoutes: ofKind(objects, "TCPRoute"),
     tlsRoutes: ofKind(objects, "TLSRoute"),
+    rateLimitPolicies: ofKind(objects, "RateLimitPolicy"),
+    routeFilters: ofKind(objects, "RouteFilter"),
     trafficPolicies: ofKind(objects, "TrafficPolicy"),
+    cachePolicies: ofKind(objects, "CachePolicy"),
+    faultPolicies: ofKind(objects, "FaultPolicy"),
     instances: ofKind(objects, "Workload").map(instanceOf),
   };
 }
@@ -143,5 +157,6 @@ function instanceOf({ metadata, spec }: ObjectOf<"Workload">): MeshInstance {
       ...(inboundPort === undefined ? {} : { inboundPort }),
     })),
     health: (metadata.annotations[HEALTH_ANNOTATION] ?? "healthy") as MeshInstanceHealth,
+    weight: spec.weight ?? 1,
   };
 }

@@ -10,9 +10,15 @@ import { file_envoy_config_bootstrap_v3_bootstrap } from "../../src/gen/envoy/co
 import { file_envoy_config_cluster_v3_cluster } from "../../src/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { file_envoy_config_endpoint_v3_endpoint } from "../../src/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { file_envoy_config_listener_v3_listener } from "../../src/gen/envoy/config/listener/v3/listener_pb.js";
+import { FilterConfigSchema } from "../../src/gen/envoy/config/route/v3/route_components_pb.js";
 import { file_envoy_config_route_v3_route } from "../../src/gen/envoy/config/route/v3/route_pb.js";
 import { FileAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import {
+  CorsPolicySchema,
+  CorsSchema,
+} from "../../src/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { HTTPFaultSchema } from "../../src/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { GrpcWebSchema } from "../../src/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { file_envoy_extensions_filters_http_router_v3_router } from "../../src/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../../src/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
@@ -27,15 +33,21 @@ import { file_envoy_extensions_transport_sockets_tls_v3_tls } from "../../src/ge
 import { file_envoy_extensions_transport_sockets_tls_v3_tls_spiffe_validator_config } from "../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from "../../src/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { file_xds_type_v3_typed_struct } from "../../src/gen/xds/type/v3/typed_struct_pb.js";
+import { TRAFFIC_POLICY_MESSAGES } from "../../src/translate/packed-messages.ts";
 
 const TYPE_URL_PREFIX = "type.googleapis.com/";
 
 /** Every message that translation emits or packs. */
 export function xdsRegistry(): Registry {
   return createRegistry(
+    ...TRAFFIC_POLICY_MESSAGES,
     FileAccessLogSchema,
     StdoutAccessLogSchema,
     GrpcWebSchema,
+    FilterConfigSchema,
+    CorsPolicySchema,
+    CorsSchema,
+    HTTPFaultSchema,
     HttpInspectorSchema,
     TcpProxySchema,
     TlsInspectorSchema,

@@ -109,7 +109,15 @@ function judge(
   const { trustDomain } = deps.info;
   const instances = deps.registry.list();
   const trustBundlePem = "";
-  const source = { revision, trustDomain, trustBundlePem, objects, instances, serviceIndexes };
+  const source = {
+    revision,
+    asOfMs: deps.clock.nowMs(),
+    trustDomain,
+    trustBundlePem,
+    objects,
+    instances,
+    serviceIndexes,
+  };
   const keys = new Set(applied.map((object) => formatKey(keyOf(object))));
   return withChecks(translationFindings(deps, buildSnapshot(source)), objects).filter((finding) =>
     keys.has(formatKey(finding.object)),

@@ -2,9 +2,30 @@
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { GrpcWebSchema } from "../../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import type { FieldError } from "../field-error.ts";
+import { type ConcurrencyRule, compileConcurrency } from "./admission-concurrency-rule.ts";
+import { type AdmissionRule, compileAdmission } from "./admission-rule.ts";
+import { type CacheRule, compileCache } from "./cache-rule.ts";
+import { type CorsRule, compileCors, compileCorsPolicy, inheritCors } from "./cors-rule.ts";
+import { compileFaultReset, type FaultResetRule } from "./fault-reset-rule.ts";
+import { compileFault, type FaultRule } from "./fault-rule.ts";
+import { compileLocalRateLimit, type LocalRateLimitRule } from "./local-rate-limit-rule.ts";
+import {
+  compileStatefulSession,
+  compileStatefulSessionOfRoute,
+  type StatefulSessionRule,
+} from "./stateful-session-rule.ts";
 
 /** One filter's compiled configuration; `kind` says which. */
-export type FilterRule = GrpcWebRule;
+export type FilterRule =
+  | CacheRule
+  | CorsRule
+  | FaultRule
+  | FaultResetRule
+  | GrpcWebRule
+  | LocalRateLimitRule
+  | AdmissionRule
+  | ConcurrencyRule
+  | StatefulSessionRule;
 
 /** Calls of gRPC-Web become calls of gRPC. */
 export interface GrpcWebRule {
@@ -23,4 +44,36 @@ const grpcWeb: FilterKind = {
   ofRoute: () => undefined,
 };
 
-export const FILTER_KINDS: readonly FilterKind[] = [grpcWeb];
+const cache: FilterKind = { ofListener: compileCache, ofRoute: compileCache };
+const cors: FilterKind = { ofListener: compileCors, ofRoute: compileCorsPolicy };
+const fault: FilterKind = { ofListener: compileFault, ofRoute: compileFault };
+const faultReset: FilterKind = { ofListener: compileFaultReset, ofRoute: compileFaultReset };
+
+const admission: FilterKind = { ofListener: compileAdmission, ofRoute: compileAdmission };
+// As in Envoy, nothing but the listener speaks of it.
+const concurrency: FilterKind = { ofListener: compileConcurrency, ofRoute: () => undefined };
+const localRateLimit: FilterKind = {
+  ofListener: (config, path, errors) => compileLocalRateLimit(config, path, errors, false),
+  ofRoute: (config, path, errors) => compileLocalRateLimit(config, path, errors, true),
+};
+const statefulSession: FilterKind = {
+  ofListener: compileStatefulSession,
+  ofRoute: compileStatefulSessionOfRoute,
+};
+
+export const FILTER_KINDS: readonly FilterKind[] = [
+  cache,
+  cors,
+  fault,
+  faultReset,
+  grpcWeb,
+  localRateLimit,
+  admission,
+  concurrency,
+  statefulSession,
+];
+
+/** A route's rule where the virtual host or table around it has one, too: only some kinds join them. */
+export function inheritRule(rule: FilterRule, outer: FilterRule): FilterRule {
+  return rule.kind === "cors" && outer.kind === "cors" ? inheritCors(rule, outer) : rule;
+}

@@ -5,7 +5,7 @@
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { FilterConfigSchema } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FieldError } from "../field-error.ts";
-import { FILTER_KINDS, type FilterRule } from "./filter-kinds.ts";
+import { FILTER_KINDS, type FilterRule, inheritRule } from "./filter-kinds.ts";
 
 export type { FilterRule } from "./filter-kinds.ts";
 
@@ -35,7 +35,7 @@ export function compileFilterRule(
   return undefined;
 }
 
-/** `outer` are those of the virtual host or table around: what is said here replaces them name by name. */
+/** `outer` are those of the virtual host or table around: what is said here goes before them, name by name. */
 export function compileRouteFilterRules(
   configs: Readonly<Record<string, Any>>,
   outer: RouteFilterRules,
@@ -48,7 +48,10 @@ export function compileRouteFilterRules(
   for (const name of names) {
     const at = `${path}${path === "" ? "" : "."}typed_per_filter_config[${JSON.stringify(name)}]`;
     const rule = compileOne(configs[name]!, at, errors);
-    if (rule !== undefined) rules.set(name, rule);
+    if (rule === undefined) continue;
+    const before = outer?.get(name);
+    const isJoined = rule !== "disabled" && before !== undefined && before !== "disabled";
+    rules.set(name, isJoined ? inheritRule(rule, before) : rule);
   }
   return rules;
 }
@@ -57,14 +60,28 @@ function compileOne(config: Any, path: string, errors: FieldError[]): RouteFilte
   const wrapped = anyUnpack(config, FilterConfigSchema);
   if (wrapped !== undefined) {
     if (wrapped.disabled) return "disabled";
-    if (wrapped.config !== undefined) return compileOne(wrapped.config, `${path}.config`, errors);
+    if (wrapped.config !== undefined) {
+      const at = `${path}.config`;
+      const rule = ruleFor(wrapped.config, at, errors);
+      if (rule === undefined && !wrapped.isOptional) errors.push(untaken(wrapped.config, at));
+      return rule;
+    }
     errors.push({ path, message: "one of config, disabled is required" });
     return undefined;
   }
+  const rule = ruleFor(config, path, errors);
+  if (rule === undefined) errors.push(untaken(config, path));
+  return rule;
+}
+
+function ruleFor(config: Any, path: string, errors: FieldError[]): FilterRule | undefined {
   for (const kind of FILTER_KINDS) {
     const rule = kind.ofRoute(config, path, errors);
     if (rule !== undefined) return rule;
   }
-  errors.push({ path, message: `no filter takes ${config.typeUrl} on a route` });
   return undefined;
+}
+
+function untaken({ typeUrl }: Any, path: string): FieldError {
+  return { path, message: `no filter takes ${typeUrl} on a route` };
 }

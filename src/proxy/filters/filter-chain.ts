@@ -1,8 +1,17 @@
 /** The filters of one listener, made from their compiled configuration. Those that stay the same keep their state. */
 import { assertNever } from "../../core/assert.ts";
 import type { FilterEntry } from "../config/http-filters.ts";
+import { AdmissionFilter } from "./admission-filter.ts";
+import { CacheFilter } from "./cache-filter.ts";
+import { ConcurrencyFilter } from "./concurrency-filter.ts";
+import { CorsFilter } from "./cors-filter.ts";
+import { FaultFilter } from "./fault-filter.ts";
+import { FaultResetFilter } from "./fault-reset-filter.ts";
+import type { FilterServices } from "./filter-services.ts";
 import { GrpcWebFilter } from "./grpc-web-filter.ts";
 import type { HttpFilter } from "./http-filter.ts";
+import { LocalRateLimitFilter } from "./local-rate-limit-filter.ts";
+import { StatefulSessionFilter } from "./stateful-session-filter.ts";
 
 export interface ChainedFilter {
   /** Under which routes speak of it. */
@@ -15,12 +24,6 @@ export interface ChainedFilter {
 
 export type FilterChain = readonly ChainedFilter[];
 
-/** What filters are made with. */
-export interface FilterServices {
-  /** Monotonic. */
-  readonly nowMs: () => number;
-}
-
 /** `before` is the chain that this one replaces. */
 export function createFilterChain(
   entries: readonly FilterEntry[],
@@ -28,19 +31,39 @@ export function createFilterChain(
   before: FilterChain,
 ): FilterChain {
   return entries.map((entry) => {
-    const known = before.find(
-      (other) => other.name === entry.name && other.entry.key === entry.key,
-    );
-    const filter = known?.filter ?? createFilter(entry, services);
+    const known = before.find((other) => other.name === entry.name);
+    const filter =
+      known?.entry.key === entry.key ? known.filter : createFilter(entry, services, known?.filter);
     return { name: entry.name, filter, isDisabled: entry.isDisabled, entry };
   });
 }
 
-function createFilter({ rule }: FilterEntry, _services: FilterServices): HttpFilter {
+/** `before` had the same name, and other settings. */
+function createFilter(
+  { rule }: FilterEntry,
+  services: FilterServices,
+  before: HttpFilter | undefined,
+): HttpFilter {
   switch (rule.kind) {
+    case "cache":
+      return new CacheFilter(rule, services);
+    case "cors":
+      return new CorsFilter(rule, services);
+    case "fault":
+      return new FaultFilter(rule, services);
+    case "fault-reset":
+      return new FaultResetFilter(rule, services);
     case "grpc-web":
       return new GrpcWebFilter();
+    case "admission":
+      return new AdmissionFilter(rule);
+    case "adaptive-concurrency":
+      return new ConcurrencyFilter(rule, services);
+    case "local-rate-limit":
+      return new LocalRateLimitFilter(rule, services, before);
+    case "stateful-session":
+      return new StatefulSessionFilter(rule, services);
     default:
-      return assertNever(rule.kind, "kind of filter");
+      return assertNever(rule, "kind of filter");
   }
 }

@@ -1,8 +1,11 @@
 /** Where one request stands among the filters of its listener. Made for the first request that meets any, then used again. */
 import { assert } from "../../core/assert.ts";
+import { TimerEntry, type TimerWheel } from "../../core/timer-wheel.ts";
 import { type FilterRule, ruleOfRoute } from "../../decision/filters/filter-rule.ts";
 import type { RouteMatchResult } from "../../decision/route-table.ts";
 import type { HeaderBlock } from "../../http/header-block.ts";
+import type { ResponseHead } from "../../http/response-head.ts";
+import { type FaultOwner, guarded } from "../callback-faults.ts";
 import type { ExchangeAnswer } from "../exchange-answer.ts";
 import type { LocalReply } from "../local-reply.ts";
 import type { RequestOutcome } from "../request-outcome.ts";
@@ -10,16 +13,19 @@ import type { RoutedRequest } from "../routed-request.ts";
 import type { ServerStream } from "../stream.ts";
 import type { FilterChain } from "./filter-chain.ts";
 import {
+  type DelayHandler,
+  type EndWatcher,
   type FilterCall,
   type FilterWait,
   GO_ON,
+  type HoldingStream,
   type RequestTransform,
   type ResponseEditor,
   WAITS,
 } from "./http-filter.ts";
 
 /** What the filters of a request belong to. */
-export interface FilterRunOwner {
+export interface FilterRunOwner extends FaultOwner {
   readonly request: RoutedRequest;
   readonly outcome: RequestOutcome;
   readonly answer: ExchangeAnswer;
@@ -29,21 +35,73 @@ export interface FilterRunOwner {
   reply(reply: LocalReply, reason: string): void;
   sendOwn(status: number, details: string, headers: HeaderBlock, body: string): void;
   transformRequest(transform: RequestTransform): void;
+  /** A head and, from a stream that holds it, a body. */
+  sendStored(head: ResponseHead, details: string): void;
+  /** Ends the client's stream without an answer, or in the middle of one. */
+  breakOff(flag: number, details: string, reason: string): void;
+  /** The upstream may go on with its answer. */
+  resumeAnswer(): void;
+  /** What filters kept of a complete answer has been sent. */
+  onAnswerSent(): void;
   /** Looks the route up again. */
   rematch(): void;
+  /** The name of the cluster that the matched route chooses for the request, or "". */
+  chooseCluster(): string;
 }
 
 const NO_FILTERS: FilterChain = [];
 
+/** The one delay of a request at a time. Made for the first request of an exchange that is delayed. */
+class Delay implements FilterWait {
+  readonly #wheel: TimerWheel;
+  readonly #entry: TimerEntry;
+  #handler: DelayHandler | undefined;
+
+  constructor(wheel: TimerWheel, call: FilterCall) {
+    this.#wheel = wheel;
+    this.#entry = new TimerEntry(
+      guarded(call.faults, () => {
+        const handler = this.#handler;
+        this.#handler = undefined;
+        handler?.onDelayOver(call);
+      }),
+    );
+  }
+
+  begin(ms: number, handler: DelayHandler): void {
+    this.#handler = handler;
+    this.#wheel.arm(this.#entry, ms);
+  }
+
+  cancel(): void {
+    const handler = this.#handler;
+    this.stop();
+    handler?.onDelayCancelled();
+  }
+
+  /** What it was for has come about. */
+  stop(): void {
+    this.#handler = undefined;
+    this.#wheel.disarm(this.#entry);
+  }
+}
+
 export class FilterRun implements FilterCall {
   readonly #owner: FilterRunOwner;
+  readonly #wheel: TimerWheel;
   #filters: FilterChain = NO_FILTERS;
   /** Index of the filter whose turn it is. */
   #at = 0;
   #wait: FilterWait | undefined;
+  #delay: Delay | undefined;
+  /** From the one before the codec outwards. Most requests have none. */
+  #held: HoldingStream[] | undefined;
+  #watchers: EndWatcher[] | undefined;
 
-  constructor(owner: FilterRunOwner) {
+  /** Delays are timed by `wheel`. */
+  constructor(owner: FilterRunOwner, wheel: TimerWheel) {
     this.#owner = owner;
+    this.#wheel = wheel;
   }
 
   get request(): RoutedRequest {
@@ -58,13 +116,25 @@ export class FilterRun implements FilterCall {
     return this.#owner.match;
   }
 
+  get cluster(): string {
+    return this.#owner.chooseCluster();
+  }
+
+  get faults(): FaultOwner {
+    return this.#owner;
+  }
+
   get ofRoute(): FilterRule | undefined {
     const override = ruleOfRoute(this.#owner.match?.route, this.#filters[this.#at]!.name);
     return override === "disabled" ? undefined : override;
   }
 
-  get isWaiting(): boolean {
-    return this.#wait !== undefined;
+  /** A whole answer has been given to filters, and they have not handed on all of it. */
+  get isHolding(): boolean {
+    const held = this.#held;
+    if (held === undefined) return false;
+    for (let i = 0; i < held.length; i++) if (held[i]!.isHolding) return true;
+    return false;
   }
 
   begin(filters: FilterChain): void {
@@ -79,16 +149,42 @@ export class FilterRun implements FilterCall {
     this.#wait = undefined;
     this.#filters = NO_FILTERS;
     wait?.cancel();
+    this.#tellEnd();
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    for (let i = 0; i < held.length; i++) held[i]!.release();
+  }
+
+  /** The codec takes more. Returns whether the source of the answer may go on. */
+  onDrain(): boolean {
+    return this.#drainFrom(0);
   }
 
   answer(reply: LocalReply, reason: string): void {
-    this.#wait = undefined;
+    this.#endWait();
     this.#owner.reply(reply, reason);
   }
 
+  answerStored(head: ResponseHead, details: string): void {
+    this.#endWait();
+    this.#owner.sendStored(head, details);
+  }
+
   answerWith(status: number, details: string, headers: HeaderBlock, body: string): void {
-    this.#wait = undefined;
+    this.#endWait();
     this.#owner.sendOwn(status, details, headers, body);
+  }
+
+  reset(flag: number, details: string): void {
+    this.#endWait();
+    this.#owner.breakOff(flag, details, "");
+  }
+
+  delay(ms: number, handler: DelayHandler): void {
+    this.#delay ??= new Delay(this.#wheel, this);
+    if (this.#wait !== this.#delay) this.waitFor(this.#delay);
+    this.#delay.begin(ms, handler);
   }
 
   waitFor(wait: FilterWait): void {
@@ -98,7 +194,7 @@ export class FilterRun implements FilterCall {
 
   proceed(): void {
     assert(this.#wait !== undefined, "only a request that waits goes on");
-    this.#wait = undefined;
+    this.#endWait();
     this.#at += 1;
     this.#run();
   }
@@ -107,9 +203,31 @@ export class FilterRun implements FilterCall {
     this.#owner.answer.editBy(editor);
   }
 
+  watchEnd(watcher: EndWatcher): void {
+    this.#watchers ??= [];
+    this.#watchers.push(watcher);
+  }
+
   intercept(wrap: (next: ServerStream) => ServerStream): void {
     const { answer } = this.#owner;
     answer.stream = wrap(answer.stream);
+  }
+
+  hold(wrap: (next: ServerStream) => HoldingStream): void {
+    const { answer } = this.#owner;
+    const stream = wrap(answer.stream);
+    answer.stream = stream;
+    this.#held ??= [];
+    this.#held.push(stream);
+  }
+
+  resumeAnswer(stream: HoldingStream): void {
+    const at = this.#held?.indexOf(stream) ?? -1;
+    if (at >= 0 && this.#drainFrom(at + 1)) this.#owner.resumeAnswer();
+  }
+
+  onAnswerSent(): void {
+    if (!this.isHolding) this.#owner.onAnswerSent();
   }
 
   transformRequest(transform: RequestTransform): void {
@@ -118,6 +236,26 @@ export class FilterRun implements FilterCall {
 
   reroute(): void {
     this.#owner.rematch();
+  }
+
+  #tellEnd(): void {
+    const watchers = this.#watchers;
+    if (watchers === undefined) return;
+    for (let i = 0; i < watchers.length; i++) watchers[i]!.onRequestEnd();
+    watchers.length = 0;
+  }
+
+  #endWait(): void {
+    if (this.#wait === undefined) return;
+    this.#wait = undefined;
+    this.#delay?.stop();
+  }
+
+  #drainFrom(at: number): boolean {
+    const held = this.#held;
+    if (held === undefined) return true;
+    for (let i = at; i < held.length; i++) if (!held[i]!.onDrain()) return false;
+    return true;
   }
 
   #run(): void {

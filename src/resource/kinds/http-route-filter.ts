@@ -155,7 +155,7 @@ const filter = objectRule(
     requestRedirect: requestRedirect.optional().describe("Answers with a redirect."),
     urlRewrite: urlRewrite.optional().describe("Changes Host and path on the way to the backend."),
     extensionRef: extensionRef.optional().describe("A filter of another kind. None exists yet."),
-    cors: cors.optional().describe("Cross-origin resource sharing. Has no effect yet."),
+    cors: cors.optional().describe("Which origins of browsers may use the answers."),
     externalAuth: externalAuth
       .optional()
       .describe("Asks an authorization service. Has no effect yet."),

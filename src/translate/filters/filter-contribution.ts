@@ -11,10 +11,19 @@ export interface FilterContribution {
   readonly name: string;
   /** The least that makes a listener have the filter. */
   readonly ofListener: Any;
+  /** A filter of ours: proxies that do not know it pass over it. */
+  readonly isOptional?: boolean;
+  /** It acts on every request of its listeners, and neither hosts nor routes have settings. */
+  readonly actsAlways?: boolean;
   /** For every request of the Service; undefined when only routes have settings. */
   readonly ofHost: Any | undefined;
   /** By route object as `routeKey` names it. They go before the host's. */
   readonly ofRoutes: ReadonlyMap<string, Any>;
+  /**
+   * Response flags that no other filter raises (`["FI"]`), and the policy that is the cause of answers with them
+   * (`FaultPolicy/default/catalog`). Such answers name it.
+   */
+  readonly replies?: { readonly flags: readonly string[]; readonly cause: string };
 }
 
 type HttpFilterInit = MessageInitShape<typeof HttpFilterSchema>;
@@ -26,9 +35,10 @@ export function routeKey(kind: string, qualifiedName: string): string {
 
 /** Entries for `http_filters`, in the order of the contributions. */
 export function listenerFilters(contributions: readonly FilterContribution[]): HttpFilterInit[] {
-  return contributions.map(({ name, ofListener }) => ({
+  return contributions.map(({ name, ofListener, isOptional = false, actsAlways = false }) => ({
     name,
-    disabled: true,
+    disabled: !actsAlways,
+    isOptional,
     configType: { case: "typedConfig", value: ofListener },
   }));
 }

@@ -1,7 +1,11 @@
 /** The HTTP filters that policies bring to a Service: into its callers' sidecars and into those of its instances. */
 import type { Findings } from "../findings.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
+import { resolveCacheFilters } from "./cache-filter.ts";
+import { resolveCorsFilters } from "./cors-filter.ts";
+import { resolveFaultFilters } from "./fault-filter.ts";
 import type { FilterContribution } from "./filter-contribution.ts";
+import { resolveRateLimitFilters } from "./rate-limit-policies.ts";
 
 export interface ServiceFilters {
   /** For requests on their way out of a caller's sidecar, in the order in which they act. */
@@ -13,12 +17,20 @@ export interface ServiceFilters {
 /** By Service (`namespace/name`). */
 export type ServiceFiltersOf = (service: string) => ServiceFilters;
 
-const NONE: ServiceFilters = { outbound: [], inbound: [] };
-
 /** Resolves the policies of every kind once. */
 export function resolveServiceFilters(
-  _snapshot: MeshSnapshot,
-  _findings: Findings,
+  snapshot: MeshSnapshot,
+  findings: Findings,
 ): ServiceFiltersOf {
-  return () => NONE;
+  const caches = resolveCacheFilters(snapshot, findings);
+  const cors = resolveCorsFilters(snapshot);
+  const faults = resolveFaultFilters(snapshot, findings);
+  const rateLimits = resolveRateLimitFilters(snapshot, findings);
+  return (service) => {
+    const limits = rateLimits(service);
+    return {
+      outbound: [...cors(service), ...limits.outbound, ...faults(service)],
+      inbound: [...limits.inbound, ...caches(service)],
+    };
+  };
 }

@@ -1,19 +1,28 @@
 /** What the filters of a rule add up to, for all of its backends. */
+import type { Any } from "@bufbuild/protobuf/wkt";
 import type { RouteAction_RequestMirrorPolicy } from "../../gen/envoy/config/route/v3/route_components_pb.js";
+import type { RouteFilterSpec } from "../../resource/kinds/route-filter.ts";
+import { CORS_FILTER, corsPolicy } from "../filters/cors-filter.ts";
 import { type FindingPlace, within } from "../findings.ts";
 import type { BackendContext } from "./backend.ts";
 import { applyModifierFilter, type MessageChanges, NO_HEADER_CHANGES } from "./header-modifier.ts";
+import { MESH_GROUP } from "./mesh-group.ts";
 import { translateMirror } from "./mirror.ts";
-import { type PathReplacement, replacePath } from "./path-modifier.ts";
+import { type PathReplacement, replaceByRegex, replacePath } from "./path-modifier.ts";
 import type { Candidate } from "./precedence.ts";
 import type { RequestRedirect } from "./redirect.ts";
+import { routeFiltersOf } from "./rule-source.ts";
 
 /** A rule's filters, joined. */
 export interface RuleFilters extends MessageChanges {
   readonly host: string | undefined;
   readonly path: PathReplacement | undefined;
   readonly redirect: RequestRedirect | undefined;
+  /** The sidecar's own answer. */
+  readonly response: RouteFilterSpec["directResponse"];
   readonly mirrors: readonly RouteAction_RequestMirrorPolicy[];
+  /** What HTTP filters are told, by their names. */
+  readonly configs: Readonly<Record<string, Any>>;
 }
 
 /** A filter that cannot be expressed, which fails the rule. */
@@ -23,7 +32,7 @@ export interface FilterError {
 }
 
 export function collectFilters(
-  { rule, match }: Candidate,
+  { route, rule, match }: Candidate,
   context: BackendContext,
 ): RuleFilters | FilterError {
   let changes: MessageChanges = {
@@ -33,7 +42,9 @@ export function collectFilters(
   let host: string | undefined;
   let path: PathReplacement | undefined;
   let redirect: RequestRedirect | undefined;
+  let response: RuleFilters["response"];
   const mirrors: RouteAction_RequestMirrorPolicy[] = [];
+  const configs: Record<string, Any> = {};
   const { findings } = context;
   for (const [index, filter] of (rule.filters ?? []).entries()) {
     const place = within(context.place, `.filters[${index}]`);
@@ -59,13 +70,31 @@ export function collectFilters(
         break;
       }
       case "CORS":
-        findings.add("field-ignored", place, "CORS has no effect yet");
+        configs[CORS_FILTER] = corsPolicy(filter.cors);
         break;
-      case "ExtensionRef":
+      case "ExtensionRef": {
+        const [extension] = routeFiltersOf(route, { filters: [filter] }, context.index);
+        // HTTPRouteFilter.type: a filter that cannot be resolved MUST NOT be skipped.
+        if (extension === undefined) return { error: unresolved(filter.extensionRef), place };
+        response = extension.spec.directResponse ?? response;
+        const rewrite = extension.spec.pathRegexRewrite;
+        if (rewrite === undefined) break;
+        const replacement = replaceByRegex(rewrite);
+        if ("error" in replacement) return { error: replacement.error, place };
+        path = replacement;
+        break;
+      }
       case "ExternalAuth":
         // HTTPRouteFilter.type: a filter that cannot be resolved MUST NOT be skipped.
         return { error: `${filter.type} is not implemented`, place };
     }
   }
-  return { ...changes, host, path, redirect, mirrors };
+  return { ...changes, host, path, redirect, response, mirrors, configs };
+}
+
+function unresolved(ref: { readonly group: string; readonly kind: string; readonly name: string }) {
+  const isOurs = ref.group === MESH_GROUP && ref.kind === "RouteFilter";
+  return isOurs
+    ? `there is no RouteFilter ${ref.name} in the route's namespace`
+    : `${ref.kind} of ${ref.group} is no filter that the mesh knows; RouteFilter of ${MESH_GROUP} is`;
 }

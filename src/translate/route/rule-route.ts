@@ -1,32 +1,39 @@
-/** One match of a rule as an xDS route: what the match is, what is done to the request, where it goes. */
+/** One match of a rule as xDS routes: what the match is, what is done to the request, where it goes. */
 import { create } from "@bufbuild/protobuf";
-import { HeaderValueOption_HeaderAppendAction } from "../../gen/envoy/config/core/v3/base_pb.js";
 import {
-  DirectResponseActionSchema,
+  HeaderValueOption_HeaderAppendAction,
+  HeaderValueOptionSchema,
+} from "../../gen/envoy/config/core/v3/base_pb.js";
+import {
   type Route,
   type RouteAction,
   RouteActionSchema,
   RouteSchema,
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
-import { durationMs } from "../../resource/duration.ts";
+import { namedHost } from "../../resource/kinds/external-service.ts";
 import { keyOf } from "../../resource/object.ts";
 import { isMeshed } from "../cluster.ts";
 import { PROTOCOL_HEADER } from "../defaults.ts";
 import { routeFilterConfigs, routeKey } from "../filters/filter-contribution.ts";
-import { type Findings, within } from "../findings.ts";
+import type { Findings } from "../findings.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "../mesh-index.ts";
-import { duration } from "../message.ts";
 import { qualifiedName } from "../names.ts";
+import { sessionRouteConfig } from "../session-filter.ts";
+import type { TrafficSettings } from "../traffic-settings.ts";
 import type { RequestRoute } from "./attachment.ts";
-import { resolveBackends } from "./backend.ts";
+import { type Backend, resolveBackends } from "./backend.ts";
 import { type FailureStatus, forwardTo } from "./destination.ts";
+import { directResponse } from "./direct-response.ts";
+import { hashPolicies } from "./hash-policy.ts";
 import { headerMutations } from "./header-modifier.ts";
 import { matchAll, translateMatch } from "./match.ts";
 import { fullPathRegex, type PathReplacement } from "./path-modifier.ts";
-import type { Candidate } from "./precedence.ts";
+import type { Candidate, Rule, RuleMatch } from "./precedence.ts";
 import { translateRedirect } from "./redirect.ts";
-import { retryPolicy } from "./retry-policy.ts";
-import { collectFilters } from "./rule-filters.ts";
+import { retryPlan, type Tries } from "./retry-policy.ts";
+import { routeTimeouts } from "./route-timeouts.ts";
+import { collectFilters, type RuleFilters } from "./rule-filters.ts";
+import type { Caller } from "./rule-source.ts";
 
 export interface RuleContext {
   readonly index: MeshIndex;
@@ -34,47 +41,46 @@ export interface RuleContext {
   readonly service: IndexedService;
   readonly port: IndexedPort;
   readonly findings: Findings;
+  /** Whose configuration it is; undefined when it is for all who have no rules of their own. */
+  readonly caller?: Caller;
+  /** The request names a host of the parent itself, which lies outside the mesh: its Host is left alone. */
+  readonly keepsHost?: boolean;
 }
 
-/** The route of one candidate. What cannot be expressed answers 500 instead of doing something else. */
-export function ruleRoute(candidate: Candidate, context: RuleContext): Route {
+type RouteBase = Pick<Route, "name" | "typedPerFilterConfig">;
+
+/**
+ * The routes of one candidate: one, or two where requests of some methods are tried in another way. What cannot be
+ * expressed answers 500 instead of doing something else.
+ */
+export function ruleRoutes(candidate: Candidate, context: RuleContext): readonly Route[] {
   const { route, rule, ruleIndex, match, matchIndex } = candidate;
   const place = { object: keyOf(route), path: `spec.rules[${ruleIndex}]` };
-  const base = {
+  const settings = settingsOf(route, context);
+  const named = {
     name: `${route.kind}/${qualifiedName(route.metadata)}/rule/${rule.name ?? ruleIndex}/match/${matchIndex}`,
-    match: translateMatch(match),
-    typedPerFilterConfig: routeFilterConfigs(
-      context.service.filters.outbound,
-      routeKey(route.kind, qualifiedName(route.metadata)),
-    ),
+    typedPerFilterConfig: filterConfigs(route, rule, settings, context),
   };
-  const fail = (reason: string): Route => {
+  const fail = (reason: string): readonly Route[] => {
     const body = `${reason} (${place.path} of ${route.kind} ${qualifiedName(route.metadata)})`;
-    return create(RouteSchema, { ...base, action: directResponse(failureStatus(route), body) });
+    const action = directResponse({ status: failureStatus(route), body: `${body}\n` });
+    return [create(RouteSchema, { ...named, match: translateMatch(match), action })];
   };
-  if (rule.sessionPersistence !== undefined) {
-    const message = "session persistence has no effect yet";
-    context.findings.add("field-ignored", within(place, ".sessionPersistence"), message);
-  }
   const backendContext = { ...context, namespace: route.metadata.namespace, place };
   const filters = collectFilters(candidate, backendContext);
   if ("error" in filters) {
     context.findings.add("field-unsupported", filters.place, filters.error);
     return fail("the rule asks for something that the mesh cannot do");
   }
-  const responseMutations = headerMutations(filters.responseChanges);
-  if (filters.redirect !== undefined) {
-    const action = translateRedirect(filters.redirect, match, context.port.port.port);
-    if ("error" in action) {
-      context.findings.add("field-unsupported", place, action.error);
+  const typedPerFilterConfig = { ...named.typedPerFilterConfig, ...filters.configs };
+  const base: RouteBase = { name: named.name, typedPerFilterConfig };
+  const answer = answerOf(filters, match, context);
+  if (answer !== undefined) {
+    if ("error" in answer) {
+      context.findings.add("field-unsupported", place, answer.error);
       return fail("the rule's redirect cannot be made");
     }
-    return create(RouteSchema, {
-      ...base,
-      action: { case: "redirect", value: action },
-      responseHeadersToAdd: responseMutations.toAdd,
-      responseHeadersToRemove: responseMutations.toRemove,
-    });
+    return [create(RouteSchema, { ...base, match: translateMatch(match), ...answer })];
   }
   const backends = resolveBackends(rule.backendRefs ?? [], filters, backendContext);
   if (backends.length === 0) {
@@ -82,28 +88,121 @@ export function ruleRoute(candidate: Candidate, context: RuleContext): Route {
     return fail("the rule has no backend");
   }
   if (backends.every((backend) => !backend.isValid)) return fail("no backend of the rule exists");
-  const requestTimeoutMs =
-    rule.timeouts?.request === undefined
-      ? context.service.settings.requestTimeoutMs
-      : durationMs(rule.timeouts.request);
+  const isGrpc = route.kind === "GRPCRoute" || context.port.protocol === "grpc";
+  const plan = retryPlan(rule, { settings, features: context.index.features, isGrpc });
+  const forwarding = { base, rule, filters, backends, settings, isGrpc, route };
+  const isOneMethod = match.method !== undefined && plan.methods !== undefined;
+  if (isOneMethod || plan.methods === undefined) {
+    const isRepeatable = plan.methods?.includes(match.method ?? "") ?? true;
+    const tries = isRepeatable ? plan.repeatable : plan.others;
+    return [forwardingRoute(forwarding, { match: translateMatch(match), tries }, context)];
+  }
+  return [
+    { match: translateMatch(match, plan.methods), tries: plan.repeatable },
+    { match: translateMatch(match), tries: plan.others },
+  ].map((part) => forwardingRoute(forwarding, part, context));
+}
+
+interface Forwarding {
+  readonly base: RouteBase;
+  readonly rule: Rule;
+  readonly filters: RuleFilters;
+  readonly backends: readonly Backend[];
+  readonly settings: TrafficSettings;
+  readonly isGrpc: boolean;
+  readonly route: RequestRoute;
+}
+
+function forwardingRoute(
+  { base, rule, filters, backends, settings, isGrpc, route }: Forwarding,
+  { match, tries }: { readonly match: Route["match"]; readonly tries: Tries },
+  { index, keepsHost = false }: RuleContext,
+): Route {
+  const { features } = index;
   const action = create(RouteActionSchema, {
-    ...timeouts(requestTimeoutMs, context, route.kind),
-    retryPolicy: retryPolicy(rule),
+    ...routeTimeouts(rule, settings, { isGrpc, features }),
+    ...tries,
     requestMirrorPolicies: [...filters.mirrors],
+    hashPolicy: features.hashing
+      ? hashPolicies(backends.flatMap((backend) => backend.settings ?? []))
+      : [],
   });
   rewritePath(action, filters.path);
-  const headers = forwardTo(action, backends, failureStatus(route));
-  const isToldProtocol = backends.some(({ isMeshed }) => isMeshed);
+  const shown = keepsHost
+    ? backends.map((backend) => ({ ...backend, defaultHost: undefined }))
+    : backends;
+  const headers = forwardTo(action, shown, failureStatus(route));
+  const isToldProtocol = backends.some(({ isMeshed: isTold }) => isTold);
   const requestHeadersToAdd = [
     ...(headers.requestHeadersToAdd ?? []),
-    ...(isToldProtocol ? protocolHeader(context.index) : []),
+    ...(isToldProtocol ? protocolHeader(index) : []),
   ];
   return create(RouteSchema, {
     ...base,
+    typedPerFilterConfig: { ...base.typedPerFilterConfig, ...filters.configs },
+    ...(match === undefined ? {} : { match }),
     ...headers,
     requestHeadersToAdd,
     action: { case: "route", value: action },
   });
+}
+
+/** What the parent's settings are for this route: a policy for the route goes before. */
+function settingsOf(route: RequestRoute, { index, service }: RuleContext): TrafficSettings {
+  const target = { kind: route.kind, name: qualifiedName(route.metadata) };
+  return index.settingsOf.route(target, service.settings);
+}
+
+function filterConfigs(
+  route: RequestRoute,
+  rule: Rule,
+  settings: TrafficSettings,
+  { index, service }: RuleContext,
+): RouteBase["typedPerFilterConfig"] {
+  const own = rule.sessionPersistence ?? ownSession(settings, service);
+  return {
+    ...routeFilterConfigs(
+      service.filters.outbound,
+      routeKey(route.kind, qualifiedName(route.metadata)),
+    ),
+    ...(index.features.sessions ? sessionRouteConfig(own) : {}),
+  };
+}
+
+/** The Service's own stands on the virtual host. */
+function ownSession(settings: TrafficSettings, service: IndexedService) {
+  const { sessionPersistence } = settings;
+  return sessionPersistence === service.settings.sessionPersistence
+    ? undefined
+    : sessionPersistence;
+}
+
+type Answer = Pick<Route, "action" | "responseHeadersToAdd" | "responseHeadersToRemove">;
+
+/** What the sidecar answers itself, if the filters say so. */
+function answerOf(
+  filters: RuleFilters,
+  match: RuleMatch,
+  { port }: RuleContext,
+): Answer | { readonly error: string } | undefined {
+  const { toAdd, toRemove } = headerMutations(filters.responseChanges);
+  const headers = { responseHeadersToAdd: toAdd, responseHeadersToRemove: toRemove };
+  if (filters.redirect !== undefined) {
+    const action = translateRedirect(filters.redirect, match, port.port.port);
+    if ("error" in action) return action;
+    return { ...headers, action: { case: "redirect", value: action } };
+  }
+  if (filters.response === undefined) return undefined;
+  const { statusCode, contentType, body } = filters.response;
+  const type = create(HeaderValueOptionSchema, {
+    header: { key: "content-type", value: contentType.replaceAll("%", "%%") },
+    appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+  });
+  return {
+    ...headers,
+    responseHeadersToAdd: [type, ...toAdd],
+    action: directResponse({ status: statusCode, body }),
+  };
 }
 
 /**
@@ -125,20 +224,33 @@ function protocolHeader({ features }: MeshIndex) {
   ];
 }
 
-/** The route of a Service to which nobody attached a route: to its own instances. */
-export function defaultRoute(context: Pick<RuleContext, "index" | "service" | "port">): Route {
-  const { index, service, port } = context;
-  const action = create(RouteActionSchema, {
-    ...timeouts(service.settings.requestTimeoutMs, context),
-    retryPolicy: retryPolicy({}),
-    clusterSpecifier: { case: "cluster", value: port.name },
-  });
-  return create(RouteSchema, {
-    name: `Service/${service.key}`,
-    match: matchAll(),
-    requestHeadersToAdd: isMeshed(port) ? protocolHeader(index) : [],
-    action: { case: "route", value: action },
-  });
+/** The routes of a Service to which nobody attached a route: to its own instances. */
+export function defaultRoutes(context: RuleContext): readonly Route[] {
+  const { index, service, port, keepsHost = false } = context;
+  const { features } = index;
+  const { settings, external } = service;
+  const isGrpc = port.protocol === "grpc";
+  const plan = retryPlan({}, { settings, features, isGrpc });
+  const host = external === undefined || keepsHost ? undefined : namedHost(external.spec);
+  const route = (match: Route["match"], tries: Tries): Route => {
+    const action = create(RouteActionSchema, {
+      ...routeTimeouts({}, settings, { isGrpc, features }),
+      ...tries,
+      hashPolicy: features.hashing ? hashPolicies([settings]) : [],
+      clusterSpecifier: { case: "cluster", value: port.requestCluster },
+    });
+    if (host !== undefined) {
+      action.hostRewriteSpecifier = { case: "hostRewriteLiteral", value: host };
+    }
+    return create(RouteSchema, {
+      name: `${service.service.resource.kind}/${service.key}`,
+      ...(match === undefined ? {} : { match }),
+      requestHeadersToAdd: isMeshed(port) ? protocolHeader(index) : [],
+      action: { case: "route", value: action },
+    });
+  };
+  if (plan.methods === undefined) return [route(matchAll(), plan.repeatable)];
+  return [route(matchAll(plan.methods), plan.repeatable), route(matchAll(), plan.others)];
 }
 
 function rewritePath(action: RouteAction, path: PathReplacement | undefined): void {
@@ -155,29 +267,4 @@ function rewritePath(action: RouteAction, path: PathReplacement | undefined): vo
     case undefined:
       break;
   }
-}
-
-/**
- * A timeout of 0 is given too: Envoy's default of 15 s would hold otherwise. Without an idle timeout the listener's
- * holds, but a gRPC stream may be quiet for as long as it likes: that is how watches and subscriptions are written.
- */
-function timeouts(
-  requestTimeoutMs: number,
-  { service, port }: Pick<RuleContext, "service" | "port">,
-  kind?: RequestRoute["kind"],
-) {
-  const isGrpc = kind === "GRPCRoute" || port.protocol === "grpc";
-  const idleTimeoutMs = service.settings.idleTimeoutMs ?? (isGrpc ? 0 : undefined);
-  return {
-    timeout: duration(requestTimeoutMs),
-    ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
-  };
-}
-
-function directResponse(status: number, reason: string): Route["action"] {
-  const value = create(DirectResponseActionSchema, {
-    status,
-    body: { specifier: { case: "inlineString", value: `${reason}\n` } },
-  });
-  return { case: "directResponse", value };
 }

@@ -1,6 +1,7 @@
 /** The corpus of HTTP/1.1 once more, over the three other pairs of versions. */
 import type { OracleCase, Versions } from "../case.ts";
 import { actionCases } from "./actions.ts";
+import { filterCases } from "./filters.ts";
 import { malformedCases } from "./malformed.ts";
 import { messageCases } from "./messages.ts";
 import { routingCases } from "./routing.ts";
@@ -39,6 +40,7 @@ const general = [
   ...messageCases,
   ...malformedCases,
   ...upgradeCases,
+  ...filterCases,
 ].filter(
   ({ id }) =>
     !HTTP1_GROUPS.includes(groupOf(id)) && ![...HTTP1_ANSWERS, ...HTTP1_BODIES].includes(id),

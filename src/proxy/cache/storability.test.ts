@@ -1,0 +1,80 @@
+/** RFC 9111 section 3: which responses may be kept. */
+import {
+  AUTH,
+  type Case,
+  cc,
+  date,
+  ETAG,
+  LM,
+  runCases,
+} from "../../../test/support/cache-cases.ts";
+
+const storing: readonly Case[] = [
+  ["3", "explicit freshness", cc("max-age=60"), "fresh"],
+  ["3", "nothing said", {}, "not kept: no-freshness"],
+  ["3", "nothing said but a validator", ETAG, "not kept: no-freshness"],
+  ["3", "POST", cc("max-age=60"), "not kept: method", { method: "POST" }],
+  ["3", "HEAD is not kept by itself", cc("max-age=60"), "not kept: method", { method: "HEAD" }],
+  ["3", "an unknown method", cc("max-age=60"), "not kept: method", { method: "BREW" }],
+  ...[
+    200, 203, 204, 299, 300, 301, 302, 307, 308, 400, 404, 405, 410, 414, 499, 500, 501, 503, 599,
+  ].map(
+    (status): Case => ["3", `status ${status} with max-age`, cc("max-age=60"), "fresh", { status }],
+  ),
+  ["3", "status 206 is no whole", cc("max-age=60"), "not kept: status", { status: 206 }],
+  ["3", "status 304 is none of its own", cc("max-age=60"), "not kept: status", { status: 304 }],
+  ["3", "Expires is enough", { expires: date(60) }, "fresh"],
+  ["3", "s-maxage is enough", cc("s-maxage=60"), "fresh"],
+  ["3", "public with a validator", cc("public", ETAG), "validate"],
+  ["3", "no-cache with a validator", cc("no-cache", ETAG), "validate"],
+  ["3", "no-cache without one is of no use", cc("no-cache"), "not kept: no-freshness"],
+  ["3", "max-age=0 without a validator is of no use", cc("max-age=0"), "not kept: pointless"],
+  ["3", "max-age=0 with one", cc("max-age=0", LM), "validate"],
+  ["3", "an unknown directive does not matter", cc("max-age=60, community=UCI"), "fresh"],
+  ["3.5", "Authorization", cc("max-age=60"), "not kept: authorization", { first: AUTH }],
+  ["3.5", "Authorization, public", cc("max-age=60, public"), "fresh", { first: AUTH }],
+  ["3.5", "Authorization, s-maxage", cc("s-maxage=60"), "fresh", { first: AUTH }],
+  [
+    "3.5",
+    "Authorization, must-revalidate",
+    cc("max-age=60, must-revalidate"),
+    "fresh",
+    { first: AUTH },
+  ],
+  [
+    "3.5",
+    "Authorization, proxy-revalidate is not enough",
+    cc("max-age=60, proxy-revalidate"),
+    "not kept: authorization",
+    { first: AUTH },
+  ],
+  ["5.2.2.5", "no-store", cc("no-store"), "not kept: no-store"],
+  ["5.2.2.5", "no-store beside max-age", cc("max-age=60, no-store"), "not kept: no-store"],
+  ["5.2.2.5", "No-StOrE", cc("max-age=60, No-StOrE"), "not kept: no-store"],
+  ["5.2.2.5", "no-store behind a quoted comma", cc('x="a, b", no-store'), "not kept: no-store"],
+  ["5.2.2.5", "no-store within quotes is none", cc('max-age=60, x="no-store"'), "fresh"],
+  [
+    "5.2.1.5",
+    "a request's no-store",
+    cc("max-age=60"),
+    "not kept: no-store",
+    {
+      first: cc("no-store"),
+    },
+  ],
+  ["5.2.2.7", "private", cc("max-age=60, private"), "not kept: private"],
+  ["5.2.2.7", "private with fields", cc('max-age=60, private="x-a"'), "not kept: private"],
+  ["5.2.2.3", "must-understand, understood", cc("max-age=60, must-understand, no-store"), "fresh"],
+  [
+    "5.2.2.3",
+    "must-understand, unknown",
+    cc("max-age=60, must-understand"),
+    "not kept: status",
+    { status: 299 },
+  ],
+  ["7.3", "Set-Cookie", cc("max-age=60", { "set-cookie": "a=1" }), "not kept: set-cookie"],
+  ["4.1", "Vary: *", cc("max-age=60", { vary: "*" }), "not kept: vary"],
+  ["4.1", "Vary: * among others", cc("max-age=60", { vary: "x-a, *" }), "not kept: vary"],
+];
+
+runCases(storing);

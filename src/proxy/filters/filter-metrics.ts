@@ -1,0 +1,25 @@
+/** What HTTP filters count, declared once per process and shared by the filters of all listeners. */
+import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
+import { type CacheMetrics, createCacheMetrics } from "./cache-metrics.ts";
+import { type ConcurrencyMetrics, createConcurrencyMetrics } from "./concurrency-metrics.ts";
+import { type CorsMetrics, createCorsMetrics } from "./cors-metrics.ts";
+import { createFaultMetrics, type FaultMetrics } from "./fault-metrics.ts";
+import { createRateLimitMetrics, type RateLimitMetrics } from "./local-rate-limit-metrics.ts";
+
+export interface FilterMetrics {
+  readonly cache: CacheMetrics;
+  readonly cors: CorsMetrics;
+  readonly fault: FaultMetrics;
+  readonly rateLimit: RateLimitMetrics;
+  readonly concurrency: ConcurrencyMetrics;
+}
+
+export function createFilterMetrics(registry: MetricRegistry): FilterMetrics {
+  return {
+    cache: createCacheMetrics(registry),
+    cors: createCorsMetrics(registry),
+    fault: createFaultMetrics(registry),
+    rateLimit: createRateLimitMetrics(registry),
+    concurrency: createConcurrencyMetrics(registry),
+  };
+}
