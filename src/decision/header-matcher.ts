@@ -108,8 +108,8 @@ function isPseudoHeader(name: string): boolean {
   return name.startsWith(":") || name === "host";
 }
 
-/** Reads a header, or the part of the request that a pseudo-header of HTTP/2 names (RFC 9113 section 8.3.1). */
-function headerReader(name: string): (request: RequestView) => string | undefined {
+/** `name` is in lower case. Reads a header, or the part of the request that a pseudo-header of HTTP/2 names (RFC 9113 section 8.3.1). */
+export function headerReader(name: string): (request: RequestView) => string | undefined {
   if (!isPseudoHeader(name)) return (request) => request.header(name);
   switch (name) {
     case ":method":

@@ -36,7 +36,7 @@ const EQUALS = 0x3d;
  * The first value of a parameter as it stands in the query, "" when it has none, or undefined. `name`
  * has no `&` and no `=`. Takes linear time whatever the query is.
  */
-function queryParameter(query: string, name: string): string | undefined {
+export function queryParameter(query: string, name: string): string | undefined {
   for (let start = 0; start < query.length; ) {
     const ampersand = query.indexOf("&", start);
     const end = ampersand < 0 ? query.length : ampersand;

@@ -24,6 +24,14 @@ export function subsetCriteria(labels: JsonObject): SubsetCriteria | undefined {
   return { names, values: names.map((name) => labelKey(labels[name]!)) };
 }
 
+/** Whether an endpoint with these labels is in the subset. Builds texts: not for each request. */
+export function matchesSubset(labels: JsonObject, { names, values }: SubsetCriteria): boolean {
+  return names.every((name, index) => {
+    const value = labels[name];
+    return value !== undefined && labelKey(value) === values[index];
+  });
+}
+
 /** A text that is equal for equal values. Names in objects are in order. */
 export function labelKey(value: JsonValue): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);

@@ -6,12 +6,15 @@ import type {
 import type { FieldError } from "./field-error.ts";
 import { compileMutations, type MessageMutations, NO_MUTATIONS } from "./header-mutation.ts";
 import { compileHostRewrite } from "./host-rewrite.ts";
+import { compileSubsetCriteria, type SubsetCriteria } from "./subset-criteria.ts";
 
 export interface ClusterChoice extends MessageMutations {
   readonly cluster: string;
   /** Requests in `total` that take this choice. */
   readonly weight: number;
   readonly hostRewrite: string | undefined;
+  /** The labels that endpoints must have, the route's included. */
+  readonly subset: SubsetCriteria | undefined;
 }
 
 export interface ClusterSplit {
@@ -24,13 +27,14 @@ export interface ClusterSplit {
 /** The sum of weights has 32 bits, in Envoy too. */
 const TOTAL_MAX = 0xffff_ffff;
 
-export function singleCluster(cluster: string): ClusterSplit {
+export function singleCluster(cluster: string, subset?: SubsetCriteria): ClusterSplit {
   const choice = {
     cluster,
     weight: 1,
     requestMutations: NO_MUTATIONS,
     responseMutations: NO_MUTATIONS,
     hostRewrite: undefined,
+    subset,
   };
   return { choices: [choice], total: 1, randomHeader: "" };
 }
@@ -39,9 +43,10 @@ export function compileWeightedClusters(
   weighted: WeightedCluster,
   path: string,
   errors: FieldError[],
+  subset?: SubsetCriteria,
 ): ClusterSplit {
   const choices = weighted.clusters.map((cluster, index) =>
-    compileChoice(cluster, `${path}.clusters[${index}]`, errors),
+    compileChoice(cluster, subset, `${path}.clusters[${index}]`, errors),
   );
   const total = choices.reduce((sum, choice) => sum + choice.weight, 0);
   if (total === 0) errors.push({ path, message: "the weights add up to 0" });
@@ -58,6 +63,7 @@ export function compileWeightedClusters(
 
 function compileChoice(
   cluster: WeightedCluster_ClusterWeight,
+  subset: SubsetCriteria | undefined,
   path: string,
   errors: FieldError[],
 ): ClusterChoice {
@@ -71,6 +77,7 @@ function compileChoice(
   return {
     cluster: cluster.name,
     weight: cluster.weight ?? 0,
+    subset: compileSubsetCriteria(cluster.metadataMatch, subset),
     ...compileMutations(cluster, path, errors),
     hostRewrite: compileHostRewrite(
       host.case === "hostRewriteLiteral" ? host.value : "",

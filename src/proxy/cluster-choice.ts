@@ -1,12 +1,19 @@
-/** Which of a route's weighted clusters one request goes to. */
+/** Which of a route's weighted clusters one request goes to, and what it asks of the choice among its endpoints. */
 import type { Prng } from "../core/prng.ts";
+import type { HashOrigin } from "../decision/hash-policy.ts";
 import type { RequestView } from "../decision/request-view.ts";
+import type { ForwardAction } from "../decision/route.ts";
 import {
   type ClusterChoice,
   type ClusterSplit,
   choiceAt,
   remainderOf,
 } from "../decision/weighted-clusters.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
+import { HeaderField, HeaderName } from "../http/header-field.ts";
+import type { RoutedRequest } from "./routed-request.ts";
+
+const SET_COOKIE = new HeaderName("set-cookie");
 
 export function chooseCluster(
   split: ClusterSplit,
@@ -18,4 +25,20 @@ export function chooseCluster(
   const header = randomHeader === "" ? undefined : request.header(randomHeader);
   const given = header === undefined ? undefined : remainderOf(header, total);
   return choiceAt(split, given ?? Math.floor(prng.next() * total));
+}
+
+/** Before the route changes the request: it is hashed as it came. */
+export function directPick(
+  action: ForwardAction,
+  choice: ClusterChoice,
+  request: RoutedRequest,
+  origin: HashOrigin,
+): void {
+  request.pick.subset = choice.subset;
+  action.hashPolicy?.apply(request, origin, request.pick);
+}
+
+/** The client gets the cookie by which its next request goes the same way. */
+export function addHashCookie({ pick }: RoutedRequest, headers: HeaderBlock): void {
+  if (pick.cookie !== "") headers.add(new HeaderField(SET_COOKIE, pick.cookie));
 }

@@ -1,60 +1,111 @@
-/** The endpoints of a cluster as requests meet them: who is eligible, and who gets the next request. */
+/**
+ * The endpoints of a cluster as requests meet them: the one that a session is bound to, else one of the group or subset
+ * that the request may go to, and another one where a try has failed.
+ */
 import type { Endpoint } from "./endpoint.ts";
-import type { LoadBalancer } from "./load-balancer/load-balancer.ts";
+import { addressText } from "./endpoint-address.ts";
+import type { OverrideRule } from "./load-balancer/host.ts";
+import { HostGroup, type HostGroupOptions } from "./load-balancer/host-group.ts";
+import type { PriorityHealth } from "./load-balancer/priority-load.ts";
+import { type SubsetSettings, Subsets } from "./load-balancer/subsets.ts";
 import type { PickContext } from "./pick-context.ts";
 
-export interface HostSetOptions {
-  readonly loadBalancer: LoadBalancer<Endpoint>;
-  /** Share of healthy endpoints, 0 to 1, below which health is ignored (Envoy's panic threshold). */
-  readonly panicThreshold: number;
+/** What a cluster asks of whoever chooses among its endpoints. */
+export interface ClusterHosts {
+  /** Those that requests may go to. */
+  readonly eligible: readonly Endpoint[];
+  /** To be called when endpoints, their health or their weights have changed. */
+  update(endpoints: readonly Endpoint[]): void;
+  /** The endpoint for the next request, other than those that `context` avoids where there is a choice. */
+  pick(context: PickContext | undefined): Endpoint | undefined;
 }
 
-export class HostSet {
+export interface HostSetOptions {
+  readonly group: HostGroupOptions<Endpoint>;
+  readonly subsets: SubsetSettings | undefined;
+  readonly override: OverrideRule;
+}
+
+/** Picks in search of an endpoint that has not failed, before the list is searched. */
+const PICKS_MAX = 3;
+
+export class HostSet implements ClusterHosts {
   readonly #options: HostSetOptions;
-  #eligible: readonly Endpoint[] = [];
+  readonly #whole: HostGroup<Endpoint>;
+  readonly #subsets: Subsets<Endpoint> | undefined;
+  #endpoints: readonly Endpoint[] = [];
+  /** Made when a session asks for an endpoint by its address. */
+  #byKey: Map<string, Endpoint> | undefined;
+  /** Grows with each change. */
+  version = 0;
 
   constructor(options: HostSetOptions) {
+    const { group, subsets } = options;
     this.#options = options;
+    this.#whole = new HostGroup(group);
+    if (subsets !== undefined) this.#subsets = new Subsets(subsets, group, this.#whole);
   }
 
-  /** Those that requests may go to. */
   get eligible(): readonly Endpoint[] {
-    return this.#eligible;
+    return this.#whole.eligible;
   }
 
-  /** To be called when endpoints, their health or their weights have changed. */
+  /** By priority. */
+  get healths(): readonly PriorityHealth[] {
+    return this.#whole.healths;
+  }
+
   update(endpoints: readonly Endpoint[]): void {
-    this.#eligible = eligibleOf(endpoints, this.#options.panicThreshold);
-    this.#options.loadBalancer.setEndpoints(this.#eligible);
+    this.#endpoints = endpoints;
+    this.#byKey = undefined;
+    this.version += 1;
+    this.#whole.update(endpoints);
+    this.#subsets?.update(endpoints);
   }
 
-  /** The endpoint for the next request, other than those that `context` avoids where there is a choice. */
   pick(context: PickContext | undefined): Endpoint | undefined {
-    const picked = this.#options.loadBalancer.pick(context);
-    if (picked === undefined || !context?.isAvoided(picked)) return picked;
-    const eligible = this.#eligible;
-    const index = eligible.indexOf(picked);
-    for (let i = 1; i < eligible.length; i++) {
-      const other = eligible[(index + i) % eligible.length]!;
-      if (!context.isAvoided(other)) return other;
+    if (context === undefined) return this.#groupFor(undefined)?.pick();
+    if (context.overrideHost !== "" && !context.isRetry) {
+      const bound = this.bound(context);
+      if (bound !== undefined || context.isOverrideStrict) return bound;
     }
-    return picked;
+    const group = this.#groupFor(context);
+    if (group === undefined) return undefined;
+    context.attempt = 0;
+    const picked = group.pick(context);
+    if (picked === undefined || !context.isAvoided(picked)) return picked;
+    return pickOther(group, context, picked);
+  }
+
+  /** The endpoint that the session of a request is bound to, when it may still be used. */
+  bound({ overrideHost }: PickContext): Endpoint | undefined {
+    this.#byKey ??= new Map(
+      this.#endpoints.map((endpoint) => [addressText(endpoint.info), endpoint]),
+    );
+    const endpoint = this.#byKey.get(overrideHost);
+    if (endpoint === undefined) return undefined;
+    const { override } = this.#options;
+    const status = endpoint.info.isDraining ? "draining" : endpoint.health;
+    return override[status] ? endpoint : undefined;
+  }
+
+  #groupFor(context: PickContext | undefined): HostGroup<Endpoint> | undefined {
+    return this.#subsets === undefined ? this.#whole : this.#subsets.groupFor(context?.subset);
   }
 }
 
-/**
- * The best priority with enough healthy endpoints; in panic, all of the first priority. A threshold of
- * zero means no panic: then a cluster without a healthy endpoint has none at all (Envoy's reading too).
- */
-function eligibleOf(endpoints: readonly Endpoint[], panicThreshold: number): readonly Endpoint[] {
-  const priorities = [...new Set(endpoints.map((endpoint) => endpoint.info.priority))].sort(
-    (a, b) => a - b,
-  );
-  for (const priority of priorities) {
-    const all = endpoints.filter((endpoint) => endpoint.info.priority === priority);
-    const healthy = all.filter((endpoint) => endpoint.health === "healthy");
-    if (healthy.length > 0 && healthy.length / all.length >= panicThreshold) return healthy;
+function pickOther(group: HostGroup<Endpoint>, context: PickContext, avoided: Endpoint): Endpoint {
+  const { eligible } = group;
+  if (eligible.length < 2) return avoided;
+  for (let attempt = 1; attempt <= PICKS_MAX; attempt++) {
+    context.attempt = attempt;
+    const other = group.pick(context);
+    if (other !== undefined && !context.isAvoided(other)) return other;
   }
-  if (panicThreshold === 0) return [];
-  return endpoints.filter((endpoint) => endpoint.info.priority === priorities[0]);
+  const index = eligible.indexOf(avoided);
+  for (let i = 1; i < eligible.length; i++) {
+    const other = eligible[(index + i) % eligible.length]!;
+    if (!context.isAvoided(other)) return other;
+  }
+  return avoided;
 }

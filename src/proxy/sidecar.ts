@@ -25,6 +25,7 @@ import { Drain, type DrainDirection } from "./drain.ts";
 import { DynamicResources } from "./dynamic-resources.ts";
 import { IdleTrim } from "./idle-trim.ts";
 import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
+import { localClusterOf } from "./local-cluster.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import { openFilesMax } from "./open-files.ts";
 import { ownPrincipal, ownSecretNames, useIdentity } from "./own-identity.ts";
@@ -84,6 +85,7 @@ export class Sidecar {
       prng,
       registry: this.#registry,
       workload: nodeLabels(bootstrap.node?.metadata, principal),
+      local: localClusterOf(bootstrap),
       connectionsMax: connectionsMaxOf(connectionsMax, openFilesMax(), { index: 0, count: 1 }),
     });
     this.#proxy = proxy;

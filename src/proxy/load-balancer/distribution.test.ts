@@ -125,8 +125,15 @@ test("round robin: turns are spread, so that no prefix is more than one pick off
   const balancer = new RoundRobin<Server>({ prng: { next: () => 0 }, nowMs: () => 0 });
   balancer.setEndpoints(servers);
   const order = Array.from({ length: 7 }, () => servers.indexOf(balancer.pick()!));
-  // nginx's example for these weights.
-  assert.deepEqual(order, [0, 0, 1, 0, 2, 0, 0]);
+  assert.deepEqual(order, [0, 0, 0, 1, 2, 0, 0]);
+});
+
+test("round robin: an endpoint that starts slowly gets its part, and all of it when it is warm", () => {
+  const servers = weighted(1, 1);
+  servers[0]!.weightFactor = 0.5;
+  assert.deepEqual(counts(new RoundRobin<Server>(fixed), servers, 300), [100, 200]);
+  servers[0]!.weightFactor = 1;
+  assert.deepEqual(counts(new RoundRobin<Server>(fixed), servers, 300), [150, 150]);
 });
 
 test("round robin: equal weights take turns in order", () => {
@@ -137,12 +144,52 @@ test("round robin: equal weights take turns in order", () => {
   assert.deepEqual(order, [1, 2, 0, 1, 2, 0]);
 });
 
-test("random: all endpoints alike, weights or not", () => {
-  for (const servers of [weighted(1, 1, 1, 1), weighted(9, 1, 1, 1)]) {
-    for (const count of counts(new RandomChoice<Server>(fixed), servers, 20_000)) {
-      assert.ok(Math.abs(count - 5_000) < 300, String(count));
+test("random: as often as weights say, less while an endpoint starts slowly", () => {
+  const slow = new Server();
+  slow.weightFactor = 0.25;
+  for (const [servers, wanted] of [
+    [weighted(1, 1, 1, 1), [5_000, 5_000, 5_000, 5_000]],
+    [weighted(7, 1, 1, 1), [14_000, 2_000, 2_000, 2_000]],
+    // Passed over three times of four, it is drawn again as often as the other.
+    [
+      [slow, new Server()],
+      [6_250, 13_750],
+    ],
+  ] as const) {
+    const found = counts(new RandomChoice<Server>(fixed), servers, 20_000);
+    for (const [index, count] of found.entries()) {
+      assert.ok(Math.abs(count - wanted[index]!) < 300, String(found));
     }
   }
+});
+
+test("more than two choices: the least busy of those drawn wins", () => {
+  const servers = Array.from({ length: 4 }, () => new Server());
+  for (const [index, server] of servers.entries()) server.activeRequests = index;
+  const shareOf = (choices: number): number => {
+    const balancer = new TwoChoices<Server>(
+      fixed,
+      leastRequestCost(() => 0),
+      choices,
+    );
+    return counts(balancer, servers, 10_000)[0]! / 10_000;
+  };
+  const [two, three] = [shareOf(2), shareOf(3)];
+  assert.ok(Math.abs(two - 0.5) < 0.03, String(two));
+  assert.ok(three > two + 0.1, String(three));
+});
+
+test("least request: a bias of 0 leaves weights alone, a greater one counts requests more", () => {
+  const [heavy, light] = [new Server(10, 9), new Server(10, 1)];
+  heavy.activeRequests = 16;
+  light.activeRequests = 2;
+  const first = (bias: number): number => {
+    const cost = leastRequestCost(() => 0, bias);
+    return counts(new TwoChoices<Server>(fixed, cost), [heavy, light], 1_000)[0]!;
+  };
+  assert.equal(first(1), 1_000, "16 / 9 is less than 2 / 1");
+  assert.equal(first(2), 0, "16² / 9 is more than 2² / 1");
+  assert.ok(Math.abs(first(0) - 900) < 40, "by weight alone");
 });
 
 test("two choices: while all are idle, shares follow the weights or are equal", () => {

@@ -44,3 +44,19 @@ export interface Host extends Candidate {
   readonly health: HostHealth;
   readonly info: HostInfo;
 }
+
+/** Which endpoints keep the sessions that are bound to them. */
+export interface OverrideRule {
+  readonly healthy: boolean;
+  readonly degraded: boolean;
+  readonly draining: boolean;
+  readonly unhealthy: boolean;
+}
+
+/** Envoy's default: those that are not known to be out. */
+export const OVERRIDE_DEFAULT: OverrideRule = {
+  healthy: true,
+  degraded: true,
+  draining: false,
+  unhealthy: false,
+};

@@ -2,8 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededPrng } from "../../core/prng.ts";
+import { HashBalancer } from "./hash-balancer.ts";
+import type { CreateHashTable } from "./hash-table.ts";
 import type { Candidate, LoadBalancer, LoadBalancerInputs } from "./load-balancer.ts";
+import { createMaglev } from "./maglev.ts";
 import { RandomChoice } from "./random.ts";
+import { createRing } from "./ring-hash.ts";
 import { RoundRobin } from "./round-robin.ts";
 import { leastRequestCost, peakEwmaCost, TwoChoices } from "./two-choices.ts";
 
@@ -23,7 +27,25 @@ const BALANCERS: Readonly<Record<string, (inputs: LoadBalancerInputs) => LoadBal
   random: (inputs) => new RandomChoice<Named>(inputs),
   "least request": (inputs) => new TwoChoices<Named>(inputs, leastRequestCost(inputs.nowMs)),
   "peak-EWMA": (inputs) => new TwoChoices<Named>(inputs, peakEwmaCost(inputs.nowMs)),
+  "ring hash": (inputs) => hashing(inputs, createRing(RING)),
+  maglev: (inputs) => hashing(inputs, createMaglev(10_007)),
+  "bounded load": (inputs) => hashing(inputs, createMaglev(10_007), 120),
 };
+
+const RING = { sizeMin: 1_024, sizeMax: 65_536, hashFunction: "xxhash" } as const;
+
+function hashing(
+  inputs: LoadBalancerInputs,
+  createTable: CreateHashTable,
+  balancePercent?: number,
+): LoadBalancer<Named> {
+  return new HashBalancer<Named>(inputs, {
+    createTable,
+    keyOf: ({ name }) => name,
+    balancePercent,
+    activeRequests: () => 0,
+  });
+}
 
 for (const [name, create] of Object.entries(BALANCERS)) {
   const balancer = (seed = 1): LoadBalancer<Named> =>

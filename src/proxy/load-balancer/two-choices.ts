@@ -1,74 +1,48 @@
 /**
- * Power of two choices: two endpoints by chance, the cheaper one wins. The cost function makes the
+ * Power of two choices: two endpoints by chance (or a few more), the cheapest one wins. The cost function makes the
  * policy: requests in flight (least request) or expected waiting time (peak-EWMA). Weights make an
- * endpoint come up for choice as often as they say; of two equally cheap ones the first drawn wins.
+ * endpoint come up for choice as often as they say; of equally cheap ones the first drawn wins.
  */
 import type { Candidate, LoadBalancer, LoadBalancerInputs } from "./load-balancer.ts";
+import { WeightedDraw } from "./weighted-draw.ts";
 
 export type Cost = (endpoint: Candidate) => number;
 
-export class TwoChoices<T extends Candidate> implements LoadBalancer<T> {
-  readonly #prng: LoadBalancerInputs["prng"];
-  readonly #cost: Cost;
-  #endpoints: readonly T[] = [];
-  #isEven = true;
-  /** Where the share of each endpoint begins in the sum of weights; at the end the sum. */
-  #starts = new Float64Array(1);
+/** How many endpoints are compared where nothing is said. */
+export const CHOICES = 2;
 
-  constructor(inputs: LoadBalancerInputs, cost: Cost) {
-    this.#prng = inputs.prng;
+export class TwoChoices<T extends Candidate> implements LoadBalancer<T> {
+  readonly #draw: WeightedDraw;
+  readonly #cost: Cost;
+  readonly #choices: number;
+  #endpoints: readonly T[] = [];
+
+  /** `choices`: at least 2. */
+  constructor(inputs: LoadBalancerInputs, cost: Cost, choices = CHOICES) {
+    this.#draw = new WeightedDraw(inputs.prng);
     this.#cost = cost;
+    this.#choices = choices;
   }
 
   setEndpoints(endpoints: readonly T[]): void {
     this.#endpoints = endpoints;
-    this.#isEven = endpoints.every(({ info }) => info.weight === endpoints[0]?.info.weight);
-    this.#starts = new Float64Array(endpoints.length + 1);
-    for (const [index, { info }] of endpoints.entries()) {
-      this.#starts[index + 1] = this.#starts[index]! + info.weight;
-    }
+    this.#draw.setEndpoints(endpoints);
   }
 
   pick(): T | undefined {
     const endpoints = this.#endpoints;
     if (endpoints.length < 2) return endpoints[0];
-    const first = this.#isEven ? this.#draw(-1) : this.#drawByWeight(-1);
-    const second = this.#isEven ? this.#draw(first) : this.#drawByWeight(first);
-    return this.#cost(endpoints[first]!) <= this.#cost(endpoints[second]!)
-      ? endpoints[first]
-      : endpoints[second];
-  }
-
-  /** Any index but `excluded`, so that two different ones are always compared. */
-  #draw(excluded: number): number {
-    const count = this.#endpoints.length;
-    if (excluded < 0) return Math.floor(this.#prng.next() * count);
-    const index = Math.floor(this.#prng.next() * (count - 1));
-    return index < excluded ? index : index + 1;
-  }
-
-  /** The same, each as often as its weight says. */
-  #drawByWeight(excluded: number): number {
-    const starts = this.#starts;
-    const count = this.#endpoints.length;
-    const total = starts[count]!;
-    let value = this.#prng.next();
-    if (excluded < 0) {
-      value *= total;
-    } else {
-      const start = starts[excluded]!;
-      const weight = starts[excluded + 1]! - start;
-      value *= total - weight;
-      if (value >= start) value += weight;
+    let best = this.#draw.draw(-1);
+    let bestCost = this.#cost(endpoints[best]!);
+    for (let i = 1; i < this.#choices; i++) {
+      // Never the best one again, so that two different ones are always compared.
+      const other = this.#draw.draw(best);
+      const cost = this.#cost(endpoints[other]!);
+      if (cost >= bestCost) continue;
+      best = other;
+      bestCost = cost;
     }
-    let low = 0;
-    let high = count - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (starts[middle]! <= value) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return endpoints[best];
   }
 }
 
@@ -81,9 +55,22 @@ const EWMA_DECAY_MS = 10_000;
 /** Below a microsecond all are equally fast; without it the queue of an instant endpoint would count nothing. */
 const LATENCY_MS_LEAST = 0.001;
 
-/** Requests in flight, as a share of what the weight lets expect. */
-export function leastRequestCost(nowMs: () => number): Cost {
-  return (endpoint) => queueOf(endpoint) + (isUnreachable(endpoint, nowMs) ? UNREACHABLE_COST : 0);
+/**
+ * Requests in flight, as a share of what the weight lets expect. `bias` says how much they count beside the weight: 1 as
+ * they are, 0 not at all.
+ */
+export function leastRequestCost(nowMs: () => number, bias = 1): Cost {
+  const cost = biasedQueue(bias);
+  return (endpoint) => cost(endpoint) + (isUnreachable(endpoint, nowMs) ? UNREACHABLE_COST : 0);
+}
+
+function biasedQueue(bias: number): Cost {
+  if (bias === 1) return queueOf;
+  if (bias === 0) return () => 0;
+  return (endpoint) => {
+    const requests = endpoint.activeRequests + endpoint.waitingCount;
+    return requests ** bias / weightOf(endpoint);
+  };
 }
 
 /** Expected waiting time: decayed peak latency times the queue with this request in it. */
@@ -100,7 +87,11 @@ export function peakEwmaCost(nowMs: () => number): Cost {
 }
 
 function queueOf(endpoint: Candidate): number {
-  return (endpoint.activeRequests + endpoint.waitingCount) / endpoint.info.weight;
+  return (endpoint.activeRequests + endpoint.waitingCount) / weightOf(endpoint);
+}
+
+function weightOf({ info, weightFactor }: Candidate): number {
+  return info.weight * weightFactor;
 }
 
 /** The clock is read only where something failed. */

@@ -1,0 +1,162 @@
+/**
+ * A set of endpoints that requests choose from, as a cluster's or a subset's: first a priority, then a locality where
+ * localities count, then an endpoint by the policy. What can be decided when endpoints change is decided then.
+ */
+import type { Prng } from "../../core/prng.ts";
+import { hashModulo } from "../../core/xxhash64.ts";
+import { HashBalancer } from "./hash-balancer.ts";
+import type { Host } from "./host.ts";
+import type { LoadBalancer, PickKey } from "./load-balancer.ts";
+import {
+  balancerOf,
+  byLocality,
+  type HostSource,
+  localityShares,
+  weightedLocalities,
+} from "./localities.ts";
+import { divideLoad, healthOf, type PriorityHealth } from "./priority-load.ts";
+import { type LocalZones, type ZoneAwareSettings, zoneAwareSource } from "./zone-aware.ts";
+
+/** How localities count. */
+export type LocalityMode =
+  | { readonly kind: "none" }
+  | { readonly kind: "weighted" }
+  | { readonly kind: "zone-aware"; readonly settings: ZoneAwareSettings };
+
+export interface HostGroupOptions<T extends Host> {
+  readonly createBalancer: () => LoadBalancer<T>;
+  /** Share of healthy endpoints, 0 to 1, below which health is ignored (Envoy's panic threshold). */
+  readonly panicThreshold: number;
+  readonly locality: LocalityMode;
+  /** Where callers are, when that is known. */
+  readonly localZones: () => LocalZones | undefined;
+  readonly prng: Prng;
+}
+
+interface Slot<T extends Host> {
+  /** Percent of the requests that go to this slot or one before it. */
+  readonly end: number;
+  readonly source: HostSource<T>;
+}
+
+const NOWHERE: HostSource<never> = { pick: () => undefined };
+
+export class HostGroup<T extends Host> implements HostSource<T> {
+  readonly #options: HostGroupOptions<T>;
+  #slots: readonly Slot<T>[] = [];
+  #eligible: readonly T[] = [];
+  #healths: readonly PriorityHealth[] = [];
+  #isHashing = false;
+
+  constructor(options: HostGroupOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Those that requests may go to. */
+  get eligible(): readonly T[] {
+    return this.#eligible;
+  }
+
+  /** By priority. */
+  get healths(): readonly PriorityHealth[] {
+    return this.#healths;
+  }
+
+  /** To be called when endpoints, their health, their weights or the local zones have changed. */
+  update(hosts: readonly T[]): void {
+    const eligible: T[] = [];
+    const slots: Slot<T>[] = [];
+    const priorities = byPriority(hosts);
+    this.#healths = priorities.map(healthOf);
+    const loads = divideLoad(this.#healths, this.#options.panicThreshold);
+    let end = 0;
+    // Envoy's order: everything that is healthy comes before what is degraded.
+    for (const wanted of ["healthy", "degraded"] as const) {
+      for (const [priority, load] of loads.entries()) {
+        if (load[wanted] === 0) continue;
+        const { isInPanic } = load;
+        const all = priorities[priority]!;
+        const usable = isInPanic ? all : all.filter(({ health }) => health === wanted);
+        end += load[wanted];
+        eligible.push(...usable);
+        slots.push({ end, source: this.#sourceOf(all, usable, priority, isInPanic) });
+      }
+    }
+    this.#slots = slots;
+    this.#eligible = eligible;
+  }
+
+  pick(key?: PickKey): T | undefined {
+    const slots = this.#slots;
+    if (slots.length === 1) return slots[0]!.source.pick(key);
+    const at = this.#percentOf(key);
+    for (let i = 0; i < slots.length; i++) {
+      if (at < slots[i]!.end) return slots[i]!.source.pick(key);
+    }
+    return undefined;
+  }
+
+  /** Which of a hundred requests this is: by its hash where that chooses the endpoint, so that both stay together. */
+  #percentOf(key: PickKey | undefined): number {
+    if (this.#isHashing && key?.hasHash) return hashModulo(key.hashHigh, key.hashLow, 100);
+    return Math.floor(this.#options.prng.next() * 100);
+  }
+
+  #sourceOf(
+    all: readonly T[],
+    usable: readonly T[],
+    priority: number,
+    isInPanic: boolean,
+  ): HostSource<T> {
+    const { createBalancer, locality, prng } = this.#options;
+    if (usable.length === 0) return NOWHERE;
+    const balancer = createBalancer();
+    if (balancer instanceof HashBalancer) {
+      this.#isHashing = true;
+      return hashingSource(balancer, all, usable, locality.kind === "weighted");
+    }
+    if (isInPanic) {
+      const fails = locality.kind === "zone-aware" && locality.settings.failsInPanic;
+      return fails ? NOWHERE : balancerOf(usable, createBalancer);
+    }
+    const localities = byLocality(all, usable);
+    const everywhere = (): HostSource<T> => balancerOf(usable, createBalancer);
+    if (locality.kind === "weighted") {
+      return weightedLocalities(localities, createBalancer, prng) ?? everywhere();
+    }
+    const plain = everywhere();
+    const local = this.#options.localZones();
+    // As in Envoy, zones count in the first priority alone.
+    if (locality.kind === "none" || local === undefined || priority !== 0) return plain;
+    return (
+      zoneAwareSource(localities, plain, local, locality.settings, createBalancer, prng) ?? plain
+    );
+  }
+}
+
+function hashingSource<T extends Host>(
+  balancer: HashBalancer<T>,
+  all: readonly T[],
+  usable: readonly T[],
+  isLocalityWeighted: boolean,
+): HostSource<T> {
+  const shares = isLocalityWeighted ? localityShares(byLocality(all, usable)) : undefined;
+  const isWeighed = shares !== undefined && usable.some((host) => shares.get(host)! > 0);
+  if (isWeighed) {
+    balancer.setEndpoints(
+      usable,
+      Float64Array.from(usable, (host) => shares.get(host)!),
+    );
+  } else balancer.setEndpoints(usable);
+  return balancer;
+}
+
+/** One list for each priority, from 0. Lists may be empty. */
+function byPriority<T extends Host>(hosts: readonly T[]): readonly (readonly T[])[] {
+  const lists: T[][] = [[]];
+  const priorities = [...new Set(hosts.map(({ info }) => info.priority))].sort((a, b) => a - b);
+  for (const [index, priority] of priorities.entries()) {
+    lists[index] = hosts.filter(({ info }) => info.priority === priority);
+  }
+  return lists;
+}
