@@ -1,5 +1,11 @@
 /** The control plane's admin API as typed functions: one per endpoint that the CLI uses. */
 import type {
+  InstanceActionRequest,
+  InstanceActionResponse,
+  RolloutActionRequest,
+  RolloutActionResponse,
+} from "../control-plane/action-types.ts";
+import type {
   ApplyRequest,
   ApplyResponse,
   ChecksResponse,
@@ -17,6 +23,7 @@ import type {
   ServiceView,
   VersionResponse,
 } from "../control-plane/api-types.ts";
+import type { ExplainRequest, ExplainResponse } from "../control-plane/explain/explain-types.ts";
 import { type AdminTransport, createAdminTransport } from "./admin-transport.ts";
 import type { AdminAddress } from "./find-control-plane.ts";
 
@@ -48,6 +55,9 @@ export interface AdminClient {
   services(): Promise<ServicesResponse>;
   service(ref: ObjectRef): Promise<ServiceView>;
   checks(): Promise<ChecksResponse>;
+  explain(request: ExplainRequest): Promise<ExplainResponse>;
+  instanceAction(ref: ObjectRef, body: InstanceActionRequest): Promise<InstanceActionResponse>;
+  rolloutAction(ref: ObjectRef, body: RolloutActionRequest): Promise<RolloutActionResponse>;
   /** Only over the unix socket. */
   joinToken(request: JoinTokenRequest): Promise<JoinTokenResponse>;
 }
@@ -104,6 +114,19 @@ export function clientOver(transport: AdminTransport): AdminClient {
     services: () => get("/api/v1/services"),
     service: (ref) => get(path`/api/v1/services/${ref.namespace}/${ref.name}`),
     checks: () => get("/api/v1/checks"),
+    explain: (body) => transport.request({ method: "POST", path: "/api/v1/explain", body }),
+    instanceAction: (ref, body) =>
+      transport.request({
+        method: "POST",
+        path: path`/api/v1/instances/${ref.namespace}/${ref.name}/actions`,
+        body,
+      }),
+    rolloutAction: (ref, body) =>
+      transport.request({
+        method: "POST",
+        path: path`/api/v1/rollouts/${ref.namespace}/${ref.name}/actions`,
+        body,
+      }),
     joinToken: (body) => transport.request({ method: "POST", path: "/api/v1/join-tokens", body }),
   };
 }

@@ -10,6 +10,13 @@ export function commandTable(programs: Programs): readonly CommandEntry[] {
     ...CONFIGURE_ENTRIES,
     ...INSPECT_ENTRIES,
     {
+      name: "explain",
+      summary: "Show which route a request takes and why, and where it goes",
+      group: "inspect",
+      load: async () =>
+        (await import("./commands/explain-command.ts")).createCommand(programs.explain),
+    },
+    {
       name: "version",
       summary: "Show the version of this program and of the control plane",
       group: "other",
@@ -101,10 +108,64 @@ const CONFIGURE_ENTRIES: readonly CommandEntry[] = [
     load: async () => (await import("./commands/delete-command.ts")).command,
   },
   {
+    name: "drain",
+    summary: "Take instances out of service for maintenance",
+    group: "configure",
+    load: async () => (await import("./commands/drain-command.ts")).command,
+  },
+  {
+    name: "undrain",
+    summary: "Put drained instances back into service",
+    group: "configure",
+    load: async () => (await import("./commands/undrain-command.ts")).command,
+  },
+  {
     name: "split",
     summary: "Divide a service's requests between its versions, or show the split",
     group: "configure",
     load: async () => (await import("./commands/split-command.ts")).command,
+  },
+  {
+    name: "rollout start",
+    summary: "Move a service's requests to a new version, step by step",
+    group: "configure",
+    load: async () => (await import("./commands/rollout-start-command.ts")).command,
+  },
+  {
+    name: "rollout status",
+    summary: "Show how far a rollout is, or watch it",
+    group: "configure",
+    load: async () => (await import("./commands/rollout-status-command.ts")).command,
+  },
+  {
+    name: "rollout pause",
+    summary: "Keep a rollout at its step",
+    group: "configure",
+    load: async () => (await import("./commands/rollout-pause-command.ts")).command,
+  },
+  {
+    name: "rollout resume",
+    summary: "Let a paused rollout go on",
+    group: "configure",
+    load: async () => (await import("./commands/rollout-resume-command.ts")).command,
+  },
+  {
+    name: "rollout promote",
+    summary: "Take a rollout to its next step, or to its end",
+    group: "configure",
+    load: async () => (await import("./commands/rollout-promote-command.ts")).command,
+  },
+  {
+    name: "rollout abort",
+    summary: "End a rollout: the stable version gets every request",
+    group: "configure",
+    load: async () => (await import("./commands/rollout-abort-command.ts")).command,
+  },
+  {
+    name: "rollout undo",
+    summary: "Go back to the version before, also after success",
+    group: "configure",
+    load: async () => (await import("./commands/rollout-undo-command.ts")).command,
   },
 ];
 

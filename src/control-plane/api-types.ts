@@ -1,6 +1,5 @@
 /**
- * The admin API's requests and responses, as they travel in JSON. This file is all that the CLI and
- * the dashboard share with the control plane; it holds types only and imports nothing.
+ * The admin API's requests and responses, in JSON, which the CLI and the dashboard share; types only, no imports.
  * Every instant is an ISO 8601 string in UTC; every revision is a whole number of the store.
  */
 
@@ -294,7 +293,8 @@ export interface InstanceView {
   readonly state: InstanceState;
   /** Since when it is in this state. */
   readonly stateSince: string;
-  /** Whether other proxies send it traffic. */
+  /** By `tulle drain`. */
+  readonly maintenance: boolean;
   readonly serving: boolean;
 }
 
@@ -350,6 +350,7 @@ export interface ServicesResponse {
 }
 
 export interface ServiceView {
+  readonly kind: "Service" | "ExternalService";
   readonly name: string;
   readonly namespace: string;
   readonly host: string;
@@ -409,7 +410,7 @@ export interface AttachedRouteView {
 }
 
 export interface EffectiveSetting {
-  /** `loadBalancer`, `connectTimeout`, `timeouts.request`. */
+  /** `loadBalancer.algorithm`, `connectTimeout`, `timeouts.request`. */
   readonly field: string;
   readonly value: string;
   /** `TrafficPolicy default/catalog`, `MeshConfig default`, `built-in default`. */

@@ -26,6 +26,7 @@ import { createJoinTokenIssuer } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { collectMeshMetrics } from "./mesh-metrics.ts";
 import { createControlPlaneMetrics } from "./metrics.ts";
+import { RolloutController } from "./rollout/rollout-controller.ts";
 import { StateDirectory } from "./state-directory.ts";
 
 export interface ControlPlaneOptions {
@@ -177,19 +178,34 @@ export class ControlPlane implements Component {
         certificateNotAfterMs: agent.status.notAfterMs ?? 0,
       }),
     );
-    const admin = this.#createAdmin(opened, grpc, { tokenStore, metricRegistry });
+    const rollouts = new RolloutController({
+      store,
+      ...mesh,
+      metrics: metrics.rolloutEvents,
+      clock,
+      log: log.child("rollouts"),
+    });
+    const admin = this.#createAdmin(opened, grpc, { tokenStore, metricRegistry, rollouts });
     const recorder: Component = {
       name: "instance recorder",
       start: () => Promise.resolve(),
       stop: () => mesh.recorder.stop(),
     };
-    return { components: [agent, recorder, mesh.reconciler, listener, admin], admin, grpc };
+    return {
+      components: [agent, recorder, mesh.reconciler, listener, rollouts, admin],
+      admin,
+      grpc,
+    };
   }
 
   #createAdmin(
     opened: Opened,
     grpc: GrpcSide,
-    parts: { readonly tokenStore: MemoryJoinTokenStore; readonly metricRegistry: MetricRegistry },
+    parts: {
+      readonly tokenStore: MemoryJoinTokenStore;
+      readonly metricRegistry: MetricRegistry;
+      readonly rollouts: RolloutController;
+    },
   ): AdminServer {
     const { clock, log, mesh, version, adminAddress } = this.#options;
     const { authority, bundle } = opened.authority;
@@ -210,6 +226,7 @@ export class ControlPlane implements Component {
         getXdsAddress,
       }),
       metrics: parts.metricRegistry,
+      rollouts: parts.rollouts,
       info: {
         mesh,
         version,

@@ -1,4 +1,5 @@
 /** Metrics that are looked up in the mesh's state when somebody reads them. */
+import { ROLLOUT_PHASES } from "../resource/kinds/rollout-status.ts";
 import { LEASE_STATES } from "./instance.ts";
 import type { MeshState } from "./mesh-state.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
@@ -22,6 +23,11 @@ export function collectMeshMetrics(
   for (const state of LEASE_STATES) {
     const count = instances.filter((instance) => instance.state === state).length;
     metrics.instances.with({ state }).set(count);
+  }
+  const rollouts = mesh.objects.list("Rollout");
+  for (const phase of ROLLOUT_PHASES) {
+    const count = rollouts.filter(({ status }) => status?.rollout?.phase === phase).length;
+    metrics.rollouts.with({ phase }).set(count);
   }
   const { findings } = mesh.reconciler.report;
   for (const severity of ["error", "warning", "info"] as const) {

@@ -18,12 +18,17 @@ export interface ControlPlaneMetrics {
   /** Label `type`: config, endpoints, removal, revision. */
   readonly pushTriggers: SeriesSource<Counter>;
   readonly services: Gauge;
+  readonly heldServices: Gauge;
   readonly revision: Gauge;
   readonly translatedRevision: Gauge;
   /** Label `state`. */
   readonly instances: SeriesSource<Gauge>;
   /** Label `severity`. */
   readonly findings: SeriesSource<Gauge>;
+  /** Label `phase`. */
+  readonly rollouts: SeriesSource<Gauge>;
+  /** Label `reason`. */
+  readonly rolloutEvents: SeriesSource<Counter>;
   readonly authorityNotAfterSeconds: Gauge;
   readonly certificateNotAfterSeconds: Gauge;
 }
@@ -58,10 +63,19 @@ export function createControlPlaneMetrics(
     ),
     pushTriggers: registry.counter("pilot_push_triggers", "Causes of pushes, by type."),
     services: gauge("pilot_services", "Services of the mesh."),
+    heldServices: gauge(
+      "tulle_held_services",
+      "Services all of whose instances were lost at once, which callers keep.",
+    ),
     revision: gauge("tulle_revision", "Revision of the store."),
     translatedRevision: gauge("tulle_translated_revision", "Revision handed to the proxies."),
     instances: registry.gauge("tulle_instances", "Registered instances, by state."),
     findings: registry.gauge("tulle_findings", "Findings of semantic checks, by severity."),
+    rollouts: registry.gauge("tulle_rollouts", "Rollouts, by phase."),
+    rolloutEvents: registry.counter(
+      "tulle_rollout_events_total",
+      "What happened to Rollouts, by reason.",
+    ),
     authorityNotAfterSeconds: gauge(
       "tulle_ca_not_after_timestamp_seconds",
       "When the certificate authority expires.",

@@ -64,11 +64,24 @@ export class ObjectCache {
   }
 }
 
+/** A Rollout's status is the one that traffic follows. */
+function isSameDivision(a: AnyObject, b: AnyObject): boolean {
+  if (a.kind !== "Rollout" || b.kind !== "Rollout") return true;
+  const [before, after] = [a.status?.rollout, b.status?.rollout];
+  return (
+    before?.weights.canary === after?.weights.canary &&
+    before?.isPreviewed === after?.isPreviewed &&
+    before?.stableService === after?.stableService &&
+    before?.canaryService === after?.canaryService
+  );
+}
+
 /** The generation rises with each change of spec (object.ts); labels and annotations have no counter. */
 function isSameButStatus(a: AnyObject, b: AnyObject): boolean {
   return (
     a.metadata.uid === b.metadata.uid &&
     a.metadata.generation === b.metadata.generation &&
+    isSameDivision(a, b) &&
     JSON.stringify(a.metadata.labels) === JSON.stringify(b.metadata.labels) &&
     JSON.stringify(a.metadata.annotations) === JSON.stringify(b.metadata.annotations)
   );

@@ -73,11 +73,15 @@ export class StatusWriter {
     const now = new Date(clock.nowMs()).toISOString();
     const judged: readonly AnyObject[] = [
       ...objects.list("Service"),
+      ...objects.list("ExternalService"),
       ...objects.list("GRPCRoute"),
       ...objects.list("HTTPRoute"),
       ...objects.list("TCPRoute"),
       ...objects.list("TLSRoute"),
+      ...objects.list("RateLimitPolicy"),
+      ...objects.list("RouteFilter"),
       ...objects.list("TrafficPolicy"),
+      ...objects.list("Rollout"),
       ...objects.list("MeshConfig"),
       ...manualWorkloads(objects),
     ];
@@ -88,7 +92,9 @@ export class StatusWriter {
         findings: findings.get(formatKey(key)) ?? [],
         fault: faults.get(formatKey(key)),
         serviceIndex:
-          object.kind === "Service" ? serviceIndexes.get(`${namespace}/${name}`) : undefined,
+          object.kind === "Service" || object.kind === "ExternalService"
+            ? serviceIndexes.get(`${namespace}/${name}`)
+            : undefined,
         now,
       });
       if (status === undefined) return [];

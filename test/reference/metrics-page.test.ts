@@ -37,6 +37,8 @@ const LABELS: Readonly<Record<string, readonly string[]>> = {
   pilot_push_triggers: ["type"],
   tulle_instances: ["state"],
   tulle_findings: ["severity"],
+  tulle_rollouts: ["phase"],
+  tulle_rollout_events_total: ["reason"],
 };
 
 const REQUEST_METRICS = /^istio_(?:requests_total|request_|response_)/;

@@ -11,6 +11,7 @@ import type { ObjectCache } from "../object-cache.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
 import type { Reconciler } from "../reconciler.ts";
 import type { Registry } from "../registry.ts";
+import type { RolloutController } from "../rollout/rollout-controller.ts";
 import type { ServiceIndexes } from "../service-index.ts";
 
 export interface AdminApiDeps {
@@ -26,6 +27,7 @@ export interface AdminApiDeps {
   /** Throws when the identity is not one to be given out. */
   readonly issueJoinToken: (request: JoinTokenRequest) => JoinTokenResponse;
   readonly metrics: MetricRegistry;
+  readonly rollouts: Pick<RolloutController, "command">;
   readonly info: ControlPlaneInfo;
   readonly clock: Clock;
   readonly log: Logger;

@@ -8,6 +8,7 @@ import { apiError, apiErrorResponse } from "./api-error.ts";
 import { API_ROUTES } from "./api-routes.ts";
 import { applyRoute } from "./apply-route.ts";
 import { checkRoutes } from "./check-routes.ts";
+import { explainRoute } from "./explain-route.ts";
 import { instanceRoutes } from "./instance-routes.ts";
 import { joinTokenRoutes } from "./join-token-routes.ts";
 import { metaRoutes } from "./meta-routes.ts";
@@ -15,6 +16,7 @@ import { proxyRoutes } from "./proxy-routes.ts";
 import { refusalOf } from "./request-guard.ts";
 import { resourceRoutes } from "./resource-routes.ts";
 import { revisionRoutes } from "./revision-routes.ts";
+import { rolloutRoutes } from "./rollout-routes.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { watchRoutes } from "./watch-routes.ts";
 
@@ -50,6 +52,8 @@ export function createAdminApp(deps: AdminApiDeps): AdminApp {
     revisionRoutes,
     serviceRoutes,
     checkRoutes,
+    explainRoute,
+    rolloutRoutes,
     watchRoutes,
   ]) {
     app.route("/api/v1", routes(deps));

@@ -19,7 +19,12 @@ export interface ApiRoute {
   readonly response: string;
   readonly mediaType?: string;
   /** The name of the request body's schema in `request-schemas.ts`. */
-  readonly request?: "ApplyRequest" | "JoinTokenRequest";
+  readonly request?:
+    | "ApplyRequest"
+    | "InstanceActionRequest"
+    | "ExplainRequest"
+    | "JoinTokenRequest"
+    | "RolloutActionRequest";
   readonly parameters: readonly ApiParameter[];
   /** Statuses besides 200, each answered with an `ApiErrorBody`. */
   readonly errors: readonly number[];
@@ -201,6 +206,33 @@ export const API_ROUTES: readonly ApiRoute[] = [
     response: "ChecksResponse",
     parameters: [],
     errors: [],
+  },
+  {
+    method: "POST",
+    path: "/api/v1/instances/{namespace}/{name}/actions",
+    summary: "Takes an instance out of service for maintenance, or back.",
+    response: "InstanceActionResponse",
+    request: "InstanceActionRequest",
+    parameters: [NAMESPACE, NAME],
+    errors: [400, 404],
+  },
+  {
+    method: "POST",
+    path: "/api/v1/rollouts/{namespace}/{name}/actions",
+    summary: "Tells a Rollout what to do; 409 says why that cannot be now.",
+    response: "RolloutActionResponse",
+    request: "RolloutActionRequest",
+    parameters: [NAMESPACE, NAME],
+    errors: [400, 404, 409],
+  },
+  {
+    method: "POST",
+    path: "/api/v1/explain",
+    summary: "What a proxy would do with a request, and why. Changes nothing.",
+    response: "ExplainResponse",
+    request: "ExplainRequest",
+    parameters: [],
+    errors: [400, 404],
   },
   {
     method: "GET",

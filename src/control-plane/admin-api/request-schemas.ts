@@ -1,9 +1,12 @@
 /** The bodies that the admin API reads, checked before anything else sees them. */
 import { z } from "zod";
+import { ROLLOUT_ACTIONS } from "../rollout/rollout-command.ts";
 import { apiError } from "./api-error.ts";
 
 /** Files of one apply. */
 const FILES_MAX = 10_000;
+/** Of one request that is explained. */
+const EXPLAINED_HEADERS_MAX = 100;
 
 export const REQUEST_SCHEMAS = {
   ApplyRequest: z.strictObject({
@@ -14,10 +17,39 @@ export const REQUEST_SCHEMAS = {
       .describe("YAML or JSON texts, each with any number of documents."),
     dryRun: z.boolean().default(false).describe("Judge and report, write nothing."),
   }),
+  ExplainRequest: z.strictObject({
+    method: z.string().min(1).max(64),
+    url: z.string().min(1).max(8192).describe("http://catalog/items/7?page=2"),
+    headers: z
+      .array(z.tuple([z.string().min(1).max(256), z.string().max(8192)]))
+      .max(EXPLAINED_HEADERS_MAX)
+      .default([])
+      .describe("Names and values, in order."),
+    from: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe("An instance or a Service, with its namespace and a slash before it or without."),
+    namespace: z.string().min(1).max(253).default("default"),
+    protocol: z.enum(["http", "http2", "grpc"]).default("http"),
+    bodySizeBytes: z.int().min(0).optional(),
+    listener: z.string().min(1).max(512).optional(),
+  }),
   JoinTokenRequest: z.strictObject({
     namespace: z.string().min(1).max(253).default("default"),
     serviceAccount: z.string().min(1).max(253),
     ttlSeconds: z.int().min(1).max(3600).optional(),
+  }),
+  InstanceActionRequest: z.strictObject({
+    action: z
+      .enum(["drain", "undrain"])
+      .describe("drain: no new requests, and those under way end; undrain: as before."),
+  }),
+  RolloutActionRequest: z.strictObject({
+    action: z
+      .enum(ROLLOUT_ACTIONS)
+      .describe("promote goes to the next step, promote-full to the end."),
   }),
 } as const;
 

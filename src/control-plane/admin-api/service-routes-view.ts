@@ -5,6 +5,7 @@ import { compareAge } from "../../translate/object-order.ts";
 import type { AttachedRouteView } from "../api-types.ts";
 import type { MeshFinding } from "../mesh-finding.ts";
 import type { ObjectCache } from "../object-cache.ts";
+import { effectiveRoutes } from "../rollout/route-overlay.ts";
 
 type AnyRoute = ObjectOf<"GRPCRoute" | "HTTPRoute" | "TCPRoute" | "TLSRoute">;
 type Rule = AnyRoute["spec"]["rules"][number];
@@ -14,23 +15,24 @@ type RuleView = AttachedRouteView["rules"][number];
 
 /** Oldest first, which is the order in which they count. */
 export function attachedRoutes(
-  service: ObjectOf<"Service">,
+  service: ObjectOf<"Service" | "ExternalService">,
   objects: ObjectCache,
   findingsOf: ReadonlyMap<string, readonly MeshFinding[]>,
 ): readonly AttachedRouteView[] {
   const { namespace, name } = service.metadata;
+  const { grpcRoutes, httpRoutes, tcpRoutes } = effectiveRoutes(objects);
   const routes: readonly AnyRoute[] = [
-    ...objects.list("GRPCRoute"),
-    ...objects.list("HTTPRoute"),
-    ...objects.list("TCPRoute"),
+    ...grpcRoutes,
+    ...httpRoutes,
+    ...tcpRoutes,
     ...objects.list("TLSRoute"),
   ];
   return routes
     .filter(({ metadata, spec }) =>
       (spec.parentRefs ?? []).some(
         (ref) =>
-          ref.group === "" &&
-          ref.kind === "Service" &&
+          ref.group === (service.kind === "Service" ? "" : "mesh.tulle.dev") &&
+          ref.kind === service.kind &&
           ref.name === name &&
           (ref.namespace ?? metadata.namespace) === namespace,
       ),

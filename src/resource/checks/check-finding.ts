@@ -14,6 +14,16 @@ export type CheckCode =
   | "policy-contested"
   /** Instances are selected, and none of them has the port that a Service leads to. */
   | "target-port-not-found"
+  /** A Rollout's target is of a kind that it cannot divide. */
+  | "rollout-target-unsupported"
+  /** An older Rollout has the target. */
+  | "rollout-conflict"
+  /** A Service that a Rollout names does not exist. */
+  | "rollout-service-not-found"
+  /** A version has no port for one of the target's. */
+  | "rollout-port-not-found"
+  /** A rule of the target's route sends where the Rollout has no say. */
+  | "rollout-bypassed"
   /** An appProtocol that is not known: the protocol is detected. */
   | "protocol-unknown";
 

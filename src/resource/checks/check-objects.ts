@@ -8,6 +8,7 @@ import type { AnyObject, KindName, ObjectOf } from "../kind-map.ts";
 import { formatKey } from "../object.ts";
 import type { CheckFinding } from "./check-finding.ts";
 import { checkPolicies } from "./policy-checks.ts";
+import { checkRollouts } from "./rollout-checks.ts";
 import { checkConflicts, checkParents } from "./route-checks.ts";
 import { checkAppProtocols, checkTargetPorts } from "./service-checks.ts";
 
@@ -22,8 +23,13 @@ export function checkObjects(objects: readonly AnyObject[]): readonly CheckFindi
   const services = ofKind(objects, "Service");
   return [
     ...checkParents(routes),
-    ...checkConflicts(routes, services),
+    ...checkConflicts(routes, [...services, ...ofKind(objects, "ExternalService")]),
     ...checkPolicies(ofKind(objects, "TrafficPolicy")),
+    ...checkRollouts(
+      ofKind(objects, "Rollout"),
+      services,
+      routes.filter((route) => route.kind !== "TLSRoute"),
+    ),
     ...checkAppProtocols(services),
     ...checkTargetPorts(services, ofKind(objects, "Workload")),
   ].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));

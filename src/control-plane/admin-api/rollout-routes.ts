@@ -1,0 +1,25 @@
+/** What people tell a Rollout to do, beside its spec. */
+import { Hono } from "hono";
+import type { RolloutActionResponse } from "../action-types.ts";
+import type { AdminApiDeps } from "./admin-api-deps.ts";
+import { apiError } from "./api-error.ts";
+import { readBody } from "./request-body.ts";
+import { parseBody, REQUEST_SCHEMAS } from "./request-schemas.ts";
+
+export function rolloutRoutes(deps: AdminApiDeps): Hono {
+  const app = new Hono();
+  app.post("/rollouts/:namespace/:name/actions", async (context) => {
+    const key = context.req.param();
+    const body = await readBody(context.req.raw);
+    const { action } = parseBody(REQUEST_SCHEMAS.RolloutActionRequest, body);
+    const result = await deps.rollouts.command(key, action);
+    if (!result.ok) {
+      const { code, message, hint } = result;
+      throw apiError(code === "not-found" ? "not_found" : "conflict", message, { hint });
+    }
+    const { phase, message, weights } = result.state;
+    const response: RolloutActionResponse = { action, phase, message, weights };
+    return context.json(response);
+  });
+  return app;
+}
