@@ -73,6 +73,7 @@ const ROOTS = [
   "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.proto",
   "envoy/extensions/load_balancing_policies/subset/v3/subset.proto",
   "envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.proto",
+  "envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs.proto",
   "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.proto",
   "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto",
   "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.proto",
@@ -90,6 +91,36 @@ const ROOTS = [
   "tulle/ca/v1/certificate_service.proto",
 ];
 
+/** Fields that Envoy has got since the files were shipped, by the line before which they go. */
+const NEWER_FIELDS = [
+  {
+    file: "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto",
+    before: "import \"envoy/extensions/common/ratelimit/v3/ratelimit.proto\";",
+    lines: "import \"envoy/config/route/v3/route_components.proto\";",
+  },
+  {
+    file: "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto",
+    before: "  bool rate_limited_as_resource_exhausted = 15;",
+    lines: `  repeated config.route.v3.RateLimit rate_limits = 17;
+  google.protobuf.UInt32Value max_dynamic_descriptors = 18;
+  bool enable_retry_after_header = 19;`,
+  },
+  {
+    file: "envoy/config/route/v3/route_components.proto",
+    before: "    message QueryParameterValueMatch {",
+    lines: `    message QueryParameters {
+      string query_parameter_name = 1;
+      string descriptor_key = 2;
+      bool skip_if_absent = 3;
+    }`,
+  },
+  {
+    file: "envoy/config/route/v3/route_components.proto",
+    before: "      QueryParameterValueMatch query_parameter_value_match = 11;",
+    lines: "      QueryParameters query_parameters = 12;",
+  },
+];
+
 const work = mkdtempSync(join(tmpdir(), "tulle-proto-"));
 /** On the file system of the output, so that the last step is a rename and nobody sees half of it. */
 const staging = join(ROOT_DIRECTORY, ".cache", `gen-${process.pid}`);
@@ -99,6 +130,7 @@ try {
   }
   cpSync(OWN_PROTOS, work, { recursive: true });
   addMissingValidationField(join(work, "validate", "validate.proto"));
+  addNewerFields(work);
   writeFileSync(join(work, "buf.yaml"), "version: v2\n");
 
   const image = join(work, "image.binpb");
@@ -139,6 +171,15 @@ function addMissingValidationField(file: string): void {
       : `${all}\n  optional bool ignore_empty = 999;`,
   );
   writeFileSync(file, patched);
+}
+
+function addNewerFields(folder: string): void {
+  for (const { file, before, lines } of NEWER_FIELDS) {
+    const path = join(folder, file);
+    const text = readFileSync(path, "utf8");
+    if (text.split(before).length !== 2) throw new Error(`${file} has no line: ${before}`);
+    writeFileSync(path, text.replace(before, () => `${lines}\n${before}`));
+  }
 }
 
 function withoutOptions(file: FileDescriptorProto): FileDescriptorProto {

@@ -25,6 +25,7 @@ import {
 import { SPIFFECertValidatorConfigSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { TypedStructSchema } from "../gen/xds/type/v3/typed_struct_pb.js";
+import { RATE_LIMIT_MESSAGES, TRAFFIC_POLICY_MESSAGES } from "../translate/packed-messages.ts";
 import type { EncodedResource } from "../xds/snapshot.ts";
 import { XDS_RESOURCE_SCHEMAS } from "./encoded-resources.ts";
 
@@ -46,6 +47,8 @@ const EXTENSION_SCHEMAS: readonly DescMessage[] = [
   TypedStructSchema,
   FileAccessLogSchema,
   StdoutAccessLogSchema,
+  ...RATE_LIMIT_MESSAGES,
+  ...TRAFFIC_POLICY_MESSAGES,
 ];
 
 const REGISTRY: Registry = createRegistry(...XDS_RESOURCE_SCHEMAS, ...EXTENSION_SCHEMAS);

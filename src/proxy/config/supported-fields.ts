@@ -94,7 +94,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "interval request_count jitter min_concurrency buffer",
   "envoy.config.core.v3.RuntimeFeatureFlag": "default_value",
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":
-    "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors stage local_rate_limit_per_downstream_connection enable_x_ratelimit_headers vh_rate_limits always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
+    "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors stage local_rate_limit_per_downstream_connection enable_x_ratelimit_headers always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
   "envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor": "entries token_bucket",
   "envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry": "key value",
   "envoy.type.v3.TokenBucket": "max_tokens tokens_per_fill fill_interval",

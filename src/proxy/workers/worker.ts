@@ -23,6 +23,7 @@ import { DataPlane } from "../data-plane.ts";
 import { DynamicResources, type PreparedResources } from "../dynamic-resources.ts";
 import { IdleTrim } from "../idle-trim.ts";
 import { registerClusterMetrics } from "../link-metrics.ts";
+import { localClusterOf } from "../local-cluster.ts";
 import { openFilesMax } from "../open-files.ts";
 import { ownPrincipal, ownSecretNames, useIdentity } from "../own-identity.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
@@ -100,7 +101,9 @@ export class Worker {
       prng,
       registry: this.#registry,
       workload: nodeLabels(bootstrap.node?.metadata, principal),
+      local: localClusterOf(bootstrap),
       connectionsMax: connectionsMaxOf(connectionsMax, openFilesMax(), input.place),
+      workers: input.place.count,
       sharedAddresses: {
         reserve: (listener, host, port) =>
           this.#channel.call("reserve", { listener, host, port }, WORKER_ANSWER_MS_MAX),

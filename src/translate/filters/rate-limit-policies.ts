@@ -1,0 +1,99 @@
+/** What RateLimitPolicies bring to the sidecars of callers and of instances. */
+import { create } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { FilterConfigSchema } from "../../gen/envoy/config/route/v3/route_components_pb.js";
+import { placeOf, type RateLimitPolicy } from "../../resource/kinds/rate-limit-policy.ts";
+import type { Findings } from "../findings.ts";
+import type { MeshSnapshot } from "../mesh-snapshot.ts";
+import { pack } from "../message.ts";
+import { qualifiedName } from "../names.ts";
+import { resolvePolicyTargets } from "../policy-targets.ts";
+import { type FilterContribution, routeKey } from "./filter-contribution.ts";
+import { LOCAL_RATE_LIMIT_FILTER, localLimits, noLocalLimits } from "./rate-limit-filter.ts";
+import { sheddingFilters } from "./rate-limit-shedding.ts";
+
+const TARGETS = ["Service", "HTTPRoute", "GRPCRoute"] as const;
+
+/** Contributions to the sidecars of a Service's callers, and to those of its instances. */
+interface BothSides {
+  readonly outbound: readonly FilterContribution[];
+  readonly inbound: readonly FilterContribution[];
+}
+
+const NONE: BothSides = { outbound: [], inbound: [] };
+
+/** By Service (`namespace/name`). Resolves the policies once. */
+export function resolveRateLimitFilters(
+  snapshot: MeshSnapshot,
+  findings: Findings,
+): (service: string) => BothSides {
+  const policies = resolvePolicyTargets(snapshot.rateLimitPolicies, TARGETS, snapshot, findings);
+  if (policies.isEmpty) return () => NONE;
+  const ofRoutes = [...snapshot.httpRoutes, ...snapshot.grpcRoutes].flatMap(
+    ({ kind, metadata }) => {
+      const name = qualifiedName(metadata);
+      const policy = policies.of(kind, name);
+      return policy === undefined ? [] : [[routeKey(kind, name), policy] as const];
+    },
+  );
+  return (service) => {
+    const policy = policies.of("Service", service);
+    const place = policy && placeOf(policy.spec);
+    return {
+      outbound: contributions(place === "Client" ? policy : undefined, ofRoutes, snapshot, false),
+      inbound: contributions(place === "Server" ? policy : undefined, [], snapshot, true),
+    };
+  };
+}
+
+type PolicyOfRoute = readonly [key: string, policy: RateLimitPolicy];
+
+function contributions(
+  ofHost: RateLimitPolicy | undefined,
+  ofRoutes: readonly PolicyOfRoute[],
+  { trustDomain }: MeshSnapshot,
+  isInbound: boolean,
+): readonly FilterContribution[] {
+  if (ofHost === undefined && ofRoutes.length === 0) return [];
+  const cause = ofHost ?? ofRoutes[0]?.[1];
+  const limits = contribution(
+    LOCAL_RATE_LIMIT_FILTER,
+    noLocalLimits(),
+    ofHost,
+    ofRoutes,
+    (policy) => localLimits(policy, trustDomain),
+  );
+  return [
+    {
+      ...limits,
+      ...(cause === undefined
+        ? {}
+        : { replies: { flags: ["RL"], cause: `${cause.kind}/${qualifiedName(cause.metadata)}` } }),
+    },
+    ...(isInbound && ofHost !== undefined ? sheddingFilters(ofHost, trustDomain) : []),
+  ].filter(isUsed);
+}
+
+/** A route's policy holds as a whole: where it has nothing for the filter, the Service's must not act either. */
+function contribution(
+  name: string,
+  ofListener: Any,
+  ofHost: RateLimitPolicy | undefined,
+  ofRoutes: readonly PolicyOfRoute[],
+  configOf: (policy: RateLimitPolicy) => Any | undefined,
+): FilterContribution {
+  const hostConfig = ofHost && configOf(ofHost);
+  const routes = ofRoutes.flatMap(([key, policy]) => {
+    const config = configOf(policy) ?? (hostConfig && disabled());
+    return config === undefined ? [] : [[key, config] as const];
+  });
+  return { name, ofListener, ofHost: hostConfig, ofRoutes: new Map(routes) };
+}
+
+function isUsed({ ofHost, ofRoutes, actsAlways }: FilterContribution): boolean {
+  return actsAlways === true || ofHost !== undefined || ofRoutes.size > 0;
+}
+
+function disabled(): Any {
+  return pack(FilterConfigSchema, create(FilterConfigSchema, { disabled: true }));
+}

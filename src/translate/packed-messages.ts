@@ -1,0 +1,35 @@
+/** Messages that translation packs for a TrafficPolicy: whoever shows configuration must know how to read them. */
+import type { DescMessage } from "@bufbuild/protobuf";
+import { ClusterConfigSchema } from "../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
+import { AdaptiveConcurrencySchema } from "../gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.js";
+import { LocalRateLimitSchema } from "../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
+import {
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
+} from "../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
+import { CookieBasedSessionStateSchema } from "../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.js";
+import { HeaderBasedSessionStateSchema } from "../gen/envoy/extensions/http/stateful_session/header/v3/header_pb.js";
+import { MaglevSchema } from "../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
+import { RingHashSchema } from "../gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
+import { SubsetSchema } from "../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
+import { UriSanInputSchema } from "../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js";
+import { PreviousHostsPredicateSchema } from "../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+
+export const TRAFFIC_POLICY_MESSAGES: readonly DescMessage[] = [
+  ClusterConfigSchema,
+  CookieBasedSessionStateSchema,
+  HeaderBasedSessionStateSchema,
+  MaglevSchema,
+  PreviousHostsPredicateSchema,
+  RingHashSchema,
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
+  SubsetSchema,
+];
+
+/** The same for a RateLimitPolicy. */
+export const RATE_LIMIT_MESSAGES: readonly DescMessage[] = [
+  AdaptiveConcurrencySchema,
+  LocalRateLimitSchema,
+  UriSanInputSchema,
+];
