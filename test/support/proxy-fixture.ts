@@ -13,6 +13,7 @@ import { nodeLabels } from "../../src/proxy/config/metadata-labels.ts";
 import { unsupportedFields } from "../../src/proxy/config/unsupported-fields.ts";
 import { DataPlane } from "../../src/proxy/data-plane.ts";
 import type { HttpServer } from "../../src/proxy/http-server.ts";
+import { localClusterOf } from "../../src/proxy/local-cluster.ts";
 import { registerClusterMetrics } from "../../src/proxy/link-metrics.ts";
 import {
   applyStaticResources,
@@ -61,6 +62,7 @@ export class ProxyFixture {
       prng: new SeededPrng(seed),
       registry: this.registry,
       workload: nodeLabels(parsed(bootstrap).node?.metadata, ""),
+      local: localClusterOf(parsed(bootstrap)),
       ...(connectionsMax === undefined ? {} : { connectionsMax }),
     });
     registerClusterMetrics(this.registry, this.dataPlane);
