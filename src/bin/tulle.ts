@@ -12,6 +12,11 @@ const HOLD_MS = 60_000;
 const programs: Programs = {
   controlPlane: async (flags) => (await import("./control-plane.ts")).runControlPlane(flags),
   sidecar: async (words) => (await import("./sidecar.ts")).runSidecar(words),
+  explain: {
+    inDocuments: async (request, files) =>
+      (await import("./explain.ts")).explain.inDocuments(request, files),
+    inDump: async (request, dump) => (await import("./explain.ts")).explain.inDump(request, dump),
+  },
 };
 
 process.exitCode =

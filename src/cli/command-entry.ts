@@ -1,5 +1,7 @@
 /** A row of the command table, and the programs behind the commands that run for long. */
+import type { ExplainRequest, ExplainResponse } from "../control-plane/explain/explain-types.ts";
 import type { Command } from "./command.ts";
+import type { DocumentFile } from "./read-documents.ts";
 
 export const COMMAND_GROUPS = ["run", "configure", "inspect", "other"] as const;
 export type CommandGroup = (typeof COMMAND_GROUPS)[number];
@@ -26,9 +28,18 @@ export interface ControlPlaneFlags {
   readonly logFormat: "json" | "text";
 }
 
-/** The long-running programs; each resolves with its exit code when it has stopped. */
+/** Explains requests without a control plane. Both throw `CliError`. */
+export interface OfflineExplain {
+  /** By the objects in these documents. */
+  inDocuments(request: ExplainRequest, files: readonly DocumentFile[]): Promise<ExplainResponse>;
+  /** By a proxy's parsed configuration dump. */
+  inDump(request: ExplainRequest, dump: unknown): Promise<ExplainResponse>;
+}
+
+/** What the CLI only knows the flags of. The long-running ones resolve with their exit code when they have stopped. */
 export interface Programs {
   controlPlane(flags: ControlPlaneFlags): Promise<number>;
   /** Takes the words after `sidecar` as they are. */
   sidecar(words: readonly string[]): Promise<number>;
+  readonly explain: OfflineExplain;
 }

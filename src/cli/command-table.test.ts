@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { explain } from "../bin/explain.ts";
 import { commandTable } from "./command-table.ts";
 import { GLOBAL_OPTIONS } from "./global-options.ts";
 import { commandHelp, programHelp } from "./help.ts";
@@ -9,7 +10,7 @@ import { textWidth } from "./output/text-width.ts";
 import { referencePage } from "./reference-page.ts";
 import { routeWords } from "./run-cli.ts";
 
-const COMMANDS = commandTable({ controlPlane: async () => 0, sidecar: async () => 0 });
+const COMMANDS = commandTable({ controlPlane: async () => 0, sidecar: async () => 0, explain });
 const PLAIN = { style: createStyle(false), columns: 80 };
 
 test("the table says of each command what the command says of itself", async () => {

@@ -14,8 +14,6 @@ import {
   INBOUND_KEEPALIVE_TIMEOUT_MS,
   PROTOCOL_HEADER,
   TCP_ALPN,
-  UNDELIVERED_FLAG,
-  UNDELIVERED_HEADER,
 } from "./defaults.ts";
 import type { DataPlaneFeatures } from "./features.ts";
 import { type FilterContribution, hostFilterConfigs } from "./filters/filter-contribution.ts";
@@ -23,10 +21,11 @@ import { type FindingPlace, type Findings, within } from "./findings.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { inboundRoutes } from "./inbound-routes.ts";
 import { inspectTls } from "./listener-filters.ts";
+import { inboundReplies, REPLY_HEADERS } from "./local-replies.ts";
 import { type IndexedService, isSelected, type MeshIndex } from "./mesh-index.ts";
 import type { MeshInstancePort, ProxyScope } from "./mesh-snapshot.ts";
 import { duration, resourceOf, socketAddress } from "./message.ts";
-import { inboundHttp2Name, inboundListenerName, inboundName } from "./names.ts";
+import { inboundHttp2Name, inboundListenerName, inboundName, qualifiedName } from "./names.ts";
 import type { ListenerChains } from "./outbound-chains.ts";
 import { protocolMetadata } from "./protocol-metadata.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
@@ -57,7 +56,8 @@ export function inboundResources(
     }
     const services = servicesBehind(index, scope, port);
     const { inboundPort } = port;
-    const inbound = { index, address: scope.address, port, inboundPort, shape, services };
+    const workload = qualifiedName({ namespace: scope.namespace, name: scope.nodeId });
+    const inbound = { index, workload, address: scope.address, port, inboundPort, shape, services };
     listeners.push(inboundListener(inbound));
     clusters.push(...appClusters(inbound));
   }
@@ -90,6 +90,8 @@ function inboundShape(
 
 interface InboundPort {
   readonly index: MeshIndex;
+  /** `default/catalog-v1-x7k2p`. */
+  readonly workload: string;
   readonly address: string;
   readonly port: MeshInstancePort;
   readonly inboundPort: number;
@@ -143,7 +145,7 @@ function streamFilter(index: MeshIndex, port: MeshInstancePort): Filter {
  * only a connection to the app that broke before the request was written to it.
  */
 function requestFilter(
-  { index, port, services }: InboundPort,
+  { index, workload, port, services }: InboundPort,
   http: NonNullable<InboundShape["http"]>,
 ): Filter {
   const target = inboundName(port.port);
@@ -160,22 +162,13 @@ function requestFilter(
         interval: duration(INBOUND_KEEPALIVE_INTERVAL_MS),
         timeout: duration(INBOUND_KEEPALIVE_TIMEOUT_MS),
       },
-      localReplyConfig: {
-        mappers: [
-          {
-            filter: {
-              filterSpecifier: { case: "responseFlagFilter", value: { flags: [UNDELIVERED_FLAG] } },
-            },
-            headersToAdd: [{ header: { key: UNDELIVERED_HEADER, value: "1" } }],
-          },
-        ],
-      },
+      localReplyConfig: inboundReplies(workload, contributions),
       routeSpecifier: {
         case: "routeConfig",
         value: {
           name: target,
           requestHeadersToRemove: index.features.meshHop === "http2" ? [PROTOCOL_HEADER] : [],
-          responseHeadersToRemove: [UNDELIVERED_HEADER],
+          responseHeadersToRemove: [...REPLY_HEADERS],
           virtualHosts: [
             {
               name: target,

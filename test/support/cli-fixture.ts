@@ -5,11 +5,12 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { explain } from "../../src/bin/explain.ts";
 import { commandTable } from "../../src/cli/command-table.ts";
 import { runCli } from "../../src/cli/run-cli.ts";
 import { NOW_MS } from "./admin-answers.ts";
 
-const COMMANDS = commandTable({ controlPlane: async () => 0, sidecar: async () => 0 });
+const COMMANDS = commandTable({ controlPlane: async () => 0, sidecar: async () => 0, explain });
 
 interface Answer {
   readonly status?: number;

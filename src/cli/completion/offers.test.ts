@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { explain } from "../../bin/explain.ts";
 import { commandTable } from "../command-table.ts";
 import { completeWords, type LiveNames } from "./offers.ts";
 import { completionScript } from "./shell-scripts.ts";
 
-const COMMANDS = commandTable({ controlPlane: async () => 0, sidecar: async () => 0 });
+const COMMANDS = commandTable({ controlPlane: async () => 0, sidecar: async () => 0, explain });
 
 const LIVE: LiveNames = {
   objects: async (kind) => [`${kind}-a`, `${kind}-b`],

@@ -1,0 +1,175 @@
+/** Where a route sends requests: its clusters with their share, and the endpoints that may get one, or why they do not. */
+
+import type { MessageShape } from "@bufbuild/protobuf";
+import type { RequestView } from "../../decision/request-view.ts";
+import type { ForwardAction } from "../../decision/route.ts";
+import { choiceAt, remainderOf } from "../../decision/weighted-clusters.ts";
+import {
+  type Cluster,
+  Cluster_LbPolicy as LbPolicy,
+} from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
+import { HealthStatus } from "../../gen/envoy/config/core/v3/health_check_pb.js";
+import type {
+  LbEndpoint,
+  LocalityLbEndpointsSchema,
+} from "../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
+import type { EffectiveSetting } from "../api-types.ts";
+import type { ExplainedCluster, ExplainedEndpoint } from "./explain-types.ts";
+import type { ProxyConfiguration } from "./proxy-configuration.ts";
+
+type Locality = MessageShape<typeof LocalityLbEndpointsSchema>;
+
+/** The largest share first. What a header decides instead of chance gets all of it. */
+export function clusterViews(
+  action: ForwardAction,
+  request: RequestView,
+  configuration: ProxyConfiguration,
+): readonly ExplainedCluster[] {
+  const { split } = action;
+  const given = split.randomHeader === "" ? undefined : request.header(split.randomHeader);
+  const value = given === undefined ? undefined : remainderOf(given, split.total);
+  const chosen = value === undefined ? undefined : choiceAt(split, value);
+  return split.choices
+    .map((choice) => {
+      const byChance = split.total === 0 ? 0 : choice.weight / split.total;
+      const share = chosen === undefined ? byChance : choice === chosen ? 1 : 0;
+      return clusterView(choice.cluster, { weight: choice.weight, share }, configuration);
+    })
+    .sort((a, b) => b.share - a.share);
+}
+
+function clusterView(
+  name: string,
+  { weight, share }: { readonly weight: number; readonly share: number },
+  configuration: ProxyConfiguration,
+): ExplainedCluster {
+  const cluster = configuration.cluster(name);
+  const assignmentName = cluster?.edsClusterConfig?.serviceName || name;
+  const localities = configuration.endpoints(assignmentName)?.endpoints ?? [];
+  return {
+    name,
+    exists: cluster !== undefined,
+    weight,
+    share,
+    loadBalancer: cluster === undefined ? "none" : loadBalancerOf(cluster),
+    endpoints: endpointViews(localities, panicThreshold(cluster)),
+    settings: cluster === undefined ? [] : clusterSettings(cluster),
+  };
+}
+
+/** The first policy of the list, with Envoy's name cut to what tells it apart. */
+function loadBalancerOf(cluster: Cluster): string {
+  const first = cluster.loadBalancingPolicy?.policies[0]?.typedExtensionConfig;
+  if (first !== undefined)
+    return first.name.replace(/^(envoy|tulle)\.load_balancing_policies\./, "");
+  return (LbPolicy[cluster.lbPolicy] ?? "ROUND_ROBIN").toLowerCase();
+}
+
+/** Envoy's default, in percent. */
+const PANIC_PERCENT = 50;
+
+function panicThreshold(cluster: Cluster | undefined): number {
+  return cluster?.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_PERCENT;
+}
+
+function endpointViews(
+  localities: readonly Locality[],
+  panicPercent: number,
+): readonly ExplainedEndpoint[] {
+  const all = localities.flatMap((locality) =>
+    locality.lbEndpoints.map((endpoint) => ({ locality, endpoint })),
+  );
+  const healthy = all.filter(({ endpoint }) => isHealthy(endpoint));
+  const firstPriority = Math.min(...healthy.map(({ locality }) => locality.priority), Infinity);
+  const isPanic = all.length > 0 && (100 * healthy.length) / all.length < panicPercent;
+  return all.map(({ locality, endpoint }) => {
+    const reason = reasonAgainst(endpoint, locality, { firstPriority, isPanic });
+    const host =
+      endpoint.hostIdentifier.case === "endpoint" ? endpoint.hostIdentifier.value : undefined;
+    return {
+      address: addressText(host?.address),
+      workload: workloadOf(endpoint),
+      zone: locality.locality?.zone ?? "",
+      priority: locality.priority,
+      weight: endpoint.loadBalancingWeight ?? 1,
+      health: (HealthStatus[endpoint.healthStatus] ?? "UNKNOWN").toLowerCase(),
+      eligible: reason === null,
+      reason,
+      live: null,
+    };
+  });
+}
+
+function isHealthy({ healthStatus }: LbEndpoint): boolean {
+  return healthStatus === HealthStatus.UNKNOWN || healthStatus === HealthStatus.HEALTHY;
+}
+
+function reasonAgainst(
+  endpoint: LbEndpoint,
+  { priority }: Locality,
+  state: { readonly firstPriority: number; readonly isPanic: boolean },
+): string | null {
+  if (endpoint.healthStatus === HealthStatus.DRAINING) {
+    return "it is draining: it finishes what it has and gets nothing new";
+  }
+  if (!isHealthy(endpoint)) {
+    return state.isPanic
+      ? null
+      : `its health is ${(HealthStatus[endpoint.healthStatus] ?? "").toLowerCase()}`;
+  }
+  if (priority > state.firstPriority) {
+    return `its priority is ${priority}: used when too few of priority ${state.firstPriority} are healthy`;
+  }
+  return null;
+}
+
+function workloadOf({ metadata }: LbEndpoint): string | null {
+  const identity = metadata?.filterMetadata["istio"]?.["workload"];
+  // `name;namespace;service;version;cluster`, as Istio writes it.
+  const [name = "", namespace = ""] = typeof identity === "string" ? identity.split(";") : [];
+  return name === "" ? null : namespace === "" ? name : `${namespace}/${name}`;
+}
+
+interface AddressMessage {
+  readonly address: { readonly case: string | undefined; readonly value?: unknown };
+}
+
+function addressText(address: AddressMessage | undefined): string {
+  if (address?.address.case === "pipe") {
+    return (address.address.value as { readonly path: string }).path;
+  }
+  if (address?.address.case !== "socketAddress") return "-";
+  const socket = address.address.value as {
+    readonly address: string;
+    readonly portSpecifier: { readonly value?: unknown };
+  };
+  const host = socket.address.includes(":") ? `[${socket.address}]` : socket.address;
+  return `${host}:${String(socket.portSpecifier.value ?? "")}`;
+}
+
+/** Read from the cluster itself; who asked for it is found elsewhere. */
+function clusterSettings(cluster: Cluster): readonly EffectiveSetting[] {
+  const origin = `cluster ${cluster.name}`;
+  const setting = (field: string, value: string): EffectiveSetting => ({ field, value, origin });
+  const thresholds = cluster.circuitBreakers?.thresholds[0];
+  const limits = [
+    ["connections", thresholds?.maxConnections],
+    ["pending requests", thresholds?.maxPendingRequests],
+    ["requests", thresholds?.maxRequests],
+    ["retries", thresholds?.maxRetries],
+  ] as const;
+  const bounded = limits.filter(([, value]) => value !== undefined && value < UNLIMITED);
+  return [
+    setting("tls", cluster.transportSocket === undefined ? "no" : "yes"),
+    ...(bounded.length === 0
+      ? []
+      : [setting("circuitBreaker", bounded.map(([name, max]) => `${max} ${name}`).join(", "))]),
+    ...(cluster.outlierDetection === undefined ? [] : [setting("outlierDetection", "on")]),
+    ...(cluster.healthChecks.length === 0
+      ? []
+      : [setting("healthChecks", String(cluster.healthChecks.length))]),
+  ];
+}
+
+/** As translation writes "no limit". */
+const UNLIMITED = 0xffff_ffff;

@@ -1,0 +1,108 @@
+/** Explains a request to the running mesh, or to one that exists in documents only. */
+
+import { parseDocuments } from "../../resource/documents.ts";
+import type { Registry as KindRegistry } from "../../resource/registry.ts";
+import type { MeshSnapshot, ProxyScope } from "../../translate/mesh-snapshot.ts";
+import { translateProxy } from "../../translate/translate.ts";
+import type { AdminApiDeps } from "../admin-api/admin-api-deps.ts";
+import { ObjectCache } from "../object-cache.ts";
+import { ServiceIndexes } from "../service-index.ts";
+import { buildSnapshot } from "../snapshot-builder.ts";
+import { findCaller, supposedScope } from "./caller.ts";
+import { badRequest } from "./explain-error.ts";
+import { Explainer } from "./explain-request.ts";
+import type { ExplainRequest, ExplainResponse } from "./explain-types.ts";
+import {
+  configurationOfSnapshot,
+  configurationOfTranslation,
+  type ProxyConfiguration,
+} from "./proxy-configuration.ts";
+
+export type ExplainDeps = Pick<
+  AdminApiDeps,
+  "objects" | "registry" | "serviceIndexes" | "proxies" | "reconciler" | "info" | "clock"
+>;
+
+/** For a connected proxy by what it was sent, else by what it would be sent now. */
+export function explainInMesh(asked: ExplainRequest, deps: ExplainDeps): ExplainResponse {
+  const { objects } = deps;
+  const caller = findCaller(asked, {
+    proxies: deps.proxies.list().filter(({ streamId }) => streamId !== undefined),
+    services: serviceKeys(objects),
+  });
+  const sent =
+    caller.entry === undefined ? undefined : deps.reconciler.snapshotOf(caller.entry.key);
+  if (sent !== undefined) {
+    return new Explainer({
+      configuration: configurationOfSnapshot(sent),
+      objects,
+      from: caller.from,
+      revision: sent.revision,
+      knowsEndpoints: true,
+    }).explain(asked);
+  }
+  const revision = deps.reconciler.translatedRevision;
+  const snapshot = buildSnapshot({
+    revision,
+    asOfMs: deps.clock.nowMs(),
+    trustDomain: deps.info.trustDomain,
+    trustBundlePem: "",
+    objects,
+    instances: deps.registry.list(),
+    serviceIndexes: deps.serviceIndexes,
+  });
+  return new Explainer({
+    configuration: translated(snapshot, supposedScope(caller.from.namespace)),
+    objects,
+    from: caller.from,
+    revision,
+    knowsEndpoints: true,
+  }).explain(asked);
+}
+
+export interface ExplainDocuments {
+  readonly files: readonly { readonly name: string; readonly text: string }[];
+  readonly kinds: KindRegistry;
+  readonly trustDomain: string;
+  /** Milliseconds since the epoch: what ends at some time may have ended. */
+  readonly nowMs: number;
+}
+
+/** Instances are the Workloads among the documents; without any, clusters have no endpoints. */
+export function explainInDocuments(
+  asked: ExplainRequest,
+  { files, kinds, trustDomain, nowMs }: ExplainDocuments,
+): ExplainResponse {
+  const parsed = files.map(({ name, text }) => parseDocuments(text, name, kinds));
+  const violation = parsed.flatMap(({ violations }) => violations)[0];
+  if (violation !== undefined) {
+    const { file, line, path, message } = violation;
+    throw badRequest(`${file}:${line}: ${path}: ${message}`, "`tulle check -f` shows all of them");
+  }
+  const objects = new ObjectCache();
+  objects.replaceAll(parsed.flatMap((one) => one.objects));
+  const serviceIndexes = new ServiceIndexes();
+  for (const { metadata } of [...objects.list("Service"), ...objects.list("ExternalService")]) {
+    serviceIndexes.allocate(`${metadata.namespace}/${metadata.name}`);
+  }
+  const { from } = findCaller(asked, { proxies: [], services: serviceKeys(objects) });
+  const snapshot = buildSnapshot({
+    ...{ revision: 0, asOfMs: nowMs, trustDomain, trustBundlePem: "", instances: [] },
+    objects,
+    serviceIndexes,
+  });
+  const configuration = translated(snapshot, supposedScope(from.namespace));
+  const explainer = new Explainer({
+    ...{ configuration, objects, from, revision: null },
+    knowsEndpoints: objects.list("Workload").length > 0,
+  });
+  return explainer.explain(asked);
+}
+
+function translated(snapshot: MeshSnapshot, scope: ProxyScope): ProxyConfiguration {
+  return configurationOfTranslation(translateProxy(snapshot, scope).resources);
+}
+
+function serviceKeys(objects: ObjectCache): readonly string[] {
+  return objects.list("Service").map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+}

@@ -1,0 +1,86 @@
+/**
+ * Which policies bear on a request, and where each of its settings comes from: read from the objects of the mesh, by the
+ * rules that translation follows. Of several policies of a kind for one target the oldest holds.
+ */
+import type { AnyObject, ObjectOf } from "../../resource/kind-map.ts";
+import { formatKey, keyOf, type ObjectKey } from "../../resource/object.ts";
+import { compareAge } from "../../translate/object-order.ts";
+import { effectiveSettings } from "../admin-api/service-policy.ts";
+import type { EffectiveSetting } from "../api-types.ts";
+import type { ObjectCache } from "../object-cache.ts";
+import type { ExplainedPolicy, RouteSource } from "./explain-types.ts";
+
+interface TargetRef {
+  readonly kind: string;
+  readonly name: string;
+}
+
+/** `service` is the one that the request is sent to, `route` the object that takes it. */
+export function policiesFor(
+  objects: ObjectCache,
+  service: ObjectKey | undefined,
+  route: RouteSource | null,
+): readonly ExplainedPolicy[] {
+  const targets = [
+    ...(route === null || route.rule === null ? [] : [objectKey(route)]),
+    ...(service === undefined ? [] : [service]),
+  ];
+  const policies = objects
+    .all()
+    .filter((object) => targetRefs(object).length > 0)
+    .toSorted(compareAge);
+  return targets.flatMap((target) => {
+    const holders = new Map<string, AnyObject>();
+    return policies
+      .filter((policy) => isFor(policy, target))
+      .map((policy): ExplainedPolicy => {
+        const holder = holders.get(policy.kind);
+        holders.set(policy.kind, holder ?? policy);
+        return {
+          object: keyOf(policy),
+          target,
+          inForce: holder === undefined,
+          reason:
+            holder === undefined
+              ? `it holds for the ${target.kind}`
+              : `the older ${formatKey(keyOf(holder))} holds`,
+        };
+      });
+  });
+}
+
+function objectKey({ kind, namespace, name }: RouteSource): ObjectKey {
+  return { kind, namespace, name };
+}
+
+function isFor(policy: AnyObject, target: ObjectKey): boolean {
+  return (
+    policy.metadata.namespace === target.namespace &&
+    targetRefs(policy).some(({ kind, name }) => kind === target.kind && name === target.name)
+  );
+}
+
+function targetRefs({ spec }: AnyObject): readonly TargetRef[] {
+  return "targetRefs" in spec ? ((spec.targetRefs ?? []) as readonly TargetRef[]) : [];
+}
+
+/** What holds for the traffic to a Service, each with its source. */
+export function settingsOfService(
+  objects: ObjectCache,
+  service: ObjectKey | undefined,
+): readonly EffectiveSetting[] {
+  if (service === undefined) return [];
+  const object = objects.get("Service", service.namespace, service.name);
+  return object === undefined ? [] : effectiveSettings(object, objects);
+}
+
+/** The rule that a route was made of; undefined when the route object is not there, or has no such rule. */
+export function ruleOf(
+  objects: ObjectCache,
+  source: RouteSource | null,
+): ObjectOf<"HTTPRoute" | "GRPCRoute">["spec"]["rules"][number] | undefined {
+  if (source === null || source.rule === null) return undefined;
+  if (source.kind !== "HTTPRoute" && source.kind !== "GRPCRoute") return undefined;
+  const rules = objects.get(source.kind, source.namespace, source.name)?.spec.rules ?? [];
+  return rules.find((rule) => rule.name === source.rule) ?? rules[Number(source.rule) - 1];
+}
