@@ -1,5 +1,6 @@
 /** Looks at routes side by side: which attach to nothing, and which want the same traffic. */
 import type { ObjectOf } from "../kind-map.ts";
+import type { ExternalService } from "../kinds/external-service.ts";
 import type { Service } from "../kinds/service.ts";
 import { formatKey, keyOf } from "../object.ts";
 import type { CheckFinding } from "./check-finding.ts";
@@ -7,6 +8,7 @@ import { matchPlaces } from "./match-places.ts";
 import { compareAge } from "./object-age.ts";
 
 export type AnyRoute = ObjectOf<"GRPCRoute" | "HTTPRoute" | "TCPRoute" | "TLSRoute">;
+type Routable = Service | ExternalService;
 type ParentRef = NonNullable<AnyRoute["spec"]["parentRefs"]>[number];
 
 /** The kinds that a route attaches to, for now. */
@@ -24,11 +26,11 @@ export function checkParents(routes: readonly AnyRoute[]): readonly CheckFinding
       ];
     }
     return parentRefs.flatMap((ref, index): CheckFinding[] => {
-      if (isService(ref)) return [];
+      if (isRoutable(ref)) return [];
       const kind = `${ref.kind} of ${ref.group === "" ? "the core group" : ref.group}`;
       const hint =
         ref.kind === PARENT_KIND ? `; a Service is in the core group: write group: ""` : "";
-      const message = `a ${kind} cannot be a parent yet, only a Service${hint}`;
+      const message = `a ${kind} cannot be a parent yet, only a Service or an ExternalService${hint}`;
       const path = `spec.parentRefs[${index}]`;
       return [{ code: "parent-kind-unsupported", severity: "error", object, path, message }];
     });
@@ -44,16 +46,16 @@ interface MatchPlace {
 /** Matches that never get a request, because an older route or an earlier rule has the same. */
 export function checkConflicts(
   routes: readonly AnyRoute[],
-  services: readonly Service[],
+  services: readonly Routable[],
 ): readonly CheckFinding[] {
-  const portsOf = new Map(services.map((service) => [formatKey(keyOf(service)), service]));
+  const routableOf = new Map(services.map((service) => [formatKey(keyOf(service)), service]));
   const firstPlace = new Map<string, MatchPlace>();
   const findings = new Map<string, CheckFinding>();
   const add = (finding: CheckFinding): void => {
     findings.set(JSON.stringify(finding), finding);
   };
   for (const route of routes.toSorted(compareAge)) {
-    const ports = attachedPorts(route, portsOf);
+    const ports = attachedPorts(route, routableOf);
     for (const { path, identity: match } of matchPlaces(route)) {
       const place = { route, path };
       for (const port of ports) {
@@ -66,6 +68,13 @@ export function checkConflicts(
     }
   }
   return [...findings.values()];
+}
+
+/** Their ports, by number and name. */
+function portsOf(
+  object: Routable | undefined,
+): readonly { readonly port: number; readonly name?: string | undefined }[] {
+  return object?.spec.ports ?? [];
 }
 
 function conflictOf(first: MatchPlace, later: MatchPlace): readonly CheckFinding[] {
@@ -97,16 +106,24 @@ function conflictOf(first: MatchPlace, later: MatchPlace): readonly CheckFinding
  * Every port that the route is for, with the callers it is for: those of all namespaces, or of its own
  * when it is a consumer's route (GEP-1426). Routes of different scopes don't compete.
  */
-function attachedPorts(route: AnyRoute, services: ReadonlyMap<string, Service>): readonly string[] {
-  const ports = (route.spec.parentRefs ?? []).filter(isService).flatMap((ref) => {
+function attachedPorts(
+  route: AnyRoute,
+  services: ReadonlyMap<string, Routable>,
+): readonly string[] {
+  const ports = (route.spec.parentRefs ?? []).filter(isRoutable).flatMap((ref) => {
     const namespace = ref.namespace ?? route.metadata.namespace;
-    const key = formatKey({ kind: "Service", namespace, name: ref.name });
-    return (services.get(key)?.spec.ports ?? [])
+    const key = formatKey({ kind: ref.kind, namespace, name: ref.name });
+    return portsOf(services.get(key))
       .filter(({ port }) => ref.port === undefined || ref.port === port)
       .filter(({ name }) => ref.sectionName === undefined || ref.sectionName === name)
       .map(({ port }) => `${key} ${port} ${route.metadata.namespace}`);
   });
   return [...new Set(ports)];
+}
+
+/** What a route can be for. */
+function isRoutable(ref: ParentRef): boolean {
+  return isService(ref) || (ref.group === "mesh.tulle.dev" && ref.kind === "ExternalService");
 }
 
 function isService(ref: ParentRef): boolean {

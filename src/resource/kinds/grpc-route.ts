@@ -3,13 +3,14 @@ import { z } from "zod";
 import { dnsSubdomain } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject } from "../object.ts";
-import { listRule, objectRule } from "../rule.ts";
+import { listRule } from "../rule.ts";
 import { grpcRouteFilters } from "./grpc-route-filter.ts";
 import { grpcRouteMatch } from "./grpc-route-match.ts";
 import { hostname } from "./route-hostname.ts";
 import { backendRefWith, GATEWAY_API_GROUP, parentRefs } from "./route-references.ts";
 import { checkRules } from "./route-rules.ts";
 import { ROUTE_STATUS_FIELDS, type RouteStatus } from "./route-status.ts";
+import { sessionPersistence } from "./session-persistence.ts";
 
 const backendRef = backendRefWith({
   weight: z
@@ -21,32 +22,23 @@ const backendRef = backendRefWith({
   filters: grpcRouteFilters.optional().describe("For calls to this backend only."),
 });
 
-const rule = objectRule(
-  z.strictObject({
-    name: dnsSubdomain().optional().describe("Unique in the route. Shown where the rule is meant."),
-    matches: z
-      .array(grpcRouteMatch)
-      .max(8)
-      .prefault([{}])
-      .describe("Any one of them must match. Default: every call."),
-    filters: grpcRouteFilters.optional().describe("In order, for every backend."),
-    backendRefs: z
-      .array(backendRef)
-      .max(16)
-      .optional()
-      .describe("Where calls go, by weight. None: every call gets UNAVAILABLE."),
-    sessionPersistence: z.unknown().optional().describe("Not implemented yet; refused."),
-  }),
-  (value, report) => {
-    if (value["sessionPersistence"] === undefined) return;
-    report({
-      path: ["sessionPersistence"],
-      code: "invalid-value",
-      message: "is not implemented yet; leave it out",
-      allowed: "nothing",
-    });
-  },
-);
+const rule = z.strictObject({
+  name: dnsSubdomain().optional().describe("Unique in the route. Shown where the rule is meant."),
+  matches: z
+    .array(grpcRouteMatch)
+    .max(8)
+    .prefault([{}])
+    .describe("Any one of them must match. Default: every call."),
+  filters: grpcRouteFilters.optional().describe("In order, for every backend."),
+  backendRefs: z
+    .array(backendRef)
+    .max(16)
+    .optional()
+    .describe("Where calls go, by weight. None: every call gets UNAVAILABLE."),
+  sessionPersistence: sessionPersistence
+    .optional()
+    .describe("Calls of one session go to one instance. Goes before a TrafficPolicy's."),
+});
 
 const specSchema = z.strictObject({
   parentRefs: parentRefs

@@ -1,7 +1,7 @@
 /** A rule of an HTTPRoute: which requests, what happens to them, where they go. */
 import { z } from "zod";
 import { parseDuration } from "../duration.ts";
-import { dnsSubdomain, duration, headerName } from "../fields.ts";
+import { dnsSubdomain, duration } from "../fields.ts";
 import {
   type LooseRecord,
   listAt,
@@ -14,6 +14,7 @@ import {
 import { httpRouteFilters } from "./http-route-filter.ts";
 import { httpRouteMatch } from "./http-route-match.ts";
 import { backendRefWith } from "./route-references.ts";
+import { sessionPersistence } from "./session-persistence.ts";
 
 const backendRef = backendRefWith({
   weight: z
@@ -60,50 +61,6 @@ const retry = z.strictObject({
   backoff: duration().optional().describe("The least wait between tries."),
 });
 
-const sessionPersistence = objectRule(
-  z.strictObject({
-    type: z.enum(["Cookie", "Header"]).default("Cookie").describe("What carries the session."),
-    absoluteTimeout: duration().optional().describe("The longest life of a session."),
-    cookie: z
-      .strictObject({
-        name: headerName().optional(),
-        path: z.string().max(1024).default("/"),
-        lifetimeType: z
-          .enum(["Permanent", "Session"])
-          .default("Session")
-          .describe("Permanent: until absoluteTimeout, which is then needed."),
-      })
-      .optional(),
-    header: z.strictObject({ name: headerName() }).optional(),
-  }),
-  (session, report) => {
-    const type = session["type"];
-    for (const [owner, member] of [
-      ["Cookie", "cookie"],
-      ["Header", "header"],
-    ] as const) {
-      const isSet = session[member] !== undefined;
-      if (owner === type && !isSet) {
-        report({
-          path: [member],
-          code: "missing-field",
-          message: `is missing; type ${type} needs it`,
-        });
-      } else if (owner !== type && isSet) {
-        report({ path: [member], message: `belongs to type ${owner}, but type is ${type}` });
-      }
-    }
-    const isPermanent = valueAt(session, "cookie", "lifetimeType") === "Permanent";
-    if (!isPermanent || session["absoluteTimeout"] !== undefined) return;
-    report({
-      path: ["absoluteTimeout"],
-      code: "missing-field",
-      message: "is missing; a Permanent cookie needs it",
-      allowed: "a duration",
-    });
-  },
-);
-
 export const httpRouteRule = objectRule(
   z.strictObject({
     name: dnsSubdomain().optional().describe("Unique in the route. Shown where the rule is meant."),
@@ -120,7 +77,9 @@ export const httpRouteRule = objectRule(
       .describe("Where requests go, by weight. None, and no redirect: every request gets a 500."),
     timeouts: timeouts.optional(),
     retry: retry.optional().describe("When a request is tried again, perhaps at another instance."),
-    sessionPersistence: sessionPersistence.optional().describe("Has no effect yet."),
+    sessionPersistence: sessionPersistence
+      .optional()
+      .describe("Requests of one session go to one instance. Goes before a TrafficPolicy's."),
   }),
   (rule, report) => {
     checkRedirect(rule, report);

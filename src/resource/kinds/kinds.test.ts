@@ -103,17 +103,13 @@ describe("MeshConfig", () => {
     assert.deepEqual(defaultMeshConfigSpec(), {
       trustDomain: "tulle.local",
       certificates: { lifetime: "24h", rootLifetime: "87600h", joinTokenLifetime: "10m" },
-      registry: { gracePeriod: "30s", reconnectWindow: "60s" },
+      registry: { gracePeriod: "30s", reconnectWindow: "60s", emptySetHold: "10m" },
       accessLog: { enabled: false, path: "/dev/stdout" },
       protocolDetection: {
         timeout: "10s",
         opaquePorts: [25, 587, 3306, 4444, 5432, 6379, 9300, 11_211],
       },
-      defaults: {
-        loadBalancer: { algorithm: "PeakEWMA" },
-        connectTimeout: "5s",
-        timeouts: { request: "0s", idle: "5m", connectionIdle: "1h" },
-      },
+      defaults: TRAFFIC_DEFAULTS,
     });
   });
 
@@ -177,6 +173,61 @@ describe("Workload", () => {
     assert.deepEqual(ports(), ["spec.ports invalid-value"]);
   });
 });
+
+const NO_LIMIT = 4_294_967_295;
+
+/** Changing one of these changes every mesh. */
+const TRAFFIC_DEFAULTS = {
+  loadBalancer: {
+    algorithm: "PeakEWMA",
+    consistentHash: [],
+    hashBalanceFactor: 0,
+    panicThreshold: 0,
+    ringHash: { minimumRingSize: 1024, maximumRingSize: 8_388_608 },
+    maglev: { tableSize: 65_537 },
+    slowStart: { window: "0s", aggression: 1, minimumWeight: 10 },
+    locality: { preferZone: false, overprovisioningFactor: 140, failover: [], distribute: [] },
+  },
+  connectTimeout: "5s",
+  timeouts: { request: "0s", perTry: "0s", idle: "5m", stream: "0s", connectionIdle: "1h" },
+  retries: {
+    attempts: 2,
+    on: ["connect-failure", "refused-stream", "reset-before-request"],
+    statusCodes: [],
+    headers: [],
+    methods: ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"],
+    avoidPreviousHosts: true,
+    retryAfterMaximum: "10s",
+    backoff: { base: "25ms", max: "250ms" },
+    budget: { percent: 20, minimumConcurrency: 3 },
+  },
+  outlierDetection: {
+    enabled: true,
+    consecutive5xxErrors: 5,
+    consecutiveGatewayErrors: 0,
+    consecutiveLocalOriginFailures: 5,
+    splitExternalLocalOriginErrors: false,
+    interval: "500ms",
+    baseEjectionTime: "500ms",
+    maxEjectionTime: "1s",
+    maxEjectionTimeJitter: "0s",
+    maxEjectionPercent: 50,
+    successRate: { enabled: false, minimumHosts: 5, requestVolume: 100, stdevFactor: 1.9 },
+    failurePercentage: { enabled: false, threshold: 85, minimumHosts: 5, requestVolume: 50 },
+  },
+  circuitBreakers: {
+    maxConnections: NO_LIMIT,
+    maxPendingRequests: NO_LIMIT,
+    maxRequests: NO_LIMIT,
+    maxRetries: NO_LIMIT,
+  },
+  connectionPool: {
+    maxRequestsPerConnection: 0,
+    maxConnectionDuration: "0s",
+    maxConcurrentStreams: 0,
+    tcpKeepalive: { time: "0s", interval: "10s", probes: 3 },
+  },
+};
 
 describe("TrafficPolicy", () => {
   const policy = (fields: object) =>

@@ -5,7 +5,7 @@ import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { OPAQUE_PORTS_DEFAULT } from "../port-protocol.ts";
 import { listRule, reportRepeated } from "../rule.ts";
-import { CONNECT_TIMEOUT_RANGE, loadBalancer, timeoutFields } from "./traffic-settings.ts";
+import { trafficSettingsWhole } from "./traffic-settings.ts";
 
 /** The name of the only MeshConfig. */
 export const MESH_CONFIG_NAME = "default";
@@ -35,6 +35,11 @@ const registry = z.strictObject({
     .default("60s")
     .describe(
       "How long after its start the control plane serves instances from before that have not come back yet.",
+    ),
+  emptySetHold: duration({ maxMs: 24 * HOUR_MS })
+    .default("10m")
+    .describe(
+      "When all instances of a service (two or more) are lost within seconds and none has said goodbye, callers keep them for so long, with a finding on the Service: more likely the control plane has lost sight of them. 0s: never.",
     ),
 });
 
@@ -69,20 +74,6 @@ const protocolDetection = z.strictObject({
     ),
 });
 
-const defaults = z.strictObject({
-  loadBalancer: loadBalancer.prefault({}).describe("Where no TrafficPolicy says otherwise."),
-  connectTimeout: duration(CONNECT_TIMEOUT_RANGE)
-    .default("5s")
-    .describe("For a connection to an instance, its TLS handshake included."),
-  timeouts: z
-    .strictObject({
-      request: timeoutFields.request.default("0s"),
-      idle: timeoutFields.idle.default("5m"),
-      connectionIdle: timeoutFields.connectionIdle.default("1h"),
-    })
-    .prefault({}),
-});
-
 const specSchema = z.strictObject({
   trustDomain: z
     .string()
@@ -99,7 +90,9 @@ const specSchema = z.strictObject({
   protocolDetection: protocolDetection
     .prefault({})
     .describe("What is made of Service ports that declare no protocol."),
-  defaults: defaults.prefault({}).describe("What TrafficPolicy can set for one service."),
+  defaults: trafficSettingsWhole
+    .prefault({})
+    .describe("What holds where no TrafficPolicy says otherwise, field by field."),
 });
 
 export type MeshConfigSpec = DeepReadonly<z.output<typeof specSchema>>;

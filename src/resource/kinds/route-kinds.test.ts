@@ -73,9 +73,11 @@ describe("GRPCRoute", () => {
     ]);
   });
 
-  test("session persistence is refused where it stands, not passed over", () => {
+  test("sessions are written as in an HTTPRoute", () => {
+    const header = { type: "Header", header: { name: "x-session" } };
+    assert.deepEqual(rule({ sessionPersistence: header }), []);
     assert.deepEqual(rule({ sessionPersistence: { type: "Cookie" } }), [
-      "spec.rules[0].sessionPersistence invalid-value",
+      "spec.rules[0].sessionPersistence.cookie missing-field",
     ]);
   });
 

@@ -1,38 +1,39 @@
 /** `mesh.tulle.dev/v1 TrafficPolicy`: how callers' sidecars treat the traffic to a Service. */
 import { z } from "zod";
-import { apiGroup, apiKind, dnsSubdomain, duration, objectName } from "../fields.ts";
+import { apiGroup, apiKind, dnsSubdomain, objectName } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
-import { listRule, reportRepeated, valueAt } from "../rule.ts";
-import { CONNECT_TIMEOUT_RANGE, loadBalancer, timeoutFields } from "./traffic-settings.ts";
+import { listRule, objectRule, reportRepeated, valueAt } from "../rule.ts";
+import { checkHedging, trafficSettingsPart } from "./traffic-settings.ts";
 
 const targetRef = z.strictObject({
-  group: apiGroup().default("").describe("Empty: the core group, where Service lives."),
-  kind: apiKind().default("Service").describe("Only Service has an effect."),
-  name: objectName().describe("A Service in the policy's namespace."),
+  group: apiGroup()
+    .default("")
+    .describe(
+      "Empty: the core group, where Service lives. gateway.networking.k8s.io for routes, mesh.tulle.dev for ExternalService.",
+    ),
+  kind: apiKind()
+    .default("Service")
+    .describe(
+      "Service or ExternalService; HTTPRoute or GRPCRoute for timeouts, retries, hedging and sessionPersistence of its requests.",
+    ),
+  name: objectName().describe("An object in the policy's namespace."),
 });
 
-const specSchema = z.strictObject({
-  targetRefs: listRule(z.array(targetRef).min(1).max(16), (items, report) => {
-    reportRepeated(items, report, {
-      identity: (item) =>
-        JSON.stringify(["group", "kind", "name"].map((key) => valueAt(item, key) ?? null)),
-      path: [],
-      what: "targets",
-    });
-  }).describe("The Services that the policy is for."),
-  loadBalancer: loadBalancer.optional().describe("How an instance is chosen."),
-  connectTimeout: duration(CONNECT_TIMEOUT_RANGE)
-    .optional()
-    .describe("For a connection to an instance, its TLS handshake included."),
-  timeouts: z
-    .strictObject({
-      request: timeoutFields.request.optional(),
-      idle: timeoutFields.idle.optional(),
-      connectionIdle: timeoutFields.connectionIdle.optional(),
-    })
-    .optional(),
-});
+const specSchema = objectRule(
+  z.strictObject({
+    targetRefs: listRule(z.array(targetRef).min(1).max(16), (items, report) => {
+      reportRepeated(items, report, {
+        identity: (item) =>
+          JSON.stringify(["group", "kind", "name"].map((key) => valueAt(item, key) ?? null)),
+        path: [],
+        what: "targets",
+      });
+    }).describe("The objects that the policy is for."),
+    ...trafficSettingsPart,
+  }),
+  checkHedging,
+);
 
 export type TrafficPolicySpec = DeepReadonly<z.output<typeof specSchema>>;
 export type TrafficPolicy = MeshObject<"TrafficPolicy", TrafficPolicySpec, ObjectStatus>;
@@ -46,7 +47,7 @@ export const trafficPolicyKind = defineKind<TrafficPolicy>({
   name: dnsSubdomain(),
   spec: specSchema,
   description:
-    "Load balancing and timeouts of the traffic to the Services that it names. What it leaves out comes from MeshConfig. Of several policies for one Service the oldest holds, then the first by name; the others say Conflicted.",
+    "How callers' sidecars treat the traffic to the Services that it names: load balancing, health, timeouts, retries, limits. What it leaves out comes from MeshConfig, field by field. Of several policies for one target the oldest holds, then the first by name; the others say Conflicted. What a policy for a route says goes before what the Service's says. `tulle describe service` shows what holds, and where it comes from.",
   status: [
     {
       path: "conditions",
@@ -62,6 +63,9 @@ spec:
     - {kind: Service, name: catalog}
   loadBalancer: {algorithm: LeastRequest}
   connectTimeout: 1s
-  timeouts: {request: 10s, idle: 30s}
+  timeouts: {request: 10s, perTry: 2s, idle: 30s}
+  retries: {attempts: 3, on: [connect-failure, refused-stream, reset-before-request, gateway-error]}
+  outlierDetection: {consecutive5xxErrors: 3}
+  circuitBreakers: {maxRequests: 1000}
 `,
 });

@@ -7,6 +7,9 @@ import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { INSTANCE_PROTOCOLS } from "../port-protocol.ts";
 import { listRule, reportRepeated, stringRule, valueAt } from "../rule.ts";
 
+/** Envoy's ceiling for the weight of an endpoint is higher; more makes load balancers slow and helps nobody. */
+export const INSTANCE_WEIGHT_MAX = 128;
+
 const port = z.strictObject({
   name: dnsLabel().optional().describe("What a Service's targetPort can refer to."),
   port: portNumber().describe("Where the app listens."),
@@ -37,6 +40,14 @@ const specSchema = z.strictObject({
     .default("default")
     .describe("The last part of its identity, spiffe://<trust domain>/ns/<namespace>/sa/<this>."),
   zone: z.string().max(63).default("").describe("Where it runs; empty when that says nothing."),
+  weight: z
+    .int()
+    .min(1)
+    .max(INSTANCE_WEIGHT_MAX)
+    .optional()
+    .describe(
+      "Its share among the instances of a service. Default: its label mesh.tulle.dev/weight, else 1.",
+    ),
   ports: listRule(z.array(port).min(1).max(64), (items, report) => {
     for (const field of ["name", "port", "inboundPort"]) {
       reportRepeated(items, report, {
@@ -59,6 +70,8 @@ export interface WorkloadStatus extends ObjectStatus {
   readonly health?: WorkloadHealth;
   /** The control plane registered it for a sidecar and removes it when that is gone. */
   readonly registered?: boolean;
+  /** Taken out of service by `tulle drain`: it gets no new requests. */
+  readonly maintenance?: boolean;
 }
 
 export type Workload = MeshObject<"Workload", WorkloadSpec, WorkloadStatus>;
@@ -76,6 +89,7 @@ export const workloadKind = defineKind<Workload>({
   status: [
     { path: "health", description: "Healthy, Unhealthy, Draining or Unknown." },
     { path: "registered", description: "True when a sidecar's registration made it." },
+    { path: "maintenance", description: "True from `tulle drain` to `tulle undrain`." },
   ],
   example: `apiVersion: mesh.tulle.dev/v1
 kind: Workload
