@@ -2,8 +2,8 @@
  * Certificates and trust by name, as SDS delivers them, and the static ones by a name made for them.
  * Each change gets a new version, by which TLS contexts notice that they are out of date.
  */
-import { readFileSync } from "node:fs";
-import { createSecureContext } from "node:tls";
+import { existsSync, readFileSync } from "node:fs";
+import { createSecureContext, getCACertificates } from "node:tls";
 import { parsePem } from "../identity/pem.ts";
 import { parseTrustBundlePem, TrustBundleSet } from "../identity/trust-bundle.ts";
 import type {
@@ -87,10 +87,21 @@ export function readValidation(source: ValidationSource): Validation {
   };
 }
 
+/** Where most Linux systems keep the roots that they trust. A control plane names it without knowing the machine. */
+const SYSTEM_ROOTS_FILE = "/etc/ssl/certs/ca-certificates.crt";
+
 function readTrust(source: TextSource, what: string): string {
-  const text = readText(source);
+  const isElsewhere =
+    source.kind === "file" && source.path === SYSTEM_ROOTS_FILE && !existsSync(source.path);
+  const text = isElsewhere ? systemRoots() : readText(source);
   if (parsePem(text, "CERTIFICATE").length === 0) throw new Error(`${what} has no certificate`);
   return text;
+}
+
+/** Of a system that keeps them elsewhere; the runtime's own where it keeps none, as in a bare container. */
+function systemRoots(): string {
+  const own = getCACertificates("system");
+  return (own.length > 0 ? own : getCACertificates("bundled")).join("\n");
 }
 
 /** Throws the TLS library's error. */

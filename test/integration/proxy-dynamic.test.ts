@@ -162,12 +162,12 @@ test("what is refused leaves what was before, and every error has its path", asy
   const cluster = clusterJson({ name: "app", endpoints: [app.port] });
   assert.deepEqual(mesh.update(CLUSTER_TYPE_URL, [cluster]), []);
   const errors = mesh.update(CLUSTER_TYPE_URL, [
-    { ...cluster, lb_policy: "MAGLEV", dns_lookup_family: "V4_ONLY" },
+    { ...cluster, lb_policy: "MAGLEV", use_tcp_for_dns_lookups: true },
     clusterJson({ name: "good", endpoints: [] }),
   ]);
   assert.deepEqual(
     errors.map((error) => error.split(": ").slice(0, 2).join(": ")),
-    ["app: dns_lookup_family"],
+    ["app: use_tcp_for_dns_lookups"],
   );
   assert.ok(mesh.proxy.dataPlane.clusters.has("good"));
   assert.equal(mesh.proxy.dataPlane.clusters.get("app")?.endpoints.length, 1);

@@ -35,6 +35,8 @@ function policy(typedConfig: JsonObject): JsonObject {
   return { typed_extension_config: { name: "policy", typed_config: typedConfig } };
 }
 
+const namedAddress = { socket_address: { address: "localhost", port_value: 80 } };
+
 const PLAIN_CLUSTERS: readonly JsonObject[] = [
   {
     name: "everything",
@@ -109,6 +111,16 @@ const PLAIN_CLUSTERS: readonly JsonObject[] = [
           ],
         },
       ],
+    },
+  },
+  {
+    name: "named",
+    type: "STRICT_DNS",
+    dns_refresh_rate: "5s",
+    respect_dns_ttl: true,
+    dns_lookup_family: "V4_ONLY",
+    load_assignment: {
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: namedAddress } }] }],
     },
   },
   {

@@ -16,6 +16,20 @@ export function compileAddress(
   path: string,
   errors: FieldError[],
 ): IpAddress {
+  const compiled = compileNamedAddress(address, path, errors);
+  if (isIP(compiled.host) === 0) {
+    const message = `"${compiled.host}" is not an IP address`;
+    errors.push({ path: `${path}.socket_address.address`, message });
+  }
+  return compiled;
+}
+
+/** `host` may be a name. */
+export function compileNamedAddress(
+  address: Address | undefined,
+  path: string,
+  errors: FieldError[],
+): IpAddress {
   const socket = address?.address.case === "socketAddress" ? address.address.value : undefined;
   const port = socket?.portSpecifier.case === "portValue" ? socket.portSpecifier.value : undefined;
   if (socket === undefined || port === undefined) {
@@ -25,9 +39,8 @@ export function compileAddress(
   if (socket.protocol !== Protocol.TCP) {
     errors.push({ path: `${path}.socket_address.protocol`, message: "only TCP is implemented" });
   }
-  if (isIP(socket.address) === 0) {
-    const message = `"${socket.address}" is not an IP address`;
-    errors.push({ path: `${path}.socket_address.address`, message });
+  if (socket.address === "") {
+    errors.push({ path: `${path}.socket_address.address`, message: "is required" });
   }
   if (port > 65_535) {
     errors.push({ path: `${path}.socket_address.port_value`, message: `${port} is not a port` });

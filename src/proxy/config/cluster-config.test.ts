@@ -112,9 +112,9 @@ test("timeouts and thresholds are read", () => {
 });
 
 test("what cannot be meant is refused at its path, all at once", () => {
-  assert.deepEqual(errorsOf({ name: "", type: "STRICT_DNS", connect_timeout: "0s" }), [
+  assert.deepEqual(errorsOf({ name: "", type: "ORIGINAL_DST", connect_timeout: "0s" }), [
     "name: a name is required",
-    "type: only STATIC and EDS are implemented",
+    "type: only STATIC, STRICT_DNS, LOGICAL_DNS and EDS are implemented",
     "connect_timeout: must be above 0",
   ]);
   assert.deepEqual(errorsOf({ type: "EDS", load_assignment: { cluster_name: "c" } }), [

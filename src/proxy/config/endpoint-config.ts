@@ -3,6 +3,7 @@
 import type { FieldError } from "../../decision/field-error.ts";
 import { HealthStatus } from "../../gen/envoy/config/core/v3/health_check_pb.js";
 import type {
+  Endpoint,
   LbEndpoint,
   LocalityLbEndpoints,
 } from "../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
@@ -12,13 +13,15 @@ import type {
 } from "../../gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import type { EndpointInfo } from "../endpoint.ts";
 import { type HostLocality, OVERPROVISIONING_PERCENT } from "../load-balancer/host.ts";
-import { compileAddress } from "./address.ts";
+import { compileAddress, compileNamedAddress } from "./address.ts";
 import { workloadLabels } from "./metadata-labels.ts";
 
 export function compileEndpoints(
   assignment: ClusterLoadAssignment,
   path: string,
   errors: FieldError[],
+  /** Whether an address may be a name that is still to be resolved. */
+  mayBeNames = false,
 ): readonly EndpointInfo[] {
   const seen = new Set<string>();
   return assignment.endpoints.flatMap((group, groupIndex) => {
@@ -29,7 +32,7 @@ export function compileEndpoints(
     };
     return group.lbEndpoints.flatMap((endpoint, index) => {
       const at = `${path}endpoints[${groupIndex}].lb_endpoints[${index}]`;
-      const info = compileEndpoint(endpoint, placement, at, errors);
+      const info = compileEndpoint(endpoint, { ...placement, mayBeNames }, at, errors);
       if (info === undefined) return [];
       const key = `${info.host}:${info.port}`;
       if (seen.has(key)) errors.push({ path: at, message: `${key} stands in two places` });
@@ -56,7 +59,7 @@ function compileLocality(
 
 function compileEndpoint(
   endpoint: LbEndpoint,
-  placement: Placement,
+  { mayBeNames, ...placement }: Placement & { readonly mayBeNames: boolean },
   path: string,
   errors: FieldError[],
 ): EndpointInfo | undefined {
@@ -70,7 +73,11 @@ function compileEndpoint(
     errors.push({ path: `${path}.load_balancing_weight`, message: "the least weight is 1" });
   }
   return {
-    ...compileAddress(identifier.value.address, `${path}.endpoint.address`, errors),
+    ...(mayBeNames ? compileNamedAddress : compileAddress)(
+      identifier.value.address,
+      `${path}.endpoint.address`,
+      errors,
+    ),
     ...placement,
     weight,
     hostname: identifier.value.hostname,
@@ -82,5 +89,18 @@ function compileEndpoint(
       endpoint.healthStatus === HealthStatus.UNKNOWN ||
       endpoint.healthStatus === HealthStatus.DEGRADED,
     workload: workloadLabels(endpoint.metadata?.filterMetadata["istio"]),
+    ...checkInfo(identifier.value, `${path}.endpoint.health_check_config`, errors),
   };
+}
+
+/** Nothing for endpoints that are checked as their cluster says. */
+function checkInfo(
+  { healthCheckConfig: config }: Endpoint,
+  path: string,
+  errors: FieldError[],
+): Pick<EndpointInfo, "healthCheck"> {
+  if (config === undefined) return {};
+  const { portValue: port, hostname, disableActiveHealthCheck: isDisabled } = config;
+  if (port > 65_535) errors.push({ path: `${path}.port_value`, message: `${port} is not a port` });
+  return { healthCheck: { port, hostname, isDisabled } };
 }

@@ -164,7 +164,7 @@ test("all that is wrong is told at once", () => {
   const errors = check({
     hds_config: {},
     static_resources: {
-      clusters: [{ name: "a", outlier_detection: {}, dns_lookup_family: "V4_ONLY" }],
+      clusters: [{ name: "a", preconnect_policy: {}, use_tcp_for_dns_lookups: true }],
       listeners: [{ use_original_dst: true }],
     },
   });
@@ -172,8 +172,8 @@ test("all that is wrong is told at once", () => {
     errors.map(({ path }) => path).sort(),
     [
       "hds_config",
-      "static_resources.clusters[0].dns_lookup_family",
-      "static_resources.clusters[0].outlier_detection",
+      "static_resources.clusters[0].use_tcp_for_dns_lookups",
+      "static_resources.clusters[0].preconnect_policy",
       "static_resources.listeners[0].use_original_dst",
     ].sort(),
   );

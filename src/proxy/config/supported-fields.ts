@@ -152,7 +152,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute": "name value",
   "envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties": "source_ip",
   "envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter": "name",
-  "envoy.config.route.v3.WeightedCluster": "clusters total_weight header_name",
+  "envoy.config.route.v3.WeightedCluster": "clusters total_weight header_name use_hash_policy",
   "envoy.config.route.v3.WeightedCluster.ClusterWeight":
     "name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal metadata_match",
   "envoy.config.route.v3.RetryPolicy":
