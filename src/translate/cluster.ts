@@ -1,43 +1,38 @@
 /** Clusters: of each routed Service port towards its instances, of each app port towards the app itself. */
-import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
-import type { Any } from "@bufbuild/protobuf/wkt";
-import {
-  type CircuitBreakers,
-  CircuitBreakersSchema,
-} from "../gen/envoy/config/cluster/v3/circuit_breaker_pb.js";
-import {
-  type Cluster,
-  Cluster_DiscoveryType,
-  ClusterSchema,
-} from "../gen/envoy/config/cluster/v3/cluster_pb.js";
-import { RoutingPriority, type TransportSocket } from "../gen/envoy/config/core/v3/base_pb.js";
-import type {
-  Http2ProtocolOptions,
-  Http2ProtocolOptionsSchema,
-  KeepaliveSettingsSchema,
-} from "../gen/envoy/config/core/v3/protocol_pb.js";
-import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { create, type JsonObject } from "@bufbuild/protobuf";
+import { Cluster_DiscoveryType, ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { TransportSocket } from "../gen/envoy/config/core/v3/base_pb.js";
+import { durationMs } from "../resource/duration.ts";
 import { mayBeHttp } from "../resource/port-protocol.ts";
-import {
-  APP_ADDRESS,
-  APP_CONNECT_TIMEOUT_MS,
-  APP_IDLE_TIMEOUT_MS,
-  CIRCUIT_BREAKER_UNLIMITED,
-  MESH_KEEPALIVE_IDLE_INTERVAL_MS,
-  MESH_KEEPALIVE_INTERVAL_MS,
-  MESH_KEEPALIVE_TIMEOUT_MS,
-  TCP_ALPN,
-} from "./defaults.ts";
+import { circuitBreakers, unlimitedCircuitBreakers } from "./circuit-breakers.ts";
+import { healthCheck, outlierDetection } from "./cluster-health.ts";
+import type { ClusterInit } from "./cluster-init.ts";
+import { APP_ADDRESS, APP_CONNECT_TIMEOUT_MS, APP_IDLE_TIMEOUT_MS, TCP_ALPN } from "./defaults.ts";
+import { externalClusterParts } from "./external-cluster.ts";
+import { failoverClusters } from "./failover-cluster.ts";
 import type { DataPlaneFeatures } from "./features.ts";
-import { translateLoadBalancer } from "./load-balancing-policy.ts";
+import { onlyEndpoint, translateLoadBalancer } from "./load-balancing-policy.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "./mesh-index.ts";
-import { adsConfigSource, duration, pack, resourceOf, socketAddress } from "./message.ts";
+import { adsConfigSource, duration, resourceOf, socketAddress } from "./message.ts";
 import { compareText, sniOf, spiffeId } from "./names.ts";
 import type { XdsResource } from "./translation.ts";
 import { upstreamTls } from "./transport-socket.ts";
+import {
+  type Codec,
+  connectionLimits,
+  connectionOptions,
+  HTTP1,
+  http2,
+  httpOptions,
+  outboundCodec,
+} from "./upstream-http.ts";
 
-/** The key of the HTTP options in a cluster's extension options. */
-const HTTP_PROTOCOL_OPTIONS = HttpProtocolOptionsSchema.typeName;
+/** What tells apart the two ways in which a port may be used. */
+interface Carried {
+  readonly name: string;
+  readonly alpn: readonly string[];
+  readonly isHttp: boolean;
+}
 
 /** The clusters of a Service port. Their endpoints come by EDS under the port's name. */
 export function outboundClusters(
@@ -45,37 +40,107 @@ export function outboundClusters(
   port: IndexedPort,
   index: MeshIndex,
 ): readonly XdsResource[] {
-  const { trustDomain } = index.snapshot;
-  const shared = {
-    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS } as const,
-    edsClusterConfig: { edsConfig: adsConfigSource(), serviceName: port.name },
-    connectTimeout: duration(service.settings.connectTimeoutMs),
-    loadBalancingPolicy: translateLoadBalancer(service.settings.algorithm),
-    metadata: { filterMetadata: { istio: servicesMetadata([service]) } },
-  };
   const clusters: XdsResource[] = [];
   if (mayBeHttp(port.protocol)) {
     const alpn = index.features.meshHop === "http2" ? ["h2"] : ["http/1.1"];
-    clusters.push(
-      clusterResource(port.name, {
-        ...shared,
-        typedExtensionProtocolOptions: httpOptions(
-          service.settings.connectionIdleTimeoutMs,
-          outboundCodec(port, index.features),
-        ),
-        ...transportSocketOf(service, port, { trustDomain, alpn }),
-      }),
-    );
+    const carried = { name: port.name, alpn, isHttp: true };
+    clusters.push(outboundCluster(service, port, carried, index));
   }
   if (port.tcpCluster !== undefined) {
-    clusters.push(
-      clusterResource(port.tcpCluster, {
-        ...shared,
-        ...transportSocketOf(service, port, { trustDomain, alpn: TCP_ALPN }),
-      }),
-    );
+    const carried = { name: port.tcpCluster, alpn: TCP_ALPN, isHttp: false };
+    clusters.push(outboundCluster(service, port, carried, index));
   }
-  return clusters;
+  return [...clusters, ...failoverClusters(service, port, index)];
+}
+
+function outboundCluster(
+  service: IndexedService,
+  port: IndexedPort,
+  carried: Carried,
+  index: MeshIndex,
+): XdsResource {
+  const { features } = index;
+  const { settings } = service;
+  const pool = settings.connectionPool;
+  const { panicThreshold } = settings.loadBalancer;
+  const http = {
+    typedExtensionProtocolOptions: httpOptions(
+      durationMs(settings.timeouts.connectionIdle),
+      codecOf(service, port, features),
+      connectionLimits(pool, features),
+    ),
+  };
+  return clusterResource(carried.name, {
+    ...endpointsOf(service, port, carried, index),
+    connectTimeout: duration(durationMs(settings.connectTimeout)),
+    loadBalancingPolicy: translateLoadBalancer(settings.loadBalancer, features),
+    commonLbConfig: {
+      // 0: a request never goes to an instance that is known to be gone. It gets a 503.
+      healthyPanicThreshold: { value: features.panicThreshold ? panicThreshold : 0 },
+    },
+    circuitBreakers: circuitBreakers(settings, features),
+    ...healthOf(service, port, carried, features),
+    ...connectionOptions(pool, features),
+    ...(carried.isHttp ? http : {}),
+    metadata: { filterMetadata: { istio: servicesMetadata([service]) } },
+  });
+}
+
+/** By TLS of the sidecar's own making a client's HTTP/2 and HTTP/1.1 would need ALPN of their own: it is as declared. */
+function codecOf(
+  { settings, external }: IndexedService,
+  port: IndexedPort,
+  features: DataPlaneFeatures,
+): Codec {
+  if (external?.spec.tls !== undefined && !isHttp2Only(port)) return HTTP1;
+  const pool = settings.connectionPool;
+  return outboundCodec({ protocol: port.protocol, isMeshed: isMeshed(port), pool, features });
+}
+
+/** Where the instances are and how they are proven: from the control plane, or from a host outside the mesh. */
+function endpointsOf(
+  service: IndexedService,
+  port: IndexedPort,
+  carried: Carried,
+  index: MeshIndex,
+): ClusterInit {
+  if (service.external !== undefined) {
+    return externalClusterParts(service.external, port, { ...carried, features: index.features });
+  }
+  return {
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: { edsConfig: adsConfigSource(), serviceName: port.name },
+    ...transportSocketOf(service, port, {
+      trustDomain: index.snapshot.trustDomain,
+      alpn: carried.alpn,
+    }),
+  };
+}
+
+function healthOf(
+  { settings, host }: IndexedService,
+  port: IndexedPort,
+  { isHttp }: Carried,
+  features: DataPlaneFeatures,
+): ClusterInit {
+  const outliers = features.outlierDetection
+    ? outlierDetection(settings.outlierDetection)
+    : undefined;
+  const check = features.healthChecks ? settings.healthCheck : undefined;
+  // A stream of bytes cannot be asked in HTTP: between sidecars its connections go to the app unread.
+  const isPossible = isHttp || check?.tcp !== undefined;
+  const speaksHttp2 = isMeshed(port) ? features.meshHop === "http2" : isHttp2Only(port);
+  const codec = speaksHttp2 ? "http2" : "http1";
+  return {
+    ...(outliers === undefined ? {} : { outlierDetection: outliers }),
+    ...(check === undefined || !isPossible
+      ? {}
+      : { healthChecks: [healthCheck(check, { host, codec })] }),
+  };
+}
+
+function isHttp2Only({ protocol }: IndexedPort): boolean {
+  return protocol === "http2" || protocol === "grpc";
 }
 
 /** The app's own cluster, and what it is spoken to in. */
@@ -109,7 +174,9 @@ export function inboundCluster(options: InboundClusterOptions): XdsResource {
       ],
     },
     connectTimeout: duration(APP_CONNECT_TIMEOUT_MS),
-    loadBalancingPolicy: translateLoadBalancer("RoundRobin"),
+    loadBalancingPolicy: onlyEndpoint(),
+    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+    circuitBreakers: unlimitedCircuitBreakers(),
     typedExtensionProtocolOptions: httpOptions(
       APP_IDLE_TIMEOUT_MS,
       codec === "http2" ? http2(features) : HTTP1,
@@ -118,22 +185,13 @@ export function inboundCluster(options: InboundClusterOptions): XdsResource {
   });
 }
 
-type ClusterInit = Exclude<MessageInitShape<typeof ClusterSchema>, Cluster>;
-
 function clusterResource(name: string, init: ClusterInit): XdsResource {
-  const cluster = create(ClusterSchema, {
-    name,
-    circuitBreakers: unlimitedCircuitBreakers(),
-    // Without panic mode a request never goes to an instance that is known to be gone: it gets a 503.
-    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
-    ...init,
-  });
-  return resourceOf(ClusterSchema, name, cluster);
+  return resourceOf(ClusterSchema, name, create(ClusterSchema, { name, ...init }));
 }
 
 /** Whether callers reach the instances by mutual TLS. A port without instances is for meshed ones to come. */
 export function isMeshed(port: IndexedPort): boolean {
-  return port.targets.every((target) => target.isMeshed);
+  return !port.isExternal && port.targets.every((target) => target.isMeshed);
 }
 
 /**
@@ -160,75 +218,8 @@ function transportSocketOf(
   };
 }
 
-type Codec = NonNullable<
-  MessageInitShape<typeof HttpProtocolOptionsSchema>["upstreamProtocolOptions"]
->;
-
-/** Between sidecars what they agree on; to an app without one what it is declared to speak, else what its client does. */
-function outboundCodec(port: IndexedPort, features: DataPlaneFeatures): Codec {
-  if (features.meshHop === "http1") return HTTP1;
-  if (isMeshed(port)) return http2(features, { connectionKeepalive: meshKeepalive() });
-  if (port.protocol === "http2" || port.protocol === "grpc") return http2(features);
-  return {
-    case: "useDownstreamProtocolConfig",
-    value: { httpProtocolOptions: {}, http2ProtocolOptions: http2Options(features) },
-  };
-}
-
-const HTTP1: Codec = {
-  case: "explicitHttpConfig",
-  value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
-};
-
-function http2(
-  features: DataPlaneFeatures,
-  more: Exclude<MessageInitShape<typeof Http2ProtocolOptionsSchema>, Http2ProtocolOptions> = {},
-): Codec {
-  const value = { ...http2Options(features), ...more };
-  return {
-    case: "explicitHttpConfig",
-    value: { protocolConfig: { case: "http2ProtocolOptions", value } },
-  };
-}
-
-/** The other end is a sidecar, to which a PING is nothing. */
-function meshKeepalive(): MessageInitShape<typeof KeepaliveSettingsSchema> {
-  return {
-    interval: duration(MESH_KEEPALIVE_INTERVAL_MS),
-    timeout: duration(MESH_KEEPALIVE_TIMEOUT_MS),
-    connectionIdleInterval: duration(MESH_KEEPALIVE_IDLE_INTERVAL_MS),
-  };
-}
-
-/** Extended CONNECT carries WebSocket (RFC 8441). */
-function http2Options({ upgrades }: DataPlaneFeatures): { readonly allowConnect?: boolean } {
-  return upgrades ? { allowConnect: true } : {};
-}
-
-function httpOptions(idleTimeoutMs: number, upstreamProtocolOptions: Codec): Record<string, Any> {
-  const options = create(HttpProtocolOptionsSchema, {
-    commonHttpProtocolOptions: { idleTimeout: duration(idleTimeoutMs) },
-    upstreamProtocolOptions,
-  });
-  return { [HTTP_PROTOCOL_OPTIONS]: pack(HttpProtocolOptionsSchema, options) };
-}
-
-function unlimitedCircuitBreakers(): CircuitBreakers {
-  return create(CircuitBreakersSchema, {
-    thresholds: [
-      {
-        priority: RoutingPriority.DEFAULT,
-        maxConnections: CIRCUIT_BREAKER_UNLIMITED,
-        maxPendingRequests: CIRCUIT_BREAKER_UNLIMITED,
-        maxRequests: CIRCUIT_BREAKER_UNLIMITED,
-        maxRetries: CIRCUIT_BREAKER_UNLIMITED,
-      },
-    ],
-  });
-}
-
 /** Istio's form, from which a proxy takes the `destination_service*` labels of its metrics. */
-function servicesMetadata(services: readonly IndexedService[]): JsonObject {
+export function servicesMetadata(services: readonly IndexedService[]): JsonObject {
   return {
     services: services.map(({ host, service }) => {
       const { name, namespace } = service.resource.metadata;

@@ -10,6 +10,42 @@ export interface DataPlaneFeatures {
   readonly streams: boolean;
   /** WebSocket, and extended CONNECT where HTTP/2 carries it. */
   readonly upgrades: boolean;
+  /** `Cluster.outlier_detection`. */
+  readonly outlierDetection: boolean;
+  /** `Cluster.health_checks`: HTTP, gRPC and TCP. */
+  readonly healthChecks: boolean;
+  /** `Cluster.common_lb_config.healthy_panic_threshold` above 0. */
+  readonly panicThreshold: boolean;
+  /** `slow_start_config` of least request and round robin. */
+  readonly slowStart: boolean;
+  /** Ring hash, Maglev, and `RouteAction.hash_policy`. */
+  readonly hashing: boolean;
+  /** `LbEndpoint.load_balancing_weight`. */
+  readonly endpointWeights: boolean;
+  /** Priorities of localities, their weights (`locality_weighted_lb_config`) and the overprovisioning factor. */
+  readonly localities: boolean;
+  /** The subset load balancer. */
+  readonly subsets: boolean;
+  /** The stateful session filter, by cookie and by header. */
+  readonly sessions: boolean;
+  /** Of a retry policy: host predicates, `rate_limited_retry_back_off`, matchers of retriable headers by value. */
+  readonly retryPolicies: boolean;
+  /** `CircuitBreakers.Thresholds.retry_budget`. */
+  readonly retryBudget: boolean;
+  /** `RouteAction.hedge_policy.hedge_on_per_try_timeout`. */
+  readonly hedging: boolean;
+  /** Thresholds of circuit breakers below "no limit". */
+  readonly circuitBreakers: boolean;
+  /** Requests and age that end a connection to an instance, streams on it, TCP keep-alive. */
+  readonly connectionPools: boolean;
+  /** `RouteAction.max_stream_duration`, with deadlines of gRPC. */
+  readonly streamDuration: boolean;
+  /** Clusters of the type `envoy.clusters.aggregate`. */
+  readonly aggregateClusters: boolean;
+  /** Clusters that resolve names: STRICT_DNS and LOGICAL_DNS. */
+  readonly dnsClusters: boolean;
+  /** TLS to hosts outside the mesh: a CA of the author's or the system's, without a certificate of our own. */
+  readonly tlsOrigination: boolean;
 }
 
 /** What the sidecars of this release understand. */
@@ -17,6 +53,24 @@ export const SIDECAR_FEATURES: DataPlaneFeatures = {
   meshHop: "http2",
   streams: true,
   upgrades: true,
+  outlierDetection: false,
+  healthChecks: false,
+  panicThreshold: false,
+  slowStart: false,
+  hashing: false,
+  endpointWeights: false,
+  localities: false,
+  subsets: false,
+  sessions: false,
+  retryPolicies: false,
+  retryBudget: false,
+  hedging: false,
+  circuitBreakers: false,
+  connectionPools: false,
+  streamDuration: false,
+  aggregateClusters: false,
+  dnsClusters: false,
+  tlsOrigination: false,
 };
 
 /** All that translation can say. A real Envoy takes it. */
@@ -24,4 +78,22 @@ export const ALL_FEATURES: DataPlaneFeatures = {
   meshHop: "http2",
   streams: true,
   upgrades: true,
+  outlierDetection: true,
+  healthChecks: true,
+  panicThreshold: true,
+  slowStart: true,
+  hashing: true,
+  endpointWeights: true,
+  localities: true,
+  subsets: true,
+  sessions: true,
+  retryPolicies: true,
+  retryBudget: true,
+  hedging: true,
+  circuitBreakers: true,
+  connectionPools: true,
+  streamDuration: true,
+  aggregateClusters: true,
+  dnsClusters: true,
+  tlsOrigination: true,
 };

@@ -2,53 +2,215 @@
  * Load balancing policies in order of preference: a proxy takes the first that it knows. Peak-EWMA is ours;
  * Envoy does not have it and goes on to the next in the list.
  */
-import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type JsonObject,
+  type MessageInitShape,
+} from "@bufbuild/protobuf";
 import {
   type LoadBalancingPolicy,
   type LoadBalancingPolicy_Policy,
   LoadBalancingPolicy_PolicySchema,
   LoadBalancingPolicySchema,
 } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
+import type {
+  ConsistentHashingLbConfigSchema,
+  LocalityLbConfigSchema,
+  SlowStartConfigSchema,
+} from "../gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js";
 import { LeastRequestSchema } from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
+import { MaglevSchema } from "../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import {
+  RingHash_HashFunction,
+  RingHashSchema,
+} from "../gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import { RoundRobinSchema } from "../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
+import {
+  Subset_LbSubsetFallbackPolicy,
+  Subset_LbSubsetSelector_LbSubsetSelectorFallbackPolicy,
+  SubsetSchema,
+} from "../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
 import { TypedStructSchema } from "../gen/xds/type/v3/typed_struct_pb.js";
-import type { LoadBalancerAlgorithm } from "../resource/kinds/traffic-settings.ts";
-import { pack } from "./message.ts";
+import { durationMs } from "../resource/duration.ts";
+import type {
+  LoadBalancerAlgorithm,
+  LoadBalancerSettings,
+} from "../resource/kinds/load-balancer-settings.ts";
+import type { DeepReadonly } from "../resource/object.ts";
+import type { DataPlaneFeatures } from "./features.ts";
+import { duration, pack } from "./message.ts";
+import { compareText } from "./names.ts";
 
 /** What the TypedStruct of peak-EWMA holds; no message of this type is generated. */
 export const PEAK_EWMA_TYPE_URL =
   "type.googleapis.com/envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma";
 
-const EXTENSION_NAME: Readonly<Record<LoadBalancerAlgorithm, string>> = {
+const EXTENSION_NAME: Readonly<Record<LoadBalancerAlgorithm | "Subset", string>> = {
   PeakEWMA: "envoy.load_balancing_policies.peak_ewma",
   LeastRequest: "envoy.load_balancing_policies.least_request",
   RoundRobin: "envoy.load_balancing_policies.round_robin",
   Random: "envoy.load_balancing_policies.random",
+  RingHash: "envoy.load_balancing_policies.ring_hash",
+  Maglev: "envoy.load_balancing_policies.maglev",
+  Subset: "envoy.load_balancing_policies.subset",
 };
 
-export function translateLoadBalancer(algorithm: LoadBalancerAlgorithm): LoadBalancingPolicy {
-  return create(LoadBalancingPolicySchema, { policies: [...policiesOf(algorithm)] });
+type Settings = DeepReadonly<LoadBalancerSettings>;
+
+/** For one endpoint, as the app beside a sidecar is: there is nothing to choose. */
+export function onlyEndpoint(): LoadBalancingPolicy {
+  return create(LoadBalancingPolicySchema, {
+    policies: [policy("RoundRobin", RoundRobinSchema, {})],
+  });
 }
 
-function policiesOf(algorithm: LoadBalancerAlgorithm): readonly LoadBalancingPolicy_Policy[] {
+export function translateLoadBalancer(
+  settings: Settings,
+  features: DataPlaneFeatures,
+): LoadBalancingPolicy {
+  const { subset } = settings;
+  const policies = [...policiesOf(settings.algorithm, settings, features)];
+  if (subset === undefined || !features.subsets) {
+    return create(LoadBalancingPolicySchema, { policies });
+  }
+  return create(LoadBalancingPolicySchema, { policies: [subsetPolicy(subset, policies)] });
+}
+
+function policiesOf(
+  algorithm: LoadBalancerAlgorithm,
+  settings: Settings,
+  features: DataPlaneFeatures,
+): readonly LoadBalancingPolicy_Policy[] {
+  const slowStartConfig = slowStart(settings, features);
+  const shared = {
+    ...(slowStartConfig === undefined ? {} : { slowStartConfig }),
+    ...localityWeights(settings, features),
+  };
   switch (algorithm) {
     case "PeakEWMA":
       return [
-        policy(algorithm, TypedStructSchema, { typeUrl: PEAK_EWMA_TYPE_URL, value: {} }),
-        ...policiesOf("LeastRequest"),
+        policy(algorithm, TypedStructSchema, {
+          typeUrl: PEAK_EWMA_TYPE_URL,
+          value: peakEwma(settings, features),
+        }),
+        ...policiesOf("LeastRequest", settings, features),
       ];
     case "LeastRequest":
-      return [policy(algorithm, LeastRequestSchema, {})];
+      return [policy(algorithm, LeastRequestSchema, shared)];
     case "RoundRobin":
-      return [policy(algorithm, RoundRobinSchema, {})];
+      return [policy(algorithm, RoundRobinSchema, shared)];
     case "Random":
-      return [policy(algorithm, RandomSchema, {})];
+      return [policy(algorithm, RandomSchema, localityWeights(settings, features))];
+    case "RingHash": {
+      if (!features.hashing) return policiesOf("PeakEWMA", settings, features);
+      const { minimumRingSize, maximumRingSize } = settings.ringHash;
+      return [
+        policy(algorithm, RingHashSchema, {
+          hashFunction: RingHash_HashFunction.XX_HASH,
+          minimumRingSize: BigInt(minimumRingSize),
+          maximumRingSize: BigInt(maximumRingSize),
+          ...boundedLoad(settings),
+          ...hashedLocalityWeights(settings, features),
+        }),
+      ];
+    }
+    case "Maglev":
+      if (!features.hashing) return policiesOf("PeakEWMA", settings, features);
+      return [
+        policy(algorithm, MaglevSchema, {
+          tableSize: BigInt(settings.maglev.tableSize),
+          ...boundedLoad(settings),
+          ...hashedLocalityWeights(settings, features),
+        }),
+      ];
   }
 }
 
+type Init<Desc extends DescMessage> = Exclude<
+  MessageInitShape<Desc>,
+  { readonly $typeName: string }
+>;
+
+function slowStart(
+  { slowStart: { window, aggression, minimumWeight } }: Settings,
+  features: DataPlaneFeatures,
+): Init<typeof SlowStartConfigSchema> | undefined {
+  const windowMs = durationMs(window);
+  if (windowMs === 0 || !features.slowStart) return undefined;
+  return {
+    slowStartWindow: duration(windowMs),
+    // The key is a runtime variable, which nobody sets; Envoy asks for one.
+    aggression: { defaultValue: aggression, runtimeKey: "tulle.slow_start.aggression" },
+    minWeightPercent: { value: minimumWeight },
+  };
+}
+
+/** The JSON of what has no message. */
+function peakEwma(settings: Settings, features: DataPlaneFeatures): JsonObject {
+  const { window, aggression, minimumWeight } = settings.slowStart;
+  const windowMs = durationMs(window);
+  return {
+    ...(windowMs === 0 || !features.slowStart
+      ? {}
+      : {
+          slow_start_config: {
+            slow_start_window: `${windowMs / 1000}s`,
+            aggression: { default_value: aggression },
+            min_weight_percent: { value: minimumWeight },
+          },
+        }),
+    ...(isWeighted(settings, features)
+      ? { locality_lb_config: { locality_weighted_lb_config: {} } }
+      : {}),
+  };
+}
+
+/** Whether zones have weights that somebody wrote. */
+function isWeighted({ locality }: Settings, features: DataPlaneFeatures): boolean {
+  return features.localities && locality.distribute.length > 0;
+}
+
+function localityWeights(
+  settings: Settings,
+  features: DataPlaneFeatures,
+): { readonly localityLbConfig?: Init<typeof LocalityLbConfigSchema> } {
+  if (!isWeighted(settings, features)) return {};
+  const localityConfigSpecifier = { case: "localityWeightedLbConfig", value: {} } as const;
+  return { localityLbConfig: { localityConfigSpecifier } };
+}
+
+function hashedLocalityWeights(settings: Settings, features: DataPlaneFeatures) {
+  return isWeighted(settings, features) ? { localityWeightedLbConfig: {} } : {};
+}
+
+function boundedLoad({ hashBalanceFactor }: Settings): {
+  readonly consistentHashingLbConfig?: Init<typeof ConsistentHashingLbConfigSchema>;
+} {
+  return hashBalanceFactor === 0 ? {} : { consistentHashingLbConfig: { hashBalanceFactor } };
+}
+
+/** The labels stand in each endpoint's metadata `envoy.lb` (see `load-assignment.ts`). */
+function subsetPolicy(
+  { selector, fallback }: NonNullable<Settings["subset"]>,
+  policies: LoadBalancingPolicy_Policy[],
+): LoadBalancingPolicy_Policy {
+  const entries = Object.entries(selector).sort(([a], [b]) => compareText(a, b));
+  const keys = entries.map(([key]) => key);
+  const Fallback = Subset_LbSubsetSelector_LbSubsetSelectorFallbackPolicy;
+  return policy("Subset", SubsetSchema, {
+    fallbackPolicy: Subset_LbSubsetFallbackPolicy.DEFAULT_SUBSET,
+    defaultSubset: Object.fromEntries(entries),
+    subsetSelectors: [{ keys, fallbackPolicy: Fallback.DEFAULT_SUBSET }],
+    // Nobody healthy in the subset: any instance, or the request fails.
+    panicModeAny: fallback === "AnyEndpoint",
+    subsetLbPolicy: { policies },
+  });
+}
+
 function policy<Desc extends DescMessage>(
-  algorithm: LoadBalancerAlgorithm,
+  algorithm: LoadBalancerAlgorithm | "Subset",
   schema: Desc,
   config: MessageInitShape<Desc>,
 ): LoadBalancingPolicy_Policy {

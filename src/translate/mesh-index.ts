@@ -1,9 +1,11 @@
 /** The snapshot, resolved once: which ports are routed, which instances stand behind each, under which names. */
 import type { AccessLog } from "../gen/envoy/config/accesslog/v3/accesslog_pb.js";
 import { durationMs } from "../resource/duration.ts";
+import { type ExternalService, servicePorts } from "../resource/kinds/external-service.ts";
 import { defaultMeshConfigSpec } from "../resource/kinds/mesh-config.ts";
+import type { RouteFilter } from "../resource/kinds/route-filter.ts";
 import type { ServicePort } from "../resource/kinds/service.ts";
-import { keyOf } from "../resource/object.ts";
+import { keyOf, type MeshObject } from "../resource/object.ts";
 import {
   type EffectiveProtocol,
   effectiveProtocol,
@@ -18,8 +20,21 @@ import {
   type ServiceFiltersOf,
 } from "./filters/service-filters.ts";
 import type { Findings } from "./findings.ts";
-import type { MeshInstance, MeshService, MeshSnapshot } from "./mesh-snapshot.ts";
-import { compareText, outboundName, outboundTcpName, qualifiedName, serviceHost } from "./names.ts";
+import type {
+  MeshExternalService,
+  MeshInstance,
+  MeshService,
+  MeshSnapshot,
+} from "./mesh-snapshot.ts";
+import {
+  compareText,
+  failoverName,
+  outboundName,
+  outboundTcpName,
+  qualifiedName,
+  serviceHost,
+} from "./names.ts";
+import { servicesWithSessions, sessionContribution } from "./session-filter.ts";
 import { resolveTargets, type Target } from "./target.ts";
 import {
   resolveTrafficSettings,
@@ -27,9 +42,22 @@ import {
   type TrafficSettingsOf,
 } from "./traffic-settings.ts";
 
+/** A Service or an ExternalService: what callers reach by a name and a port. */
+export interface RoutableService {
+  readonly resource: MeshObject<"Service" | "ExternalService"> & {
+    readonly spec: {
+      readonly ports: readonly ServicePort[];
+      readonly selector?: Labels | undefined;
+    };
+  };
+  readonly serviceIndex: number;
+}
+
 /** A Service, with the ports of it that are routed. */
 export interface IndexedService {
-  readonly service: MeshService;
+  readonly service: RoutableService;
+  /** Set when it lies outside the mesh. */
+  readonly external: ExternalService | undefined;
   /** `default/catalog`. */
   readonly key: string;
   readonly host: string;
@@ -49,6 +77,10 @@ export interface IndexedPort {
   readonly protocolOrigin: string;
   /** The cluster of connections that are passed through; undefined when there can be none. */
   readonly tcpCluster: string | undefined;
+  /** What routes name: the port's own clusters, or those that lead to other Services too when it is unwell. */
+  readonly requestCluster: string;
+  readonly streamCluster: string | undefined;
+  readonly isExternal: boolean;
   /** Ordered by instance name. */
   readonly targets: readonly Target[];
 }
@@ -60,6 +92,10 @@ export interface MeshIndex {
   readonly services: readonly IndexedService[];
   /** By `namespace/name`. */
   readonly serviceByKey: ReadonlyMap<string, IndexedService>;
+  /** By `namespace/name`. */
+  readonly routeFilters: ReadonlyMap<string, RouteFilter>;
+  /** For routes that have a policy of their own. */
+  readonly settingsOf: TrafficSettingsOf;
   /** What every listener writes. */
   readonly accessLogs: readonly AccessLog[];
   /** Of a stream without a byte, in milliseconds, where no TrafficPolicy says otherwise; 0 for none. */
@@ -73,21 +109,29 @@ export function buildMeshIndex(
   features: DataPlaneFeatures,
   findings: Findings,
 ): MeshIndex {
-  const settingsOf = resolveTrafficSettings(snapshot, findings);
+  const settingsOf = resolveTrafficSettings(snapshot, features, findings);
   const filtersOf = resolveServiceFilters(snapshot, findings);
   const select = instanceSelector(snapshot.instances);
   const config = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
   const { opaquePorts, timeout } = config.protocolDetection;
-  const context = { snapshot, features, opaquePorts, settingsOf, filtersOf, select, findings };
-  const services = snapshot.services
-    .map((service) => indexService(service, context))
-    .sort((a, b) => compareText(a.key, b.key));
+  const sessions = features.sessions ? servicesWithSessions(snapshot) : new Set<string>();
+  const context = {
+    ...{ snapshot, features, opaquePorts, settingsOf, filtersOf, sessions, select, findings },
+  };
+  const services = [
+    ...snapshot.services.map((service) => indexService(service, context)),
+    ...externalServices(snapshot, findings).map((service) => indexService(service, context)),
+  ].sort((a, b) => compareText(a.key, b.key));
   const serviceByKey = new Map(services.map((service) => [service.key, service]));
   return {
     features,
     snapshot,
     services,
     serviceByKey,
+    settingsOf,
+    routeFilters: new Map(
+      snapshot.routeFilters.map((filter) => [qualifiedName(filter.metadata), filter]),
+    ),
     accessLogs: accessLogs(config.accessLog),
     streamIdleTimeoutMs: durationMs(config.defaults.timeouts.idle),
     detectionTimeoutMs: durationMs(timeout),
@@ -100,15 +144,47 @@ interface IndexContext {
   readonly opaquePorts: readonly number[];
   readonly settingsOf: TrafficSettingsOf;
   readonly filtersOf: ServiceFiltersOf;
+  /** Services with a route that has sessions. */
+  readonly sessions: ReadonlySet<string>;
   readonly select: SelectInstances;
   readonly findings: Findings;
 }
 
-function indexService(service: MeshService, context: IndexContext): IndexedService {
+/** An ExternalService under the name of a Service has no effect: one address cannot lead to both. */
+function externalServices(
+  { services, externalServices: externals }: MeshSnapshot,
+  findings: Findings,
+): readonly ExternalRoutable[] {
+  const names = new Set(services.map(({ resource }) => qualifiedName(resource.metadata)));
+  return externals.flatMap(({ resource: external, serviceIndex }: MeshExternalService) => {
+    const name = qualifiedName(external.metadata);
+    if (names.has(name)) {
+      const place = { object: keyOf(external), path: "metadata.name" };
+      findings.add("name-conflict", place, `Service ${name} has the name and goes before`);
+      return [];
+    }
+    const { spec, ...rest } = external;
+    const resource = { ...rest, spec: { ports: servicePorts(spec) } };
+    return [{ resource, serviceIndex, external }];
+  });
+}
+
+interface ExternalRoutable extends RoutableService {
+  readonly external: ExternalService;
+}
+
+function indexService(
+  service: MeshService | ExternalRoutable,
+  context: IndexContext,
+): IndexedService {
+  const external = "external" in service ? service.external : undefined;
   const { metadata, spec } = service.resource;
   const key = qualifiedName(metadata);
   const host = serviceHost(metadata, context.snapshot.trustDomain);
-  const instances = context.select(metadata.namespace, spec.selector ?? {});
+  const selector = "selector" in spec ? spec.selector : undefined;
+  const instances = context.select(metadata.namespace, selector ?? {});
+  const settings = context.settingsOf.service(service.resource.kind, key);
+  const hasFailover = settings.failover !== undefined && context.features.aggregateClusters;
   const ports: IndexedPort[] = [];
   const object = keyOf(service.resource);
   const report = { findings: context.findings, place: { object, path: "" } };
@@ -117,12 +193,18 @@ function indexService(service: MeshService, context: IndexContext): IndexedServi
     const routed = port.protocol === "TCP" ? routedProtocol(protocol, context.features) : undefined;
     if (routed !== undefined) {
       const name = outboundName(host, port.port);
+      const tcpCluster = tcpClusterOf(routed, name, outboundTcpName(host, port.port));
+      const streamCluster =
+        tcpCluster === undefined || !hasFailover ? tcpCluster : failoverName(tcpCluster);
       ports.push({
         port,
         name,
         protocol: routed,
         protocolOrigin: origin,
-        tcpCluster: tcpClusterOf(routed, name, outboundTcpName(host, port.port)),
+        tcpCluster,
+        requestCluster: hasFailover ? failoverName(name) : name,
+        streamCluster,
+        isExternal: external !== undefined,
         targets: resolveTargets({ port, protocol: routed }, instances, report),
       });
       continue;
@@ -135,8 +217,20 @@ function indexService(service: MeshService, context: IndexContext): IndexedServi
     );
   }
   ports.sort((a, b) => a.port.port - b.port.port);
-  const settings = context.settingsOf(key);
-  return { service, key, host, settings, filters: context.filtersOf(key), ports };
+  const filters = filtersOf(key, settings, context);
+  return { service, external, key, host, settings, filters, ports };
+}
+
+/** Sessions come last: they choose the instance, after all that may answer or change a request. */
+function filtersOf(
+  key: string,
+  { sessionPersistence }: TrafficSettings,
+  { filtersOf: ofPolicies, sessions, features }: IndexContext,
+): ServiceFilters {
+  const filters = ofPolicies(key);
+  const hasOwn = features.sessions && sessionPersistence !== undefined;
+  if (!hasOwn && !sessions.has(key)) return filters;
+  return { ...filters, outbound: [...filters.outbound, sessionContribution(sessionPersistence)] };
 }
 
 /** What is made of a port of this protocol; undefined when nothing can be. */

@@ -21,6 +21,11 @@ export function outboundTcpName(host: string, port: number): string {
   return `outbound|${port}|tcp|${host}`;
 }
 
+/** The cluster of a port whose Service has others that take over: what routes name instead of its own. */
+export function failoverName(name: string): string {
+  return name.replace(/^outbound\|/, "failover|");
+}
+
 /**
  * The cluster that stands for a backend that does not exist. No such cluster is ever sent, whoever waits
  * for the clusters of a route must not wait for it: its requests get 500 (see `backend.ts`).

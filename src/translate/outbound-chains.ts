@@ -15,11 +15,13 @@ import {
   FilterChainSchema,
 } from "../gen/envoy/config/listener/v3/listener_components_pb.js";
 import type { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
+import { durationMs } from "../resource/duration.ts";
 import type { TcpRoute } from "../resource/kinds/tcp-route.ts";
 import type { TlsRoute } from "../resource/kinds/tls-route.ts";
 import type { Findings } from "./findings.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { detectProtocol, HTTP_APPLICATION_PROTOCOLS, inspectTls } from "./listener-filters.ts";
+import { outboundReplies } from "./local-replies.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "./mesh-index.ts";
 import { adsConfigSource, duration } from "./message.ts";
 import { compareText, missingClusterName, qualifiedName } from "./names.ts";
@@ -94,6 +96,7 @@ function httpFilter({ index, service, port }: ChainsContext): Filter {
       streamIdleTimeout: duration(index.streamIdleTimeoutMs),
       translatesGrpcWeb: port.protocol === "grpc",
       filters: service.filters.outbound,
+      localReplyConfig: outboundReplies(service.key, service.filters.outbound),
       routeSpecifier: {
         case: "rds",
         value: { configSource: adsConfigSource(), routeConfigName: port.name },
@@ -109,7 +112,7 @@ function opaqueChain({ tcp }: StreamRoutes, context: ChainsContext): FilterChain
   const [route] = tcp.toSorted(compareAge);
   const backends =
     route === undefined
-      ? [{ clusterName: port.tcpCluster ?? port.name, weight: 1 }]
+      ? [{ clusterName: port.streamCluster ?? port.name, weight: 1 }]
       : streamBackends(route, { index, findings });
   return create(FilterChainSchema, { filters: [streamFilter(backends, context)] });
 }
@@ -146,7 +149,7 @@ function streamFilter(backends: readonly StreamBackend[], context: ChainsContext
   return tcpProxy({
     statPrefix: port.name,
     backends,
-    idleTimeoutMs: service.settings.connectionIdleTimeoutMs,
+    idleTimeoutMs: durationMs(service.settings.timeouts.connectionIdle),
     accessLog: index.accessLogs,
   });
 }

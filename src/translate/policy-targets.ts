@@ -15,10 +15,11 @@ export interface PolicyTarget {
 type TargetingPolicy = MeshObject<string, { readonly targetRefs: readonly PolicyTarget[] }, object>;
 
 /** A kind of object that policies may be attached to. */
-export type TargetKind = "Service" | "HTTPRoute" | "GRPCRoute";
+export type TargetKind = "Service" | "ExternalService" | "HTTPRoute" | "GRPCRoute";
 
 const GROUP: Readonly<Record<TargetKind, string>> = {
   Service: "",
+  ExternalService: "mesh.tulle.dev",
   HTTPRoute: "gateway.networking.k8s.io",
   GRPCRoute: "gateway.networking.k8s.io",
 };
@@ -79,6 +80,8 @@ function objectsOf(kind: TargetKind, snapshot: MeshSnapshot): readonly string[] 
   switch (kind) {
     case "Service":
       return snapshot.services.map(({ resource }) => name(resource));
+    case "ExternalService":
+      return snapshot.externalServices.map(({ resource }) => name(resource));
     case "HTTPRoute":
       return snapshot.httpRoutes.map(name);
     case "GRPCRoute":

@@ -9,12 +9,15 @@
  */
 import { mayBeHttp } from "../resource/port-protocol.ts";
 import { outboundClusters } from "./cluster.ts";
+import { reportFailoverTargets } from "./failover-cluster.ts";
 import { type DataPlaneFeatures, SIDECAR_FEATURES } from "./features.ts";
 import { Findings } from "./findings.ts";
 import { inboundResources } from "./inbound-listener.ts";
 import { loadAssignment } from "./load-assignment.ts";
+import { dependsOnZone } from "./locality-plan.ts";
 import { buildMeshIndex, type MeshIndex } from "./mesh-index.ts";
 import type { MeshSnapshot, ProxyScope } from "./mesh-snapshot.ts";
+import { compareText } from "./names.ts";
 import {
   type OutboundListenerPlan,
   outboundListeners,
@@ -22,6 +25,7 @@ import {
 } from "./outbound-listener.ts";
 import { type Attachments, resolveAttachments } from "./route/attachment.ts";
 import { routeConfiguration } from "./route/route-configuration.ts";
+import { haveSources } from "./route/rule-source.ts";
 import { trustBundleSecret } from "./secret.ts";
 import type {
   Finding,
@@ -44,10 +48,10 @@ export function translateProxy(
     resources: [
       ...shared.clusters,
       ...scoped.clusters,
-      ...shared.endpoints,
+      ...endpointsFor(shared, scope.zone),
       ...shared.secrets,
       ...scoped.listeners,
-      ...routesFor(shared, scope.namespace),
+      ...replaced(routesFor(shared, scope.namespace), scoped.routes),
     ],
     findings: [...shared.findings, ...scoped.findings],
   };
@@ -63,10 +67,21 @@ export function translateScoped(snapshot: MeshSnapshot, scope: ProxyScope): Scop
 
 /** The route configurations of callers in this namespace. */
 export function routesFor(shared: SharedTranslation, namespace: string): readonly XdsResource[] {
-  const own = shared.consumerRoutes.get(namespace);
-  if (own === undefined) return shared.routes;
-  const byName = new Map(own.map((resource) => [resource.name, resource]));
-  return shared.routes.map((resource) => byName.get(resource.name) ?? resource);
+  return replaced(shared.routes, shared.consumerRoutes.get(namespace) ?? []);
+}
+
+/** The load assignments of callers in this zone. */
+export function endpointsFor(shared: SharedTranslation, zone: string): readonly XdsResource[] {
+  return replaced(shared.endpoints, shared.zoneEndpoints.get(zone) ?? []);
+}
+
+function replaced(
+  all: readonly XdsResource[],
+  some: readonly XdsResource[],
+): readonly XdsResource[] {
+  if (some.length === 0) return all;
+  const byName = new Map(some.map((resource) => [resource.name, resource]));
+  return all.map((resource) => byName.get(resource.name) ?? resource);
 }
 
 /** The same two functions, which remember what they worked out about the last snapshot: for many proxies. */
@@ -97,6 +112,7 @@ function prepare(snapshot: MeshSnapshot, features: DataPlaneFeatures = SIDECAR_F
   const index = buildMeshIndex(snapshot, features, findings);
   const attachments = resolveAttachments(index, findings);
   const listenerPlans = planOutboundListeners(index, attachments, findings);
+  reportFailoverTargets(index, findings);
   return { index, attachments, listenerPlans, findings: findings.list() };
 }
 
@@ -113,7 +129,8 @@ function sharedOf(prepared: Prepared): SharedTranslation {
       const context = { index, service, port, findings };
       const attached = attachments.requests.get(port.name);
       clusters.push(...outboundClusters(service, port, index));
-      endpoints.push(loadAssignment(port));
+      const view = { settings: service.settings, features: index.features, callerZone: undefined };
+      if (!port.isExternal) endpoints.push(loadAssignment(port, view));
       if (!mayBeHttp(port.protocol)) continue;
       routes.push(routeConfiguration(attached?.producer ?? [], context));
       for (const [namespace, consumers] of attached?.consumer ?? []) {
@@ -123,8 +140,48 @@ function sharedOf(prepared: Prepared): SharedTranslation {
       }
     }
   }
+  const zoneEndpoints = translateZoneEndpoints(index);
   const secrets = [trustBundleSecret(snapshot.trustDomain, snapshot.trustBundlePem)];
-  return { clusters, endpoints, secrets, routes, consumerRoutes, findings: findings.list() };
+  return {
+    ...{ clusters, endpoints, zoneEndpoints, secrets, routes, consumerRoutes },
+    findings: findings.list(),
+  };
+}
+
+/** Of Services whose policy says something about zones, as each zone sees them. */
+function translateZoneEndpoints(index: MeshIndex): ReadonlyMap<string, readonly XdsResource[]> {
+  const { features, snapshot } = index;
+  const services = features.localities
+    ? index.services.filter(({ settings }) => dependsOnZone(settings.loadBalancer.locality))
+    : [];
+  if (services.length === 0) return new Map();
+  // A sidecar is in the zone of its instance, or in none that anybody has named.
+  const zones = [...new Set(["", ...snapshot.instances.map(({ zone }) => zone)])].sort(compareText);
+  return new Map(
+    zones.map((callerZone) => [
+      callerZone,
+      services.flatMap(({ settings, ports }) =>
+        ports
+          .filter(({ isExternal }) => !isExternal)
+          .map((port) => loadAssignment(port, { settings, features, callerZone })),
+      ),
+    ]),
+  );
+}
+
+/** The route configurations of ports that have rules for some callers only. */
+function callerRoutes({ index, attachments }: Prepared, scope: ProxyScope): readonly XdsResource[] {
+  if (index.routeFilters.size === 0) return [];
+  // What is wrong with the rules was said when the shared ones were made.
+  const findings = new Findings();
+  return index.services.flatMap((service) =>
+    service.ports.flatMap((port) => {
+      const attached = attachments.requests.get(port.name);
+      const routes = attached?.consumer.get(scope.namespace) ?? attached?.producer ?? [];
+      if (!haveSources(routes, index)) return [];
+      return [routeConfiguration(routes, { index, service, port, findings, caller: scope })];
+    }),
+  );
 }
 
 function scopedOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
@@ -136,6 +193,7 @@ function scopedOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
   return {
     listeners: [...inbound.listeners, ...outbound],
     clusters: inbound.clusters,
+    routes: callerRoutes(prepared, scope),
     findings: findings.list(),
   };
 }

@@ -21,7 +21,7 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
-import { OWN_CERTIFICATE_SECRET, TRUST_BUNDLE_SECRET } from "./defaults.ts";
+import { OWN_CERTIFICATE_SECRET, SYSTEM_ROOTS_FILE, TRUST_BUNDLE_SECRET } from "./defaults.ts";
 import { adsConfigSource, pack } from "./message.ts";
 
 export interface UpstreamIdentity {
@@ -60,6 +60,49 @@ export function downstreamTls(alpn: readonly string[]): TransportSocket {
       case: "validationContextSdsSecretConfig",
       value: secret(TRUST_BUNDLE_SECRET),
     }),
+  });
+}
+
+export interface OutsideIdentity {
+  readonly sni: string;
+  /** Empty for no ALPN. */
+  readonly alpn: readonly string[];
+  /** DNS names, one of which the certificate must hold. Not empty. */
+  readonly dnsNames: readonly string[];
+  /** PEM; undefined for the roots of the system. */
+  readonly caCertificates: string | undefined;
+}
+
+/** TLS to a host outside the mesh: it proves who it is, we do not. */
+export function originateTls(identity: OutsideIdentity): TransportSocket {
+  const { sni, alpn, dnsNames, caCertificates } = identity;
+  return tlsSocket(UpstreamTlsContextSchema, {
+    sni,
+    commonTlsContext: {
+      // TLS 1.2 is what many hosts still have at most.
+      tlsParams: {
+        tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+        tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+      },
+      alpnProtocols: [...alpn],
+      validationContextType: {
+        case: "validationContext",
+        value: {
+          trustedCa: {
+            specifier:
+              caCertificates === undefined
+                ? { case: "filename", value: SYSTEM_ROOTS_FILE }
+                : { case: "inlineString", value: caCertificates },
+          },
+          matchTypedSubjectAltNames: dnsNames.map((name) =>
+            create(SubjectAltNameMatcherSchema, {
+              sanType: SubjectAltNameMatcher_SanType.DNS,
+              matcher: { matchPattern: { case: "exact", value: name } },
+            }),
+          ),
+        },
+      },
+    },
   });
 }
 

@@ -13,6 +13,7 @@ import type { FindingPlace, Findings } from "../findings.ts";
 import type { IndexedPort, MeshIndex } from "../mesh-index.ts";
 import { compareText, qualifiedName } from "../names.ts";
 import { compareAge } from "../object-order.ts";
+import { MESH_GROUP } from "./mesh-group.ts";
 
 /** A route of requests. */
 export type RequestRoute = HttpRoute | GrpcRoute;
@@ -113,12 +114,15 @@ function oneKind(
   findings: Findings,
 ): Entries<RequestRoute> {
   const settle = (entries: readonly Entry<RequestRoute>[]): Entry<RequestRoute>[] => {
-    const first = entries.toSorted((a, b) => compareAge(a.route, b.route))[0]?.route;
+    const first = entries.toSorted((a, b) => compareAge(a.route, b.route))[0];
     return entries.filter(({ route, place }) => {
-      if (first === undefined || route.kind === first.kind) return true;
-      const older = `${first.kind} ${qualifiedName(first.metadata)}`;
-      const message = `${older} is attached there and goes before; a port follows HTTPRoutes or GRPCRoutes, not both`;
+      if (first === undefined || route.kind === first.route.kind) return true;
+      const [older, younger] = [labelOf(first.route), labelOf(route)];
+      const rule = "a port follows HTTPRoutes or GRPCRoutes, not both";
+      const message = `${older} is attached there and goes before; ${rule}`;
       findings.add("route-kind-conflict", place, message);
+      const contest = `${younger} is attached there too, without effect; ${rule}`;
+      findings.add("route-kind-contested", first.place, contest);
       return false;
     });
   };
@@ -126,6 +130,10 @@ function oneKind(
     producer: settle(producer),
     consumer: new Map([...consumer].map(([namespace, list]) => [namespace, settle(list)])),
   };
+}
+
+function labelOf({ kind, metadata }: RequestRoute): string {
+  return `${kind} ${qualifiedName(metadata)}`;
 }
 
 function settled<R>({ producer, consumer }: Entries<R>): Attached<R> {
@@ -150,20 +158,21 @@ function parentPorts(
   { index, findings }: AttachContext,
 ): readonly ParentPort[] {
   return (route.spec.parentRefs ?? []).flatMap((ref, refIndex) => {
-    if (ref.group !== "" || ref.kind !== "Service") return [];
+    const isExternal = ref.group === MESH_GROUP && ref.kind === "ExternalService";
+    if (!isExternal && (ref.group !== "" || ref.kind !== "Service")) return [];
     const place = { object: keyOf(route), path: `spec.parentRefs[${refIndex}]` };
     const namespace = ref.namespace ?? route.metadata.namespace;
     const key = qualifiedName({ namespace, name: ref.name });
     const service = index.serviceByKey.get(key);
-    if (service === undefined) {
-      findings.add("parent-not-found", place, `there is no Service ${key}`);
+    if (service === undefined || (service.external !== undefined) !== isExternal) {
+      findings.add("parent-not-found", place, `there is no ${ref.kind} ${key}`);
       return [];
     }
     reportHostnames(route, place, findings);
     const ports = service.ports.filter((port) => family.takes(port) && isMeant(ref, port.port));
     if (ports.length === 0) {
       const wanted = [ref.port ?? [], ref.sectionName ?? []].flat().join(" named ");
-      const message = `Service ${key} has no ${family.ofKind}${wanted === "" ? "" : ` ${wanted}`}`;
+      const message = `${ref.kind} ${key} has no ${family.ofKind}${wanted === "" ? "" : ` ${wanted}`}`;
       findings.add("parent-not-found", place, message);
     }
     const isConsumer = namespace !== route.metadata.namespace;

@@ -1,11 +1,14 @@
 /** Backends of a rule: which cluster each one is, what is changed on the way to it, and its share. */
+import { namedHost } from "../../resource/kinds/external-service.ts";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { mayBeHttp } from "../../resource/port-protocol.ts";
 import { isMeshed } from "../cluster.ts";
 import { type FindingPlace, type Findings, within } from "../findings.ts";
 import type { IndexedPort, MeshIndex } from "../mesh-index.ts";
 import { missingClusterName, qualifiedName, serviceHost } from "../names.ts";
+import type { TrafficSettings } from "../traffic-settings.ts";
 import { applyModifierFilter, type MessageChanges } from "./header-modifier.ts";
+import { MESH_GROUP } from "./mesh-group.ts";
 
 type Rule = HttpRoute["spec"]["rules"][number];
 type BackendRef = NonNullable<Rule["backendRefs"]>[number];
@@ -22,9 +25,16 @@ export interface Backend extends MessageChanges {
   readonly weight: number;
   /** The Host that it sees, if not the request's. */
   readonly host: string | undefined;
+  /** The Host that it sees where nobody wrote one: of a host outside the mesh. */
+  readonly defaultHost: string | undefined;
+  /** Of the Service; undefined when it does not exist. */
+  readonly settings: TrafficSettings | undefined;
 }
 
-export type BackendTarget = Pick<Backend, "clusterName" | "isValid" | "isMeshed">;
+export type BackendTarget = Pick<
+  Backend,
+  "clusterName" | "isValid" | "isMeshed" | "defaultHost" | "settings"
+>;
 
 /** What holds for every backend of a rule before its own filters. */
 export interface BackendDefaults extends MessageChanges {
@@ -64,33 +74,46 @@ export function resolveTarget(
 ): BackendTarget {
   const { index, place, findings } = context;
   const key = qualifiedName({ namespace: ref.namespace ?? context.namespace, name: ref.name });
-  if (ref.group !== "" || ref.kind !== "Service") {
+  const isExternal = ref.group === MESH_GROUP && ref.kind === "ExternalService";
+  if (!isExternal && (ref.group !== "" || ref.kind !== "Service")) {
     findings.add("backend-not-found", place, `a ${ref.kind} cannot be a backend`);
     return missing(ref, context);
   }
   const service = index.serviceByKey.get(key);
-  if (service === undefined) {
-    findings.add("backend-not-found", place, `there is no Service ${key}`);
+  if (service === undefined || (service.external !== undefined) !== isExternal) {
+    findings.add("backend-not-found", place, `there is no ${ref.kind} ${key}`);
     return missing(ref, context);
   }
   const port = service.ports.find((candidate) => candidate.port.port === ref.port);
-  const clusterName = carried === "stream" ? port?.tcpCluster : httpClusterOf(port);
+  const clusterName = carried === "stream" ? port?.streamCluster : httpClusterOf(port);
   if (port === undefined || clusterName === undefined) {
     const kind = carried === "stream" ? "TCP" : "HTTP";
-    findings.add("backend-not-found", place, `Service ${key} has no ${kind} port ${ref.port}`);
+    findings.add("backend-not-found", place, `${ref.kind} ${key} has no ${kind} port ${ref.port}`);
     return missing(ref, context);
   }
-  return { clusterName, isValid: true, isMeshed: isMeshed(port) };
+  return {
+    clusterName,
+    isValid: true,
+    isMeshed: isMeshed(port),
+    defaultHost: service.external === undefined ? undefined : namedHost(service.external.spec),
+    settings: service.settings,
+  };
 }
 
 function httpClusterOf(port: IndexedPort | undefined): string | undefined {
-  return port !== undefined && mayBeHttp(port.protocol) ? port.name : undefined;
+  return port !== undefined && mayBeHttp(port.protocol) ? port.requestCluster : undefined;
 }
 
 function missing(ref: BackendObjectRef, context: BackendContext): BackendTarget {
   const namespace = ref.namespace ?? context.namespace;
   const host = serviceHost({ name: ref.name, namespace }, context.index.snapshot.trustDomain);
-  return { clusterName: missingClusterName(host, ref.port ?? 0), isValid: false, isMeshed: false };
+  return {
+    clusterName: missingClusterName(host, ref.port ?? 0),
+    isValid: false,
+    isMeshed: false,
+    defaultHost: undefined,
+    settings: undefined,
+  };
 }
 
 /** What the backend's own filters make of the rule's changes, or undefined when one cannot be expressed. */

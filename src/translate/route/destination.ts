@@ -82,7 +82,7 @@ function changesOf(backend: Backend) {
   const request = headerMutations(others);
   const response = headerMutations(backend.responseChanges);
   return {
-    host: backend.host ?? host,
+    host: backend.host ?? host ?? backend.defaultHost,
     headers: {
       requestHeadersToAdd: request.toAdd,
       requestHeadersToRemove: request.toRemove,
@@ -97,6 +97,7 @@ function hasSameChanges(a: Backend, b: Backend): boolean {
   return (
     a.requestChanges === b.requestChanges &&
     a.responseChanges === b.responseChanges &&
-    a.host === b.host
+    a.host === b.host &&
+    a.defaultHost === b.defaultHost
   );
 }

@@ -13,17 +13,18 @@ type MethodMatch = NonNullable<GrpcMatch["method"]>;
 export function grpcCandidates(routes: readonly GrpcRoute[]): readonly Candidate[] {
   return routes
     .flatMap((route) =>
-      route.spec.rules.flatMap(({ name, filters, backendRefs, matches }, ruleIndex) =>
-        matches.map((match, matchIndex) => ({
-          match,
-          candidate: {
-            route,
-            rule: { name, filters, backendRefs },
-            ruleIndex,
-            match: { path: pathOf(match.method), headers: match.headers },
-            matchIndex,
-          },
-        })),
+      route.spec.rules.flatMap(
+        ({ name, filters, backendRefs, sessionPersistence, matches }, ruleIndex) =>
+          matches.map((match, matchIndex) => ({
+            match,
+            candidate: {
+              route,
+              rule: { name, filters, backendRefs, sessionPersistence },
+              ruleIndex,
+              match: { path: pathOf(match.method), headers: match.headers },
+              matchIndex,
+            },
+          })),
       ),
     )
     .sort(

@@ -15,8 +15,10 @@ import {
 } from "../../gen/envoy/type/matcher/v3/string_pb.js";
 import { type RuleMatch, withoutTrailingSlash } from "./precedence.ts";
 
-export function translateMatch(match: RuleMatch): RouteMatch {
+/** `methods`: those of the match, if the route is for some methods only. */
+export function translateMatch(match: RuleMatch, methods?: readonly string[]): RouteMatch {
   const method = match.method === undefined ? [] : [methodMatcher(match.method)];
+  if (method.length === 0 && methods !== undefined) method.push(anyMethod(methods));
   return create(RouteMatchSchema, {
     pathSpecifier: pathSpecifier(match.path),
     headers: [...method, ...(match.headers ?? []).map(headerMatcher)],
@@ -24,9 +26,12 @@ export function translateMatch(match: RuleMatch): RouteMatch {
   });
 }
 
-/** Matches every request. */
-export function matchAll(): RouteMatch {
-  return create(RouteMatchSchema, { pathSpecifier: { case: "prefix", value: "/" } });
+/** Matches every request, or those of some methods. */
+export function matchAll(methods?: readonly string[]): RouteMatch {
+  return create(RouteMatchSchema, {
+    pathSpecifier: { case: "prefix", value: "/" },
+    headers: methods === undefined ? [] : [anyMethod(methods)],
+  });
 }
 
 /** Envoy's separated prefix compares whole path elements, as the Gateway API means a PathPrefix. */
@@ -43,6 +48,16 @@ function pathSpecifier(path: RuleMatch["path"]): RouteMatch["pathSpecifier"] {
     case "RegularExpression":
       return { case: "safeRegex", value: create(RegexMatcherSchema, { regex: path.value }) };
   }
+}
+
+function anyMethod(methods: readonly string[]): HeaderMatcher {
+  return create(HeaderMatcherSchema, {
+    name: ":method",
+    headerMatchSpecifier: {
+      case: "stringMatch",
+      value: { matchPattern: { case: "safeRegex", value: { regex: methods.join("|") } } },
+    },
+  });
 }
 
 function methodMatcher(method: string): HeaderMatcher {

@@ -1,5 +1,6 @@
 /** Path replacements of redirects and rewrites, in the three forms that xDS has for them. */
 import { create } from "@bufbuild/protobuf";
+import { compileRegex } from "../../decision/linear-regex.ts";
 import {
   type RegexMatchAndSubstitute,
   RegexMatchAndSubstituteSchema,
@@ -44,6 +45,20 @@ export function replacePath(
   if (matched === "") return { kind: "prefix", prefix: `${prefix}/` };
   if (prefix !== "") return { kind: "prefix", prefix };
   return { kind: "regex", regex: substitute(`^${escapeRegex(matched)}/*`, "/") };
+}
+
+/** A rewrite that its author wrote as an expression, or why it is none. */
+export function replaceByRegex(rewrite: {
+  readonly pattern: string;
+  readonly substitution: string;
+}): PathReplacement | { readonly error: string } {
+  const compiled = compileRegex(rewrite.pattern);
+  if ("error" in compiled) {
+    return {
+      error: `${JSON.stringify(rewrite.pattern)} is not an RE2 expression: ${compiled.error}`,
+    };
+  }
+  return { kind: "regex", regex: substitute(rewrite.pattern, rewrite.substitution) };
 }
 
 /** A rewrite of the whole path, for where xDS has only expressions. */

@@ -12,7 +12,8 @@ import type { XdsResource } from "../translation.ts";
 import type { RequestRoute } from "./attachment.ts";
 import { grpcCandidates } from "./grpc-candidates.ts";
 import { type Candidate, orderedCandidates } from "./precedence.ts";
-import { defaultRoute, type RuleContext, ruleRoute } from "./rule-route.ts";
+import { defaultRoutes, type RuleContext, ruleRoutes } from "./rule-route.ts";
+import { hasSources, isForCaller } from "./rule-source.ts";
 
 /**
  * Routes of one group merged in order of precedence. A listener exists for each Service port, so requests
@@ -24,25 +25,45 @@ export function routeConfiguration(
   context: RuleContext,
 ): XdsResource {
   const { service, port } = context;
-  const candidates = candidatesOf(routes).filter((candidate) =>
+  const usable = candidatesOf(routes).filter((candidate) =>
     hasUsableExpressions(candidate, context),
   );
+  const candidates = usable.filter((candidate) => isMeant(candidate, context));
+  // What is wrong with rules that are for some callers only is said once, whoever calls.
+  if (context.caller === undefined) {
+    for (const other of usable) if (!candidates.includes(other)) ruleRoutes(other, context);
+  }
+  const virtualHost = (name: string, domains: readonly string[], keepsHost: boolean) => {
+    const hostContext = { ...context, keepsHost };
+    const ofRules = candidates.flatMap((candidate) => ruleRoutes(candidate, hostContext));
+    return {
+      name,
+      domains: [...domains],
+      typedPerFilterConfig: hostFilterConfigs(service.filters.outbound),
+      routes: [...(routes.length === 0 ? defaultRoutes(hostContext) : ofRules)],
+    };
+  };
+  const name = `${service.host}:${port.port.port}`;
+  const ownHosts = service.external?.spec.hosts ?? [];
   const message = create(RouteConfigurationSchema, {
     name: port.name,
     responseHeadersToRemove: [UNDELIVERED_HEADER],
+    ...(ownHosts.length === 0 ? {} : { ignorePortInHostMatching: true }),
     virtualHosts: [
-      {
-        name: `${service.host}:${port.port.port}`,
-        domains: ["*"],
-        typedPerFilterConfig: hostFilterConfigs(service.filters.outbound),
-        routes:
-          routes.length === 0
-            ? [defaultRoute(context)]
-            : candidates.map((candidate) => ruleRoute(candidate, context)),
-      },
+      // Requests that name a host of an ExternalService keep its name; others get its first one.
+      ...(ownHosts.length === 0 ? [] : [virtualHost(`${name}/own`, ownHosts, true)]),
+      virtualHost(name, ["*"], false),
     ],
   });
   return resourceOf(RouteConfigurationSchema, port.name, message);
+}
+
+/** Rules for some callers only are in no configuration but theirs. */
+function isMeant(candidate: Candidate, { index, caller }: RuleContext): boolean {
+  if (index.routeFilters.size === 0) return true;
+  return caller === undefined
+    ? !hasSources(candidate, index)
+    : isForCaller(candidate, caller, index);
 }
 
 /** All routes of a port are of one kind (see `attachment.ts`). */
