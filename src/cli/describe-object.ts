@@ -48,11 +48,15 @@ export function describeInstance(view: InstanceView, options: DescribeObjectOpti
       ["Version", view.version || "-"],
       ["Address", view.address],
       ["Since", `${formatAge(view.stateSince, options.nowMs)} ago`],
-      ["Serving", view.serving ? "yes: other proxies send it requests" : "no"],
+      ["Serving", view.serving ? "yes: other proxies send it requests" : servingText(view)],
     ],
     options,
   );
   return section(`Instance (${state})`, facts, style);
+}
+
+function servingText({ maintenance }: InstanceView): string {
+  return maintenance ? "no: `tulle drain` took it out; `tulle undrain` puts it back" : "no";
 }
 
 /** The conditions of the object, and of a route those of each parent. */

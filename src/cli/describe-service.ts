@@ -20,7 +20,7 @@ export interface DescribeOptions {
 export function describeService(view: ServiceView, options: DescribeOptions): string {
   const { style } = options;
   const sections = [
-    `${style.bold(`Service ${view.namespace}/${view.name}`)}\n${factsText(view, options)}`,
+    `${style.bold(`${view.kind} ${view.namespace}/${view.name}`)}\n${factsText(view, options)}`,
     section("Versions", endpointsText(view.versions, options), style),
     section("Routes", view.routes.map((route) => routeText(route, style)).join(""), style),
     section("Effective settings", settingsText(view.policy, options), style),
@@ -54,10 +54,13 @@ function factsText(view: ServiceView, options: DescribeOptions): string {
     `Port ${port.name === "" ? port.port : `${port.name} ${port.port}`}`,
     `${protocolText(port)} to the instances' port ${port.targetPort}; sidecars listen for callers on ${port.listenPort}`,
   ]);
-  return factLines(
-    [["Host", view.host], ["Selector", labelsText(view.selector) || "none"], ...ports],
-    options,
-  );
+  return factLines([["Host", view.host], ...selectorFact(view), ...ports], options);
+}
+
+/** Hosts outside the mesh are not selected. */
+function selectorFact(view: ServiceView): readonly (readonly [string, string])[] {
+  if (view.kind === "ExternalService") return [];
+  return [["Selector", labelsText(view.selector) || "none"]];
 }
 
 /** `http (the port's name http-api)`. */

@@ -55,6 +55,8 @@ export interface Instance {
   readonly stateSinceMs: number;
   /** What was last known of its app; what it returns to when its sidecar comes back. */
   readonly health: InstanceHealth | undefined;
+  /** Somebody took it out of service (`tulle drain`): it gets no new requests, however well it is. */
+  readonly isInMaintenance: boolean;
   /** The ADS stream that holds the lease; undefined while there is none. */
   readonly lease: string | undefined;
 }
@@ -66,8 +68,8 @@ export function instanceKey(id: { readonly namespace: string; readonly name: str
 
 /** Whether other proxies may send it new requests. */
 export function isServing(instance: Instance): boolean {
-  return (
+  const isWell =
     instance.state === "healthy" ||
-    (instance.state === "unconfirmed" && instance.health === "healthy")
-  );
+    (instance.state === "unconfirmed" && instance.health === "healthy");
+  return isWell && !instance.isInMaintenance;
 }

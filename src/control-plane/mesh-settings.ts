@@ -23,6 +23,10 @@ export class MeshSettings {
     };
   }
 
+  get emptySetHoldMs(): number {
+    return durationMs(this.#spec.registry.emptySetHold);
+  }
+
   get certificateLifetimeMs(): number {
     return durationMs(this.#spec.certificates.lifetime);
   }

@@ -8,6 +8,7 @@ import type { Store } from "../store/store.ts";
 import { Translator } from "../translate/translate.ts";
 import type { ProxyRecord } from "../xds/proxy-record.ts";
 import type { ProxySnapshot } from "../xds/snapshot.ts";
+import { EmptySetGuard } from "./empty-set-guard.ts";
 import { MeshSettings } from "./mesh-settings.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import { ObjectCache } from "./object-cache.ts";
@@ -54,6 +55,11 @@ export function createMeshState(options: MeshStateOptions): MeshState {
       reconciler.instanceChanged(change);
     },
   });
+  const guard = new EmptySetGuard({
+    clock,
+    getHoldMs: () => settings.emptySetHoldMs,
+    onReleased: () => reconciler.heldReleased(),
+  });
   const recorder = new WorkloadRecorder({
     store,
     instanceOf: (key) => registry.get(key),
@@ -69,6 +75,7 @@ export function createMeshState(options: MeshStateOptions): MeshState {
     store,
     objects,
     registry,
+    guard,
     serviceIndexes,
     proxies,
     translator: new SnapshotTranslator({

@@ -16,6 +16,7 @@ function node(nodeId: string, namespace = "default"): ProxyNode {
       labels: {},
       address: "127.1.0.1",
       ports: [],
+      zone: "",
       loopbackBlock: "127.1.0.0/18",
       role: "sidecar",
     },

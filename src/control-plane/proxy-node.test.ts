@@ -49,6 +49,7 @@ test("a node becomes a scope and an instance", () => {
     labels: METADATA.LABELS,
     address: "127.37.64.1",
     ports,
+    zone: "zone-a",
     loopbackBlock: "127.37.64.0/18",
     role: "sidecar",
   });

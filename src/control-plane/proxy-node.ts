@@ -82,6 +82,7 @@ export function parseProxyNode(node: Node, spiffeId: string, trustDomain: string
       namespace,
       serviceAccount,
       labels,
+      zone: node.locality?.zone ?? "",
       address,
       ports,
       loopbackBlock: metadata.LOOPBACK_BLOCK,

@@ -40,6 +40,7 @@ function node(id: string, address: string): ProxyNode {
       labels,
       address,
       ports,
+      zone: "",
       loopbackBlock: "127.1.0.0/18",
       role: "sidecar",
     },

@@ -66,10 +66,17 @@ export class Registry {
   }
 
   /** Takes over an instance that an earlier control plane wrote down. Only before any stream opens. */
-  restore(description: InstanceDescription, health: InstanceHealth | undefined): void {
+  restore(
+    description: InstanceDescription,
+    health: InstanceHealth | undefined,
+    isInMaintenance = false,
+  ): void {
     const key = instanceKey(description);
     assert(!this.#instances.has(key), `instance ${key} is restored once`);
-    this.#set(key, this.#make(description, "unconfirmed", health, undefined));
+    this.#set(key, {
+      ...this.#make(description, "unconfirmed", health, undefined),
+      isInMaintenance,
+    });
     this.#schedule(key, this.#getTimes().reconnectWindowMs, () => this.#suspect(key));
   }
 
@@ -131,6 +138,14 @@ export class Registry {
     this.#set(key, this.#make(known.description, health, health, known.lease));
   }
 
+  /** Takes an instance out of service, or back. It stays so until it is gone. False when there is none of the name. */
+  setMaintenance(key: string, isInMaintenance: boolean): boolean {
+    const known = this.#instances.get(key);
+    if (known === undefined) return false;
+    if (known.isInMaintenance !== isInMaintenance) this.#set(key, { ...known, isInMaintenance });
+    return true;
+  }
+
   /** A sidecar's health stream ended: what it said last stands, but outlives no reconnect. */
   endReports(key: string): void {
     this.#reports.delete(key);
@@ -163,7 +178,8 @@ export class Registry {
   ): Instance {
     const known = this.#instances.get(instanceKey(description));
     const stateSinceMs = known?.state === state ? known.stateSinceMs : this.#clock.nowMs();
-    return { description, state, stateSinceMs, health, lease };
+    const isInMaintenance = known?.isInMaintenance ?? false;
+    return { description, state, stateSinceMs, health, isInMaintenance, lease };
   }
 
   #set(key: string, after: Instance | undefined): void {

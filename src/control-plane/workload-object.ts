@@ -33,7 +33,11 @@ export function workloadFromInstance(instance: Instance): ObjectOf<"Workload"> {
         protocol: port.protocol,
       })),
     },
-    status: { health: workloadHealth(instance), registered: true },
+    status: {
+      health: workloadHealth(instance),
+      registered: true,
+      ...(instance.isInMaintenance ? { maintenance: true } : {}),
+    },
   };
 }
 

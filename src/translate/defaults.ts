@@ -78,3 +78,9 @@ export const PROTOCOL_HEADER = "x-tulle-protocol";
 export const OWN_CERTIFICATE_SECRET = "default";
 /** SDS name of the roots that peers must chain to. */
 export const TRUST_BUNDLE_SECRET = "ROOTCA";
+
+/**
+ * Where a proxy finds the roots that its system trusts: the path of Debian and its like, as Envoy's documents have it.
+ * Our sidecar looks further where there is no such file.
+ */
+export const SYSTEM_ROOTS_FILE = "/etc/ssl/certs/ca-certificates.crt";

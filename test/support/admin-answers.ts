@@ -145,6 +145,7 @@ export const CATALOG: ServiceView = {
   name: "catalog",
   namespace: "default",
   host: "catalog.default.svc.tulle.local",
+  kind: "Service",
   serviceIndex: 3,
   ports: [
     {

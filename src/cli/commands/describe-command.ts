@@ -52,7 +52,8 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
     );
   }
   const client = await context.adminClient();
-  if (kind.kind === "Service") await writeService(context, client, kind, name);
+  if (kind.kind === "Service" || kind.kind === "ExternalService")
+    await writeService(context, client, kind, name);
   else await writeObject(context, client, kind, name);
   return EXIT_OK;
 }
@@ -70,7 +71,7 @@ async function writeService(
   });
   await writeResult(context, {
     data: view,
-    names: [objectName("Service", name)],
+    names: [objectName(kind.kind, name)],
     table: () => describeService(view, context.stdout),
   });
 }

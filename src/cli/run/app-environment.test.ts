@@ -36,6 +36,7 @@ function service(name: string, serviceIndex: number, more: Partial<ServiceView> 
     namespace,
     host: `${name}.${namespace}.svc.tulle.local`,
     serviceIndex,
+    kind: "Service",
     ports: [
       {
         name: "http",

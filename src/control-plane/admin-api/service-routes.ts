@@ -1,6 +1,7 @@
 /** Services as a person wants to see them: endpoints by version, routes, and what holds for their traffic. */
 import { Hono } from "hono";
 import type { ObjectOf } from "../../resource/kind-map.ts";
+import { endpointsOf, servicePorts } from "../../resource/kinds/external-service.ts";
 import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
 import { targetPortOf } from "../../resource/kinds/service.ts";
 import { nearestName } from "../../resource/nearest-name.ts";
@@ -35,7 +36,9 @@ export function serviceRoutes(deps: AdminApiDeps): Hono {
 
   app.get("/services/:namespace/:name", (context) => {
     const { namespace, name } = context.req.param();
-    const service = deps.objects.get("Service", namespace, name);
+    const service =
+      deps.objects.get("Service", namespace, name) ??
+      deps.objects.get("ExternalService", namespace, name);
     if (service === undefined) throw notFound(deps, namespace, name);
     return context.json(serviceView(deps, service, viewContext(deps)));
   });
@@ -45,10 +48,23 @@ export function serviceRoutes(deps: AdminApiDeps): Hono {
 
 function serviceViews(deps: AdminApiDeps): readonly ServiceView[] {
   const context = viewContext(deps);
-  return deps.objects
-    .list("Service")
-    .toSorted((a, b) => (formatKey(keyOf(a)) < formatKey(keyOf(b)) ? -1 : 1))
+  return routableObjects(deps)
+    .toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
     .map((service) => serviceView(deps, service, context));
+}
+
+type Routable = ObjectOf<"Service" | "ExternalService">;
+
+/** Services, and hosts outside the mesh whose name is no Service's. */
+function routableObjects({ objects }: AdminApiDeps): readonly Routable[] {
+  const services = objects.list("Service");
+  const names = new Set(services.map(nameOf));
+  const externals = objects.list("ExternalService").filter((one) => !names.has(nameOf(one)));
+  return [...services, ...externals];
+}
+
+function nameOf({ metadata }: Routable): string {
+  return `${metadata.namespace}/${metadata.name}`;
 }
 
 interface ViewContext {
@@ -67,22 +83,20 @@ function viewContext(deps: AdminApiDeps): ViewContext {
   };
 }
 
-function serviceView(
-  deps: AdminApiDeps,
-  service: ObjectOf<"Service">,
-  context: ViewContext,
-): ServiceView {
-  const { metadata, spec } = service;
+function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext): ServiceView {
+  const { metadata } = service;
   const { namespace, name } = metadata;
+  const ports = service.kind === "Service" ? service.spec.ports : servicePorts(service.spec);
   const endpoints = context.instances.filter(
     (instance) => instance.namespace === namespace && instance.services.includes(name),
   );
   return {
+    kind: service.kind,
     name,
     namespace,
     host: serviceHost(metadata, deps.info.trustDomain),
     serviceIndex: deps.serviceIndexes.get(`${namespace}/${name}`) ?? -1,
-    ports: spec.ports.map((port) => {
+    ports: ports.map((port) => {
       const { protocol, origin } = effectiveProtocol(port, context.opaquePorts);
       return {
         name: port.name ?? "",
@@ -93,12 +107,25 @@ function serviceView(
         protocolOrigin: port.protocol === "TCP" ? origin : "not meshed",
       };
     }),
-    selector: spec.selector ?? {},
-    versions: versionViews(endpoints),
+    selector: service.kind === "Service" ? (service.spec.selector ?? {}) : {},
+    versions: service.kind === "Service" ? versionViews(endpoints) : outsideViews(service),
     routes: attachedRoutes(service, deps.objects, context.findingsOf),
     policy: effectiveSettings(service, deps.objects),
     findings: (context.findingsOf.get(formatKey(keyOf(service))) ?? []).map(findingView),
   };
+}
+
+/** Nobody reports how hosts outside are: they are shown as Workloads that are written by hand. */
+function outsideViews({ spec }: ObjectOf<"ExternalService">): readonly ServiceVersionView[] {
+  const [port] = spec.ports;
+  const endpoints = endpointsOf(spec).map((endpoint) => ({
+    instance: endpoint.address,
+    address: `${endpoint.address}:${endpoint.port ?? port?.targetPort ?? port?.port ?? 0}`,
+    zone: endpoint.zone,
+    state: "manual" as const,
+    serving: true,
+  }));
+  return [{ version: "", endpoints, serving: endpoints.length }];
 }
 
 function versionViews(endpoints: readonly InstanceView[]): readonly ServiceVersionView[] {
@@ -120,8 +147,7 @@ function versionViews(endpoints: readonly InstanceView[]): readonly ServiceVersi
 }
 
 function notFound(deps: AdminApiDeps, namespace: string, name: string): Error {
-  const names = deps.objects
-    .list("Service")
+  const names = routableObjects(deps)
     .filter(({ metadata }) => metadata.namespace === namespace)
     .map(({ metadata }) => metadata.name);
   const nearest = nearestName(name, names);
