@@ -7,6 +7,8 @@ import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { DialResult, PendingDial } from "./dialer.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
+import { HEALTH_FLAG, hostHealthOf } from "./health/health-flags.ts";
+import type { OutlierMonitor } from "./health/outlier-monitor.ts";
 import type { Host, HostInfo } from "./load-balancer/host.ts";
 import type { HostHealth } from "./load-balancer/load-balancer.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
@@ -19,6 +21,15 @@ const UNREACHABLE_MS_MAX = 10_000;
 /** Time constant of the latency average. Finagle's and linkerd's default. */
 const EWMA_DECAY_MS = 10_000;
 
+/** What health checks of one endpoint do otherwise than those of its cluster. */
+export interface EndpointCheckInfo {
+  readonly isDisabled: boolean;
+  /** 0 for the endpoint's own. */
+  readonly port: number;
+  /** For Host and `:authority`, empty for what the check says. */
+  readonly hostname: string;
+}
+
 export interface EndpointInfo extends HostInfo {
   readonly host: string;
   readonly port: number;
@@ -28,6 +39,7 @@ export interface EndpointInfo extends HostInfo {
   readonly isDegraded: boolean;
   readonly zone: string;
   readonly workload: WorkloadLabels;
+  readonly healthCheck?: EndpointCheckInfo;
 }
 
 export class Endpoint implements Host {
@@ -50,12 +62,20 @@ export class Endpoint implements Host {
   ewmaAtMs = 0;
   /** The part of its weight that counts now. */
   weightFactor = 1;
+  /** When it was added, or a health check found it well again. */
+  healthySinceMs: number;
+  /** Bits of HEALTH_FLAG. */
+  #healthFlags: number;
+  /** Where the cluster looks for outliers: learns of every result of a request to this endpoint. */
+  outlier: OutlierMonitor | undefined;
   outcomes = new OutcomeSeries();
 
   constructor(info: EndpointInfo, services: EndpointServices) {
     this.key = `${info.host}:${info.port}`;
     this.#info = info;
     this.#services = services;
+    this.#healthFlags = edsFlagsOf(info);
+    this.healthySinceMs = services.nowMs();
   }
 
   get info(): EndpointInfo {
@@ -63,8 +83,20 @@ export class Endpoint implements Host {
   }
 
   get health(): HostHealth {
-    if (!this.#info.isHealthy) return "unhealthy";
-    return this.#info.isDegraded ? "degraded" : "healthy";
+    return hostHealthOf(this.#healthFlags);
+  }
+
+  get healthFlags(): number {
+    return this.#healthFlags;
+  }
+
+  /** Whoever sets or clears flags refreshes the cluster. */
+  setHealthFlag(flag: number): void {
+    this.#healthFlags |= flag;
+  }
+
+  clearHealthFlag(flag: number): void {
+    this.#healthFlags &= ~flag;
   }
 
   get connectionCount(): number {
@@ -84,6 +116,7 @@ export class Endpoint implements Host {
   update(info: EndpointInfo): void {
     if (!isSameWorkload(this.#info.workload, info.workload)) this.outcomes = new OutcomeSeries();
     this.#info = info;
+    this.#healthFlags = (this.#healthFlags & ~EDS_FLAGS) | edsFlagsOf(info);
   }
 
   /**
@@ -118,7 +151,14 @@ export class Endpoint implements Host {
     downstream?: TcpEndpoints,
   ): PendingDial | undefined {
     this.#raw ??= new RawConnections(this, this.#services);
-    return this.#raw.dial(onResult, downstream);
+    if (this.outlier === undefined) return this.#raw.dial(onResult, downstream);
+    // All that a proxy of bytes learns of an endpoint.
+    const onDialed = (result: DialResult): void => {
+      if (result.kind === "connected") this.outlier?.onTcpConnected();
+      else this.outlier?.onLocalFailure(result.kind === "connect-timeout" ? 504 : 503);
+      onResult(result);
+    };
+    return this.#raw.dial(onDialed, downstream);
   }
 
   onRequestStart(): void {
@@ -161,6 +201,18 @@ export class Endpoint implements Host {
     this.#http2Pool?.sweep();
   }
 
+  /** The endpoint is not used for a while: connections end with what they carry, idle ones now. */
+  leaveConnections(): void {
+    this.#pool?.leave();
+    this.#http2Pool?.leave();
+  }
+
+  /** The same, and what is not HTTP is cut. */
+  cutConnections(): void {
+    this.leaveConnections();
+    this.#raw?.cut();
+  }
+
   /**
    * The endpoint left its cluster: idle connections end now, busy ones with their requests. What is not HTTP
    * goes on: it cannot be moved.
@@ -176,6 +228,15 @@ export class Endpoint implements Host {
     this.#http2Pool?.abort();
     this.#raw?.abort();
   }
+}
+
+/** Those that discovery decides. */
+const EDS_FLAGS = HEALTH_FLAG.failedEds | HEALTH_FLAG.draining | HEALTH_FLAG.degradedEds;
+
+function edsFlagsOf({ isHealthy, isDegraded, isDraining }: EndpointInfo): number {
+  if (isDraining) return HEALTH_FLAG.draining;
+  if (!isHealthy) return HEALTH_FLAG.failedEds;
+  return isDegraded ? HEALTH_FLAG.degradedEds : 0;
 }
 
 function sum(a: number | undefined, b: number | undefined): number {

@@ -75,9 +75,14 @@ export class ProxyProcess {
   }
 
   /** The first log line with this message, when it is there. */
-  async line(message: string): Promise<LogLine> {
+  line(message: string): Promise<LogLine> {
+    return this.lineThat((line) => line["message"] === message);
+  }
+
+  /** The first log line from the `from`th on that is wanted, when it is there. */
+  async lineThat(isWanted: (line: LogLine) => boolean, from = 0): Promise<LogLine> {
     for (;;) {
-      const found = this.log.find((line) => line["message"] === message);
+      const found = this.log.slice(from).find(isWanted);
       if (found !== undefined) return found;
       if (this.child.exitCode !== null) {
         throw new Error(`it ended with ${this.child.exitCode}: ${this.words.join("\n")}`);

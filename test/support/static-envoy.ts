@@ -8,6 +8,8 @@ import { EnvoyProcess, eventually } from "./envoy-process.ts";
 export interface StaticEnvoy {
   /** The port that a listener is bound to. */
   portOf(listenerName: string): number;
+  /** The body that the admin port answers with. */
+  admin(path: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export async function startStaticEnvoy(
     );
     return {
       portOf: (name) => ports.get(name) ?? assert.fail(`no listener ${name}`),
+      admin: (path) => proxy.admin(path),
       stop: () => proxy.stop(),
     };
   } catch (error) {

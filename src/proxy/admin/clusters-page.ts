@@ -1,4 +1,5 @@
 /** `/clusters`: endpoints with their health, load and connections, in Envoy's text and JSON shapes. */
+import { HEALTH_FLAG, healthFlagsText } from "../health/health-flags.ts";
 import type { ClusterStatus, EndpointStatus } from "./proxy-status.ts";
 
 export function clustersText(clusters: readonly ClusterStatus[]): string {
@@ -13,7 +14,7 @@ function clusterText(cluster: ClusterStatus): string {
       `${prefix}::cx_connect_fail::${endpoint.connectFailures}`,
       `${prefix}::rq_active::${endpoint.activeRequests}`,
       `${prefix}::rq_total::${endpoint.requestsTotal}`,
-      `${prefix}::health_flags::${endpoint.isHealthy ? "healthy" : "/failed_eds_health"}`,
+      `${prefix}::health_flags::${healthFlagsText(endpoint.healthFlags)}`,
       `${prefix}::weight::${endpoint.weight}`,
       `${prefix}::priority::${endpoint.priority}`,
       `${prefix}::zone::${endpoint.zone}`,
@@ -35,10 +36,10 @@ export function clustersJson(clusters: readonly ClusterStatus[]): unknown {
 }
 
 function endpointJson(endpoint: EndpointStatus): unknown {
-  const { host, port, weight, priority, zone, isHealthy, workload } = endpoint;
+  const { host, port, weight, priority, zone, healthFlags, workload } = endpoint;
   return {
     address: { socket_address: { address: host, port_value: port } },
-    health_status: { eds_health_status: isHealthy ? "HEALTHY" : "UNHEALTHY" },
+    health_status: healthJson(healthFlags),
     weight,
     priority,
     locality: { zone },
@@ -50,4 +51,23 @@ function endpointJson(endpoint: EndpointStatus): unknown {
       { name: "rq_total", value: endpoint.requestsTotal },
     ],
   };
+}
+
+/** Envoy's HostHealthStatus, which has what is true alone. */
+function healthJson(flags: number): unknown {
+  const has = (flag: number): true | undefined => ((flags & flag) === 0 ? undefined : true);
+  return {
+    failed_active_health_check: has(HEALTH_FLAG.failedActiveCheck),
+    failed_outlier_check: has(HEALTH_FLAG.failedOutlierCheck),
+    failed_active_degraded_check: has(HEALTH_FLAG.degradedActiveCheck),
+    pending_active_hc: has(HEALTH_FLAG.pendingActiveCheck),
+    active_hc_timeout: has(HEALTH_FLAG.activeCheckTimeout),
+    eds_health_status: edsStatus(flags),
+  };
+}
+
+function edsStatus(flags: number): string {
+  if ((flags & HEALTH_FLAG.draining) !== 0) return "DRAINING";
+  if ((flags & HEALTH_FLAG.failedEds) !== 0) return "UNHEALTHY";
+  return (flags & HEALTH_FLAG.degradedEds) !== 0 ? "DEGRADED" : "HEALTHY";
 }

@@ -12,7 +12,8 @@ export interface EndpointStatus {
   readonly key: string;
   readonly host: string;
   readonly port: number;
-  readonly isHealthy: boolean;
+  /** Bits of HEALTH_FLAG: of several workers those that any of them has. */
+  readonly healthFlags: number;
   readonly weight: number;
   readonly priority: number;
   readonly zone: string;
@@ -110,10 +111,18 @@ function clusterStatus({ name, endpoints }: Cluster): ClusterStatus {
 }
 
 function endpointStatus(endpoint: Endpoint): EndpointStatus {
-  const { host, port, weight, priority, zone, isHealthy, workload } = endpoint.info;
-  const { key, connectionCount, connectFailures, activeRequests, requestsTotal, ewmaMs } = endpoint;
+  const { host, port, weight, priority, zone, workload } = endpoint.info;
+  const {
+    healthFlags,
+    key,
+    connectionCount,
+    connectFailures,
+    activeRequests,
+    requestsTotal,
+    ewmaMs,
+  } = endpoint;
   return {
-    ...{ key, host, port, isHealthy, weight, priority, zone, workload: workload.workload },
+    ...{ key, host, port, healthFlags, weight, priority, zone, workload: workload.workload },
     ...{ connectionCount, connectFailures, activeRequests, requestsTotal, ewmaMs },
   };
 }
@@ -128,6 +137,7 @@ function mergeEndpoints(a: EndpointStatus, b: EndpointStatus): EndpointStatus {
   const weighted = a.ewmaMs * a.requestsTotal + b.ewmaMs * b.requestsTotal;
   return {
     ...a,
+    healthFlags: a.healthFlags | b.healthFlags,
     connectionCount: a.connectionCount + b.connectionCount,
     connectFailures: a.connectFailures + b.connectFailures,
     activeRequests: a.activeRequests + b.activeRequests,

@@ -242,12 +242,12 @@ test("of load balancing policies those that are not known are passed over", () =
     typed_extension_config: { name: "p", typed_config },
   });
   assert.deepEqual(typeErrors({ load_balancing_policy: { policies: [policy(ROUTER)] } }), []);
-  const robin =
-    "type.googleapis.com/envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin";
-  const slow = { "@type": robin, slow_start_config: {} };
-  assert.deepEqual(typeErrors({ load_balancing_policy: { policies: [policy(slow)] } }), [
+  const least =
+    "type.googleapis.com/envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest";
+  const scan = { "@type": least, enable_full_scan: true };
+  assert.deepEqual(typeErrors({ load_balancing_policy: { policies: [policy(scan)] } }), [
     {
-      path: "load_balancing_policy.policies[0].typed_extension_config.typed_config.slow_start_config",
+      path: "load_balancing_policy.policies[0].typed_extension_config.typed_config.enable_full_scan",
       message: "not implemented by this proxy",
     },
   ]);
