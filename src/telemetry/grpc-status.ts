@@ -42,6 +42,11 @@ const SNAKE_NAMES = [
   "UNAUTHENTICATED",
 ] as const;
 
+/** By code, as Envoy and gRPC-Gateway have them. */
+const HTTP_STATUSES = [
+  200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
+] as const;
+
 export const GRPC_STATUS = {
   cancelled: 1,
   unknown: 2,
@@ -79,6 +84,11 @@ export function grpcStatusOfHttp(status: number): number {
     default:
       return GRPC_STATUS.unknown;
   }
+}
+
+/** Envoy's reading of a status of gRPC as one of HTTP. */
+export function httpStatusOfGrpc(code: number): number {
+  return HTTP_STATUSES[code] ?? 500;
 }
 
 export function grpcCamelName(code: number): string {
