@@ -15,7 +15,7 @@ import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
-import { addHashCookie, chooseCluster, directPick } from "./cluster-choice.ts";
+import { addHashCookie, chooseForRequest, directPick } from "./cluster-choice.ts";
 import { ExchangeAnswer } from "./exchange-answer.ts";
 import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts";
 import { FilterRun, type FilterRunOwner } from "./filters/filter-run.ts";
@@ -96,7 +96,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       this.onFiltersPassed();
       return;
     }
-    this.#filters ??= new FilterRun(this, server.timers.request);
+    this.#filters ??= new FilterRun(this, server);
     this.#filters.begin(filters);
   }
 
@@ -108,7 +108,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   chooseCluster(): string {
     const action = this.match?.route.action;
     if (action?.kind !== "forward") return "";
-    this.#choice ??= chooseCluster(action.split, this.request, this.#server.prng);
+    const { connection } = this.#downstream;
+    this.#choice ??= chooseForRequest(action, this.request, connection, this.#server.prng);
     return this.#choice.cluster;
   }
 
@@ -326,7 +327,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     const request = this.request;
     const head = request.head!;
     this.#action = action;
-    this.#choice ??= chooseCluster(action.split, request, server.prng);
+    this.#choice ??= chooseForRequest(action, request, this.#downstream.connection, server.prng);
     const choice = this.#choice;
     this.outcome.clusterName = choice.cluster;
     const cluster = server.clusters.get(choice.cluster);

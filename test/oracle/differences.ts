@@ -4,6 +4,7 @@
  * is written from it.
  */
 import type { Difference } from "./difference.ts";
+import { FILTERS } from "./differences-filters.ts";
 import { HTTP2 } from "./differences-http2.ts";
 import { ACCESS_LOGS, POLICY, UPGRADES } from "./differences-policy.ts";
 import { STRICTNESS } from "./differences-strictness.ts";
@@ -295,6 +296,7 @@ export const DIFFERENCES: readonly Difference[] = [
   ...CONNECTIONS,
   ...STRICTNESS,
   ...POLICY,
+  ...FILTERS,
   ...UPGRADES,
   ...HTTP2,
   ...ACCESS_LOGS,

@@ -16,12 +16,25 @@ export interface FlightWaiter {
 export class Flight {
   readonly #flights: Flights;
   readonly #key: string;
-  readonly waiters = new Set<FlightWaiter>();
+  readonly #waiters = new Set<FlightWaiter>();
   #isOver = false;
 
   constructor(flights: Flights, key: string) {
     this.#flights = flights;
     this.#key = key;
+  }
+
+  get hasRoom(): boolean {
+    return this.#waiters.size < CACHE_WAITERS_MAX;
+  }
+
+  join(waiter: FlightWaiter): void {
+    this.#waiters.add(waiter);
+    this.#flights.waiting.value += 1;
+  }
+
+  leave(waiter: FlightWaiter): void {
+    if (this.#waiters.delete(waiter)) this.#flights.waiting.value -= 1;
   }
 
   stored(): void {
@@ -43,16 +56,22 @@ export class Flight {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#flights.forget(this.#key, this);
-    const waiters = [...this.waiters];
-    this.waiters.clear();
+    const waiters = [...this.#waiters];
+    for (const waiter of waiters) this.leave(waiter);
     for (const waiter of waiters) waiter.onLanded(isStored, isRefused);
   }
 }
 
 export class Flights {
+  /** How many wait, in all caches together. */
+  readonly waiting: { value: number };
   readonly #flights = new Map<string, Flight>();
   /** Until when nobody waits, by key. The one that was noted first goes first. */
   readonly #passes = new Map<string, number>();
+
+  constructor(waiting: { value: number }) {
+    this.waiting = waiting;
+  }
 
   /** Whether a request for this may wait, or make others wait. Times are monotonic. */
   mayWait(key: string, nowMs: number): boolean {
@@ -66,7 +85,7 @@ export class Flights {
   /** The flight that a request may join, if it has room. */
   of(key: string): Flight | undefined {
     const flight = this.#flights.get(key);
-    return flight !== undefined && flight.waiters.size < CACHE_WAITERS_MAX ? flight : undefined;
+    return flight?.hasRoom === true ? flight : undefined;
   }
 
   /** Whether nobody asks for it at the moment. */

@@ -5,7 +5,7 @@ export type HeaderView = (lowerName: string) => string | undefined;
 
 export interface CachedRequestView {
   readonly method: string;
-  readonly header: HeaderView;
+  header(lowerName: string): string | undefined;
 }
 
 export interface CachedResponseView {

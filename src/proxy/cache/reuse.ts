@@ -52,10 +52,12 @@ export function isOnlyIfCached(request: CachedRequestView): boolean {
 }
 
 /** Section 5.4: without Cache-Control, Pragma can say no-cache. */
-function requestDirectives({ header }: CachedRequestView): CacheDirectives {
-  const control = header("cache-control");
+function requestDirectives(request: CachedRequestView): CacheDirectives {
+  const control = request.header("cache-control");
   if (control !== undefined) return parseCacheControl(control);
-  return parseCacheControl(header("pragma")?.toLowerCase() === "no-cache" ? "no-cache" : undefined);
+  return parseCacheControl(
+    request.header("pragma")?.toLowerCase() === "no-cache" ? "no-cache" : undefined,
+  );
 }
 
 /** Sections 5.2.2.2 and 5.2.2.8. */

@@ -6,7 +6,7 @@ import type { ResponseHead } from "../../http/response-head.ts";
 import { reasonOf } from "../../http/status.ts";
 import { parseByteRange } from "./byte-range.ts";
 import { allowsRange, isNotModified } from "./conditional.ts";
-import type { CachedRequestView } from "./header-view.ts";
+import type { CachedRequestView, HeaderView } from "./header-view.ts";
 import type { StoredResponse } from "./stored-response.ts";
 
 const AGE = new HeaderName("age");
@@ -35,17 +35,18 @@ export function answerFrom(
   nowMs: number,
 ): AnswerPart {
   const { headers } = head;
+  const asked: HeaderView = (name) => request.header(name);
   headers.clear();
   head.minorVersion = 1;
   head.keepAlive = true;
-  if (isNotModified(request.header, stored, nowMs)) return notModified(stored, head);
+  if (isNotModified(asked, stored, nowMs)) return notModified(stored, head);
   setStatus(head, stored.status, stored.reason);
   addFields(stored, headers);
   const size = stored.body.length;
   const isHead = request.method === "HEAD";
   const range =
-    stored.status === 200 && !isHead && allowsRange(request.header, stored, nowMs)
-      ? parseByteRange(request.header("range"), size)
+    stored.status === 200 && !isHead && allowsRange(asked, stored, nowMs)
+      ? parseByteRange(asked("range"), size)
       : "whole";
   if (range === "unsatisfiable") return unsatisfiable(head, size);
   if (range !== "whole") return partOf(head, range.first, range.last + 1, size);

@@ -52,7 +52,7 @@ const DETAILS = "response_from_cache_filter";
 export class CacheFilter implements HttpFilter {
   readonly #rule: CacheRule;
   readonly services: FilterServices;
-  readonly #flights = new Flights();
+  readonly #flights: Flights;
   readonly #purger = new CachePurger();
   /** Requests of the cache's own, which validate what is stale. */
   readonly #own = new WeakSet<RequestHead>();
@@ -62,6 +62,7 @@ export class CacheFilter implements HttpFilter {
   constructor(rule: CacheRule, services: FilterServices) {
     this.#rule = rule;
     this.services = services;
+    this.#flights = new Flights(services.metrics.cache.waiting);
   }
 
   onRequest(call: FilterCall): FilterVerdict {
@@ -206,7 +207,7 @@ export class CacheFilter implements HttpFilter {
       const joined = about.mayWait ? this.#flights.of(key) : undefined;
       if (joined !== undefined) {
         const waiter = new CacheWaiter(this.decide, call, rule, joined);
-        joined.waiters.add(waiter);
+        joined.join(waiter);
         call.delay(rule.waitMs, waiter);
         return WAITS;
       }

@@ -15,6 +15,8 @@ export interface CacheMetrics {
   readonly evicted: Counter;
   readonly invalidated: Counter;
   readonly purged: Counter;
+  /** Requests that wait for another one's response. */
+  readonly waiting: Gauge;
   readonly bytes: Gauge;
   readonly entries: Gauge;
 }
@@ -40,6 +42,9 @@ export function createCacheMetrics(registry: MetricRegistry): CacheMetrics {
     evicted: responses.with({ event: "evicted" }),
     invalidated: responses.with({ event: "invalidated" }),
     purged: responses.with({ event: "purged" }),
+    waiting: registry
+      .gauge("tulle_cache_waiting", "Requests that wait for the response to another one.")
+      .with({}),
     bytes: registry
       .gauge("tulle_cache_bytes", "Memory that the responses of all caches hold, in bytes.")
       .with({}),

@@ -322,7 +322,7 @@ export class CacheRecording implements HoldingStream, ResponseEditor {
       uri,
       identity,
       varyNames,
-      varyValues: varyingValues(varyNames, this.#asked.header),
+      varyValues: varyingValues(varyNames, (name) => this.#asked.header(name)),
     };
     const tags = rule.tagHeader === "" ? [] : tagsIn(valuesOf(rule.tagHeader));
     const head = { status: this.#status, reason: this.#reason, ageMs };

@@ -11,6 +11,8 @@ export class CacheWaiter implements DelayHandler, FlightWaiter {
   readonly #call: FilterCall;
   readonly #rule: CacheRule;
   readonly #flight: Flight;
+  /** The request has ended. */
+  #isOver = false;
 
   constructor(decide: Decide, call: FilterCall, rule: CacheRule, flight: Flight) {
     this.#decide = decide;
@@ -30,15 +32,17 @@ export class CacheWaiter implements DelayHandler, FlightWaiter {
   }
 
   onDelayOver(): void {
-    this.#flight.waiters.delete(this);
+    this.#flight.leave(this);
     this.#goOn(false);
   }
 
   onDelayCancelled(): void {
-    this.#flight.waiters.delete(this);
+    this.#isOver = true;
+    this.#flight.leave(this);
   }
 
   #goOn(mayWait: boolean): void {
+    if (this.#isOver) return;
     if (this.#decide(this.#call, this.#rule, mayWait) === GO_ON) this.#call.proceed();
   }
 }

@@ -6,6 +6,7 @@ import type { RouteMatchResult } from "../../decision/route-table.ts";
 import type { HeaderBlock } from "../../http/header-block.ts";
 import type { ResponseHead } from "../../http/response-head.ts";
 import { type FaultOwner, guarded } from "../callback-faults.ts";
+import type { Cluster } from "../cluster.ts";
 import type { ExchangeAnswer } from "../exchange-answer.ts";
 import type { LocalReply } from "../local-reply.ts";
 import type { RequestOutcome } from "../request-outcome.ts";
@@ -49,6 +50,12 @@ export interface FilterRunOwner extends FaultOwner {
   chooseCluster(): string;
 }
 
+/** What every listener has. */
+export interface FilterRunServices {
+  readonly timers: { readonly request: TimerWheel };
+  readonly clusters: ReadonlyMap<string, Cluster>;
+}
+
 const NO_FILTERS: FilterChain = [];
 
 /** The one delay of a request at a time. Made for the first request of an exchange that is delayed. */
@@ -88,7 +95,7 @@ class Delay implements FilterWait {
 
 export class FilterRun implements FilterCall {
   readonly #owner: FilterRunOwner;
-  readonly #wheel: TimerWheel;
+  readonly #services: FilterRunServices;
   #filters: FilterChain = NO_FILTERS;
   /** Index of the filter whose turn it is. */
   #at = 0;
@@ -98,10 +105,9 @@ export class FilterRun implements FilterCall {
   #held: HoldingStream[] | undefined;
   #watchers: EndWatcher[] | undefined;
 
-  /** Delays are timed by `wheel`. */
-  constructor(owner: FilterRunOwner, wheel: TimerWheel) {
+  constructor(owner: FilterRunOwner, services: FilterRunServices) {
     this.#owner = owner;
-    this.#wheel = wheel;
+    this.#services = services;
   }
 
   get request(): RoutedRequest {
@@ -162,27 +168,27 @@ export class FilterRun implements FilterCall {
   }
 
   answer(reply: LocalReply, reason: string): void {
-    this.#endWait();
+    this.#settle();
     this.#owner.reply(reply, reason);
   }
 
   answerStored(head: ResponseHead, details: string): void {
-    this.#endWait();
+    this.#settle();
     this.#owner.sendStored(head, details);
   }
 
   answerWith(status: number, details: string, headers: HeaderBlock, body: string): void {
-    this.#endWait();
+    this.#settle();
     this.#owner.sendOwn(status, details, headers, body);
   }
 
   reset(flag: number, details: string): void {
-    this.#endWait();
+    this.#settle();
     this.#owner.breakOff(flag, details, "");
   }
 
   delay(ms: number, handler: DelayHandler): void {
-    this.#delay ??= new Delay(this.#wheel, this);
+    this.#delay ??= new Delay(this.#services.timers.request, this);
     if (this.#wait !== this.#delay) this.waitFor(this.#delay);
     this.#delay.begin(ms, handler);
   }
@@ -243,6 +249,16 @@ export class FilterRun implements FilterCall {
     if (watchers === undefined) return;
     for (let i = 0; i < watchers.length; i++) watchers[i]!.onRequestEnd();
     watchers.length = 0;
+  }
+
+  /** No upstream will see the request: metrics and logs are told where it would have gone. */
+  #settle(): void {
+    this.#endWait();
+    const { outcome, match } = this.#owner;
+    const cluster = this.#owner.chooseCluster();
+    outcome.routeName = match?.route.name ?? "";
+    outcome.clusterName = cluster;
+    outcome.service = this.#services.clusters.get(cluster)?.service;
   }
 
   #endWait(): void {
