@@ -60,12 +60,11 @@ const LOCAL: JsonObject = {
       token_bucket: BUCKET,
     },
   ],
-  stage: 1,
   local_rate_limit_per_downstream_connection: true,
   enable_x_ratelimit_headers: "DRAFT_VERSION_03",
   always_consume_default_token_bucket: false,
   rate_limited_as_resource_exhausted: true,
-  rate_limits: [{ stage: 1, actions: ACTIONS }],
+  rate_limits: [{ actions: ACTIONS }],
   max_dynamic_descriptors: 1000,
   enable_retry_after_header: true,
 };

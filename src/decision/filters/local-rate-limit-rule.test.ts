@@ -35,12 +35,11 @@ test("what is missing is told by its path", () => {
   ]);
   assert.deepEqual(compile({ filter_enabled: {} }).errors, ["config.filter_enabled.default_value"]);
   assert.deepEqual(
-    compile({ descriptors: [{}], rate_limits: [{ stage: 11 }] }).errors,
+    compile({ descriptors: [{}], rate_limits: [{}] }).errors,
     [
       "config.descriptors[0].entries",
       "config.descriptors[0].token_bucket",
       "config.descriptors[0].token_bucket.fill_interval".replace(".fill_interval", ""),
-      "config.rate_limits[0].stage",
       "config.rate_limits[0].actions",
     ].filter((path, index, all) => all.indexOf(path) === index),
   );
@@ -79,13 +78,6 @@ test("actions meet the descriptors that they can lead to, and no others", () => 
     [[undefined]],
   );
   assert.equal(lookup!.exact.get("ann")?.rule, "a");
-});
-
-test("stages other than the filter's do not count", () => {
-  const descriptors = [{ entries: [{ key: "rule", value: "a" }], token_bucket: BUCKET }];
-  const rate_limits = [{ stage: 2, actions: [generic("a")] }];
-  assert.equal(compile({ descriptors, rate_limits }).rule.lookups.length, 0);
-  assert.equal(compile({ stage: 2, descriptors, rate_limits }).rule.lookups.length, 1);
 });
 
 test("a bucket gives a token in each part of its interval; the largest is no limit", () => {

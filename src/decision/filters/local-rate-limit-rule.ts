@@ -204,7 +204,6 @@ function compileLookups(
     errors.push({ path: `${path}.rate_limits`, message: reason });
   }
   return rules
-    .filter(({ stage }) => stage === message.stage)
     .map((rule) => lookupOf(rule, descriptors))
     .filter(({ exact, patterns }) => exact.size > 0 || patterns.length > 0);
 }

@@ -34,14 +34,10 @@ export interface DescriptorEntry {
 
 /** What one list of actions makes of a request. */
 export interface DescriptorRule {
-  readonly stage: number;
   /** All must hold, or there is no descriptor. */
   readonly tests: readonly RequestTest[];
   readonly entries: readonly DescriptorEntry[];
 }
-
-/** Envoy's bound of stages. */
-const STAGE_MAX = 10;
 
 export function compileRateLimits(
   rateLimits: readonly RateLimit[],
@@ -58,14 +54,7 @@ export function passesTests(tests: readonly RequestTest[], request: RequestView)
   return true;
 }
 
-function compileOne(
-  { stage = 0, actions }: RateLimit,
-  path: string,
-  errors: FieldError[],
-): DescriptorRule {
-  if (stage > STAGE_MAX) {
-    errors.push({ path: `${path}.stage`, message: `${stage} is not from 0 to ${STAGE_MAX}` });
-  }
+function compileOne({ actions }: RateLimit, path: string, errors: FieldError[]): DescriptorRule {
   if (actions.length === 0) {
     errors.push({ path: `${path}.actions`, message: "at least one action is required" });
   }
@@ -73,7 +62,7 @@ function compileOne(
   const entries = actions.map((action, index) =>
     compileAction(action, `${path}.actions[${index}]`, tests, errors),
   );
-  return { stage, tests, entries: entries.filter((entry) => entry !== undefined) };
+  return { tests, entries: entries.filter((entry) => entry !== undefined) };
 }
 
 function compileAction(

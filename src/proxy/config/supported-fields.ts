@@ -94,12 +94,12 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "interval request_count jitter min_concurrency buffer",
   "envoy.config.core.v3.RuntimeFeatureFlag": "default_value",
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":
-    "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors stage local_rate_limit_per_downstream_connection enable_x_ratelimit_headers always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
+    "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors local_rate_limit_per_downstream_connection enable_x_ratelimit_headers always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
   "envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor": "entries token_bucket",
   "envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry": "key value",
   "envoy.type.v3.TokenBucket": "max_tokens tokens_per_fill fill_interval",
   "envoy.type.v3.HttpStatus": "code",
-  "envoy.config.route.v3.RateLimit": "stage actions",
+  "envoy.config.route.v3.RateLimit": "actions",
   "envoy.config.route.v3.RateLimit.Action":
     "generic_key request_headers query_parameters remote_address masked_remote_address header_value_match query_parameter_value_match extension",
   "envoy.config.route.v3.RateLimit.Action.GenericKey": "descriptor_key descriptor_value",
