@@ -80,6 +80,8 @@ function choiceOf(any: Any, path: string, errors: FieldError[]): Choice | undefi
   if (wrapped !== undefined) {
     if (!wrapped.typeUrl.endsWith(`/${PEAK_EWMA}`)) return undefined;
     for (const key of Object.keys(wrapped.value ?? {})) {
+      // Read with those of other policies.
+      if (key === "slow_start_config") continue;
       errors.push({ path: `${path}.value.${key}`, message: "not implemented by this proxy" });
     }
     return { policy: { kind: "peak-ewma" }, locality: LOCALITY_DEFAULT, subsets };

@@ -1,11 +1,16 @@
 /** Envoy's SlowStartConfig compiled, wherever a cluster has it. */
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { anyUnpack, type Duration } from "@bufbuild/protobuf/wkt";
+import { messageOf } from "../../core/errors.ts";
 import { compileDuration } from "../../decision/duration.ts";
 import type { FieldError } from "../../decision/field-error.ts";
-import type { Cluster } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { Cluster, LoadBalancingPolicy } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
+import { SlowStartConfigSchema } from "../../gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js";
 import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { RoundRobinSchema } from "../../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
+import { SubsetSchema } from "../../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
+import { WrrLocalitySchema } from "../../gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
+import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
 
 export interface SlowStartSettings {
   readonly windowMs: number;
@@ -23,18 +28,15 @@ interface SlowStartMessage {
 }
 
 const FACTOR_PERCENT = 10;
+/** Policies that know no slow start: where one is in force, those behind it are not. */
+const WITHOUT = /\.(Random|RingHash|Maglev)$/;
 
 export function compileSlowStart(
   cluster: Cluster,
   errors: FieldError[],
 ): SlowStartSettings | undefined {
-  for (const [index, policy] of (cluster.loadBalancingPolicy?.policies ?? []).entries()) {
-    const any = policy.typedExtensionConfig?.typedConfig;
-    if (any === undefined) continue;
-    const found = anyUnpack(any, LeastRequestSchema) ?? anyUnpack(any, RoundRobinSchema);
-    if (found === undefined) continue;
-    const at = `load_balancing_policy.policies[${index}].typed_extension_config.typed_config`;
-    return compile(found.slowStartConfig, `${at}.slow_start_config`, errors);
+  if (cluster.loadBalancingPolicy !== undefined) {
+    return ofPolicies(cluster.loadBalancingPolicy, "load_balancing_policy", errors);
   }
   const { lbConfig } = cluster;
   switch (lbConfig.case) {
@@ -52,6 +54,49 @@ export function compileSlowStart(
       );
     default:
       return undefined;
+  }
+}
+
+/** That of the first policy that this proxy has, however deep it stands. */
+function ofPolicies(
+  { policies }: LoadBalancingPolicy,
+  path: string,
+  errors: FieldError[],
+): SlowStartSettings | undefined {
+  for (const [index, policy] of policies.entries()) {
+    const any = policy.typedExtensionConfig?.typedConfig;
+    if (any === undefined) continue;
+    const at = `${path}.policies[${index}].typed_extension_config.typed_config`;
+    const plain = anyUnpack(any, LeastRequestSchema) ?? anyUnpack(any, RoundRobinSchema);
+    if (plain !== undefined) {
+      return compile(plain.slowStartConfig, `${at}.slow_start_config`, errors);
+    }
+    if (WITHOUT.test(any.typeUrl)) return undefined;
+    const struct = anyUnpack(any, TypedStructSchema);
+    if (struct?.typeUrl.endsWith(".PeakEwma")) {
+      const value = struct.value?.["slow_start_config"];
+      return ofJson(value, `${at}.value.slow_start_config`, errors);
+    }
+    const subset = anyUnpack(any, SubsetSchema)?.subsetLbPolicy;
+    if (subset !== undefined) return ofPolicies(subset, `${at}.subset_lb_policy`, errors);
+    const zones = anyUnpack(any, WrrLocalitySchema)?.endpointPickingPolicy;
+    if (zones !== undefined) return ofPolicies(zones, `${at}.endpoint_picking_policy`, errors);
+  }
+  return undefined;
+}
+
+/** Of a policy that has no message: the JSON of Envoy's. */
+function ofJson(
+  value: JsonValue | undefined,
+  path: string,
+  errors: FieldError[],
+): SlowStartSettings | undefined {
+  if (value === undefined) return undefined;
+  try {
+    return compile(fromJson(SlowStartConfigSchema, value), path, errors);
+  } catch (error) {
+    errors.push({ path, message: messageOf(error) });
+    return undefined;
   }
 }
 
