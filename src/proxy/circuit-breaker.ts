@@ -46,15 +46,15 @@ export class CircuitBreaker {
     return this.#retries;
   }
 
-  /** Retries at once that are allowed now. */
-  get retriesMax(): number {
-    return this.#budget?.concurrencyMax(this.#requests) ?? this.limits.retriesMax;
+  /** Retries that would be admitted now. */
+  get retriesLeft(): number {
+    return this.#budget?.left ?? Math.max(0, this.limits.retriesMax - this.#retries);
   }
 
   admitRequest(): boolean {
     if (this.#requests >= this.limits.requestsMax) return this.#overflow();
     this.#requests += 1;
-    this.#budget?.onRequest();
+    this.#budget?.onRequest(this.#requests);
     return true;
   }
 
@@ -67,11 +67,11 @@ export class CircuitBreaker {
    * `isUndelivered`: the failed try provably never reached an app.
    */
   admitRetry(isFirst: boolean, isUndelivered: boolean): boolean {
-    const budget = this.#budget;
-    // What never arrived loads nobody: only the limit without a budget bounds it (Envoy counts it there, too).
-    const isBounded = budget === undefined || !isUndelivered;
-    const isFull = isFirst && isBounded && this.#retries >= this.retriesMax;
-    if (isFull || (budget !== undefined && !budget.take(isUndelivered))) {
+    const isAdmitted =
+      this.#budget === undefined
+        ? !isFirst || this.#retries < this.limits.retriesMax
+        : this.#budget.take(isUndelivered);
+    if (!isAdmitted) {
       this.#counts.retryOverflows += 1;
       return this.#overflow();
     }

@@ -38,7 +38,7 @@ export function registerCircuitMetrics(
         if (value > 0) family.with({ cluster: cluster.name }).value = value;
       }
       for (const { labels, used, max, isTracked } of resourcesOf(cluster)) {
-        if (used >= max) {
+        if (used > 0 && used >= max) {
           open.with(labels).set(1);
           opened.set(JSON.stringify(labels), labels);
         }
@@ -106,7 +106,7 @@ interface Resource {
 
 function resourcesOf({ name, breaker, urgentBreaker, connectionCount }: Cluster): Resource[] {
   const of = (one: CircuitBreaker, priority: string): Resource[] => {
-    const { limits, requests, pending, retries, retriesMax } = one;
+    const { limits, requests, pending, retries, retriesLeft } = one;
     const resource = (kind: string, used: number, max: number): Resource => ({
       labels: { cluster: name, priority, resource: kind },
       used,
@@ -117,8 +117,7 @@ function resourcesOf({ name, breaker, urgentBreaker, connectionCount }: Cluster)
       resource("connections", connectionCount, limits.connectionsMax),
       resource("pending", pending, limits.pendingMax),
       resource("requests", requests, limits.requestsMax),
-      // A budget for nothing under way is no breaker that is open.
-      resource("retries", retries, Math.max(1, retriesMax)),
+      resource("retries", retries, retries + retriesLeft),
     ];
   };
   return [...of(breaker, "default"), ...of(urgentBreaker, "high")];

@@ -103,7 +103,7 @@ export class ExchangeAnswer {
       outcome.status = 200;
       outcome.grpcStatus = becomeGrpcAnswer(status, headers, body, grpcStatus);
     }
-    if (this.tellsAttempts && outcome.attempts > 0) this.#tellAttempts(headers);
+    if (this.tellsAttempts) this.#tellAttempts(headers);
     if (this.#editors !== undefined) this.#edit(status, headers);
     this.#server.config.prepareOwnAnswer(outcome.flag, outcome.routeName, headers);
     this.stream.sendLocal(outcome.status, headers, outcome.isGrpc ? "" : body);
@@ -116,7 +116,9 @@ export class ExchangeAnswer {
   }
 
   #tellAttempts(headers: HeaderBlock): void {
-    headers.set(new HeaderField(ATTEMPT_COUNT, String(this.#outcome.attempts)));
+    // As in Envoy, a try that found no endpoint is one.
+    const attempts = Math.max(1, this.#outcome.attempts);
+    headers.set(new HeaderField(ATTEMPT_COUNT, String(attempts)));
   }
 
   #edit(status: number, headers: HeaderBlock): void {

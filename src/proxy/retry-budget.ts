@@ -1,9 +1,10 @@
 /**
- * How much load retries may add to a cluster: Envoy's rule for those under way at once, and a balance that holds over
- * time, however fast failures come. A request brings a part of a retry into the balance, a retry takes a whole one,
- * so that a cluster of which every instance fails gets no more than that part on top, from the first second on. What
- * provably never reached an app adds no load to it: such retries draw on what good answers bring instead, so that one
- * instance that is gone costs nobody a request, and a cluster that is gone is not asked in vain.
+ * How much load retries may add to a cluster. A request brings a part of a retry into a balance, a retry takes a whole
+ * one, so that a cluster of which every instance fails gets no more than that part on top, from the first second on
+ * and however fast failures come. The balance holds at most that part of what is under way at once (Envoy's rule for
+ * its budget): as many may fail together and be repeated. What provably never reached an app adds no load to it: such
+ * retries draw on what good answers bring instead, so that one instance that is gone costs nobody a request, and a
+ * cluster that is gone is not asked in vain.
  */
 
 /** Good answers that are remembered: as many requests may meet a dead instance at once and still be repeated. */
@@ -12,7 +13,7 @@ const UNDELIVERED_MAX = 100;
 export interface RetryBudgetOptions {
   /** Retries as a part of requests, 0 to 1. */
   readonly fraction: number;
-  /** So many at once are allowed in any case: also what the balance holds at most. */
+  /** The balance may hold so many retries in any case. */
   readonly concurrencyMin: number;
 }
 
@@ -28,19 +29,21 @@ export class RetryBudget {
     this.#balance = concurrencyMin;
   }
 
-  /** A request begins. */
-  onRequest(): void {
-    this.#balance = Math.min(this.#balance + this.#fraction, this.#balanceMax);
+  /** Retries that it allows now, of requests that may have reached an app. */
+  get left(): number {
+    return Math.trunc(this.#balance);
+  }
+
+  /** A request begins: `requests` are under way with it. */
+  onRequest(requests: number): void {
+    // Less than one would never become a retry.
+    const max = Math.max(1, this.#concurrencyMin, requests * this.#fraction);
+    this.#balance = Math.min(this.#balance + this.#fraction, max);
   }
 
   /** An upstream has given an answer that is not tried again. */
   onAnswer(): void {
     if (this.#undelivered < UNDELIVERED_MAX) this.#undelivered += 1;
-  }
-
-  /** Retries that may be under way at once while there are so many requests (Envoy's rule). */
-  concurrencyMax(requests: number): number {
-    return Math.max(this.#concurrencyMin, Math.trunc(requests * this.#fraction));
   }
 
   /** Takes one retry, if it is there. `isUndelivered`: the failed try provably never reached an app. */
@@ -53,9 +56,5 @@ export class RetryBudget {
     if (this.#balance < 1) return false;
     this.#balance -= 1;
     return true;
-  }
-
-  get #balanceMax(): number {
-    return Math.max(1, this.#concurrencyMin);
   }
 }

@@ -13,6 +13,7 @@ import { NO_RETRY, type RetryRule } from "../decision/retry-rule.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_TUNNEL } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
+import { FLAG } from "../telemetry/response-flag.ts";
 import type { FaultOwner } from "./callback-faults.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { Cluster } from "./cluster.ts";
@@ -286,7 +287,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
       return;
     }
     if (!this.#isAnswered && this.#leaveToOthers(one)) return;
-    this.#noteExhausted();
+    if (!this.#isAnswered) this.#noteExhausted();
     this.#handler.onCallFailed(failure);
   }
 
@@ -341,7 +342,11 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     const toldMs = toldPauseMs(this.#retry, head.headers, wallMs(), prng);
     // An answer now is better than a timeout later.
     if (toldMs !== undefined && toldMs >= this.#timeouts.leftMs(nowMs)) return false;
-    if (!this.#admitRetry(isUndelivered(head))) return false;
+    if (!this.#admitRetry(isUndelivered(head))) {
+      // The answer that is not what it should be goes to the client: here is why.
+      this.#outcome.flag = FLAG.UO;
+      return false;
+    }
     one.giveUp(this.#request.pick);
     if (toldMs === undefined) this.#tryAgainLater();
     else this.#retryTimer.arm(toldMs);
@@ -350,7 +355,9 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
 
   #noteExhausted(): void {
     const { retriesMax } = this.#retry;
-    if (retriesMax > 0 && this.#count > retriesMax) this.#cluster!.counts.retriesExhausted += 1;
+    if (retriesMax === 0 || this.#count <= retriesMax) return;
+    this.#cluster!.counts.retriesExhausted += 1;
+    this.#outcome.flag = FLAG.URX;
   }
 
   #tryAgainLater(): void {

@@ -128,8 +128,8 @@ test("all instances failing: retries add a fifth, and recovery needs nobody", as
   const during = await caller.load(sent, 20);
   assert.deepEqual([...during], [[503, sent]]);
   const extra = arrived() - arrivedBefore - sent;
-  // The few that are allowed in any case come once, not with each request.
-  assert.ok(extra <= 0.2 * sent + 3, `${extra} retries for ${sent} requests`);
+  // A fifth of those under way when it began comes once, not with each request.
+  assert.ok(extra <= 0.2 * sent + 4, `${extra} retries for ${sent} requests`);
   assert.ok(extra >= 0.15 * sent, `${extra} retries for ${sent} requests`);
   assert.equal(await metric(proxy, "tulle_upstream_retries_total"), extra);
   assert.ok((await metric(proxy, "tulle_upstream_retry_overflows_total")) > 0);
@@ -147,7 +147,7 @@ test("one of four instances failing: nobody sees it while the budget lasts", asy
       [
         {
           name: "app",
-          endpoints: [...apps.map(({ port }) => port), apps[0]!.port],
+          endpoints: apps.map(({ port }) => port),
           fields: BUDGET,
         },
       ],
@@ -202,7 +202,13 @@ test("hedging: a slow instance is overtaken by another", async (context) => {
           ],
         },
       ],
-      [{ name: "app", endpoints: [slow!.port, fast!.port], fields: BUDGET }],
+      [
+        {
+          name: "app",
+          endpoints: [slow!.port, fast!.port],
+          fields: { circuit_breakers: { thresholds: [{ max_retries: 10 }] } },
+        },
+      ],
     ),
   );
   const caller = new Caller(context, proxy.port("main"));

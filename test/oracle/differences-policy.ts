@@ -105,9 +105,16 @@ export const POLICY: readonly Difference[] = [
     id: "fields of mirrored requests",
     envoy:
       "Adds `x-envoy-internal`, `x-envoy-expected-rq-timeout-ms` and its own address in `x-forwarded-for` to copies.",
-    tulle: "Sends copies as they are; the suffix `-shadow` of their Host marks them.",
-    reason: "A copy that differs less tests more.",
+    tulle:
+      "Sends copies as they are, but for the suffix `-shadow` of their Host and `x-tulle-mirrored`.",
+    reason: "A copy that differs less tests more. An app that gets one has to be able to tell.",
     seen: [
+      {
+        cases: under("mirror", "copy", "copy-with-port", "same-host"),
+        field: /^upstream\.1\.headers\.x-tulle-mirrored$/,
+        envoy: undefined,
+        tulle: /^true$/,
+      },
       {
         cases: under("mirror", "copy", "copy-with-port", "same-host"),
         field:
@@ -261,6 +268,7 @@ export const UPGRADES: readonly Difference[] = [
       {
         cases: [
           ...under("grpc", "no-endpoint", "dead", "full", "timeout", "with-subtype"),
+          ...under("resilience", "duration-grpc", "duration-of-grpc"),
           ...under(
             "grpc-call",
             ...["no-error", "protocol-error", "internal-error", "refused-stream", "cancel"].map(
@@ -271,7 +279,7 @@ export const UPGRADES: readonly Difference[] = [
           ),
         ],
         field: /^responses\.0\.headers\.grpc-message$/,
-        envoy: /^(?:no healthy upstream$|upstream )/,
+        envoy: /^(?:no healthy upstream$|upstream |downstream duration timeout$)/,
         tulle: /./,
       },
       {
@@ -327,10 +335,10 @@ export const ACCESS_LOGS: readonly Difference[] = [
   {
     id: "response flags of retries",
     envoy: "Adds URX to the flag of the last failure when no retry is left.",
-    tulle: "Logs the flag of the last failure; the number of tries stands beside it (`attempts`).",
+    tulle:
+      "Logs the flag of the last failure alone, and URX for answers that are passed on for want of another retry; the number of tries stands beside it (`attempts`).",
     reason: "One flag says why, one number how often.",
     seen: [
-      { cases: "any", field: /^log\.0\.flags$/, envoy: /^URX$/, tulle: /^-$/ },
       {
         cases: "any",
         field: /^log\.0\.flags$/,

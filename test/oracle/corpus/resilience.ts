@@ -21,7 +21,7 @@ const answering = (...heads: string[]): Partial<OracleCase> => ({ answers: heads
 const SILENT: UpstreamAnswer = { write: [] };
 const GRPC: RequestParts = {
   method: "POST",
-  headers: ["content-type: application/grpc", "te: trailers"],
+  headers: ["content-type: application/grpc"],
   body: "",
 };
 const grpc = (...headers: string[]): RequestParts => ({
