@@ -120,6 +120,12 @@ const CONFIGURE_ENTRIES: readonly CommandEntry[] = [
     load: async () => (await import("./commands/undrain-command.ts")).command,
   },
   {
+    name: "cache purge",
+    summary: "Make the caches of a service forget responses, by path or tag",
+    group: "configure",
+    load: async () => (await import("./commands/cache-purge-command.ts")).command,
+  },
+  {
     name: "split",
     summary: "Divide a service's requests between its versions, or show the split",
     group: "configure",
