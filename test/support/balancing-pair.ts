@@ -1,7 +1,7 @@
 /** The same balancing configuration in our sidecar and in a real Envoy, before the same upstreams. */
 import type { TestContext } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { bootstrapOf, type ClusterSpec } from "./proxy-bootstrap.ts";
+import { address, bootstrapOf, type ClusterSpec } from "./proxy-bootstrap.ts";
 import { ProxyProcess } from "./proxy-process.ts";
 import { RawUpstream, type UpstreamRequest } from "./raw-upstream.ts";
 import { type Answer, get, startStaticEnvoy } from "./static-envoy.ts";
@@ -15,6 +15,26 @@ export interface PairSpec {
   readonly manager?: JsonObject;
   /** More fields of the bootstrap file, `node` for one. */
   readonly more?: JsonObject;
+}
+
+export interface EndpointFields {
+  readonly weight?: number;
+  readonly health?: string;
+  readonly hostname?: string;
+  readonly labels?: JsonObject;
+}
+
+/** An entry of `lb_endpoints` on loopback. */
+export function endpoint(port: number, fields: EndpointFields = {}): JsonObject {
+  const { weight = 1, health = "HEALTHY", hostname = "", labels } = fields;
+  const metadata =
+    labels === undefined ? {} : { metadata: { filter_metadata: { "envoy.lb": labels } } };
+  return {
+    endpoint: { address: address(port), hostname },
+    load_balancing_weight: weight,
+    health_status: health,
+    ...metadata,
+  };
 }
 
 /** One of two proxies that must do the same. */

@@ -185,3 +185,29 @@ test("zones do not count where there are few endpoints, callers elsewhere or in 
     assertNear(shares(chosen), whole);
   }
 });
+
+test("a table is made anew only when its endpoints are others, or weigh something else", () => {
+  let made = 0;
+  const inputs = { prng: new SeededPrng(5), nowMs: () => 0 };
+  const createTable = createMaglev(251);
+  const createBalancer = (): HashBalancer<Host> =>
+    new HashBalancer<Host>(inputs, {
+      createTable: (keys, shares) => {
+        made += 1;
+        return createTable(keys, shares);
+      },
+      keyOf: ({ key }) => key,
+      balancePercent: undefined,
+      activeRequests: () => 0,
+    });
+  const chosen = group({ createBalancer });
+  const [a, b, c] = [host("a"), host("b"), host("c", { priority: 1 })];
+  chosen.update([a, b, c]);
+  chosen.update([a, b, c]);
+  assert.equal(made, 1);
+  chosen.update([a, c]);
+  assert.equal(made, 2);
+  chosen.update([host("a"), c]);
+  assert.equal(made, 3);
+  assert.equal(chosen.pick()?.key, "a");
+});

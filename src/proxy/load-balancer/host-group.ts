@@ -47,6 +47,9 @@ export class HostGroup<T extends Host> implements HostSource<T> {
   #eligible: readonly T[] = [];
   #healths: readonly PriorityHealth[] = [];
   #isHashing = false;
+  /** What hashing policies were given last: their tables are dear, and most changes of health leave them as they are. */
+  #tables: readonly KnownTable<T>[] = [];
+  #newTables: KnownTable<T>[] = [];
 
   constructor(options: HostGroupOptions<T>) {
     this.#options = options;
@@ -84,6 +87,8 @@ export class HostGroup<T extends Host> implements HostSource<T> {
     }
     this.#slots = slots;
     this.#eligible = eligible;
+    this.#tables = this.#newTables;
+    this.#newTables = [];
   }
 
   pick(key?: PickKey): T | undefined {
@@ -113,7 +118,11 @@ export class HostGroup<T extends Host> implements HostSource<T> {
     const balancer = createBalancer();
     if (balancer instanceof HashBalancer) {
       this.#isHashing = true;
-      return hashingSource(balancer, all, usable, locality.kind === "weighted");
+      const known = this.#tables.find((table) => isSameTable(table, all, usable));
+      const source =
+        known?.source ?? hashingSource(balancer, all, usable, locality.kind === "weighted");
+      this.#newTables.push({ all: placesOf(all), usable: placesOf(usable), source });
+      return source;
     }
     if (isInPanic) {
       const fails = locality.kind === "zone-aware" && locality.settings.failsInPanic;
@@ -132,6 +141,33 @@ export class HostGroup<T extends Host> implements HostSource<T> {
       zoneAwareSource(localities, plain, local, locality.settings, createBalancer, prng) ?? plain
     );
   }
+}
+
+/** An endpoint with what was known of it. */
+interface Place<T extends Host> {
+  readonly host: T;
+  readonly info: T["info"];
+}
+
+interface KnownTable<T extends Host> {
+  readonly all: readonly Place<T>[];
+  readonly usable: readonly Place<T>[];
+  readonly source: HostSource<T>;
+}
+
+function placesOf<T extends Host>(hosts: readonly T[]): readonly Place<T>[] {
+  return hosts.map((host) => ({ host, info: host.info }));
+}
+
+function isSameTable<T extends Host>(
+  { all, usable }: KnownTable<T>,
+  allNow: readonly T[],
+  usableNow: readonly T[],
+): boolean {
+  const isSame = (before: readonly Place<T>[], now: readonly T[]): boolean =>
+    before.length === now.length &&
+    before.every(({ host, info }, index) => host === now[index] && info === now[index]!.info);
+  return isSame(usable, usableNow) && isSame(all, allNow);
 }
 
 function hashingSource<T extends Host>(
