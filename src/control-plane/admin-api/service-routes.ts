@@ -20,6 +20,7 @@ import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
 import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
+import { effectiveLimits } from "./service-limits.ts";
 import { effectiveSettings } from "./service-policy.ts";
 import { attachedRoutes } from "./service-routes-view.ts";
 
@@ -110,7 +111,10 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
     selector: service.kind === "Service" ? (service.spec.selector ?? {}) : {},
     versions: service.kind === "Service" ? versionViews(endpoints) : outsideViews(service),
     routes: attachedRoutes(service, deps.objects, context.findingsOf),
-    policy: effectiveSettings(service, deps.objects),
+    policy: [
+      ...effectiveSettings(service, deps.objects),
+      ...effectiveLimits(service, deps.objects),
+    ],
     findings: (context.findingsOf.get(formatKey(keyOf(service))) ?? []).map(findingView),
   };
 }

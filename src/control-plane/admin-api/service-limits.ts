@@ -1,0 +1,53 @@
+/** The limits of the RateLimitPolicy that holds for a Service, each with the object that it comes from. Pure. */
+import type { ObjectOf } from "../../resource/kind-map.ts";
+import { placeOf } from "../../resource/kinds/rate-limit-policy.ts";
+import { RATE_LIMIT_UNIT_MS } from "../../resource/kinds/rate-limit-rule.ts";
+import { formatKey, keyOf } from "../../resource/object.ts";
+import { compareAge } from "../../translate/object-order.ts";
+import type { EffectiveSetting } from "../api-types.ts";
+import type { ObjectCache } from "../object-cache.ts";
+
+/** Empty where no policy names the Service. */
+export function effectiveLimits(
+  service: ObjectOf<"Service" | "ExternalService">,
+  objects: ObjectCache,
+): readonly EffectiveSetting[] {
+  const policy = policyOf(service, objects);
+  if (policy === undefined) return [];
+  const { mode, local, loadShedding } = policy.spec;
+  const origin = formatKey(keyOf(policy));
+  const where = placeOf(policy.spec) === "Server" ? "each instance" : "each caller";
+  const rules = (local?.rules ?? []).map(({ name, per = [], limit }) => {
+    const { requests, unit, burst = Math.ceil(requests / 2) } = limit;
+    const each = per.map((item) => item.name ?? item.type).join(" and ");
+    const parts = [
+      `${requests} in ${RATE_LIMIT_UNIT_MS[unit] / 1000}s`,
+      `${burst} at once`,
+      `at ${where}`,
+      ...(each === "" ? [] : [`for each ${each}`]),
+      ...(mode === "Observe" ? ["observed only"] : []),
+    ];
+    return { field: `rateLimits.${name}`, value: parts.join(", "), origin };
+  });
+  if (loadShedding === undefined) return rules;
+  const { minConcurrency, maxConcurrency, classes } = loadShedding;
+  const named = classes.map(({ priority }) => priority).join(", ") || "none";
+  const value = `${minConcurrency} to ${maxConcurrency} requests at a time, classes: ${named}`;
+  return [...rules, { field: "loadShedding", value, origin }];
+}
+
+function policyOf(
+  { kind, metadata }: ObjectOf<"Service" | "ExternalService">,
+  objects: ObjectCache,
+): ObjectOf<"RateLimitPolicy"> | undefined {
+  return objects
+    .list("RateLimitPolicy")
+    .filter(
+      (policy) =>
+        policy.metadata.namespace === metadata.namespace &&
+        policy.spec.targetRefs.some(
+          (target) => target.group === "" && target.kind === kind && target.name === metadata.name,
+        ),
+    )
+    .toSorted(compareAge)[0];
+}
