@@ -25,6 +25,7 @@ import {
   http2,
   httpOptions,
   outboundCodec,
+  streamLimits,
 } from "./upstream-http.ts";
 
 /** What tells apart the two ways in which a port may be used. */
@@ -67,7 +68,10 @@ function outboundCluster(
     typedExtensionProtocolOptions: httpOptions(
       durationMs(settings.timeouts.connectionIdle),
       codecOf(service, port, features),
-      connectionLimits(pool, features),
+      {
+        ...connectionLimits(pool, features),
+        ...streamLimits(durationMs(settings.timeouts.stream), features),
+      },
     ),
   };
   return clusterResource(carried.name, {

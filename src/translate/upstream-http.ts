@@ -77,6 +77,13 @@ export function httpOptions(
   return { [HTTP_PROTOCOL_OPTIONS]: pack(HttpProtocolOptionsSchema, options) };
 }
 
+/** How long a request and its answer may live, however much is going on. 0 for no limit. */
+export function streamLimits(streamMs: number, features: DataPlaneFeatures): CommonInit {
+  return !features.streamDuration || streamMs === 0
+    ? {}
+    : { maxStreamDuration: duration(streamMs) };
+}
+
 /** What ends a connection besides being idle. */
 export function connectionLimits(
   pool: ConnectionPoolSettings,

@@ -9,7 +9,7 @@ import type { Rule } from "./precedence.ts";
 
 type RouteTimeouts = Pick<
   Exclude<MessageInitShape<typeof RouteActionSchema>, { readonly $typeName: string }>,
-  "timeout" | "idleTimeout" | "maxStreamDuration"
+  "timeout" | "idleTimeout" | "maxGrpcTimeout"
 >;
 
 /**
@@ -23,18 +23,12 @@ export function routeTimeouts(
 ): RouteTimeouts {
   const idleMs = ownIdleTimeout === undefined ? undefined : durationMs(ownIdleTimeout);
   const idleTimeoutMs = idleMs ?? (isGrpc ? 0 : undefined);
-  const streamMs = durationMs(timeouts.stream);
+  const requestMs = durationMs(rule.timeouts?.request ?? timeouts.request);
   return {
-    timeout: duration(durationMs(rule.timeouts?.request ?? timeouts.request)),
+    timeout: duration(requestMs),
     ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
-    ...(features.streamDuration ? { maxStreamDuration: streamDuration(streamMs) } : {}),
-  };
-}
-
-/** The deadline that a call of gRPC brings holds (`grpc-timeout`), up to `streamMs`; 0 for no bound of our own. */
-function streamDuration(streamMs: number): NonNullable<RouteTimeouts["maxStreamDuration"]> {
-  return {
-    ...(streamMs === 0 ? {} : { maxStreamDuration: duration(streamMs) }),
-    grpcTimeoutHeaderMax: duration(streamMs),
+    // The deadline that a call of gRPC brings holds (`grpc-timeout`), within the route's own; 0 for no bound. Not
+    // `max_stream_duration`, which has a field for it, too: beside it Envoy gives `timeout` no meaning.
+    ...(features.streamDuration ? { maxGrpcTimeout: duration(requestMs) } : {}),
   };
 }
