@@ -4,7 +4,7 @@
  * processes of each instance, so that they can be killed.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -136,6 +136,14 @@ export class Application {
     const watch = await EndpointWatch.start(client.adminAddress);
     this.#watches.push(watch);
     return watch;
+  }
+
+  /** The instance's app answers 503 from now on, or is well again. Returns when that was. */
+  setFailing(instance: string, isFailing: boolean): number {
+    const file = join(this.home.path, `failing-${instance}`);
+    if (isFailing) writeFileSync(file, "");
+    else rmSync(file);
+    return Date.now();
   }
 
   journal(): Promise<readonly JournalEntry[]> {

@@ -8,7 +8,7 @@ export interface JournalEntry {
   readonly pid: number;
   /** Milliseconds of `Date.now`. */
   readonly atMs: number;
-  /** `GET`, `POST`, or `LISTEN` when the app began to accept connections. */
+  /** `GET`, `POST`, `FAIL` for one that was answered 503, or `LISTEN` when the app began to accept connections. */
   readonly method: string;
   readonly id: string;
 }

@@ -3,11 +3,13 @@
  * journal of its own before it does anything else. A line is written with one system call, so that it
  * survives a kill at any moment; a request that is sent twice has two lines, in whichever journals.
  */
-import { openSync, writeSync } from "node:fs";
+import { existsSync, openSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 
 const { HOST, PORT, APP_VERSION = "v1", JOURNAL_FOLDER = "", TULLE_INSTANCE = "" } = process.env;
+/** While this file is there every request is answered 503. */
+const FAILING = join(JOURNAL_FOLDER, "..", `failing-${TULLE_INSTANCE}`);
 const journal = openSync(join(JOURNAL_FOLDER, `${TULLE_INSTANCE}.${process.pid}`), "a");
 
 const server = createServer((request, response) => {
@@ -21,6 +23,10 @@ const server = createServer((request, response) => {
     setTimeout(() => {
       const answer = { instance: TULLE_INSTANCE, version: APP_VERSION, pid: process.pid, size };
       response.setHeader("content-type", "application/json");
+      if (existsSync(FAILING)) {
+        writeSync(journal, `${Date.now()} FAIL ${id}\n`);
+        response.statusCode = 503;
+      }
       response.end(JSON.stringify(answer));
     }, Number(delay));
   });
