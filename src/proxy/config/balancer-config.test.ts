@@ -132,6 +132,7 @@ test("localities: by weight, by zone, or not at all", () => {
   for (const json of [
     { common_lb_config: weighted },
     policies({ ...ROUND_ROBIN, locality_lb_config: weighted }),
+    policies({ ...PEAK_EWMA, value: { locality_lb_config: weighted } }),
     policies({ ...RING, ...weighted }),
     policies({
       "@type": `${LB}.wrr_locality.v3.WrrLocality`,

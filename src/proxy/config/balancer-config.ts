@@ -1,11 +1,14 @@
 /** How a Cluster message asks for its endpoints to be chosen: the policy, localities, subsets, sessions. */
+import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
+import { messageOf } from "../../core/errors.ts";
 import type { FieldError } from "../../decision/field-error.ts";
 import {
   type Cluster,
   Cluster_LbPolicy as LbPolicy,
   type LoadBalancingPolicy,
 } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
+import { LocalityLbConfigSchema } from "../../gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js";
 import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { MaglevSchema } from "../../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
@@ -79,12 +82,8 @@ function choiceOf(any: Any, path: string, errors: FieldError[]): Choice | undefi
   const wrapped = anyUnpack(any, TypedStructSchema);
   if (wrapped !== undefined) {
     if (!wrapped.typeUrl.endsWith(`/${PEAK_EWMA}`)) return undefined;
-    for (const key of Object.keys(wrapped.value ?? {})) {
-      // Read with those of other policies.
-      if (key === "slow_start_config") continue;
-      errors.push({ path: `${path}.value.${key}`, message: "not implemented by this proxy" });
-    }
-    return { policy: { kind: "peak-ewma" }, locality: LOCALITY_DEFAULT, subsets };
+    const locality = peakEwmaLocality(wrapped.value ?? {}, `${path}.value`, errors);
+    return { policy: { kind: "peak-ewma" }, locality, subsets };
   }
   const roundRobin = anyUnpack(any, RoundRobinSchema);
   if (roundRobin !== undefined) {
@@ -102,6 +101,28 @@ function choiceOf(any: Any, path: string, errors: FieldError[]): Choice | undefi
     return { policy: { kind: "random" }, locality, subsets };
   }
   return hashingChoice(any, path, errors) ?? wrappingChoice(any, path, errors);
+}
+
+/** The policy has no message: what stands in its place has the fields of least request. */
+function peakEwmaLocality(value: JsonObject, path: string, errors: FieldError[]): LocalityMode {
+  let locality = LOCALITY_DEFAULT;
+  for (const [key, json] of Object.entries(value)) {
+    switch (key) {
+      // Read with those of other policies.
+      case "slow_start_config":
+        break;
+      case "locality_lb_config":
+        try {
+          locality = compileLocality(fromJson(LocalityLbConfigSchema, json), path, errors);
+        } catch (error) {
+          errors.push({ path: `${path}.${key}`, message: messageOf(error) });
+        }
+        break;
+      default:
+        errors.push({ path: `${path}.${key}`, message: "not implemented by this proxy" });
+    }
+  }
+  return locality;
 }
 
 function hashingChoice(any: Any, path: string, errors: FieldError[]): Choice | undefined {
