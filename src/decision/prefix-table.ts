@@ -12,6 +12,8 @@ export function hashWith(hash: number, code: number): number {
   return (Math.imul(hash, 31) + code) | 0;
 }
 
+/** 2^32 by the golden ratio (Knuth): paths that differ by a digit come to stand far from each other. */
+const MIXER = 0x9e37_79b1;
 /** Slots for each entry: half of them stay empty, so that a miss is seen at once. */
 const SLOTS_PER_ENTRY = 2;
 
@@ -19,6 +21,8 @@ export class PrefixTable {
   /** The lengths that prefixes have, ascending. */
   readonly lengths: Int32Array;
   readonly #mask: number;
+  /** What is left of a mixed hash is as many bits as number the slots. */
+  readonly #shift: number;
   readonly #hashes: Int32Array;
   /** 0 for an empty slot, else one more than the place of its list. */
   readonly #places: Int32Array;
@@ -36,8 +40,10 @@ export class PrefixTable {
     const lengths = new Set(entries.map(([prefix]) => prefix.length));
     this.lengths = Int32Array.from(lengths).sort();
     this.#lists = [...byHash.values()];
-    const size = 2 ** Math.ceil(Math.log2(SLOTS_PER_ENTRY * byHash.size + 1));
+    const bits = Math.max(1, Math.ceil(Math.log2(SLOTS_PER_ENTRY * byHash.size)));
+    const size = 2 ** bits;
     this.#mask = size - 1;
+    this.#shift = 32 - bits;
     this.#hashes = new Int32Array(size);
     this.#places = new Int32Array(size);
     for (const [place, hash] of [...byHash.keys()].entries()) {
@@ -55,7 +61,7 @@ export class PrefixTable {
 
   /** Where the hash stands, or the empty slot where it would. */
   #slotOf(hash: number): number {
-    let slot = (hash ^ (hash >>> 15)) & this.#mask;
+    let slot = Math.imul(hash, MIXER) >>> this.#shift;
     while (this.#places[slot] !== 0 && this.#hashes[slot] !== hash) slot = (slot + 1) & this.#mask;
     return slot;
   }

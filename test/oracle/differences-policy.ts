@@ -341,7 +341,7 @@ export const ACCESS_LOGS: readonly Difference[] = [
     seen: [
       {
         cases: "any",
-        field: /^log\.0\.flags$/,
+        field: /^(?:log\.0\.flags|responses\.0\.headers\.x-tulle-response-flags)$/,
         envoy: /^URX,(?:UT|UF|UC)$/,
         tulle: /^(?:UT|UF|UC)$/,
       },
@@ -394,5 +394,31 @@ export const ACCESS_LOGS: readonly Difference[] = [
         tulle: /^direct_response$/,
       },
     ],
+  },
+  {
+    id: "the return of ejected endpoints",
+    envoy:
+      "Uses an ejected endpoint again at the end of the first `interval` behind its ejection time, and ejects it anew after as many failures as at first.",
+    tulle:
+      "Sends it one request when its ejection time is over, at most one of twenty requests to the cluster and no retry; its result decides. Passes over `interval` here.",
+    reason:
+      "An endpoint that is still broken costs one request instead of five, and one that has recovered is back as soon as its time is over.",
+    seen: [],
+  },
+  {
+    id: "first health checks",
+    envoy:
+      "Waits with a cluster, and with what routes to it, until each endpoint was checked once.",
+    tulle:
+      "Listens at once. Until its first check has ended an endpoint is unhealthy: the panic threshold decides whether it is used.",
+    reason: "A service that cannot be checked must not keep the others of a proxy from starting.",
+    seen: [],
+  },
+  {
+    id: "endpoints that discovery takes away while they pass their health checks",
+    envoy: "Uses them until a check fails, unless `ignore_health_on_host_removal` is set.",
+    tulle: "Uses them no more.",
+    reason: "The control plane knows of an instance that leaves before a check does.",
+    seen: [],
   },
 ];

@@ -5,7 +5,12 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { HTTP2_CLUSTER } from "../support/http2-options.ts";
 import type { Versions } from "./case.ts";
-import { CORS_FILTERS, corsVirtualHosts, FAULT_FILTERS, faultVirtualHosts } from "./filter-routes.ts";
+import {
+  CORS_FILTERS,
+  corsVirtualHosts,
+  FAULT_FILTERS,
+  faultVirtualHosts,
+} from "./filter-routes.ts";
 import { RESILIENCE_CLUSTERS, resilienceVirtualHosts, TRUSTING } from "./resilience-routes.ts";
 import { allTo, mainVirtualHosts, pathVirtualHosts, upgradeVirtualHosts } from "./static-routes.ts";
 
@@ -99,9 +104,22 @@ const LISTENERS: CreateListener[] = [
     http_filters: [router({ respect_expected_rq_timeout: true })],
   }),
   listener("idle-stream", allTo("alpha"), { stream_idle_timeout: "0.6s" }),
+  listener("replies-named", mainVirtualHosts, { local_reply_config: namedReplies() }),
 ];
 
 export const LISTENER_COUNT = 2 * LISTENERS.length;
+
+/** What answers of the proxy's own are told apart by, and come from. */
+function namedReplies(): Json {
+  const reply = (flags: string[], cause: string): Json => ({
+    filter: { response_flag_filter: { flags } },
+    headers_to_add: [
+      { header: { key: "x-flags", value: "%RESPONSE_FLAGS%" } },
+      { header: { key: "x-cause", value: cause } },
+    ],
+  });
+  return { mappers: [reply(["NR"], "Service/default/shop"), reply([], "%ROUTE_NAME%")] };
+}
 
 function slashes(action: string): Json {
   return { ...NORMALISING, path_with_escaped_slashes_action: action };

@@ -211,6 +211,8 @@ const failureRoutes: Json[] = [
   at("/missing", to("nowhere")),
   at("/missing/404", to("nowhere", { cluster_not_found_response_code: "NOT_FOUND" })),
   at("/missing/500", to("nowhere", { cluster_not_found_response_code: "INTERNAL_SERVER_ERROR" })),
+  { name: "named-dead", ...at("/named/dead", to("dead")) },
+  { name: "named-direct", ...at("/named/direct", { direct_response: { status: 503 } }) },
   below("/empty", to("empty")),
   below("/sick", to("sick")),
   below("/panic", to("panic")),

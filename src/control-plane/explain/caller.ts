@@ -15,6 +15,8 @@ export interface KnownCallers {
   readonly proxies: readonly ProxyEntry[];
   /** `namespace/name` of every Service. */
   readonly services: readonly string[];
+  /** `namespace/name` of every Workload. */
+  readonly workloads: readonly string[];
 }
 
 /**
@@ -38,7 +40,8 @@ export function findCaller(asked: ExplainRequest, known: KnownCallers): Caller {
     inNamespace.find(({ node }) => node.scope.nodeId === wanted.name) ??
     inNamespace.find(({ node }) => node.service === wanted.name);
   if (entry !== undefined) return callerOf(entry, { ...wanted, service: wanted.name });
-  if (known.services.includes(`${wanted.namespace}/${wanted.name}`)) {
+  const key = `${wanted.namespace}/${wanted.name}`;
+  if (known.services.includes(key) || known.workloads.includes(key)) {
     return callerOf(undefined, { namespace: wanted.namespace, service: wanted.name });
   }
   throw unknownCaller(from, wanted, known);
@@ -62,10 +65,10 @@ function callerOf(
 function unknownCaller(
   from: string,
   wanted: { readonly namespace: string; readonly name: string },
-  { proxies, services }: KnownCallers,
+  { proxies, services, workloads }: KnownCallers,
 ): Error {
   const elsewhere = [
-    ...services.filter((service) => service.endsWith(`/${wanted.name}`)),
+    ...[...services, ...workloads].filter((key) => key.endsWith(`/${wanted.name}`)),
     ...proxies.filter(({ node }) => node.scope.nodeId === wanted.name).map(({ key }) => key),
   ];
   const message = `no workload and no Service is called ${JSON.stringify(from)} in namespace ${wanted.namespace}`;
@@ -73,20 +76,24 @@ function unknownCaller(
   const here = (key: string): readonly string[] =>
     key.startsWith(`${wanted.namespace}/`) ? [key.slice(wanted.namespace.length + 1)] : [];
   const names = new Set([
-    ...services.flatMap(here),
+    ...[...services, ...workloads].flatMap(here),
     ...proxies.flatMap(({ key, node }) => [...here(key), node.service]),
   ]);
   return notFound(message, wanted.name, [...names].sort());
 }
 
-/** The sidecar of a workload that is only supposed. It serves nothing; what it calls is the same for all of its namespace. */
-export function supposedScope(namespace: string): ProxyScope {
+/** A workload that is not connected: what rules for some callers only look at. */
+export interface SupposedWorkload {
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly zone: string;
+}
+
+/** The sidecar of a workload that is only supposed. It serves nothing. */
+export function supposedScope(namespace: string, workload: SupposedWorkload): ProxyScope {
+  const { serviceAccount, labels, zone } = workload;
   return {
-    nodeId: "explain",
-    namespace,
-    serviceAccount: "explain",
-    labels: {},
-    zone: "",
+    ...{ nodeId: "explain", namespace, serviceAccount, labels, zone },
     address: "127.64.0.1",
     ports: [],
     loopbackBlock: "127.64.0.0/18",

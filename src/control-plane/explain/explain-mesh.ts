@@ -8,10 +8,10 @@ import type { AdminApiDeps } from "../admin-api/admin-api-deps.ts";
 import { ObjectCache } from "../object-cache.ts";
 import { ServiceIndexes } from "../service-index.ts";
 import { buildSnapshot } from "../snapshot-builder.ts";
-import { findCaller, supposedScope } from "./caller.ts";
+import { findCaller, type SupposedWorkload, supposedScope } from "./caller.ts";
 import { badRequest } from "./explain-error.ts";
 import { Explainer } from "./explain-request.ts";
-import type { ExplainRequest, ExplainResponse } from "./explain-types.ts";
+import type { ExplainedCaller, ExplainRequest, ExplainResponse } from "./explain-types.ts";
 import {
   configurationOfSnapshot,
   configurationOfTranslation,
@@ -28,7 +28,8 @@ export function explainInMesh(asked: ExplainRequest, deps: ExplainDeps): Explain
   const { objects } = deps;
   const caller = findCaller(asked, {
     proxies: deps.proxies.list().filter(({ streamId }) => streamId !== undefined),
-    services: serviceKeys(objects),
+    services: keysOf(objects, "Service"),
+    workloads: keysOf(objects, "Workload"),
   });
   const sent =
     caller.entry === undefined ? undefined : deps.reconciler.snapshotOf(caller.entry.key);
@@ -51,8 +52,9 @@ export function explainInMesh(asked: ExplainRequest, deps: ExplainDeps): Explain
     instances: deps.registry.list(),
     serviceIndexes: deps.serviceIndexes,
   });
+  const scope = supposedScope(caller.from.namespace, supposedWorkload(objects, caller.from));
   return new Explainer({
-    configuration: translated(snapshot, supposedScope(caller.from.namespace)),
+    configuration: translated(snapshot, scope),
     objects,
     from: caller.from,
     revision,
@@ -85,13 +87,18 @@ export function explainInDocuments(
   for (const { metadata } of [...objects.list("Service"), ...objects.list("ExternalService")]) {
     serviceIndexes.allocate(`${metadata.namespace}/${metadata.name}`);
   }
-  const { from } = findCaller(asked, { proxies: [], services: serviceKeys(objects) });
+  const { from } = findCaller(asked, {
+    proxies: [],
+    services: keysOf(objects, "Service"),
+    workloads: keysOf(objects, "Workload"),
+  });
   const snapshot = buildSnapshot({
     ...{ revision: 0, asOfMs: nowMs, trustDomain, trustBundlePem: "", instances: [] },
     objects,
     serviceIndexes,
   });
-  const configuration = translated(snapshot, supposedScope(from.namespace));
+  const scope = supposedScope(from.namespace, supposedWorkload(objects, from));
+  const configuration = translated(snapshot, scope);
   const explainer = new Explainer({
     ...{ configuration, objects, from, revision: null },
     knowsEndpoints: objects.list("Workload").length > 0,
@@ -103,6 +110,18 @@ function translated(snapshot: MeshSnapshot, scope: ProxyScope): ProxyConfigurati
   return configurationOfTranslation(translateProxy(snapshot, scope).resources);
 }
 
-function serviceKeys(objects: ObjectCache): readonly string[] {
-  return objects.list("Service").map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+function keysOf(objects: ObjectCache, kind: "Service" | "Workload"): readonly string[] {
+  return objects.list(kind).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+}
+
+/** The Workload of the name, else one as the Service of the name selects. */
+function supposedWorkload(objects: ObjectCache, from: ExplainedCaller): SupposedWorkload {
+  const name = from.service ?? "";
+  const workload = objects.get("Workload", from.namespace, name);
+  if (workload !== undefined) {
+    const { serviceAccount, zone } = workload.spec;
+    return { serviceAccount, zone, labels: workload.metadata.labels };
+  }
+  const service = objects.get("Service", from.namespace, name);
+  return { serviceAccount: name, zone: "", labels: service?.spec.selector ?? {} };
 }

@@ -14,6 +14,7 @@ import { grpcCandidates } from "./grpc-candidates.ts";
 import { type Candidate, orderedCandidates } from "./precedence.ts";
 import { defaultRoutes, type RuleContext, ruleRoutes } from "./rule-route.ts";
 import { hasSources, isForCaller } from "./rule-source.ts";
+import { reportShadowedMatches } from "./shadowed-matches.ts";
 
 /**
  * Routes of one group merged in order of precedence. A listener exists for each Service port, so requests
@@ -55,6 +56,7 @@ export function routeConfiguration(
       virtualHost(name, ["*"], false),
     ],
   });
+  reportShadowedMatches(message.virtualHosts.at(-1)?.routes ?? [], candidates, context.findings);
   return resourceOf(RouteConfigurationSchema, port.name, message);
 }
 

@@ -1,10 +1,6 @@
 /** Matches that no request reaches, because one before them takes all of theirs, told to their authors. */
-import { equals } from "@bufbuild/protobuf";
 import { shadowedRoutes } from "../../decision/shadowed-routes.ts";
-import {
-  type Route,
-  RouteMatchSchema,
-} from "../../gen/envoy/config/route/v3/route_components_pb.js";
+import type { Route } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { keyOf } from "../../resource/object.ts";
 import type { Findings } from "../findings.ts";
 import type { Candidate } from "./precedence.ts";
@@ -19,26 +15,27 @@ export function reportShadowedMatches(
   candidates: readonly Candidate[],
   findings: Findings,
 ): void {
-  const shadows = new Map<string, string>();
-  const reached = new Set(routes.map(({ name }) => name));
   const places = new Map(shadowedRoutes(routes).map(({ place, by }) => [place, by]));
+  if (places.size === 0) return;
+  const shadows = new Map<string, string>();
+  const lost = new Set(routes.map(({ name }) => name));
   for (const [place, route] of routes.entries()) {
     const by = routes[places.get(place) ?? -1];
-    if (by === undefined || isSameMatch(by, route)) reached.delete(route.name);
+    if (by === undefined || isSame(by, route)) lost.delete(route.name);
     else if (by.name !== route.name) shadows.set(route.name, by.name);
   }
   for (const candidate of candidates) {
     const name = routeName(candidate);
     const by = shadows.get(name);
     // One match may become several routes: it is lost when all of them are.
-    if (by === undefined || !reached.has(name)) continue;
+    if (by === undefined || !lost.has(name)) continue;
     const path = `spec.rules[${candidate.ruleIndex}].matches[${candidate.matchIndex}]`;
     const message = `no request reaches it: ${by} stands before it and takes all of them`;
     findings.add("route-shadowed", { object: keyOf(candidate.route), path }, message);
   }
 }
 
-function isSameMatch(a: Route, b: Route): boolean {
-  if (a.match === undefined || b.match === undefined) return false;
-  return equals(RouteMatchSchema, a.match, b.match);
+/** `earlier` takes all of the later one's requests: they are the same when that goes both ways. */
+function isSame(earlier: Route, later: Route): boolean {
+  return shadowedRoutes([later, earlier]).length > 0;
 }

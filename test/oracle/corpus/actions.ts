@@ -209,4 +209,13 @@ export const actionCases: readonly OracleCase[] = [
     }),
   ),
   onOther("idle-stream", "silent-upstream", {}, { answers: [SILENT] }),
+  ...["missing", "empty", "dead", "direct", "named/dead", "named/direct", "redirect/host"].map(
+    (name): OracleCase => ({
+      ...onOther("replies-named", name),
+      steps: [{ send: request(`/${name}`) }],
+    }),
+  ),
+  onOther("replies-named", "no-route", { host: "strict.example" }),
+  onOther("replies-named", "no-host", { host: "nobody.example" }),
+  onOther("replies-named", "upstream's"),
 ];
