@@ -309,7 +309,7 @@ function limitsText(spec: unknown): string {
     (rule) =>
       `${textAt(rule, "name")} ${textAt(rule, "limit", "requests")}/${textAt(rule, "limit", "unit")}`,
   );
-  const bytes = ["request", "response"].flatMap((direction) => {
+  const bytes = ["response"].flatMap((direction) => {
     const rate = textAt(spec, "bandwidth", direction, "kibibytesPerSecond");
     return rate === "" ? [] : [`${direction} ${rate} KiB/s`];
   });

@@ -2,6 +2,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { ClusterConfigSchema } from "../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import { AdaptiveConcurrencySchema } from "../gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.js";
+import { BandwidthLimitSchema } from "../gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
 import { LocalRateLimitSchema } from "../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
   StatefulSessionPerRouteSchema,
@@ -30,6 +31,7 @@ export const TRAFFIC_POLICY_MESSAGES: readonly DescMessage[] = [
 /** The same for a RateLimitPolicy. */
 export const RATE_LIMIT_MESSAGES: readonly DescMessage[] = [
   AdaptiveConcurrencySchema,
+  BandwidthLimitSchema,
   LocalRateLimitSchema,
   UriSanInputSchema,
 ];

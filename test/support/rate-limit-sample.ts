@@ -101,10 +101,18 @@ const CONCURRENCY: JsonObject = {
   concurrency_limit_exceeded_status: { code: 503 },
 };
 
+const BANDWIDTH: JsonObject = {
+  "@type": `${FILTERS}.bandwidth_limit.v3.BandwidthLimit`,
+  stat_prefix: "default/catalog",
+  enable_mode: "RESPONSE",
+  limit_kbps: 1024,
+};
+
 export const LIMIT_FILTERS: readonly JsonObject[] = [
   { name: "envoy.filters.http.local_ratelimit", disabled: true, typed_config: LOCAL },
   { name: "tulle.filters.http.admission", is_optional: true, typed_config: CLASSES },
   { name: "envoy.filters.http.adaptive_concurrency", typed_config: CONCURRENCY },
+  { name: "envoy.filters.http.bandwidth_limit", disabled: true, typed_config: BANDWIDTH },
 ];
 
 export const LIMITS_OF_ROUTES: JsonObject = { "envoy.filters.http.local_ratelimit": LOCAL };

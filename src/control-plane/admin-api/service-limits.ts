@@ -14,7 +14,7 @@ export function effectiveLimits(
 ): readonly EffectiveSetting[] {
   const policy = policyOf(service, objects);
   if (policy === undefined) return [];
-  const { mode, local, loadShedding } = policy.spec;
+  const { mode, local, bandwidth, loadShedding } = policy.spec;
   const origin = formatKey(keyOf(policy));
   const where = placeOf(policy.spec) === "Server" ? "each instance" : "each caller";
   const rules = (local?.rules ?? []).map(({ name, per = [], limit }) => {
@@ -29,6 +29,10 @@ export function effectiveLimits(
     ];
     return { field: `rateLimits.${name}`, value: parts.join(", "), origin };
   });
+  if (bandwidth !== undefined) {
+    const value = `${bandwidth.response.kibibytesPerSecond} KiB/s at ${where}`;
+    rules.push({ field: "bandwidth.response", value, origin });
+  }
   if (loadShedding === undefined) return rules;
   const { minConcurrency, maxConcurrency, classes } = loadShedding;
   const named = classes.map(({ priority }) => priority).join(", ") || "none";

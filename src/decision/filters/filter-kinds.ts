@@ -4,6 +4,7 @@ import { GrpcWebSchema } from "../../gen/envoy/extensions/filters/http/grpc_web/
 import type { FieldError } from "../field-error.ts";
 import { type ConcurrencyRule, compileConcurrency } from "./admission-concurrency-rule.ts";
 import { type AdmissionRule, compileAdmission } from "./admission-rule.ts";
+import { type BandwidthRule, compileBandwidth } from "./bandwidth-rule.ts";
 import { type CacheRule, compileCache } from "./cache-rule.ts";
 import { type CorsRule, compileCors, compileCorsPolicy, inheritCors } from "./cors-rule.ts";
 import { compileFaultReset, type FaultResetRule } from "./fault-reset-rule.ts";
@@ -24,6 +25,7 @@ export type FilterRule =
   | GrpcWebRule
   | LocalRateLimitRule
   | AdmissionRule
+  | BandwidthRule
   | ConcurrencyRule
   | StatefulSessionRule;
 
@@ -49,6 +51,10 @@ const cors: FilterKind = { ofListener: compileCors, ofRoute: compileCorsPolicy }
 const fault: FilterKind = { ofListener: compileFault, ofRoute: compileFault };
 const faultReset: FilterKind = { ofListener: compileFaultReset, ofRoute: compileFaultReset };
 
+const bandwidth: FilterKind = {
+  ofListener: (config, path, errors) => compileBandwidth(config, path, errors, false),
+  ofRoute: (config, path, errors) => compileBandwidth(config, path, errors, true),
+};
 const admission: FilterKind = { ofListener: compileAdmission, ofRoute: compileAdmission };
 // As in Envoy, nothing but the listener speaks of it.
 const concurrency: FilterKind = { ofListener: compileConcurrency, ofRoute: () => undefined };
@@ -69,6 +75,7 @@ export const FILTER_KINDS: readonly FilterKind[] = [
   grpcWeb,
   localRateLimit,
   admission,
+  bandwidth,
   concurrency,
   statefulSession,
 ];

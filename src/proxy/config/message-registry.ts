@@ -5,6 +5,7 @@ import { FileAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/f
 import { StdoutAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { ClusterConfigSchema } from "../../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import { AdaptiveConcurrencySchema } from "../../gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.js";
+import { BandwidthLimitSchema } from "../../gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
 import {
   CorsPolicySchema,
   CorsSchema,
@@ -46,6 +47,7 @@ import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
 
 export const messageRegistry = createRegistry(
   AdaptiveConcurrencySchema,
+  BandwidthLimitSchema,
   ClusterConfigSchema,
   CookieBasedSessionStateSchema,
   CorsPolicySchema,

@@ -93,6 +93,8 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams":
     "interval request_count jitter min_concurrency buffer",
   "envoy.config.core.v3.RuntimeFeatureFlag": "default_value",
+  "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit":
+    "stat_prefix enable_mode limit_kbps",
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":
     "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors local_rate_limit_per_downstream_connection enable_x_ratelimit_headers always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
   "envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor": "entries token_bucket",

@@ -9,6 +9,7 @@ const SESSION = "envoy.extensions.filters.http.stateful_session.v3";
 
 /** What routes may say to HTTP filters. */
 const FILTERS_OF_ROUTES: readonly string[] = [
+  "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit",
   "envoy.extensions.filters.http.cors.v3.CorsPolicy",
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
   "envoy.extensions.filters.http.fault.v3.HTTPFault",
@@ -34,6 +35,7 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
     "envoy.extensions.filters.http.cors.v3.Cors",
     "envoy.extensions.filters.http.fault.v3.HTTPFault",
     "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency",
+    "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit",
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
     "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
     "envoy.extensions.filters.http.router.v3.Router",

@@ -12,6 +12,7 @@ import {
 } from "../../decision/filters/fault-rule.ts";
 import { FLAG } from "../../telemetry/response-flag.ts";
 import { LOCAL_REPLY } from "../local-reply.ts";
+import { ByteBudget } from "./bandwidth-budget.ts";
 import type { FilterServices } from "./filter-services.ts";
 import {
   ANSWERED,
@@ -79,7 +80,8 @@ export class FaultFilter implements HttpFilter {
     const rate = rateOf(rule.rateLimit, call.request, this.#services.prng.next());
     if (rate === 0 || !this.#begin(rule)) return false;
     this.#services.metrics.fault.rateLimits.value += 1;
-    call.hold((next) => new RateLimitedStream(next, call, rate, this.#services, this.end));
+    const budget = new ByteBudget(rate, this.#services.nowMs());
+    call.hold((next) => new RateLimitedStream(next, call, budget, this.#services, this.end));
     return true;
   }
 

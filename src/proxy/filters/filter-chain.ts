@@ -2,6 +2,7 @@
 import { assertNever } from "../../core/assert.ts";
 import type { FilterEntry } from "../config/http-filters.ts";
 import { AdmissionFilter } from "./admission-filter.ts";
+import { BandwidthFilter } from "./bandwidth-filter.ts";
 import { CacheFilter } from "./cache-filter.ts";
 import { ConcurrencyFilter } from "./concurrency-filter.ts";
 import { CorsFilter } from "./cors-filter.ts";
@@ -57,6 +58,8 @@ function createFilter(
       return new GrpcWebFilter();
     case "admission":
       return new AdmissionFilter(rule);
+    case "bandwidth":
+      return new BandwidthFilter(rule, services);
     case "adaptive-concurrency":
       return new ConcurrencyFilter(rule, services);
     case "local-rate-limit":

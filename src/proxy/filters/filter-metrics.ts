@@ -1,5 +1,6 @@
 /** What HTTP filters count, declared once per process and shared by the filters of all listeners. */
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
+import { type BandwidthMetrics, createBandwidthMetrics } from "./bandwidth-metrics.ts";
 import { type CacheMetrics, createCacheMetrics } from "./cache-metrics.ts";
 import { type ConcurrencyMetrics, createConcurrencyMetrics } from "./concurrency-metrics.ts";
 import { type CorsMetrics, createCorsMetrics } from "./cors-metrics.ts";
@@ -7,6 +8,7 @@ import { createFaultMetrics, type FaultMetrics } from "./fault-metrics.ts";
 import { createRateLimitMetrics, type RateLimitMetrics } from "./local-rate-limit-metrics.ts";
 
 export interface FilterMetrics {
+  readonly bandwidth: BandwidthMetrics;
   readonly cache: CacheMetrics;
   readonly cors: CorsMetrics;
   readonly fault: FaultMetrics;
@@ -16,6 +18,7 @@ export interface FilterMetrics {
 
 export function createFilterMetrics(registry: MetricRegistry): FilterMetrics {
   return {
+    bandwidth: createBandwidthMetrics(registry),
     cache: createCacheMetrics(registry),
     cors: createCorsMetrics(registry),
     fault: createFaultMetrics(registry),

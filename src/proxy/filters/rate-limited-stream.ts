@@ -1,6 +1,6 @@
 /**
- * A stream whose body leaves at so many bytes a second. What does not fit yet waits here, and its source pauses. The
- * budget grows with time and is bounded, so that a pause of the source does not become a burst.
+ * A stream whose body leaves as a budget of bytes allows, its own or one that it shares with others. What does not
+ * fit yet waits here, and its source pauses.
  *
  *   exchange ── sendBody ──> pending ── as the budget allows, by timer ──> stream behind
  */
@@ -13,18 +13,14 @@ import type { ResponseHead } from "../../http/response-head.ts";
 import { guarded } from "../callback-faults.ts";
 import type { DownstreamConnection } from "../downstream-connection.ts";
 import type { ServerStream } from "../stream.ts";
+import { BUDGET_SLICE_MS, type ByteBudget } from "./bandwidth-budget.ts";
 import type { FilterServices } from "./filter-services.ts";
 import type { FilterCall, HoldingStream } from "./http-filter.ts";
-
-/** As often as Envoy's. */
-const SLICE_MS = 50;
-/** A timer may be late by two of its ticks: what it missed is made up for, and no more. */
-const BUDGET_MS_MAX = 2 * SLICE_MS;
 
 export class RateLimitedStream implements HoldingStream {
   readonly #next: ServerStream;
   readonly #call: FilterCall;
-  readonly #bytesPerMs: number;
+  readonly #budget: ByteBudget;
   readonly #services: FilterServices;
   readonly #onOver: () => void;
   readonly #entry: TimerEntry;
@@ -33,9 +29,6 @@ export class RateLimitedStream implements HoldingStream {
   #first = 0;
   #offset = 0;
   #pendingBytes = 0;
-  /** Bytes that may leave at `#countedMs`. */
-  #budget: number;
-  #countedMs: number;
   /** The stream behind wants no more. */
   #isBlocked = false;
   /** The source was told to pause. */
@@ -49,18 +42,17 @@ export class RateLimitedStream implements HoldingStream {
   constructor(
     next: ServerStream,
     call: FilterCall,
-    bytesPerSecond: number,
+    budget: ByteBudget,
     services: FilterServices,
     onOver: () => void,
   ) {
     this.#next = next;
     this.#call = call;
-    this.#bytesPerMs = bytesPerSecond / 1000;
+    this.#budget = budget;
     this.#services = services;
     this.#onOver = onOver;
     this.#entry = new TimerEntry(guarded(call.faults, () => this.#onSlice()));
-    this.#budget = SLICE_MS * this.#bytesPerMs;
-    this.#countedMs = services.nowMs();
+    budget.enter();
   }
 
   get isHolding(): boolean {
@@ -82,7 +74,7 @@ export class RateLimitedStream implements HoldingStream {
   sendBody(bytes: Buffer, start: number, end: number): boolean {
     let at = start;
     if (this.#pendingBytes === 0 && !this.#isBlocked) {
-      at += this.#takeBudget(end - start);
+      at += this.#budget.take(end - start, this.#services.nowMs());
       if (at > start) this.#isBlocked = !this.#next.sendBody(bytes, start, at);
     }
     if (at < end) {
@@ -115,6 +107,7 @@ export class RateLimitedStream implements HoldingStream {
     this.#isOver = true;
     this.#services.timers.disarm(this.#entry);
     this.#pending.length = 0;
+    this.#budget.leave();
     this.#onOver();
   }
 
@@ -147,27 +140,16 @@ export class RateLimitedStream implements HoldingStream {
     this.#next.resumeRequest();
   }
 
-  #takeBudget(wanted: number): number {
-    const nowMs = this.#services.nowMs();
-    const passedMs = nowMs - this.#countedMs;
-    this.#countedMs = nowMs;
-    const budgetMax = BUDGET_MS_MAX * this.#bytesPerMs;
-    this.#budget = Math.min(this.#budget + passedMs * this.#bytesPerMs, Math.max(budgetMax, 1));
-    const taken = Math.min(wanted, Math.floor(this.#budget));
-    this.#budget -= taken;
-    return taken;
-  }
-
   #armSlice(): void {
     const isDue = this.#pendingBytes > 0 && !this.#isBlocked && !this.#entry.isArmed;
-    if (isDue) this.#services.timers.arm(this.#entry, SLICE_MS);
+    if (isDue) this.#services.timers.arm(this.#entry, BUDGET_SLICE_MS);
   }
 
   #onSlice(): void {
     if (this.#isOver || this.#isBlocked) return;
-    let allowed = this.#takeBudget(this.#pendingBytes);
+    let allowed = this.#budget.take(this.#pendingBytes, this.#services.nowMs());
     while (allowed > 0 && !this.#isBlocked) allowed -= this.#sendPending(allowed);
-    this.#budget += allowed;
+    this.#budget.giveBack(allowed);
     if (this.#pendingBytes === 0 && this.#hasEnded) {
       this.#handOnEnd();
       return;

@@ -54,24 +54,11 @@ const local = z.strictObject({
     ),
 });
 
-const kibibytesPerSecond = z.int().min(1).max(1_073_741_824);
-
-const bandwidth = objectRule(
-  z.strictObject({
-    request: z
-      .strictObject({ kibibytesPerSecond })
-      .optional()
-      .describe("Of request bodies together."),
-    response: z
-      .strictObject({ kibibytesPerSecond })
-      .optional()
-      .describe("Of response bodies together."),
-  }),
-  (value, report) => {
-    if (value["request"] !== undefined || value["response"] !== undefined) return;
-    report({ path: [], code: "missing-field", message: "needs one of request, response" });
-  },
-);
+const bandwidth = z.strictObject({
+  response: z
+    .strictObject({ kibibytesPerSecond: z.int().min(1).max(1_073_741_824) })
+    .describe("Of the bodies of all responses together."),
+});
 
 const PARTS = ["local", "bandwidth", "loadShedding"] as const;
 
@@ -105,9 +92,7 @@ const specSchema = objectRule(
       ),
     response: response.prefault({}),
     local: local.optional().describe("Limits that each sidecar keeps by itself."),
-    bandwidth: bandwidth
-      .optional()
-      .describe("Bytes a second, shared by all requests of a sidecar."),
+    bandwidth: bandwidth.optional().describe("Bytes a second, for each sidecar that limits them."),
     loadShedding: loadShedding
       .optional()
       .describe("Requests beyond what an instance can do are refused, the least important first."),

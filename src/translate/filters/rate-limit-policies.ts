@@ -9,6 +9,7 @@ import { pack } from "../message.ts";
 import { qualifiedName } from "../names.ts";
 import { resolvePolicyTargets } from "../policy-targets.ts";
 import { type FilterContribution, routeKey } from "./filter-contribution.ts";
+import { BANDWIDTH_FILTER, bandwidthLimit, noBandwidthLimit } from "./rate-limit-bandwidth.ts";
 import { LOCAL_RATE_LIMIT_FILTER, localLimits, noLocalLimits } from "./rate-limit-filter.ts";
 import { sheddingFilters } from "./rate-limit-shedding.ts";
 
@@ -70,6 +71,7 @@ function contributions(
         ? {}
         : { replies: { flags: ["RL"], cause: `${cause.kind}/${qualifiedName(cause.metadata)}` } }),
     },
+    contribution(BANDWIDTH_FILTER, noBandwidthLimit(), ofHost, ofRoutes, bandwidthLimit),
     ...(isInbound && ofHost !== undefined ? sheddingFilters(ofHost, trustDomain) : []),
   ].filter(isUsed);
 }
