@@ -81,6 +81,8 @@ export class StatusWriter {
       ...objects.list("RateLimitPolicy"),
       ...objects.list("RouteFilter"),
       ...objects.list("TrafficPolicy"),
+      ...objects.list("CachePolicy"),
+      ...objects.list("FaultPolicy"),
       ...objects.list("Rollout"),
       ...objects.list("MeshConfig"),
       ...manualWorkloads(objects),

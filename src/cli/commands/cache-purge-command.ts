@@ -7,7 +7,7 @@ import { usageError } from "../errors.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { fetchOne } from "../fetch-objects.ts";
 import { recordsAt } from "../json-view.ts";
-import { findKind } from "../kinds.ts";
+import { parseKind } from "../kinds.ts";
 import { writeResult } from "../output/write-result.ts";
 import { WAIT_OPTIONS, waitForRevision } from "../wait-for-revision.ts";
 
@@ -50,7 +50,7 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
   if (path === undefined && tag === undefined) {
     throw usageError("neither --path nor --tag is given", "--path '/*' forgets everything");
   }
-  const kind = findKind("CachePolicy")!;
+  const kind = parseKind("CachePolicy");
   const client = await context.adminClient();
   const policy = await fetchOne(context, client, kind, input.argument("POLICY"));
   const purge = {
