@@ -37,6 +37,9 @@ spec:
         - type: URLRewrite
           urlRewrite: { path: { type: ReplacePrefixMatch, replacePrefixMatch: /v1 } }
       backendRefs: [{ name: catalog, port: 80 }]
+    - name: numbers
+      matches: [{ path: { type: RegularExpression, value: "/items/[0-9]+" } }]
+      backendRefs: [{ name: catalog, port: 80 }]
     - name: lost
       matches: [{ path: { value: /lost } }]
       backendRefs: [{ name: empty, port: 80 }]
@@ -95,7 +98,7 @@ describe("tulle explain", () => {
     const shown = await home.succeed([...ASKED, "--from", "catalog"]);
     assert.match(shown, /^GET catalog\/items\/7\?page=2\nforwarded to outbound\|80\|\|catalog\./);
     assert.match(shown, new RegExp(`From: +default/catalog \\(${instance}\\)`));
-    assert.match(shown, /Name: +HTTPRoute\/default\/catalog\/rule\/items\/match\/0, 3 of 4/);
+    assert.match(shown, /Name: +HTTPRoute\/default\/catalog\/rule\/items\/match\/0, 3 of 5/);
     assert.match(shown, /From: +HTTPRoute default\/catalog, rule items, match 1/);
     assert.match(shown, /Changes: +path: \/items\/7 becomes \/v1\/7/);
     assert.match(
@@ -114,9 +117,17 @@ describe("tulle explain", () => {
     const { route, passedCount, outcome, clusters } = JSON.parse(await home.succeed(asked));
     assert.deepEqual(
       { route, passedCount, clusters },
-      { route: null, passedCount: 4, clusters: [] },
+      { route: null, passedCount: 5, clusters: [] },
     );
     assert.equal(outcome, "404 (NR): no route takes this request");
+  });
+
+  test("a match that no request reaches is a finding", async () => {
+    const { stdout } = await home.tulle(["check"]);
+    assert.match(
+      stdout,
+      /warning: HTTPRoute default\/catalog spec\.rules\[3\]\.matches\[0\]: no request reaches it: HTTPRoute\/default\/catalog\/rule\/items\/match\/0 stands before it/,
+    );
   });
 
   test("what is asked wrongly is told with the nearest name", async () => {
@@ -136,7 +147,7 @@ describe("tulle explain", () => {
     const file = join(home.folder, "dump.json");
     writeFileSync(file, await home.succeed(["proxy", "config", instance, "-o", "json"]));
     const shown = await home.succeed([...ASKED, "--config-dump", file]);
-    assert.match(shown, /rule\/items\/match\/0, 3 of 4/);
+    assert.match(shown, /rule\/items\/match\/0, 3 of 5/);
     assert.match(shown, /header x-user is 5, wanted exact 7/);
     assert.match(shown, / 127\.\d+\.\d+\.\d+:\d+ .* healthy +yes\n/);
   });
