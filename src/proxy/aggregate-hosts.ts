@@ -10,9 +10,16 @@ import { type ClusterHosts, HostSet } from "./host-set.ts";
 import { divideLoad } from "./load-balancer/priority-load.ts";
 import type { PickContext } from "./pick-context.ts";
 
+/** A cluster that stands behind another one. */
+export interface AggregateMember {
+  readonly hosts: ClusterHosts;
+  /** As for requests of its own, trials of endpoints that were taken out included. */
+  pick(context: PickContext | undefined): Endpoint | undefined;
+}
+
 export interface AggregateOptions {
-  /** What chooses among the endpoints of each member that is there now, in order. */
-  readonly members: readonly (() => ClusterHosts | undefined)[];
+  /** Each member, as it is now, in order. */
+  readonly members: readonly (() => AggregateMember | undefined)[];
   readonly panicThreshold: number;
   readonly prng: Prng;
 }
@@ -53,7 +60,7 @@ export class AggregateHosts implements ClusterHosts {
     }
     const at = this.#percentOf(context);
     for (let i = 0; i < members.length; i++) {
-      if (at < this.#ends[i]!) return members[i]?.pick(context);
+      if (at < this.#ends[i]!) return this.#options.members[i]!()?.pick(context);
     }
     return undefined;
   }
@@ -68,8 +75,8 @@ export class AggregateHosts implements ClusterHosts {
     const { members } = this.#options;
     let hasChanged = false;
     for (let i = 0; i < members.length; i++) {
-      const hosts = members[i]!();
-      // Aggregates of aggregates are refused when they are compiled.
+      const hosts = members[i]!()?.hosts;
+      // A member that is an aggregate itself has no endpoints of its own, and gets nothing.
       const member = hosts instanceof HostSet ? hosts : undefined;
       const version = member?.version ?? 0;
       if (member === this.#members[i] && version === this.#versions[i]) continue;

@@ -107,7 +107,7 @@ export class ClusterFactory {
       const inputs = { prng, nowMs, activeRequests, localZones };
       return createHostSet(balancer, panicThreshold, inputs);
     }
-    const lookups = members.map((name) => () => clusters.get(name)?.hosts);
+    const lookups = members.map((name) => () => clusters.get(name));
     return new AggregateHosts({ members: lookups, panicThreshold, prng });
   }
 

@@ -45,6 +45,10 @@ test("when all panic, load goes by the number of endpoints", () => {
   assert.deepEqual(loads(priority(1, 0), priority(2, 0)), ["34+0!", "66+0!"]);
 });
 
+test("without priorities there is no load", () => {
+  assert.deepEqual(divideLoad([], 0.5), []);
+});
+
 test("without panic the first priority has what nobody can take", () => {
   const divided = divideLoad([priority(2, 0), priority(2, 0)], 0);
   assert.deepEqual(divided, [

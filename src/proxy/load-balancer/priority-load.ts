@@ -50,6 +50,7 @@ export function divideLoad(
   priorities: readonly PriorityHealth[],
   panicThreshold: number,
 ): readonly PriorityLoad[] {
+  if (priorities.length === 0) return [];
   const healths = priorities.map((priority) => availability(priority, priority.healthyWeight));
   const degradeds = priorities.map((priority) => availability(priority, priority.degradedWeight));
   const sum = [...healths, ...degradeds].reduce((a, b) => a + b, 0);
