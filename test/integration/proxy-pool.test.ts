@@ -1,6 +1,7 @@
 /** Connections of a cluster: which is used again, how many there are, what happens when none can be had. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
@@ -160,6 +161,38 @@ test("max_connections lets requests wait in order, max_pending_requests bounds h
     request.reply(path);
   }
   assert.equal((await clients[2]?.response())?.body, "/2");
+});
+
+/** Which timer the system runs for the connection to this port: proc_net_tcp(5), `tr`. */
+function timerOf(upstreamPort: number): string | undefined {
+  const port = upstreamPort.toString(16).toUpperCase().padStart(4, "0");
+  for (const line of readFileSync("/proc/net/tcp", "latin1").split("\n").slice(1)) {
+    const [, , remote = "", , , timer] = line.trim().split(/\s+/);
+    if (remote.endsWith(`:${port}`)) return timer;
+  }
+  return undefined;
+}
+
+test("the system asks the other end of a silent connection where the cluster says so", async (context) => {
+  const keepalive = { keepalive_time: 100, keepalive_interval: 10, keepalive_probes: 3 };
+  for (const [fields, kind] of [
+    [{ upstream_connection_options: { tcp_keepalive: keepalive } }, "02"],
+    [{}, "00"],
+  ] as const) {
+    const { upstream, connect } = await setUp(context, { fields });
+    const client = await connect();
+    client.get();
+    (await upstream.next()).reply();
+    await client.response();
+    // 01 while the last segment is not acknowledged.
+    while (timerOf(upstream.port)?.startsWith("01")) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const [timer, leftHex = ""] = timerOf(upstream.port)?.split(":") ?? [];
+    assert.equal(timer, kind);
+    const leftS = Number.parseInt(leftHex, 16) / 100;
+    if (kind === "02") assert.ok(leftS > 90 && leftS <= 100, `${leftS} s`);
+  }
 });
 
 test("a connection that ends makes room for those that wait", async (context) => {

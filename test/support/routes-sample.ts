@@ -76,6 +76,18 @@ const ACTIONS: readonly JsonObject[] = [
     },
   },
   {
+    route: {
+      weighted_clusters: {
+        clusters: [
+          { name: "everything", weight: 1 },
+          { name: "contained", weight: 2 },
+        ],
+        use_hash_policy: true,
+      },
+      hash_policy: [{ header: { header_name: "x-user" } }],
+    },
+  },
+  {
     redirect: { https_redirect: true, host_redirect: "h", port_redirect: 8443, strip_query: true },
   },
   { redirect: { scheme_redirect: "https", path_redirect: "/n", response_code: "FOUND" } },
