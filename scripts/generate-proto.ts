@@ -95,8 +95,8 @@ const ROOTS = [
 const NEWER_FIELDS = [
   {
     file: "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto",
-    before: "import \"envoy/extensions/common/ratelimit/v3/ratelimit.proto\";",
-    lines: "import \"envoy/config/route/v3/route_components.proto\";",
+    before: 'import "envoy/extensions/common/ratelimit/v3/ratelimit.proto";',
+    lines: 'import "envoy/config/route/v3/route_components.proto";',
   },
   {
     file: "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto",
@@ -104,6 +104,11 @@ const NEWER_FIELDS = [
     lines: `  repeated config.route.v3.RateLimit rate_limits = 17;
   google.protobuf.UInt32Value max_dynamic_descriptors = 18;
   bool enable_retry_after_header = 19;`,
+  },
+  {
+    file: "envoy/config/route/v3/route_components.proto",
+    before: "    string header_name = 4",
+    lines: "    google.protobuf.BoolValue use_hash_policy = 5;",
   },
   {
     file: "envoy/config/route/v3/route_components.proto",
@@ -178,7 +183,10 @@ function addNewerFields(folder: string): void {
     const path = join(folder, file);
     const text = readFileSync(path, "utf8");
     if (text.split(before).length !== 2) throw new Error(`${file} has no line: ${before}`);
-    writeFileSync(path, text.replace(before, () => `${lines}\n${before}`));
+    writeFileSync(
+      path,
+      text.replace(before, () => `${lines}\n${before}`),
+    );
   }
 }
 

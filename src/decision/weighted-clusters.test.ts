@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { blockOf } from "../../test/support/header-fixture.ts";
 import { compiledRoute, routeErrors } from "../../test/support/routing-fixture.ts";
 import { applyMutations } from "./header-mutation.ts";
-import { type ClusterSplit, choiceAt, remainderOf } from "./weighted-clusters.ts";
+import { type ClusterSplit, choiceAt, hashRemainder, remainderOf } from "./weighted-clusters.ts";
 
 function splitOf(weights: readonly number[], extra: JsonObject = {}): ClusterSplit {
   const clusters = weights.map((weight, index) => ({ name: `c${index}`, weight }));
@@ -147,4 +147,20 @@ test("what cannot be meant is refused at its path", () => {
     errorsOf({ clusters: [{ name: "a", weight: 1, host_rewrite_literal: "a b" }] }),
     [`${at}.clusters[0].host_rewrite_literal: "a b" is not a host with or without port`],
   );
+});
+
+test("the remainder of a hash of 64 bits is exact", () => {
+  const half = fc.integer({ min: 0, max: 0xffff_ffff });
+  fc.assert(
+    fc.property(half, half, fc.integer({ min: 1, max: 0xffff_ffff }), (high, low, total) => {
+      const exact = ((BigInt(high) << 32n) | BigInt(low)) % BigInt(total);
+      assert.equal(hashRemainder(high, low, total), Number(exact));
+    }),
+  );
+});
+
+test("a split follows the route's hash where it is told to", () => {
+  assert.equal(splitOf([1, 1]).isByHash, false);
+  assert.equal(splitOf([1, 1], { use_hash_policy: true }).isByHash, true);
+  assert.equal(splitOf([1, 1], { use_hash_policy: false }).isByHash, false);
 });

@@ -22,6 +22,8 @@ export interface ClusterSplit {
   readonly total: number;
   /** Header whose decimal value takes the place of chance, or "". For tests and replays. */
   readonly randomHeader: string;
+  /** The hash of the route's hash_policy takes the place of chance, where a request has one. */
+  readonly isByHash: boolean;
 }
 
 /** The sum of weights has 32 bits, in Envoy too. */
@@ -36,7 +38,7 @@ export function singleCluster(cluster: string, subset?: SubsetCriteria): Cluster
     hostRewrite: undefined,
     subset,
   };
-  return { choices: [choice], total: 1, randomHeader: "" };
+  return { choices: [choice], total: 1, randomHeader: "", isByHash: false };
 }
 
 export function compileWeightedClusters(
@@ -58,6 +60,7 @@ export function compileWeightedClusters(
     choices,
     total,
     randomHeader: specifier.case === "headerName" ? specifier.value.toLowerCase() : "",
+    isByHash: specifier.case === "useHashPolicy" && specifier.value.value,
   };
 }
 
@@ -97,6 +100,14 @@ export function choiceAt(split: ClusterSplit, value: number): ClusterChoice {
     rest -= choice.weight;
   }
   return choices[choices.length - 1]!;
+}
+
+/** What a hash of 64 bits, in two unsigned halves, leaves when it is divided by `total`. Exact: 16 bits at a time. */
+export function hashRemainder(high: number, low: number, total: number): number {
+  let rest = (high >>> 16) % total;
+  rest = (rest * 0x1_0000 + (high & 0xffff)) % total;
+  rest = (rest * 0x1_0000 + (low >>> 16)) % total;
+  return (rest * 0x1_0000 + (low & 0xffff)) % total;
 }
 
 const DIGIT_0 = 0x30;

@@ -7,6 +7,7 @@ import {
   type ClusterChoice,
   type ClusterSplit,
   choiceAt,
+  hashRemainder,
   remainderOf,
 } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
@@ -15,11 +16,22 @@ import type { RoutedRequest } from "./routed-request.ts";
 
 const SET_COOKIE = new HeaderName("set-cookie");
 
-export function chooseCluster(
-  split: ClusterSplit,
-  request: RequestView,
+/** The choice for one request. What hashes it is mixed in anew by `directPick`, with the same result. */
+export function chooseForRequest(
+  action: ForwardAction,
+  request: RoutedRequest,
+  origin: HashOrigin,
   prng: Prng,
 ): ClusterChoice {
+  const { split, hashPolicy } = action;
+  if (!split.isByHash || hashPolicy === undefined) return chooseCluster(split, request, prng);
+  const { pick } = request;
+  hashPolicy.apply(request, origin, pick);
+  if (!pick.hasHash) return chooseCluster(split, request, prng);
+  return choiceAt(split, hashRemainder(pick.hashHigh, pick.hashLow, split.total));
+}
+
+function chooseCluster(split: ClusterSplit, request: RequestView, prng: Prng): ClusterChoice {
   const { choices, randomHeader, total } = split;
   if (choices.length === 1) return choices[0]!;
   const header = randomHeader === "" ? undefined : request.header(randomHeader);

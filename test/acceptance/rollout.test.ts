@@ -222,7 +222,7 @@ test("blue/green switches everything at once, to and fro, and no request fails",
   assert.deepEqual(load.failures, []);
 });
 
-test("users chosen by cookie or header get the canary, whoever restarts", async () => {
+test("users chosen by cookie or header get the canary, the others never do", async () => {
   const rollout = {
     apiVersion: "mesh.tulle.dev/v1",
     kind: "Rollout",
@@ -245,18 +245,43 @@ test("users chosen by cookie or header get the canary, whoever restarts", async 
   await tulle(["rollout", "start", "catalog"]);
   await eventually(async () => ((await state()).phase === "Paused" ? true : undefined));
   await settled();
-  const versions = async (headers: Readonly<Record<string, string>>) => {
-    const { host, port } = application.client.target;
-    const answer = await fetch(`http://${host}:${port}/`, { headers });
-    return ((await answer.json()) as { version: string }).version;
-  };
   for (let turn = 0; turn < 5; turn++) {
-    assert.equal(await versions({ "x-beta": "yes" }), "v1");
-    assert.equal(await versions({ cookie: "a=1; group=b" }), "v1");
-    assert.equal(await versions({ cookie: "group=bb" }), "v2");
-    assert.equal(await versions({}), "v2");
+    assert.equal(await versionFor({ "x-beta": "yes" }), "v1");
+    assert.equal(await versionFor({ cookie: "a=1; group=b" }), "v1");
+    assert.equal(await versionFor({ cookie: "group=bb" }), "v2");
+    assert.equal(await versionFor({}), "v2");
   }
   await tulle(["rollout", "promote", "catalog"]);
   await settled();
-  assert.equal(await versions({}), "v1");
+  assert.equal(await versionFor({}), "v1");
 });
+
+test("a share of the users gets the canary, always the same ones", async () => {
+  const rollout = {
+    apiVersion: "mesh.tulle.dev/v1",
+    kind: "Rollout",
+    metadata: { name: "catalog" },
+    spec: {
+      targetRef: { name: "catalog" },
+      stableService: "catalog-v1",
+      canaryService: "catalog-v2",
+      strategy: { abTest: { userHash: { header: "x-user", percent: 30 } } },
+    },
+  };
+  await application.apply(rollout);
+  await eventually(async () => ((await state()).phase === "Paused" ? true : undefined));
+  await settled();
+  const users = Array.from({ length: 300 }, (_, index) => `user-${index * 104729}`);
+  const first = await Promise.all(users.map((user) => versionFor({ "x-user": user })));
+  const second = await Promise.all(users.map((user) => versionFor({ "x-user": user })));
+  assert.deepEqual(second, first);
+  const canaries = first.filter((version) => version === "v2").length;
+  assert.ok(Math.abs(canaries - 90) <= 3 * Math.sqrt(300 * 0.3 * 0.7), `${canaries} of 300 users`);
+});
+
+/** Who answers a request with these headers. */
+async function versionFor(headers: Readonly<Record<string, string>>): Promise<string> {
+  const { host, port } = application.client.target;
+  const answer = await fetch(`http://${host}:${port}/`, { headers });
+  return ((await answer.json()) as { version: string }).version;
+}

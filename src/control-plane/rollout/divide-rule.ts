@@ -4,6 +4,8 @@ import type { Rollout } from "../../resource/kinds/rollout.ts";
 import type { RolloutWeights } from "../../resource/kinds/rollout-status.ts";
 import type { RolloutUserMatch } from "../../resource/kinds/rollout-strategy.ts";
 
+import type { UserKey } from "../../translate/route/precedence.ts";
+
 type Service = ObjectOf<"Service">;
 type HttpRule = ObjectOf<"HTTPRoute">["spec"]["rules"][number];
 type BackendRef = NonNullable<HttpRule["backendRefs"]>[number];
@@ -25,6 +27,8 @@ export interface DividedRule {
   readonly name?: string | undefined;
   readonly matches?: readonly { readonly headers?: readonly HeaderMatch[] | undefined }[];
   readonly backendRefs?: readonly BackendRef[] | undefined;
+  /** What keeps each user with one version. */
+  readonly userKey?: UserKey;
 }
 
 export interface RuleDivision {
@@ -76,8 +80,15 @@ export function divideRule(
     backendRefs.push({ ...canaryRef, weight: weights.canary * scale });
   }
   const isForSome = route.matches.length > 0 && canaryRef !== undefined;
+  const { userHash } = division.rollout.spec.strategy.abTest ?? {};
+  const isDivided = weights.canary > 0 && weights.stable > 0;
+  const { header, cookie } = userHash ?? {};
   return {
-    rule: { ...rule, backendRefs },
+    rule: {
+      ...rule,
+      ...(userHash !== undefined && isDivided ? { userKey: { header, cookie } } : {}),
+      backendRefs,
+    },
     forChosenUsers: isForSome ? ruleForUsers(rule, canaryRef, route.matches) : undefined,
   };
 }

@@ -101,9 +101,9 @@ function stepsOf(spec: RolloutSpec, namespace: string): readonly PlanStep[] {
   }
   return [
     {
-      title: `chosen users to ${canaryService}`,
-      weight: 0,
-      isPreviewed: true,
+      title: `${abTest?.userHash === undefined ? "chosen users" : `${abTest.userHash.percent} % of the users`} to ${canaryService}`,
+      weight: abTest?.userHash?.percent ?? 0,
+      isPreviewed: abTest?.matches !== undefined,
       pauseMs: msOf(abTest?.duration),
       gates,
     },

@@ -5,6 +5,7 @@ import type { Rollout } from "../../resource/kinds/rollout.ts";
 import { registry as kinds } from "../../resource/registry.ts";
 import { ObjectCache } from "../object-cache.ts";
 import { initialState } from "./advance.ts";
+import type { DividedRule } from "./divide-rule.ts";
 import { planRollout } from "./rollout-plan.ts";
 import { effectiveRoutes } from "./route-overlay.ts";
 
@@ -186,4 +187,16 @@ test("of two Rollouts for one target the first holds", () => {
     httpRoutes.map(({ metadata }) => metadata.name),
     ["rollout-catalog"],
   );
+});
+
+test("a share of the users is told by what tells them apart, while there are two versions", () => {
+  const strategy = rollout("{abTest: {userHash: {cookie: user, percent: 30}}}");
+  const keyOf = (canary: number) =>
+    routesOf(SERVICES + strategy, canary).httpRoutes.map(({ spec }) => [
+      ...shown(spec.rules),
+      (spec.rules[0] as DividedRule | undefined)?.userKey,
+    ]);
+  const key = { header: undefined, cookie: "user" };
+  assert.deepEqual(keyOf(30), [["catalog-v1:80=70 catalog-v2:80=30", key]]);
+  assert.deepEqual(keyOf(100), [["catalog-v1:80=0 catalog-v2:80=100", undefined]]);
 });

@@ -82,5 +82,5 @@ function weightedClusters(
   const choices = weighted.clusters.flatMap(({ name, weight }) =>
     singleCluster(name).choices.map((choice) => ({ ...choice, weight })),
   );
-  return { choices, total, randomHeader: "" };
+  return { choices, total, randomHeader: "", isByHash: false };
 }

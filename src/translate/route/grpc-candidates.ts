@@ -13,18 +13,17 @@ type MethodMatch = NonNullable<GrpcMatch["method"]>;
 export function grpcCandidates(routes: readonly GrpcRoute[]): readonly Candidate[] {
   return routes
     .flatMap((route) =>
-      route.spec.rules.flatMap(
-        ({ name, filters, backendRefs, sessionPersistence, matches }, ruleIndex) =>
-          matches.map((match, matchIndex) => ({
-            match,
-            candidate: {
-              route,
-              rule: { name, filters, backendRefs, sessionPersistence },
-              ruleIndex,
-              match: { path: pathOf(match.method), headers: match.headers },
-              matchIndex,
-            },
-          })),
+      route.spec.rules.flatMap(({ matches, ...rule }, ruleIndex) =>
+        matches.map((match, matchIndex) => ({
+          match,
+          candidate: {
+            route,
+            rule,
+            ruleIndex,
+            match: { path: pathOf(match.method), headers: match.headers },
+            matchIndex,
+          },
+        })),
       ),
     )
     .sort(

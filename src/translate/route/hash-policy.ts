@@ -1,6 +1,8 @@
 /** What a request is hashed by: the keys of the Services that it may go to. */
 import { create } from "@bufbuild/protobuf";
+import { BoolValueSchema } from "@bufbuild/protobuf/wkt";
 import {
+  type RouteAction,
   type RouteAction_HashPolicy,
   RouteAction_HashPolicySchema,
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
@@ -9,16 +11,43 @@ import type { HashKey } from "../../resource/kinds/load-balancer-settings.ts";
 import type { DeepReadonly } from "../../resource/object.ts";
 import { duration } from "../message.ts";
 import type { TrafficSettings } from "../traffic-settings.ts";
+import type { UserKey } from "./precedence.ts";
 
 /**
- * xDS has one list for a route, whichever of its clusters a request goes to: the keys of the first backend that hashes.
- * Load balancers that do not hash look at none of it.
+ * xDS has one list for a route, whichever of its clusters a request goes to: the key of its users, then the keys of the
+ * first backend that hashes. Load balancers that do not hash look at none of it.
  */
-export function hashPolicies(settings: readonly TrafficSettings[]): RouteAction_HashPolicy[] {
+export function hashPolicies(
+  settings: readonly TrafficSettings[],
+  userKey?: UserKey,
+): RouteAction_HashPolicy[] {
   const hashing = settings.find(
     ({ loadBalancer: { algorithm } }) => algorithm === "RingHash" || algorithm === "Maglev",
   );
-  return (hashing?.loadBalancer.consistentHash ?? []).map(hashPolicy);
+  return [
+    ...(userKey === undefined ? [] : [userPolicy(userKey)]),
+    ...(hashing?.loadBalancer.consistentHash ?? []).map(hashPolicy),
+  ];
+}
+
+/** Terminal: what a load balancer is hashed by must not move a user from one cluster to another. */
+function userPolicy({ header, cookie = "" }: UserKey): RouteAction_HashPolicy {
+  return create(RouteAction_HashPolicySchema, {
+    policySpecifier:
+      header === undefined
+        ? { case: "cookie", value: { name: cookie } }
+        : { case: "header", value: { headerName: header.toLowerCase() } },
+    terminal: true,
+  });
+}
+
+/** Which of its clusters a request goes to follows from its hash, where it has one, instead of chance. */
+export function divideByHash(action: RouteAction): void {
+  if (action.clusterSpecifier.case !== "weightedClusters") return;
+  action.clusterSpecifier.value.randomValueSpecifier = {
+    case: "useHashPolicy",
+    value: create(BoolValueSchema, { value: true }),
+  };
 }
 
 function hashPolicy(key: DeepReadonly<HashKey>): RouteAction_HashPolicy {

@@ -9,7 +9,15 @@ import type { RequestRoute } from "./attachment.ts";
 type HttpRule = HttpRoute["spec"]["rules"][number];
 export type RuleMatch = HttpRule["matches"][number];
 /** What becomes of a request. A rule of a GRPCRoute has a part of it. */
-export type Rule = Omit<HttpRule, "matches">;
+export type Rule = Omit<HttpRule, "matches"> & {
+  /** What tells users apart, where each is to stay with one backend. Set by a Rollout, never by an author. */
+  readonly userKey?: UserKey;
+};
+
+export interface UserKey {
+  readonly header?: string | undefined;
+  readonly cookie?: string | undefined;
+}
 
 /** One match of one rule of one route: what becomes one xDS route. */
 export interface Candidate {

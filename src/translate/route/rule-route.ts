@@ -24,13 +24,14 @@ import type { RequestRoute } from "./attachment.ts";
 import { type Backend, resolveBackends } from "./backend.ts";
 import { type FailureStatus, forwardTo } from "./destination.ts";
 import { directResponse } from "./direct-response.ts";
-import { hashPolicies } from "./hash-policy.ts";
+import { divideByHash, hashPolicies } from "./hash-policy.ts";
 import { headerMutations } from "./header-modifier.ts";
 import { matchAll, translateMatch } from "./match.ts";
 import { fullPathRegex, type PathReplacement } from "./path-modifier.ts";
 import type { Candidate, Rule, RuleMatch } from "./precedence.ts";
 import { translateRedirect } from "./redirect.ts";
 import { retryPlan, type Tries } from "./retry-policy.ts";
+import { routeName } from "./route-name.ts";
 import { routeTimeouts } from "./route-timeouts.ts";
 import { collectFilters, type RuleFilters } from "./rule-filters.ts";
 import type { Caller } from "./rule-source.ts";
@@ -54,11 +55,11 @@ type RouteBase = Pick<Route, "name" | "typedPerFilterConfig">;
  * expressed answers 500 instead of doing something else.
  */
 export function ruleRoutes(candidate: Candidate, context: RuleContext): readonly Route[] {
-  const { route, rule, ruleIndex, match, matchIndex } = candidate;
+  const { route, rule, ruleIndex, match } = candidate;
   const place = { object: keyOf(route), path: `spec.rules[${ruleIndex}]` };
   const settings = settingsOf(route, context);
   const named = {
-    name: `${route.kind}/${qualifiedName(route.metadata)}/rule/${rule.name ?? ruleIndex}/match/${matchIndex}`,
+    name: routeName(candidate),
     typedPerFilterConfig: filterConfigs(route, rule, settings, context),
   };
   const fail = (reason: string): readonly Route[] => {
@@ -124,7 +125,10 @@ function forwardingRoute(
     ...tries,
     requestMirrorPolicies: [...filters.mirrors],
     hashPolicy: features.hashing
-      ? hashPolicies(backends.flatMap((backend) => backend.settings ?? []))
+      ? hashPolicies(
+          backends.flatMap((backend) => backend.settings ?? []),
+          rule.userKey,
+        )
       : [],
   });
   rewritePath(action, filters.path);
@@ -132,6 +136,7 @@ function forwardingRoute(
     ? backends.map((backend) => ({ ...backend, defaultHost: undefined }))
     : backends;
   const headers = forwardTo(action, shown, failureStatus(route));
+  if (features.hashing && rule.userKey !== undefined) divideByHash(action);
   const isToldProtocol = backends.some(({ isMeshed: isTold }) => isTold);
   const requestHeadersToAdd = [
     ...(headers.requestHeadersToAdd ?? []),
