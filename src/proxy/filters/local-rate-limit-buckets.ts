@@ -70,6 +70,13 @@ export class BucketStore {
   readonly #byKey = new Map<string, LimitBuckets>();
   #forgetAt = FORGET_FROM;
 
+  /** Those that are known of a limit. */
+  find(spec: LimitSpec): LimitBuckets | undefined {
+    const known = this.#bySpec.get(spec);
+    return known?.isListed === true ? known : undefined;
+  }
+
+  /** The same, made where there are none. */
   bucketsOf(spec: LimitSpec, options: BucketOptions, nowMs: number): LimitBuckets {
     const known = this.#bySpec.get(spec);
     if (known?.isListed === true) return known;

@@ -37,7 +37,8 @@ export class LocalRateLimitFilter implements HttpFilter {
   /** Of rules that hold for each connection by itself. */
   readonly #byConnection = new WeakMap<RequestCaller, BucketStore>();
   readonly #parts = new WeakMap<LocalRateLimitRule, RuleParts>();
-  /** The buckets of the request under way, the slowest first. Used again for each request. */
+  /** The first so many are the buckets of the request under way, the slowest first. Used again for each request. */
+  #count = 0;
   readonly #limits: LimitBuckets[] = [];
   readonly #matched: TokenBucket[] = [];
 
@@ -54,13 +55,14 @@ export class LocalRateLimitFilter implements HttpFilter {
     const nowMs = this.#services.nowMs();
     this.#match(rule, call.request, call.outcome.connection, nowMs);
     const matched = this.#matched;
-    const at = firstEmpty(matched, nowMs);
+    const count = this.#count;
+    const at = firstEmpty(matched, count, nowMs);
     if (at < 0) {
-      for (let i = 0; i < matched.length; i++) {
+      for (let i = 0; i < count; i++) {
         matched[i]!.take(nowMs);
         this.#limits[i]!.counters.allowed.value += 1;
       }
-      if (rule.tellsLimit && matched.length > 0) this.#tell(call, 0, true, false);
+      if (rule.tellsLimit && count > 0) this.#tell(call, 0, true, false);
       return GO_ON;
     }
     if (!this.#isChosen(rule.enforced)) {
@@ -100,8 +102,7 @@ export class LocalRateLimitFilter implements HttpFilter {
     caller: RequestCaller,
     nowMs: number,
   ): void {
-    this.#limits.length = 0;
-    this.#matched.length = 0;
+    this.#count = 0;
     const { lookups, defaultLimit } = rule;
     for (let i = 0; i < lookups.length; i++) {
       const lookup = lookups[i]!;
@@ -112,10 +113,10 @@ export class LocalRateLimitFilter implements HttpFilter {
       if (spec !== undefined) this.#add(rule, spec, value, caller, nowMs);
     }
     if (defaultLimit === undefined) return;
-    if (this.#matched.length > 0 && !rule.alwaysTakesDefault) return;
+    if (this.#count > 0 && !rule.alwaysTakesDefault) return;
     const buckets = this.#bucketsOf(rule, defaultLimit, caller, nowMs);
-    this.#limits.push(buckets);
-    this.#matched.push(buckets.bucketFor("", nowMs));
+    this.#put(this.#count, buckets, buckets.bucketFor("", nowMs));
+    this.#count += 1;
   }
 
   /** As Envoy, the bucket that fills most slowly is asked first, and is the one that clients are told of. */
@@ -126,16 +127,18 @@ export class LocalRateLimitFilter implements HttpFilter {
     caller: RequestCaller,
     nowMs: number,
   ): void {
-    const limits = this.#limits;
-    const matched = this.#matched;
     const buckets = this.#bucketsOf(rule, spec, caller, nowMs);
-    limits.push(buckets);
-    matched.push(buckets.bucketFor(value, nowMs));
-    for (let i = limits.length - 1; i > 0; i--) {
-      if (limits[i - 1]!.spec.intervalMs >= limits[i]!.spec.intervalMs) break;
-      [limits[i - 1], limits[i]] = [limits[i]!, limits[i - 1]!];
-      [matched[i - 1], matched[i]] = [matched[i]!, matched[i - 1]!];
+    let at = this.#count;
+    for (; at > 0 && this.#limits[at - 1]!.spec.intervalMs < spec.intervalMs; at--) {
+      this.#put(at, this.#limits[at - 1]!, this.#matched[at - 1]!);
     }
+    this.#put(at, buckets, buckets.bucketFor(value, nowMs));
+    this.#count += 1;
+  }
+
+  #put(at: number, buckets: LimitBuckets, bucket: TokenBucket): void {
+    this.#limits[at] = buckets;
+    this.#matched[at] = bucket;
   }
 
   #bucketsOf(
@@ -144,8 +147,10 @@ export class LocalRateLimitFilter implements HttpFilter {
     caller: RequestCaller,
     nowMs: number,
   ): LimitBuckets {
-    const { metrics, workers } = this.#services;
     const store = rule.isPerConnection ? this.#storeOf(caller) : this.#buckets;
+    const known = store.find(spec);
+    if (known !== undefined) return known;
+    const { metrics, workers } = this.#services;
     // A connection is one worker's alone.
     const share = rule.isPerConnection ? 1 : workers;
     const options = { policy: rule.policy, metrics: metrics.rateLimit, workers: share };
@@ -182,8 +187,8 @@ function ruleFor(ofRoute: FilterRule | undefined, own: LocalRateLimitRule): Loca
 }
 
 /** Index of the first bucket without a token, or -1. None is taken from before all have been asked. */
-function firstEmpty(buckets: readonly TokenBucket[], nowMs: number): number {
-  for (let i = 0; i < buckets.length; i++) if (!buckets[i]!.has(nowMs)) return i;
+function firstEmpty(buckets: readonly TokenBucket[], count: number, nowMs: number): number {
+  for (let i = 0; i < count; i++) if (!buckets[i]!.has(nowMs)) return i;
   return -1;
 }
 
