@@ -13,58 +13,42 @@ const SCANNED_ROUTES_MAX = 4;
 
 export class RouteIndex {
   readonly #routes: readonly Route[];
-  readonly #isScanned: boolean;
-  /** Places in the order of the routes, in this list and all others. */
-  readonly #exact = new Map<string, number[]>();
-  readonly #prefixes: PrefixTable;
-  /** Those that any path may match. */
-  readonly #others: readonly number[];
+  /** Undefined where there are few: most virtual hosts of a mesh have one route, and there are thousands. */
+  readonly #byPath: RoutesByPath | undefined;
 
   /** `messages` are what `routes` were compiled from, one for one. */
   constructor(routes: readonly Route[], messages: readonly RouteMessage[]) {
     this.#routes = routes;
-    this.#isScanned = routes.length <= SCANNED_ROUTES_MAX;
-    const prefixes: [string, number][] = [];
-    const others: number[] = [];
-    if (!this.#isScanned) {
-      for (const [place, { match }] of messages.entries()) {
-        const { kind, text } = pathKeyOf(match);
-        if (kind === "exact") this.#addExact(text, place);
-        else if (kind === "prefix") prefixes.push([text, place]);
-        else others.push(place);
-      }
-    }
-    this.#prefixes = new PrefixTable(prefixes);
-    this.#others = others;
-  }
-
-  #addExact(path: string, place: number): void {
-    const places = this.#exact.get(path);
-    if (places === undefined) this.#exact.set(path, [place]);
-    else places.push(place);
+    this.#byPath = routes.length <= SCANNED_ROUTES_MAX ? undefined : byPath(messages);
   }
 
   /** The place of the first route that takes the request, or -1. */
   find(request: RequestView): number {
     const routes = this.#routes;
-    const isConnect = request.method === "CONNECT";
-    if (this.#isScanned) {
+    const lists = this.#byPath;
+    if (lists === undefined) {
+      const isConnect = request.method === "CONNECT";
       for (let place = 0; place < routes.length; place++) {
         if (takes(routes[place]!, request, isConnect)) return place;
       }
       return -1;
     }
     const path = request.path;
-    const exact = this.#exact.get(path);
+    const exact = lists.exact.get(path);
     const first =
       exact === undefined ? routes.length : this.#firstOf(exact, request, routes.length);
-    const second = this.#firstByPrefix(path, request, first);
-    const found = this.#firstOf(this.#others, request, second);
+    const second = this.#firstByPrefix(lists.prefixes, path, request, first);
+    const found = this.#firstOf(lists.others, request, second);
     return found === routes.length ? -1 : found;
   }
 
-  #firstByPrefix(path: string, request: RequestView, before: number): number {
-    const { lengths } = this.#prefixes;
+  #firstByPrefix(
+    prefixes: PrefixTable,
+    path: string,
+    request: RequestView,
+    before: number,
+  ): number {
+    const { lengths } = prefixes;
     let best = before;
     let hash = HASH_START;
     let at = 0;
@@ -72,7 +56,7 @@ export class RouteIndex {
       const length = lengths[i]!;
       if (length > path.length) break;
       for (; at < length; at++) hash = hashWith(hash, path.charCodeAt(at));
-      const places = this.#prefixes.listAt(hash);
+      const places = prefixes.listAt(hash);
       if (places !== undefined) best = this.#firstOf(places, request, best);
     }
     return best;
@@ -88,6 +72,38 @@ export class RouteIndex {
     }
     return before;
   }
+}
+
+/** Places of routes in their order, in every list. */
+interface RoutesByPath {
+  readonly exact: ReadonlyMap<string, readonly number[]>;
+  readonly prefixes: PrefixTable;
+  /** Those that any path may match. */
+  readonly others: readonly number[];
+}
+
+function byPath(messages: readonly RouteMessage[]): RoutesByPath {
+  const exact = new Map<string, number[]>();
+  const prefixes: [string, number][] = [];
+  const others: number[] = [];
+  for (const [place, { match }] of messages.entries()) {
+    const { kind, text } = pathKeyOf(match);
+    switch (kind) {
+      case "exact": {
+        const places = exact.get(text);
+        if (places === undefined) exact.set(text, [place]);
+        else places.push(place);
+        break;
+      }
+      case "prefix":
+        prefixes.push([text, place]);
+        break;
+      case "none":
+        others.push(place);
+        break;
+    }
+  }
+  return { exact, prefixes: new PrefixTable(prefixes), others };
 }
 
 function takes(route: Route, request: RequestView, isConnect: boolean): boolean {
