@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
@@ -118,6 +119,11 @@ class Hosts {
   readonly replies = new Map<string, Reply[]>();
   /** Of its health check. */
   healthStatus = 200;
+  /** What it answers when it is asked by TCP. */
+  tcpStatus = 200;
+  /** grpc.health.v1.HealthCheckResponse.ServingStatus, at the port of gRPC. */
+  serving = 1;
+  grpcPort = 0;
 
   static async start(context: TestContext): Promise<Hosts> {
     const hosts = new Hosts();
@@ -141,11 +147,30 @@ class Hosts {
       context.after(() => server.close());
       hosts.ports.push((server.address() as AddressInfo).port);
     }
+    await hosts.#startGrpc(context);
     return hosts;
+  }
+
+  async #startGrpc(context: TestContext): Promise<void> {
+    const server = createHttp2Server();
+    server.on("stream", (stream: ServerHttp2Stream) => {
+      stream.on("error", () => {});
+      stream.respond(
+        { ":status": 200, "content-type": "application/grpc" },
+        { waitForTrailers: true },
+      );
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Buffer.from([0, 0, 0, 0, 2, 0x08, this.serving]));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    context.after(() => server.close());
+    this.grpcPort = (server.address() as AddressInfo).port;
   }
 
   #answer(index: number, target: string): string {
     if (target === "/healthz") return plain(index === 0 ? this.healthStatus : 200, index);
+    if (target === "/tcp") return plain(index === 0 ? this.tcpStatus : 200, index);
     const reply = index === 0 ? this.replies.get(target)?.shift() : undefined;
     if (reply === "cut") return "";
     if (typeof reply === "number" || reply === undefined) return plain(reply ?? 200, index);
@@ -167,13 +192,30 @@ function bootstrap(hosts: Hosts): JsonObject {
     name: "checked",
     fields: { health_checks: [{ ...HEALTH, http_health_check: { path: "/healthz" } }] },
   };
+  const tcp_health_check = {
+    send: { text: Buffer.from("GET /tcp HTTP/1.1\r\n\r\n").toString("hex") },
+    receive: [{ text: Buffer.from(" 200 ").toString("hex") }],
+  };
+  const byTcp = {
+    name: "checked-tcp",
+    fields: { health_checks: [{ ...HEALTH, timeout: "0.3s", tcp_health_check }] },
+  };
+  const byGrpc = {
+    name: "checked-grpc",
+    endpoints: [hosts.grpcPort],
+    fields: {
+      health_checks: [{ ...HEALTH, grpc_health_check: { service_name: "items.Items" } }],
+      http2_protocol_options: {},
+    },
+  };
   const cases = Object.entries(CASES).map(([name, { detection }]) => ({
     name,
     fields: { outlier_detection: detection },
   }));
-  const clusters = [watched, ...cases].map(({ name, fields }) => ({
+  const clusters = [watched, byTcp, byGrpc, ...cases].map(({ name, fields, ...more }) => ({
     name,
     endpoints: hosts.ports,
+    ...more,
     fields: { ...fields, common_lb_config: { healthy_panic_threshold: { value: 0 } } },
   }));
   const routes = clusters.map(({ name }) => routeTo(name, {}, { prefix: `/${name}/` }));
@@ -261,24 +303,32 @@ test("the same health checks take the same hosts out and back", {
 }, async (context) => {
   const hosts = await Hosts.start(context);
   const proxies = await startBoth(context, hosts);
-  const settled = (what: string, first: string) =>
+  const settled = (cluster: string, first: string) =>
     Promise.all(
       proxies.map((proxy) =>
         eventually(
-          `${proxy.name}: ${what}`,
-          () => flags(proxy, "checked"),
+          `${proxy.name}: the first host of ${cluster} is ${first}`,
+          () => flags(proxy, cluster),
           (all) => all[0] === first && all.slice(1).every((text) => text === "healthy"),
         ),
       ),
     );
-  await settled("all are well", "healthy");
+  const clusters = ["checked", "checked-tcp", "checked-grpc"];
+  await Promise.all(clusters.map((name) => settled(name, "healthy")));
   hosts.healthStatus = 503;
-  await settled("one is out", "/failed_active_hc");
+  hosts.tcpStatus = 503;
+  hosts.serving = 2;
+  await settled("checked", "/failed_active_hc");
+  await settled("checked-grpc", "/failed_active_hc");
+  // Bytes that do not come look like no answer.
+  await settled("checked-tcp", "/failed_active_hc/active_hc_timeout");
   for (const proxy of proxies) {
     const used = new Set<number | undefined>();
     for (let i = 0; i < 3 * HOSTS; i++) used.add(await ask(proxy, `/checked/${proxy.name}`));
     assert.deepEqual([...used].sort(), [1, 2, 3], proxy.name);
   }
   hosts.healthStatus = 200;
-  await settled("it is back", "healthy");
+  hosts.tcpStatus = 200;
+  hosts.serving = 1;
+  await Promise.all(clusters.map((name) => settled(name, "healthy")));
 });

@@ -150,10 +150,9 @@ test("random: as often as weights say, less while an endpoint starts slowly", ()
   for (const [servers, wanted] of [
     [weighted(1, 1, 1, 1), [5_000, 5_000, 5_000, 5_000]],
     [weighted(7, 1, 1, 1), [14_000, 2_000, 2_000, 2_000]],
-    // Passed over three times of four, it is drawn again as often as the other.
     [
       [slow, new Server()],
-      [6_250, 13_750],
+      [4_000, 16_000],
     ],
   ] as const) {
     const found = counts(new RandomChoice<Server>(fixed), servers, 20_000);

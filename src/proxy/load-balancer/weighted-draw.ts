@@ -15,23 +15,16 @@ export class WeightedDraw {
 
   setEndpoints(endpoints: readonly Candidate[]): void {
     this.#endpoints = endpoints;
-    this.#isEven = endpoints.every(({ info }) => info.weight === endpoints[0]?.info.weight);
+    const weights = endpoints.map(({ info, weightFactor }) => info.weight * weightFactor);
+    this.#isEven = weights.every((weight) => weight === weights[0]);
     this.#starts = new Float64Array(endpoints.length + 1);
-    for (const [index, { info }] of endpoints.entries()) {
-      this.#starts[index + 1] = this.#starts[index]! + info.weight;
+    for (const [index, weight] of weights.entries()) {
+      this.#starts[index + 1] = this.#starts[index]! + weight;
     }
   }
 
   /** An index other than `excluded`, which may be -1. There must be one. */
   draw(excluded: number): number {
-    const first = this.#drawOnce(excluded);
-    const { weightFactor } = this.#endpoints[first]!;
-    // One that starts slowly is passed over as often as the rest of its weight says.
-    if (weightFactor === 1 || this.#prng.next() < weightFactor) return first;
-    return this.#drawOnce(excluded);
-  }
-
-  #drawOnce(excluded: number): number {
     return this.#isEven ? this.#drawEvenly(excluded) : this.#drawByWeight(excluded);
   }
 
