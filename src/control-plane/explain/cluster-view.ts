@@ -1,9 +1,10 @@
 /** Where a route sends requests: its clusters with their share, and the endpoints that may get one, or why they do not. */
 
 import type { MessageShape } from "@bufbuild/protobuf";
+import type { HashOrigin } from "../../decision/hash-policy.ts";
 import type { RequestView } from "../../decision/request-view.ts";
 import type { ForwardAction } from "../../decision/route.ts";
-import { choiceAt, remainderOf } from "../../decision/weighted-clusters.ts";
+import { choiceAt, hashRemainder, remainderOf } from "../../decision/weighted-clusters.ts";
 import {
   type Cluster,
   Cluster_LbPolicy as LbPolicy,
@@ -26,8 +27,7 @@ export function clusterViews(
   configuration: ProxyConfiguration,
 ): readonly ExplainedCluster[] {
   const { split } = action;
-  const given = split.randomHeader === "" ? undefined : request.header(split.randomHeader);
-  const value = given === undefined ? undefined : remainderOf(given, split.total);
+  const value = hashValue(action, request) ?? headerValue(action, request);
   const chosen = value === undefined ? undefined : choiceAt(split, value);
   return split.choices
     .map((choice) => {
@@ -37,6 +37,34 @@ export function clusterViews(
     })
     .sort((a, b) => b.share - a.share);
 }
+
+function headerValue({ split }: ForwardAction, request: RequestView): number | undefined {
+  const given = split.randomHeader === "" ? undefined : request.header(split.randomHeader);
+  return given === undefined ? undefined : remainderOf(given, split.total);
+}
+
+/** Undefined too where the hash is one of the client's connection, or of a cookie that it gets first. */
+function hashValue({ split, hashPolicy }: ForwardAction, request: RequestView): number | undefined {
+  if (!split.isByHash || hashPolicy === undefined) return undefined;
+  const hashes = CONNECTIONS.map((origin) => {
+    let hash: readonly [number, number] | undefined;
+    const setHash = (high: number, low: number): void => {
+      hash = [high, low];
+    };
+    hashPolicy.apply(request, origin, { setHash, setCookie: () => {} });
+    return hash as readonly [number, number] | undefined;
+  });
+  const [first, second] = hashes;
+  if (first === undefined || second === undefined) return undefined;
+  const isOfRequest = first[0] === second[0] && first[1] === second[1];
+  return isOfRequest ? hashRemainder(first[0], first[1], split.total) : undefined;
+}
+
+/** What both hash alike does not depend on the connection. */
+const CONNECTIONS: readonly HashOrigin[] = [
+  { remoteAddress: "127.0.0.1", remotePort: 1, localAddress: "127.0.0.1", localPort: 1 },
+  { remoteAddress: "127.0.0.2", remotePort: 2, localAddress: "127.0.0.2", localPort: 2 },
+];
 
 function clusterView(
   name: string,

@@ -49,15 +49,13 @@ const endpoint = (port: number, health_status: string, weight = 1): JsonObject =
   load_balancing_weight: weight,
 });
 
-const SPLIT: JsonObject = {
-  weighted_clusters: {
-    header_name: "x-random",
-    clusters: [
-      { name: "alpha", weight: 3 },
-      { name: "beta", weight: 1 },
-    ],
-  },
+const SPLIT_BY_CHANCE: JsonObject = {
+  clusters: [
+    { name: "alpha", weight: 3 },
+    { name: "beta", weight: 1 },
+  ],
 };
+const SPLIT: JsonObject = { weighted_clusters: { ...SPLIT_BY_CHANCE, header_name: "x-random" } };
 
 const DUMP = {
   configs: [
@@ -69,6 +67,10 @@ const DUMP = {
             "shop",
             ["shop.example"],
             to("/split", SPLIT),
+            to("/users", {
+              hash_policy: [{ header: { header_name: "x-user" } }],
+              weighted_clusters: { ...SPLIT_BY_CHANCE, use_hash_policy: true },
+            }),
             to("/none", { cluster: "nowhere", cluster_not_found_response_code: "NOT_FOUND" }),
             { match: { prefix: "/old" }, redirect: { path_redirect: "/new" } },
             { match: { prefix: "/stop" }, direct_response: { status: 403 } },
@@ -153,6 +155,13 @@ test("a split has shares, and a header that decides instead of chance gets one o
     decided.outcome,
     "503 (UH): forwarded to beta, which has no endpoint that can take the request",
   );
+});
+
+test("a split by users' hash is decided by what is hashed, where the request has it", () => {
+  const shares = (headers: readonly (readonly [string, string])[]) =>
+    explain("shop.example/users", { headers }).clusters.map(({ share }) => share);
+  assert.deepEqual(shares([["x-user", "5"]]), [1, 0]);
+  assert.deepEqual(shares([]), [0.75, 0.25]);
 });
 
 test("endpoints say why they get nothing", () => {
