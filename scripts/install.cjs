@@ -7,7 +7,7 @@
 "use strict";
 const { spawn } = require("node:child_process");
 const { createHash } = require("node:crypto");
-const { existsSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
+const { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
 const path = require("node:path");
 const { runAsChild } = require("../bin/run-as-child.js");
 
@@ -15,6 +15,7 @@ const ROOT = path.dirname(__dirname);
 /** Without a terminal there is no line to redraw: one line of progress per this many milliseconds. */
 const PLAIN_PROGRESS_MS = 5_000;
 const TERMINAL_PROGRESS_MS = 100;
+const LOCK_LOOK_MS = 100;
 const SPINNER = ["|", "/", "-", "\\"];
 
 module.exports = { ensureGenerated };
@@ -57,10 +58,42 @@ async function ensurePackages() {
 async function ensureGenerated() {
   const stampFile = path.join(ROOT, "src", "gen", ".stamp");
   const stamp = generatedStamp();
-  if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
-  const generator = path.join("scripts", "generate-proto.ts");
-  await runWithProgress("generating protobuf code", runtime(), [generator]);
-  writeFileSync(stampFile, stamp);
+  const isFresh = () => existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
+  if (isFresh()) return;
+  const release = await lock(path.join(ROOT, "src", ".gen.lock"));
+  try {
+    // Of several that start at once behind a change, one does the work.
+    if (isFresh()) return;
+    const generator = path.join("scripts", "generate-proto.ts");
+    await runWithProgress("generating protobuf code", runtime(), [generator]);
+    writeFileSync(stampFile, stamp);
+  } finally {
+    release();
+  }
+}
+
+/** Waits until the file is this process's own; it holds the number of the one whose it is. Returns what gives it back. */
+async function lock(file) {
+  for (;;) {
+    try {
+      writeFileSync(file, String(process.pid), { flag: "wx" });
+      return () => rmSync(file, { force: true });
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    if (isForsaken(file)) rmSync(file, { force: true });
+    else await new Promise((resolve) => setTimeout(resolve, LOCK_LOOK_MS));
+  }
+}
+
+/** Its owner has gone without giving it back. */
+function isForsaken(file) {
+  try {
+    process.kill(Number(readFileSync(file, "utf8")), 0);
+    return false;
+  } catch (error) {
+    return error.code === "ESRCH";
+  }
 }
 
 /** Identifies what the generated code depends on; kept beside it. */
