@@ -1,0 +1,292 @@
+/**
+ * TrafficPolicy, ExternalService, RouteFilter and `tulle drain` as people get them: YAML, the command line, the control
+ * plane and real sidecars. Two instances of the app are in the client's zone, two in another.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createServer, request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, before, test } from "node:test";
+import { TulleHome } from "./tulle-process.ts";
+
+const APP = `
+const http = require("node:http");
+const name = process.env.TIER + " " + process.env.TULLE_INSTANCE;
+http.createServer((request, response) => {
+  if (request.url.startsWith("/flaky") && name.startsWith("near")) response.statusCode = 503;
+  response.end(name);
+}).listen(process.env.PORT, "127.0.0.1");
+process.on("SIGTERM", () => process.exit(0));
+`;
+
+const CLIENT = `
+const { CATALOG_SERVICE_HOST: host, CATALOG_SERVICE_PORT: port } = process.env;
+console.log("catalog at " + host + ":" + port + ".");
+const { PRIMARY_SERVICE_HOST: primary, PRIMARY_SERVICE_PORT: primaryPort } = process.env;
+console.log("primary at " + primary + ":" + primaryPort + ".");
+const { OUTSIDE_SERVICE_HOST: outside, OUTSIDE_SERVICE_PORT: outsidePort } = process.env;
+console.log("outside at " + outside + ":" + outsidePort + ".");
+setInterval(() => {}, 60_000);
+process.on("SIGTERM", () => process.exit(0));
+`;
+
+const MESH_GROUP = "mesh.tulle.dev";
+const ROUNDS = 24;
+
+let home: TulleHome;
+let outside: Server;
+let catalog: Place;
+let primary: Place;
+let external: Place;
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+before(async () => {
+  outside = createServer(({ headers, url }, response) => response.end(`${headers.host} ${url}`));
+  outside.listen(0, "127.0.0.1");
+  await once(outside, "listening");
+  home = await TulleHome.create();
+  const app = { service: "catalog", command: ["node", "app.js"], port: "http=auto", replicas: 2 };
+  const services = {
+    near: { ...app, zone: "zone-a", labels: { tier: "near" }, env: { TIER: "near" } },
+    far: { ...app, zone: "zone-b", labels: { tier: "far" }, env: { TIER: "far" } },
+    client: {
+      command: ["node", "client.js"],
+      zone: "zone-a",
+      labels: { version: "canary" },
+      dependsOn: ["near", "far"],
+    },
+  };
+  const { port } = outside.address() as AddressInfo;
+  await writeFile(
+    join(home.path, "mesh.yaml"),
+    JSON.stringify({ mesh: "policies", resources: "resources.yaml", services }),
+  );
+  const spec = {
+    hosts: ["localhost", "*.outside.example"],
+    ports: [{ name: "http", port: 80, targetPort: port }],
+    dns: { family: "IPv4" },
+  };
+  const metadata = { name: "outside" };
+  const resources = [
+    { apiVersion: `${MESH_GROUP}/v1`, kind: "ExternalService", metadata, spec },
+    serviceOf("primary", "near"),
+    serviceOf("backup", "far"),
+  ];
+  await writeFile(join(home.path, "resources.yaml"), documents(resources));
+  await writeFile(join(home.path, "app.js"), APP);
+  await writeFile(join(home.path, "client.js"), CLIENT);
+  const up = home.start(["up"]);
+  await up.waitFor(/everything is ready/);
+  catalog = placeOf(await up.waitFor(/catalog at (\S+):(\d+)\./));
+  primary = placeOf(await up.waitFor(/primary at (\S+):(\d+)\./));
+  external = placeOf(await up.waitFor(/outside at (\S+):(\d+)\./));
+});
+
+after(async () => {
+  outside?.close();
+  await home?.remove();
+});
+
+function serviceOf(name: string, tier: string): object {
+  const spec = {
+    selector: { app: "catalog", tier },
+    ports: [{ name: "http", port: 80, targetPort: "http" }],
+  };
+  return { apiVersion: "v1", kind: "Service", metadata: { name }, spec };
+}
+
+function documents(objects: readonly object[]): string {
+  return objects.map((object) => JSON.stringify(object)).join("\n---\n");
+}
+
+function placeOf([, host = "", port]: RegExpExecArray): Place {
+  return { host, port: Number(port) };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+async function ask(
+  path: string,
+  options: { readonly headers?: object; readonly method?: string; readonly at?: Place } = {},
+): Promise<Answer> {
+  const { headers = {}, method = "GET", at = catalog } = options;
+  const outgoing = request({ ...at, path, headers: { ...headers }, method, agent: false });
+  outgoing.end();
+  const [response] = await once(outgoing, "response");
+  return { status: response.statusCode, headers: response.headers, body: await text(response) };
+}
+
+/** The instances that answer a number of requests. */
+async function answering(headers: object = {}, at = catalog): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for (let round = 0; round < ROUNDS; round++) names.add((await ask("/", { headers, at })).body);
+  return [...names].sort();
+}
+
+async function tulle(...words: string[]): Promise<string> {
+  const { code, output } = await home.start(words).ended;
+  assert.equal(code, 0, output);
+  return output;
+}
+
+async function apply(...objects: readonly object[]): Promise<void> {
+  const file = join(home.path, "objects.yaml");
+  await writeFile(file, documents(objects));
+  await tulle("apply", "--wait", "-f", file);
+}
+
+const policy = (spec: object, name = "catalog"): object => ({
+  apiVersion: `${MESH_GROUP}/v1`,
+  kind: "TrafficPolicy",
+  metadata: { name },
+  spec: { targetRefs: [{ kind: "Service", name }], ...spec },
+});
+
+/** `near catalog-x7k2p` without the tier. */
+function instanceOf(answer: string): string {
+  return answer.slice(answer.indexOf(" ") + 1);
+}
+
+const route = (rules: readonly object[]): object => ({
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "HTTPRoute",
+  metadata: { name: "catalog" },
+  spec: { parentRefs: [{ group: "", kind: "Service", name: "catalog" }], rules },
+});
+
+const ruleFilter = (name: string): object => ({
+  type: "ExtensionRef",
+  extensionRef: { group: MESH_GROUP, kind: "RouteFilter", name },
+});
+
+test("a user stays at one instance by hash, and users are spread", async () => {
+  const consistentHash = [{ header: { name: "x-user" } }];
+  await apply(policy({ loadBalancer: { algorithm: "Maglev", consistentHash } }));
+  const places = new Set<string>();
+  for (let user = 0; user < 12; user++) {
+    const [first, ...others] = await answering({ "x-user": `user-${user}` });
+    assert.deepEqual(others, []);
+    places.add(first ?? "");
+  }
+  assert.ok(places.size > 1, [...places].join(" "));
+});
+
+test("a session stays at the instance that began it", async () => {
+  await apply(policy({ sessionPersistence: { cookie: { name: "basket" } } }));
+  const first = await ask("/");
+  const [cookie = ""] = [first.headers["set-cookie"] ?? ""].flat();
+  assert.match(cookie, /^basket=/);
+  const held = await answering({ cookie: cookie.split(";")[0] });
+  assert.deepEqual(held, [first.body]);
+});
+
+test("requests stay in the zone until its instances are drained", async () => {
+  const loadBalancer = { algorithm: "RoundRobin", locality: { preferZone: true } };
+  await apply(policy({ loadBalancer }));
+  const near = await answering();
+  assert.equal(near.length, 2);
+  for (const name of near) assert.match(name, /^near/);
+  const names = near.map(instanceOf);
+  await tulle("drain", "--wait", ...names);
+  for (const name of await answering()) assert.match(name, /^far/);
+  assert.match(await tulle("get", "workloads"), new RegExp(`${names[0]}.*healthy, drained`));
+  assert.match(await tulle("undrain", "--wait", ...names), /is back in service/);
+  for (const name of await answering()) assert.match(name, /^near/);
+});
+
+test("what an app may have acted on is repeated for idempotent methods only", async () => {
+  // Half of the instances fail: a budget would rightly stop that many repetitions.
+  const budget = { percent: 100, minimumConcurrency: 100 };
+  const retries = { attempts: 5, on: ["connect-failure", "gateway-error"], budget };
+  await apply(policy({ retries, outlierDetection: { enabled: false } }));
+  const statuses = { GET: new Set<number>(), POST: new Set<number>() };
+  for (const method of ["GET", "POST"] as const) {
+    for (let round = 0; round < ROUNDS; round++) {
+      statuses[method].add((await ask("/flaky", { method })).status);
+    }
+  }
+  assert.deepEqual([...statuses.GET], [200]);
+  assert.ok(statuses.POST.has(503));
+});
+
+test("rules for some callers only, and answers of the sidecar", async () => {
+  const filter = (name: string, spec: object): object => ({
+    apiVersion: `${MESH_GROUP}/v1`,
+    kind: "RouteFilter",
+    metadata: { name },
+    spec,
+  });
+  const answer = (name: string, statusCode: number) =>
+    filter(name, { directResponse: { statusCode, contentType: "application/json", body: "{}" } });
+  await apply(
+    filter("canaries", { sources: [{ workloadLabels: { version: "canary" } }] }),
+    filter("strangers", { sources: [{ serviceAccounts: ["stranger"] }] }),
+    answer("teapot", 418),
+    answer("gone", 410),
+    route([
+      { filters: [ruleFilter("strangers"), ruleFilter("gone")] },
+      {
+        matches: [{ path: { value: "/canary" } }],
+        filters: [ruleFilter("canaries"), ruleFilter("teapot")],
+      },
+      { backendRefs: [{ name: "catalog", port: 80 }] },
+    ]),
+  );
+  const canary = await ask("/canary");
+  assert.equal(canary.status, 418);
+  assert.equal(canary.headers["content-type"], "application/json");
+  assert.equal((await ask("/")).status, 200);
+  await tulle("delete", "--wait", "httproute", "catalog");
+});
+
+test("hosts outside are called by a name of the mesh", async () => {
+  const near = await ask("/a", { at: external });
+  assert.equal(near.body, "localhost /a");
+  const named = await ask("/b", { at: external, headers: { host: "eu.outside.example" } });
+  assert.equal(named.body, "eu.outside.example /b");
+  assert.match(await tulle("get", "externalservices"), /outside\s+localhost,\*\.outside\.example/);
+  assert.match(await tulle("describe", "externalservice", "outside"), /timeouts\.request\s+0s/);
+});
+
+test("another Service takes over when no instance is left, and describe says what holds", async () => {
+  const failover = [{ name: "backup" }];
+  const loadBalancer = { algorithm: "RoundRobin" };
+  const circuitBreakers = { maxRequests: 100 };
+  await apply(policy({ loadBalancer, failover, circuitBreakers }, "primary"));
+  const near = await answering({}, primary);
+  for (const name of near) assert.match(name, /^near/);
+  const names = near.map(instanceOf);
+  await tulle("drain", "--wait", ...names);
+  for (const name of await answering({}, primary)) assert.match(name, /^far/);
+  await tulle("undrain", "--wait", ...names);
+  for (const name of await answering({}, primary)) assert.match(name, /^near/);
+  const described = await tulle("describe", "service", "primary");
+  assert.match(described, /circuitBreakers\.maxRequests\s+100\s+TrafficPolicy default\/primary/);
+  assert.match(described, /retries\.budget\.percent\s+20\s+built-in default/);
+});
+
+test("what is wrong in a policy is told by field, with the fix", async () => {
+  const file = join(home.path, "wrong.yaml");
+  const loadBalancer = { algorithm: "RingHash", panicThreshold: 120 };
+  await writeFile(file, documents([policy({ loadBalancer, failover: [{ name: "nobody" }] })]));
+  const { code, output } = await home.start(["apply", "-f", file]).ended;
+  assert.notEqual(code, 0);
+  assert.match(output, /spec\.loadBalancer\.consistentHash.*needs something to hash/);
+  assert.match(output, /spec\.loadBalancer\.panicThreshold: is 120; allowed is at most 100/);
+  const { output: warned } = await (async () => {
+    await writeFile(file, documents([policy({ failover: [{ name: "nobody" }] })]));
+    return home.start(["apply", "-f", file]).ended;
+  })();
+  assert.match(warned, /spec\.failover\[0\]: there is no Service default\/nobody/);
+});
