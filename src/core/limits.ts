@@ -252,5 +252,10 @@ export const WORKER_SCRAPE_MS_MAX = 1_000;
  * its callers 5 % of their requests at most, however few they send.
  */
 export const OUTLIER_TRIAL_SPACING_PICKS = 20;
+/**
+ * An endpoint that no request could try for so long is used again without a trial, as Envoy does it: requests of its
+ * subset may be rare, and its cluster may get none while another one stands in for it. Envoy's base ejection time.
+ */
+export const OUTLIER_TRIAL_WAIT_MS = 30_000;
 /** What a TCP health check waits for is a few bytes long: what sends more is something else. */
 export const HEALTH_CHECK_BYTES_MAX = 64 * 1024;

@@ -5,7 +5,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { clusterJson } from "../../../test/support/proxy-bootstrap.ts";
 import { ProxyFixture } from "../../../test/support/proxy-fixture.ts";
 import { ManualClock } from "../../core/clock.ts";
-import { OUTLIER_TRIAL_SPACING_PICKS } from "../../core/limits.ts";
+import { OUTLIER_TRIAL_SPACING_PICKS, OUTLIER_TRIAL_WAIT_MS } from "../../core/limits.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { PickContext } from "../pick-context.ts";
@@ -185,6 +185,29 @@ test("where nobody is left the trial does not wait for its turn", async (t) => {
   assert.deepEqual(fixture.picks(2), [-1, -1]);
   fixture.clock.advance(1_000);
   assert.deepEqual(fixture.picks(3), [1, 2, -1]);
+});
+
+test("an endpoint that nobody tries is used again after a while", async (t) => {
+  const fixture = await Fixture.start(t, 2, { ...HALF, base_ejection_time: "1s" });
+  fixture.answer(1, 500, 5);
+  fixture.clock.advance(1_000 + OUTLIER_TRIAL_WAIT_MS - 1);
+  assert.deepEqual(fixture.ejected, [1]);
+  fixture.clock.advance(1);
+  assert.deepEqual(fixture.ejected, []);
+});
+
+test("endpoints of a better priority are tried while another one stands in, worse ones are not", async (t) => {
+  const fixture = await Fixture.start(t, 3, { consecutive_5xx: 1, max_ejection_percent: 100 });
+  const infos = fixture.cluster.endpoints.map(({ info }, index) => ({ ...info, priority: index }));
+  fixture.proxy.dataPlane.setEndpoints("app", infos);
+  fixture.answer(1, 500);
+  fixture.answer(3, 500);
+  assert.deepEqual(new Set(fixture.picks(50)), new Set([2]));
+  fixture.clock.advance(30_000);
+  assert.deepEqual(new Set(fixture.picks(50)), new Set([1, 2]));
+  fixture.answer(1, 200);
+  assert.deepEqual(fixture.ejected, [3]);
+  assert.deepEqual(new Set(fixture.picks(50)), new Set([1]));
 });
 
 test("what was detected is not enforced where the setting says so", async (t) => {

@@ -3,7 +3,7 @@
  * detection. Other than Envoy's, an ejected endpoint must first answer one request well.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
-import { OUTLIER_TRIAL_SPACING_PICKS } from "../../core/limits.ts";
+import { OUTLIER_TRIAL_SPACING_PICKS, OUTLIER_TRIAL_WAIT_MS } from "../../core/limits.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Prng } from "../../core/prng.ts";
 import { matchesSubset } from "../../decision/subset-criteria.ts";
@@ -249,10 +249,13 @@ export class OutlierDetector implements OutlierJudge {
 
   #dueIn(watched: Watched, ms: number): void {
     watched.timer?.cancel();
-    watched.timer = this.#options.clock.schedule(ms, () => {
-      watched.timer = undefined;
+    const { clock } = this.#options;
+    watched.timer = clock.schedule(ms, () => {
       watched.monitor.state = "due";
       this.#due.push(watched);
+      watched.timer = clock.schedule(OUTLIER_TRIAL_WAIT_MS, () =>
+        this.#restore(watched, "no request has tried it"),
+      );
     });
   }
 
@@ -285,7 +288,8 @@ function mayTry(
   eligible: readonly Endpoint[],
 ): boolean {
   if (!isOnlyUnhealthyBy(healthFlags, HEALTH_FLAG.failedOutlierCheck)) return false;
-  const isPriorityUsed = eligible.some((other) => other.info.priority === info.priority);
+  // One of a priority that is not used is none for this request, unless it is a better one.
+  const isPriorityUsed = eligible.some((other) => other.info.priority >= info.priority);
   if (eligible.length > 0 && !isPriorityUsed) return false;
   const criteria = context?.subset;
   if (criteria === undefined || info.labels === undefined) return true;
