@@ -284,21 +284,6 @@ const GRPC: readonly Difference[] = [
     reason: "An upstream may check it and make room.",
     seen: [field(["grpc-web/binary"], /^upstream\.0\.framing$/, /^stream$/, /^length$/)],
   },
-  {
-    id: "x-envoy-overloaded",
-    envoy: "Adds it to the 503 of an open circuit breaker.",
-    tulle: "Does not.",
-    reason:
-      "The flag UO says so in the access log; clients other than Envoy do not know the field.",
-    seen: [
-      field(
-        ["failure/circuit-breaker", "grpc/full"],
-        /^responses\.0\.headers\.x-envoy-overloaded$/,
-        /^true$/,
-        undefined,
-      ),
-    ],
-  },
 ];
 
 export const HTTP2: readonly Difference[] = [...MESSAGES, ...RESETS, ...GRPC];

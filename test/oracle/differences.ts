@@ -7,6 +7,7 @@ import type { Difference } from "./difference.ts";
 import { FILTERS } from "./differences-filters.ts";
 import { HTTP2 } from "./differences-http2.ts";
 import { ACCESS_LOGS, POLICY, UPGRADES } from "./differences-policy.ts";
+import { RESILIENCE } from "./differences-resilience.ts";
 import { STRICTNESS } from "./differences-strictness.ts";
 
 const under = (group: string, ...names: readonly string[]): readonly string[] =>
@@ -300,4 +301,5 @@ export const DIFFERENCES: readonly Difference[] = [
   ...UPGRADES,
   ...HTTP2,
   ...ACCESS_LOGS,
+  ...RESILIENCE,
 ];
