@@ -290,3 +290,18 @@ test("what is wrong in a policy is told by field, with the fix", async () => {
   })();
   assert.match(warned, /spec\.failover\[0\]: there is no Service default\/nobody/);
 });
+
+test("instances that are all lost at once are held, with an alarm", async () => {
+  const app = ["--port", "http=auto", "--", "node", join(home.path, "app.js")];
+  const runs = ["lonely-1", "lonely-2"].map((name) =>
+    home.start(["run", "--service", "lonely", "--name", name, ...app]),
+  );
+  await Promise.all(runs.map((run) => run.waitFor(/serves lonely/)));
+  for (const run of runs) run.signal("SIGKILL");
+  await Promise.all(runs.map((run) => run.ended));
+  let described = "";
+  while (!/all 2 instances were lost at once/.test(described)) {
+    described = await tulle("describe", "service", "lonely");
+  }
+  await tulle("delete", "service", "lonely");
+});
