@@ -22,7 +22,13 @@ import { FilterRun, type FilterRunOwner } from "./filters/filter-run.ts";
 import type { RequestTransform } from "./filters/http-filter.ts";
 import { isGrpcRequest } from "./grpc-answer.ts";
 import type { HttpServer } from "./http-server.ts";
-import { breakForFailure, LOCAL_REPLY, type LocalReply, replyForFailure } from "./local-reply.ts";
+import {
+  atFault,
+  breakForFailure,
+  LOCAL_REPLY,
+  type LocalReply,
+  replyForFailure,
+} from "./local-reply.ts";
 import { mirrorOf } from "./mirrored-request.ts";
 import { directHeaders, redirectHeaders } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
@@ -231,7 +237,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   onCallFailed(failure: UpstreamFailure): void {
     const reason = "reason" in failure ? failure.reason : "";
     if (!this.answer.isBegun) {
-      this.reply(replyForFailure(failure), reason);
+      this.reply(replyForFailure(failure, this.#isRequestEnded), reason);
       return;
     }
     const { flag, details } = breakForFailure(failure);
@@ -249,9 +255,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onStreamDuration(): void {
-    const reply = LOCAL_REPLY.streamDuration;
-    // As in Envoy: whose fault it is shows in whether the request was complete.
-    this.#giveUp(this.#isRequestEnded ? reply : { ...reply, status: 408 });
+    this.#giveUp(atFault(LOCAL_REPLY.streamDuration, this.#isRequestEnded));
   }
 
   onIdle(): void {

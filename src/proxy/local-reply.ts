@@ -225,7 +225,8 @@ export function localAnswer(
   return { headers, body: `${JSON.stringify(value)}\n` };
 }
 
-export function replyForFailure(failure: UpstreamFailure): LocalReply {
+/** `isRequestWhole`: all of the request had come by then. */
+export function replyForFailure(failure: UpstreamFailure, isRequestWhole = true): LocalReply {
   switch (failure.kind) {
     case "connect-failed":
       return LOCAL_REPLY.connectFailed;
@@ -246,8 +247,13 @@ export function replyForFailure(failure: UpstreamFailure): LocalReply {
     case "try-idle-timeout":
       return LOCAL_REPLY.tryIdleTimeout;
     case "stream-duration":
-      return LOCAL_REPLY.upstreamDuration;
+      return atFault(LOCAL_REPLY.upstreamDuration, isRequestWhole);
   }
+}
+
+/** As in Envoy, who has used the time up shows in the status: 408 where it was the client. */
+export function atFault(reply: LocalReply, isRequestWhole: boolean): LocalReply {
+  return isRequestWhole ? reply : { ...reply, status: 408 };
 }
 
 /** What is told of an answer that breaks off behind its head. */

@@ -264,7 +264,9 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   }
 
   onTryEnd(one: UpstreamTry, trailers: HeaderBlock | undefined): void {
-    if (one === this.#try) this.#handler.onAnswerEnd(trailers);
+    if (this.#isActive && this.#isAnswered && one === this.#try) {
+      this.#handler.onAnswerEnd(trailers);
+    }
   }
 
   /** The stream has ended by itself. */
