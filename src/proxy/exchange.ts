@@ -7,7 +7,6 @@
  *                      └─ answered ──┴─ redirect, direct ───────────────────────┘
  */
 
-import { appliesTo, type RetryRule, withoutRetries } from "../decision/retry-rule.ts";
 import type { ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
@@ -33,7 +32,6 @@ import { mirrorOf } from "./mirrored-request.ts";
 import { directHeaders, redirectHeaders } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestOutcome } from "./request-outcome.ts";
-import { takeOverrides } from "./request-overrides.ts";
 import { RequestTimeouts } from "./request-timeouts.ts";
 import { applyRequestMutations } from "./route-mutations.ts";
 import { RoutedRequest } from "./routed-request.ts";
@@ -345,7 +343,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     applyRequestMutations(match, choice, head.headers, request.httpVersion);
     request.rewrite(action, choice, server.config);
     const mirrored = action.mirrors.length > 0 ? mirrorOf(action, request, server) : undefined;
-    const retry = this.#settleLimits(action, head.headers);
+    const retry = this.#timeouts.settle(action, request, this.outcome, server.config);
     this.answer.tellsAttempts = action.tellsClientAttempts;
     if (!this.#call.begin(cluster, retry, action.isUrgent)) {
       mirrored?.cancel();
@@ -364,21 +362,6 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       this.#timers.armStream(this.#timeouts.streamLeftMs(nowMs), nowMs);
     }
     this.#call.connect(nowMs);
-  }
-
-  /** How long the request may take, which the upstream is told, and the rule for its retries. */
-  #settleLimits(action: ForwardAction, headers: HeaderBlock): RetryRule {
-    const { config } = this.#server;
-    const { outcome } = this;
-    const applies = appliesTo(action.retry, this.request);
-    const overrides = outcome.isInternal
-      ? takeOverrides(headers, action.retry, config.respectsExpectedTimeout)
-      : undefined;
-    const timeouts = this.#timeouts;
-    timeouts.begin(action, config, headers, outcome.isGrpc, overrides, outcome.startMs);
-    timeouts.announce(headers);
-    if (overrides === undefined) return applies ? action.retry : action.unretried;
-    return applies ? overrides.retry : withoutRetries(overrides.retry);
   }
 
   /** Filters held the request until it was whole. Returns false when it is malformed, and answered. */

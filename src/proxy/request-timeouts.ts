@@ -5,11 +5,14 @@
  */
 import { type GrpcDeadlineRule, grpcAnswerMs, grpcStreamMs } from "../decision/deadline-rule.ts";
 import { formatGrpcTimeout, parseGrpcTimeout } from "../decision/grpc-timeout.ts";
+import { appliesTo, type RetryRule, withoutRetries } from "../decision/retry-rule.ts";
 import { EXPECTED_TIMEOUT, type ForwardAction } from "../decision/route.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import type { HttpConfig } from "./http-config.ts";
-import type { RequestOverrides } from "./request-overrides.ts";
+import type { RequestOutcome } from "./request-outcome.ts";
+import { type RequestOverrides, takeOverrides } from "./request-overrides.ts";
+import type { RoutedRequest } from "./routed-request.ts";
 
 const GRPC_TIMEOUT = new HeaderName("grpc-timeout");
 const ATTEMPT_COUNT = new HeaderName("x-envoy-attempt-count");
@@ -32,8 +35,26 @@ export class RequestTimeouts {
   #action: ForwardAction | undefined;
   #config: HttpConfig | undefined;
 
+  /** For a request that is about to be forwarded. Tells the upstream what holds. Returns the rule for its retries. */
+  settle(
+    action: ForwardAction,
+    request: RoutedRequest,
+    { isInternal, isGrpc, startMs }: RequestOutcome,
+    config: HttpConfig,
+  ): RetryRule {
+    const { headers } = request.head!;
+    const applies = appliesTo(action.retry, request);
+    const overrides = isInternal
+      ? takeOverrides(headers, action.retry, config.respectsExpectedTimeout)
+      : undefined;
+    this.#begin(action, config, headers, isGrpc, overrides, startMs);
+    this.#announce(headers);
+    if (overrides === undefined) return applies ? action.retry : action.unretried;
+    return applies ? overrides.retry : withoutRetries(overrides.retry);
+  }
+
   /** `beginMs`: when the request began. */
-  begin(
+  #begin(
     action: ForwardAction,
     config: HttpConfig,
     headers: HeaderBlock,
@@ -54,15 +75,13 @@ export class RequestTimeouts {
     this.streamMs = deadline.streamMs ?? config.streamDurationMs;
     this.requestEndMs = -1;
     if (deadline.grpc !== undefined) this.#readDeadline(deadline.grpc, headers);
-    if (overrides !== undefined) {
-      this.answerMs = overrides.answerMs ?? this.answerMs;
-      // As in Envoy: a try that may take as long as all of them together has no limit of its own.
-      if (this.answerMs > 0 && this.tryMs >= this.answerMs) this.tryMs = 0;
-    }
+    if (overrides?.answerMs !== undefined) this.answerMs = overrides.answerMs;
+    // As in Envoy: a try that may take as long as all of them together has no limit of its own.
+    if (this.answerMs > 0 && this.tryMs >= this.answerMs) this.tryMs = 0;
   }
 
-  /** Behind `begin`: the fields of the first try. */
-  announce(headers: HeaderBlock): void {
+  /** The fields of the first try. */
+  #announce(headers: HeaderBlock): void {
     const action = this.#action!;
     if (action.tellsUpstreamAttempts) headers.set(FIRST_ATTEMPT);
     const { deadline } = action;
@@ -71,7 +90,7 @@ export class RequestTimeouts {
     }
     const isPlain =
       this.answerMs === action.timeoutMs && this.tryMs === action.retry.perTryTimeoutMs;
-    if (isPlain && deadline.grpc?.sets !== "answer") {
+    if (isPlain && !this.#setsAnswer) {
       this.#config!.announceTimeout(headers, action.expectedTimeout);
     } else {
       this.#tellRest(headers, 0);
@@ -85,7 +104,7 @@ export class RequestTimeouts {
     // As in Envoy: the time counts from the end of the request.
     this.#tellRest(headers, this.requestEndMs < 0 ? 0 : nowMs - this.requestEndMs);
     const { deadline } = action;
-    if (!this.#isGrpc || deadline.grpc?.sets === "answer") return;
+    if (!this.#isGrpc || this.#setsAnswer) return;
     // Envoy repeats what the first try was told. A server that works on for nobody helps nobody.
     this.#grpcAskedMs ??= grpcTimeoutOf(headers);
     const wholeMs = deadline.isOfStream && this.streamMs > 0 ? this.streamMs : this.#grpcAskedMs;
@@ -106,13 +125,18 @@ export class RequestTimeouts {
   }
 
   #readDeadline(rule: GrpcDeadlineRule, headers: HeaderBlock): void {
-    const askedMs = grpcTimeoutOf(headers);
     if (rule.sets === "answer") {
-      if (this.#isGrpc) this.answerMs = grpcAnswerMs(rule, askedMs);
-    } else if (askedMs !== undefined) {
-      // Envoy asks nobody whether the request is one of gRPC. A deadline that has passed is over at once.
-      this.streamMs = Math.max(1, grpcStreamMs(rule, askedMs));
+      if (this.#isGrpc) this.answerMs = grpcAnswerMs(rule, grpcTimeoutOf(headers));
+      return;
     }
+    const askedMs = grpcTimeoutOf(headers);
+    // Envoy asks nobody whether the request is one of gRPC. A deadline that has passed is over at once.
+    if (askedMs !== undefined) this.streamMs = Math.max(1, grpcStreamMs(rule, askedMs));
+  }
+
+  /** It is the client of gRPC that says how long the answer may take. */
+  get #setsAnswer(): boolean {
+    return this.#isGrpc && this.#action!.deadline.grpc?.sets === "answer";
   }
 
   #tellRest(headers: HeaderBlock, elapsedMs: number): void {
@@ -122,7 +146,7 @@ export class RequestTimeouts {
     if (this.answerMs > 0) ms = Math.min(ms, Math.max(1, this.answerMs - elapsedMs));
     ms = Math.trunc(ms);
     this.#config!.announceTimeout(headers, new HeaderField(EXPECTED_TIMEOUT, String(ms)));
-    if (this.#isGrpc && this.#action!.deadline.grpc?.sets === "answer") {
+    if (this.#setsAnswer) {
       headers.set(new HeaderField(GRPC_TIMEOUT, formatGrpcTimeout(ms)));
     }
   }
