@@ -5,11 +5,14 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, constants } from "node:os";
 import { systemClock } from "../core/clock.ts";
 import { hasCode, MeshError, messageOf } from "../core/errors.ts";
-import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
+import { DRAIN_TIMEOUT_MS, RESTART_DRAIN_MS } from "../core/limits.ts";
 import { createLogger, type Logger, type LogThreshold } from "../core/logger.ts";
 import { optimizeAfterStart } from "../core/optimizing-compiler.ts";
 import { SeededPrng } from "../core/prng.ts";
 import { readBootstrap } from "../proxy/bootstrap.ts";
+import type { HandoverEnd } from "../proxy/handover/messages.ts";
+import { Restart } from "../proxy/handover/restart.ts";
+import type { Successor } from "../proxy/handover/successor.ts";
 import { textOf } from "../proxy/own-identity.ts";
 import { Sidecar, type SidecarDeps } from "../proxy/sidecar.ts";
 import { parseSidecarOptions, type SidecarOptions, workerCount } from "../proxy/sidecar-options.ts";
@@ -23,14 +26,20 @@ const EXIT_SIGNALLED = 128;
 const HOLD_MS = 60_000;
 /** How a coordinator starts its workers; the log format and a worker's index follow. Not for users. */
 const WORKER = "--as-worker";
+/** How `tulle run` starts a sidecar whose successors it starts as well. Not for users. */
+const KEPT = "--kept";
+/** How a sidecar is started that takes over from another one. Not for users. */
+const SUCCESSOR = "--successor";
 
 /** Resolves with the exit code when the sidecar has ended; nothing of it keeps the process alive then. */
 export async function runSidecar(words: readonly string[]): Promise<number> {
   optimizeAfterStart();
   if (words[0] === WORKER) return await runWorker(words[1] === "text" ? "text" : "json", words[2]);
+  const isKept = words.includes(KEPT);
+  const flags = words.filter((word) => word !== KEPT && word !== SUCCESSOR);
   let options: SidecarOptions;
   try {
-    options = parseSidecarOptions(words);
+    options = parseSidecarOptions(flags);
   } catch (error) {
     process.stderr.write(`tulle sidecar: ${messageOf(error)}\n`);
     return EXIT_USAGE;
@@ -44,16 +53,35 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
   watchSignals(quit);
   watchFaults(log);
   const prng = new SeededPrng(randomInt(2 ** 31));
-  const deps = { clock: systemClock, log, threshold, prng, version: readVersion(), quit };
   // Waiting may hang on nothing but timers that do not hold a process.
   const hold = setInterval(() => {}, HOLD_MS);
   let sidecar: Sidecar | Coordinator | undefined;
   try {
+    const successor = words.includes(SUCCESSOR) ? await takeOver() : undefined;
+    const restart = new Restart({
+      startSuccessor: () => startSuccessor(flags, isKept),
+      sidecar: () => (sidecar instanceof Sidecar ? sidecar : undefined),
+      epoch: successor?.epoch ?? 0,
+      ...{ clock: systemClock, log },
+    });
+    const deps = {
+      ...{ clock: systemClock, log, threshold, prng, version: readVersion(), quit, successor },
+      restart: (drainMs: number) => restart.request(drainMs),
+    };
+    process.on("SIGUSR2", () => void restart.request(RESTART_DRAIN_MS).catch(() => {}));
     sidecar = await createSidecar(options, deps);
     await Promise.race([sidecar.start(), ended]);
-    await ended;
-    log.info("draining");
-    await sidecar.stop(DRAIN_TIMEOUT_MS);
+    const drainMs = await Promise.race([ended, restart.handedOver]);
+    restart.close();
+    if (drainMs === undefined || !(sidecar instanceof Sidecar)) {
+      log.info("draining");
+      await sidecar.stop(DRAIN_TIMEOUT_MS);
+      return EXIT_OK;
+    }
+    log.info("another process has taken over");
+    const graceMs = Math.min(drainMs, DRAIN_TIMEOUT_MS);
+    await Promise.race([sidecar.replace(drainMs - graceMs), ended]);
+    await sidecar.stop(graceMs);
     return EXIT_OK;
   } catch (error) {
     process.stderr.write(`tulle sidecar: ${messageOf(error)}\n`);
@@ -62,7 +90,25 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
     return hasCode(error, "bootstrap-invalid") ? EXIT_USAGE : EXIT_FAILED;
   } finally {
     clearInterval(hold);
+    if (process.connected) process.disconnect?.();
   }
+}
+
+/** Whoever keeps this sidecar starts the next one, so that it goes on keeping it; otherwise this process does. */
+async function startSuccessor(flags: readonly string[], isKept: boolean): Promise<HandoverEnd> {
+  const { askStarter, startChild } = await import("../proxy/handover/process-ends.ts");
+  if (isKept) return askStarter();
+  const [program = "", script = ""] = process.argv;
+  return startChild([program, ...process.execArgv, script, "sidecar", SUCCESSOR, ...flags]);
+}
+
+/** Takes the sockets of the process before this one. */
+async function takeOver(): Promise<Successor> {
+  const [{ starterEnd }, { Successor: Next }] = await Promise.all([
+    import("../proxy/handover/process-ends.ts"),
+    import("../proxy/handover/successor.ts"),
+  ]);
+  return await Next.begin(starterEnd(), systemClock);
 }
 
 /** Several workers need a coordinator; one is the process itself, which then knows of no other. */

@@ -58,6 +58,14 @@ export const CONNECT_TIMEOUT_MS = 5_000;
 export const DRAIN_TIMEOUT_MS = 5_000;
 /** A draining proxy still accepts for this long: callers hear of the drain only after some time. */
 export const DRAIN_LAG_MS = 2_000;
+/** What a sidecar that was replaced carries may go on for this long. Envoy's default. */
+export const RESTART_DRAIN_MS = 600_000;
+/** More is a slip of the pen. */
+export const RESTART_DRAIN_MS_MAX = 86_400_000;
+/** A new process of a sidecar has to serve within this time, or the old one goes on. */
+export const RESTART_START_MS_MAX = 60_000;
+/** The old process hands its sockets over at once; one that does not is gone or hangs. */
+export const RESTART_SOCKETS_MS_MAX = 10_000;
 
 /** The read buffer that all plain connections share. One read of this size keeps system calls few. */
 export const READ_BUFFER_BYTES = 64 * 1024;
@@ -126,6 +134,12 @@ export const TCP_IDLE_TIMEOUT_MS = 3_600_000;
 export const RATE_LIMIT_FILL_MS_MIN = 50;
 /** Values that have a bucket of their own in one limit ("for each user"), where nothing is said: about 2 MB. Who was seen longest ago goes, and begins anew with a full bucket. */
 export const RATE_LIMIT_VALUES_MAX = 10_000;
+/** How long the answer of a rate limit service is waited for where nothing is said. Envoy's default. */
+export const RATE_LIMIT_SERVICE_MS = 20;
+/** Envoy's bound of `stage`. */
+export const RATE_LIMIT_STAGE_MAX = 10;
+/** The answer to a call of the proxy's own: that of a rate limit service is a few hundred bytes. */
+export const GRPC_REPLY_BYTES_MAX = 64 * 1024;
 
 // HTTP/2 frames.
 /** Compressed field block with all its CONTINUATIONs (T14). HPACK seldom makes a block larger than its fields: HEAD_SIZE_BYTES_MAX. */

@@ -49,6 +49,25 @@ export class TcpListener {
       });
       server.listen({ host, port, backlog: BACKLOG, reusePort: isShared }, resolve);
     });
+    return this.#accept(port);
+  }
+
+  /** Goes on with a listening socket of another process, which may accept from it as well. */
+  async adopt(handle: object): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(handle, BACKLOG, resolve);
+    });
+    return this.#accept(0);
+  }
+
+  /** The listening socket, for another process; undefined before it listens and after it was closed. */
+  get handle(): object | undefined {
+    return (this.#server as unknown as { _handle: object | null })._handle ?? undefined;
+  }
+
+  #accept(port: number): number {
+    const server = this.#server;
     // The server's own connection handling would build a socket that reads into fresh buffers.
     const accepting = (server as unknown as { _handle: AcceptingHandle })._handle;
     accepting.onconnection = (error, handle) => {

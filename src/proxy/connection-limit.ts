@@ -17,6 +17,7 @@ export class ConnectionLimit {
   /** Of the refusals of all listeners. */
   readonly logPace = new LogPace(LOG_INTERVAL_MS);
   #active = 0;
+  #onEmpty: (() => void) | undefined;
 
   /** `max` is of this process; infinite for no limit. */
   constructor(max: number) {
@@ -36,6 +37,15 @@ export class ConnectionLimit {
 
   leave(): void {
     this.#active -= 1;
+    if (this.#active === 0) this.#onEmpty?.();
+  }
+
+  /** Resolves when no connection is left. Asked once. */
+  async whenEmpty(): Promise<void> {
+    if (this.#active === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
   }
 }
 

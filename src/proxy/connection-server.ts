@@ -1,6 +1,8 @@
 /** What serves connections, whatever they carry: which there are, and how they end. */
 
 export interface ServerConnection {
+  /** Its client can be told that no more is taken without losing what is on its way (RFC 9113 section 6.8). */
+  readonly isMultiplexed?: boolean;
   /** Ends when what it carries is done. */
   drain(): void;
   /** Cuts it. */
@@ -10,6 +12,8 @@ export interface ServerConnection {
 export abstract class ConnectionServer {
   /** Whoever can be told to go elsewhere is. */
   isDraining = false;
+  /** Another process serves new connections: whoever can be sent there is, at once. */
+  isReplaced = false;
   readonly connections = new Set<ServerConnection>();
   readonly #onEmpty = new Set<() => void>();
 
@@ -18,6 +22,16 @@ export abstract class ConnectionServer {
     if (this.connections.size > 0) return;
     for (const resolve of this.#onEmpty) resolve();
     this.#onEmpty.clear();
+  }
+
+  /**
+   * Sends clients to the process that came after this one. An idle HTTP/1.1 connection cannot be told: closing it may
+   * cross with a request, so it stays until its next response, or until it is drained.
+   */
+  replace(): void {
+    this.isDraining = true;
+    this.isReplaced = true;
+    for (const connection of this.connections) if (connection.isMultiplexed) connection.drain();
   }
 
   /** Finishes what is in flight. Resolves when every connection has ended. */

@@ -25,6 +25,8 @@ import { hasSameSocket, type ListenerConfig } from "./config/listener-config.ts"
 import { ConnectionLimit } from "./connection-limit.ts";
 import type { DrainDirection } from "./drain.ts";
 import type { EndpointInfo } from "./endpoint.ts";
+import type { InheritedSockets } from "./handover/inherited-sockets.ts";
+import type { OpenSocket } from "./handover/messages.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { ProxyListener } from "./listener.ts";
 import { ListenerFactory } from "./listener-factory.ts";
@@ -46,6 +48,8 @@ export interface DataPlaneOptions {
   readonly workload: WorkloadLabels;
   /** Present when other workers listen on the same addresses. */
   readonly sharedAddresses?: SharedAddresses;
+  /** Listening sockets of the process before this one. */
+  readonly inherited?: InheritedSockets | undefined;
   /** Downstream connections of this process, no bound when absent. */
   readonly connectionsMax?: number;
   /** Where this proxy is among the callers, for zone-aware routing. */
@@ -65,6 +69,7 @@ export class DataPlane {
   readonly #listenerFactory: ListenerFactory;
   readonly #named: NamedEndpoints;
   readonly #faults: CallbackFaults;
+  readonly #connectionLimit: ConnectionLimit;
   readonly #logWriters = new Map<string, LineWriter>();
   /** Listeners that are gone, while their last connections live. */
   readonly #retired = new Set<ProxyListener>();
@@ -73,6 +78,7 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     const { clock, log, prng, registry } = options;
     this.#options = options;
+    this.#connectionLimit = new ConnectionLimit(options.connectionsMax ?? Number.POSITIVE_INFINITY);
     this.#timers = {
       request: new TimerWheel(clock, REQUEST_TICK_MS),
       idle: new TimerWheel(clock, IDLE_TICK_MS),
@@ -96,12 +102,13 @@ export class DataPlane {
       ...options,
       tlsMetrics,
       sharedAddresses: options.sharedAddresses,
+      inherited: options.inherited,
       clusters: this.clusters,
       routeTables: this.routeTables,
       timers: this.#timers,
       secrets: this.secrets,
       faults: this.#faults,
-      connectionLimit: new ConnectionLimit(options.connectionsMax ?? Number.POSITIVE_INFINITY),
+      connectionLimit: this.#connectionLimit,
       logWriters: this.#logWriters,
       workers: options.workers ?? 1,
     });
@@ -207,6 +214,22 @@ export class DataPlane {
     await new Promise<void>((resolve) => {
       const timer = this.#options.clock.schedule(graceMs, resolve);
       void Promise.all(draining.map((listener) => listener.drain())).then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  get sockets(): readonly OpenSocket[] {
+    return [...this.listeners.values()].flatMap(({ socket }) => socket ?? []);
+  }
+
+  /** Stops accepting, as another process does; resolves when its clients have gone there, or time is over. */
+  async replace(graceMs: number): Promise<void> {
+    await Promise.all([...this.listeners.values()].map((listener) => listener.replace()));
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.clock.schedule(graceMs, resolve);
+      void this.#connectionLimit.whenEmpty().then(() => {
         timer.cancel();
         resolve();
       });

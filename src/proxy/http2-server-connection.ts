@@ -20,6 +20,7 @@ export class Http2ServerConnection
   implements ServerConnection, FaultOwner, ConnectionDeadlineHandler, Http2ServerStreamOwner
 {
   readonly connection: DownstreamConnection;
+  readonly isMultiplexed = true;
   readonly http2: Http2Server<Http2ServerStream>;
   readonly #socket: Socket;
   readonly #server: HttpServer;
@@ -78,6 +79,7 @@ export class Http2ServerConnection
     server.connections.add(this);
     this.#deadline.armIdle();
     new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length), early);
+    if (server.isReplaced) this.drain();
   }
 
   get isIdle(): boolean {

@@ -16,6 +16,7 @@ import type { FilterChainConfig } from "./config/filter-chain-config.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
 import type { ConnectionLimit } from "./connection-limit.ts";
 import { createFilterMetrics, type FilterMetrics } from "./filters/filter-metrics.ts";
+import type { InheritedSockets } from "./handover/inherited-sockets.ts";
 import { HttpServer, type ProxyTimers } from "./http-server.ts";
 import { Http2StreamPool } from "./http2-server-stream.ts";
 import { ProxyListener } from "./listener.ts";
@@ -36,6 +37,7 @@ export interface ListenerFactoryOptions {
   readonly tlsMetrics: TlsMetrics;
   readonly workload: WorkloadLabels;
   readonly sharedAddresses: SharedAddresses | undefined;
+  readonly inherited: InheritedSockets | undefined;
   /** Both by name, as they are at each time. */
   readonly clusters: ReadonlyMap<string, Cluster>;
   readonly routeTables: ReadonlyMap<string, RouteTable>;
@@ -69,8 +71,8 @@ export class ListenerFactory {
 
   /** Not yet bound. */
   create(config: ListenerConfig): ProxyListener {
-    const { clock, log, secrets, timers, faults, tlsMetrics, sharedAddresses, connectionLimit } =
-      this.#options;
+    const { clock, log, secrets, timers, faults, tlsMetrics, connectionLimit } = this.#options;
+    const { sharedAddresses, inherited } = this.#options;
     const servers = config.chains.map((chain) => this.#createServer(chain, config.direction));
     return new ProxyListener(config, servers, {
       log,
@@ -81,6 +83,7 @@ export class ListenerFactory {
       metrics: this.#listenerMetrics,
       tlsMetrics,
       sharedAddresses,
+      inherited,
       connectionLimit,
     });
   }

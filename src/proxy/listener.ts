@@ -20,6 +20,8 @@ import type { ConnectionLimit } from "./connection-limit.ts";
 import { serveHttp } from "./downstream-codec.ts";
 import type { ConnectionIdentity } from "./downstream-connection.ts";
 import { OPAQUE, type SpokenProtocol } from "./first-bytes-verdict.ts";
+import type { InheritedSockets } from "./handover/inherited-sockets.ts";
+import type { OpenSocket } from "./handover/messages.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { ListenerMetrics, ProtocolCounters } from "./listener-metrics.ts";
 import { ListenerTls } from "./listener-tls.ts";
@@ -47,6 +49,8 @@ export interface ListenerDeps {
   readonly faults: CallbackFaults;
   /** Present when other workers listen on the same addresses. */
   readonly sharedAddresses: SharedAddresses | undefined;
+  /** Of the process before this one. */
+  readonly inherited: InheritedSockets | undefined;
   /** Of all listeners of this process together. */
   readonly connectionLimit: ConnectionLimit;
 }
@@ -108,8 +112,11 @@ export class ProxyListener implements Acceptor, IntakeHost {
     const { host, port } = address;
     this.#checkContainedCertificates();
     const tcp = new TcpListener(this);
-    const { sharedAddresses } = this.#deps;
-    if (sharedAddresses === undefined) {
+    const { sharedAddresses, inherited } = this.#deps;
+    const handle = inherited?.take({ purpose: "listener", name, host, port });
+    if (handle !== undefined) {
+      this.port = await tcp.adopt(handle);
+    } else if (sharedAddresses === undefined) {
       this.port = await tcp.listen(host, port);
     } else {
       const shared = await sharedAddresses.reserve(name, host, port);
@@ -156,6 +163,20 @@ export class ProxyListener implements Acceptor, IntakeHost {
     await this.#tcp.close();
     const { name, address } = this.#config;
     this.#deps.sharedAddresses?.release(name, address.host, this.port);
+  }
+
+  /** The listening socket, for the process that comes after this one. */
+  get socket(): OpenSocket | undefined {
+    const handle = this.#tcp?.handle;
+    if (handle === undefined) return undefined;
+    const { name, address } = this.#config;
+    return { purpose: "listener", name, host: address.host, port: address.port, handle };
+  }
+
+  /** Stops accepting and sends clients to the process that came after this one, also those that are not served yet. */
+  async replace(): Promise<void> {
+    await this.close();
+    for (const { server } of this.servers) server.replace();
   }
 
   /** Clients are told to go elsewhere with their next request. */

@@ -74,11 +74,15 @@ export class MeshLink {
     this.#hds = this.#appPorts.length === 0 ? undefined : new HdsClient(shared);
   }
 
-  /** Resolves when the identity is there and the streams have been asked to connect. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when the identity is there and the streams have been asked to connect. `onConnecting` is called
+   * right before that.
+   */
+  async start(onConnecting = (): void => {}): Promise<void> {
     await this.identity?.start();
     await this.identity?.whenReady();
     if (this.#isStopped) return;
+    onConnecting();
     this.ads.start();
     this.#hds?.start();
     for (const { health } of this.#appPorts) health.start();
@@ -88,6 +92,16 @@ export class MeshLink {
   announceDrain(): void {
     this.#isDraining = true;
     this.#report();
+  }
+
+  /** Another process is about to speak for this proxy. */
+  hold(): void {
+    this.ads.hold();
+  }
+
+  /** There is none after all. */
+  resume(): void {
+    this.ads.resume();
   }
 
   async stop(): Promise<void> {

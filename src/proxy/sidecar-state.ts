@@ -5,11 +5,14 @@ import type { MeshLink } from "./mesh-link.ts";
 export class SidecarState {
   readonly #node: Node | undefined;
   readonly #version: string;
+  readonly #epoch: number;
   #phase: "starting" | "live" | "draining" = "starting";
 
-  constructor(node: Node | undefined, version: string) {
+  /** `epoch`: how many processes served this proxy before, one taking over from the other. */
+  constructor(node: Node | undefined, version: string, epoch: number) {
     this.#node = node;
     this.#version = version;
+    this.#epoch = epoch;
   }
 
   becomeLive(): void {
@@ -35,6 +38,7 @@ export class SidecarState {
     return {
       version: this.#version,
       state: names[this.#phase],
+      restart_epoch: this.#epoch,
       node: { id: this.#node?.id ?? "", cluster: this.#node?.cluster ?? "" },
     };
   }

@@ -4,6 +4,7 @@
  * `workers/coordinator.ts` instead.
  */
 import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
 import { DRAIN_TIMEOUT_MS } from "../core/limits.ts";
 import type { Logger, LogThreshold } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
@@ -23,6 +24,9 @@ import { connectionsMaxOf } from "./connection-limit.ts";
 import { DataPlane } from "./data-plane.ts";
 import { Drain, type DrainDirection } from "./drain.ts";
 import { DynamicResources } from "./dynamic-resources.ts";
+import type { OpenSocket } from "./handover/messages.ts";
+import type { ReplacedSidecar } from "./handover/restart.ts";
+import type { Successor } from "./handover/successor.ts";
 import { IdleTrim } from "./idle-trim.ts";
 import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
 import { localClusterOf } from "./local-cluster.ts";
@@ -47,9 +51,13 @@ export interface SidecarDeps {
   readonly version: string;
   /** Asked to end the process. */
   readonly quit: () => void;
+  /** Has another process take over; see `handover/restart.ts`. */
+  readonly restart: (drainMs: number) => Promise<void>;
+  /** Present when this process takes over from another one. */
+  readonly successor: Successor | undefined;
 }
 
-export class Sidecar {
+export class Sidecar implements ReplacedSidecar {
   readonly #options: SidecarOptions;
   readonly #bootstrap: Bootstrap;
   readonly #deps: SidecarDeps;
@@ -62,12 +70,13 @@ export class Sidecar {
   #dynamic: DynamicResources | undefined;
   #drain: Drain | undefined;
   #isStopped = false;
+  #isReplaced = false;
 
   constructor(options: SidecarOptions, bootstrap: Bootstrap, deps: SidecarDeps) {
     this.#options = options;
     this.#bootstrap = bootstrap;
     this.#deps = deps;
-    this.#state = new SidecarState(bootstrap.node, deps.version);
+    this.#state = new SidecarState(bootstrap.node, deps.version, deps.successor?.epoch ?? 0);
   }
 
   /** Resolves when static listeners are bound and the link to the control plane has begun. */
@@ -86,6 +95,7 @@ export class Sidecar {
       registry: this.#registry,
       workload: nodeLabels(bootstrap.node?.metadata, principal),
       local: localClusterOf(bootstrap),
+      inherited: this.#deps.successor?.sockets,
       connectionsMax: connectionsMaxOf(connectionsMax, openFilesMax(), { index: 0, count: 1 }),
     });
     this.#proxy = proxy;
@@ -101,11 +111,12 @@ export class Sidecar {
     if (errors.length > 0) throw invalid(this.#options.bootstrapFile, errors);
     this.#idleTrim = new IdleTrim(clock, proxy);
     this.#idleTrim.start();
-    await this.#startAdmin(proxy);
+    // The process before this one answers until this one is ready.
+    if (this.#deps.successor === undefined) await this.#startAdmin(proxy);
     await applyStaticResources(resources, proxy);
     if (this.#isStopped) return;
     this.#logListeners(resources);
-    if (channel === undefined) this.#becomeLive();
+    if (channel === undefined) await this.#becomeLive();
     else await this.#startLink(channel, proxy);
   }
 
@@ -113,12 +124,38 @@ export class Sidecar {
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
     // Only inbound listeners have callers that must hear of it: outbound ones serve the app beside us.
-    const isGraceful = this.#proxy?.hasListeners("inbound") ?? false;
+    const isGraceful = !this.#isReplaced && (this.#proxy?.hasListeners("inbound") ?? false);
     await this.#drain?.run({ direction: "all", isGraceful, graceMs });
     this.#idleTrim?.stop();
     await this.#link?.stop();
     await this.#proxy?.stop();
     await this.#admin?.close();
+  }
+
+  openSockets(): readonly OpenSocket[] {
+    const admin = this.#admin?.openSocket;
+    const sockets = this.#proxy?.sockets ?? [];
+    return admin === undefined ? sockets : [...sockets, admin];
+  }
+
+  holdLink(): void {
+    this.#link?.hold();
+  }
+
+  resumeLink(): void {
+    this.#link?.resume();
+  }
+
+  /**
+   * Another process has taken over: accepts no more, says no more for this proxy, and lets what it carries end.
+   * Resolves when that is done, or after `drainMs`; `stop` follows.
+   */
+  async replace(drainMs: number): Promise<void> {
+    this.#isReplaced = true;
+    this.#state.becomeDraining();
+    this.#admin?.retire();
+    await this.#link?.stop();
+    await this.#proxy?.replace(drainMs);
   }
 
   /** Tells the control plane and callers to go elsewhere, then stops accepting. */
@@ -132,26 +169,33 @@ export class Sidecar {
   }
 
   async #startAdmin(proxy: DataPlane): Promise<void> {
-    const { threshold, log, quit } = this.#deps;
+    const { threshold, log, quit, successor } = this.#deps;
     const bootstrap = this.#bootstrap;
     const status = (): ProxyStatus => statusOf(proxy, this.#dynamic ?? NOTHING_DYNAMIC);
-    this.#admin = await startAdmin(bootstrap, this.#options.bootstrapFile, log, {
-      metrics: () => snapshotOf(this.#registry.families()),
-      status,
-      logLevel: () => threshold.level,
-      setLogLevel: (level) => {
-        threshold.level = level;
+    this.#admin = await startAdmin(
+      bootstrap,
+      this.#options.bootstrapFile,
+      log,
+      {
+        metrics: () => snapshotOf(this.#registry.families()),
+        status,
+        logLevel: () => threshold.level,
+        setLogLevel: (level) => {
+          threshold.level = level;
+        },
+        notReadyReason: () => this.#state.notReadyReason(this.#link),
+        configDump: () => ({
+          bootstrap,
+          applied: (typeUrl) => this.#dynamic?.applied(typeUrl) ?? new Map(),
+          status: status(),
+        }),
+        drain: (direction, isGraceful) => this.drain(direction, isGraceful),
+        restart: this.#deps.restart,
+        quit,
+        serverInfo: () => this.#state.info(),
       },
-      notReadyReason: () => this.#state.notReadyReason(this.#link),
-      configDump: () => ({
-        bootstrap,
-        applied: (typeUrl) => this.#dynamic?.applied(typeUrl) ?? new Map(),
-        status: status(),
-      }),
-      drain: (direction, isGraceful) => this.drain(direction, isGraceful),
-      quit,
-      serverInfo: () => this.#state.info(),
-    });
+      successor?.sockets,
+    );
   }
 
   async #startLink(channel: Cluster, proxy: DataPlane): Promise<void> {
@@ -164,7 +208,7 @@ export class Sidecar {
       clock,
       prng,
       ownSecrets: ownSecretNames(channel),
-      onReady: () => this.#becomeLive(),
+      onReady: () => void this.#becomeLive(),
     });
     this.#dynamic = dynamic;
     const link = new Link(this.#bootstrap, channel, this.#options, dynamic, this.#deps);
@@ -172,12 +216,24 @@ export class Sidecar {
     registerLinkMetrics(this.#registry, link);
     link.identity?.onUpdate((update) => useIdentity(update, proxy.secrets));
     dynamic.begin(link.ads);
-    await link.start();
+    await link.start(() => this.#deps.successor?.linking());
   }
 
-  #becomeLive(): void {
+  async #becomeLive(): Promise<void> {
+    const { log, successor } = this.#deps;
+    const proxy = this.#proxy;
+    if (proxy === undefined || this.#isStopped) return;
     this.#state.becomeLive();
-    this.#deps.log.info("ready", { listeners: this.#proxy?.listeners.size ?? 0 });
+    if (successor !== undefined) {
+      try {
+        await this.#startAdmin(proxy);
+      } catch (error) {
+        // It has moved to an address that is taken: traffic matters more.
+        log.error("no admin port", { reason: messageOf(error) });
+      }
+      successor.live();
+    }
+    log.info("ready", { listeners: proxy.listeners.size });
   }
 
   #logListeners(resources: StaticResources): void {

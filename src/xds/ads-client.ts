@@ -78,6 +78,15 @@ export class AdsClient {
     this.#stream.stop();
   }
 
+  /** Another process is about to speak for this proxy: the stream is not opened again until `resume`. */
+  hold(): void {
+    this.#stream.hold();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
   /** Asks for resources by name, or for all of the type with `"*"`. Adds to what was asked for before. */
   subscribe(typeUrl: string, names: readonly string[] | "*"): void {
     let type = this.#types.get(typeUrl);

@@ -33,6 +33,7 @@ export class ReconnectingStream {
   readonly #options: ReconnectingStreamOptions;
   readonly #backoff: Backoff;
   #isRunning = false;
+  #isHeld = false;
   #open: OpenStream | undefined;
   #timer: Timer | undefined;
   #attempts = 0;
@@ -61,6 +62,18 @@ export class ReconnectingStream {
     this.#open = undefined;
     open?.call.end();
     open?.client.close();
+  }
+
+  /** The stream that is open goes on; when it ends no other is opened until `resume`. */
+  hold(): void {
+    this.#isHeld = true;
+    this.#timer?.cancel();
+  }
+
+  resume(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    if (this.#isRunning && this.#open === undefined) this.#connect();
   }
 
   /** Dropped when no stream is open: what is to be said again on the next one is the owner's business. */
@@ -100,7 +113,9 @@ export class ReconnectingStream {
   }
 
   #retry(reason: string): void {
-    this.#timer = this.#options.clock.schedule(this.#backoff.nextMs(), () => this.#connect());
+    if (!this.#isHeld) {
+      this.#timer = this.#options.clock.schedule(this.#backoff.nextMs(), () => this.#connect());
+    }
     this.#options.onClose(reason);
   }
 }

@@ -1,4 +1,6 @@
 /** The pages of the admin port. Paths and shapes follow Envoy's, so that its tools work on both. */
+import { messageOf } from "../../core/errors.ts";
+import { RESTART_DRAIN_MS, RESTART_DRAIN_MS_MAX } from "../../core/limits.ts";
 import { LOG_LEVELS, type LogLevel } from "../../core/logger.ts";
 import type { FamilySnapshot } from "../../telemetry/metric-snapshot.ts";
 import { PROMETHEUS_CONTENT_TYPE, snapshotText } from "../../telemetry/prometheus-text.ts";
@@ -21,6 +23,8 @@ export interface AdminPagesOptions {
   readonly configDump: () => Answer<ConfigDumpInput>;
   /** Resolves when it is done. */
   readonly drain: (direction: DrainDirection, isGraceful: boolean) => Promise<void>;
+  /** Resolves when another process has taken over. Rejects when none could. */
+  readonly restart: (drainMs: number) => Promise<void>;
   readonly quit: () => void;
   readonly serverInfo: () => Readonly<Record<string, unknown>>;
 }
@@ -89,6 +93,15 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
       },
     ],
     [
+      "/restart",
+      {
+        method: "POST",
+        summary:
+          "another process takes over; ?drain_time_s=600 for what this one carries; answers when it is done",
+        run: (query) => restart(options, query),
+      },
+    ],
+    [
       "/quitquitquit",
       {
         method: "POST",
@@ -109,6 +122,21 @@ async function drain(options: AdminPagesOptions, query: URLSearchParams): Promis
   // Whoever stops an app gracefully has to know when its callers have let go.
   if (isGraceful) await drained;
   return textResponse(200, "OK\n");
+}
+
+async function restart(options: AdminPagesOptions, query: URLSearchParams): Promise<AdminResponse> {
+  const text = query.get("drain_time_s");
+  const drainMs = text === null ? RESTART_DRAIN_MS : Number(text) * 1000;
+  if (text === "" || !(drainMs >= 0 && drainMs <= RESTART_DRAIN_MS_MAX)) {
+    const most = RESTART_DRAIN_MS_MAX / 1000;
+    return textResponse(400, `drain_time_s=${text}: write seconds from 0 to ${most}\n`);
+  }
+  try {
+    await options.restart(drainMs);
+    return textResponse(200, "OK\n");
+  } catch (error) {
+    return textResponse(503, `${messageOf(error)}\n`);
+  }
 }
 
 function ready(options: AdminPagesOptions): AdminResponse {

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { MeshError } from "../../core/errors.ts";
 import { socketFailure } from "../../net/node-error.ts";
 import { nodeHttp } from "../../net/node-http.ts";
+import type { OpenSocket } from "../handover/messages.ts";
 
 export interface AdminResponse {
   readonly status: number;
@@ -19,6 +20,7 @@ export interface AdminPage {
 export class AdminServer {
   readonly #pages: ReadonlyMap<string, AdminPage>;
   readonly #server: Server;
+  #address = { host: "", port: 0 };
 
   constructor(pages: ReadonlyMap<string, AdminPage>) {
     this.#pages = pages;
@@ -29,8 +31,12 @@ export class AdminServer {
     });
   }
 
-  /** Resolves with the bound port. Throws MeshError with code `listen-failed`. */
-  async listen(host: string, port: number): Promise<number> {
+  /**
+   * Resolves with the bound port. `handle`: a socket of another process that listens there already. Throws MeshError
+   * with code `listen-failed`.
+   */
+  async listen(host: string, port: number, handle?: object): Promise<number> {
+    this.#address = { host, port };
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", (error) => {
         const { reason } = socketFailure(error);
@@ -40,10 +46,24 @@ export class AdminServer {
           new MeshError(detail, `the admin port cannot listen on ${address}: ${reason}`, error),
         );
       });
-      this.#server.listen(port, host, resolve);
+      if (handle === undefined) this.#server.listen(port, host, resolve);
+      else this.#server.listen(handle, resolve);
     });
     const address = this.#server.address();
     return typeof address === "object" && address !== null ? address.port : port;
+  }
+
+  /** The listening socket, for the process that comes after this one. */
+  get openSocket(): OpenSocket | undefined {
+    const handle = (this.#server as unknown as { _handle: object | null })._handle;
+    if (handle === null) return undefined;
+    return { purpose: "admin", name: "admin", ...this.#address, handle };
+  }
+
+  /** Accepts no more, and ends once what was asked is answered. */
+  retire(): void {
+    this.#server.close();
+    this.#server.closeIdleConnections();
   }
 
   async close(): Promise<void> {

@@ -72,7 +72,7 @@ export class Coordinator implements ResourceConsumer {
     this.#options = options;
     this.#bootstrap = bootstrap;
     this.#deps = deps;
-    this.#state = new SidecarState(bootstrap.node, deps.version);
+    this.#state = new SidecarState(bootstrap.node, deps.version, 0);
     const { clock, log, prng, workers } = deps;
     this.#metrics = new WorkerMetrics(this.#registry, workers, () => this.#group);
     this.#group = new WorkerGroup({
@@ -189,6 +189,7 @@ export class Coordinator implements ResourceConsumer {
       }),
       drain: (direction, isGraceful) =>
         this.#drain.run({ direction, isGraceful, graceMs: DRAIN_TIMEOUT_MS }),
+      restart: this.#deps.restart,
       quit,
       serverInfo: () => this.#serverInfo(),
     });
