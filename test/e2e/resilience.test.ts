@@ -157,7 +157,9 @@ test("one of four instances failing: nobody sees it while the budget lasts", asy
   apps[0]!.answer = (_request, response) => response.writeHead(500).end();
   const statuses = await caller.load(8, 1);
   assert.equal(statuses.get(200), 8);
-  assert.equal(await metric(proxy, "tulle_upstream_retry_successes_total"), 2);
+  const failed = apps[0]!.requests.length;
+  assert.ok(failed > 0, "it has its turns");
+  assert.equal(await metric(proxy, "tulle_upstream_retry_successes_total"), failed);
 });
 
 test("deadlines reach the app, and the client when they are over", async (context) => {

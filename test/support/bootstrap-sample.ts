@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from "@bufbuild/protobuf";
 import { CLUSTERS, SAMPLE_CHANNEL } from "./clusters-sample.ts";
+import { DNS_LISTENER } from "./dns-listener-sample.ts";
 import { HTTP_FILTERS } from "./filters-sample.ts";
 import { ROUTES } from "./routes-sample.ts";
 import {
@@ -170,7 +171,7 @@ export function sampleBootstrap(): JsonObject {
       ],
     },
     static_resources: {
-      listeners: [EVERYTHING_LISTENER, RDS_LISTENER, TCP_LISTENER],
+      listeners: [EVERYTHING_LISTENER, RDS_LISTENER, TCP_LISTENER, DNS_LISTENER],
       clusters: [...CLUSTERS],
       secrets: [
         { name: "own", tls_certificate: CERTIFICATE },

@@ -13,8 +13,8 @@ import { nodeLabels } from "../../src/proxy/config/metadata-labels.ts";
 import { unsupportedFields } from "../../src/proxy/config/unsupported-fields.ts";
 import { DataPlane } from "../../src/proxy/data-plane.ts";
 import type { HttpServer } from "../../src/proxy/http-server.ts";
-import { localClusterOf } from "../../src/proxy/local-cluster.ts";
 import { registerClusterMetrics } from "../../src/proxy/link-metrics.ts";
+import { localClusterOf } from "../../src/proxy/local-cluster.ts";
 import {
   applyStaticResources,
   applyStaticSecrets,

@@ -69,6 +69,34 @@ const LOCAL: JsonObject = {
   enable_retry_after_header: true,
 };
 
+const SERVICE: JsonObject = {
+  "@type": `${FILTERS}.ratelimit.v3.RateLimit`,
+  domain: "default/catalog",
+  stage: 1,
+  request_type: "both",
+  timeout: "0.02s",
+  failure_mode_deny: true,
+  rate_limited_as_resource_exhausted: true,
+  rate_limit_service: {
+    grpc_service: { envoy_grpc: { cluster_name: "catalog" } },
+    transport_api_version: "V3",
+  },
+  enable_x_ratelimit_headers: "DRAFT_VERSION_03",
+  disable_x_envoy_ratelimited_header: true,
+  rate_limited_status: { code: 429 },
+  response_headers_to_add: [HEADER],
+  status_on_error: { code: 503 },
+};
+
+const SERVICE_OF_ROUTE: JsonObject = {
+  "@type": `${FILTERS}.ratelimit.v3.RateLimitPerRoute`,
+  vh_rate_limits: "INCLUDE",
+  domain: "default/catalog",
+};
+
+/** `rate_limits` of routes and virtual hosts. */
+export const RATE_LIMITS: readonly JsonObject[] = [{ stage: 1, actions: ACTIONS }];
+
 const CLASSES: JsonObject = {
   "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
   type_url: "type.googleapis.com/tulle.filters.http.admission.v1.PriorityClasses",
@@ -110,9 +138,13 @@ const BANDWIDTH: JsonObject = {
 
 export const LIMIT_FILTERS: readonly JsonObject[] = [
   { name: "envoy.filters.http.local_ratelimit", disabled: true, typed_config: LOCAL },
+  { name: "envoy.filters.http.ratelimit", disabled: true, typed_config: SERVICE },
   { name: "tulle.filters.http.admission", is_optional: true, typed_config: CLASSES },
   { name: "envoy.filters.http.adaptive_concurrency", typed_config: CONCURRENCY },
   { name: "envoy.filters.http.bandwidth_limit", disabled: true, typed_config: BANDWIDTH },
 ];
 
-export const LIMITS_OF_ROUTES: JsonObject = { "envoy.filters.http.local_ratelimit": LOCAL };
+export const LIMITS_OF_ROUTES: JsonObject = {
+  "envoy.filters.http.local_ratelimit": LOCAL,
+  "envoy.filters.http.ratelimit": SERVICE_OF_ROUTE,
+};

@@ -2,6 +2,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { HASHED_ROUTE, SUBSET_OF_CHOICE } from "./balancing-sample.ts";
 import { ROUTE_FILTERS } from "./filters-sample.ts";
+import { RATE_LIMITS } from "./rate-limit-sample.ts";
 import { RETRY_POLICY, ROUTE_LIMITS, VIRTUAL_HOST_DEFAULTS } from "./resilience-sample.ts";
 import { inline, MUTATIONS, metadata, OK, PREFIX } from "./sample-parts.ts";
 
@@ -49,6 +50,7 @@ const ACTIONS: readonly JsonObject[] = [
       retry_policy: RETRY_POLICY,
       ...ROUTE_LIMITS,
       ...HASHED_ROUTE,
+      rate_limits: [...RATE_LIMITS],
       request_mirror_policies: [
         {
           cluster: "everything",
