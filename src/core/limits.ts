@@ -255,6 +255,18 @@ export const DNS_REFRESH_MS = 5_000;
 /** Processes of one proxy. More than the cores of most machines; each holds 25 MB of its own. */
 export const WORKERS_MAX = 64;
 /** A worker that has not answered within this time hangs, and is ended. Compiling the largest configuration takes a second. */
+// Name queries of apps.
+/** Queries that wait for another name server at a time, each with a socket of its own. An app that asks more has nobody's answer yet. */
+export const DNS_PENDING_MAX = 256;
+/** One try of another name server. Resolvers of common systems wait 5 s for all of them. */
+export const DNS_TIMEOUT_MS = 2_000;
+/** One query: a name has 255 bytes at most, an OPT record with cookies some dozens. */
+export const DNS_QUERY_BYTES_MAX = 4096;
+/** Connections of one responder: apps use one for the few answers that no datagram holds. */
+export const DNS_TCP_CONNECTIONS_MAX = 64;
+/** A connection without a query, RFC 7766 section 6.2.3: a few seconds. */
+export const DNS_TCP_IDLE_TIMEOUT_MS = 10_000;
+
 export const WORKER_ANSWER_MS_MAX = 10_000;
 /** A worker reads its program and takes the whole configuration within this time, on a machine that is busy starting. */
 export const WORKER_START_MS_MAX = 30_000;

@@ -23,6 +23,7 @@ import { ClusterFactory } from "./cluster-factory.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
 import { hasSameSocket, type ListenerConfig } from "./config/listener-config.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
+import { DnsListeners } from "./dns/dns-listeners.ts";
 import type { DrainDirection } from "./drain.ts";
 import type { EndpointInfo } from "./endpoint.ts";
 import type { InheritedSockets } from "./handover/inherited-sockets.ts";
@@ -62,6 +63,8 @@ export class DataPlane {
   readonly secrets = new SecretStore();
   readonly clusters = new Map<string, Cluster>();
   readonly listeners = new Map<string, ProxyListener>();
+  /** Those that answer name queries. */
+  readonly dnsListeners: DnsListeners;
   readonly routeTables = new Map<string, RouteTable>();
   readonly #options: DataPlaneOptions;
   readonly #timers: ProxyTimers;
@@ -84,6 +87,7 @@ export class DataPlane {
       idle: new TimerWheel(clock, IDLE_TICK_MS),
     };
     this.#faults = new CallbackFaults(registry, log);
+    this.dnsListeners = new DnsListeners({ clock, registry, faults: this.#faults });
     const tlsMetrics = new TlsMetrics(registry);
     this.#factory = new ClusterFactory({
       clock,
@@ -176,6 +180,13 @@ export class DataPlane {
    */
   async setListener(config: ListenerConfig): Promise<void> {
     const before = this.listeners.get(config.name);
+    if (config.dns !== undefined) {
+      await this.dnsListeners.set(config.name, config.address, config.dns);
+      if (this.#isStopped) await this.dnsListeners.close();
+      await this.#removeTcpListener(config.name);
+      return;
+    }
+    await this.dnsListeners.remove(config.name);
     if (before !== undefined && hasSameSocket(before.config, config)) {
       before.reconfigure(config, this.routeTables);
       return;
@@ -192,6 +203,11 @@ export class DataPlane {
   }
 
   async removeListener(name: string): Promise<void> {
+    await this.dnsListeners.remove(name);
+    await this.#removeTcpListener(name);
+  }
+
+  async #removeTcpListener(name: string): Promise<void> {
     const listener = this.listeners.get(name);
     this.listeners.delete(name);
     if (listener !== undefined) await this.#retire(listener);
@@ -240,6 +256,7 @@ export class DataPlane {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#named.stop();
+    await this.dnsListeners.close();
     await Promise.all([...this.listeners.values()].map((listener) => listener.close()));
     for (const listener of this.listeners.values()) listener.destroyConnections();
     for (const listener of this.#retired) listener.destroyConnections();

@@ -60,7 +60,14 @@ export const NOTHING_DYNAMIC: DynamicStatus = { warming: [], bindErrors: new Map
 export function statusOf(proxy: DataPlane, dynamic: DynamicStatus): ProxyStatus {
   return {
     clusters: [...proxy.clusters.values()].map(clusterStatus),
-    listeners: [...proxy.listeners.values()].map(listenerStatus),
+    listeners: [
+      ...[...proxy.listeners.values()].map(listenerStatus),
+      ...proxy.dnsListeners.status.map((status) => ({
+        ...status,
+        direction: "outbound" as const,
+        accepted: {},
+      })),
+    ],
     secretNames: proxy.secrets.names,
     warmingListeners: dynamic.warming,
     bindErrors: dynamic.bindErrors,

@@ -1,9 +1,16 @@
 /** A Listener message compiled: where it listens and what its connections go through. */
+import { create } from "@bufbuild/protobuf";
 import type { FieldError } from "../../decision/field-error.ts";
+import {
+  AddressSchema,
+  SocketAddress_Protocol as Protocol,
+  type SocketAddress,
+} from "../../gen/envoy/config/core/v3/address_pb.js";
 import { TrafficDirection } from "../../gen/envoy/config/core/v3/base_pb.js";
-import type { Listener } from "../../gen/envoy/config/listener/v3/listener_pb.js";
+import { type Listener, ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.js";
 import { FilterChainTable } from "../filter-chain-table.ts";
 import { compileAddress, type IpAddress } from "./address.ts";
+import { compileDnsFilter, type DnsConfig } from "./dns-filter-config.ts";
 import { compileFilterChain, type FilterChainConfig } from "./filter-chain-config.ts";
 import { compileInspection, type Inspection } from "./listener-filters.ts";
 import type { TlsSettings } from "./tls-settings.ts";
@@ -13,6 +20,8 @@ export interface ListenerConfig {
   readonly address: IpAddress;
   readonly direction: "inbound" | "outbound";
   readonly inspection: Inspection;
+  /** Set for a UDP listener: it answers name queries and has no chains. */
+  readonly dns?: DnsConfig;
   /** The default chain is the last one, when there is any. */
   readonly chains: readonly FilterChainConfig[];
   /** Finds the index of a connection's chain. */
@@ -27,6 +36,10 @@ export function compileListener(
   errors: FieldError[],
   wallMs: () => number,
 ): ListenerConfig | undefined {
+  const socket = listener.address?.address;
+  if (socket?.case === "socketAddress" && socket.value.protocol === Protocol.UDP) {
+    return compileDnsListener(listener, socket.value, errors);
+  }
   const errorsBefore = errors.length;
   const address = compileAddress(listener.address, "address", errors);
   if (listener.filterChains.length === 0 && listener.defaultFilterChain === undefined) {
@@ -62,6 +75,27 @@ export function compileListener(
     chains,
     table,
     defaultChain: last === undefined ? -1 : chains.length - 1,
+  };
+}
+
+/** Name queries come by TCP too where an answer is long, so the listener has both. */
+function compileDnsListener(
+  listener: Listener,
+  socket: SocketAddress,
+  errors: FieldError[],
+): ListenerConfig | undefined {
+  const tcp = create(AddressSchema, {
+    address: { case: "socketAddress", value: { ...socket, protocol: Protocol.TCP } },
+  });
+  const address = compileAddress(tcp, "address", errors);
+  const dns = compileDnsFilter(listener, socket, errors);
+  if (dns === undefined) return undefined;
+  const name = listener.name || `udp://${address.host}:${address.port}`;
+  const inspection = compileInspection(create(ListenerSchema), [], errors);
+  const table = new FilterChainTable();
+  return {
+    ...{ name, address, direction: "outbound", inspection, dns, chains: [], table },
+    defaultChain: -1,
   };
 }
 

@@ -85,7 +85,7 @@ test("a file that sets everything that is implemented is accepted and compiles",
     compiled.clusters.map(({ name }) => name),
     CLUSTERS.map(({ name }) => name).filter((name) => name !== SAMPLE_CHANNEL),
   );
-  assert.equal(compiled.listeners.length, 3);
+  assert.equal(compiled.listeners.length, 4);
 });
 
 test("the sample sets every field of the list, so that none is listed in vain", () => {

@@ -39,6 +39,21 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.listener.v3.Listener":
     "name address filter_chains default_filter_chain listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction stat_prefix enable_reuse_port metadata",
   "envoy.config.listener.v3.ListenerFilter": "name typed_config",
+  "envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig":
+    "stat_prefix server_config client_config",
+  "envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig":
+    "inline_dns_table",
+  "envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig":
+    "resolver_timeout max_pending_lookups typed_dns_resolver_config",
+  "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig": "resolvers",
+  "envoy.data.dns.v3.DnsTable": "external_retry_count virtual_domains known_suffixes",
+  "envoy.data.dns.v3.DnsTable.DnsVirtualDomain": "name endpoint answer_ttl",
+  "envoy.data.dns.v3.DnsTable.DnsEndpoint": "address_list service_list",
+  "envoy.data.dns.v3.DnsTable.AddressList": "address",
+  "envoy.data.dns.v3.DnsTable.DnsServiceList": "services",
+  "envoy.data.dns.v3.DnsTable.DnsService": "service_name protocol ttl targets",
+  "envoy.data.dns.v3.DnsTable.DnsServiceProtocol": "name",
+  "envoy.data.dns.v3.DnsTable.DnsServiceTarget": "host_name priority weight port",
   "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": "",
   "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": "",
   "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol":
