@@ -10,6 +10,7 @@ import { readVersion } from "../cli/read-version.ts";
 import { readPassphrase } from "../control-plane/ca-passphrase.ts";
 import { ControlPlane, type ControlPlaneOptions } from "../control-plane/control-plane.ts";
 import { type ListenAddress, parseListenAddress } from "../control-plane/listen-address.ts";
+import { parseRedisUrl } from "../control-plane/rate-limit/redis-address.ts";
 import { systemClock } from "../core/clock.ts";
 import { hasCode, MeshError } from "../core/errors.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../core/logger.ts";
@@ -52,6 +53,10 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
     adminAddress: addressFrom(flags.adminAddress, "--admin-address", ADMIN_PORT_DEFAULT),
     xdsAddress: addressFrom(flags.xdsAddress, "--xds-address", XDS_PORT_DEFAULT),
     trustDomain: flags.trustDomain,
+    rateLimitRedis:
+      flags.rateLimitRedis === undefined
+        ? undefined
+        : parseRedisUrl(flags.rateLimitRedis, "--rate-limit-redis"),
     caPassphrase: passphraseFile === undefined ? undefined : readPassphrase(passphraseFile),
     version: readVersion(),
     clock: systemClock,

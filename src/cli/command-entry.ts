@@ -24,6 +24,7 @@ export interface ControlPlaneFlags {
   readonly xdsAddress: string | undefined;
   readonly trustDomain: string | undefined;
   readonly caPassphraseFile: string | undefined;
+  readonly rateLimitRedis: string | undefined;
   readonly logLevel: string;
   readonly logFormat: "json" | "text";
 }

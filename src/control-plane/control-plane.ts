@@ -26,6 +26,7 @@ import { createJoinTokenIssuer } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { collectMeshMetrics } from "./mesh-metrics.ts";
 import { createControlPlaneMetrics } from "./metrics.ts";
+import type { RedisAddress } from "./rate-limit/redis-address.ts";
 import { RolloutController } from "./rollout/rollout-controller.ts";
 import { StateDirectory } from "./state-directory.ts";
 
@@ -38,6 +39,8 @@ export interface ControlPlaneOptions {
   /** Undefined: as MeshConfig says, or its default. */
   readonly trustDomain: string | undefined;
   readonly caPassphrase: string | undefined;
+  /** Where global rate limits are counted; undefined for in this process. */
+  readonly rateLimitRedis?: RedisAddress | undefined;
   readonly version: string;
   readonly clock: Clock;
   readonly prng: Prng;
@@ -164,6 +167,7 @@ export class ControlPlane implements Component {
       authority,
       tokenStore,
       address: this.#options.xdsAddress,
+      redis: this.#options.rateLimitRedis,
       metrics,
       clock,
       prng,
@@ -192,7 +196,15 @@ export class ControlPlane implements Component {
       stop: () => mesh.recorder.stop(),
     };
     return {
-      components: [agent, recorder, mesh.reconciler, listener, rollouts, admin],
+      components: [
+        ...(grpc.redis === undefined ? [] : [grpc.redis]),
+        agent,
+        recorder,
+        mesh.reconciler,
+        listener,
+        rollouts,
+        admin,
+      ],
       admin,
       grpc,
     };

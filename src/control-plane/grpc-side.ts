@@ -23,6 +23,11 @@ import type { ListenAddress } from "./listen-address.ts";
 import { createMeshState, type MeshState } from "./mesh-state.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import { ProxySessions } from "./proxy-sessions.ts";
+import { MemoryCounter } from "./rate-limit/memory-counter.ts";
+import { addRateLimitService } from "./rate-limit/rate-limit-service.ts";
+import type { RedisAddress } from "./rate-limit/redis-address.ts";
+import { RedisClient } from "./rate-limit/redis-client.ts";
+import { RedisCounter } from "./rate-limit/redis-counter.ts";
 import { XdsListener } from "./xds-listener.ts";
 
 /** The service account and DNS name that sidecars expect of the control plane. */
@@ -39,6 +44,8 @@ export interface GrpcSideOptions {
   readonly authority: OpenedAuthority;
   readonly tokenStore: JoinTokenStore;
   readonly address: ListenAddress;
+  /** Where global limits are counted; undefined for in this process. */
+  readonly redis: RedisAddress | undefined;
   readonly metrics: ControlPlaneMetrics;
   readonly clock: Clock;
   readonly prng: Prng;
@@ -50,6 +57,8 @@ export interface GrpcSide {
   /** Keeps the control plane's own certificate. Starts before the listener. */
   readonly agent: IdentityAgent;
   readonly listener: XdsListener;
+  /** Where global limits are counted, unless in this process. */
+  readonly redis: RedisClient | undefined;
 }
 
 export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
@@ -61,6 +70,7 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     store,
     trustDomain,
     getTrustBundlePem: () => formatTrustBundlePem(bundle),
+    getControlPlaneAddress: () => listener.address,
     setSnapshot: (streamId, snapshot) => ads.setSnapshot(streamId, snapshot),
     recordOf: (streamId) => ads.record(streamId),
     metrics,
@@ -98,6 +108,19 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     clock,
     logger: log,
   });
+  const redis = createRedisClient(options);
+  const nowUs = (): number => clock.monotonicMs() * 1000;
+  addRateLimitService(server, {
+    policyOf: (domain) => {
+      const [namespace = "", name = ""] = domain.split("/");
+      return mesh.objects.get("RateLimitPolicy", namespace, name);
+    },
+    counter: redis === undefined ? new MemoryCounter(nowUs) : new RedisCounter(redis),
+    trustDomain,
+    peerOf,
+    decisions: metrics.rateLimitDecisions,
+    failures: metrics.rateLimitFailures,
+  });
   const agent = createAgent(options, mesh);
   const onStop = (): void => {
     // Streams that end from here on mean that the control plane leaves, not the instances.
@@ -105,8 +128,13 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     ads.closeAll();
     hds.closeAll();
   };
-  const listener: XdsListener = new XdsListener({ ...options, server, agent, onStop });
-  return { mesh, agent, listener };
+  const onStart = (): void => mesh.reconciler.addressChanged();
+  const listener: XdsListener = new XdsListener({ ...options, server, agent, onStop, onStart });
+  return { mesh, agent, listener, redis };
+}
+
+function createRedisClient({ redis: address, clock, prng, log }: GrpcSideOptions) {
+  return address && new RedisClient({ address, clock, prng, log: log.child("rate-limits") });
 }
 
 function peerNotAfterMs(call: PeerCall): number | undefined {

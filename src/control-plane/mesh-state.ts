@@ -24,6 +24,8 @@ export interface MeshStateOptions {
   readonly store: Store;
   readonly trustDomain: string;
   readonly getTrustBundlePem: () => string;
+  /** Empty before it listens. */
+  readonly getControlPlaneAddress?: () => string;
   /** Both of the ADS server. */
   readonly setSnapshot: (streamId: string, snapshot: ProxySnapshot) => void;
   readonly recordOf: (streamId: string) => ProxyRecord | undefined;
@@ -86,6 +88,7 @@ export function createMeshState(options: MeshStateOptions): MeshState {
     setSnapshot: options.setSnapshot,
     trustDomain: options.trustDomain,
     getTrustBundlePem: options.getTrustBundlePem,
+    getControlPlaneAddress: options.getControlPlaneAddress ?? (() => ""),
     onWorkloadLost: (key) => recorder.record(key),
     metrics,
     clock,

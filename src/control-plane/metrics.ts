@@ -29,6 +29,9 @@ export interface ControlPlaneMetrics {
   readonly rollouts: SeriesSource<Gauge>;
   /** Label `reason`. */
   readonly rolloutEvents: SeriesSource<Counter>;
+  /** Labels `policy`, `rule`, `result`. */
+  readonly rateLimitDecisions: SeriesSource<Counter>;
+  readonly rateLimitFailures: Counter;
   readonly authorityNotAfterSeconds: Gauge;
   readonly certificateNotAfterSeconds: Gauge;
 }
@@ -75,6 +78,14 @@ export function createControlPlaneMetrics(
     rolloutEvents: registry.counter(
       "tulle_rollout_events_total",
       "What happened to Rollouts, by reason.",
+    ),
+    rateLimitDecisions: registry.counter(
+      "tulle_ratelimit_decisions_total",
+      "What the control plane decided about requests with global rate limits, by policy, rule and result: allowed, limited, observed.",
+    ),
+    rateLimitFailures: counter(
+      "tulle_ratelimit_failures_total",
+      "Requests about global rate limits without a decision, because Redis could not be asked.",
     ),
     authorityNotAfterSeconds: gauge(
       "tulle_ca_not_after_timestamp_seconds",

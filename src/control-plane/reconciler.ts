@@ -43,6 +43,7 @@ export interface ReconcilerOptions {
   readonly setSnapshot: (streamId: string, snapshot: ProxySnapshot) => void;
   readonly trustDomain: string;
   readonly getTrustBundlePem: () => string;
+  readonly getControlPlaneAddress: () => string;
   /** A Workload that the registry owns was deleted by somebody else. */
   readonly onWorkloadLost: (key: string) => void;
   readonly metrics: ControlPlaneMetrics;
@@ -110,6 +111,11 @@ export class Reconciler implements Component {
 
   /** The roots of trust changed. */
   trustChanged(): void {
+    this.#trigger("config");
+  }
+
+  /** Proxies reach this control plane from now on. */
+  addressChanged(): void {
     this.#trigger("config");
   }
 
@@ -246,6 +252,7 @@ export class Reconciler implements Component {
           asOfMs: this.#options.clock.nowMs(),
           trustDomain: this.#options.trustDomain,
           trustBundlePem: this.#options.getTrustBundlePem(),
+          controlPlaneAddress: this.#options.getControlPlaneAddress(),
           objects,
           instances,
           held: held.flatMap((set) => set.instances),

@@ -23,6 +23,8 @@ export interface SnapshotSource {
   readonly asOfMs: number;
   readonly trustDomain: string;
   readonly trustBundlePem: string;
+  /** Where proxies reach this control plane; empty before it listens. */
+  readonly controlPlaneAddress?: string;
   readonly objects: ObjectCache;
   readonly instances: readonly Instance[];
   /** Instances that are lost and served all the same. */
@@ -43,6 +45,7 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     asOfMs: source.asOfMs,
     trustDomain: source.trustDomain,
     trustBundlePem: source.trustBundlePem,
+    controlPlaneAddress: source.controlPlaneAddress ?? "",
     meshConfig: objects.list("MeshConfig")[0],
     services: objects.list("Service").flatMap((resource): readonly MeshService[] => {
       const { namespace, name } = resource.metadata;

@@ -22,6 +22,8 @@ export interface XdsListenerOptions {
   readonly agent: IdentityAgent;
   /** Called first when it stops, while all streams are still open. */
   readonly onStop: () => void;
+  /** Called when its address is known. */
+  readonly onStart?: () => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -53,6 +55,7 @@ export class XdsListener implements Component {
     const what = { name: "the xDS server", option: "--xds-address" };
     const port = await bindOrFallBack(address, what, (host, wanted) => this.#bind(host, wanted));
     this.#address = formatAddress(address.host, port);
+    this.#options.onStart?.();
     this.#unsubscribe = agent.onUpdate(() => this.#listener?.setIdentity(this.#identity()));
   }
 

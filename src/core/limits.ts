@@ -140,6 +140,10 @@ export const RATE_LIMIT_SERVICE_MS = 20;
 export const RATE_LIMIT_STAGE_MAX = 10;
 /** The answer to a call of the proxy's own: that of a rate limit service is a few hundred bytes. */
 export const GRPC_REPLY_BYTES_MAX = 64 * 1024;
+/** Limits that the control plane counts for all proxies at a time, one for each distinct value: about 20 MB. Who was asked about longest ago begins anew. */
+export const RATE_LIMIT_COUNTERS_MAX = 100_000;
+/** Descriptors of one request that the control plane answers for: a policy has no more rules. */
+export const RATE_LIMIT_DESCRIPTORS_MAX = 64;
 
 // HTTP/2 frames.
 /** Compressed field block with all its CONTINUATIONs (T14). HPACK seldom makes a block larger than its fields: HEAD_SIZE_BYTES_MAX. */

@@ -16,6 +16,7 @@ import { compileDeadline, type DeadlineRule } from "./deadline-rule.ts";
 import { compileDuration } from "./duration.ts";
 import type { FieldError } from "./field-error.ts";
 import { compileRouteFilterRules, type RouteFilterRules } from "./filters/filter-rule.ts";
+import { compileRouteLimits, type RouteLimits } from "./filters/rate-limit-service-rule.ts";
 import { compileHashPolicy, type HashPolicy } from "./hash-policy.ts";
 import { compileHeaderMatcher, type RequestTest } from "./header-matcher.ts";
 import { compileMutations, type MessageMutations } from "./header-mutation.ts";
@@ -78,6 +79,8 @@ export interface Route extends MessageMutations {
   readonly name: string;
   /** Those of the virtual host and the table included. */
   readonly filterRules: RouteFilterRules;
+  /** What a rate limit service is asked about; undefined where nothing is. */
+  readonly rateLimits: RouteLimits | undefined;
   readonly path: PathMatcher;
   /** Matches CONNECT and nothing else, which no other route matches: CONNECT has no path. */
   readonly isForConnect: boolean;
@@ -94,6 +97,7 @@ export interface RouteDefaults
     | "requestMirrorPolicies"
     | "includeRequestAttemptCount"
     | "includeAttemptCountInResponse"
+    | "rateLimits"
   > {
   /** Where it stands. */
   readonly path: string;
@@ -106,6 +110,7 @@ const NO_DEFAULTS: RouteDefaults = {
   requestMirrorPolicies: [],
   includeRequestAttemptCount: false,
   includeAttemptCountInResponse: false,
+  rateLimits: [],
   path: "",
 };
 
@@ -130,6 +135,12 @@ export function compileRoute(
   return {
     name: route.name,
     filterRules: compileRouteFilterRules(route.typedPerFilterConfig, outer, path, errors),
+    rateLimits: compileRouteLimits(
+      route.action.case === "route" ? route.action.value.rateLimits : [],
+      defaults.rateLimits,
+      { route: path, host: defaults.path },
+      errors,
+    ),
     path: pathMatcher,
     isForConnect,
     tests: [...headers, ...query],

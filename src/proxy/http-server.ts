@@ -57,7 +57,15 @@ export class HttpServer extends ConnectionServer {
     super();
     this.#config = options.config;
     const { nowMs, wallMs, prng, timers, filterMetrics } = options;
-    this.#filterServices = { nowMs, wallMs, prng, timers: timers.request, metrics: filterMetrics, workers: options.workers,
+    this.#filterServices = {
+      nowMs,
+      wallMs,
+      prng,
+      timers: timers.request,
+      metrics: filterMetrics,
+      clusters: options.clusters,
+      faults: options.faults,
+      workers: options.workers,
       requestInBackground: (request) => options.startBackground(this, request),
     };
     this.#filters = createFilterChain(options.config.filters, this.#filterServices, []);

@@ -180,6 +180,18 @@ export const LOCAL_REPLY = {
     details: "local_rate_limited",
     message: "too many requests: a rate limit is used up",
   },
+  serviceRateLimited: {
+    status: 429,
+    flag: FLAG.RL,
+    details: "request_rate_limited",
+    message: "too many requests: a limit that all instances share is used up",
+  },
+  rateLimitServiceFailed: {
+    status: 500,
+    flag: FLAG.RLSE,
+    details: "rate_limiter_error",
+    message: "the rate limit service did not answer, and the limit's policy lets nothing through then",
+  },
   onlyIfCached: {
     status: 504,
     flag: FLAG.none,

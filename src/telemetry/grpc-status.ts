@@ -48,6 +48,7 @@ const HTTP_STATUSES = [
 ] as const;
 
 export const GRPC_STATUS = {
+  ok: 0,
   cancelled: 1,
   unknown: 2,
   deadlineExceeded: 4,

@@ -23,6 +23,7 @@ export const RESPONSE_FLAGS = [
   "RFCF",
   "RL",
   "OM",
+  "RLSE",
 ] as const;
 
 export type ResponseFlag = (typeof RESPONSE_FLAGS)[number];

@@ -84,3 +84,7 @@ export const TRUST_BUNDLE_SECRET = "ROOTCA";
  * Our sidecar looks further where there is no such file.
  */
 export const SYSTEM_ROOTS_FILE = "/etc/ssl/certs/ca-certificates.crt";
+/** Connecting to a rate limit service: requests stop waiting for it long before. */
+export const RATE_LIMIT_CONNECT_TIMEOUT_MS = 1_000;
+/** An idle connection to a rate limit service is kept, so that a request after a quiet time need not wait for a new one. */
+export const RATE_LIMIT_IDLE_TIMEOUT_MS = 3_600_000;

@@ -16,7 +16,11 @@ import {
   TCP_ALPN,
 } from "./defaults.ts";
 import type { DataPlaneFeatures } from "./features.ts";
-import { type FilterContribution, hostFilterConfigs } from "./filters/filter-contribution.ts";
+import {
+  type FilterContribution,
+  hostFilterConfigs,
+  hostRateLimits,
+} from "./filters/filter-contribution.ts";
 import { type FindingPlace, type Findings, within } from "./findings.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { inboundRoutes } from "./inbound-routes.ts";
@@ -175,6 +179,7 @@ function requestFilter(
               domains: ["*"],
               routes: inboundRoutes(port.port, http),
               typedPerFilterConfig: hostFilterConfigs(contributions),
+              rateLimits: hostRateLimits(contributions),
             },
           ],
           // Clusters come in a message of their own, maybe after this one.

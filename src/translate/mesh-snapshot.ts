@@ -27,6 +27,8 @@ export interface MeshSnapshot {
   readonly trustDomain: string;
   /** Every root that peers may chain to, PEM, concatenated. */
   readonly trustBundlePem: string;
+  /** Where proxies ask the control plane for more than configuration: `127.0.0.1:15012`. Undefined or empty: nowhere yet. */
+  readonly controlPlaneAddress?: string;
   /** Undefined until someone applies one: every default holds. */
   readonly meshConfig: MeshConfig | undefined;
   readonly services: readonly MeshService[];
@@ -46,8 +48,19 @@ export interface MeshSnapshot {
 /** A Service with what the control plane allocated to it. */
 export interface MeshService {
   readonly resource: Service;
+  /** Of a headless one, by name: instances that callers reach one by one. */
+  readonly instances?: readonly AddressedInstance[];
   /** Offset of its outbound address within each sidecar's loopback block, from 0. Stable for the Service's life. */
   readonly serviceIndex: number;
+}
+
+/** An instance with a name and an address of its own. */
+export interface AddressedInstance {
+  readonly name: string;
+  /** As that of a Service. */
+  readonly serviceIndex: number;
+  /** Whether it is among the addresses of its Service: nobody knows it to be unwell. */
+  readonly isUsable: boolean;
 }
 
 /** Hosts outside the mesh, with what the control plane allocated to them. */

@@ -67,6 +67,11 @@ export function spiffeId(trustDomain: string, namespace: string, serviceAccount:
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
 }
 
+/** Of the control plane, whatever it is asked for. */
+export function controlPlaneSpiffeId(trustDomain: string): string {
+  return spiffeId(trustDomain, "tulle-system", "control-plane");
+}
+
 /** `default/catalog`: a map key, and how messages name an object. */
 export function qualifiedName(object: ServiceName): string {
   return `${object.namespace}/${object.name}`;

@@ -5,6 +5,10 @@ import { AdaptiveConcurrencySchema } from "../gen/envoy/extensions/filters/http/
 import { BandwidthLimitSchema } from "../gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
 import { LocalRateLimitSchema } from "../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from "../gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js";
+import {
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,
 } from "../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
@@ -33,5 +37,7 @@ export const RATE_LIMIT_MESSAGES: readonly DescMessage[] = [
   AdaptiveConcurrencySchema,
   BandwidthLimitSchema,
   LocalRateLimitSchema,
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
   UriSanInputSchema,
 ];

@@ -11,6 +11,7 @@ import { mayBeHttp } from "../resource/port-protocol.ts";
 import { outboundClusters } from "./cluster.ts";
 import { reportFailoverTargets } from "./failover-cluster.ts";
 import { type DataPlaneFeatures, SIDECAR_FEATURES } from "./features.ts";
+import { rateLimitClusters } from "./filters/rate-limit-service-cluster.ts";
 import { Findings } from "./findings.ts";
 import { inboundResources } from "./inbound-listener.ts";
 import { loadAssignment } from "./load-assignment.ts";
@@ -141,6 +142,7 @@ function sharedOf(prepared: Prepared): SharedTranslation {
     }
   }
   const zoneEndpoints = translateZoneEndpoints(index);
+  clusters.push(...rateLimitClusters(snapshot, index.features));
   const secrets = [trustBundleSecret(snapshot.trustDomain, snapshot.trustBundlePem)];
   return {
     ...{ clusters, endpoints, zoneEndpoints, secrets, routes, consumerRoutes },

@@ -56,6 +56,10 @@ const OTHER_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
 const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
   rateLimited:
     "The message names the RateLimitPolicy and its rule; `tulle_ratelimit_requests_total` counts by both. Is it one caller, or is the limit too low? `mode: Observe` lets requests pass and goes on counting.",
+  serviceRateLimited:
+    "The message names the RateLimitPolicy; `tulle_ratelimit_service_requests_total` counts by it, and the control plane's `tulle_ratelimit_decisions_total` by its rules.",
+  rateLimitServiceFailed:
+    "Does the control plane run, or the service that the policy names? Is its `timeout` long enough, and does the control plane reach its Redis? `onFailure: Allow` lets requests pass meanwhile.",
   concurrencyLimit:
     "`tulle_admission_requests_total`: is it sheddable requests only, or all classes? Then the service needs more instances. Has it become slower than usual?",
   noRoute:

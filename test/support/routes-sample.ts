@@ -110,6 +110,7 @@ export const ROUTES: JsonObject = {
       name: "all",
       domains: ["*"],
       ...VIRTUAL_HOST_DEFAULTS,
+      rate_limits: [...RATE_LIMITS],
       metadata: metadata({}),
       ...MUTATIONS,
       typed_per_filter_config: ROUTE_FILTERS,

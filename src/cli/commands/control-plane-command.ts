@@ -59,6 +59,12 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
         completion: { kind: "files" },
       },
       {
+        name: "rate-limit-redis",
+        value: "URL",
+        summary:
+          "Counts global rate limits in this Redis (redis://HOST:PORT), for several control planes together (default: in memory)",
+      },
+      {
         name: "log-level",
         value: "LEVEL",
         choices: LOG_LEVELS,
@@ -98,6 +104,7 @@ async function run(
     xdsAddress: input.optionalString("xds-address"),
     trustDomain: input.optionalString("trust-domain"),
     caPassphraseFile: passphraseFile,
+    rateLimitRedis: input.optionalString("rate-limit-redis"),
     logLevel: input.string("log-level"),
     logFormat: LOG_FORMATS.find((format) => format === input.string("log-format")) ?? "text",
   });

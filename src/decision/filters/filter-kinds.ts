@@ -11,6 +11,12 @@ import { compileFaultReset, type FaultResetRule } from "./fault-reset-rule.ts";
 import { compileFault, type FaultRule } from "./fault-rule.ts";
 import { compileLocalRateLimit, type LocalRateLimitRule } from "./local-rate-limit-rule.ts";
 import {
+  compileRateLimitService,
+  compileRateLimitServiceOfRoute,
+  type RateLimitServiceRouteRule,
+  type RateLimitServiceRule,
+} from "./rate-limit-service-rule.ts";
+import {
   compileStatefulSession,
   compileStatefulSessionOfRoute,
   type StatefulSessionRule,
@@ -24,6 +30,8 @@ export type FilterRule =
   | FaultResetRule
   | GrpcWebRule
   | LocalRateLimitRule
+  | RateLimitServiceRule
+  | RateLimitServiceRouteRule
   | AdmissionRule
   | BandwidthRule
   | ConcurrencyRule
@@ -62,6 +70,10 @@ const localRateLimit: FilterKind = {
   ofListener: (config, path, errors) => compileLocalRateLimit(config, path, errors, false),
   ofRoute: (config, path, errors) => compileLocalRateLimit(config, path, errors, true),
 };
+const rateLimitService: FilterKind = {
+  ofListener: compileRateLimitService,
+  ofRoute: compileRateLimitServiceOfRoute,
+};
 const statefulSession: FilterKind = {
   ofListener: compileStatefulSession,
   ofRoute: compileStatefulSessionOfRoute,
@@ -74,6 +86,7 @@ export const FILTER_KINDS: readonly FilterKind[] = [
   faultReset,
   grpcWeb,
   localRateLimit,
+  rateLimitService,
   admission,
   bandwidth,
   concurrency,

@@ -13,6 +13,10 @@ import {
 import { HTTPFaultSchema } from "../../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { GrpcWebSchema } from "../../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { LocalRateLimitSchema } from "../../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
+import {
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from "../../gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js";
 import { RouterSchema } from "../../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
   StatefulSessionPerRouteSchema,
@@ -68,6 +72,8 @@ export const messageRegistry = createRegistry(
   HttpProtocolOptionsSchema,
   LeastRequestSchema,
   LocalRateLimitSchema,
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
   MaglevSchema,
   PreviousHostsPredicateSchema,
   ProxyProtocolSchema,

@@ -112,11 +112,15 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "stat_prefix enable_mode limit_kbps",
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":
     "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors local_rate_limit_per_downstream_connection enable_x_ratelimit_headers always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
+  "envoy.extensions.filters.http.ratelimit.v3.RateLimit":
+    "domain stage request_type timeout failure_mode_deny rate_limited_as_resource_exhausted rate_limit_service enable_x_ratelimit_headers disable_x_envoy_ratelimited_header rate_limited_status response_headers_to_add status_on_error",
+  "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute": "vh_rate_limits domain",
+  "envoy.config.ratelimit.v3.RateLimitServiceConfig": "grpc_service transport_api_version",
   "envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor": "entries token_bucket",
   "envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry": "key value",
   "envoy.type.v3.TokenBucket": "max_tokens tokens_per_fill fill_interval",
   "envoy.type.v3.HttpStatus": "code",
-  "envoy.config.route.v3.RateLimit": "actions",
+  "envoy.config.route.v3.RateLimit": "stage actions",
   "envoy.config.route.v3.RateLimit.Action":
     "generic_key request_headers query_parameters remote_address masked_remote_address header_value_match query_parameter_value_match extension",
   "envoy.config.route.v3.RateLimit.Action.GenericKey": "descriptor_key descriptor_value",
@@ -143,7 +147,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.route.v3.RouteConfiguration":
     "name virtual_hosts request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove validate_clusters ignore_port_in_host_matching metadata typed_per_filter_config",
   "envoy.config.route.v3.VirtualHost":
-    "name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove metadata typed_per_filter_config retry_policy hedge_policy request_mirror_policies include_request_attempt_count include_attempt_count_in_response",
+    "name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove metadata typed_per_filter_config retry_policy hedge_policy request_mirror_policies include_request_attempt_count include_attempt_count_in_response rate_limits",
   "envoy.config.route.v3.Route":
     "name match route redirect direct_response metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config",
   "envoy.config.route.v3.FilterConfig": "config is_optional disabled",
@@ -154,7 +158,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty",
   "envoy.config.route.v3.QueryParameterMatcher": "name string_match present_match",
   "envoy.config.route.v3.RouteAction":
-    "cluster weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal timeout idle_timeout retry_policy hedge_policy max_stream_duration max_grpc_timeout grpc_timeout_offset priority request_mirror_policies upgrade_configs hash_policy metadata_match",
+    "cluster weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal timeout idle_timeout retry_policy hedge_policy max_stream_duration max_grpc_timeout grpc_timeout_offset priority request_mirror_policies upgrade_configs hash_policy metadata_match rate_limits",
   "envoy.config.route.v3.RouteAction.UpgradeConfig": "upgrade_type enabled",
   "envoy.config.route.v3.RouteAction.MaxStreamDuration":
     "max_stream_duration grpc_timeout_header_max grpc_timeout_header_offset",

@@ -12,6 +12,7 @@ import type { FilterServices } from "./filter-services.ts";
 import { GrpcWebFilter } from "./grpc-web-filter.ts";
 import type { HttpFilter } from "./http-filter.ts";
 import { LocalRateLimitFilter } from "./local-rate-limit-filter.ts";
+import { RateLimitServiceFilter } from "./rate-limit-service-filter.ts";
 import { StatefulSessionFilter } from "./stateful-session-filter.ts";
 
 export interface ChainedFilter {
@@ -64,6 +65,10 @@ function createFilter(
       return new ConcurrencyFilter(rule, services);
     case "local-rate-limit":
       return new LocalRateLimitFilter(rule, services, before);
+    case "rate-limit-service":
+      return new RateLimitServiceFilter(rule, services);
+    case "rate-limit-service-route":
+      throw new Error("invariant broken: what routes say makes no filter");
     case "stateful-session":
       return new StatefulSessionFilter(rule, services);
     default:

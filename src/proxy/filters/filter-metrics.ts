@@ -6,6 +6,10 @@ import { type ConcurrencyMetrics, createConcurrencyMetrics } from "./concurrency
 import { type CorsMetrics, createCorsMetrics } from "./cors-metrics.ts";
 import { createFaultMetrics, type FaultMetrics } from "./fault-metrics.ts";
 import { createRateLimitMetrics, type RateLimitMetrics } from "./local-rate-limit-metrics.ts";
+import {
+  createRateLimitServiceMetrics,
+  type RateLimitServiceMetrics,
+} from "./rate-limit-service-metrics.ts";
 
 export interface FilterMetrics {
   readonly bandwidth: BandwidthMetrics;
@@ -13,6 +17,7 @@ export interface FilterMetrics {
   readonly cors: CorsMetrics;
   readonly fault: FaultMetrics;
   readonly rateLimit: RateLimitMetrics;
+  readonly rateLimitService: RateLimitServiceMetrics;
   readonly concurrency: ConcurrencyMetrics;
 }
 
@@ -23,6 +28,7 @@ export function createFilterMetrics(registry: MetricRegistry): FilterMetrics {
     cors: createCorsMetrics(registry),
     fault: createFaultMetrics(registry),
     rateLimit: createRateLimitMetrics(registry),
+    rateLimitService: createRateLimitServiceMetrics(registry),
     concurrency: createConcurrencyMetrics(registry),
   };
 }

@@ -2,6 +2,8 @@
 import type { Prng } from "../../core/prng.ts";
 import type { TimerWheel } from "../../core/timer-wheel.ts";
 import type { RequestHead } from "../../http/request-head.ts";
+import type { CallbackFaults } from "../callback-faults.ts";
+import type { Cluster } from "../cluster.ts";
 import type { DownstreamConnection } from "../downstream-connection.ts";
 import type { FilterMetrics } from "./filter-metrics.ts";
 
@@ -14,6 +16,9 @@ export interface FilterServices {
   /** Fine ticks. What is armed here must be disarmed when its request ends. */
   readonly timers: TimerWheel;
   readonly metrics: FilterMetrics;
+  /** For calls of the proxy's own. */
+  readonly clusters: ReadonlyMap<string, Cluster>;
+  readonly faults: CallbackFaults;
   /** Processes that share the proxy's traffic: each has its part of what is limited. */
   readonly workers: number;
   /** Sends a request of the proxy's own. Returns false when there are too many. */

@@ -13,6 +13,7 @@ import {
   valueAt,
 } from "../rule.ts";
 import { loadShedding } from "./load-shedding.ts";
+import { globalLimits } from "./rate-limit-global.ts";
 import { rateLimitRule, reportRepeatedRules } from "./rate-limit-rule.ts";
 
 const targetRef = z.strictObject({
@@ -60,7 +61,7 @@ const bandwidth = z.strictObject({
     .describe("Of the bodies of all responses together."),
 });
 
-const PARTS = ["local", "bandwidth", "loadShedding"] as const;
+const PARTS = ["local", "global", "bandwidth", "loadShedding"] as const;
 
 const specSchema = objectRule(
   z.strictObject({
@@ -82,7 +83,7 @@ const specSchema = objectRule(
       .enum(["Enforce", "Observe"])
       .default("Enforce")
       .describe(
-        "Observe refuses nothing and counts what would have been refused. For local limits.",
+        "Observe refuses nothing and counts what would have been refused. For local limits, and for global ones that the control plane counts.",
       ),
     tellsClients: z
       .boolean()
@@ -92,6 +93,9 @@ const specSchema = objectRule(
       ),
     response: response.prefault({}),
     local: local.optional().describe("Limits that each sidecar keeps by itself."),
+    global: globalLimits
+      .optional()
+      .describe("Limits that all sidecars keep together, by a service that counts for them."),
     bandwidth: bandwidth.optional().describe("Bytes a second, for each sidecar that limits them."),
     loadShedding: loadShedding
       .optional()
@@ -118,7 +122,7 @@ export const rateLimitPolicyKind = defineKind<RateLimitPolicy>({
   name: dnsSubdomain(),
   spec: specSchema,
   description:
-    "Rate limits, bandwidth limits and load shedding. Every sidecar counts by itself: three instances with a limit of 100 requests a second take 300 together. A policy for a route goes before one for its Service. Of several policies for one target the oldest holds, then the first by name; the others say Conflicted.",
+    "Rate limits, bandwidth limits and load shedding. For local limits every sidecar counts by itself: three instances with a limit of 100 requests a second take 300 together. Global limits hold for all of them together. A policy for a route goes before one for its Service. Of several policies for one target the oldest holds, then the first by name; the others say Conflicted.",
   status: [
     {
       path: "conditions",
@@ -149,6 +153,10 @@ function checkSpec(spec: LooseRecord, report: Report): void {
   if (PARTS.every((name) => spec[name] === undefined)) {
     report({ path: [], code: "missing-field", message: `needs one of ${PARTS.join(", ")}` });
   }
+  if (spec["mode"] === "Observe" && valueAt(spec["global"], "service") !== undefined) {
+    const message = "must be Enforce: a service of one's own decides by itself";
+    report({ path: ["mode"], message, allowed: "Enforce" });
+  }
   const targets = listAt(spec, "targetRefs");
   const isForRoute = targets.some((target) => isRoute(valueAt(target, "kind")));
   const where = spec["where"] ?? (isForRoute ? "Client" : "Server");
@@ -157,8 +165,18 @@ function checkSpec(spec: LooseRecord, report: Report): void {
     report({ path: ["where"], message, allowed: "Client" });
   }
   if (where !== "Client") return;
-  for (const [index, rule] of listAt(spec["local"], "rules").entries()) {
-    const at = ["local", "rules", index];
+  for (const part of ["local", "global"] as const) {
+    checkCallers(listAt(spec[part], "rules"), part, report);
+  }
+  if (spec["loadShedding"] !== undefined) {
+    const message = "protects instances: set where to Server, for a Service";
+    report({ path: ["loadShedding"], message });
+  }
+}
+
+function checkCallers(rules: readonly unknown[], part: string, report: Report): void {
+  for (const [index, rule] of rules.entries()) {
+    const at = [part, "rules", index];
     const message = "is known to instances' sidecars only: set where to Server, for a Service";
     if (valueAt(rule, "match", "caller") !== undefined) {
       report({ path: [...at, "match", "caller"], message });
@@ -166,10 +184,6 @@ function checkSpec(spec: LooseRecord, report: Report): void {
     for (const [entry, item] of listAt(rule, "per").entries()) {
       if (valueAt(item, "type") === "Caller") report({ path: [...at, "per", entry], message });
     }
-  }
-  if (spec["loadShedding"] !== undefined) {
-    const message = "protects instances: set where to Server, for a Service";
-    report({ path: ["loadShedding"], message });
   }
 }
 

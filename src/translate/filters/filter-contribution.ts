@@ -4,6 +4,7 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
+import type { RateLimit } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import type { HttpFilterSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 
 export interface FilterContribution {
@@ -19,6 +20,9 @@ export interface FilterContribution {
   readonly ofHost: Any | undefined;
   /** By route object as `routeKey` names it. They go before the host's. */
   readonly ofRoutes: ReadonlyMap<string, Any>;
+  /** `rate_limits` of the virtual host, and those of routes by `routeKey`: what filters of this kind ask a service about. */
+  readonly limitsOfHost?: readonly RateLimit[];
+  readonly limitsOfRoutes?: ReadonlyMap<string, readonly RateLimit[]>;
   /**
    * Response flags that no other filter raises (`["FI"]`), and the policy that is the cause of answers with them
    * (`FaultPolicy/default/catalog`). Such answers name it.
@@ -56,6 +60,19 @@ export function routeFilterConfigs(
   key: string,
 ): Record<string, Any> {
   return configsOf(contributions, ({ ofRoutes }) => ofRoutes.get(key));
+}
+
+/** `rate_limits` of a virtual host. */
+export function hostRateLimits(contributions: readonly FilterContribution[]): RateLimit[] {
+  return contributions.flatMap(({ limitsOfHost = [] }) => limitsOfHost);
+}
+
+/** `rate_limits` of the routes that one route object becomes. */
+export function routeRateLimits(
+  contributions: readonly FilterContribution[],
+  key: string,
+): RateLimit[] {
+  return contributions.flatMap(({ limitsOfRoutes }) => limitsOfRoutes?.get(key) ?? []);
 }
 
 function configsOf(

@@ -17,7 +17,7 @@ import { spiffeId } from "../names.ts";
 import { requestMatchers } from "./request-matchers.ts";
 
 /** Of a policy's local or global limits. */
-export type LimitRule = NonNullable<RateLimitPolicySpec["local"]>["rules"][number];
+export type LimitRule = Omit<NonNullable<RateLimitPolicySpec["local"]>["rules"][number], "limit">;
 
 export interface MeshNames {
   readonly trustDomain: string;

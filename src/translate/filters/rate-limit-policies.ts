@@ -2,6 +2,8 @@
 import { create } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { FilterConfigSchema } from "../../gen/envoy/config/route/v3/route_components_pb.js";
+import type { GrpcRoute } from "../../resource/kinds/grpc-route.ts";
+import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { placeOf, type RateLimitPolicy } from "../../resource/kinds/rate-limit-policy.ts";
 import type { Findings } from "../findings.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
@@ -11,6 +13,7 @@ import { resolvePolicyTargets } from "../policy-targets.ts";
 import { type FilterContribution, routeKey } from "./filter-contribution.ts";
 import { BANDWIDTH_FILTER, bandwidthLimit, noBandwidthLimit } from "./rate-limit-bandwidth.ts";
 import { LOCAL_RATE_LIMIT_FILTER, localLimits, noLocalLimits } from "./rate-limit-filter.ts";
+import { globalLimitFilters } from "./rate-limit-service.ts";
 import { sheddingFilters } from "./rate-limit-shedding.ts";
 
 const TARGETS = ["Service", "HTTPRoute", "GRPCRoute"] as const;
@@ -37,14 +40,36 @@ export function resolveRateLimitFilters(
       return policy === undefined ? [] : [[routeKey(kind, name), policy] as const];
     },
   );
+  const parents = parentsOf([...snapshot.httpRoutes, ...snapshot.grpcRoutes]);
   return (service) => {
     const policy = policies.of("Service", service);
     const place = policy && placeOf(policy.spec);
     return {
-      outbound: contributions(place === "Client" ? policy : undefined, ofRoutes, snapshot, false),
+      outbound: contributions(
+        place === "Client" ? policy : undefined,
+        ofRoutes.filter(([key]) => parents.get(key)?.has(service)),
+        snapshot,
+        false,
+      ),
       inbound: contributions(place === "Server" ? policy : undefined, [], snapshot, true),
     };
   };
+}
+
+/** By `routeKey`, the Services whose callers a route is for. */
+function parentsOf(
+  routes: readonly (HttpRoute | GrpcRoute)[],
+): ReadonlyMap<string, ReadonlySet<string>> {
+  return new Map(
+    routes.map(({ kind, metadata, spec }) => [
+      routeKey(kind, qualifiedName(metadata)),
+      new Set(
+        (spec.parentRefs ?? []).map(({ name, namespace = metadata.namespace }) =>
+          qualifiedName({ name, namespace }),
+        ),
+      ),
+    ]),
+  );
 }
 
 type PolicyOfRoute = readonly [key: string, policy: RateLimitPolicy];
@@ -71,6 +96,7 @@ function contributions(
         ? {}
         : { replies: { flags: ["RL"], cause: `${cause.kind}/${qualifiedName(cause.metadata)}` } }),
     },
+    ...globalLimitFilters({ ofHost, ofRoutes, trustDomain, isInbound }),
     contribution(BANDWIDTH_FILTER, noBandwidthLimit(), ofHost, ofRoutes, bandwidthLimit),
     ...(isInbound && ofHost !== undefined ? sheddingFilters(ofHost, trustDomain) : []),
   ].filter(isUsed);

@@ -6,7 +6,7 @@ import type { GrpcRoute } from "../../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { keyOf } from "../../resource/object.ts";
 import { UNDELIVERED_HEADER } from "../defaults.ts";
-import { hostFilterConfigs } from "../filters/filter-contribution.ts";
+import { hostFilterConfigs, hostRateLimits } from "../filters/filter-contribution.ts";
 import { resourceOf } from "../message.ts";
 import type { XdsResource } from "../translation.ts";
 import type { RequestRoute } from "./attachment.ts";
@@ -42,6 +42,7 @@ export function routeConfiguration(
       domains: [...domains],
       typedPerFilterConfig: hostFilterConfigs(service.filters.outbound),
       routes: [...(routes.length === 0 ? defaultRoutes(hostContext) : ofRules)],
+      rateLimits: hostRateLimits(service.filters.outbound),
     };
   };
   const name = `${service.host}:${port.port.port}`;

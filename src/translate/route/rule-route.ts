@@ -14,7 +14,7 @@ import { namedHost } from "../../resource/kinds/external-service.ts";
 import { keyOf } from "../../resource/object.ts";
 import { isMeshed } from "../cluster.ts";
 import { PROTOCOL_HEADER } from "../defaults.ts";
-import { routeFilterConfigs, routeKey } from "../filters/filter-contribution.ts";
+import { routeFilterConfigs, routeKey, routeRateLimits } from "../filters/filter-contribution.ts";
 import type { Findings } from "../findings.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "../mesh-index.ts";
 import { qualifiedName } from "../names.ts";
@@ -124,6 +124,10 @@ function forwardingRoute(
     ...routeTimeouts(rule, settings, { isGrpc, features }),
     ...tries,
     requestMirrorPolicies: [...filters.mirrors],
+    rateLimits: routeRateLimits(
+      service.filters.outbound,
+      routeKey(route.kind, qualifiedName(route.metadata)),
+    ),
     hashPolicy: features.hashing
       ? hashPolicies(
           backends.flatMap((backend) => backend.settings ?? []),

@@ -1,0 +1,181 @@
+/**
+ * Global limits as people get them: YAML, the command line, the control plane that counts, and the sidecars of two
+ * instances that ask it; and what happens to requests without it.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, before, test } from "node:test";
+import { TulleHome } from "./tulle-process.ts";
+
+const APP = `
+require("node:http").createServer((request, response) => response.end(process.env.TULLE_INSTANCE))
+  .listen(process.env.PORT, "127.0.0.1");
+process.on("SIGTERM", () => process.exit(0));
+`;
+
+const CLIENT = `
+const { CATALOG_SERVICE_HOST: host, CATALOG_SERVICE_PORT: port } = process.env;
+console.log("catalog at " + host + ":" + port + ".");
+setInterval(() => {}, 60_000);
+process.on("SIGTERM", () => process.exit(0));
+`;
+
+let home: TulleHome;
+let address: { readonly host: string; readonly port: number };
+
+before(async () => {
+  home = await TulleHome.create();
+  const services = {
+    catalog: { command: ["node", "app.js"], port: "http=auto", replicas: 2 },
+    client: { command: ["node", "client.js"], dependsOn: ["catalog"] },
+  };
+  await writeFile(join(home.path, "mesh.yaml"), JSON.stringify({ mesh: "limits", services }));
+  await writeFile(join(home.path, "app.js"), APP);
+  await writeFile(join(home.path, "client.js"), CLIENT);
+  const up = home.start(["up"]);
+  await up.waitFor(/everything is ready/);
+  const [, host = "", port] = await up.waitFor(/catalog at (\S+):(\d+)\./);
+  address = { host, port: Number(port) };
+});
+
+after(() => home?.remove());
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+async function ask(path = "/", headers = {}): Promise<Answer> {
+  const outgoing = request({ ...address, path, headers, agent: false });
+  outgoing.end();
+  const [response] = await once(outgoing, "response");
+  return { status: response.statusCode, headers: response.headers, body: await text(response) };
+}
+
+async function tulle(...words: string[]): Promise<string> {
+  const { code, output } = await home.start(words).ended;
+  assert.equal(code, 0, output);
+  return output;
+}
+
+async function apply(...objects: readonly object[]): Promise<void> {
+  const file = join(home.path, "objects.yaml");
+  await writeFile(file, objects.map((object) => JSON.stringify(object)).join("\n---\n"));
+  await tulle("apply", "--wait", "-f", file);
+}
+
+const policy = (spec: object): object => ({
+  apiVersion: "mesh.tulle.dev/v1",
+  kind: "RateLimitPolicy",
+  metadata: { name: "limits" },
+  spec: { targetRefs: [{ kind: "Service", name: "catalog" }], ...spec },
+});
+/** Within a test nothing comes back. */
+const few = (requests: number): object => ({ requests, burst: requests, unit: "Day" });
+/** The machine may be slow; what is told in time is another test's. */
+const global = (rules: readonly object[], more = {}): object => ({
+  global: { rules, timeout: "30s", ...more },
+});
+
+test("two instances take together what the policy says, and clients are told", async () => {
+  await apply(
+    {
+      apiVersion: "mesh.tulle.dev/v1",
+      kind: "TrafficPolicy",
+      metadata: { name: "turns" },
+      spec: {
+        targetRefs: [{ kind: "Service", name: "catalog" }],
+        loadBalancer: { algorithm: "RoundRobin" },
+      },
+    },
+    policy(
+      global([
+        { name: "everyone", limit: few(40) },
+        { name: "each-user", per: [{ type: "Header", name: "x-user" }], limit: few(2) },
+      ]),
+    ),
+  );
+  const first = await ask("/", { "x-user": "ann" });
+  assert.equal(first.status, 200);
+  assert.match(String(first.headers["x-ratelimit-limit"]), /^2, 40;w=86400;name="everyone", 2;w=/);
+  assert.equal(first.headers["x-ratelimit-remaining"], "1");
+  assert.equal((await ask("/", { "x-user": "ann" })).status, 200);
+  assert.equal((await ask("/", { "x-user": "ann" })).status, 429);
+  const answers: Answer[] = [];
+  for (let i = 0; i < 60; i++) answers.push(await ask());
+  const passed = answers.filter(({ status }) => status === 200);
+  assert.equal(passed.length, 38);
+  assert.equal(new Set(passed.map(({ body }) => body)).size, 2, "both instances had some");
+  const refused = await ask("/", { accept: "application/json" });
+  assert.equal(refused.status, 429);
+  assert.ok(Number(refused.headers["retry-after"]) > 0);
+  const { flag, details, message } = JSON.parse(refused.body);
+  assert.deepEqual([flag, details], ["RL", "request_rate_limited"]);
+  assert.match(message, /default\/limits/);
+});
+
+test("callers keep to limits of a route that others keep to, too", async () => {
+  await tulle("delete", "ratelimitpolicy", "limits");
+  const targetRefs = [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "catalog" }];
+  await apply(
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "HTTPRoute",
+      metadata: { name: "catalog" },
+      spec: {
+        parentRefs: [{ group: "", kind: "Service", name: "catalog" }],
+        rules: [{ backendRefs: [{ name: "catalog", port: 80 }] }],
+      },
+    },
+    policy({
+      targetRefs,
+      response: { status: 503 },
+      ...global([{ name: "route", limit: few(3) }]),
+    }),
+  );
+  const statuses: number[] = [];
+  for (let i = 0; i < 5; i++) statuses.push((await ask()).status);
+  assert.deepEqual(statuses, [200, 200, 200, 503, 503]);
+  await tulle("delete", "httproute", "catalog");
+});
+
+test("what is observed is not refused", async () => {
+  await apply(policy({ mode: "Observe", ...global([{ name: "observed", limit: few(1) }]) }));
+  for (let i = 0; i < 3; i++) assert.equal((await ask()).status, 200);
+});
+
+test("without an answer of the service requests pass or not, as the policy says", async () => {
+  const service = { address: "127.0.0.1:1" };
+  const rules = [{ name: "all" }];
+  await apply(policy({ ...global(rules, { service, onFailure: "Deny" }) }));
+  const { status, body } = await ask("/", { accept: "application/json" });
+  assert.equal(status, 500);
+  const { flag, details } = JSON.parse(body);
+  assert.deepEqual([flag, details], ["RLSE", "rate_limiter_error"]);
+  await apply(policy({ ...global(rules, { service }) }));
+  assert.equal((await ask()).status, 200);
+});
+
+test("what is wrong in global limits is told by field", async () => {
+  const wrong = policy({
+    mode: "Observe",
+    ...global([{ name: "a", limit: few(1) }], { service: { address: "nowhere" }, timeout: "0s" }),
+  });
+  const file = join(home.path, "wrong.yaml");
+  await writeFile(file, JSON.stringify(wrong));
+  const { code, output } = await home.start(["apply", "-f", file]).ended;
+  assert.notEqual(code, 0);
+  for (const place of [
+    /spec\.mode.*must be Enforce/s,
+    /spec\.global\.rules\[0\]\.limit.*must not be set/s,
+    /spec\.global\.service\.address.*HOST:PORT/s,
+    /spec\.global\.timeout/,
+  ]) {
+    assert.match(output, place);
+  }
+});
