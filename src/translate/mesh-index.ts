@@ -2,6 +2,7 @@
 import type { AccessLog } from "../gen/envoy/config/accesslog/v3/accesslog_pb.js";
 import { durationMs } from "../resource/duration.ts";
 import { type ExternalService, servicePorts } from "../resource/kinds/external-service.ts";
+import type { HttpRoute } from "../resource/kinds/http-route.ts";
 import { defaultMeshConfigSpec } from "../resource/kinds/mesh-config.ts";
 import type { RouteFilter } from "../resource/kinds/route-filter.ts";
 import type { ServicePort } from "../resource/kinds/service.ts";
@@ -92,6 +93,8 @@ export interface MeshIndex {
   readonly services: readonly IndexedService[];
   /** By `namespace/name`. */
   readonly serviceByKey: ReadonlyMap<string, IndexedService>;
+  /** By `namespace/name`, for routes that others delegate to. */
+  readonly routeByKey: ReadonlyMap<string, HttpRoute>;
   /** By `namespace/name`. */
   readonly routeFilters: ReadonlyMap<string, RouteFilter>;
   /** For routes that have a policy of their own. */
@@ -129,6 +132,7 @@ export function buildMeshIndex(
     services,
     serviceByKey,
     settingsOf,
+    routeByKey: new Map(snapshot.httpRoutes.map((route) => [qualifiedName(route.metadata), route])),
     routeFilters: new Map(
       snapshot.routeFilters.map((filter) => [qualifiedName(filter.metadata), filter]),
     ),

@@ -18,12 +18,14 @@ import type { FilterContribution } from "./filters/filter-contribution.ts";
 import type { MeshSnapshot } from "./mesh-snapshot.ts";
 import { duration, pack } from "./message.ts";
 import { qualifiedName } from "./names.ts";
+import { isRouteRef } from "./route/reference-kinds.ts";
 
 const NAME = "envoy.filters.http.stateful_session";
 /** Of a cookie that its author gave no name. */
 const COOKIE_NAME = "tulle-session";
 
 type Session = DeepReadonly<SessionPersistence>;
+type RequestRoute = MeshSnapshot["httpRoutes" | "grpcRoutes"][number];
 
 /** What puts the filter into the listeners of a Service; `session` is that of its policy. */
 export function sessionContribution(session: Session | undefined): FilterContribution {
@@ -53,18 +55,34 @@ export function servicesWithSessions({
         spec.targetRefs.map(({ kind, name }) => `${kind}/${namespace}/${name}`),
       ),
   );
+  const routeByKey = new Map(httpRoutes.map((route) => [qualifiedName(route.metadata), route]));
   const services = [...httpRoutes, ...grpcRoutes]
     .filter(
       ({ kind, metadata, spec }) =>
         targeted.has(`${kind}/${qualifiedName(metadata)}`) ||
         spec.rules.some(({ sessionPersistence }) => sessionPersistence !== undefined),
     )
-    .flatMap(({ metadata, spec }) =>
-      (spec.parentRefs ?? []).map(({ namespace, name }) =>
-        qualifiedName({ namespace: namespace ?? metadata.namespace, name }),
-      ),
-    );
+    .flatMap((route) => parentServices(route, routeByKey, new Set()));
   return new Set(services);
+}
+
+/** Services that the route is for, by itself or through routes that delegate to it. */
+function parentServices(
+  route: RequestRoute,
+  routeByKey: ReadonlyMap<string, RequestRoute>,
+  seen: Set<RequestRoute>,
+): readonly string[] {
+  if (seen.has(route)) return [];
+  seen.add(route);
+  return (route.spec.parentRefs ?? []).flatMap((ref) => {
+    const key = qualifiedName({
+      namespace: ref.namespace ?? route.metadata.namespace,
+      name: ref.name,
+    });
+    if (!isRouteRef(ref)) return [key];
+    const parent = routeByKey.get(key);
+    return parent === undefined ? [] : parentServices(parent, routeByKey, seen);
+  });
 }
 
 function perRoute(session: Session): Any {

@@ -250,6 +250,36 @@ test("rules for some callers only, and answers of the sidecar", async () => {
   await tulle("delete", "--wait", "httproute", "catalog");
 });
 
+test("a route delegates a part of its requests to the route of another owner", async () => {
+  const routeRef = (name: string) => ({
+    group: "gateway.networking.k8s.io",
+    kind: "HTTPRoute",
+    name,
+  });
+  const parent = route([
+    { matches: [{ path: { value: "/team" } }], backendRefs: [routeRef("team")] },
+    { backendRefs: [{ name: "catalog", port: 80 }] },
+  ]);
+  const team = {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "HTTPRoute",
+    metadata: { name: "team" },
+    spec: {
+      parentRefs: [routeRef("catalog")],
+      rules: [
+        { matches: [{ path: { value: "/team/closed" } }], filters: [ruleFilter("gone")] },
+        { backendRefs: [{ name: "catalog", port: 80 }] },
+      ],
+    },
+  };
+  await apply(parent, team);
+  assert.equal((await ask("/team/closed")).status, 410);
+  assert.equal((await ask("/team/open")).status, 200);
+  assert.equal((await ask("/closed")).status, 200);
+  assert.match(await tulle("get", "httproutes"), /team.*True/);
+  await tulle("delete", "--wait", "httproute", "catalog", "team");
+});
+
 test("hosts outside are called by a name of the mesh", async () => {
   const near = await ask("/a", { at: external });
   assert.equal(near.body, "localhost /a");

@@ -31,7 +31,9 @@ const filter = objectRule(
     requestHeaderModifier: headerModifier.optional().describe("Changes the call's metadata."),
     responseHeaderModifier: headerModifier.optional().describe("Changes the answer's metadata."),
     requestMirror: requestMirror.optional().describe("Sends a copy of calls elsewhere."),
-    extensionRef: extensionRef.optional().describe("A filter of another kind. None exists yet."),
+    extensionRef: extensionRef
+      .optional()
+      .describe("A RouteFilter (group mesh.tulle.dev) in the route's namespace."),
   }),
   (value, report) => checkMember(value, report, MEMBER_OF_TYPE),
 ) as unknown as z.ZodType<GrpcRouteFilter>;

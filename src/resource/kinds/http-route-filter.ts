@@ -154,7 +154,9 @@ const filter = objectRule(
     requestMirror: requestMirror.optional().describe("Sends a copy of requests elsewhere."),
     requestRedirect: requestRedirect.optional().describe("Answers with a redirect."),
     urlRewrite: urlRewrite.optional().describe("Changes Host and path on the way to the backend."),
-    extensionRef: extensionRef.optional().describe("A filter of another kind. None exists yet."),
+    extensionRef: extensionRef
+      .optional()
+      .describe("A RouteFilter (group mesh.tulle.dev) in the route's namespace."),
     cors: cors.optional().describe("Which origins of browsers may use the answers."),
     externalAuth: externalAuth
       .optional()

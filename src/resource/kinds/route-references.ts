@@ -12,7 +12,9 @@ const parentRef = z.strictObject({
     .describe('Write "" for a Service, which is in the core group.'),
   kind: apiKind()
     .default("Gateway")
-    .describe("Service: the route is for callers within the mesh (GAMMA)."),
+    .describe(
+      "Service, or ExternalService of group mesh.tulle.dev: the route is for callers within the mesh (GAMMA). HTTPRoute: the route is for what a rule of that route delegates to it.",
+    ),
   namespace: dnsLabel().optional().describe("Default: the route's own."),
   name: objectName().describe("The parent's name."),
   sectionName: dnsSubdomain()
@@ -58,7 +60,11 @@ function comparePair(
 
 const backendFields = {
   group: apiGroup().default("").describe("Empty: the core group, where Service lives."),
-  kind: apiKind().default("Service").describe("Only Service has an effect."),
+  kind: apiKind()
+    .default("Service")
+    .describe(
+      "Service; ExternalService of group mesh.tulle.dev; for a rule of an HTTPRoute also HTTPRoute of group gateway.networking.k8s.io, which names this route as a parent: its rules take the place of this one.",
+    ),
   namespace: dnsLabel().optional().describe("Default: the route's own."),
   name: objectName().describe("The backend's name."),
   port: portNumber().optional().describe("Required for a Service: one of its ports."),

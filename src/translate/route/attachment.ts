@@ -13,7 +13,7 @@ import type { FindingPlace, Findings } from "../findings.ts";
 import type { IndexedPort, MeshIndex } from "../mesh-index.ts";
 import { compareText, qualifiedName } from "../names.ts";
 import { compareAge } from "../object-order.ts";
-import { MESH_GROUP } from "./mesh-group.ts";
+import { isRouteRef, MESH_GROUP } from "./reference-kinds.ts";
 
 /** A route of requests. */
 export type RequestRoute = HttpRoute | GrpcRoute;
@@ -158,6 +158,10 @@ function parentPorts(
   { index, findings }: AttachContext,
 ): readonly ParentPort[] {
   return (route.spec.parentRefs ?? []).flatMap((ref, refIndex) => {
+    if (isRouteRef(ref)) {
+      reportParentRoute(route, ref, refIndex, { index, findings });
+      return [];
+    }
     const isExternal = ref.group === MESH_GROUP && ref.kind === "ExternalService";
     if (!isExternal && (ref.group !== "" || ref.kind !== "Service")) return [];
     const place = { object: keyOf(route), path: `spec.parentRefs[${refIndex}]` };
@@ -178,6 +182,33 @@ function parentPorts(
     const isConsumer = namespace !== route.metadata.namespace;
     return ports.map((port) => ({ port, place, isConsumer }));
   });
+}
+
+/** A parent that is a route: it delegates, or the route gets nothing from it. */
+function reportParentRoute(
+  route: AnyRoute,
+  ref: ParentRef,
+  refIndex: number,
+  { index, findings }: AttachContext,
+): void {
+  const place = { object: keyOf(route), path: `spec.parentRefs[${refIndex}]` };
+  const own = qualifiedName(route.metadata);
+  const namespace = ref.namespace ?? route.metadata.namespace;
+  const key = qualifiedName({ namespace, name: ref.name });
+  const parent = route.kind === "HTTPRoute" ? index.routeByKey.get(key) : undefined;
+  const delegates = (parent?.spec.rules ?? []).some(({ backendRefs }) =>
+    (backendRefs ?? []).some(
+      (backend) =>
+        isRouteRef(backend) &&
+        qualifiedName({ namespace: backend.namespace ?? namespace, name: backend.name }) === own,
+    ),
+  );
+  if (delegates) return;
+  const message =
+    parent === undefined
+      ? `there is no HTTPRoute ${key} that could delegate to a ${route.kind}`
+      : `HTTPRoute ${key} does not delegate to it: no rule names it as a backend`;
+  findings.add("parent-not-found", place, message);
 }
 
 /** GEP-1426, "hostnames field": implementations SHOULD NOT infer any functionality from it. SNI is another matter. */

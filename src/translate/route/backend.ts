@@ -8,7 +8,7 @@ import type { IndexedPort, MeshIndex } from "../mesh-index.ts";
 import { missingClusterName, qualifiedName, serviceHost } from "../names.ts";
 import type { TrafficSettings } from "../traffic-settings.ts";
 import { applyModifierFilter, type MessageChanges } from "./header-modifier.ts";
-import { MESH_GROUP } from "./mesh-group.ts";
+import { isRouteRef, MESH_GROUP } from "./reference-kinds.ts";
 
 type Rule = HttpRoute["spec"]["rules"][number];
 type BackendRef = NonNullable<Rule["backendRefs"]>[number];
@@ -74,6 +74,8 @@ export function resolveTarget(
 ): BackendTarget {
   const { index, place, findings } = context;
   const key = qualifiedName({ namespace: ref.namespace ?? context.namespace, name: ref.name });
+  // A route that delegates: what is wrong with it was said where it was to be replaced.
+  if (isRouteRef(ref)) return missing(ref, context);
   const isExternal = ref.group === MESH_GROUP && ref.kind === "ExternalService";
   if (!isExternal && (ref.group !== "" || ref.kind !== "Service")) {
     findings.add("backend-not-found", place, `a ${ref.kind} cannot be a backend`);

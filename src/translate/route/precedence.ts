@@ -28,12 +28,17 @@ export interface Candidate {
   readonly matchIndex: number;
 }
 
-/** Every match of every route, the one to try first at the front. */
-export function orderedCandidates(routes: readonly HttpRoute[]): readonly Candidate[] {
+/** Every match of every route, the one to try first at the front. `expand` says what stands in place of each. */
+export function orderedCandidates(
+  routes: readonly HttpRoute[],
+  expand: (candidate: Candidate) => readonly Candidate[],
+): readonly Candidate[] {
   return routes
     .flatMap((route) =>
       route.spec.rules.flatMap((rule, ruleIndex) =>
-        rule.matches.map((match, matchIndex) => ({ route, rule, ruleIndex, match, matchIndex })),
+        rule.matches.flatMap((match, matchIndex) =>
+          expand({ route, rule, ruleIndex, match, matchIndex }),
+        ),
       ),
     )
     .sort(compareCandidates);

@@ -10,6 +10,7 @@ import { hostFilterConfigs, hostRateLimits } from "../filters/filter-contributio
 import { resourceOf } from "../message.ts";
 import type { XdsResource } from "../translation.ts";
 import type { RequestRoute } from "./attachment.ts";
+import { delegated } from "./delegation.ts";
 import { grpcCandidates } from "./grpc-candidates.ts";
 import { type Candidate, orderedCandidates } from "./precedence.ts";
 import { defaultRoutes, type RuleContext, ruleRoutes } from "./rule-route.ts";
@@ -26,7 +27,7 @@ export function routeConfiguration(
   context: RuleContext,
 ): XdsResource {
   const { service, port } = context;
-  const usable = candidatesOf(routes).filter((candidate) =>
+  const usable = candidatesOf(routes, context).filter((candidate) =>
     hasUsableExpressions(candidate, context),
   );
   const candidates = usable.filter((candidate) => isMeant(candidate, context));
@@ -41,8 +42,8 @@ export function routeConfiguration(
       name,
       domains: [...domains],
       typedPerFilterConfig: hostFilterConfigs(service.filters.outbound),
-      routes: [...(routes.length === 0 ? defaultRoutes(hostContext) : ofRules)],
       rateLimits: hostRateLimits(service.filters.outbound),
+      routes: [...(routes.length === 0 ? defaultRoutes(hostContext) : ofRules)],
     };
   };
   const name = `${service.host}:${port.port.port}`;
@@ -70,11 +71,15 @@ function isMeant(candidate: Candidate, { index, caller }: RuleContext): boolean 
 }
 
 /** All routes of a port are of one kind (see `attachment.ts`). */
-function candidatesOf(routes: readonly RequestRoute[]): readonly Candidate[] {
+function candidatesOf(
+  routes: readonly RequestRoute[],
+  { index: { routeByKey }, findings }: RuleContext,
+): readonly Candidate[] {
   const grpc = routes.filter((route): route is GrpcRoute => route.kind === "GRPCRoute");
   if (grpc.length > 0) return grpcCandidates(grpc);
   return orderedCandidates(
     routes.filter((route): route is HttpRoute => route.kind === "HTTPRoute"),
+    (candidate) => delegated(candidate, { routeByKey, findings }),
   );
 }
 

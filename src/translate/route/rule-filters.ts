@@ -6,11 +6,11 @@ import { CORS_FILTER, corsPolicy } from "../filters/cors-filter.ts";
 import { type FindingPlace, within } from "../findings.ts";
 import type { BackendContext } from "./backend.ts";
 import { applyModifierFilter, type MessageChanges, NO_HEADER_CHANGES } from "./header-modifier.ts";
-import { MESH_GROUP } from "./mesh-group.ts";
 import { translateMirror } from "./mirror.ts";
 import { type PathReplacement, replaceByRegex, replacePath } from "./path-modifier.ts";
 import type { Candidate } from "./precedence.ts";
 import type { RequestRedirect } from "./redirect.ts";
+import { MESH_GROUP } from "./reference-kinds.ts";
 import { routeFiltersOf } from "./rule-source.ts";
 
 /** A rule's filters, joined. */

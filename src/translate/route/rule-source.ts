@@ -7,8 +7,8 @@ import type { MeshIndex } from "../mesh-index.ts";
 import type { ProxyScope } from "../mesh-snapshot.ts";
 import { qualifiedName } from "../names.ts";
 import type { RequestRoute } from "./attachment.ts";
-import { MESH_GROUP } from "./mesh-group.ts";
 import type { Candidate, Rule } from "./precedence.ts";
+import { isRouteRef, MESH_GROUP } from "./reference-kinds.ts";
 
 export type Caller = Pick<ProxyScope, "namespace" | "serviceAccount" | "labels">;
 
@@ -35,10 +35,25 @@ export function hasSources({ route, rule }: Candidate, index: MeshIndex): boolea
 /** Whether any rule of these routes is for some callers only. */
 export function haveSources(routes: readonly RequestRoute[], index: MeshIndex): boolean {
   if (index.routeFilters.size === 0) return false;
-  return routes.some((route) =>
-    route.spec.rules.some((rule) =>
-      routeFiltersOf(route, rule, index).some(({ spec }) => spec.sources !== undefined),
-    ),
+  return routes.some((route) => hasRuleWithSources(route, index, new Set()));
+}
+
+/** Also in routes that it delegates to. */
+function hasRuleWithSources(
+  route: RequestRoute,
+  index: MeshIndex,
+  seen: Set<RequestRoute>,
+): boolean {
+  if (seen.has(route)) return false;
+  seen.add(route);
+  return route.spec.rules.some(
+    (rule) =>
+      routeFiltersOf(route, rule, index).some(({ spec }) => spec.sources !== undefined) ||
+      (rule.backendRefs ?? []).filter(isRouteRef).some((ref) => {
+        const namespace = ref.namespace ?? route.metadata.namespace;
+        const child = index.routeByKey.get(qualifiedName({ namespace, name: ref.name }));
+        return child !== undefined && hasRuleWithSources(child, index, seen);
+      }),
   );
 }
 
