@@ -31,11 +31,11 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
     "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
     "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
     "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
-  ],
     "envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig",
-  [`${HTTP}.HttpFilter.typed_config`]: [
+  ],
   "envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig.typed_dns_resolver_config":
     ["envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"],
+  [`${HTTP}.HttpFilter.typed_config`]: [
     "envoy.extensions.filters.http.cors.v3.Cors",
     "envoy.extensions.filters.http.fault.v3.HTTPFault",
     "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency",
