@@ -79,7 +79,7 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
       return EXIT_OK;
     }
     log.info("another process has taken over");
-    const graceMs = Math.min(drainMs, DRAIN_TIMEOUT_MS);
+    const graceMs = Math.min(drainMs / 2, DRAIN_TIMEOUT_MS);
     await Promise.race([sidecar.replace(drainMs - graceMs), ended]);
     await sidecar.stop(graceMs);
     return EXIT_OK;

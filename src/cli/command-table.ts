@@ -200,4 +200,10 @@ const INSPECT_ENTRIES: readonly CommandEntry[] = [
     group: "inspect",
     load: async () => (await import("./commands/proxy-log-level-command.ts")).command,
   },
+  {
+    name: "proxy restart",
+    summary: "Restart sidecars without losing a request",
+    group: "inspect",
+    load: async () => (await import("./commands/proxy-restart-command.ts")).command,
+  },
 ];

@@ -57,6 +57,8 @@ export interface ProxyAdminRequest {
   readonly method: "GET" | "POST";
   /** With its query. */
   readonly path: string;
+  /** How long it may say nothing; default 10 s. */
+  readonly timeoutMs?: number;
 }
 
 /** The body of a 200 answer. */
@@ -85,7 +87,7 @@ function send(address: string, request: ProxyAdminRequest): Promise<IncomingMess
     const outgoing = httpRequest(url, {
       method: request.method,
       agent: false,
-      timeout: ANSWER_TIMEOUT_MS,
+      timeout: request.timeoutMs ?? ANSWER_TIMEOUT_MS,
       headers: { accept: "application/json", "content-length": "0" },
     });
     outgoing.on("response", resolve);

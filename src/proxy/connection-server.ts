@@ -5,6 +5,8 @@ export interface ServerConnection {
   readonly isMultiplexed?: boolean;
   /** Ends when what it carries is done. */
   drain(): void;
+  /** Streams whose clients can be told to ask again end with that. */
+  endStreams?(): void;
   /** Cuts it. */
   destroy(): void;
 }
@@ -41,6 +43,11 @@ export abstract class ConnectionServer {
     const ended = new Promise<void>((resolve) => this.#onEmpty.add(resolve));
     for (const connection of this.connections) connection.drain();
     await ended;
+  }
+
+  /** Time is over for streams that would go on. */
+  endStreams(): void {
+    for (const connection of this.connections) connection.endStreams?.();
   }
 
   destroyConnections(): void {

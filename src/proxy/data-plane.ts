@@ -250,6 +250,7 @@ export class DataPlane {
         resolve();
       });
     });
+    for (const listener of this.listeners.values()) listener.endStreams();
   }
 
   /** Cuts whatever is left. */

@@ -7,8 +7,9 @@ import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import type { ResponseHead } from "../http/response-head.ts";
+import { FLAG } from "../telemetry/response-flag.ts";
 import type { ResponseEditor } from "./filters/http-filter.ts";
-import { becomeGrpcAnswer } from "./grpc-answer.ts";
+import { becomeGrpcAnswer, grpcTrailers } from "./grpc-answer.ts";
 import type { HttpServer } from "./http-server.ts";
 import { type LocalReply, localAnswer } from "./local-reply.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
@@ -107,6 +108,13 @@ export class ExchangeAnswer {
     if (this.#editors !== undefined) this.#edit(status, headers);
     this.#server.config.prepareOwnAnswer(outcome.flag, outcome.routeName, headers);
     this.stream.sendLocal(outcome.status, headers, outcome.isGrpc ? "" : body);
+  }
+
+  /** Ends an answer of gRPC, whatever is missing of it, with another status than its upstream's. */
+  endGrpc(status: number, message: string): void {
+    this.#outcome.fail(FLAG.LR, "drain_time_over", message);
+    this.#outcome.grpcStatus = status;
+    this.stream.sendEnd(grpcTrailers(status, message));
   }
 
   /** Breaks it off behind its head, so that the client cannot take it for complete. */

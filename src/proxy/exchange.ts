@@ -13,6 +13,7 @@ import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
+import { GRPC_STATUS } from "../telemetry/grpc-status.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
 import { addHashCookie, chooseForRequest, directPick } from "./cluster-choice.ts";
 import { ExchangeAnswer } from "./exchange-answer.ts";
@@ -175,6 +176,14 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     if (!this.#isActive) return;
     this.outcome.fail(FLAG.DC, "downstream_remote_disconnect", "");
     this.#call.giveUp();
+    this.#finish();
+  }
+
+  /** This process has no more time. A gRPC client whose answer has begun is told to call again. */
+  endEarly(): void {
+    if (!this.#isActive || !this.outcome.isGrpc || !this.answer.isBegun) return;
+    this.#call.giveUp();
+    this.answer.endGrpc(GRPC_STATUS.unavailable, "the sidecar was restarted");
     this.#finish();
   }
 

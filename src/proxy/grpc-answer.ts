@@ -2,7 +2,7 @@
  * Answers of this proxy's own to gRPC clients, which read no HTTP status: 200 and a status of gRPC in a head
  * without a body ("Trailers-Only" in the protocol's specification), as Envoy gives them.
  */
-import type { HeaderBlock } from "../http/header-block.ts";
+import { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { HEADER } from "../http/header-name.ts";
 import type { RequestHead } from "../http/request-head.ts";
@@ -37,6 +37,14 @@ export function becomeGrpcAnswer(
   const message = body.trimEnd();
   if (message !== "") headers.set(new HeaderField(GRPC_MESSAGE_NAME, percentEncoded(message)));
   return grpcStatus;
+}
+
+/** What ends an answer whose head has been sent. */
+export function grpcTrailers(status: number, message: string): HeaderBlock {
+  const trailers = new HeaderBlock();
+  trailers.set(new HeaderField(GRPC_STATUS_NAME, String(status)));
+  trailers.set(new HeaderField(GRPC_MESSAGE_NAME, percentEncoded(message)));
+  return trailers;
 }
 
 /** The specification's Percent-Encoded: space to tilde without the percent sign stay. */

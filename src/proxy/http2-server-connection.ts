@@ -96,6 +96,10 @@ export class Http2ServerConnection
     this.#deadline.armDrain();
   }
 
+  endStreams(): void {
+    this.http2.forEachStream((stream) => stream.endEarly());
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }

@@ -143,6 +143,11 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
     else this.#exchange.refuse(LOCAL_REPLY.downstreamProtocolError, 400, reason);
   }
 
+  /** This process has no more time for it. */
+  endEarly(): void {
+    if (this.#isInExchange) this.#exchange.endEarly();
+  }
+
   override onClosed(): void {
     if (!this.#isInExchange) this.#pool.give(this);
   }

@@ -192,6 +192,10 @@ export class ProxyListener implements Acceptor, IntakeHost {
     await Promise.all(this.servers.map(({ server }) => server.drain()));
   }
 
+  endStreams(): void {
+    for (const { server } of this.servers) server.endStreams();
+  }
+
   destroyConnections(): void {
     for (const intake of this.#intakes) intake.destroy();
     for (const { server } of this.servers) server.destroyConnections();

@@ -8,15 +8,12 @@ export interface StreamEnd {
   readonly hadGoaway: boolean;
   /** From the trailers. */
   readonly grpcStatus: string | undefined;
-  /** RST_STREAM. */
-  readonly resetCode: number | undefined;
-  /** Neither trailers nor a reset: the connection broke, or the answer was none of gRPC's. */
+  /** Neither a status nor GOAWAY: nothing told the client that it may call again. */
   readonly failure: string | undefined;
 }
 
 interface Watched {
-  count: number;
-  /** Messages since `expectMessages` was called. */
+  /** Messages since `whenAllTick` was called. */
   fresh: number;
 }
 
@@ -32,7 +29,7 @@ export class StreamClient {
 
   constructor(origin: string, count: number) {
     this.#origin = origin;
-    this.#streams = Array.from({ length: count }, () => ({ count: 0, fresh: 0 }));
+    this.#streams = Array.from({ length: count }, () => ({ fresh: 0 }));
     for (const index of this.#streams.keys()) this.#open(index);
   }
 
@@ -40,6 +37,15 @@ export class StreamClient {
   async whenAllTick(): Promise<void> {
     for (const stream of this.#streams) stream.fresh = 0;
     while (!this.#streams.every(({ fresh }) => fresh >= 3)) {
+      await new Promise<void>((resolve) => this.#waiters.add(resolve));
+    }
+  }
+
+  /** Resolves when each of the streams that are open now has ended, and been opened again. */
+  async whenAllReopened(): Promise<void> {
+    const from = this.ends.length;
+    const ended = (): number => new Set(this.ends.slice(from).map(({ stream }) => stream)).size;
+    while (ended() < this.#streams.length) {
       await new Promise<void>((resolve) => this.#waiters.add(resolve));
     }
   }
@@ -88,18 +94,10 @@ export class StreamClient {
     stream.on("close", () => {
       session.close();
       if (this.#isStopped) return;
-      const isReset = stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR;
-      const isTold = grpcStatus !== undefined || (isReset && !session.destroyed);
-      const resetCode = isReset ? stream.rstCode : undefined;
+      const isTold = hadGoaway || grpcStatus !== undefined;
       const unexplained = isTold ? undefined : (failure ?? "no status");
-      this.ends.push({
-        stream: index,
-        messages,
-        hadGoaway,
-        grpcStatus,
-        resetCode,
-        failure: unexplained,
-      });
+      this.ends.push({ stream: index, messages, hadGoaway, grpcStatus, failure: unexplained });
+      this.#wake();
       this.#open(index);
     });
   }
@@ -107,8 +105,11 @@ export class StreamClient {
   #tick(index: number): void {
     const stream = this.#streams[index];
     if (stream === undefined) return;
-    stream.count += 1;
     stream.fresh += 1;
+    this.#wake();
+  }
+
+  #wake(): void {
     for (const resolve of this.#waiters) resolve();
     this.#waiters.clear();
   }

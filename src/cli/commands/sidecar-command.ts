@@ -58,7 +58,7 @@ export function createCommand(runSidecar: Programs["sidecar"]): Command {
     summary: "Run the sidecar proxy from an Envoy bootstrap file",
     description: `Reads an Envoy v3 bootstrap (JSON or YAML): node, admin, static_resources, dynamic_resources with ADS. A field that the sidecar does not implement is refused by its path, so that one file runs either proxy. \`tulle run\` starts a sidecar by itself; this is for a proxy alone.
 
-Without a join flag it has no identity of its own: certificates come from the files that the bootstrap names. SIGTERM and SIGINT let requests in flight finish, then end it.`,
+Without a join flag it has no identity of its own: certificates come from the files that the bootstrap names. SIGTERM and SIGINT let requests in flight finish, then end it. SIGUSR2 has a new process take over without losing a request.`,
     examples: [
       {
         line: "tulle sidecar --bootstrap proxy.yaml",

@@ -22,7 +22,7 @@ async function words(...typed: readonly string[]): Promise<readonly string[]> {
 test("commands, their second words, flags, kinds and names are offered where they can stand", async () => {
   assert.deepEqual(await words("des"), ["describe"]);
   assert.deepEqual(await words("-n", "shop", "des"), ["describe"]);
-  assert.deepEqual(await words("proxy", ""), ["config", "log-level"]);
+  assert.deepEqual(await words("proxy", ""), ["config", "log-level", "restart"]);
   assert.deepEqual(await words("get", "ht"), ["httproutes"]);
   assert.deepEqual(await words("get", "svc", ""), ["Service-a", "Service-b"]);
   assert.deepEqual(await words("get", "svc", "Service-a", ""), ["Service-b"]);

@@ -1,6 +1,7 @@
 /**
  * The sidecar of one instance as its starter sees it: a process that is kept running, told to drain, and
- * stopped. It is started again on the same addresses when it dies, while the app runs on.
+ * stopped. It is started again on the same addresses when it dies, while the app runs on; one that is asked to
+ * restart gets a successor that takes its sockets over.
  */
 import { mkdir } from "node:fs/promises";
 import type { Clock } from "../../core/clock.ts";
@@ -10,12 +11,18 @@ import { writeBootstrapFile } from "./bootstrap-file.ts";
 import { type ControlPlaneRef, type JoinFiles, joinArguments } from "./control-plane-ref.ts";
 import type { Guardian } from "./guardian.ts";
 import type { InstanceSpec } from "./instance-spec.ts";
-import { LAUNCHER } from "./launcher.ts";
+import { PROGRAM } from "./launcher.ts";
 import { readLines } from "./line-splitter.ts";
 import type { LoopbackBlock } from "./loopback-block.ts";
-import { describeStatus, type ExitStatus, startProcess } from "./process-group.ts";
+import {
+  describeStatus,
+  type ExitStatus,
+  type ProcessGroup,
+  startProcess,
+} from "./process-group.ts";
 import { type RestartDecision, RestartSchedule } from "./restart-policy.ts";
 import { askSidecar } from "./sidecar-admin.ts";
+import { followSuccessors } from "./sidecar-handover.ts";
 import { type Run, Supervisor } from "./supervisor.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -37,6 +44,8 @@ export interface SidecarOptions {
 
 /** A sidecar that is not ready after this time will not be. */
 const READY_TIMEOUT_MS = 30_000;
+/** How long one that was replaced may take for requests under way, once all of it ends. */
+const REPLACED_GRACE_MS = 5_000;
 /** How many log lines an error shows. */
 const LAST_LINES_MAX = 10;
 
@@ -44,6 +53,8 @@ export class Sidecar {
   readonly #options: SidecarOptions;
   readonly #supervisor: Supervisor;
   readonly #lastLines: string[] = [];
+  /** Were replaced, and end what they carry. */
+  readonly #replaced = new Set<ProcessGroup>();
   #arguments: readonly string[] = [];
   #firstEnding: ExitStatus | undefined;
   #isReady = false;
@@ -52,7 +63,7 @@ export class Sidecar {
     this.#options = options;
     const { clock, prng } = options;
     this.#supervisor = new Supervisor({
-      start: () => Promise.resolve(this.#spawn()),
+      start: () => Promise.resolve(this.#spawnFirst()),
       schedule: new RestartSchedule({ policy: "always", clock, prng }),
       clock,
       onEnded: (status, next) => this.#ended(status, next),
@@ -102,6 +113,7 @@ export class Sidecar {
   async drain(whenCallersLeft: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
     if (!this.#isReady) return;
     const { address } = this.#options.block;
+    const replacedEnd = this.#stopReplaced(REPLACED_GRACE_MS);
     // Answered when its own delay for callers is over, which is longer than most need.
     const graceful = askSidecar(address, "POST", "/drain_listeners?graceful&inboundonly");
     if (!(await whenCallersLeft())) await graceful;
@@ -110,22 +122,40 @@ export class Sidecar {
       const clusters = await askSidecar(address, "GET", "/clusters");
       return clusters === undefined || isInboundIdle(clusters.text) ? true : undefined;
     }, signal);
+    await replacedEnd;
   }
 
   async stop(graceMs: number): Promise<void> {
-    await this.#supervisor.stop(graceMs);
+    await Promise.all([this.#supervisor.stop(graceMs), this.#stopReplaced(graceMs)]);
   }
 
-  #spawn(): Run {
+  async #stopReplaced(graceMs: number): Promise<void> {
+    await Promise.all([...this.#replaced].map((group) => group.stop(graceMs)));
+  }
+
+  #spawnFirst(): Run {
+    const group = this.#spawn([]);
+    followSuccessors(group, {
+      startSuccessor: () => this.#spawn(["--successor"]),
+      onReplaced: (before, successor) => {
+        this.#replaced.add(before);
+        void before.exited.then(() => this.#replaced.delete(before));
+        this.#supervisor.replace(successor);
+      },
+    });
+    return group;
+  }
+
+  #spawn(more: readonly string[]): ProcessGroup {
     const { guardian, folder } = this.#options;
-    const [node, ...first] = LAUNCHER;
     // NODE_OPTIONS are for the user's apps: --inspect, say, would have every sidecar fight for one port.
     const { NODE_OPTIONS: _, ...env } = this.#options.spec.env;
     const group = startProcess({
-      command: [node, ...first, "sidecar", "--log-format", "text", ...this.#arguments],
+      // The script itself: a Node that has to start again with other flags would lose the channel.
+      command: [PROGRAM, "sidecar", "--log-format", "text", ...this.#arguments, "--kept", ...more],
       cwd: folder,
       env,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       guardian,
     });
     readLines(group.child.stdout, (line) => this.#options.onLine(line, "access-log"));

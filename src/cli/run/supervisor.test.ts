@@ -117,3 +117,22 @@ test("what was stopped before it began never begins", async () => {
   await supervisor.start();
   assert.equal(runs.length, 0);
 });
+
+test("one that was replaced may end; its successor is kept as it was", async () => {
+  const { clock, runs, endings, supervisor, crash } = supervised("always");
+  await supervisor.start();
+  const [first] = runs;
+  const successor = fakeRun();
+  supervisor.replace(successor);
+  runs.push(successor);
+  first?.end({ kind: "exited", code: 0 });
+  await first?.exited;
+  assert.equal(supervisor.state, "running");
+  assert.deepEqual(endings, []);
+  await crash(FAILED);
+  assert.equal(supervisor.state, "waiting");
+  clock.advance(30_000);
+  assert.equal(runs.length, 3);
+  await supervisor.stop(7);
+  assert.deepEqual(first?.graces, []);
+});

@@ -66,6 +66,12 @@ export class Supervisor {
     this.#run?.signal(signal);
   }
 
+  /** `run` has taken over from the one that runs, whose ending is nobody's business any more. */
+  replace(run: Run): void {
+    this.#follow(run);
+    if (this.#stop !== undefined) void run.stop(this.#stop.graceMs, this.#stop.signal);
+  }
+
   /** Stops it for good; safe in every state and more than once. */
   async stop(graceMs: number, signal?: NodeJS.Signals): Promise<ExitStatus> {
     this.#stop ??= { graceMs, signal };
@@ -81,11 +87,17 @@ export class Supervisor {
   async #launch(): Promise<void> {
     this.#state = "starting";
     const run = await this.#options.start();
+    this.#follow(run);
+    if (this.#stop !== undefined) await run.stop(this.#stop.graceMs, this.#stop.signal);
+  }
+
+  #follow(run: Run): void {
     this.#run = run;
     this.#state = "running";
     this.#options.schedule.started();
-    void run.exited.then((status) => this.#ended(status));
-    if (this.#stop !== undefined) await run.stop(this.#stop.graceMs, this.#stop.signal);
+    void run.exited.then((status) => {
+      if (this.#run === run) this.#ended(status);
+    });
   }
 
   #ended(status: ExitStatus): void {
