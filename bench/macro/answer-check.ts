@@ -7,7 +7,7 @@ import { request } from "node:http";
 import { connect } from "node:http2";
 import { buffer } from "node:stream/consumers";
 import { GRPC_MESSAGE } from "./backends.ts";
-import { answerTo } from "./load.ts";
+import { answerTo, firstPath } from "./load.ts";
 import type { Scenario } from "./scenarios.ts";
 
 interface Answer {
@@ -17,8 +17,13 @@ interface Answer {
 }
 
 /** Throws when the answer is not the backend's. */
-export async function checkAnswer(port: number, scenario: Scenario): Promise<void> {
-  const { path, bytes } = answerTo(scenario.request);
+export async function checkAnswer(
+  port: number,
+  scenario: Scenario,
+  paths: readonly string[],
+): Promise<void> {
+  const { bytes } = answerTo(scenario.request);
+  const path = firstPath(scenario, paths);
   const isGrpc = scenario.request === "grpc";
   const answer =
     scenario.client === "http1" ? await ask1(port, path) : await ask2(port, path, isGrpc);

@@ -1,12 +1,13 @@
 /** The Envoy v3 bootstrap file that starts both Envoy and our sidecar: one listener, one cluster. */
 import { join } from "node:path";
 import { SPIFFE_PREFIX } from "./certificates.ts";
+import { clusterPolicies, filterPolicies, routePolicies, thresholdOf } from "./policies.ts";
 import type { Protocol } from "./scenarios.ts";
+import { addressesOf, matchesOf, ONE_VARIANT, type Variant } from "./variants.ts";
 
 const FILTERS = "type.googleapis.com/envoy.extensions.filters";
 const TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
-/** Above any number of connections that is measured, so that no circuit breaker opens. */
-const UNLIMITED = 100_000;
+const POLICIES = "type.googleapis.com/envoy.extensions.load_balancing_policies";
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 export interface BootstrapOptions {
@@ -20,6 +21,8 @@ export interface BootstrapOptions {
   readonly listener: TlsOptions & { readonly port: number };
   /** `tlsAs` names the client certificate, `tlsPeer` the one identity that the peer may have. */
   readonly cluster: TlsOptions & { readonly port: number; readonly protocol?: Protocol };
+  /** One route, one endpoint and no policies when absent. */
+  readonly variant?: Variant;
 }
 
 interface TlsOptions {
@@ -28,7 +31,7 @@ interface TlsOptions {
 }
 
 export function writeBootstrap(options: BootstrapOptions): string {
-  const { listener, cluster } = options;
+  const { listener, cluster, variant = ONE_VARIANT[0] } = options;
   return JSON.stringify(
     {
       node: { id: options.name, cluster: "bench" },
@@ -40,7 +43,10 @@ export function writeBootstrap(options: BootstrapOptions): string {
             traffic_direction: listener.tlsAs === undefined ? "OUTBOUND" : "INBOUND",
             address: address(listener.port),
             filter_chains: [
-              { filters: [connectionManager(options.hasTunnels)], ...downstreamTls(options) },
+              {
+                filters: [connectionManager(variant, options.hasTunnels)],
+                ...downstreamTls(options),
+              },
             ],
           },
         ],
@@ -51,17 +57,11 @@ export function writeBootstrap(options: BootstrapOptions): string {
             connect_timeout: "1s",
             load_assignment: {
               cluster_name: "upstream",
-              endpoints: [{ lb_endpoints: [{ endpoint: { address: address(cluster.port) } }] }],
+              endpoints: [{ lb_endpoints: endpoints(variant, cluster.port) }],
             },
-            circuit_breakers: {
-              thresholds: [
-                {
-                  max_connections: UNLIMITED,
-                  max_pending_requests: UNLIMITED,
-                  max_requests: UNLIMITED,
-                },
-              ],
-            },
+            circuit_breakers: { thresholds: [thresholdOf(variant)] },
+            ...clusterPolicies(variant),
+            ...balancing(variant),
             ...upstreamProtocol(cluster.protocol, options.hasTunnels),
             ...upstreamTls(options),
           },
@@ -73,7 +73,7 @@ export function writeBootstrap(options: BootstrapOptions): string {
   );
 }
 
-function connectionManager(hasTunnels = false): object {
+function connectionManager(variant: Variant, hasTunnels = false): object {
   const tunnels = {
     upgrade_configs: [{ upgrade_type: "websocket" }],
     http2_protocol_options: { allow_connect: true },
@@ -86,6 +86,7 @@ function connectionManager(hasTunnels = false): object {
       codec_type: "AUTO",
       ...(hasTunnels ? tunnels : {}),
       http_filters: [
+        ...filterPolicies(variant),
         {
           name: "envoy.filters.http.router",
           typed_config: { "@type": `${FILTERS}.http.router.v3.Router` },
@@ -96,10 +97,39 @@ function connectionManager(hasTunnels = false): object {
           {
             name: "all",
             domains: ["*"],
-            routes: [{ match: { prefix: "/" }, route: { cluster: "upstream" } }],
+            routes: routes(variant),
           },
         ],
       },
+    },
+  };
+}
+
+function routes(variant: Variant): readonly object[] {
+  const matches = variant.routes === 1 ? [{ prefix: "/" }] : matchesOf(variant);
+  const route = { cluster: "upstream", ...routePolicies(variant) };
+  return matches.map((match) => ({ match, route }));
+}
+
+function endpoints(variant: Variant, port: number): readonly object[] {
+  return addressesOf(variant).map((host) => ({ endpoint: { address: address(port, host) } }));
+}
+
+/** Envoy, which does not have peak-EWMA, takes the next of the list, as it does in a mesh. */
+function balancing({ balancer }: Variant): object {
+  if (balancer === "round-robin") return {};
+  const peakEwma = {
+    "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
+    type_url: `${POLICIES}.peak_ewma.v3alpha.PeakEwma`,
+    value: {},
+  };
+  const leastRequest = { "@type": `${POLICIES}.least_request.v3.LeastRequest` };
+  const policy = (name: string, config: object): object => ({
+    typed_extension_config: { name: `envoy.load_balancing_policies.${name}`, typed_config: config },
+  });
+  return {
+    load_balancing_policy: {
+      policies: [policy("peak_ewma", peakEwma), policy("least_request", leastRequest)],
     },
   };
 }
@@ -165,6 +195,6 @@ function commonTls(
   };
 }
 
-function address(port: number): object {
-  return { socket_address: { address: "127.0.0.1", port_value: port } };
+function address(port: number, host = "127.0.0.1"): object {
+  return { socket_address: { address: host, port_value: port } };
 }

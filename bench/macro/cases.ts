@@ -10,6 +10,7 @@ import { haproxy, nginxProxy, type PeerOptions } from "./peers.ts";
 import type { PinnedCommand } from "./pinned-process.ts";
 import { protocolBetween, SCENARIO_TABLE } from "./scenarios.ts";
 import type { Tools } from "./tools.ts";
+import type { Variant } from "./variants.ts";
 
 export interface BenchProcess {
   readonly command: PinnedCommand;
@@ -21,6 +22,7 @@ export interface BenchProcess {
 export interface BenchCase {
   readonly scenario: ScenarioName;
   readonly proxy: ProxyName;
+  readonly variant: Variant;
   /** In the order in which they start. */
   readonly processes: readonly BenchProcess[];
   /** Where the load goes. */
@@ -41,34 +43,42 @@ export interface CaseContext {
   write(name: string, content: string): string;
 }
 
-export function createCase(
+/** One for each variant of the scenario. */
+export function createCases(
   context: CaseContext,
   scenario: ScenarioName,
   proxy: ProxyName,
-): BenchCase {
-  const port = context.nextPort();
-  const halves = halvesOf(context, scenario, proxy, port);
-  const processes = halves.map((half) => ({
-    command: commandFor(context, `${scenario}-${proxy}-${half.role}`, proxy, half),
-    port: half.port,
-  }));
-  const upstreamPort = halves.at(-1)?.upstreamPort ?? 0;
-  return { scenario, proxy, port, upstreamPort, processes };
+): readonly BenchCase[] {
+  return SCENARIO_TABLE[scenario].variants.map((variant) => {
+    const port = context.nextPort();
+    const halves = halvesOf({ context, scenario, proxy, variant }, port);
+    const suffix = variant.name === "" ? "" : `-${variant.name}`;
+    const processes = halves.map((half) => {
+      const name = `${scenario}-${proxy}-${half.role}${suffix}`;
+      return { command: commandFor(context, name, proxy, half), port: half.port };
+    });
+    const upstreamPort = halves.at(-1)?.upstreamPort ?? 0;
+    return { scenario, proxy, variant, port, upstreamPort, processes };
+  });
+}
+
+interface CaseKey {
+  readonly context: CaseContext;
+  readonly scenario: ScenarioName;
+  readonly proxy: ProxyName;
+  readonly variant: Variant;
 }
 
 /** The proxies in a row, the one next to the backend first. */
-function halvesOf(
-  context: CaseContext,
-  name: ScenarioName,
-  proxy: ProxyName,
-  port: number,
-): readonly PeerOptions[] {
-  const { folder } = context;
-  const scenario = SCENARIO_TABLE[name];
+function halvesOf(key: CaseKey, port: number): readonly PeerOptions[] {
+  const { context, proxy, variant } = key;
+  const { folder, backendPorts } = context;
+  const scenario = SCENARIO_TABLE[key.scenario];
   const { hops, client, backend, request } = scenario;
-  const backendPort = context.backendPorts[request === "grpc" ? "grpc" : backend];
+  const backendPort = backendPorts[request === "grpc" ? "grpc" : backend];
   if (hops === 1) {
-    return [{ folder, role: "plain", port, upstreamPort: backendPort, client, upstream: backend }];
+    const upstreamPort = variant.endpoints > 1 ? backendPorts.spread : backendPort;
+    return [{ folder, role: "plain", port, upstreamPort, client, upstream: backend, variant }];
   }
   const between = protocolBetween(scenario, proxy);
   const inbound = { port: context.nextPort(), upstreamPort: backendPort };
@@ -100,7 +110,7 @@ function commandFor(
 
 /** Envoy and our sidecar start from the very same file but for the ports in it. */
 function bootstrapFile(context: CaseContext, name: string, half: PeerOptions): string {
-  const { role, port, upstreamPort, upstream } = half;
+  const { role, port, upstreamPort, upstream, variant } = half;
   const bootstrap = writeBootstrap({
     name,
     adminPort: context.nextPort(),
@@ -111,6 +121,7 @@ function bootstrapFile(context: CaseContext, name: string, half: PeerOptions): s
       protocol: upstream ?? "http1",
       ...(role === "outbound" ? { tlsAs: "a", tlsPeer: "b" } : {}),
     },
+    ...(variant === undefined ? {} : { variant }),
   });
   return context.write(`${name}.json`, bootstrap);
 }

@@ -60,6 +60,24 @@ test("memory of our sidecar is limited, that of the others is not", () => {
   );
 });
 
+test("costs that should stay the same have a limit on both sides", () => {
+  const load = [0, 1, 2].flatMap((round) => [
+    sample({ scenario: "routes", variant: "10", round, cpuUsPerRequest: 20 }),
+    sample({ scenario: "routes", variant: "1000", round, cpuUsPerRequest: 17 }),
+    sample({ scenario: "policies", variant: "off", round, cpuUsPerRequest: 20 }),
+    sample({ scenario: "policies", variant: "on", round, cpuUsPerRequest: 23 }),
+    sample({ scenario: "endpoints", proxy: "envoy", variant: "10", round, cpuUsPerRequest: 20 }),
+    sample({ scenario: "endpoints", proxy: "envoy", variant: "1000", round, cpuUsPerRequest: 40 }),
+  ]);
+  assert.deepEqual(
+    verdictsOf({ ...NOTHING, load }).map(({ subject, bound, holds }) => [subject, bound, holds]),
+    [
+      ["policies at 32: CPU per request, on ÷ off", "at most 1.15", true],
+      ["routes at 32: CPU per request, 1000 ÷ 10", "within 0.9–1.1", false],
+    ],
+  );
+});
+
 test("nothing measured, nothing judged", () => {
   assert.deepEqual(verdictsOf(NOTHING), []);
 });

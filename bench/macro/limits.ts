@@ -1,15 +1,23 @@
 /** What our sidecar must keep to, and whether a run did: the median decides. */
 import type { ProxyName, ScenarioName } from "./names.ts";
-import { type Measure, ratiosOf, type Spread, spreadOf } from "./ratios.ts";
+import { type Measure, ratiosOf, type Spread, spreadOf, variantRatiosOf } from "./ratios.ts";
 import type { MemorySample, Sample, Samples } from "./samples.ts";
 
-interface Bound {
+type Bound = SideBound | RangeBound;
+
+interface SideBound {
   readonly kind: "at most" | "at least" | "below";
   readonly value: number;
 }
 
+interface RangeBound {
+  readonly kind: "within";
+  readonly min: number;
+  readonly max: number;
+}
+
 /** Our figure divided by that of another proxy. */
-interface RatioLimit extends Bound {
+interface RatioLimit extends SideBound {
   readonly scenario: ScenarioName;
   readonly measure: Measure;
   readonly against: ProxyName;
@@ -17,7 +25,13 @@ interface RatioLimit extends Bound {
   readonly connections?: readonly number[];
 }
 
-interface MemoryLimit extends Bound {
+/** CPU per request of our sidecar in each variant, divided by that in the first of the scenario. */
+interface VariantLimit {
+  readonly scenario: ScenarioName;
+  readonly bound: Bound;
+}
+
+interface MemoryLimit extends SideBound {
   readonly scenario: "memory";
   readonly measure: "idleMegabytes" | "addedMegabytes";
 }
@@ -62,6 +76,16 @@ const RATIO_LIMITS: readonly RatioLimit[] = [
   cpuAtMost("grpc", "envoy", 0.5),
 ];
 
+/** As many routes or endpoints as there are, a request costs the same. */
+const FLAT: Bound = { kind: "within", min: 0.9, max: 1.1 };
+
+const VARIANT_LIMITS: readonly VariantLimit[] = [
+  { scenario: "policies", bound: { kind: "at most", value: 1.15 } },
+  { scenario: "routes", bound: FLAT },
+  { scenario: "endpoints", bound: FLAT },
+  { scenario: "endpoints-ewma", bound: FLAT },
+];
+
 const MEMORY_LIMITS: readonly MemoryLimit[] = [
   { scenario: "memory", measure: "idleMegabytes", kind: "at most", value: 75 },
   { scenario: "memory", measure: "addedMegabytes", kind: "at most", value: 20 },
@@ -87,6 +111,7 @@ export interface Verdict {
 export function verdictsOf(samples: Samples): Verdict[] {
   return [
     ...RATIO_LIMITS.flatMap((limit) => ratioVerdicts(limit, samples.load)),
+    ...VARIANT_LIMITS.flatMap((limit) => variantVerdicts(limit, samples.load)),
     ...MEMORY_LIMITS.flatMap((limit) => memoryVerdicts(limit, samples.memory)),
   ];
 }
@@ -102,6 +127,16 @@ function ratioVerdicts(limit: RatioLimit, samples: readonly Sample[]): Verdict[]
     });
 }
 
+function variantVerdicts({ scenario, bound }: VariantLimit, samples: readonly Sample[]): Verdict[] {
+  return variantRatiosOf(samples)
+    .filter((ratio) => ratio.scenario === scenario && ratio.proxy === "tulle")
+    .map((ratio) => {
+      const load = `${scenario} at ${ratio.connections}`;
+      const subject = `${load}: ${MEASURE_NAMES.cpu}, ${ratio.variant} ÷ ${ratio.against}`;
+      return verdict(bound, subject, ratio);
+    });
+}
+
 function memoryVerdicts(limit: MemoryLimit, samples: readonly MemorySample[]): Verdict[] {
   const own = samples.filter((s) => s.scenario === limit.scenario && s.proxy === "tulle");
   if (own.length === 0) return [];
@@ -110,8 +145,17 @@ function memoryVerdicts(limit: MemoryLimit, samples: readonly MemorySample[]): V
 }
 
 function verdict(bound: Bound, subject: string, { median, min, max }: Spread): Verdict {
-  const text = `${bound.kind} ${bound.value}`;
-  return { subject, bound: text, seen: { median, min, max }, holds: isWithin(bound, median) };
+  return {
+    subject,
+    bound: boundText(bound),
+    seen: { median, min, max },
+    holds: isWithin(bound, median),
+  };
+}
+
+function boundText(bound: Bound): string {
+  if (bound.kind === "within") return `within ${bound.min}–${bound.max}`;
+  return `${bound.kind} ${bound.value}`;
 }
 
 function isWithin(bound: Bound, value: number): boolean {
@@ -122,5 +166,7 @@ function isWithin(bound: Bound, value: number): boolean {
       return value >= bound.value;
     case "below":
       return value < bound.value;
+    case "within":
+      return value >= bound.min && value <= bound.max;
   }
 }

@@ -8,24 +8,25 @@ import { createServer } from "node:net";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { startBackends } from "./backends.ts";
-import { type CaseContext, createCase } from "./cases.ts";
+import { type CaseContext, createCases } from "./cases.ts";
 import { makeCertificates } from "./certificates.ts";
 import { verdictsOf } from "./limits.ts";
 import { LOAD_CORE } from "./measurement.ts";
+import type { ProxyName } from "./names.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
-import { MEASURES, ratiosOf } from "./ratios.ts";
+import { MEASURES, ratiosOf, variantRatiosOf } from "./ratios.ts";
 import { buildRelease } from "./release.ts";
 import { toMarkdown } from "./report.ts";
 import { measureRounds } from "./rounds.ts";
 import type { Samples } from "./samples.ts";
-import { SCENARIO_TABLE } from "./scenarios.ts";
+import { hasVariants, SCENARIO_TABLE, type Scenario } from "./scenarios.ts";
 import { prepareTools, type Tools, versionOf } from "./tools.ts";
 
 /** Below the range that Linux takes ports of outgoing connections from: load would take ours otherwise. */
 const PORT_MIN = 20_000;
 const PORT_MAX = 32_000;
 /** Two or four for each case, and those of the backends. */
-const PORTS = 150;
+const PORTS = 250;
 const ROOT = join(import.meta.dirname, "..", "..");
 const RESULTS = join(ROOT, ".cache", "bench");
 
@@ -61,8 +62,8 @@ async function main(args: readonly string[]): Promise<number> {
 /** Figures of a run in which requests failed are worth nothing. Limits that do not hold are no failure. */
 function failuresOf(samples: Samples): readonly string[] {
   const failed = [...samples.load, ...samples.memory].filter((sample) => sample.failures !== "");
-  const texts = failed.map(({ proxy, scenario, connections, failures }) => {
-    return `${proxy} ${scenario} at ${connections} connections: ${failures}`;
+  const texts = failed.map(({ proxy, scenario, variant, connections, failures }) => {
+    return `${proxy} ${scenario} ${variant} at ${connections} connections: ${failures}`;
   });
   return [...texts, ...samples.faults.map((fault) => `not measured: ${fault}`)];
 }
@@ -73,7 +74,9 @@ async function measureAll(options: BenchOptions, tools: Tools, folder: string): 
   const nextPort = (): number => ports.pop() ?? raise("too few ports were reserved");
   const context: CaseContext = {
     ...{ folder, tools, nextPort },
-    backendPorts: { http1: nextPort(), http2: nextPort(), grpc: nextPort() },
+    backendPorts: {
+      ...{ http1: nextPort(), http2: nextPort(), grpc: nextPort(), spread: nextPort() },
+    },
     tulle: options.proxies.includes("tulle") ? tulleCommand(options) : [],
     write(name, content) {
       writeFileSync(join(folder, name), content);
@@ -81,18 +84,29 @@ async function measureAll(options: BenchOptions, tools: Tools, folder: string): 
     },
   };
   const cases = options.scenarios.flatMap((scenario) =>
-    SCENARIO_TABLE[scenario].proxies
-      .filter((proxy) => options.proxies.includes(proxy))
-      .map((proxy) => createCase(context, scenario, proxy)),
+    proxiesOf(SCENARIO_TABLE[scenario], options).flatMap((proxy) =>
+      createCases(context, scenario, proxy),
+    ),
   );
-  const needsGrpc = options.scenarios.some((name) => SCENARIO_TABLE[name].request === "grpc");
-  const where = { folder, core: LOAD_CORE, needsGrpc };
+  const scenarios = options.scenarios.map((name) => SCENARIO_TABLE[name]);
+  const needs = {
+    grpc: scenarios.some(({ request }) => request === "grpc"),
+    spread: scenarios.some(({ variants }) => variants.some(({ endpoints }) => endpoints > 1)),
+  };
+  const where = { folder, core: LOAD_CORE, needs };
   const backends = await startBackends(where, tools, context.backendPorts);
   try {
     return await measureRounds(options, cases, folder);
   } finally {
     for (const backend of backends) await backend.stop();
   }
+}
+
+/** In haste, variants are compared for our sidecar alone: what Envoy pays for them is there to compare only. */
+function proxiesOf(scenario: Scenario, options: BenchOptions): readonly ProxyName[] {
+  const wanted = scenario.proxies.filter((proxy) => options.proxies.includes(proxy));
+  const isOursEnough = options.isQuick && hasVariants(scenario) && wanted.includes("tulle");
+  return isOursEnough ? ["tulle"] : wanted;
 }
 
 function tulleCommand(options: BenchOptions): readonly string[] {
@@ -125,7 +139,9 @@ function writeResults(options: BenchOptions, tools: Tools, samples: Samples): vo
   };
   mkdirSync(dirname(file), { recursive: true });
   const ratios = MEASURES.flatMap((measure) => ratiosOf(samples.load, measure));
-  const report = { machine, versions, options, ratios, limits: verdictsOf(samples), ...samples };
+  const variantRatios = variantRatiosOf(samples.load);
+  const limits = verdictsOf(samples);
+  const report = { machine, versions, options, ratios, variantRatios, limits, ...samples };
   writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
   console.error(`figures: ${file}`);
 }

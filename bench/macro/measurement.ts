@@ -8,11 +8,12 @@ import { type LoadTarget, runLoad } from "./load.ts";
 import { RunningCase } from "./running-case.ts";
 import type { MemorySample, Sample } from "./samples.ts";
 import { type Load, type RequestKind, SCENARIO_TABLE } from "./scenarios.ts";
+import { pathsOf } from "./variants.ts";
 
 export const PROXY_CORE = 0;
 export const LOAD_CORE = 1;
 /** Starting takes memory that is given back: what counts is what stays. */
-const SETTLE_MS = 3_000;
+export const SETTLE_MS = 3_000;
 /** Connections count as idle after this: proxies give memory back after some seconds of quiet. */
 const IDLE_MS = 16_000;
 
@@ -30,6 +31,8 @@ export interface MeasurementOptions {
   /** At least, and as long again until enough requests were answered. */
   readonly warmupSeconds: number;
   readonly seconds: number;
+  /** From the start to the load, and to the reading of the memory before it. */
+  readonly settleMs: number;
   /** Work folder. */
   readonly folder: string;
 }
@@ -38,14 +41,15 @@ export async function measureLoad(
   benchCase: BenchCase,
   options: MeasurementOptions,
 ): Promise<Sample> {
-  const { scenario: name, proxy, port, upstreamPort } = benchCase;
+  const { scenario: name, proxy, variant, port, upstreamPort } = benchCase;
   const { load, round, folder, seconds } = options;
   const scenario = SCENARIO_TABLE[name];
-  const target = { scenario, load, port, core: LOAD_CORE, folder };
+  const paths = pathsOf(variant);
+  const target = { scenario, load, port, paths, core: LOAD_CORE, folder };
   return await RunningCase.during(benchCase, { core: PROXY_CORE, folder }, async (running) => {
-    await sleep(SETTLE_MS);
+    await sleep(options.settleMs);
     const idleMegabytes = running.residentMegabytes();
-    await checkAnswer(port, scenario);
+    await checkAnswer(port, scenario, paths);
     await warmUp(target, options.warmupSeconds);
     const cpuBefore = running.cpuSeconds();
 
@@ -56,7 +60,7 @@ export async function measureLoad(
 
     const cpuSeconds = running.cpuSeconds() - cpuBefore;
     return {
-      ...{ scenario: name, proxy, connections: load.connections, round },
+      ...{ scenario: name, proxy, variant: variant.name, connections: load.connections, round },
       ...{ idleMegabytes, upstreamConnections, startMs: running.startMs },
       cpuUsPerRequest: (1e6 * cpuSeconds) / result.requests,
       requestsPerSecond: result.requests / seconds,
@@ -83,7 +87,7 @@ export async function measureMemory(
   benchCase: BenchCase,
   options: MeasurementOptions,
 ): Promise<MemorySample> {
-  const { scenario: name, proxy, port } = benchCase;
+  const { scenario: name, proxy, variant, port } = benchCase;
   const { round, folder } = options;
   const { connections } = options.load;
   const clients = new IdleClients();
@@ -100,7 +104,8 @@ export async function measureMemory(
       const closed = connections - clients.openCount;
       const failures = closed === 0 ? "" : `${closed} idle connections were closed`;
       const added = { addedSilentMegabytes, addedMegabytes };
-      return { scenario: name, proxy, connections, round, idleMegabytes, ...added, failures };
+      const key = { scenario: name, proxy, variant: variant.name, connections, round };
+      return { ...key, idleMegabytes, ...added, failures };
     });
   } finally {
     clients.close();

@@ -1,11 +1,16 @@
 /** The command line of the macro benchmark. */
 import { parseArgs } from "node:util";
+import { SETTLE_MS } from "./measurement.ts";
 import { PROXIES, type ProxyName, SCENARIOS, type ScenarioName } from "./names.ts";
 
 export interface BenchOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  /** From the start of a proxy to its load. */
+  readonly settleMs: number;
+  /** Also: scenarios that compare variants leave the other proxies out. */
+  readonly isQuick: boolean;
   readonly connections: readonly number[];
   readonly scenarios: readonly ScenarioName[];
   readonly proxies: readonly ProxyName[];
@@ -20,7 +25,8 @@ Measures our sidecar beside nginx, HAProxy and Envoy in the same run: proxies pi
 h2load) and backends (nginx, nghttpd) to core 1, proxies interleaved in rounds. CPU is the proxies' user and system
 time. Prints the figures, the ratios, and which of the limits hold.
 
-  --quick              one round of 2 s, plain, chain and chain-h1 at 32 connections
+  --quick              one round of 2 s, plain, chain and chain-h1 at 32 connections, our sidecar alone in policies,
+                       routes, endpoints and endpoints-ewma
   --rounds N           rounds (3)
   --seconds N          seconds of load per measurement (4)
   --connections A,B    numbers of connections of plain, chain and chain-h1 (1,8,32,128)
@@ -28,6 +34,9 @@ time. Prints the figures, the ratios, and which of the limits hold.
   --proxy A,B          of ${PROXIES.join(", ")} (all)
   --profile            write a CPU profile of each of our sidecars (slows them; do not compare)
   --json FILE          where the figures go (.cache/bench/latest.json)`;
+
+/** Long enough for what a start leaves to do; figures of memory come out higher. */
+const QUICK_SETTLE_MS = 1_000;
 
 /** Throws with a message for the user. */
 export function parseOptions(args: readonly string[]): BenchOptions | "help" {
@@ -51,6 +60,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     rounds: positive("--rounds", values.rounds ?? (values.quick ? "1" : "3")),
     seconds: positive("--seconds", values.seconds ?? (values.quick ? "2" : "4")),
     warmupSeconds: values.quick ? 1 : 2,
+    settleMs: values.quick ? QUICK_SETTLE_MS : SETTLE_MS,
+    isQuick: values.quick,
     connections: connections.split(",").map((text) => positive("--connections", text)),
     scenarios: chosen("--scenario", SCENARIOS, values.scenario),
     proxies: chosen("--proxy", PROXIES, values.proxy),

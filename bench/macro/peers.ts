@@ -1,5 +1,6 @@
 /** Configurations of nginx and HAProxy for each role: one worker, keep-alive both ways, no logs. */
 import type { Protocol } from "./scenarios.ts";
+import type { Variant } from "./variants.ts";
 
 export interface PeerOptions {
   /** Work folder, with the certificates in `certs/`. */
@@ -12,6 +13,8 @@ export interface PeerOptions {
   readonly client?: Protocol;
   /** What is spoken to the upstream, HTTP/1.1 when absent. nginx can speak nothing else. */
   readonly upstream?: Protocol;
+  /** For proxies that start from a bootstrap file. */
+  readonly variant?: Variant;
 }
 
 export function nginxProxy(options: PeerOptions): string {

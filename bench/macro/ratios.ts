@@ -1,7 +1,7 @@
 /** Ratios between proxies of the same round, and how they spread. */
 import { PROXIES, type ProxyName, SCENARIOS, type ScenarioName } from "./names.ts";
 import type { Sample } from "./samples.ts";
-import { MEGABYTE } from "./scenarios.ts";
+import { MEGABYTE, SCENARIO_TABLE } from "./scenarios.ts";
 
 export interface Spread {
   readonly median: number;
@@ -40,6 +40,7 @@ export function figureOf(sample: Sample, measure: Measure): number {
 export interface Ratio extends Spread {
   readonly scenario: ScenarioName;
   readonly connections: number;
+  readonly variant: string;
   readonly measure: Measure;
   /** Our sidecar's figure divided by this proxy's. */
   readonly against: ProxyName;
@@ -47,7 +48,7 @@ export interface Ratio extends Spread {
 
 /** Ratios are taken round by round, so that what slows a whole round leaves them alone. */
 export function ratiosOf(samples: readonly Sample[], measure: Measure): Ratio[] {
-  return groupsOf(samples).flatMap(({ scenario, connections, members }) => {
+  return groupsOf(samples).flatMap(({ scenario, connections, variant, members }) => {
     const ours = members.filter((sample) => sample.proxy === "tulle");
     return PROXIES.filter((proxy) => proxy !== "tulle").flatMap((against) => {
       const ratios = ours.flatMap((own) => {
@@ -55,7 +56,40 @@ export function ratiosOf(samples: readonly Sample[], measure: Measure): Ratio[] 
         return theirs === undefined ? [] : [figureOf(own, measure) / figureOf(theirs, measure)];
       });
       if (ratios.length === 0) return [];
-      return [{ scenario, connections, measure, against, ...spreadOf(ratios) }];
+      return [{ scenario, connections, variant, measure, against, ...spreadOf(ratios) }];
+    });
+  });
+}
+
+/** What a request costs in one variant, divided by what it costs the same proxy in the first one. */
+export interface VariantRatio extends Spread {
+  readonly scenario: ScenarioName;
+  readonly connections: number;
+  readonly proxy: ProxyName;
+  readonly variant: string;
+  readonly against: string;
+}
+
+/** Of CPU per request, within a round as the others. */
+export function variantRatiosOf(samples: readonly Sample[]): VariantRatio[] {
+  return groupsOf(samples).flatMap(({ scenario, connections, variant, members }) => {
+    const against = SCENARIO_TABLE[scenario].variants[0].name;
+    if (variant === against) return [];
+    return PROXIES.flatMap((proxy) => {
+      const own = members.filter((sample) => sample.proxy === proxy);
+      const ratios = own.flatMap(({ round, cpuUsPerRequest }) => {
+        const first = samples.find(
+          (s) =>
+            s.scenario === scenario &&
+            s.connections === connections &&
+            s.proxy === proxy &&
+            s.round === round &&
+            s.variant === against,
+        );
+        return first === undefined ? [] : [cpuUsPerRequest / first.cpuUsPerRequest];
+      });
+      if (ratios.length === 0) return [];
+      return [{ scenario, connections, proxy, variant, against, ...spreadOf(ratios) }];
     });
   });
 }
@@ -63,19 +97,25 @@ export function ratiosOf(samples: readonly Sample[], measure: Measure): Ratio[] 
 export interface SampleGroup<T> {
   readonly scenario: ScenarioName;
   readonly connections: number;
+  readonly variant: string;
   readonly members: readonly T[];
 }
 
-/** Samples under the same load, fewest connections first. */
-export function groupsOf<T extends Pick<Sample, "scenario" | "connections">>(
+/** Samples of the same variant under the same load, fewest connections first. */
+export function groupsOf<T extends Pick<Sample, "scenario" | "connections" | "variant">>(
   samples: readonly T[],
 ): SampleGroup<T>[] {
   const counts = [...new Set(samples.map((sample) => sample.connections))].sort((a, b) => a - b);
   return SCENARIOS.flatMap((scenario) =>
-    counts.map((connections) => ({
-      scenario,
-      connections,
-      members: samples.filter((s) => s.scenario === scenario && s.connections === connections),
-    })),
+    counts.flatMap((connections) =>
+      SCENARIO_TABLE[scenario].variants.map(({ name: variant }) => ({
+        scenario,
+        connections,
+        variant,
+        members: samples.filter(
+          (s) => s.scenario === scenario && s.connections === connections && s.variant === variant,
+        ),
+      })),
+    ),
   ).filter(({ members }) => members.length > 0);
 }

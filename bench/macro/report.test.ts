@@ -24,3 +24,16 @@ test("memory has a table of its own, and each limit says whether it holds", () =
   assert.match(text, /plain at 32: CPU per request ÷ haproxy +\| at most 1\.2 \| 1\.30 .*\| NO /);
   assert.match(text, /memory: MB when idle +\| at most 75 +\| 70\.00 .*\| yes /);
 });
+
+test("variants have a column, a row of ratios each and a limit", () => {
+  const load = [
+    sample({ scenario: "policies", variant: "off", cpuUsPerRequest: 20 }),
+    sample({ scenario: "policies", variant: "on", cpuUsPerRequest: 22 }),
+    sample({ scenario: "policies", proxy: "envoy", variant: "on", cpuUsPerRequest: 44 }),
+  ];
+  const text = toMarkdown({ load, memory: [], faults: [] });
+  assert.match(text, /\| proxy \| variant \| connections .*\n.*\n\| tulle \| off +\| 32 /);
+  assert.match(text, /\| 32, on +\| 0\.50 /);
+  assert.match(text, /\| tulle \| 32 +\| on ÷ off \| 1\.10 /);
+  assert.match(text, /on ÷ off +\| at most 1\.15 \| 1\.10 .*\| yes /);
+});

@@ -1,9 +1,18 @@
 /** Figures to tables: medians with their spread, ratios, and which limits hold. */
 import { type Verdict, verdictsOf } from "./limits.ts";
 import { PROXIES, SCENARIOS, type ScenarioName } from "./names.ts";
-import { figureOf, groupsOf, type Ratio, ratiosOf, type Spread, spreadOf } from "./ratios.ts";
+import {
+  figureOf,
+  groupsOf,
+  type Ratio,
+  ratiosOf,
+  type Spread,
+  spreadOf,
+  type VariantRatio,
+  variantRatiosOf,
+} from "./ratios.ts";
 import type { MemorySample, Sample, Samples } from "./samples.ts";
-import { SCENARIO_TABLE } from "./scenarios.ts";
+import { hasVariants, SCENARIO_TABLE } from "./scenarios.ts";
 
 /** A section per scenario, and one of the limits when our sidecar was measured. */
 export function toMarkdown(samples: Samples): string {
@@ -32,6 +41,11 @@ function loadParts(samples: readonly Sample[]): string[] {
     parts.push(`${name} of Tulle against the others, same round: median [min–max]`);
     parts.push(ratioTable(ratios));
   }
+  const variantRatios = variantRatiosOf(samples);
+  if (variantRatios.length > 0) {
+    parts.push("CPU per request of each variant against the first, same proxy and round");
+    parts.push(variantTable(variantRatios));
+  }
   return parts;
 }
 
@@ -39,16 +53,21 @@ function isOfBodies(scenario: ScenarioName): boolean {
   return SCENARIO_TABLE[scenario].request === "megabyte";
 }
 
+function isVaried(scenario: ScenarioName): boolean {
+  return hasVariants(SCENARIO_TABLE[scenario]);
+}
+
 function figureHeader(scenario: ScenarioName): readonly string[] {
   return [
-    ...["proxy", "connections", "µs CPU/request [min–max]"],
+    ...["proxy", ...(isVaried(scenario) ? ["variant"] : []), "connections"],
+    ...["µs CPU/request [min–max]"],
     ...(isOfBodies(scenario) ? ["MB/s of CPU"] : []),
     ...["requests/s", "p50 µs", "p99 µs", "upstream connections", "idle MB", "busy MB", "start ms"],
   ];
 }
 
 function figureRows(samples: readonly Sample[]): string[][] {
-  return groupsOf(samples).flatMap(({ scenario, connections, members }) =>
+  return groupsOf(samples).flatMap(({ scenario, connections, variant, members }) =>
     PROXIES.flatMap((proxy) => {
       const own = members.filter((sample) => sample.proxy === proxy);
       if (own.length === 0) return [];
@@ -57,6 +76,7 @@ function figureRows(samples: readonly Sample[]): string[][] {
       return [
         [
           marked(proxy, own),
+          ...(isVaried(scenario) ? [variant] : []),
           String(connections),
           spreadText(spreadOf(own.map((sample) => sample.cpuUsPerRequest)), 1),
           ...(isOfBodies(scenario) ? [median((sample) => figureOf(sample, "throughput"))] : []),
@@ -75,15 +95,27 @@ function figureRows(samples: readonly Sample[]): string[][] {
 
 function ratioTable(ratios: readonly Ratio[]): string {
   const proxies = PROXIES.filter((proxy) => ratios.some((ratio) => ratio.against === proxy));
-  const connections = [...new Set(ratios.map((ratio) => ratio.connections))];
-  const rows = connections.map((count) => [
-    String(count),
+  const loads = [...new Set(ratios.map(loadName))];
+  const rows = loads.map((load) => [
+    load,
     ...proxies.map((proxy) => {
-      const ratio = ratios.find((r) => r.connections === count && r.against === proxy);
+      const ratio = ratios.find((r) => loadName(r) === load && r.against === proxy);
       return ratio === undefined ? "" : `${spreadText(ratio, 2)}`;
     }),
   ]);
   return table(["connections", ...proxies.map((proxy) => `÷ ${proxy}`)], rows);
+}
+
+function loadName({ connections, variant }: Ratio): string {
+  return variant === "" ? String(connections) : `${connections}, ${variant}`;
+}
+
+function variantTable(ratios: readonly VariantRatio[]): string {
+  const rows = ratios.map((ratio) => [
+    ...[ratio.proxy, String(ratio.connections), `${ratio.variant} ÷ ${ratio.against}`],
+    spreadText(ratio, 2),
+  ]);
+  return table(["proxy", "connections", "variants", "median [min–max]"], rows);
 }
 
 function memoryParts(samples: readonly MemorySample[]): string[] {

@@ -1,6 +1,6 @@
 /**
  * The order of the measurements. Proxies under the same load follow each other, as close in time as
- * possible, and each round begins with another one, so that none always follows the same.
+ * possible, and each round begins with another one, so that none always follows the same. Variants of one proxy do so in turn.
  */
 import type { BenchCase } from "./cases.ts";
 import { type MeasurementOptions, measureLoad, measureMemory } from "./measurement.ts";
@@ -24,8 +24,8 @@ export async function measureRounds(
   const steps = orderOf(options, cases);
   const startedMs = performance.now();
   for (const [index, { benchCase, load, round }] of steps.entries()) {
-    const { warmupSeconds, seconds } = options;
-    const run = { load, round, warmupSeconds, seconds, folder };
+    const { warmupSeconds, seconds, settleMs } = options;
+    const run = { load, round, warmupSeconds, seconds, settleMs, folder };
     let text: string;
     try {
       text = await measureStep(samples, benchCase, run);
@@ -35,7 +35,8 @@ export async function measureRounds(
     }
     const done = index + 1;
     const leftMs = ((performance.now() - startedMs) / done) * (steps.length - done);
-    const name = `${benchCase.scenario} ${benchCase.proxy}`.padEnd(20);
+    const { scenario, proxy, variant } = benchCase;
+    const name = `${scenario} ${proxy} ${variant.name}`.padEnd(20);
     const left = `${Math.round(leftMs / 1000)} s left`;
     console.error(`[${done}/${steps.length}] ${name} c=${load.connections} ${text}  ${left}`);
   }
@@ -69,13 +70,23 @@ function orderOf(options: BenchOptions, cases: readonly BenchCase[]): Step[] {
   return rounds.flatMap((round) =>
     options.scenarios.flatMap((name) => {
       const own = cases.filter(({ scenario }) => scenario === name);
-      const shift = own.length === 0 ? 0 : round % own.length;
-      const rotated = [...own.slice(shift), ...own.slice(0, shift)];
+      const proxies = [...new Set(own.map(({ proxy }) => proxy))];
+      const rotated = rotate(proxies, round).flatMap((proxy) =>
+        rotate(
+          own.filter((benchCase) => benchCase.proxy === proxy),
+          round,
+        ),
+      );
       return loadsOf(SCENARIO_TABLE[name], options.connections).flatMap((load) =>
         rotated.map((benchCase) => ({ benchCase, load, round })),
       );
     }),
   );
+}
+
+function rotate<T>(items: readonly T[], by: number): readonly T[] {
+  const shift = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(shift), ...items.slice(0, shift)];
 }
 
 function loadText(sample: Sample): string {

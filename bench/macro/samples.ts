@@ -4,6 +4,8 @@ import type { ProxyName, ScenarioName } from "./names.ts";
 interface SampleKey {
   readonly scenario: ScenarioName;
   readonly proxy: ProxyName;
+  /** Empty in scenarios of one variant. */
+  readonly variant: string;
   readonly connections: number;
   readonly round: number;
   /** Empty when all requests were answered as they should be. */

@@ -1,5 +1,13 @@
 /** What each scenario is: who speaks what to whom, under which load, with which proxies. */
 import type { ProxyName, ScenarioName } from "./names.ts";
+import {
+  ENDPOINT_VARIANTS,
+  EWMA_VARIANTS,
+  ONE_VARIANT,
+  POLICY_VARIANTS,
+  ROUTE_VARIANTS,
+  type Variants,
+} from "./variants.ts";
 
 export type Protocol = "http1" | "http2";
 
@@ -26,6 +34,8 @@ export interface Scenario {
   readonly request: RequestKind;
   /** `connections`: as many loads as the command line names numbers of connections. */
   readonly loads: readonly Load[] | "connections";
+  /** What the scenario compares, or the one that there is. */
+  readonly variants: Variants;
 }
 
 export const MEGABYTE = 1_000_000;
@@ -35,6 +45,9 @@ const ALL: readonly ProxyName[] = ["tulle", "nginx", "haproxy", "envoy"];
 /** Those that speak HTTP/2 to an upstream. */
 const MULTIPLEXING: readonly ProxyName[] = ["tulle", "haproxy", "envoy"];
 const EIGHT_BY_EIGHT: readonly Load[] = [{ connections: 8, streams: 8 }];
+/** Those that start from the same bootstrap file. */
+const XDS: readonly ProxyName[] = ["tulle", "envoy"];
+const THIRTY_TWO: readonly Load[] = [{ connections: 32, streams: 1 }];
 const EIGHT: readonly Load[] = [{ connections: 8, streams: 1 }];
 const PARKED: readonly Load[] = [{ connections: IDLE_CONNECTIONS, streams: 1 }];
 
@@ -44,7 +57,10 @@ const PLAIN = {
   client: "http1",
   between: "http1",
   backend: "http1",
+  variants: ONE_VARIANT,
 } as const;
+/** One proxy under one load, in several configurations. */
+const VARIED = { ...PLAIN, proxies: XDS, request: "small", loads: THIRTY_TWO } as const;
 const CHAIN = { ...PLAIN, hops: 2, between: "http2" } as const;
 
 export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
@@ -86,6 +102,27 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
     ...{ proxies: MULTIPLEXING, client: "http2", backend: "http2" },
     ...{ request: "grpc", loads: EIGHT_BY_EIGHT },
   },
+  policies: {
+    ...VARIED,
+    title:
+      "plain, without policies and with ten routes, retries, outlier detection, circuit breakers and a local rate limit",
+    variants: POLICY_VARIANTS,
+  },
+  routes: {
+    ...VARIED,
+    title: "plain, with 10 and with 1,000 routes, which requests go through in turn",
+    variants: ROUTE_VARIANTS,
+  },
+  endpoints: {
+    ...VARIED,
+    title: "plain, with 10 and with 1,000 endpoints, round robin",
+    variants: ENDPOINT_VARIANTS,
+  },
+  "endpoints-ewma": {
+    ...VARIED,
+    title: "plain, with 10 and with 1,000 endpoints, peak EWMA (Envoy: least request)",
+    variants: EWMA_VARIANTS,
+  },
   memory: {
     ...PLAIN,
     title: `memory of one proxy and of ${IDLE_CONNECTIONS} idle connections, HTTP/1.1`,
@@ -101,6 +138,10 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
 /** What this proxy speaks between the two of a chain. */
 export function protocolBetween(scenario: Scenario, proxy: ProxyName): Protocol {
   return proxy === "nginx" ? "http1" : scenario.between;
+}
+
+export function hasVariants({ variants }: Pick<Scenario, "variants">): boolean {
+  return variants.length > 1;
 }
 
 /** The loads of a scenario, for these numbers of connections where it takes them. */

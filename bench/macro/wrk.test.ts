@@ -1,7 +1,7 @@
 /** The reading of wrk's report, on reports that it wrote. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { parseReport } from "./wrk.ts";
+import { parseReport, pathScript } from "./wrk.ts";
 
 const REPORT = `Running 4s test @ http://127.0.0.1:9110/
   1 threads and 32 connections
@@ -37,4 +37,9 @@ test("failed requests are told", () => {
 
 test("anything else is refused", () => {
   assert.throws(() => parseReport("unable to connect"), /not a report of wrk/);
+});
+
+test("a script for several paths names each once", () => {
+  const script = pathScript(["/a", "/b/c"]);
+  assert.match(script, /local paths = \{ "\/a", "\/b\/c" \}/);
 });

@@ -1,5 +1,7 @@
 /** The load generator for HTTP/1.1, wrk: runs it and reads its report. */
 import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { LoadResult } from "./load-result.ts";
 
@@ -8,7 +10,12 @@ export interface WrkOptions {
   readonly connections: number;
   readonly seconds: number;
   readonly core: number;
+  /** Name of a file in Lua that makes the requests; absent: each asks for the URL. */
+  readonly script?: string;
 }
+
+/** From one path to the next but these: neighbours in the configuration are not asked for one after the other. Prime. */
+const STRIDE = 389;
 
 const MICROSECONDS: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, m: 60e6 };
 
@@ -16,9 +23,32 @@ export async function runWrk(options: WrkOptions): Promise<LoadResult> {
   const { stdout } = await promisify(execFile)("taskset", [
     ...["-c", String(options.core), "wrk", "-t1", "--latency"],
     ...[`-c${options.connections}`, `-d${options.seconds}`],
+    ...(options.script === undefined ? [] : ["-s", options.script]),
     options.url,
   ]);
   return parseReport(stdout);
+}
+
+/** Writes a script that goes through the paths and begins anew. Returns the name of its file. */
+export function writePathScript(folder: string, paths: readonly string[]): string {
+  const file = join(folder, "paths.lua");
+  writeFileSync(file, pathScript(paths));
+  return file;
+}
+
+/** The requests are written once, so that the load generator has next to nothing more to do. */
+export function pathScript(paths: readonly string[]): string {
+  return `local paths = { ${paths.map((path) => JSON.stringify(path)).join(", ")} }
+local requests = {}
+local at = 0
+function init()
+  for index, path in ipairs(paths) do requests[index] = wrk.format("GET", path) end
+end
+function request()
+  at = (at + ${STRIDE}) % #requests
+  return requests[at + 1]
+end
+`;
 }
 
 /** Throws when the text is not a report of `wrk --latency`. */

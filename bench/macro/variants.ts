@@ -1,0 +1,93 @@
+/**
+ * What some scenarios vary: each variant is measured beside the first by the same proxy in the same round, so that what
+ * a request costs more is what the configuration costs.
+ */
+
+/** What is asked for where nothing else is said. */
+export const ROOT_PATH = "/";
+
+export interface Variant {
+  /** As the report has it; empty in scenarios of one variant. */
+  readonly name: string;
+  /** 1: one for all paths. More: half by exact path, half by prefix. */
+  readonly routes: number;
+  /** How many paths requests go through in turn, one for each route where there are more routes than one. */
+  readonly paths: number;
+  /** 1: the backend itself. More: addresses of the loopback network, all of which lead to one backend. */
+  readonly endpoints: number;
+  readonly balancer: "round-robin" | "peak-ewma";
+  /** `told`: answers tell clients of their rate limit, too. */
+  readonly policies: "off" | "on" | "told";
+}
+
+/** The first is what the others are divided by. */
+export type Variants = readonly [Variant, ...Variant[]];
+
+/** The most endpoints of a variant: the backend listens on so many addresses. */
+export const ENDPOINTS_MAX = 1_000;
+
+const PLAIN: Variant = {
+  ...{ name: "", routes: 1, paths: 1, endpoints: 1 },
+  ...{ balancer: "round-robin", policies: "off" },
+};
+
+export const ONE_VARIANT: Variants = [PLAIN];
+
+const TEN_PATHS: Variant = { ...PLAIN, paths: 10 };
+/** All of them have the same paths asked for: only the configuration differs. */
+export const POLICY_VARIANTS: Variants = [
+  { ...TEN_PATHS, name: "off" },
+  { ...TEN_PATHS, name: "on", routes: 10, policies: "on" },
+  { ...TEN_PATHS, name: "on-told", routes: 10, policies: "told" },
+];
+
+export const ROUTE_VARIANTS: Variants = [
+  { ...PLAIN, name: "10", routes: 10, paths: 10 },
+  { ...PLAIN, name: "1000", routes: 1_000, paths: 1_000 },
+];
+
+export const ENDPOINT_VARIANTS: Variants = [
+  { ...PLAIN, name: "10", endpoints: 10 },
+  { ...PLAIN, name: "1000", endpoints: ENDPOINTS_MAX },
+];
+
+export const EWMA_VARIANTS: Variants = [
+  { ...PLAIN, name: "10", endpoints: 10, balancer: "peak-ewma" },
+  { ...PLAIN, name: "1000", endpoints: ENDPOINTS_MAX, balancer: "peak-ewma" },
+];
+
+/** What a route matches. Names are of one length, so that only their number differs. */
+export type PathMatch = { readonly path: string } | { readonly prefix: string };
+
+/** One for each route of a variant with more than one. */
+export function matchesOf({ routes }: Variant): readonly PathMatch[] {
+  return Array.from({ length: routes }, (_, index) =>
+    isExact(index) ? { path: pathAt(index) } : { prefix: `${folderAt(index)}/` },
+  );
+}
+
+/** The paths that are asked for. Each leads to another route where there are several. */
+export function pathsOf({ paths }: Variant): readonly string[] {
+  if (paths === 1) return [ROOT_PATH];
+  return Array.from({ length: paths }, (_, index) => pathAt(index));
+}
+
+/** An address of the loopback network for each endpoint. */
+export function addressesOf({ endpoints }: Pick<Variant, "endpoints">): readonly string[] {
+  if (endpoints === 1) return ["127.0.0.1"];
+  return Array.from({ length: endpoints }, (_, index) => {
+    return `127.0.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`;
+  });
+}
+
+function isExact(index: number): boolean {
+  return index % 2 === 0;
+}
+
+function pathAt(index: number): string {
+  return `${folderAt(index)}/items/7`;
+}
+
+function folderAt(index: number): string {
+  return `/${isExact(index) ? "shelf" : "store"}-${String(index).padStart(4, "0")}`;
+}
