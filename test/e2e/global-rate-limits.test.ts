@@ -117,6 +117,7 @@ test("two instances take together what the policy says, and clients are told", a
   const { flag, details, message } = JSON.parse(refused.body);
   assert.deepEqual([flag, details], ["RL", "request_rate_limited"]);
   assert.match(message, /default\/limits/);
+  assert.equal(refused.headers["x-tulle-cause"], "RateLimitPolicy/default/limits");
 });
 
 test("callers keep to limits of a route that others keep to, too", async () => {

@@ -22,7 +22,6 @@ import {
 } from "./http-filter.ts";
 import { addPairs, ServiceHeaders } from "./rate-limit-service-headers.ts";
 import {
-  CODE_OK,
   CODE_OVER_LIMIT,
   type LimitAnswer,
   LimitRequestWriter,
@@ -171,8 +170,8 @@ class WaitingRequest implements FilterWait, GrpcCallHandler {
   }
 
   #onSettled(answer: LimitAnswer | undefined, reason: string): void {
-    const isAnswer = answer?.code === CODE_OK || answer?.code === CODE_OVER_LIMIT;
-    if (isAnswer) this.#filter.onAnswer(this.#call, this.#domain, answer!);
+    // As in Envoy, an answer without a code lets the request pass.
+    if (answer !== undefined) this.#filter.onAnswer(this.#call, this.#domain, answer);
     else this.#filter.onNoAnswer(this.#call, this.#domain, reason);
   }
 }

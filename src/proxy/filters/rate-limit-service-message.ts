@@ -13,7 +13,6 @@ import type { RequestView } from "../../decision/request-view.ts";
 export const SHOULD_RATE_LIMIT = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit";
 
 /** RateLimitResponse.Code. */
-export const CODE_OK = 1;
 export const CODE_OVER_LIMIT = 2;
 
 /** RateLimitRequest of one request. Used for one request after the other. */

@@ -47,7 +47,7 @@ export function resolveRateLimitFilters(
     return {
       outbound: contributions(
         place === "Client" ? policy : undefined,
-        ofRoutes.filter(([key]) => parents.get(key)?.has(service)),
+        ofRoutes.filter(([key]) => parents.get(key)?.has(service) ?? true),
         snapshot,
         false,
       ),
@@ -56,19 +56,21 @@ export function resolveRateLimitFilters(
   };
 }
 
-/** By `routeKey`, the Services whose callers a route is for. */
+/** By `routeKey`, the Services whose callers a route is for. Those that have other parents may be for any. */
 function parentsOf(
   routes: readonly (HttpRoute | GrpcRoute)[],
 ): ReadonlyMap<string, ReadonlySet<string>> {
   return new Map(
-    routes.map(({ kind, metadata, spec }) => [
-      routeKey(kind, qualifiedName(metadata)),
-      new Set(
-        (spec.parentRefs ?? []).map(({ name, namespace = metadata.namespace }) =>
-          qualifiedName({ name, namespace }),
+    routes
+      .filter(({ spec: { parentRefs = [] } }) => parentRefs.every(({ kind }) => kind === "Service"))
+      .map(({ kind, metadata, spec: { parentRefs = [] } }) => [
+        routeKey(kind, qualifiedName(metadata)),
+        new Set(
+          parentRefs.map(({ name, namespace = metadata.namespace }) =>
+            qualifiedName({ name, namespace }),
+          ),
         ),
-      ),
-    ]),
+      ]),
   );
 }
 

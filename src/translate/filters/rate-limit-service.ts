@@ -41,7 +41,18 @@ export function globalLimitFilters(targets: GlobalLimitTargets): readonly Filter
   const policies = new Set([...(ofHost ? [ofHost] : []), ...ofRoutes.map(([, policy]) => policy)]);
   return [...policies]
     .filter(({ spec }) => spec.global !== undefined)
-    .map((policy) => contributionOf(policy, targets));
+    .map((policy) => ({
+      ...contributionOf(policy, targets),
+      // A flag does not tell which of several policies refused.
+      ...(policies.size === 1 ? { replies: { flags: FLAGS, cause: causeOf(policy) } } : {}),
+    }));
+}
+
+/** Envoy's response flags of a refusal, and of one because the service did not answer. */
+const FLAGS = ["RL", "RLSE"];
+
+function causeOf({ kind, metadata }: RateLimitPolicy): string {
+  return `${kind}/${qualifiedName(metadata)}`;
 }
 
 function contributionOf(
