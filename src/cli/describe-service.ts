@@ -54,7 +54,11 @@ function factsText(view: ServiceView, options: DescribeOptions): string {
     `Port ${port.name === "" ? port.port : `${port.name} ${port.port}`}`,
     `${protocolText(port)} to the instances' port ${port.targetPort}; sidecars listen for callers on ${port.listenPort}`,
   ]);
-  return factLines([["Host", view.host], ...selectorFact(view), ...ports], options);
+  const instances = Object.keys(view.instanceIndexes).map((name): readonly [string, string] => [
+    "Instance",
+    `${name}.${view.host}, at an address of its own`,
+  ]);
+  return factLines([["Host", view.host], ...selectorFact(view), ...ports, ...instances], options);
 }
 
 /** Hosts outside the mesh are not selected. */

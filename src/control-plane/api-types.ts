@@ -347,15 +347,17 @@ export interface JoinTokenResponse {
 export interface ServicesResponse {
   readonly revision: number;
   readonly services: readonly ServiceView[];
+  /** Where sidecars answer name queries, at their own address; absent when they do not. */
+  readonly dnsPort?: number;
 }
 
-export interface ServiceView {
+export interface ServiceView extends ResourceKey {
   readonly kind: "Service" | "ExternalService";
-  readonly name: string;
-  readonly namespace: string;
   readonly host: string;
   /** Position in every sidecar's block of loopback addresses: listeners sit at base + 256 + it. */
   readonly serviceIndex: number;
+  /** The same of each instance that callers reach by its own name, `<instance>.<host>`: of a headless Service. */
+  readonly instanceIndexes: Readonly<Record<string, number>>;
   readonly ports: readonly {
     readonly name: string;
     readonly port: number;
@@ -389,10 +391,7 @@ export interface ServiceVersionView {
   readonly serving: number;
 }
 
-export interface AttachedRouteView {
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
+export interface AttachedRouteView extends ResourceKey {
   readonly accepted: boolean;
   readonly rules: readonly {
     /** One line per match: `path prefix /api, header x-user = alice`. */

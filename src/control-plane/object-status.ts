@@ -21,6 +21,8 @@ export interface Judgement {
   readonly fault: TranslationFault | undefined;
   /** Of a Service. */
   readonly serviceIndex?: number | undefined;
+  /** Of a headless Service. */
+  readonly instanceIndexes?: Readonly<Record<string, number>> | undefined;
   /** RFC 3339. */
   readonly now: string;
 }
@@ -59,6 +61,9 @@ export function statusToWrite(object: AnyObject, judgement: Judgement): ObjectSt
     : {
         ...before,
         ...(judgement.serviceIndex === undefined ? {} : { serviceIndex: judgement.serviceIndex }),
+        ...(judgement.instanceIndexes === undefined
+          ? {}
+          : { instanceIndexes: judgement.instanceIndexes }),
         conditions: conditionsOf(object, judgement, before.conditions),
       };
   return isDeepStrictEqual(after, before) ? undefined : after;

@@ -13,6 +13,7 @@ import type { EmptySetGuard } from "./empty-set-guard.ts";
 import { FaultEnds } from "./fault-ends.ts";
 import { guardedServices, heldFinding } from "./held-set.ts";
 import { isServing } from "./instance.ts";
+import { headlessServices, wantedInstanceKeys } from "./instance-indexes.ts";
 import { withChecks } from "./mesh-finding.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import type { ObjectCache } from "./object-cache.ts";
@@ -20,7 +21,7 @@ import type { ProxyDirectory, ProxyEntry } from "./proxy-directory.ts";
 import { PushSchedule, type PushTrigger } from "./push-schedule.ts";
 import type { Registry, RegistryChange } from "./registry.ts";
 import type { ServiceIndexes } from "./service-index.ts";
-import { buildSnapshot } from "./snapshot-builder.ts";
+import { buildSnapshot, manualWorkloads } from "./snapshot-builder.ts";
 import type { SnapshotTranslator } from "./snapshot-translator.ts";
 import type { MeshReport, StatusWriter } from "./status-writer.ts";
 import { descriptionFromWorkload, instanceHealth, isRegistered } from "./workload-object.ts";
@@ -159,8 +160,11 @@ export class Reconciler implements Component {
     const { objects, serviceIndexes, registry, log } = this.#options;
     const routable = [...objects.list("Service"), ...objects.list("ExternalService")];
     for (const { metadata, status } of routable) {
-      if (status?.serviceIndex === undefined) continue;
-      serviceIndexes.restore(`${metadata.namespace}/${metadata.name}`, status.serviceIndex);
+      const name = `${metadata.namespace}/${metadata.name}`;
+      if (status?.serviceIndex !== undefined) serviceIndexes.restore(name, status.serviceIndex);
+      for (const [instance, index] of Object.entries(status?.instanceIndexes ?? {})) {
+        serviceIndexes.restore(`${name}/${instance}`, index);
+      }
     }
     const registered = objects.list("Workload").filter(isRegistered);
     for (const workload of registered) {
@@ -279,8 +283,16 @@ export class Reconciler implements Component {
       (a, b) => revisionOf(a) - revisionOf(b),
     );
     const names = services.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
-    serviceIndexes.retain(new Set(names));
-    for (const name of names) {
+    const instances = wantedInstanceKeys(
+      headlessServices(objects),
+      [
+        ...this.#options.registry.list().map(({ description }) => description),
+        ...manualWorkloads(objects).map(({ metadata }) => metadata),
+      ],
+      serviceIndexes,
+    );
+    serviceIndexes.retain(new Set([...names, ...instances]));
+    for (const name of [...names, ...instances]) {
       try {
         serviceIndexes.allocate(name);
       } catch (error) {

@@ -50,6 +50,11 @@ export class ServiceIndexes {
     );
   }
 
+  /** Those of instances, which are `namespace/service/instance`. */
+  instanceKeys(): readonly string[] {
+    return [...this.#indexByService.keys()].filter((key) => key.split("/").length === 3);
+  }
+
   /** Frees the index of a deleted Service. */
   release(service: string): void {
     const index = this.#indexByService.get(service);

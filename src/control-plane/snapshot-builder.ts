@@ -1,7 +1,9 @@
 /** Builds the picture of the mesh that translation reads, from the store's objects and the registry. Pure. */
 import type { ObjectOf } from "../resource/kind-map.ts";
+import { isHeadless } from "../resource/kinds/service.ts";
 import { INSTANCE_WEIGHT_MAX } from "../resource/kinds/workload.ts";
 import type {
+  AddressedInstance,
   MeshExternalService,
   MeshInstance,
   MeshInstanceHealth,
@@ -9,6 +11,7 @@ import type {
   MeshSnapshot,
 } from "../translate/mesh-snapshot.ts";
 import { type Instance, instanceKey, isServing } from "./instance.ts";
+import { addressedInstances } from "./instance-indexes.ts";
 import type { ObjectCache } from "./object-cache.ts";
 import { effectiveRoutes } from "./rollout/route-overlay.ts";
 import type { ServiceIndexes } from "./service-index.ts";
@@ -40,6 +43,7 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     ...source.instances.filter(({ description }) => !held.has(instanceKey(description))),
     ...held.values(),
   ].map((instance) => fromInstance(instance, held));
+  const instances = [...registered, ...manualWorkloads(objects).map(fromWorkload)];
   return {
     revision: source.revision,
     asOfMs: source.asOfMs,
@@ -50,7 +54,10 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     services: objects.list("Service").flatMap((resource): readonly MeshService[] => {
       const { namespace, name } = resource.metadata;
       const serviceIndex = source.serviceIndexes.get(`${namespace}/${name}`);
-      return serviceIndex === undefined ? [] : [{ resource, serviceIndex }];
+      if (serviceIndex === undefined) return [];
+      if (!isHeadless(resource.spec)) return [{ resource, serviceIndex }];
+      const addressed = addressedInstances(resource, instances, source.serviceIndexes);
+      return [{ resource, serviceIndex, instances: addressed.map(addressedInstance) }];
     }),
     externalServices: objects
       .list("ExternalService")
@@ -66,8 +73,19 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     trafficPolicies: objects.list("TrafficPolicy"),
     cachePolicies: objects.list("CachePolicy"),
     faultPolicies: objects.list("FaultPolicy"),
-    instances: [...registered, ...manualWorkloads(objects).map(fromWorkload)],
+    instances,
   };
+}
+
+function addressedInstance({
+  instance,
+  serviceIndex,
+}: {
+  readonly instance: MeshInstance;
+  readonly serviceIndex: number;
+}): AddressedInstance {
+  const isUsable = instance.health === "healthy" || instance.health === "unknown";
+  return { name: instance.name, serviceIndex, isUsable };
 }
 
 /** An instance says its share by a label, as its other properties: `tulle run --label mesh.tulle.dev/weight=3`. */

@@ -3,9 +3,10 @@
  * proxy's own part when it may have changed. Maps of which nothing changed stay the same objects, so the
  * ADS server sends nothing for them.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "../core/logger.ts";
 import { faultEndMs } from "../resource/kinds/fault-policy.ts";
-import type { MeshSnapshot, ProxyScope } from "../translate/mesh-snapshot.ts";
+import type { AddressedInstance, MeshSnapshot, ProxyScope } from "../translate/mesh-snapshot.ts";
 import type { Finding, ScopedTranslation, SharedTranslation } from "../translate/translation.ts";
 import type { ProxySnapshot, ResourceMap } from "../xds/snapshot.ts";
 import {
@@ -218,6 +219,8 @@ function isSameForScoped(a: MeshSnapshot, b: MeshSnapshot): boolean {
 interface Allocated {
   readonly resource: unknown;
   readonly serviceIndex: number;
+  /** Of a headless Service. */
+  readonly instances?: readonly AddressedInstance[];
 }
 
 function isSameAllocation(a: readonly Allocated[], b: readonly Allocated[]): boolean {
@@ -225,7 +228,11 @@ function isSameAllocation(a: readonly Allocated[], b: readonly Allocated[]): boo
     a.length === b.length &&
     a.every((one, index) => {
       const other = b[index];
-      return one.resource === other?.resource && one.serviceIndex === other?.serviceIndex;
+      return (
+        one.resource === other?.resource &&
+        one.serviceIndex === other?.serviceIndex &&
+        isDeepStrictEqual(one.instances, other?.instances)
+      );
     })
   );
 }

@@ -9,6 +9,7 @@ import type { AnyObject } from "../resource/kind-map.ts";
 import { formatKey, keyOf } from "../resource/object.ts";
 import { type Change, revisionOf, type Store } from "../store/store.ts";
 import type { TranslationFault } from "./fault-isolation.ts";
+import { instanceIndexesOf } from "./instance-indexes.ts";
 import { groupByObject, type MeshFinding } from "./mesh-finding.ts";
 import type { ObjectCache } from "./object-cache.ts";
 import { statusToWrite } from "./object-status.ts";
@@ -97,6 +98,8 @@ export class StatusWriter {
           object.kind === "Service" || object.kind === "ExternalService"
             ? serviceIndexes.get(`${namespace}/${name}`)
             : undefined,
+        instanceIndexes:
+          object.kind === "Service" ? instanceIndexesOf(object, serviceIndexes) : undefined,
         now,
       });
       if (status === undefined) return [];

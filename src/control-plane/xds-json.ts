@@ -25,7 +25,11 @@ import {
 import { SPIFFECertValidatorConfigSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { TypedStructSchema } from "../gen/xds/type/v3/typed_struct_pb.js";
-import { RATE_LIMIT_MESSAGES, TRAFFIC_POLICY_MESSAGES } from "../translate/packed-messages.ts";
+import {
+  DNS_MESSAGES,
+  RATE_LIMIT_MESSAGES,
+  TRAFFIC_POLICY_MESSAGES,
+} from "../translate/packed-messages.ts";
 import type { EncodedResource } from "../xds/snapshot.ts";
 import { XDS_RESOURCE_SCHEMAS } from "./encoded-resources.ts";
 
@@ -47,6 +51,7 @@ const EXTENSION_SCHEMAS: readonly DescMessage[] = [
   TypedStructSchema,
   FileAccessLogSchema,
   StdoutAccessLogSchema,
+  ...DNS_MESSAGES,
   ...RATE_LIMIT_MESSAGES,
   ...TRAFFIC_POLICY_MESSAGES,
 ];

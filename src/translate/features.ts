@@ -46,6 +46,8 @@ export interface DataPlaneFeatures {
   readonly dnsClusters: boolean;
   /** TLS to hosts outside the mesh: a CA of the author's or the system's, without a certificate of our own. */
   readonly tlsOrigination: boolean;
+  /** A UDP listener with the DNS filter. */
+  readonly dnsFilter: boolean;
 }
 
 /** What the sidecars of this release understand. */
@@ -71,6 +73,7 @@ export const SIDECAR_FEATURES: DataPlaneFeatures = {
   aggregateClusters: true,
   dnsClusters: true,
   tlsOrigination: true,
+  dnsFilter: true,
 };
 
 /** All that translation can say. A real Envoy takes it. */
@@ -96,4 +99,5 @@ export const ALL_FEATURES: DataPlaneFeatures = {
   aggregateClusters: true,
   dnsClusters: true,
   tlsOrigination: true,
+  dnsFilter: true,
 };

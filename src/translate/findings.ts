@@ -16,6 +16,7 @@ const SEVERITY: Readonly<Record<FindingCode, Finding["severity"]>> = {
   "route-shadowed": "warning",
   "name-conflict": "error",
   "listener-conflict": "error",
+  "instance-unnamed": "warning",
   "address-exhausted": "error",
   "policy-conflict": "warning",
   "policy-expired": "warning",

@@ -34,8 +34,15 @@ export function parseLoopbackBlock(block: string): number | undefined {
 /** The address of the Service with this index, or undefined when the block has no room for it. */
 export function serviceAddress(blockBase: number, serviceIndex: number): string | undefined {
   const offset = SERVICE_OFFSET + serviceIndex;
-  if (serviceIndex < 0 || offset >= BLOCK_SIZE) return undefined;
-  const address = blockBase + offset;
+  return serviceIndex < 0 || offset >= BLOCK_SIZE ? undefined : format(blockBase + offset);
+}
+
+/** Where the sidecar itself is: its admin server and its name responder. */
+export function sidecarAddress(blockBase: number): string {
+  return format(blockBase + 1);
+}
+
+function format(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
 }
 

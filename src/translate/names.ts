@@ -43,6 +43,11 @@ export function outboundListenerName(address: string, listenPort: number): strin
   return `outbound|${address}:${listenPort}`;
 }
 
+/** The listener that answers name queries. */
+export function dnsListenerName(address: string): string {
+  return `dns|${address}`;
+}
+
 /** The cluster and the inline route configuration of one app port. */
 export function inboundName(appPort: number): string {
   return `inbound|${appPort}||`;

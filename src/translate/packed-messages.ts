@@ -12,12 +12,14 @@ import {
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,
 } from "../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
+import { DnsFilterConfigSchema } from "../gen/envoy/extensions/filters/udp/dns_filter/v3/dns_filter_pb.js";
 import { CookieBasedSessionStateSchema } from "../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.js";
 import { HeaderBasedSessionStateSchema } from "../gen/envoy/extensions/http/stateful_session/header/v3/header_pb.js";
 import { MaglevSchema } from "../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RingHashSchema } from "../gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import { SubsetSchema } from "../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
 import { UriSanInputSchema } from "../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js";
+import { CaresDnsResolverConfigSchema } from "../gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js";
 import { PreviousHostsPredicateSchema } from "../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 
 export const TRAFFIC_POLICY_MESSAGES: readonly DescMessage[] = [
@@ -30,6 +32,12 @@ export const TRAFFIC_POLICY_MESSAGES: readonly DescMessage[] = [
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,
   SubsetSchema,
+];
+
+/** The same for the names of the mesh. */
+export const DNS_MESSAGES: readonly DescMessage[] = [
+  CaresDnsResolverConfigSchema,
+  DnsFilterConfigSchema,
 ];
 
 /** The same for a RateLimitPolicy. */

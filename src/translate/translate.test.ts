@@ -52,7 +52,7 @@ test("an empty mesh still gives the app's own side and the roots", () => {
   const { resources, findings } = translateProxy(snapshotOf("", "empty.yaml"), TEST_SCOPE);
   assert.deepEqual(
     resources.map(({ name }) => name),
-    ["inbound|3000||", "inbound|3000|h2c|", "ROOTCA", "inbound|15006"],
+    ["inbound|3000||", "inbound|3000|h2c|", "ROOTCA", "inbound|15006", "dns|127.37.64.1"],
   );
   assert.deepEqual(findings, []);
 });
@@ -77,7 +77,7 @@ test("a service whose index lies outside the block is left out alone", () => {
   const names = resources.filter(({ typeUrl }) => typeUrl === LISTENER_TYPE_URL);
   assert.deepEqual(
     names.map(({ name }) => name),
-    ["inbound|15006", "outbound|127.37.65.1:20080"],
+    ["inbound|15006", "outbound|127.37.65.1:20080", "dns|127.37.64.1"],
   );
   assert.deepEqual(codes(findings), ["address-exhausted Service a"]);
 });

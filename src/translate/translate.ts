@@ -9,14 +9,17 @@
  */
 import { mayBeHttp } from "../resource/port-protocol.ts";
 import { outboundClusters } from "./cluster.ts";
+import { dnsListener } from "./dns-listener.ts";
+import { type DnsPlan, planDns } from "./dns-names.ts";
 import { reportFailoverTargets } from "./failover-cluster.ts";
 import { type DataPlaneFeatures, SIDECAR_FEATURES } from "./features.ts";
 import { rateLimitClusters } from "./filters/rate-limit-service-cluster.ts";
 import { Findings } from "./findings.ts";
 import { inboundResources } from "./inbound-listener.ts";
+import { instanceServices } from "./instance-services.ts";
 import { loadAssignment } from "./load-assignment.ts";
 import { dependsOnZone } from "./locality-plan.ts";
-import { buildMeshIndex, type MeshIndex } from "./mesh-index.ts";
+import { buildMeshIndex, type IndexedService, type MeshIndex } from "./mesh-index.ts";
 import type { MeshSnapshot, ProxyScope } from "./mesh-snapshot.ts";
 import { compareText } from "./names.ts";
 import {
@@ -105,6 +108,9 @@ interface Prepared {
   readonly index: MeshIndex;
   readonly attachments: Attachments;
   readonly listenerPlans: readonly OutboundListenerPlan[];
+  /** All that callers reach by a name: Services, and instances of headless ones. */
+  readonly reachable: readonly IndexedService[];
+  readonly dns: DnsPlan;
   readonly findings: readonly Finding[];
 }
 
@@ -112,20 +118,27 @@ function prepare(snapshot: MeshSnapshot, features: DataPlaneFeatures = SIDECAR_F
   const findings = new Findings();
   const index = buildMeshIndex(snapshot, features, findings);
   const attachments = resolveAttachments(index, findings);
-  const listenerPlans = planOutboundListeners(index, attachments, findings);
+  const instances = instanceServices(index, findings);
+  const reachable = [...index.services, ...instances];
+  const listenerPlans = planOutboundListeners(
+    { ...index, services: reachable },
+    attachments,
+    findings,
+  );
   reportFailoverTargets(index, findings);
-  return { index, attachments, listenerPlans, findings: findings.list() };
+  const dns = planDns(index, instances, findings);
+  return { index, attachments, listenerPlans, reachable, dns, findings: findings.list() };
 }
 
 function sharedOf(prepared: Prepared): SharedTranslation {
-  const { index, attachments } = prepared;
+  const { index, attachments, reachable } = prepared;
   const { snapshot } = index;
   const findings = new Findings(prepared.findings);
   const clusters: XdsResource[] = [];
   const endpoints: XdsResource[] = [];
   const routes: XdsResource[] = [];
   const consumerRoutes = new Map<string, XdsResource[]>();
-  for (const service of index.services) {
+  for (const service of reachable) {
     for (const port of service.ports) {
       const context = { index, service, port, findings };
       const attached = attachments.requests.get(port.name);
@@ -193,7 +206,7 @@ function scopedOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
   const inbound = inboundResources(prepared.index, scope, report);
   const outbound = outboundListeners(prepared.listenerPlans, scope, report);
   return {
-    listeners: [...inbound.listeners, ...outbound],
+    listeners: [...inbound.listeners, ...outbound, ...dnsListener(prepared.dns, scope)],
     clusters: inbound.clusters,
     routes: callerRoutes(prepared, scope),
     findings: findings.list(),

@@ -77,6 +77,8 @@ export type FindingCode =
   | "name-conflict"
   /** Two ports of one Service need the same outbound listener. */
   | "listener-conflict"
+  /** A headless Service has more instances than get a name of their own, or one whose name is too long. */
+  | "instance-unnamed"
   /** The proxy's loopback block has no room for the Service. */
   | "address-exhausted"
   /** A policy whose time is over: it has no effect any more. */

@@ -158,6 +158,7 @@ export const CATALOG: ServiceView = {
     },
   ],
   selector: { app: "catalog" },
+  instanceIndexes: {},
   versions: [
     {
       version: "v1",

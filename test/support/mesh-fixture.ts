@@ -5,6 +5,7 @@
 import { parse } from "yaml";
 import { parseDocuments } from "../../src/resource/documents.ts";
 import type { AnyObject, KindName, ObjectOf } from "../../src/resource/kind-map.ts";
+import { isHeadless } from "../../src/resource/kinds/service.ts";
 import { registry } from "../../src/resource/registry.ts";
 import { formatViolations } from "../../src/resource/violation.ts";
 import {
@@ -12,7 +13,9 @@ import {
   type DataPlaneFeatures,
   SIDECAR_FEATURES,
 } from "../../src/translate/features.ts";
+import { isSelected } from "../../src/translate/mesh-index.ts";
 import type {
+  AddressedInstance,
   MeshInstance,
   MeshInstanceHealth,
   MeshSnapshot,
@@ -93,7 +96,12 @@ export function parseMeshFixture(text: string, fileName: string): MeshFixture {
       ...(head.asOf === undefined ? {} : { asOfMs: Date.parse(head.asOf) }),
     },
     scope: { ...TEST_SCOPE, ...head.scope },
-    features: head.features === "all" ? ALL_FEATURES : { ...SIDECAR_FEATURES, ...head.features },
+    // Names of the mesh would stand in every golden file that shows listeners.
+    features: {
+      ...(head.features === "all" ? ALL_FEATURES : SIDECAR_FEATURES),
+      dnsFilter: false,
+      ...(head.features === "all" ? {} : head.features),
+    },
   };
 }
 
@@ -101,6 +109,7 @@ export function parseMeshFixture(text: string, fileName: string): MeshFixture {
 export function snapshotOf(text: string, fileName: string): MeshSnapshot {
   const { objects, violations } = parseDocuments(text, fileName, registry);
   if (violations.length > 0) throw new Error(formatViolations(violations));
+  const instances = ofKind(objects, "Workload").map(instanceOf);
   return {
     revision: 1,
     trustDomain: TEST_TRUST_DOMAIN,
@@ -109,6 +118,7 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
     services: ofKind(objects, "Service").map((resource, serviceIndex) => ({
       resource,
       serviceIndex,
+      ...(isHeadless(resource.spec) ? { instances: addressed(resource, instances) } : {}),
     })),
     externalServices: ofKind(objects, "ExternalService").map((resource, position) => ({
       resource,
@@ -123,8 +133,26 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
     trafficPolicies: ofKind(objects, "TrafficPolicy"),
     cachePolicies: ofKind(objects, "CachePolicy"),
     faultPolicies: ofKind(objects, "FaultPolicy"),
-    instances: ofKind(objects, "Workload").map(instanceOf),
+    instances,
   };
+}
+
+/** Indexes from 1000 on, in the order of the file. */
+function addressed(
+  { metadata, spec }: ObjectOf<"Service">,
+  instances: readonly MeshInstance[],
+): readonly AddressedInstance[] {
+  return instances.flatMap((instance, position) =>
+    instance.namespace === metadata.namespace && isSelected(instance.labels, spec.selector)
+      ? [
+          {
+            name: instance.name,
+            serviceIndex: 1000 + position,
+            isUsable: instance.health === "healthy",
+          },
+        ]
+      : [],
+  );
 }
 
 /** `catalog:80`: the Service and port that requests go to which name none. */

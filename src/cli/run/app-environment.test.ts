@@ -50,6 +50,7 @@ function service(name: string, serviceIndex: number, more: Partial<ServiceView> 
     selector: { app: name },
     versions: [],
     routes: [],
+    instanceIndexes: {},
     policy: [],
     findings: [],
     ...more,
@@ -83,7 +84,10 @@ const services = [
 ];
 
 test("sets the variables that Kubernetes would, over the app's own", () => {
-  const env = appEnvironment({ spec, block, services, mesh: "shop", namesFile: "/run/names" });
+  const env = appEnvironment({
+    ...{ spec, block, services, mesh: "shop", namesFile: "/run/names" },
+    dnsPort: 15_053,
+  });
   assert.deepEqual(env, {
     HOME: "/home/me",
     CATALOG_SERVICE_HOST: "127.37.65.0",
@@ -106,6 +110,7 @@ test("sets the variables that Kubernetes would, over the app's own", () => {
     TULLE_NAMESPACE: "default",
     TULLE_SIDECAR_ADMIN: "127.37.64.1:15000",
     TULLE_NAMES_FILE: "/run/names",
+    TULLE_DNS: "127.37.64.1:15053",
   });
 });
 
@@ -130,6 +135,19 @@ test("writes names in the form of hosts(5)", async () => {
 127.37.65.1 order-book order-book.default order-book.default.svc order-book.default.svc.tulle.local # port 8080 9090
 127.37.65.2 ledger.bank ledger.bank.svc ledger.bank.svc.tulle.local # port 20080
 `,
+  );
+  await rm(folder, { recursive: true });
+});
+
+test("instances of a headless service have names of their own", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tulle-test-"));
+  const host = "db-0.db.default.svc.tulle.local";
+  const db = service("db", 4, { instanceIndexes: { "db-0": 9 } });
+  const file = await writeNamesFile(folder, { spec, block, services: [db] });
+  const [, second] = (await readFile(file, "utf8")).split("\n");
+  assert.equal(
+    second,
+    `127.37.65.9 db-0.db db-0.db.default db-0.db.default.svc ${host} # port 20080`,
   );
   await rm(folder, { recursive: true });
 });

@@ -15,6 +15,8 @@ export interface EnvironmentInput {
   readonly block: LoopbackBlock;
   readonly mesh: string;
   readonly services: readonly ServiceView[];
+  /** Where the sidecar answers name queries; undefined when it does not. */
+  readonly dnsPort?: number | undefined;
   /** Path of the file that {@link writeNamesFile} wrote. */
   readonly namesFile: string;
 }
@@ -41,6 +43,7 @@ export function appEnvironment(input: EnvironmentInput): Record<string, string> 
     TULLE_NAMESPACE: spec.namespace,
     TULLE_SIDECAR_ADMIN: `${block.address}:${SIDECAR_ADMIN_PORT}`,
     TULLE_NAMES_FILE: input.namesFile,
+    ...(input.dnsPort === undefined ? {} : { TULLE_DNS: `${block.address}:${input.dnsPort}` }),
   };
 }
 
@@ -71,17 +74,25 @@ function variableName(name: string): string {
   return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
 }
 
-/** Writes `names` into `folder`: one line per Service, its address and every name of it. */
+/** Writes `names` into `folder`: one line per Service and per instance that has a name, its address and every name of it. */
 export async function writeNamesFile(
   folder: string,
   input: Omit<EnvironmentInput, "namesFile" | "mesh">,
 ): Promise<string> {
-  const lines = input.services.map((service) => {
-    const { name, namespace, host } = service;
-    const short = namespace === input.spec.namespace ? [name] : [];
-    const names = [...short, `${name}.${namespace}`, `${name}.${namespace}.svc`, host];
+  const lines = input.services.flatMap((service) => {
+    const { name, namespace, host, serviceIndex } = service;
+    const own = { name, host, serviceIndex };
+    const instances = Object.entries(service.instanceIndexes).map(([instance, index]) => ({
+      name: `${instance}.${name}`,
+      host: `${instance}.${host}`,
+      serviceIndex: index,
+    }));
     const ports = service.ports.map((port) => port.listenPort).join(" ");
-    return `${input.block.serviceAddress(service.serviceIndex)} ${names.join(" ")} # port ${ports}\n`;
+    return [own, ...instances].map((one) => {
+      const near = namespace === input.spec.namespace ? [one.name] : [];
+      const names = [...near, `${one.name}.${namespace}`, `${one.name}.${namespace}.svc`, one.host];
+      return `${input.block.serviceAddress(one.serviceIndex)} ${names.join(" ")} # port ${ports}\n`;
+    });
   });
   const file = join(folder, "names");
   await writeFile(file, lines.join(""), { mode: 0o600 });

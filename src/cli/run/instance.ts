@@ -9,7 +9,7 @@
 
 import type { StdioOptions } from "node:child_process";
 import { rm } from "node:fs/promises";
-import type { ServiceView } from "../../control-plane/api-types.ts";
+import type { ServicesResponse } from "../../control-plane/api-types.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Prng } from "../../core/prng.ts";
 import { appEnvironment, writeNamesFile } from "./app-environment.ts";
@@ -69,7 +69,8 @@ export class Instance {
   readonly #stopping = new AbortController();
   #claim: BlockClaim | undefined;
   #sidecar: Sidecar | undefined;
-  #services: readonly ServiceView[] = [];
+  /** Of the mesh, when the app was started last. */
+  #known: Pick<ServicesResponse, "services" | "dnsPort"> = { services: [] };
   #isServing = false;
   #prepared: Promise<void> | undefined;
   #started: Promise<void> | undefined;
@@ -194,16 +195,13 @@ export class Instance {
     const block = this.#claim?.block;
     if (block === undefined) throw new Error("the app starts after its addresses are claimed");
     // Without a control plane an app that crashed starts with what was known at its last start.
-    this.#services = await controlPlane.admin
-      .services()
-      .then((answer) => answer.services)
-      .catch(() => this.#services);
-    const services = this.#services;
+    this.#known = await controlPlane.admin.services().catch(() => this.#known);
+    const { services, dnsPort } = this.#known;
     const namesFile = await writeNamesFile(folder, { spec, block, services });
     const group = startProcess({
       command: spec.command,
       cwd: spec.cwd,
-      env: appEnvironment({ spec, block, services, mesh: controlPlane.mesh, namesFile }),
+      env: appEnvironment({ spec, block, services, dnsPort, mesh: controlPlane.mesh, namesFile }),
       stdio: appStdio,
       guardian,
     });

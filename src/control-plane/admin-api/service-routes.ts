@@ -2,11 +2,12 @@
 import { Hono } from "hono";
 import type { ObjectOf } from "../../resource/kind-map.ts";
 import { endpointsOf, servicePorts } from "../../resource/kinds/external-service.ts";
-import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
-import { targetPortOf } from "../../resource/kinds/service.ts";
+import { defaultMeshConfigSpec, type MeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
+import { isHeadless, targetPortOf } from "../../resource/kinds/service.ts";
 import { nearestName } from "../../resource/nearest-name.ts";
 import { formatKey, keyOf } from "../../resource/object.ts";
 import { effectiveProtocol } from "../../resource/port-protocol.ts";
+import { DNS_PORT } from "../../translate/dns-listener.ts";
 import { listenPortOf } from "../../translate/loopback-block.ts";
 import { serviceHost } from "../../translate/names.ts";
 import type {
@@ -15,6 +16,7 @@ import type {
   ServiceVersionView,
   ServiceView,
 } from "../api-types.ts";
+import { addressedInstances } from "../instance-indexes.ts";
 import { groupByObject, type MeshFinding } from "../mesh-finding.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
@@ -31,6 +33,7 @@ export function serviceRoutes(deps: AdminApiDeps): Hono {
     const response: ServicesResponse = {
       revision: deps.reconciler.translatedRevision,
       services: serviceViews(deps),
+      ...(meshConfigOf(deps).dns.enabled ? { dnsPort: DNS_PORT } : {}),
     };
     return context.json(response);
   });
@@ -79,9 +82,12 @@ function viewContext(deps: AdminApiDeps): ViewContext {
   return {
     instances: instanceViews(deps),
     findingsOf: groupByObject(deps.reconciler.report.findings),
-    opaquePorts: (deps.objects.list("MeshConfig")[0]?.spec ?? defaultMeshConfigSpec())
-      .protocolDetection.opaquePorts,
+    opaquePorts: meshConfigOf(deps).protocolDetection.opaquePorts,
   };
+}
+
+function meshConfigOf({ objects }: AdminApiDeps): MeshConfigSpec {
+  return objects.list("MeshConfig")[0]?.spec ?? defaultMeshConfigSpec();
 }
 
 function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext): ServiceView {
@@ -111,12 +117,25 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
     selector: service.kind === "Service" ? (service.spec.selector ?? {}) : {},
     versions: service.kind === "Service" ? versionViews(endpoints) : outsideViews(service),
     routes: attachedRoutes(service, deps.objects, context.findingsOf),
+    instanceIndexes: instanceIndexes(deps, service, endpoints),
     policy: [
       ...effectiveSettings(service, deps.objects),
       ...effectiveLimits(service, deps.objects),
     ],
     findings: (context.findingsOf.get(formatKey(keyOf(service))) ?? []).map(findingView),
   };
+}
+
+function instanceIndexes(
+  { serviceIndexes }: AdminApiDeps,
+  service: Routable,
+  endpoints: readonly InstanceView[],
+): ServiceView["instanceIndexes"] {
+  if (service.kind !== "Service" || !isHeadless(service.spec)) return {};
+  const addressed = addressedInstances(service, endpoints, serviceIndexes);
+  return Object.fromEntries(
+    addressed.map(({ instance, serviceIndex }) => [instance.name, serviceIndex]),
+  );
 }
 
 /** Nobody reports how hosts outside are: they are shown as Workloads that are written by hand. */

@@ -109,6 +109,7 @@ describe("MeshConfig", () => {
         timeout: "10s",
         opaquePorts: [25, 587, 3306, 4444, 5432, 6379, 9300, 11_211],
       },
+      dns: { enabled: true, servers: [], timeout: "2s" },
       defaults: TRAFFIC_DEFAULTS,
     });
   });
@@ -130,6 +131,16 @@ describe("MeshConfig", () => {
     assert.deepEqual(config({ protocolDetection: { timeout: "2m" } }), [
       "spec.protocolDetection.timeout invalid-value",
     ]);
+  });
+
+  test("name servers are addresses, with a port where it is not 53", () => {
+    const servers = (...items: unknown[]) => config({ dns: { servers: items } });
+    assert.deepEqual(servers("192.0.2.53", "[2001:db8::53]:5353", "2001:db8::53"), []);
+    for (const wrong of ["ns.example", "192.0.2.53:0", "[192.0.2.53", "192.0.2.53:99999"]) {
+      assert.deepEqual(servers(wrong), ["spec.dns.servers[0] invalid-value"]);
+    }
+    assert.deepEqual(servers("::1", "::1"), ["spec.dns.servers[1] invalid-combination"]);
+    assert.deepEqual(config({ dns: { timeout: "10ms" } }), ["spec.dns.timeout invalid-value"]);
   });
 
   test("durations are within their ranges", () => {

@@ -1,10 +1,11 @@
 /** `mesh.tulle.dev/v1 MeshConfig`: what holds for the whole mesh. There is one, named `default`. */
+import { isIP } from "node:net";
 import { z } from "zod";
 import { duration, portNumber } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { OPAQUE_PORTS_DEFAULT } from "../port-protocol.ts";
-import { listRule, reportRepeated } from "../rule.ts";
+import { listRule, reportRepeated, stringRule } from "../rule.ts";
 import { trafficSettingsWhole } from "./traffic-settings.ts";
 
 /** The name of the only MeshConfig. */
@@ -74,6 +75,51 @@ const protocolDetection = z.strictObject({
     ),
 });
 
+const nameServer = stringRule(z.string().min(1).max(53), (text, report) => {
+  if (parseNameServer(text) !== undefined) return;
+  report({
+    path: [],
+    code: "invalid-value",
+    message: "must be an IP address, with a port behind it where that is not 53",
+    allowed: "192.0.2.53, 192.0.2.53:5353, 2001:db8::53 or [2001:db8::53]:5353",
+  });
+});
+
+/** Address and port of a name server; undefined when `text` is none. */
+export function parseNameServer(
+  text: string,
+): { readonly host: string; readonly port: number } | undefined {
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? text;
+  const port = Number(match?.[3] ?? 53);
+  return isIP(host) === 0 || port < 1 || port > 65_535 ? undefined : { host, port };
+}
+
+const dns = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether every sidecar answers name queries of its app, by UDP and TCP, at port 15053 of its own loopback address.",
+    ),
+  servers: listRule(z.array(nameServer).max(3), (items, report) => {
+    reportRepeated(items, report, {
+      identity: (item) => JSON.stringify(item),
+      path: [],
+      what: "servers",
+    });
+  })
+    .default([])
+    .describe(
+      "Name servers for all other names, as 192.0.2.53 or 192.0.2.53:5353. Default: those of the sidecar's system.",
+    ),
+  timeout: duration({ minMs: 1000, maxMs: 30_000 })
+    .default("2s")
+    .describe(
+      "How long one of them is waited for; then the next one is asked, or the first again.",
+    ),
+});
+
 const specSchema = z.strictObject({
   trustDomain: z
     .string()
@@ -90,6 +136,7 @@ const specSchema = z.strictObject({
   protocolDetection: protocolDetection
     .prefault({})
     .describe("What is made of Service ports that declare no protocol."),
+  dns: dns.prefault({}).describe("How apps find names of the mesh."),
   defaults: trafficSettingsWhole
     .prefault({})
     .describe("What holds where no TrafficPolicy says otherwise, field by field."),

@@ -84,7 +84,13 @@ const specSchema = objectRule(
       .enum(["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"])
       .default("ClusterIP")
       .describe("All but ExternalName are the same to the mesh."),
-    clusterIP: z.string().max(45).optional().describe(`None for headless. ${CLUSTER_ONLY}`),
+    clusterIP: z
+      .string()
+      .max(45)
+      .optional()
+      .describe(
+        `None for headless: callers reach each instance by a name and an address of its own too. ${CLUSTER_ONLY}`,
+      ),
     clusterIPs: z.array(z.string().max(45)).max(2).optional().describe(CLUSTER_ONLY),
     externalIPs: z.array(z.string().max(45)).max(64).optional().describe(CLUSTER_ONLY),
     externalName: z.string().max(253).optional().describe(CLUSTER_ONLY),
@@ -151,9 +157,16 @@ export interface ServiceStatus extends ObjectStatus {
    * block + 256 + it). Given once, free again when the Service is deleted.
    */
   readonly serviceIndex?: number;
+  /** Of a headless Service: the same for each instance that has an address of its own, by its name. */
+  readonly instanceIndexes?: Readonly<Record<string, number>>;
 }
 
 export type Service = MeshObject<"Service", ServiceSpec, ServiceStatus>;
+
+/** Whether callers tell its instances apart: Kubernetes' headless Service. */
+export function isHeadless({ clusterIP }: ServiceSpec): boolean {
+  return clusterIP === "None";
+}
 
 /** The instance's port, by number or name: `targetPort`, else the port itself. */
 export function targetPortOf(port: ServicePort): number | string {
@@ -175,6 +188,10 @@ export const serviceKind = defineKind<Service>({
     {
       path: "serviceIndex",
       description: "Its position in every sidecar's block of loopback addresses.",
+    },
+    {
+      path: "instanceIndexes",
+      description: "Of a headless Service: the same for each of its instances, by name.",
     },
   ],
   example: `apiVersion: v1
