@@ -156,7 +156,7 @@ export class GrpcCall implements ClientStreamHandler, FaultOwner {
     const text = headers.get("grpc-status");
     if (text === undefined) return;
     this.#grpcStatus = parseGrpcStatus(text);
-    this.#grpcMessage = headers.get("grpc-message") ?? "";
+    this.#grpcMessage = decoded(headers.get("grpc-message") ?? "");
   }
 
   #statusOfAnswer(): number {
@@ -187,6 +187,15 @@ export class GrpcCall implements ClientStreamHandler, FaultOwner {
     cluster.breaker.releaseRequest();
     if (this.#stream !== undefined) this.#endpoint?.onRequestEnd();
     this.#stream = undefined;
+  }
+}
+
+/** gRPC over HTTP/2, "Percent-Encoded"; what is badly encoded is shown as it came. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

@@ -117,6 +117,16 @@ test("two instances take together what the policy says, and clients are told", a
   const { flag, details, message } = JSON.parse(refused.body);
   assert.deepEqual([flag, details], ["RL", "request_rate_limited"]);
   assert.match(message, /default\/limits/);
+  const listed = await tulle("get", "ratelimitpolicies");
+  assert.match(
+    listed,
+    /limits.*Server.*everyone 40\/Day together, each-user 2\/Day together.*True/,
+  );
+  const described = await tulle("describe", "service", "catalog");
+  assert.match(
+    described,
+    /globalRateLimits\.everyone.*40 in 86400s.*all instances together.*control plane/,
+  );
   assert.equal(refused.headers["x-tulle-cause"], "RateLimitPolicy/default/limits");
 });
 

@@ -29,6 +29,7 @@ export function effectiveLimits(
     ];
     return { field: `rateLimits.${name}`, value: parts.join(", "), origin };
   });
+  rules.push(...globalLimitsOf(policy, origin));
   if (bandwidth !== undefined) {
     const value = `${bandwidth.response.kibibytesPerSecond} KiB/s at ${where}`;
     rules.push({ field: "bandwidth.response", value, origin });
@@ -38,6 +39,27 @@ export function effectiveLimits(
   const named = classes.map(({ priority }) => priority).join(", ") || "none";
   const value = `${minConcurrency} to ${maxConcurrency} requests at a time, classes: ${named}`;
   return [...rules, { field: "loadShedding", value, origin }];
+}
+
+function globalLimitsOf(
+  { spec: { global, mode } }: ObjectOf<"RateLimitPolicy">,
+  origin: string,
+): readonly EffectiveSetting[] {
+  if (global === undefined) return [];
+  const { service, timeout, onFailure } = global;
+  return global.rules.map(({ name, per = [], limit }) => {
+    const { requests = 0, unit = "Second", burst = Math.ceil(requests / 2) } = limit ?? {};
+    const amount = `${requests} in ${RATE_LIMIT_UNIT_MS[unit] / 1000}s, ${burst} at once`;
+    const each = per.map((item) => item.name ?? item.type).join(" and ");
+    const parts = [
+      limit === undefined ? "as the service says" : `${amount}, all instances together`,
+      ...(each === "" ? [] : [`for each ${each}`]),
+      ...(mode === "Observe" ? ["observed only"] : []),
+      `asked of ${service?.address ?? "the control plane"} for ${timeout}`,
+      onFailure === "Deny" ? "no answer refuses" : "no answer lets through",
+    ];
+    return { field: `globalRateLimits.${name}`, value: parts.join(", "), origin };
+  });
 }
 
 function policyOf(
