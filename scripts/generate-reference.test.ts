@@ -26,9 +26,11 @@ test("the reference holds no page of a kind that is gone", () => {
 
 test("the pages name every field that an author may write, with defaults and allowed values", () => {
   const page = referenceFiles().get("docs/reference/resources/trafficpolicy.md") ?? "";
+  assert.match(page, /\| `spec\.loadBalancer\.algorithm` \| string \| {2}\| `PeakEWMA`, /);
+  const defaults = referenceFiles().get("docs/reference/resources/meshconfig.md") ?? "";
   assert.match(
-    page,
-    /\| `spec\.loadBalancer\.algorithm` \| string \| `"PeakEWMA"` \| `PeakEWMA`, /,
+    defaults,
+    /\| `spec\.defaults\.loadBalancer\.algorithm` \| string \| `"PeakEWMA"` \| `PeakEWMA`, /,
   );
   assert.match(page, /\| `spec\.connectTimeout` \| string \| {2}\| a duration of 1ms to 1h \| /);
   assert.match(page, /\| `spec\.targetRefs` \| list of map \| required \| 1 to 16 items \| /);

@@ -182,7 +182,7 @@ test(
       body.policy.map((one) => [one.field, [one.value, one.origin]]),
     );
     assert.deepEqual(origins["connectTimeout"], ["1s", "TrafficPolicy default/catalog"]);
-    assert.deepEqual(origins["loadBalancer"], ["PeakEWMA", "built-in default"]);
+    assert.deepEqual(origins["loadBalancer.algorithm"], ["PeakEWMA", "built-in default"]);
   },
 );
 
