@@ -60,7 +60,7 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
     const successor = words.includes(SUCCESSOR) ? await takeOver() : undefined;
     const restart = new Restart({
       startSuccessor: () => startSuccessor(flags, isKept),
-      sidecar: () => (sidecar instanceof Sidecar ? sidecar : undefined),
+      sidecar: () => sidecar,
       epoch: successor?.epoch ?? 0,
       ...{ clock: systemClock, log },
     });
@@ -73,7 +73,7 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
     await Promise.race([sidecar.start(), ended]);
     const drainMs = await Promise.race([ended, restart.handedOver]);
     restart.close();
-    if (drainMs === undefined || !(sidecar instanceof Sidecar)) {
+    if (drainMs === undefined) {
       log.info("draining");
       await sidecar.stop(DRAIN_TIMEOUT_MS);
       return EXIT_OK;
@@ -147,7 +147,7 @@ async function runWorker(format: SidecarOptions["logFormat"], index = ""): Promi
     ...{ clock: systemClock, log, threshold, prng: new SeededPrng(randomInt(2 ** 31)) },
     end: {
       // A coordinator that is gone is told by `disconnect`.
-      send: (message) => void send(message, undefined, undefined, () => {}),
+      send: (message, handle) => void send(message, handle as never, undefined, () => {}),
       onMessage: (listener) => process.on("message", listener),
     },
   });

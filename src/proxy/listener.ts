@@ -116,6 +116,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
     const handle = inherited?.take({ purpose: "listener", name, host, port });
     if (handle !== undefined) {
       this.port = await tcp.adopt(handle);
+      await sharedAddresses?.adopt(name, host, port, this.port);
     } else if (sharedAddresses === undefined) {
       this.port = await tcp.listen(host, port);
     } else {

@@ -9,6 +9,8 @@ export interface SharedAddresses {
    * or another listener of this proxy.
    */
   reserve(listener: string, host: string, port: number): Promise<number>;
+  /** Told of a socket that the process before this one had: `port` is what is asked for, `boundPort` what it has. */
+  adopt(listener: string, host: string, port: number, boundPort: number): Promise<void>;
   /** Told when the socket is closed. `port` is what `reserve` gave. */
   release(listener: string, host: string, port: number): void;
 }

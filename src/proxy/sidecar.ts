@@ -132,7 +132,7 @@ export class Sidecar implements ReplacedSidecar {
     await this.#admin?.close();
   }
 
-  openSockets(): readonly OpenSocket[] {
+  async openSockets(): Promise<readonly OpenSocket[]> {
     const admin = this.#admin?.openSocket;
     const sockets = this.#proxy?.sockets ?? [];
     return admin === undefined ? sockets : [...sockets, admin];

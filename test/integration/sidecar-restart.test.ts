@@ -17,13 +17,14 @@ import { bootstrapOf, type ListenerSpec } from "../support/proxy-bootstrap.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
+import { becomes, workerPids } from "../support/worker-fixture.ts";
 
 const LISTENER: ListenerSpec = { name: "out", direction: "OUTBOUND", routes: "app" };
 
-async function setUp(context: TestContext) {
+async function setUp(context: TestContext, flags: readonly string[] = []) {
   const app = await RawUpstream.start(context);
   const clusters = [{ name: "app", endpoints: [app.port] }];
-  const proxy = await ProxyProcess.start(context, bootstrapOf([LISTENER], clusters));
+  const proxy = await ProxyProcess.start(context, bootstrapOf([LISTENER], clusters), flags);
   context.after(() => endAll(proxy));
   return { app, proxy };
 }
@@ -245,13 +246,35 @@ test("what goes on for longer than the drain time is cut", async (context) => {
   assert.equal(await proxy.exit(), 0);
 });
 
-test("several workers are not restarted in place, and say so", async (context) => {
-  const app = await RawUpstream.start(context);
-  const bootstrap = bootstrapOf([LISTENER], [{ name: "app", endpoints: [app.port] }]);
-  const proxy = await ProxyProcess.start(context, bootstrap, ["--workers", "2"]);
-  const answer = await proxy.admin("/restart", "POST");
-  assert.equal(answer.status, 503);
-  assert.match(answer.body, /several workers/);
+test("several workers are restarted in place, each with the socket of one", async (context) => {
+  const { app, proxy } = await setUp(context, ["--workers", "2"]);
+  await serve(app);
+  const port = proxy.port("out");
+  const before = [...(await workerPids(proxy)).values()];
+  const load = new Load(port);
+  await load.advance(5);
+  assert.deepEqual(await proxy.admin("/restart", "POST"), { status: 200, body: "OK\n" });
+  await load.advance(5);
+  assert.equal(await epochOf(proxy), 1);
+  const after = await workerPids(proxy);
+  assert.ok([...after.values()].every((pid) => !before.includes(pid)));
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  assert.equal(await proxy.exit(), 0);
+  // A worker that dies comes back to an address that the others have.
+  const [victim] = after.values();
+  assert.ok(victim !== undefined);
+  process.kill(victim, "SIGKILL");
+  await becomes(async () => {
+    const now = [...(await workerPids(proxy)).values()];
+    return now.length === 2 && !now.includes(victim);
+  });
+  assert.equal((await proxy.admin("/restart", "POST")).status, 200);
+  assert.equal(await epochOf(proxy), 2);
+});
+
+test("a wrong drain time is refused", async (context) => {
+  const { proxy } = await setUp(context);
   assert.equal((await proxy.admin("/restart?drain_time_s=x", "POST")).status, 400);
 });
 

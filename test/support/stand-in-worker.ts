@@ -51,6 +51,8 @@ new Channel<WorkerCalls, CoordinatorCalls>(
     metrics: () => [],
     announceDrain: () => undefined,
     drain: () => undefined,
+    sockets: () => undefined,
+    replace: () => undefined,
     stop: () => undefined,
   },
 );

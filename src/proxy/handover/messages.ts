@@ -19,6 +19,8 @@ export interface SocketDescription {
   /** As the configuration has them: port 0 stays 0. */
   readonly host: string;
   readonly port: number;
+  /** Of a proxy with several workers: whose it is. Each has a socket of its own for an address. */
+  readonly worker?: number;
 }
 
 export type HandoverMessage =
@@ -36,7 +38,8 @@ export type HandoverListener = (message: HandoverMessage, handle: object | undef
 
 /** One end of the channel. What is sent to somebody who is gone is dropped. */
 export interface HandoverEnd {
-  send(message: HandoverMessage, handle?: object): void;
+  /** `onSent`: the handle has left, or never will. */
+  send(message: HandoverMessage, handle?: object, onSent?: () => void): void;
   onMessage(listener: HandoverListener): void;
   /** Ends a successor that is not wanted any more. */
   giveUp(): void;
@@ -45,4 +48,11 @@ export interface HandoverEnd {
 /** A listening socket of this process. It stays open here, whoever else has it. */
 export interface OpenSocket extends SocketDescription {
   readonly handle: object;
+  /** A worker's socket as its coordinator has it: to be closed once it has been passed on. */
+  readonly isCopy?: boolean;
+}
+
+/** Handles of the runtime's own. */
+export interface Closable {
+  close(): void;
 }

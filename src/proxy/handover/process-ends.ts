@@ -10,10 +10,11 @@ export function starterEnd(): HandoverEnd {
     throw new MeshError({ code: "restart-failed" }, message);
   }
   return {
-    send: (message, handle) => {
+    send: (message, handle, onSent = nothing) => {
       // Typed for sockets and servers; the runtime sends what is below them as well. With a callback, because
       // somebody who is gone is no error.
-      if (process.connected) process.send?.(message, handle as never, undefined, () => {});
+      if (process.connected) process.send?.(message, handle as never, undefined, () => onSent());
+      else onSent();
     },
     onMessage: (listener) => void process.on("message", asListener(listener)),
     giveUp: () => {},
@@ -34,8 +35,9 @@ export function startChild(command: readonly [string, ...string[]]): HandoverEnd
   // It outlives this process, which must not wait for it.
   child.unref();
   return {
-    send: (message, handle) => {
-      if (child.connected) child.send(message, handle as never, {}, () => {});
+    send: (message, handle, onSent = nothing) => {
+      if (child.connected) child.send(message, handle as never, {}, () => onSent());
+      else onSent();
     },
     onMessage: (listener) => {
       child.on("message", asListener(listener));
@@ -54,3 +56,5 @@ function asListener(listener: HandoverListener): (message: unknown, handle: unkn
     listener(message as HandoverMessage, given);
   };
 }
+
+function nothing(): void {}

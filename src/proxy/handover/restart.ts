@@ -6,12 +6,12 @@ import type { Clock } from "../../core/clock.ts";
 import { MeshError, messageOf } from "../../core/errors.ts";
 import { RESTART_START_MS_MAX } from "../../core/limits.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { HandoverEnd, HandoverMessage, OpenSocket } from "./messages.ts";
+import type { Closable, HandoverEnd, HandoverMessage, OpenSocket } from "./messages.ts";
 
 /** What is replaced. */
 export interface ReplacedSidecar {
-  /** All listening sockets; undefined when it cannot be replaced, as several workers cannot. */
-  openSockets(): readonly OpenSocket[] | undefined;
+  /** All listening sockets. */
+  openSockets(): Promise<readonly OpenSocket[]>;
   /** Another process is about to speak for this proxy: no new stream to the control plane. */
   holdLink(): void;
   /** There is no other process after all. */
@@ -59,9 +59,7 @@ export class Restart {
     const { log, clock, startSuccessor, sidecar } = this.#options;
     if (this.#underWay !== undefined) return await this.#underWay.result;
     if (this.#isOver) throw failure("another process has taken over already");
-    if (sidecar()?.openSockets() === undefined) {
-      throw failure("a proxy with several workers cannot be restarted in place");
-    }
+    if (sidecar() === undefined) throw failure("the proxy has not started yet");
     this.#drainMs = drainMs;
     log.info("restarting");
     const underWay = deferred();
@@ -92,7 +90,9 @@ export class Restart {
     if (this.#underWay !== underWay) return;
     switch (message.kind) {
       case "take-over":
-        this.#giveSockets(underWay.end);
+        void this.#giveSockets(underWay).catch((error: unknown) => {
+          if (this.#underWay === underWay) this.#fail(messageOf(error));
+        });
         break;
       case "linking":
         this.#options.sidecar()?.holdLink();
@@ -113,9 +113,11 @@ export class Restart {
     }
   }
 
-  #giveSockets(end: HandoverEnd | undefined): void {
-    for (const { handle, ...socket } of this.#options.sidecar()?.openSockets() ?? []) {
-      end?.send({ kind: "socket", socket }, handle);
+  async #giveSockets({ end }: UnderWay): Promise<void> {
+    const sockets = (await this.#options.sidecar()?.openSockets()) ?? [];
+    for (const { handle, isCopy = false, ...socket } of sockets) {
+      const onSent = isCopy ? (): void => (handle as Closable).close() : undefined;
+      end?.send({ kind: "socket", socket }, handle, onSent);
     }
     end?.send({ kind: "sockets", epoch: this.#options.epoch + 1 });
   }

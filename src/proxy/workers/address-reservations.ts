@@ -41,6 +41,21 @@ export class AddressReservations {
     return await found.port;
   }
 
+  /** A worker has a socket of the process before this one, `boundPort` of it, and so has each of the others. */
+  adopt(worker: number, listener: string, host: string, port: number, boundPort: number): void {
+    const found = [...this.#reservations].find(
+      (one) => one.listener === listener && one.host === host && one.boundPort === boundPort,
+    );
+    if (found !== undefined) {
+      found.holders.add(worker);
+      return;
+    }
+    this.#reservations.add({
+      ...{ listener, host, askedPort: port, port: Promise.resolve(boundPort), boundPort },
+      holders: new Set([worker]),
+    });
+  }
+
   /** `port` is what `reserve` gave. */
   release(worker: number, listener: string, host: string, port: number): void {
     for (const one of this.#reservations) {

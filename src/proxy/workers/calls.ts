@@ -55,6 +55,10 @@ export interface WorkerCalls {
     readonly input: { direction: DrainDirection; graceMs: number };
     readonly output: undefined;
   };
+  /** Sends its listening sockets, each in a message of its own, then answers. */
+  readonly sockets: { readonly input: undefined; readonly output: undefined };
+  /** Another process has taken over. Answered when what it carries has ended, or after so many milliseconds. */
+  readonly replace: { readonly input: number; readonly output: undefined };
   /** Cuts what is left and ends the process. */
   readonly stop: { readonly input: undefined; readonly output: undefined };
 }
@@ -65,10 +69,15 @@ export interface AddressInput {
   readonly port: number;
 }
 
+export interface AdoptInput extends AddressInput {
+  readonly boundPort: number;
+}
+
 /** Answered by the coordinator. */
 export interface CoordinatorCalls {
   /** Nothing of its configuration is awaited any more. */
   readonly ready: { readonly input: undefined; readonly output: undefined };
   readonly reserve: { readonly input: AddressInput; readonly output: number };
+  readonly adopt: { readonly input: AdoptInput; readonly output: undefined };
   readonly release: { readonly input: AddressInput; readonly output: undefined };
 }

@@ -17,8 +17,9 @@ export type Handlers<C extends Calls<C>> = {
 /** The end of a channel: `process` in a child, the child's handle in its parent. */
 export interface ChannelEnd {
   /** False when it could not be sent. */
-  send(message: object): void;
-  onMessage(listener: (message: unknown) => void): void;
+  /** `handle`: a socket that goes with it. */
+  send(message: object, handle?: object): void;
+  onMessage(listener: (message: unknown, handle?: unknown) => void): void;
 }
 
 export interface CallFailed {

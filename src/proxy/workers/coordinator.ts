@@ -3,6 +3,7 @@
  * health checks of the app and the admin port; the workers have the traffic.
  */
 import { toBinary } from "@bufbuild/protobuf";
+import { MeshError, messageOf } from "../../core/errors.ts";
 import { DRAIN_TIMEOUT_MS, WORKER_ANSWER_MS_MAX, WORKER_SCRAPE_MS_MAX } from "../../core/limits.ts";
 import type { LogLevel } from "../../core/logger.ts";
 import type { FieldError } from "../../decision/field-error.ts";
@@ -28,6 +29,8 @@ import { channelCluster } from "../config/dynamic-config.ts";
 import { compileConnectionsMax } from "../config/overload-config.ts";
 import type { WorkerPlace } from "../connection-limit.ts";
 import { Drain, type DrainDirection } from "../drain.ts";
+import type { OpenSocket } from "../handover/messages.ts";
+import type { ReplacedSidecar } from "../handover/restart.ts";
 import { IdleTrim } from "../idle-trim.ts";
 import { registerLinkMetrics } from "../link-metrics.ts";
 import type { MeshLink } from "../mesh-link.ts";
@@ -48,7 +51,7 @@ export interface CoordinatorDeps extends SidecarDeps {
   readonly workerCommand: readonly [string, ...string[]];
 }
 
-export class Coordinator implements ResourceConsumer {
+export class Coordinator implements ResourceConsumer, ReplacedSidecar {
   readonly #options: SidecarOptions;
   readonly #bootstrap: Bootstrap;
   readonly #deps: CoordinatorDeps;
@@ -67,16 +70,18 @@ export class Coordinator implements ResourceConsumer {
   #link: MeshLink | undefined;
   #ads: AdsClient | undefined;
   #isStopped = false;
+  #isReplaced = false;
 
   constructor(options: SidecarOptions, bootstrap: Bootstrap, deps: CoordinatorDeps) {
     this.#options = options;
     this.#bootstrap = bootstrap;
     this.#deps = deps;
-    this.#state = new SidecarState(bootstrap.node, deps.version, 0);
+    this.#state = new SidecarState(bootstrap.node, deps.version, deps.successor?.epoch ?? 0);
     const { clock, log, prng, workers } = deps;
     this.#metrics = new WorkerMetrics(this.#registry, workers, () => this.#group);
     this.#group = new WorkerGroup({
       ...{ clock, log, prng, count: workers, command: deps.workerCommand },
+      inherited: deps.successor?.sockets,
       startInput: (place) => this.#startInput(place),
       onWanted: (wanted) => this.#subscribe(wanted),
       onReady: () => void this.#becomeLive(),
@@ -105,7 +110,9 @@ export class Coordinator implements ResourceConsumer {
     const channel = this.#check();
     registerProcessMetrics(this.#registry, this.#deps.version);
     this.#idleTrim.start();
-    await this.#startAdmin();
+    this.#checkSuccession();
+    // The process before this one answers until this one is ready.
+    if (this.#deps.successor === undefined) await this.#startAdmin();
     await this.#group.start();
     if (this.#isStopped) return;
     const { listeners } = await this.#status();
@@ -122,12 +129,37 @@ export class Coordinator implements ResourceConsumer {
     this.#group.stopRestarting();
     const { listeners } = await this.#status();
     // Only inbound listeners have callers that must hear of it: outbound ones serve the app beside us.
-    const isGraceful = listeners.some(({ direction }) => direction === "inbound");
+    const isGraceful =
+      !this.#isReplaced && listeners.some(({ direction }) => direction === "inbound");
     await this.#drain.run({ direction: "all", isGraceful, graceMs });
     this.#idleTrim.stop();
     await this.#link?.stop();
     await this.#group.stop();
     await this.#admin?.close();
+  }
+
+  async openSockets(): Promise<readonly OpenSocket[]> {
+    const sockets = await this.#group.sockets();
+    const admin = this.#admin?.openSocket;
+    return admin === undefined ? sockets : [...sockets, admin];
+  }
+
+  holdLink(): void {
+    this.#link?.hold();
+  }
+
+  resumeLink(): void {
+    this.#link?.resume();
+  }
+
+  /** As `Sidecar.replace`. */
+  async replace(drainMs: number): Promise<void> {
+    this.#isReplaced = true;
+    this.#group.stopRestarting();
+    this.#state.becomeDraining();
+    this.#admin?.retire();
+    await this.#link?.stop();
+    await this.#group.ask("replace", drainMs, drainMs + WORKER_ANSWER_MS_MAX);
   }
 
   async onUpdate(update: ResourceUpdate): Promise<readonly ResourceError[]> {
@@ -176,23 +208,38 @@ export class Coordinator implements ResourceConsumer {
   async #startAdmin(): Promise<void> {
     const { threshold, log, quit } = this.#deps;
     const bootstrap = this.#bootstrap;
-    this.#admin = await startAdmin(bootstrap, this.#options.bootstrapFile, log, {
-      metrics: () => this.#metrics.collect(this.#group),
-      status: () => this.#status(),
-      logLevel: () => threshold.level,
-      setLogLevel: (level) => this.#setLogLevel(level),
-      notReadyReason: () => this.#notReadyReason(),
-      configDump: async () => ({
-        bootstrap,
-        applied: (typeUrl) => this.#configuration.applied(typeUrl),
-        status: await this.#status(),
-      }),
-      drain: (direction, isGraceful) =>
-        this.#drain.run({ direction, isGraceful, graceMs: DRAIN_TIMEOUT_MS }),
-      restart: this.#deps.restart,
-      quit,
-      serverInfo: () => this.#serverInfo(),
-    });
+    this.#admin = await startAdmin(
+      bootstrap,
+      this.#options.bootstrapFile,
+      log,
+      {
+        metrics: () => this.#metrics.collect(this.#group),
+        status: () => this.#status(),
+        logLevel: () => threshold.level,
+        setLogLevel: (level) => this.#setLogLevel(level),
+        notReadyReason: () => this.#notReadyReason(),
+        configDump: async () => ({
+          bootstrap,
+          applied: (typeUrl) => this.#configuration.applied(typeUrl),
+          status: await this.#status(),
+        }),
+        drain: (direction, isGraceful) =>
+          this.#drain.run({ direction, isGraceful, graceMs: DRAIN_TIMEOUT_MS }),
+        restart: this.#deps.restart,
+        quit,
+        serverInfo: () => this.#serverInfo(),
+      },
+      this.#deps.successor?.sockets,
+    );
+  }
+
+  /** Each worker goes on with the sockets of one. */
+  #checkSuccession(): void {
+    const { successor, workers } = this.#deps;
+    const before = successor?.sockets.workers ?? workers;
+    if (before === workers) return;
+    const message = `a proxy of ${workers} workers cannot take over from one of ${before || 1}`;
+    throw new MeshError({ code: "restart-failed" }, message);
   }
 
   async #startLink(channel: Cluster): Promise<void> {
@@ -209,7 +256,7 @@ export class Coordinator implements ResourceConsumer {
     });
     link.ads.subscribe(CLUSTER_TYPE_URL, "*");
     link.ads.subscribe(LISTENER_TYPE_URL, "*");
-    await link.start();
+    await link.start(() => this.#deps.successor?.linking());
   }
 
   /** Subscribes to what the workers want by name, and to nothing else. */
@@ -241,9 +288,20 @@ export class Coordinator implements ResourceConsumer {
   }
 
   async #becomeLive(): Promise<void> {
+    if (this.#isStopped) return;
     this.#state.becomeLive();
+    const { log, successor } = this.#deps;
+    if (successor !== undefined) {
+      try {
+        await this.#startAdmin();
+      } catch (error) {
+        // It has moved to an address that is taken: traffic matters more.
+        log.error("no admin port", { reason: messageOf(error) });
+      }
+      successor.live();
+    }
     const { listeners } = await this.#status();
-    this.#deps.log.info("ready", { listeners: listeners.length, workers: this.#deps.workers });
+    log.info("ready", { listeners: listeners.length, workers: this.#deps.workers });
   }
 
   #notReadyReason(): string | undefined {

@@ -10,6 +10,8 @@ import type { Logger } from "../../core/logger.ts";
 import type { Prng } from "../../core/prng.ts";
 import type { ResourceError, ResourceUpdate } from "../../xds/resource-consumer.ts";
 import type { WorkerPlace } from "../connection-limit.ts";
+import type { InheritedSockets } from "../handover/inherited-sockets.ts";
+import type { OpenSocket } from "../handover/messages.ts";
 import { AddressReservations } from "./address-reservations.ts";
 import type { StartInput, WantedNames, WorkerCalls } from "./calls.ts";
 import { WorkerProcess } from "./worker-process.ts";
@@ -24,6 +26,8 @@ const DEATHS_UNTIL_REFUSED = 2;
 export interface WorkerGroupOptions {
   readonly count: number;
   readonly command: readonly [string, ...string[]];
+  /** Of the process before this one. */
+  readonly inherited?: InheritedSockets | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly prng: Prng;
@@ -135,6 +139,12 @@ export class WorkerGroup {
     });
   }
 
+  /** Listening sockets of all workers, as copies. */
+  async sockets(): Promise<readonly OpenSocket[]> {
+    const ofEach = await Promise.all(this.live.map((worker) => worker.sockets()));
+    return ofEach.flat();
+  }
+
   /** No worker is started any more. */
   stopRestarting(): void {
     this.#isStopping = true;
@@ -169,6 +179,8 @@ export class WorkerGroup {
           return undefined;
         },
         reserve: ({ listener, host, port }) => this.#addresses.reserve(index, listener, host, port),
+        adopt: ({ listener, host, port, boundPort }) =>
+          void this.#addresses.adopt(index, listener, host, port, boundPort),
         release: ({ listener, host, port }) =>
           void this.#addresses.release(index, listener, host, port),
       },
@@ -181,7 +193,8 @@ export class WorkerGroup {
 
   /** Within the queue. Rejects with the worker's error. */
   async #join(slot: Slot, worker: WorkerProcess): Promise<void> {
-    const { startInput, onWanted, count } = this.#options;
+    const { startInput, onWanted, count, inherited } = this.#options;
+    worker.give(inherited?.takeOf(slot.index) ?? []);
     const input = startInput({ index: slot.index, count });
     const { channel } = worker;
     const { wanted } = await channel.call("start", input, WORKER_START_MS_MAX);

@@ -21,6 +21,8 @@ import { compileConnectionsMax } from "../config/overload-config.ts";
 import { connectionsMaxOf } from "../connection-limit.ts";
 import { DataPlane } from "../data-plane.ts";
 import { DynamicResources, type PreparedResources } from "../dynamic-resources.ts";
+import { InheritedSockets } from "../handover/inherited-sockets.ts";
+import type { HandoverMessage, SocketDescription } from "../handover/messages.ts";
 import { IdleTrim } from "../idle-trim.ts";
 import { registerClusterMetrics } from "../link-metrics.ts";
 import { localClusterOf } from "../local-cluster.ts";
@@ -51,6 +53,7 @@ export class Worker {
   readonly #channel: Channel<WorkerCalls, CoordinatorCalls>;
   readonly #registry = new MetricRegistry();
   readonly #subscriptions = new NameSubscriptions();
+  readonly #inherited = new InheritedSockets();
   #running: Running | undefined;
   #prepared: PreparedResources | undefined;
 
@@ -58,6 +61,11 @@ export class Worker {
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
     this.#channel = new Channel(deps.end, deps.clock, this.#handlers());
+    deps.end.onMessage((message, handle) => {
+      const { kind, socket } = message as { kind?: unknown; socket?: SocketDescription };
+      if (kind !== "socket" || socket === undefined || !isObject(handle)) return;
+      this.#inherited.add(socket, handle);
+    });
   }
 
   #handlers(): Handlers<WorkerCalls> {
@@ -76,6 +84,17 @@ export class Worker {
       announceDrain: (direction) => void this.#proxy().announceDrain(direction),
       drain: async ({ direction, graceMs }) => {
         await this.#proxy().drain(direction, graceMs);
+        return undefined;
+      },
+      sockets: () => {
+        for (const { handle, ...socket } of this.#proxy().sockets) {
+          const message: HandoverMessage = { kind: "socket", socket };
+          this.#deps.end.send(message, handle);
+        }
+        return undefined;
+      },
+      replace: async (graceMs) => {
+        await this.#proxy().replace(graceMs);
         return undefined;
       },
       stop: async () => {
@@ -104,9 +123,14 @@ export class Worker {
       local: localClusterOf(bootstrap),
       connectionsMax: connectionsMaxOf(connectionsMax, openFilesMax(), input.place),
       workers: input.place.count,
+      inherited: this.#inherited,
       sharedAddresses: {
         reserve: (listener, host, port) =>
           this.#channel.call("reserve", { listener, host, port }, WORKER_ANSWER_MS_MAX),
+        adopt: async (listener, host, port, boundPort) => {
+          const adopted = { listener, host, port, boundPort };
+          await this.#channel.call("adopt", adopted, WORKER_ANSWER_MS_MAX);
+        },
         release: (listener, host, port) => this.#tell("release", { listener, host, port }),
       },
     });
@@ -136,6 +160,7 @@ export class Worker {
     if (dynamic !== undefined) await this.#catchUp(dynamic, input);
     // Last: whoever connects is served with all that is known.
     for (const listener of resources.listeners) await proxy.setListener(listener);
+    this.#inherited.closeRest();
     for (const direction of input.drains) {
       proxy.announceDrain(direction);
       await proxy.drain(direction, 0);
@@ -205,6 +230,10 @@ export class Worker {
   ): void {
     this.#channel.call(name, input, WORKER_ANSWER_MS_MAX).catch(() => {});
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function whenBound(dynamic: DynamicResources): Promise<void> {
