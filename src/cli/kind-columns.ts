@@ -309,12 +309,17 @@ function limitsText(spec: unknown): string {
     (rule) =>
       `${textAt(rule, "name")} ${textAt(rule, "limit", "requests")}/${textAt(rule, "limit", "unit")}`,
   );
+  const shared = recordsAt(valueAt(spec, "global"), "rules").map((rule) => {
+    const requests = textAt(rule, "limit", "requests");
+    const limit = requests === "" ? "" : ` ${requests}/${textAt(rule, "limit", "unit")}`;
+    return `${textAt(rule, "name")}${limit} together`;
+  });
   const bytes = ["response"].flatMap((direction) => {
     const rate = textAt(spec, "bandwidth", direction, "kibibytesPerSecond");
     return rate === "" ? [] : [`${direction} ${rate} KiB/s`];
   });
   const shedding = valueAt(spec, "loadShedding") === undefined ? [] : ["load shedding"];
-  return [...rules, ...bytes, ...shedding].join(", ");
+  return [...rules, ...shared, ...bytes, ...shedding].join(", ");
 }
 
 function textList(value: unknown): string {
