@@ -1,5 +1,5 @@
 /** What limits cost each request: a look at the buckets, and at how many requests are under way. */
-import { create, fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonObject, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { bench, do_not_optimize, group } from "mitata";
 import { SeededPrng } from "../../src/core/prng.ts";
@@ -9,11 +9,16 @@ import {
 } from "../../src/decision/filters/local-rate-limit-rule.ts";
 import type { RequestView } from "../../src/decision/request-view.ts";
 import { LocalRateLimitSchema } from "../../src/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
+import { RateLimitResponseSchema } from "../../src/gen/envoy/service/ratelimit/v3/rls_pb.js";
 import { ConcurrencyController } from "../../src/proxy/filters/concurrency-controller.ts";
 import { createFilterMetrics } from "../../src/proxy/filters/filter-metrics.ts";
 import type { FilterServices } from "../../src/proxy/filters/filter-services.ts";
 import type { FilterCall } from "../../src/proxy/filters/http-filter.ts";
 import { LocalRateLimitFilter } from "../../src/proxy/filters/local-rate-limit-filter.ts";
+import {
+  LimitRequestWriter,
+  readLimitAnswer,
+} from "../../src/proxy/filters/rate-limit-service-message.ts";
 import { TokenBucket } from "../../src/proxy/filters/token-bucket.ts";
 import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
 
@@ -89,6 +94,35 @@ group("local rate limit, per request", () => {
     user = (user + 1) % USERS;
     return do_not_optimize(each.onRequest(call));
   });
+});
+
+group("rate limit service, per request", () => {
+  const writer = new LimitRequestWriter();
+  const rule = {
+    tests: [],
+    entries: [
+      { key: "rule", value: "each-user" },
+      { key: "header x-user", value: (view: RequestView) => view.header("x-user") },
+    ],
+  };
+  bench("question: one rule, one value", () => {
+    writer.begin("default/catalog");
+    writer.add(rule, request, call.outcome.connection);
+    return do_not_optimize(writer.finish());
+  });
+  const answer = create(RateLimitResponseSchema, {
+    overallCode: 1,
+    statuses: [
+      {
+        code: 1,
+        currentLimit: { requestsPerUnit: 100, unit: 1, name: "each-user" },
+        limitRemaining: 40,
+        durationUntilReset: { seconds: 1n },
+      },
+    ],
+  });
+  const bytes = toBinary(RateLimitResponseSchema, answer);
+  bench("answer: one limit", () => do_not_optimize(readLimitAnswer(bytes)));
 });
 
 group("parts", () => {
