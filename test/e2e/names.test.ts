@@ -67,7 +67,9 @@ before(async () => {
   const catalog = startApp("catalog", "catalog-x");
   await Promise.all([startDatabase("db-0"), startDatabase("db-1")]);
   await catalog.waitFor(/catalog-x serves catalog/);
-  const client = home.start(["run", "--service", "client", "--", "node", "-e", CLIENT]);
+  const client = home.start([
+    ...["run", "--service", "client", "--name", "client-x", "--", "node", "-e", CLIENT],
+  ]);
   const [, server = ""] = await client.waitFor(/names at (\S+)\./);
   [, admin = ""] = await client.waitFor(/admin at (\S+)\./);
   resolver = new dns.Resolver({ timeout: 5_000, tries: 2 });
@@ -219,6 +221,13 @@ test("a sidecar counts what it answered", async () => {
   const counted = page.join("\n");
   assert.match(counted, /\{source="mesh",code="NOERROR"\} [1-9]/);
   assert.match(counted, /\{source="forwarded",code="NOERROR"\} [1-9]/);
+});
+
+test("the listener stands with the others, and says which names it knows", async () => {
+  const listeners = await tulle("proxy", "config", "client-x", "listeners");
+  assert.match(listeners, /dns\|127\.\S+ .*15053/, listeners);
+  const json = await tulle("proxy", "config", "client-x", "listeners", "-o", "json");
+  assert.match(json, /db-0\.db\.default\.svc\.tulle\.local/);
 });
 
 test("what is wrong in dns is named with its field", async () => {

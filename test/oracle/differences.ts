@@ -6,6 +6,7 @@
 import type { Difference } from "./difference.ts";
 import { FILTERS } from "./differences-filters.ts";
 import { HTTP2 } from "./differences-http2.ts";
+import { NAMES } from "./differences-names.ts";
 import { ACCESS_LOGS, POLICY, UPGRADES } from "./differences-policy.ts";
 import { RESILIENCE } from "./differences-resilience.ts";
 import { STRICTNESS } from "./differences-strictness.ts";
@@ -302,4 +303,5 @@ export const DIFFERENCES: readonly Difference[] = [
   ...HTTP2,
   ...ACCESS_LOGS,
   ...RESILIENCE,
+  ...NAMES,
 ];
