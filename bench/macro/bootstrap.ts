@@ -1,4 +1,4 @@
-/** The Envoy v3 bootstrap file that starts both Envoy and our sidecar: one listener, one cluster. */
+/** The Envoy v3 bootstrap file that starts both Envoy and our sidecar: one listener, one cluster in most cases. */
 import { join } from "node:path";
 import { SPIFFE_PREFIX } from "./certificates.ts";
 import { clusterPolicies, filterPolicies, routePolicies, thresholdOf } from "./policies.ts";
@@ -31,7 +31,7 @@ interface TlsOptions {
 }
 
 export function writeBootstrap(options: BootstrapOptions): string {
-  const { listener, cluster, variant = ONE_VARIANT[0] } = options;
+  const { listener, variant = ONE_VARIANT[0] } = options;
   return JSON.stringify(
     {
       node: { id: options.name, cluster: "bench" },
@@ -50,27 +50,37 @@ export function writeBootstrap(options: BootstrapOptions): string {
             ],
           },
         ],
-        clusters: [
-          {
-            name: "upstream",
-            type: "STATIC",
-            connect_timeout: "1s",
-            load_assignment: {
-              cluster_name: "upstream",
-              endpoints: [{ lb_endpoints: endpoints(variant, cluster.port) }],
-            },
-            circuit_breakers: { thresholds: [thresholdOf(variant)] },
-            ...clusterPolicies(variant),
-            ...balancing(variant),
-            ...upstreamProtocol(cluster.protocol, options.hasTunnels),
-            ...upstreamTls(options),
-          },
-        ],
+        clusters: Array.from({ length: variant.clusters }, (_, index) =>
+          clusterAt(index, variant, options),
+        ),
       },
     },
     null,
     1,
   );
+}
+
+function clusterAt(index: number, variant: Variant, options: BootstrapOptions): object {
+  const { port, protocol } = options.cluster;
+  const name = clusterName(index, variant);
+  const endpoints = addressesOf(variant, index).map((host) => ({
+    endpoint: { address: address(port, host) },
+  }));
+  return {
+    name,
+    type: "STATIC",
+    connect_timeout: "1s",
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: endpoints }] },
+    circuit_breakers: { thresholds: [thresholdOf(variant)] },
+    ...clusterPolicies(variant),
+    ...balancing(variant),
+    ...upstreamProtocol(protocol, options.hasTunnels),
+    ...upstreamTls(options),
+  };
+}
+
+function clusterName(index: number, { clusters }: Variant): string {
+  return clusters === 1 ? "upstream" : `upstream-${index % clusters}`;
 }
 
 function connectionManager(variant: Variant, hasTunnels = false): object {
@@ -107,12 +117,10 @@ function connectionManager(variant: Variant, hasTunnels = false): object {
 
 function routes(variant: Variant): readonly object[] {
   const matches = variant.routes === 1 ? [{ prefix: "/" }] : matchesOf(variant);
-  const route = { cluster: "upstream", ...routePolicies(variant) };
-  return matches.map((match) => ({ match, route }));
-}
-
-function endpoints(variant: Variant, port: number): readonly object[] {
-  return addressesOf(variant).map((host) => ({ endpoint: { address: address(port, host) } }));
+  return matches.map((match, index) => ({
+    match,
+    route: { cluster: clusterName(index, variant), ...routePolicies(variant) },
+  }));
 }
 
 /** Envoy, which does not have peak-EWMA, takes the next of the list, as it does in a mesh. */

@@ -54,3 +54,17 @@ test("a variant is compared with the first one of the same proxy in the same rou
     ["1000", 11 / 60],
   ]);
 });
+
+test("a variant may be compared with several", () => {
+  const of = (variant: string, cpuUsPerRequest: number) =>
+    sample({ scenario: "endpoints", variant, cpuUsPerRequest });
+  const ratios = variantRatiosOf([of("10", 10), of("100x10", 20), of("1000", 22)]);
+  assert.deepEqual(
+    ratios.map(({ variant, against, median }) => [variant, against, median]),
+    [
+      ["100x10", "10", 2],
+      ["1000", "10", 2.2],
+      ["1000", "100x10", 1.1],
+    ],
+  );
+});

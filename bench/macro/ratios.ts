@@ -2,6 +2,7 @@
 import { PROXIES, type ProxyName, SCENARIOS, type ScenarioName } from "./names.ts";
 import type { Sample } from "./samples.ts";
 import { MEGABYTE, SCENARIO_TABLE } from "./scenarios.ts";
+import { comparedWith } from "./variants.ts";
 
 export interface Spread {
   readonly median: number;
@@ -61,7 +62,7 @@ export function ratiosOf(samples: readonly Sample[], measure: Measure): Ratio[] 
   });
 }
 
-/** What a request costs in one variant, divided by what it costs the same proxy in the first one. */
+/** What a request costs in one variant, divided by what it costs the same proxy in another one. */
 export interface VariantRatio extends Spread {
   readonly scenario: ScenarioName;
   readonly connections: number;
@@ -72,25 +73,37 @@ export interface VariantRatio extends Spread {
 
 /** Of CPU per request, within a round as the others. */
 export function variantRatiosOf(samples: readonly Sample[]): VariantRatio[] {
-  return groupsOf(samples).flatMap(({ scenario, connections, variant, members }) => {
-    const against = SCENARIO_TABLE[scenario].variants[0].name;
-    if (variant === against) return [];
-    return PROXIES.flatMap((proxy) => {
-      const own = members.filter((sample) => sample.proxy === proxy);
-      const ratios = own.flatMap(({ round, cpuUsPerRequest }) => {
-        const first = samples.find(
-          (s) =>
-            s.scenario === scenario &&
-            s.connections === connections &&
-            s.proxy === proxy &&
-            s.round === round &&
-            s.variant === against,
-        );
-        return first === undefined ? [] : [cpuUsPerRequest / first.cpuUsPerRequest];
+  const groups = groupsOf(samples);
+  return groups.flatMap(({ scenario, connections, variant: name, members }) => {
+    const { variants } = SCENARIO_TABLE[scenario];
+    const variant = variants.find((other) => other.name === name);
+    if (variant === undefined) return [];
+    return comparedWith(variants, variant).flatMap((against) => {
+      const others = groups.find(
+        (group) =>
+          group.scenario === scenario &&
+          group.connections === connections &&
+          group.variant === against,
+      );
+      return PROXIES.flatMap((proxy) => {
+        const ratios = ratiosWithin(members, others?.members ?? [], proxy);
+        if (ratios.length === 0) return [];
+        return [{ scenario, connections, proxy, variant: name, against, ...spreadOf(ratios) }];
       });
-      if (ratios.length === 0) return [];
-      return [{ scenario, connections, proxy, variant, against, ...spreadOf(ratios) }];
     });
+  });
+}
+
+/** Of one proxy, a ratio for each round with both. */
+function ratiosWithin(
+  above: readonly Sample[],
+  below: readonly Sample[],
+  proxy: ProxyName,
+): readonly number[] {
+  return above.flatMap((sample) => {
+    if (sample.proxy !== proxy) return [];
+    const other = below.find((s) => s.proxy === proxy && s.round === sample.round);
+    return other === undefined ? [] : [sample.cpuUsPerRequest / other.cpuUsPerRequest];
   });
 }
 

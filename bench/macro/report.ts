@@ -43,7 +43,7 @@ function loadParts(samples: readonly Sample[]): string[] {
   }
   const variantRatios = variantRatiosOf(samples);
   if (variantRatios.length > 0) {
-    parts.push("CPU per request of each variant against the first, same proxy and round");
+    parts.push("CPU per request of variants against others, same proxy and round");
     parts.push(variantTable(variantRatios));
   }
   return parts;

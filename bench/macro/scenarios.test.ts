@@ -48,6 +48,8 @@ test("variants differ in what they are named for", () => {
   const many = files.get("endpoints-ewma-envoy-plain-1000.json") ?? "";
   assert.equal(many.match(/"endpoint"/g)?.length, 1_000);
   assert.match(many, /peak_ewma.*least_request/s);
+  const clusters = files.get("endpoints-ewma-envoy-plain-100x10.json") ?? "";
+  assert.equal(new Set(clusters.match(/"cluster": "upstream-\d+"/g)).size, 100);
 });
 
 test("Envoy and our sidecar get the same configuration but for names and ports", () => {

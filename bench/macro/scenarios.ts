@@ -115,12 +115,12 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
   },
   endpoints: {
     ...VARIED,
-    title: "plain, with 10 and with 1,000 endpoints, round robin",
+    title: "plain, with 10, 100 times 10 and 1,000 endpoints, round robin",
     variants: ENDPOINT_VARIANTS,
   },
   "endpoints-ewma": {
     ...VARIED,
-    title: "plain, with 10 and with 1,000 endpoints, peak EWMA (Envoy: least request)",
+    title: "plain, with 10, 100 times 10 and 1,000 endpoints, peak EWMA (Envoy: least request)",
     variants: EWMA_VARIANTS,
   },
   memory: {

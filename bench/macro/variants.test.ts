@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import {
   addressesOf,
+  ENDPOINT_VARIANTS,
   ENDPOINTS_MAX,
   matchesOf,
   ONE_VARIANT,
@@ -31,6 +32,10 @@ test("endpoints have different addresses of the loopback network", () => {
   const addresses = addressesOf({ endpoints: ENDPOINTS_MAX });
   assert.equal(new Set(addresses).size, ENDPOINTS_MAX);
   assert.ok(addresses.every((address) => /^127\.0\.\d{1,3}\.([1-9]|\d{2,3})$/.test(address)));
+  for (const { clusters, endpoints } of ENDPOINT_VARIANTS) {
+    const all = Array.from({ length: clusters }, (_, index) => addressesOf({ endpoints }, index));
+    assert.deepEqual(all.flat(), addresses.slice(0, clusters * endpoints));
+  }
   assert.deepEqual(addressesOf(ONE_VARIANT[0]), ["127.0.0.1"]);
 });
 

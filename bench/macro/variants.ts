@@ -1,5 +1,5 @@
 /**
- * What some scenarios vary: each variant is measured beside the first by the same proxy in the same round, so that what
+ * What some scenarios vary: each variant is measured beside the others by the same proxy in the same round, so that what
  * a request costs more is what the configuration costs.
  */
 
@@ -13,21 +13,24 @@ export interface Variant {
   readonly routes: number;
   /** How many paths requests go through in turn, one for each route where there are more routes than one. */
   readonly paths: number;
-  /** 1: the backend itself. More: addresses of the loopback network, all of which lead to one backend. */
+  /** Routes lead to them in turn. */
+  readonly clusters: number;
+  /** Of each cluster. 1: the backend itself. More: addresses of the loopback network, which all lead to one backend. */
   readonly endpoints: number;
   readonly balancer: "round-robin" | "peak-ewma";
   /** `told`: answers tell clients of their rate limit, too. */
   readonly policies: "off" | "on" | "told";
+  /** Names of the variants that it is compared with; the first one when absent. */
+  readonly against?: readonly string[];
 }
 
-/** The first is what the others are divided by. */
 export type Variants = readonly [Variant, ...Variant[]];
 
-/** The most endpoints of a variant: the backend listens on so many addresses. */
+/** The most endpoints of a variant, those of all its clusters together: the backend listens on so many addresses. */
 export const ENDPOINTS_MAX = 1_000;
 
 const PLAIN: Variant = {
-  ...{ name: "", routes: 1, paths: 1, endpoints: 1 },
+  ...{ name: "", routes: 1, paths: 1, clusters: 1, endpoints: 1 },
   ...{ balancer: "round-robin", policies: "off" },
 };
 
@@ -46,15 +49,26 @@ export const ROUTE_VARIANTS: Variants = [
   { ...PLAIN, name: "1000", routes: 1_000, paths: 1_000 },
 ];
 
-export const ENDPOINT_VARIANTS: Variants = [
-  { ...PLAIN, name: "10", endpoints: 10 },
-  { ...PLAIN, name: "1000", endpoints: ENDPOINTS_MAX },
-];
+/**
+ * A thousand endpoints are a thousand connections, which fit no cache of a processor whoever chooses among them. A hundred
+ * clusters of ten are as many connections with few to choose from.
+ */
+function endpointVariants(balancer: Variant["balancer"]): Variants {
+  const variant = { ...PLAIN, balancer, routes: 100, paths: 100 };
+  return [
+    { ...variant, name: "10", endpoints: 10 },
+    { ...variant, name: "100x10", clusters: 100, endpoints: 10 },
+    { ...variant, name: "1000", endpoints: ENDPOINTS_MAX, against: ["10", "100x10"] },
+  ];
+}
 
-export const EWMA_VARIANTS: Variants = [
-  { ...PLAIN, name: "10", endpoints: 10, balancer: "peak-ewma" },
-  { ...PLAIN, name: "1000", endpoints: ENDPOINTS_MAX, balancer: "peak-ewma" },
-];
+export const ENDPOINT_VARIANTS: Variants = endpointVariants("round-robin");
+export const EWMA_VARIANTS: Variants = endpointVariants("peak-ewma");
+
+/** Names of the variants that one is divided by. */
+export function comparedWith([first]: Variants, { name, against }: Variant): readonly string[] {
+  return against ?? (name === first.name ? [] : [first.name]);
+}
 
 /** What a route matches. Names are of one length, so that only their number differs. */
 export type PathMatch = { readonly path: string } | { readonly prefix: string };
@@ -72,10 +86,14 @@ export function pathsOf({ paths }: Variant): readonly string[] {
   return Array.from({ length: paths }, (_, index) => pathAt(index));
 }
 
-/** An address of the loopback network for each endpoint. */
-export function addressesOf({ endpoints }: Pick<Variant, "endpoints">): readonly string[] {
+/** An address of the loopback network for each endpoint of a cluster. */
+export function addressesOf(
+  { endpoints }: Pick<Variant, "endpoints">,
+  cluster = 0,
+): readonly string[] {
   if (endpoints === 1) return ["127.0.0.1"];
-  return Array.from({ length: endpoints }, (_, index) => {
+  return Array.from({ length: endpoints }, (_, place) => {
+    const index = cluster * endpoints + place;
     return `127.0.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`;
   });
 }
