@@ -255,10 +255,6 @@ export const DNS_TTL_FLOOR_MS = 1_000;
 /** Between two resolutions of a name when nobody says. Envoy's default. */
 export const DNS_REFRESH_MS = 5_000;
 
-// Workers.
-/** Processes of one proxy. More than the cores of most machines; each holds 25 MB of its own. */
-export const WORKERS_MAX = 64;
-/** A worker that has not answered within this time hangs, and is ended. Compiling the largest configuration takes a second. */
 // Name queries of apps.
 /** Queries that wait for another name server at a time, each with a socket of its own. An app that asks more has nobody's answer yet. */
 export const DNS_PENDING_MAX = 256;
@@ -271,6 +267,10 @@ export const DNS_TCP_CONNECTIONS_MAX = 64;
 /** A connection without a query, RFC 7766 section 6.2.3: a few seconds. */
 export const DNS_TCP_IDLE_TIMEOUT_MS = 10_000;
 
+// Workers.
+/** Processes of one proxy. More than the cores of most machines; each holds 25 MB of its own. */
+export const WORKERS_MAX = 64;
+/** A worker that has not answered within this time hangs, and is ended. Compiling the largest configuration takes a second. */
 export const WORKER_ANSWER_MS_MAX = 10_000;
 /** A worker reads its program and takes the whole configuration within this time, on a machine that is busy starting. */
 export const WORKER_START_MS_MAX = 30_000;

@@ -190,7 +190,8 @@ export const LOCAL_REPLY = {
     status: 500,
     flag: FLAG.RLSE,
     details: "rate_limiter_error",
-    message: "the rate limit service did not answer, and the limit's policy lets nothing through then",
+    message:
+      "the rate limit service did not answer, and the limit's policy lets nothing through then",
   },
   onlyIfCached: {
     status: 504,

@@ -117,7 +117,7 @@ interface Forwarding {
 function forwardingRoute(
   { base, rule, filters, backends, settings, isGrpc, route }: Forwarding,
   { match, tries }: { readonly match: Route["match"]; readonly tries: Tries },
-  { index, keepsHost = false }: RuleContext,
+  { index, service, keepsHost = false }: RuleContext,
 ): Route {
   const { features } = index;
   const action = create(RouteActionSchema, {
