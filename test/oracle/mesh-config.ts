@@ -106,7 +106,8 @@ export async function loadMeshConfig(
       ? { ...SIDECAR_FEATURES, meshHop: "http1" as const }
       : fixture.features;
   const trusted = { ...snapshot, trustBundlePem: identities.caPem };
-  const { resources } = translateProxy(trusted, scope, features);
+  // Name queries have a test of their own: `test/interop/names-envoy.test.ts`.
+  const { resources } = translateProxy(trusted, scope, { ...features, dnsFilter: false });
   const mover = new Mover(file, resources, identities, upstream);
   const moved: XdsResource[] = [];
   for (const resource of resources) moved.push(await mover.move(resource));

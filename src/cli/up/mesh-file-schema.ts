@@ -48,6 +48,12 @@ const service = objectRule(
       .default({})
       .describe("Labels of its instances; Services select by them. app is set already."),
     replicas: z.int().min(1).max(REPLICAS_MAX).default(1).describe("How many instances run."),
+    stateful: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether its instances keep their names, <entry>-0, <entry>-1 and so on, so that callers of a headless Service can tell them apart.",
+      ),
     workers: z
       .union([z.int().min(1).max(WORKERS_MAX), z.literal("auto")], { error: WORKER_COUNT_RULE })
       .optional()

@@ -29,6 +29,7 @@ test("fills in every default", () => {
         ports: [],
         labels: { app: "catalog" },
         replicas: 1,
+        isStateful: false,
         workers: undefined,
         env: {},
         workingDirectory: ".",
@@ -54,6 +55,7 @@ services:
     port: [auto, admin=9000-9009/tcp]
     labels: {version: v1}
     replicas: 3
+    stateful: true
     env: {LOG: debug, LIMIT: 10, FAST: true}
     workingDirectory: apps
     dependsOn: {db: started}
@@ -84,6 +86,7 @@ services:
     ],
     labels: { app: "catalog", version: "v1" },
     replicas: 3,
+    isStateful: true,
     workers: "auto",
     env: { LOG: "debug", LIMIT: "10", FAST: "true" },
     workingDirectory: "apps",

@@ -33,6 +33,8 @@ export interface MeshService {
   readonly ports: readonly PortSpec[];
   readonly labels: Readonly<Record<string, string>>;
   readonly replicas: number;
+  /** Its instances have names that count from 0, the same at each start. */
+  readonly isStateful: boolean;
   /** Processes of each sidecar; undefined: the sidecar's default. */
   readonly workers: WorkerCount | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -163,6 +165,7 @@ function meshService(key: string, entry: ServiceDocument): MeshService {
     }),
     labels: { app: service, ...entry.labels },
     replicas: entry.replicas,
+    isStateful: entry.stateful,
     workers: entry.workers,
     env: Object.fromEntries(env),
     workingDirectory: entry.workingDirectory,

@@ -38,7 +38,9 @@ export async function planInstances(options: PlanOptions): Promise<readonly Plan
       const label = service.replicas === 1 ? service.key : `${service.key}#${replica}`;
       const ports = await resolvePorts(service.ports, taken);
       const spec: InstanceSpec = {
-        name: instanceName(service.service, service.labels["version"], options.prng),
+        name: service.isStateful
+          ? `${service.key}-${replica - 1}`
+          : instanceName(service.service, service.labels["version"], options.prng),
         service: service.service,
         namespace: service.namespace,
         serviceAccount: service.serviceAccount,
