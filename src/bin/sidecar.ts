@@ -70,7 +70,7 @@ export async function runSidecar(words: readonly string[]): Promise<number> {
     };
     process.on("SIGUSR2", () => void restart.request(RESTART_DRAIN_MS).catch(() => {}));
     sidecar = await createSidecar(options, deps);
-    await Promise.race([sidecar.start(), ended]);
+    await Promise.race([sidecar.start(), ended, restart.handedOver]);
     const drainMs = await Promise.race([ended, restart.handedOver]);
     restart.close();
     if (drainMs === undefined) {

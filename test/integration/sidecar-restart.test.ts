@@ -56,11 +56,12 @@ class Load {
   readonly failures: string[] = [];
   readonly counts = { kept: 0, fresh: 0, http2: 0 };
   readonly goaways: number[] = [];
+  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   readonly #loops: Promise<void>[];
   #isStopped = false;
 
   constructor(port: number) {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const agent = this.#agent;
     this.#loops = [
       this.#loop("kept", () => requestOnce(port, "/kept", agent)),
       this.#loop("fresh", () => requestOnce(port, "/fresh", false)),
@@ -71,6 +72,8 @@ class Load {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await Promise.all(this.#loops);
+    // An idle connection keeps the process that has it.
+    this.#agent.destroy();
   }
 
   /** Resolves when each way has been gone `more` times from now on. */

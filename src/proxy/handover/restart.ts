@@ -33,6 +33,8 @@ interface UnderWay {
   readonly resolve: () => void;
   readonly reject: (error: MeshError) => void;
   end: HandoverEnd | undefined;
+  /** What the successor has. */
+  readonly sent: Set<string>;
 }
 
 export class Restart {
@@ -82,7 +84,7 @@ export class Restart {
   /** This process ends, for whatever reason: nobody takes over any more. */
   close(): void {
     this.#isOver = true;
-    if (this.#underWay !== undefined) this.#fail("the process ends");
+    this.#giveUp("the process ends");
   }
 
   #onMessage(message: HandoverMessage, underWay: UnderWay): void {
@@ -96,6 +98,8 @@ export class Restart {
         break;
       case "linking":
         this.#options.sidecar()?.holdLink();
+        // Configuration may have brought listeners meanwhile; no more comes from now on.
+        void this.#sendSockets(underWay).catch(() => {});
         break;
       case "live":
         this.#isOver = true;
@@ -113,23 +117,35 @@ export class Restart {
     }
   }
 
-  async #giveSockets({ end }: UnderWay): Promise<void> {
+  async #giveSockets(underWay: UnderWay): Promise<void> {
+    await this.#sendSockets(underWay);
+    underWay.end?.send({ kind: "sockets", epoch: this.#options.epoch + 1 });
+  }
+
+  /** Those that the successor does not have yet. */
+  async #sendSockets({ end, sent }: UnderWay): Promise<void> {
     const sockets = (await this.#options.sidecar()?.openSockets()) ?? [];
     for (const { handle, isCopy = false, ...socket } of sockets) {
-      const onSent = isCopy ? (): void => (handle as Closable).close() : undefined;
-      end?.send({ kind: "socket", socket }, handle, onSent);
+      const close = (): void => (handle as Closable).close();
+      const key = JSON.stringify(socket);
+      if (!sent.has(key)) end?.send({ kind: "socket", socket }, handle, isCopy ? close : undefined);
+      else if (isCopy) close();
+      sent.add(key);
     }
-    end?.send({ kind: "sockets", epoch: this.#options.epoch + 1 });
   }
 
   #fail(reason: string): void {
-    const { log, sidecar } = this.#options;
+    if (this.#giveUp(reason)) this.#options.sidecar()?.resumeLink();
+    this.#options.log.error("restart failed; this process goes on", { reason });
+  }
+
+  /** False when no restart is under way. */
+  #giveUp(reason: string): boolean {
     const underWay = this.#underWay;
     this.#underWay = undefined;
     underWay?.end?.giveUp();
-    sidecar()?.resumeLink();
-    log.error("restart failed; this process goes on", { reason });
     underWay?.reject(failure(reason));
+    return underWay !== undefined;
   }
 }
 
@@ -142,7 +158,7 @@ function deferred(): UnderWay {
   });
   // A restart that a signal asked for has nobody who waits.
   result.catch(() => {});
-  return { result, resolve, reject, end: undefined };
+  return { result, resolve, reject, end: undefined, sent: new Set() };
 }
 
 function failure(message: string): MeshError {

@@ -75,3 +75,12 @@ test("workers that have all died get their port back, unless another process is 
   await new Promise((resolve) => other.close(resolve));
   assert.equal(await reservations.reserve(0, "other", HOST, port), port);
 });
+
+test("addresses of the process before this one are known without a try", async (context) => {
+  const reservations = new AddressReservations();
+  const port = portOf(await listening(context, 0, true));
+  for (const worker of [0, 1]) reservations.adopt(worker, "main", HOST, 0, port);
+  reservations.onDied(0);
+  assert.equal(await reservations.reserve(0, "main", HOST, 0), port);
+  await isTaken(reservations.reserve(1, "other", HOST, port), /listener main of this proxy has it/);
+});
