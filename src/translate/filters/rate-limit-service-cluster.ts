@@ -6,7 +6,12 @@ import {
   ClusterSchema,
 } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { unlimitedCircuitBreakers } from "../circuit-breakers.ts";
-import { RATE_LIMIT_CONNECT_TIMEOUT_MS, RATE_LIMIT_IDLE_TIMEOUT_MS } from "../defaults.ts";
+import {
+  MESH_KEEPALIVE_INTERVAL_MS,
+  MESH_KEEPALIVE_TIMEOUT_MS,
+  RATE_LIMIT_CONNECT_TIMEOUT_MS,
+  RATE_LIMIT_IDLE_TIMEOUT_MS,
+} from "../defaults.ts";
 import type { DataPlaneFeatures } from "../features.ts";
 import { onlyEndpoint } from "../load-balancing-policy.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
@@ -53,7 +58,17 @@ interface ServiceCluster {
   readonly transportSocket?: ReturnType<typeof upstreamTls>;
 }
 
+/**
+ * A connection to a control plane that is lost without a word would fail every question. Servers of gRPC that are not
+ * ours may take PINGs for an attack.
+ */
+const KEEPALIVE = {
+  interval: duration(MESH_KEEPALIVE_INTERVAL_MS),
+  timeout: duration(MESH_KEEPALIVE_TIMEOUT_MS),
+};
+
 function clusterOf({ name, address, features, transportSocket }: ServiceCluster): XdsResource {
+  const isOurs = transportSocket !== undefined;
   const colon = address.lastIndexOf(":");
   const host = address.slice(0, Math.max(0, colon)).replace(/^\[|\]$/g, "");
   const isNamed = host !== "" && isIP(host) === 0;
@@ -74,8 +89,11 @@ function clusterOf({ name, address, features, transportSocket }: ServiceCluster)
     connectTimeout: duration(RATE_LIMIT_CONNECT_TIMEOUT_MS),
     loadBalancingPolicy: onlyEndpoint(),
     circuitBreakers: unlimitedCircuitBreakers(),
-    typedExtensionProtocolOptions: httpOptions(RATE_LIMIT_IDLE_TIMEOUT_MS, http2(features)),
-    ...(transportSocket === undefined ? {} : { transportSocket }),
+    typedExtensionProtocolOptions: httpOptions(
+      RATE_LIMIT_IDLE_TIMEOUT_MS,
+      http2(features, isOurs ? { connectionKeepalive: KEEPALIVE } : {}),
+    ),
+    ...(isOurs ? { transportSocket } : {}),
   });
   return resourceOf(ClusterSchema, name, message);
 }
