@@ -9,6 +9,15 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
+import { create, toJson } from "@bufbuild/protobuf";
+import { Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
+import { SHOULD_RATE_LIMIT_METHOD } from "../../src/control-plane/rate-limit/rate-limit-service.ts";
+import {
+  type RateLimitRequest,
+  RateLimitRequestSchema,
+  type RateLimitResponse,
+  RateLimitResponseSchema,
+} from "../../src/gen/envoy/service/ratelimit/v3/rls_pb.js";
 import { TulleHome } from "./tulle-process.ts";
 
 const APP = `
@@ -158,6 +167,41 @@ test("callers keep to limits of a route that others keep to, too", async () => {
 test("what is observed is not refused", async () => {
   await apply(policy({ mode: "Observe", ...global([{ name: "observed", limit: few(1) }]) }));
   for (let i = 0; i < 3; i++) assert.equal((await ask()).status, 200);
+});
+
+test("a service of one's own is asked by name and rule, and decides", async (context) => {
+  const questions: unknown[] = [];
+  const server = new Server();
+  server.addService(
+    { ShouldRateLimit: SHOULD_RATE_LIMIT_METHOD },
+    {
+      ShouldRateLimit: (
+        { request: question }: { readonly request: RateLimitRequest },
+        callback: sendUnaryData<RateLimitResponse>,
+      ) => {
+        questions.push(toJson(RateLimitRequestSchema, question));
+        const overallCode = questions.length === 1 ? 1 : 2;
+        callback(null, create(RateLimitResponseSchema, { overallCode }));
+      },
+    },
+  );
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  context.after(() => server.forceShutdown());
+  const rules = [{ name: "each", per: [{ type: "Header", name: "x-user" }] }];
+  const service = { address: `127.0.0.1:${port}`, domain: "shop" };
+  await apply(policy({ ...global(rules, { service }) }));
+  assert.equal((await ask("/", { "x-user": "ann" })).status, 200);
+  assert.equal((await ask("/", { "x-user": "ann" })).status, 429);
+  const entries = [
+    { key: "rule", value: "each" },
+    { key: "header x-user", value: "ann" },
+  ];
+  const question = { domain: "shop", descriptors: [{ entries }] };
+  assert.deepEqual(questions, [question, question]);
 });
 
 test("without an answer of the service requests pass or not, as the policy says", async () => {
