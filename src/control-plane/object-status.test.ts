@@ -119,3 +119,17 @@ test("a defect of translation is told, with what is in force instead", () => {
   assert.equal(accepted?.status, "False");
   assert.match(accepted?.message ?? "", /boom.*last good version/);
 });
+
+test("a Service keeps the indexes of its instances for as long as it is headless", () => {
+  const service = object("Service");
+  const judgement = { findings: [], fault: undefined, serviceIndex: 3, now: NOW };
+  const headless = statusToWrite(service, { ...judgement, instanceIndexes: { "catalog-0": 7 } });
+  assert.ok(headless !== undefined && "instanceIndexes" in headless);
+  const judged = { ...service, status: headless } as AnyObject;
+  assert.equal(
+    statusToWrite(judged, { ...judgement, instanceIndexes: { "catalog-0": 7 } }),
+    undefined,
+  );
+  const after = statusToWrite(judged, judgement);
+  assert.ok(after !== undefined && !("instanceIndexes" in after));
+});

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AnyObject, ObjectOf } from "../resource/kind-map.ts";
 import type { RouteStatus } from "../resource/kinds/route-status.ts";
+import type { ServiceStatus } from "../resource/kinds/service.ts";
 import type { Condition, ObjectStatus } from "../resource/object.ts";
 import type { TranslationFault } from "./fault-isolation.ts";
 import type { MeshFinding } from "./mesh-finding.ts";
@@ -59,7 +60,7 @@ export function statusToWrite(object: AnyObject, judgement: Judgement): ObjectSt
   const after = isRoute(object)
     ? routeStatus(object, judgement)
     : {
-        ...before,
+        ...withoutInstances(before),
         ...(judgement.serviceIndex === undefined ? {} : { serviceIndex: judgement.serviceIndex }),
         ...(judgement.instanceIndexes === undefined
           ? {}
@@ -67,6 +68,12 @@ export function statusToWrite(object: AnyObject, judgement: Judgement): ObjectSt
         conditions: conditionsOf(object, judgement, before.conditions),
       };
   return isDeepStrictEqual(after, before) ? undefined : after;
+}
+
+/** A Service that is headless no more has none. */
+function withoutInstances(status: ServiceStatus): ServiceStatus {
+  const { instanceIndexes: _, ...rest } = status;
+  return rest;
 }
 
 type RouteObject = ObjectOf<"GRPCRoute" | "HTTPRoute" | "TCPRoute" | "TLSRoute">;
