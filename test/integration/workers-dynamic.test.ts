@@ -220,9 +220,13 @@ test("a worker that starts later has the configuration in force before it listen
       return pid !== undefined && pid !== killed;
     });
     const before = socketCount(await firstWorker(proxy));
-    const clients = await openConnections(port, 40);
-    assert.ok(socketCount(await firstWorker(proxy)) > before);
-    for (const client of clients) client.close();
+    // It is there before it listens.
+    await becomes(async () => {
+      const clients = await openConnections(port, 40);
+      const isServing = socketCount(await firstWorker(proxy)) > before;
+      for (const client of clients) client.close();
+      return isServing;
+    });
     assert.deepEqual(new Set([...answers, ...(await askEveryWorker(port))]), new Set([name]));
   }
 });
