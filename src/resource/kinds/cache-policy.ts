@@ -1,21 +1,16 @@
 /** `mesh.tulle.dev/v1 CachePolicy`: responses that the sidecars of a Service keep, and answer requests with. */
 import { z } from "zod";
-import { apiGroup, apiKind, dnsSubdomain, duration, headerName, objectName } from "../fields.ts";
+import { dnsSubdomain, duration, headerName } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { listRule, objectRule, reportRepeated, valueAt } from "../rule.ts";
 import { headerMatches, httpRouteMatch } from "./http-route-match.ts";
+import { policyTargetRefs } from "./policy-target-refs.ts";
 
 const HOUR_MS = 3_600_000;
 
 /** Purges that a policy lists: the command line drops the oldest. */
 export const PURGES_MAX = 64;
-
-const targetRef = z.strictObject({
-  group: apiGroup().default("").describe("Empty: the core group, where Service lives."),
-  kind: apiKind().default("Service").describe("Only Service has an effect."),
-  name: objectName().describe("A Service in the policy's namespace."),
-});
 
 const match = z.strictObject({
   path: httpRouteMatch.shape.path.optional().describe("As in an HTTPRoute. Default: every path."),
@@ -68,13 +63,10 @@ const purge = objectRule(
 );
 
 const specSchema = z.strictObject({
-  targetRefs: listRule(z.array(targetRef).min(1).max(16), (items, report) => {
-    reportRepeated(items, report, {
-      identity: (item) =>
-        JSON.stringify(["group", "kind", "name"].map((name) => valueAt(item, name) ?? null)),
-      path: [],
-      what: "targets",
-    });
+  targetRefs: policyTargetRefs({
+    group: "Empty: the core group, where Service lives.",
+    kind: "Only Service has an effect.",
+    name: "A Service in the policy's namespace.",
   }).describe("The Services whose responses are kept, by the sidecars of their instances."),
   match: match
     .optional()

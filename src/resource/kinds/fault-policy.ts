@@ -1,11 +1,12 @@
 /** `mesh.tulle.dev/v1 FaultPolicy`: failures on purpose, injected by callers' sidecars, to see what comes of them. */
 import { z } from "zod";
 import { durationMs } from "../duration.ts";
-import { apiGroup, apiKind, dnsSubdomain, duration, objectName } from "../fields.ts";
+import { dnsSubdomain, duration } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
-import { listRule, objectRule, type Report, reportRepeated, valueAt } from "../rule.ts";
+import { objectRule, type Report } from "../rule.ts";
 import { HTTP_METHODS, headerMatches, httpRouteMatch } from "./http-route-match.ts";
+import { policyTargetRefs, SERVICE_OR_ROUTE } from "./policy-target-refs.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -29,14 +30,6 @@ export const GRPC_CODES = [
   "DATA_LOSS",
   "UNAUTHENTICATED",
 ] as const;
-
-const targetRef = z.strictObject({
-  group: apiGroup()
-    .default("")
-    .describe("Empty for Service, gateway.networking.k8s.io for routes."),
-  kind: apiKind().default("Service").describe("Service, HTTPRoute or GRPCRoute."),
-  name: objectName().describe("An object in the policy's namespace."),
-});
 
 /** Envoy counts in millionths. */
 const percentage = z
@@ -105,14 +98,9 @@ const FAULTS = ["delay", "abort", "reset", "responseRateLimit"] as const;
 
 const specSchema = objectRule(
   z.strictObject({
-    targetRefs: listRule(z.array(targetRef).min(1).max(16), (items, report) => {
-      reportRepeated(items, report, {
-        identity: (item) =>
-          JSON.stringify(["group", "kind", "name"].map((key) => valueAt(item, key) ?? null)),
-        path: [],
-        what: "targets",
-      });
-    }).describe("The Services, or the routes to them, whose callers get the faults."),
+    targetRefs: policyTargetRefs(SERVICE_OR_ROUTE).describe(
+      "The Services, or the routes to them, whose callers get the faults.",
+    ),
     match: match.optional().describe("Which requests may get faults. Default: all."),
     delay: delay.optional().describe("Requests wait before they go on."),
     abort: abort

@@ -1,28 +1,13 @@
 /** `mesh.tulle.dev/v1 RateLimitPolicy`: how much of its traffic a Service takes, and what it gives up first. */
 import { z } from "zod";
-import { apiGroup, apiKind, dnsSubdomain, headerName, headerValue, objectName } from "../fields.ts";
+import { dnsSubdomain, headerName, headerValue } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
-import {
-  type LooseRecord,
-  listAt,
-  listRule,
-  objectRule,
-  type Report,
-  reportRepeated,
-  valueAt,
-} from "../rule.ts";
+import { type LooseRecord, listAt, listRule, objectRule, type Report, valueAt } from "../rule.ts";
 import { loadShedding } from "./load-shedding.ts";
+import { policyTargetRefs, SERVICE_OR_ROUTE } from "./policy-target-refs.ts";
 import { globalLimits } from "./rate-limit-global.ts";
 import { rateLimitRule, reportRepeatedRules } from "./rate-limit-rule.ts";
-
-const targetRef = z.strictObject({
-  group: apiGroup()
-    .default("")
-    .describe("Empty for Service, gateway.networking.k8s.io for routes."),
-  kind: apiKind().default("Service").describe("Service, HTTPRoute or GRPCRoute."),
-  name: objectName().describe("An object in the policy's namespace."),
-});
 
 /** Those that Envoy knows: others would make it refuse the whole listener. */
 const REFUSAL_STATUSES = [
@@ -65,14 +50,9 @@ const PARTS = ["local", "global", "bandwidth", "loadShedding"] as const;
 
 const specSchema = objectRule(
   z.strictObject({
-    targetRefs: listRule(z.array(targetRef).min(1).max(16), (items, report) => {
-      reportRepeated(items, report, {
-        identity: (item) =>
-          JSON.stringify(["group", "kind", "name"].map((key) => valueAt(item, key) ?? null)),
-        path: [],
-        what: "targets",
-      });
-    }).describe("The Services, or the routes to them, whose traffic is limited."),
+    targetRefs: policyTargetRefs(SERVICE_OR_ROUTE).describe(
+      "The Services, or the routes to them, whose traffic is limited.",
+    ),
     where: z
       .enum(["Server", "Client"])
       .optional()

@@ -1,34 +1,19 @@
 /** `mesh.tulle.dev/v1 TrafficPolicy`: how callers' sidecars treat the traffic to a Service. */
 import { z } from "zod";
-import { apiGroup, apiKind, dnsSubdomain, objectName } from "../fields.ts";
+import { dnsSubdomain } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
-import { listRule, objectRule, reportRepeated, valueAt } from "../rule.ts";
+import { objectRule } from "../rule.ts";
+import { policyTargetRefs } from "./policy-target-refs.ts";
 import { checkHedging, trafficSettingsPart } from "./traffic-settings.ts";
-
-const targetRef = z.strictObject({
-  group: apiGroup()
-    .default("")
-    .describe(
-      "Empty: the core group, where Service lives. gateway.networking.k8s.io for routes, mesh.tulle.dev for ExternalService.",
-    ),
-  kind: apiKind()
-    .default("Service")
-    .describe(
-      "Service or ExternalService; HTTPRoute or GRPCRoute for timeouts, retries, hedging and sessionPersistence of its requests.",
-    ),
-  name: objectName().describe("An object in the policy's namespace."),
-});
 
 const specSchema = objectRule(
   z.strictObject({
-    targetRefs: listRule(z.array(targetRef).min(1).max(16), (items, report) => {
-      reportRepeated(items, report, {
-        identity: (item) =>
-          JSON.stringify(["group", "kind", "name"].map((key) => valueAt(item, key) ?? null)),
-        path: [],
-        what: "targets",
-      });
+    targetRefs: policyTargetRefs({
+      group:
+        "Empty: the core group, where Service lives. gateway.networking.k8s.io for routes, mesh.tulle.dev for ExternalService.",
+      kind: "Service or ExternalService; HTTPRoute or GRPCRoute for timeouts, retries, hedging and sessionPersistence of its requests.",
+      name: "An object in the policy's namespace.",
     }).describe("The objects that the policy is for."),
     ...trafficSettingsPart,
   }),
