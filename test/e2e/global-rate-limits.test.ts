@@ -3,11 +3,6 @@
  * instances that ask it; and what happens to requests without it.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
-import { request } from "node:http";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { create, toJson } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
@@ -18,7 +13,7 @@ import {
   type RateLimitResponse,
   RateLimitResponseSchema,
 } from "../../src/gen/envoy/service/ratelimit/v3/rls_pb.js";
-import { TulleHome } from "./tulle-process.ts";
+import { type Answer, CatalogMesh } from "./catalog-mesh.ts";
 
 const APP = `
 require("node:http").createServer((request, response) => response.end(process.env.TULLE_INSTANCE))
@@ -26,57 +21,17 @@ require("node:http").createServer((request, response) => response.end(process.en
 process.on("SIGTERM", () => process.exit(0));
 `;
 
-const CLIENT = `
-const { CATALOG_SERVICE_HOST: host, CATALOG_SERVICE_PORT: port } = process.env;
-console.log("catalog at " + host + ":" + port + ".");
-setInterval(() => {}, 60_000);
-process.on("SIGTERM", () => process.exit(0));
-`;
-
-let home: TulleHome;
-let address: { readonly host: string; readonly port: number };
+let mesh: CatalogMesh;
 
 before(async () => {
-  home = await TulleHome.create();
-  const services = {
-    catalog: { command: ["node", "app.js"], port: "http=auto", replicas: 2 },
-    client: { command: ["node", "client.js"], dependsOn: ["catalog"] },
-  };
-  await writeFile(join(home.path, "mesh.yaml"), JSON.stringify({ mesh: "limits", services }));
-  await writeFile(join(home.path, "app.js"), APP);
-  await writeFile(join(home.path, "client.js"), CLIENT);
-  const up = home.start(["up"]);
-  await up.waitFor(/everything is ready/);
-  const [, host = "", port] = await up.waitFor(/catalog at (\S+):(\d+)\./);
-  address = { host, port: Number(port) };
+  mesh = await CatalogMesh.start({
+    name: "limits",
+    app: APP,
+    services: { catalog: { replicas: 2 } },
+  });
 });
 
-after(() => home?.remove());
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-}
-
-async function ask(path = "/", headers = {}): Promise<Answer> {
-  const outgoing = request({ ...address, path, headers, agent: false });
-  outgoing.end();
-  const [response] = await once(outgoing, "response");
-  return { status: response.statusCode, headers: response.headers, body: await text(response) };
-}
-
-async function tulle(...words: string[]): Promise<string> {
-  const { code, output } = await home.start(words).ended;
-  assert.equal(code, 0, output);
-  return output;
-}
-
-async function apply(...objects: readonly object[]): Promise<void> {
-  const file = join(home.path, "objects.yaml");
-  await writeFile(file, objects.map((object) => JSON.stringify(object)).join("\n---\n"));
-  await tulle("apply", "--wait", "-f", file);
-}
+after(() => mesh?.remove());
 
 const policy = (spec: object): object => ({
   apiVersion: "mesh.tulle.dev/v1",
@@ -92,7 +47,7 @@ const global = (rules: readonly object[], more = {}): object => ({
 });
 
 test("two instances take together what the policy says, and clients are told", async () => {
-  await apply(
+  await mesh.apply(
     {
       apiVersion: "mesh.tulle.dev/v1",
       kind: "TrafficPolicy",
@@ -109,29 +64,29 @@ test("two instances take together what the policy says, and clients are told", a
       ]),
     ),
   );
-  const first = await ask("/", { "x-user": "ann" });
+  const first = await mesh.ask("/", { headers: { "x-user": "ann" } });
   assert.equal(first.status, 200);
   assert.match(String(first.headers["x-ratelimit-limit"]), /^2, 40;w=86400;name="everyone", 2;w=/);
   assert.equal(first.headers["x-ratelimit-remaining"], "1");
-  assert.equal((await ask("/", { "x-user": "ann" })).status, 200);
-  assert.equal((await ask("/", { "x-user": "ann" })).status, 429);
+  assert.equal((await mesh.ask("/", { headers: { "x-user": "ann" } })).status, 200);
+  assert.equal((await mesh.ask("/", { headers: { "x-user": "ann" } })).status, 429);
   const answers: Answer[] = [];
-  for (let i = 0; i < 60; i++) answers.push(await ask());
+  for (let i = 0; i < 60; i++) answers.push(await mesh.ask());
   const passed = answers.filter(({ status }) => status === 200);
   assert.equal(passed.length, 38);
   assert.equal(new Set(passed.map(({ body }) => body)).size, 2, "both instances had some");
-  const refused = await ask("/", { accept: "application/json" });
+  const refused = await mesh.ask("/", { headers: { accept: "application/json" } });
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers["retry-after"]) > 0);
   const { flag, details, message } = JSON.parse(refused.body);
   assert.deepEqual([flag, details], ["RL", "request_rate_limited"]);
   assert.match(message, /default\/limits/);
-  const listed = await tulle("get", "ratelimitpolicies");
+  const listed = await mesh.tulle("get", "ratelimitpolicies");
   assert.match(
     listed,
     /limits.*Server.*everyone 40\/Day together, each-user 2\/Day together.*True/,
   );
-  const described = await tulle("describe", "service", "catalog");
+  const described = await mesh.tulle("describe", "service", "catalog");
   assert.match(
     described,
     /globalRateLimits\.everyone.*40 in 86400s.*all instances together.*control plane/,
@@ -140,9 +95,9 @@ test("two instances take together what the policy says, and clients are told", a
 });
 
 test("callers keep to limits of a route that others keep to, too", async () => {
-  await tulle("delete", "ratelimitpolicy", "limits");
+  await mesh.tulle("delete", "ratelimitpolicy", "limits");
   const targetRefs = [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "catalog" }];
-  await apply(
+  await mesh.apply(
     {
       apiVersion: "gateway.networking.k8s.io/v1",
       kind: "HTTPRoute",
@@ -159,14 +114,14 @@ test("callers keep to limits of a route that others keep to, too", async () => {
     }),
   );
   const statuses: number[] = [];
-  for (let i = 0; i < 5; i++) statuses.push((await ask()).status);
+  for (let i = 0; i < 5; i++) statuses.push((await mesh.ask()).status);
   assert.deepEqual(statuses, [200, 200, 200, 503, 503]);
-  await tulle("delete", "httproute", "catalog");
+  await mesh.tulle("delete", "httproute", "catalog");
 });
 
 test("what is observed is not refused", async () => {
-  await apply(policy({ mode: "Observe", ...global([{ name: "observed", limit: few(1) }]) }));
-  for (let i = 0; i < 3; i++) assert.equal((await ask()).status, 200);
+  await mesh.apply(policy({ mode: "Observe", ...global([{ name: "observed", limit: few(1) }]) }));
+  for (let i = 0; i < 3; i++) assert.equal((await mesh.ask()).status, 200);
 });
 
 test("a service of one's own is asked by name and rule, and decides", async (context) => {
@@ -193,9 +148,9 @@ test("a service of one's own is asked by name and rule, and decides", async (con
   context.after(() => server.forceShutdown());
   const rules = [{ name: "each", per: [{ type: "Header", name: "x-user" }] }];
   const service = { address: `127.0.0.1:${port}`, domain: "shop" };
-  await apply(policy({ ...global(rules, { service }) }));
-  assert.equal((await ask("/", { "x-user": "ann" })).status, 200);
-  assert.equal((await ask("/", { "x-user": "ann" })).status, 429);
+  await mesh.apply(policy({ ...global(rules, { service }) }));
+  assert.equal((await mesh.ask("/", { headers: { "x-user": "ann" } })).status, 200);
+  assert.equal((await mesh.ask("/", { headers: { "x-user": "ann" } })).status, 429);
   const entries = [
     { key: "rule", value: "each" },
     { key: "header x-user", value: "ann" },
@@ -207,13 +162,13 @@ test("a service of one's own is asked by name and rule, and decides", async (con
 test("without an answer of the service requests pass or not, as the policy says", async () => {
   const service = { address: "127.0.0.1:1" };
   const rules = [{ name: "all" }];
-  await apply(policy({ ...global(rules, { service, onFailure: "Deny" }) }));
-  const { status, body } = await ask("/", { accept: "application/json" });
+  await mesh.apply(policy({ ...global(rules, { service, onFailure: "Deny" }) }));
+  const { status, body } = await mesh.ask("/", { headers: { accept: "application/json" } });
   assert.equal(status, 500);
   const { flag, details } = JSON.parse(body);
   assert.deepEqual([flag, details], ["RLSE", "rate_limiter_error"]);
-  await apply(policy({ ...global(rules, { service }) }));
-  assert.equal((await ask()).status, 200);
+  await mesh.apply(policy({ ...global(rules, { service }) }));
+  assert.equal((await mesh.ask()).status, 200);
 });
 
 test("what is wrong in global limits is told by field", async () => {
@@ -221,9 +176,7 @@ test("what is wrong in global limits is told by field", async () => {
     mode: "Observe",
     ...global([{ name: "a", limit: few(1) }], { service: { address: "nowhere" }, timeout: "0s" }),
   });
-  const file = join(home.path, "wrong.yaml");
-  await writeFile(file, JSON.stringify(wrong));
-  const { code, output } = await home.start(["apply", "-f", file]).ended;
+  const { code, output } = await mesh.tryApply(wrong);
   assert.notEqual(code, 0);
   for (const place of [
     /spec\.mode.*must be Enforce/s,

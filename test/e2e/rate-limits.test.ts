@@ -3,13 +3,9 @@
  * instances and at the callers, and what clients, metrics and `tulle get` say of them.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
-import { request } from "node:http";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import type { OutgoingHttpHeaders } from "node:http";
 import { after, before, test } from "node:test";
-import { TulleHome } from "./tulle-process.ts";
+import { type Answer, CatalogMesh } from "./catalog-mesh.ts";
 
 const APP = `
 require("node:http").createServer((request, response) => {
@@ -19,62 +15,22 @@ require("node:http").createServer((request, response) => {
 process.on("SIGTERM", () => process.exit(0));
 `;
 
-const CLIENT = `
-const { CATALOG_SERVICE_HOST: host, CATALOG_SERVICE_PORT: port } = process.env;
-console.log("catalog at " + host + ":" + port + ".");
-setInterval(() => {}, 60_000);
-process.on("SIGTERM", () => process.exit(0));
-`;
-
-let home: TulleHome;
-let address: { readonly host: string; readonly port: number };
+let mesh: CatalogMesh;
 
 before(async () => {
-  home = await TulleHome.create();
-  const services = {
-    catalog: { command: ["node", "app.js"], port: "http=auto" },
-    client: { command: ["node", "client.js"], dependsOn: ["catalog"] },
-  };
-  await writeFile(join(home.path, "mesh.yaml"), JSON.stringify({ mesh: "limits", services }));
-  await writeFile(join(home.path, "app.js"), APP);
-  await writeFile(join(home.path, "client.js"), CLIENT);
-  const up = home.start(["up"]);
-  await up.waitFor(/everything is ready/);
-  const [, host = "", port] = await up.waitFor(/catalog at (\S+):(\d+)\./);
-  address = { host, port: Number(port) };
+  mesh = await CatalogMesh.start({ name: "limits", app: APP });
 });
 
-after(() => home?.remove());
+after(() => mesh?.remove());
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-}
-
-async function ask(path = "/", headers = {}): Promise<Answer> {
-  const outgoing = request({ ...address, path, headers, agent: false });
-  outgoing.end();
-  const [response] = await once(outgoing, "response");
-  return { status: response.statusCode, headers: response.headers, body: await text(response) };
-}
-
-async function statuses(count: number, path?: string, headers?: object): Promise<number[]> {
+async function statuses(
+  count: number,
+  path = "/",
+  headers: OutgoingHttpHeaders = {},
+): Promise<number[]> {
   const seen: number[] = [];
-  for (let i = 0; i < count; i++) seen.push((await ask(path, headers)).status);
+  for (let i = 0; i < count; i++) seen.push((await mesh.ask(path, { headers })).status);
   return seen;
-}
-
-async function tulle(...words: string[]): Promise<string> {
-  const { code, output } = await home.start(words).ended;
-  assert.equal(code, 0, output);
-  return output;
-}
-
-async function apply(object: object): Promise<void> {
-  const file = join(home.path, "objects.yaml");
-  await writeFile(file, JSON.stringify(object));
-  await tulle("apply", "--wait", "-f", file);
 }
 
 const policy = (spec: object): object => ({
@@ -88,7 +44,7 @@ const few = (requests: number): object => ({ requests, burst: requests, unit: "D
 const local = (...rules: readonly object[]): object => ({ local: { rules } });
 
 test("an instance takes so many requests, of each user fewer, and tells clients", async () => {
-  await apply(
+  await mesh.apply(
     policy(
       local(
         { name: "everyone", limit: few(4) },
@@ -97,22 +53,22 @@ test("an instance takes so many requests, of each user fewer, and tells clients"
     ),
   );
   assert.deepEqual(await statuses(3, "/", { "x-user": "ann" }), [200, 200, 429]);
-  const { headers } = await ask("/", { "x-user": "bob" });
+  const { headers } = await mesh.ask("/", { headers: { "x-user": "bob" } });
   assert.deepEqual([headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]], ["2", "1"]);
-  assert.equal((await ask()).status, 200);
-  const refused = await ask("/", { accept: "application/json" });
+  assert.equal((await mesh.ask()).status, 200);
+  const refused = await mesh.ask("/", { headers: { accept: "application/json" } });
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers["retry-after"]) > 0);
   const { flag, details, message } = JSON.parse(refused.body);
   assert.deepEqual([flag, details], ["RL", "local_rate_limited"]);
   assert.match(message, /default\/limits, rule everyone/);
-  const listed = await tulle("get", "ratelimitpolicies");
+  const listed = await mesh.tulle("get", "ratelimitpolicies");
   assert.match(listed, /limits.*Service\/catalog.*Server.*everyone 4\/Day, each-user 2\/Day.*True/);
 });
 
 test("a change elsewhere in the policy gives nobody a full bucket", async () => {
   const user = { "x-user": "ann" };
-  await apply(
+  await mesh.apply(
     policy(local({ name: "each-user", per: [{ type: "Header", name: "x-user" }], limit: few(2) })),
   );
   assert.deepEqual(await statuses(1, "/", user), [429]);
@@ -121,7 +77,7 @@ test("a change elsewhere in the policy gives nobody a full bucket", async () => 
 
 test("callers are told apart by their certificates", async () => {
   const match = (serviceAccount: string): object => ({ caller: { serviceAccount } });
-  await apply(
+  await mesh.apply(
     policy(
       local(
         { name: "stranger", match: match("nobody"), limit: few(1) },
@@ -134,13 +90,13 @@ test("callers are told apart by their certificates", async () => {
 });
 
 test("what is observed is not refused", async () => {
-  await apply(policy({ mode: "Observe", ...local({ name: "observed", limit: few(1) }) }));
+  await mesh.apply(policy({ mode: "Observe", ...local({ name: "observed", limit: few(1) }) }));
   assert.deepEqual(await statuses(3), [200, 200, 200]);
 });
 
 test("callers keep to limits of their own for a route", async () => {
-  await tulle("delete", "ratelimitpolicy", "limits");
-  await apply({
+  await mesh.tulle("delete", "ratelimitpolicy", "limits");
+  await mesh.apply({
     apiVersion: "gateway.networking.k8s.io/v1",
     kind: "HTTPRoute",
     metadata: { name: "catalog" },
@@ -150,25 +106,25 @@ test("callers keep to limits of their own for a route", async () => {
     },
   });
   const targetRefs = [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "catalog" }];
-  await apply(policy({ targetRefs, ...local({ name: "route", limit: few(1) }) }));
+  await mesh.apply(policy({ targetRefs, ...local({ name: "route", limit: few(1) }) }));
   assert.deepEqual(await statuses(2), [200, 429]);
-  await tulle("delete", "httproute", "catalog");
+  await mesh.tulle("delete", "httproute", "catalog");
 });
 
 test("an instance that has enough to do refuses the rest", async () => {
-  await apply(policy({ loadShedding: { minConcurrency: 1, maxConcurrency: 1 } }));
-  const held = ask("/held");
+  await mesh.apply(policy({ loadShedding: { minConcurrency: 1, maxConcurrency: 1 } }));
+  const held = mesh.ask("/held");
   // As soon as the one request is at the app, there is no place for another.
   let shed: Answer;
-  do shed = await ask("/", { accept: "application/json" });
+  do shed = await mesh.ask("/", { headers: { accept: "application/json" } });
   while (shed.status === 200);
   assert.equal(shed.status, 503);
   assert.equal(shed.headers["retry-after"], "1");
   const { flag, details } = JSON.parse(shed.body);
   assert.deepEqual([flag, details], ["OM", "reached_concurrency_limit"]);
   assert.equal((await held).status, 200);
-  assert.equal((await ask()).status, 200);
-  await tulle("delete", "ratelimitpolicy", "limits");
+  assert.equal((await mesh.ask()).status, 200);
+  await mesh.tulle("delete", "ratelimitpolicy", "limits");
 });
 
 test("what is wrong in a RateLimitPolicy is told by field", async () => {
@@ -181,9 +137,7 @@ test("what is wrong in a RateLimitPolicy is told by field", async () => {
       { name: "b", match: { sourceCIDR: "10.0.0.0/33" }, limit: few(1) },
     ),
   });
-  const file = join(home.path, "wrong.yaml");
-  await writeFile(file, JSON.stringify(wrong));
-  const { code, output } = await home.start(["apply", "-f", file]).ended;
+  const { code, output } = await mesh.tryApply(wrong);
   assert.notEqual(code, 0);
   for (const place of [
     /spec\.local\.rules\[0\]\.match\.caller.*set where to Server/s,

@@ -4,13 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
-import { createServer, request, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
-import { TulleHome } from "./tulle-process.ts";
+import { CatalogMesh, type Question, type ServiceAddress } from "./catalog-mesh.ts";
 
 const APP = `
 const http = require("node:http");
@@ -22,76 +20,47 @@ http.createServer((request, response) => {
 process.on("SIGTERM", () => process.exit(0));
 `;
 
-const CLIENT = `
-const { CATALOG_SERVICE_HOST: host, CATALOG_SERVICE_PORT: port } = process.env;
-console.log("catalog at " + host + ":" + port + ".");
-const { PRIMARY_SERVICE_HOST: primary, PRIMARY_SERVICE_PORT: primaryPort } = process.env;
-console.log("primary at " + primary + ":" + primaryPort + ".");
-const { OUTSIDE_SERVICE_HOST: outside, OUTSIDE_SERVICE_PORT: outsidePort } = process.env;
-console.log("outside at " + outside + ":" + outsidePort + ".");
-setInterval(() => {}, 60_000);
-process.on("SIGTERM", () => process.exit(0));
-`;
-
 const MESH_GROUP = "mesh.tulle.dev";
 const ROUNDS = 24;
 
-let home: TulleHome;
+let mesh: CatalogMesh;
 let outside: Server;
-let catalog: Place;
-let primary: Place;
-let external: Place;
-
-interface Place {
-  readonly host: string;
-  readonly port: number;
-}
+let primary: ServiceAddress;
+let external: ServiceAddress;
 
 before(async () => {
   outside = createServer(({ headers, url }, response) => response.end(`${headers.host} ${url}`));
   outside.listen(0, "127.0.0.1");
   await once(outside, "listening");
-  home = await TulleHome.create();
-  const app = { service: "catalog", command: ["node", "app.js"], port: "http=auto", replicas: 2 };
-  const services = {
-    near: { ...app, zone: "zone-a", labels: { tier: "near" }, env: { TIER: "near" } },
-    far: { ...app, zone: "zone-b", labels: { tier: "far" }, env: { TIER: "far" } },
-    client: {
-      command: ["node", "client.js"],
-      zone: "zone-a",
-      labels: { version: "canary" },
-      dependsOn: ["near", "far"],
-    },
-  };
   const { port } = outside.address() as AddressInfo;
-  await writeFile(
-    join(home.path, "mesh.yaml"),
-    JSON.stringify({ mesh: "policies", resources: "resources.yaml", services }),
-  );
   const spec = {
     hosts: ["localhost", "*.outside.example"],
     ports: [{ name: "http", port: 80, targetPort: port }],
     dns: { family: "IPv4" },
   };
   const metadata = { name: "outside" };
-  const resources = [
-    { apiVersion: `${MESH_GROUP}/v1`, kind: "ExternalService", metadata, spec },
-    serviceOf("primary", "near"),
-    serviceOf("backup", "far"),
-  ];
-  await writeFile(join(home.path, "resources.yaml"), documents(resources));
-  await writeFile(join(home.path, "app.js"), APP);
-  await writeFile(join(home.path, "client.js"), CLIENT);
-  const up = home.start(["up"]);
-  await up.waitFor(/everything is ready/);
-  catalog = placeOf(await up.waitFor(/catalog at (\S+):(\d+)\./));
-  primary = placeOf(await up.waitFor(/primary at (\S+):(\d+)\./));
-  external = placeOf(await up.waitFor(/outside at (\S+):(\d+)\./));
+  const app = { service: "catalog", replicas: 2 };
+  mesh = await CatalogMesh.start({
+    name: "policies",
+    app: APP,
+    services: {
+      near: { ...app, zone: "zone-a", labels: { tier: "near" }, env: { TIER: "near" } },
+      far: { ...app, zone: "zone-b", labels: { tier: "far" }, env: { TIER: "far" } },
+    },
+    client: { zone: "zone-a", labels: { version: "canary" } },
+    resources: [
+      { apiVersion: `${MESH_GROUP}/v1`, kind: "ExternalService", metadata, spec },
+      serviceOf("primary", "near"),
+      serviceOf("backup", "far"),
+    ],
+  });
+  primary = await mesh.addressOf("primary");
+  external = await mesh.addressOf("outside");
 });
 
 after(async () => {
   outside?.close();
-  await home?.remove();
+  await mesh?.remove();
 });
 
 function serviceOf(name: string, tier: string): object {
@@ -102,48 +71,11 @@ function serviceOf(name: string, tier: string): object {
   return { apiVersion: "v1", kind: "Service", metadata: { name }, spec };
 }
 
-function documents(objects: readonly object[]): string {
-  return objects.map((object) => JSON.stringify(object)).join("\n---\n");
-}
-
-function placeOf([, host = "", port]: RegExpExecArray): Place {
-  return { host, port: Number(port) };
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-}
-
-async function ask(
-  path: string,
-  options: { readonly headers?: object; readonly method?: string; readonly at?: Place } = {},
-): Promise<Answer> {
-  const { headers = {}, method = "GET", at = catalog } = options;
-  const outgoing = request({ ...at, path, headers: { ...headers }, method, agent: false });
-  outgoing.end();
-  const [response] = await once(outgoing, "response");
-  return { status: response.statusCode, headers: response.headers, body: await text(response) };
-}
-
 /** The instances that answer a number of requests. */
-async function answering(headers: object = {}, at = catalog): Promise<readonly string[]> {
+async function answering(question: Question = {}): Promise<readonly string[]> {
   const names = new Set<string>();
-  for (let round = 0; round < ROUNDS; round++) names.add((await ask("/", { headers, at })).body);
+  for (let round = 0; round < ROUNDS; round++) names.add((await mesh.ask("/", question)).body);
   return [...names].sort();
-}
-
-async function tulle(...words: string[]): Promise<string> {
-  const { code, output } = await home.start(words).ended;
-  assert.equal(code, 0, output);
-  return output;
-}
-
-async function apply(...objects: readonly object[]): Promise<void> {
-  const file = join(home.path, "objects.yaml");
-  await writeFile(file, documents(objects));
-  await tulle("apply", "--wait", "-f", file);
 }
 
 const policy = (spec: object, name = "catalog"): object => ({
@@ -172,10 +104,10 @@ const ruleFilter = (name: string): object => ({
 
 test("a user stays at one instance by hash, and users are spread", async () => {
   const consistentHash = [{ header: { name: "x-user" } }];
-  await apply(policy({ loadBalancer: { algorithm: "Maglev", consistentHash } }));
+  await mesh.apply(policy({ loadBalancer: { algorithm: "Maglev", consistentHash } }));
   const places = new Set<string>();
   for (let user = 0; user < 12; user++) {
-    const [first, ...others] = await answering({ "x-user": `user-${user}` });
+    const [first, ...others] = await answering({ headers: { "x-user": `user-${user}` } });
     assert.deepEqual(others, []);
     places.add(first ?? "");
   }
@@ -183,25 +115,25 @@ test("a user stays at one instance by hash, and users are spread", async () => {
 });
 
 test("a session stays at the instance that began it", async () => {
-  await apply(policy({ sessionPersistence: { cookie: { name: "basket" } } }));
-  const first = await ask("/");
+  await mesh.apply(policy({ sessionPersistence: { cookie: { name: "basket" } } }));
+  const first = await mesh.ask("/");
   const [cookie = ""] = [first.headers["set-cookie"] ?? ""].flat();
   assert.match(cookie, /^basket=/);
-  const held = await answering({ cookie: cookie.split(";")[0] });
+  const held = await answering({ headers: { cookie: cookie.split(";")[0] } });
   assert.deepEqual(held, [first.body]);
 });
 
 test("requests stay in the zone until its instances are drained", async () => {
   const loadBalancer = { algorithm: "RoundRobin", locality: { preferZone: true } };
-  await apply(policy({ loadBalancer }));
+  await mesh.apply(policy({ loadBalancer }));
   const near = await answering();
   assert.equal(near.length, 2);
   for (const name of near) assert.match(name, /^near/);
   const names = near.map(instanceOf);
-  await tulle("drain", "--wait", ...names);
+  await mesh.tulle("drain", "--wait", ...names);
   for (const name of await answering()) assert.match(name, /^far/);
-  assert.match(await tulle("get", "workloads"), new RegExp(`${names[0]}.*healthy, drained`));
-  assert.match(await tulle("undrain", "--wait", ...names), /is back in service/);
+  assert.match(await mesh.tulle("get", "workloads"), new RegExp(`${names[0]}.*healthy, drained`));
+  assert.match(await mesh.tulle("undrain", "--wait", ...names), /is back in service/);
   for (const name of await answering()) assert.match(name, /^near/);
 });
 
@@ -209,11 +141,11 @@ test("what an app may have acted on is repeated for idempotent methods only", as
   // Half of the instances fail: a budget would rightly stop that many repetitions.
   const budget = { percent: 100, minimumConcurrency: 100 };
   const retries = { attempts: 5, on: ["connect-failure", "gateway-error"], budget };
-  await apply(policy({ retries, outlierDetection: { enabled: false } }));
+  await mesh.apply(policy({ retries, outlierDetection: { enabled: false } }));
   const statuses = { GET: new Set<number>(), POST: new Set<number>() };
   for (const method of ["GET", "POST"] as const) {
     for (let round = 0; round < ROUNDS; round++) {
-      statuses[method].add((await ask("/flaky", { method })).status);
+      statuses[method].add((await mesh.ask("/flaky", { method })).status);
     }
   }
   assert.deepEqual([...statuses.GET], [200]);
@@ -229,7 +161,7 @@ test("rules for some callers only, and answers of the sidecar", async () => {
   });
   const answer = (name: string, statusCode: number) =>
     filter(name, { directResponse: { statusCode, contentType: "application/json", body: "{}" } });
-  await apply(
+  await mesh.apply(
     filter("canaries", { sources: [{ workloadLabels: { version: "canary" } }] }),
     filter("strangers", { sources: [{ serviceAccounts: ["stranger"] }] }),
     answer("teapot", 418),
@@ -243,11 +175,11 @@ test("rules for some callers only, and answers of the sidecar", async () => {
       { backendRefs: [{ name: "catalog", port: 80 }] },
     ]),
   );
-  const canary = await ask("/canary");
+  const canary = await mesh.ask("/canary");
   assert.equal(canary.status, 418);
   assert.equal(canary.headers["content-type"], "application/json");
-  assert.equal((await ask("/")).status, 200);
-  await tulle("delete", "--wait", "httproute", "catalog");
+  assert.equal((await mesh.ask("/")).status, 200);
+  await mesh.tulle("delete", "--wait", "httproute", "catalog");
 });
 
 test("a route delegates a part of its requests to the route of another owner", async () => {
@@ -272,66 +204,68 @@ test("a route delegates a part of its requests to the route of another owner", a
       ],
     },
   };
-  await apply(parent, team);
-  assert.equal((await ask("/team/closed")).status, 410);
-  assert.equal((await ask("/team/open")).status, 200);
-  assert.equal((await ask("/closed")).status, 200);
-  assert.match(await tulle("get", "httproutes"), /team.*True/);
-  await tulle("delete", "--wait", "httproute", "catalog", "team");
+  await mesh.apply(parent, team);
+  assert.equal((await mesh.ask("/team/closed")).status, 410);
+  assert.equal((await mesh.ask("/team/open")).status, 200);
+  assert.equal((await mesh.ask("/closed")).status, 200);
+  assert.match(await mesh.tulle("get", "httproutes"), /team.*True/);
+  await mesh.tulle("delete", "--wait", "httproute", "catalog", "team");
 });
 
 test("hosts outside are called by a name of the mesh", async () => {
-  const near = await ask("/a", { at: external });
+  const near = await mesh.ask("/a", { at: external });
   assert.equal(near.body, "localhost /a");
-  const named = await ask("/b", { at: external, headers: { host: "eu.outside.example" } });
+  const named = await mesh.ask("/b", { at: external, headers: { host: "eu.outside.example" } });
   assert.equal(named.body, "eu.outside.example /b");
-  assert.match(await tulle("get", "externalservices"), /outside\s+localhost,\*\.outside\.example/);
-  assert.match(await tulle("describe", "externalservice", "outside"), /timeouts\.request\s+0s/);
+  assert.match(
+    await mesh.tulle("get", "externalservices"),
+    /outside\s+localhost,\*\.outside\.example/,
+  );
+  assert.match(
+    await mesh.tulle("describe", "externalservice", "outside"),
+    /timeouts\.request\s+0s/,
+  );
 });
 
 test("another Service takes over when no instance is left, and describe says what holds", async () => {
   const failover = [{ name: "backup" }];
   const loadBalancer = { algorithm: "RoundRobin" };
   const circuitBreakers = { maxRequests: 100 };
-  await apply(policy({ loadBalancer, failover, circuitBreakers }, "primary"));
-  const near = await answering({}, primary);
+  await mesh.apply(policy({ loadBalancer, failover, circuitBreakers }, "primary"));
+  const near = await answering({ at: primary });
   for (const name of near) assert.match(name, /^near/);
   const names = near.map(instanceOf);
-  await tulle("drain", "--wait", ...names);
-  for (const name of await answering({}, primary)) assert.match(name, /^far/);
-  await tulle("undrain", "--wait", ...names);
-  for (const name of await answering({}, primary)) assert.match(name, /^near/);
-  const described = await tulle("describe", "service", "primary");
+  await mesh.tulle("drain", "--wait", ...names);
+  for (const name of await answering({ at: primary })) assert.match(name, /^far/);
+  await mesh.tulle("undrain", "--wait", ...names);
+  for (const name of await answering({ at: primary })) assert.match(name, /^near/);
+  const described = await mesh.tulle("describe", "service", "primary");
   assert.match(described, /circuitBreakers\.maxRequests\s+100\s+TrafficPolicy default\/primary/);
   assert.match(described, /retries\.budget\.percent\s+20\s+built-in default/);
 });
 
 test("what is wrong in a policy is told by field, with the fix", async () => {
-  const file = join(home.path, "wrong.yaml");
   const loadBalancer = { algorithm: "RingHash", panicThreshold: 120 };
-  await writeFile(file, documents([policy({ loadBalancer, failover: [{ name: "nobody" }] })]));
-  const { code, output } = await home.start(["apply", "-f", file]).ended;
+  const failover = [{ name: "nobody" }];
+  const { code, output } = await mesh.tryApply(policy({ loadBalancer, failover }));
   assert.notEqual(code, 0);
   assert.match(output, /spec\.loadBalancer\.consistentHash.*needs something to hash/);
   assert.match(output, /spec\.loadBalancer\.panicThreshold: is 120; allowed is at most 100/);
-  const { output: warned } = await (async () => {
-    await writeFile(file, documents([policy({ failover: [{ name: "nobody" }] })]));
-    return home.start(["apply", "-f", file]).ended;
-  })();
+  const { output: warned } = await mesh.tryApply(policy({ failover }));
   assert.match(warned, /spec\.failover\[0\]: there is no Service default\/nobody/);
 });
 
 test("instances that are all lost at once are held, with an alarm", async () => {
-  const app = ["--port", "http=auto", "--", "node", join(home.path, "app.js")];
+  const app = ["--port", "http=auto", "--", "node", join(mesh.home.path, "app.js")];
   const runs = ["lonely-1", "lonely-2"].map((name) =>
-    home.start(["run", "--service", "lonely", "--name", name, ...app]),
+    mesh.home.start(["run", "--service", "lonely", "--name", name, ...app]),
   );
   await Promise.all(runs.map((run) => run.waitFor(/serves lonely/)));
   for (const run of runs) run.signal("SIGKILL");
   await Promise.all(runs.map((run) => run.ended));
   let described = "";
   while (!/all 2 instances were lost at once/.test(described)) {
-    described = await tulle("describe", "service", "lonely");
+    described = await mesh.tulle("describe", "service", "lonely");
   }
-  await tulle("delete", "service", "lonely");
+  await mesh.tulle("delete", "service", "lonely");
 });
