@@ -140,10 +140,12 @@ export class Application {
 
   /** The instance's app answers 503 from now on, or is well again. Returns when that was. */
   setFailing(instance: string, isFailing: boolean): number {
-    const file = join(this.home.path, `failing-${instance}`);
-    if (isFailing) writeFileSync(file, "");
-    else rmSync(file);
-    return Date.now();
+    return this.#setMark(`failing-${instance}`, isFailing);
+  }
+
+  /** The instance's app takes 20 times as long for each answer from now on, or as long as it should again. */
+  setSlow(instance: string, isSlow: boolean): number {
+    return this.#setMark(`slow-${instance}`, isSlow);
   }
 
   journal(): Promise<readonly JournalEntry[]> {
@@ -167,6 +169,13 @@ export class Application {
   /** The `tulle up`, launcher included. */
   upPids(): readonly number[] {
     return this.#pids((command) => command.endsWith("tulle up "));
+  }
+
+  #setMark(name: string, isSet: boolean): number {
+    const file = join(this.home.path, name);
+    if (isSet) writeFileSync(file, "");
+    else rmSync(file);
+    return Date.now();
   }
 
   #pids(fits: (command: string, environment: readonly string[]) => boolean): readonly number[] {

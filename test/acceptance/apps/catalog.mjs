@@ -10,11 +10,15 @@ import { join } from "node:path";
 const { HOST, PORT, APP_VERSION = "v1", JOURNAL_FOLDER = "", TULLE_INSTANCE = "" } = process.env;
 /** While this file is there every request is answered 503. */
 const FAILING = join(JOURNAL_FOLDER, "..", `failing-${TULLE_INSTANCE}`);
+/** While this file is there every answer takes so many times as long. */
+const SLOW = join(JOURNAL_FOLDER, "..", `slow-${TULLE_INSTANCE}`);
+const SLOW_FACTOR = 20;
 const journal = openSync(join(JOURNAL_FOLDER, `${TULLE_INSTANCE}.${process.pid}`), "a");
 
 const server = createServer((request, response) => {
   const { "x-test-id": id = "none", "x-test-delay": delay = "0" } = request.headers;
   writeSync(journal, `${Date.now()} ${request.method} ${id}\n`);
+  const factor = existsSync(SLOW) ? SLOW_FACTOR : 1;
   let size = 0;
   request.on("data", (chunk) => {
     size += chunk.length;
@@ -28,7 +32,7 @@ const server = createServer((request, response) => {
         response.statusCode = 503;
       }
       response.end(JSON.stringify(answer));
-    }, Number(delay));
+    }, Number(delay) * factor);
   });
 });
 
