@@ -23,7 +23,7 @@ import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
 import { envoyOrSkip } from "../support/envoy-binary.ts";
 import { HTTP2_CLUSTER } from "../support/http2-options.ts";
 import { bootstrapOf, type ListenerSpec, routeTo } from "../support/proxy-bootstrap.ts";
-import { ProxyFixture } from "../support/proxy-fixture.ts";
+import { ProxyProcess } from "../support/proxy-process.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { headerOf } from "../support/raw-message.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
@@ -334,7 +334,7 @@ test("what the service is asked, and what clients are told, is what Envoy does",
   const resources = configOf(theirService)["static_resources"] as JsonObject;
   const theirs = await startStaticEnvoy(envoy.path, resources);
   context.after(() => theirs.stop());
-  const ours = await ProxyFixture.start(context, configOf(ourService));
+  const ours = await ProxyProcess.start(context, configOf(ourService));
   for (const [name, { asks, ofRoute }] of Object.entries(CASES)) {
     await context.test(name, async () => {
       const [expected, actual] = await Promise.all([

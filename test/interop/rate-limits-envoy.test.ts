@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { envoyOrSkip } from "../support/envoy-binary.ts";
 import { bootstrapOf, type ListenerSpec, routeTo } from "../support/proxy-bootstrap.ts";
-import { ProxyFixture } from "../support/proxy-fixture.ts";
+import { ProxyProcess } from "../support/proxy-process.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { headerOf } from "../support/raw-message.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
@@ -339,7 +339,7 @@ test("what is let through, refused and told is what Envoy does", {
   const json = bootstrapOf(listeners, [{ name: "app", endpoints: [upstream.port] }]);
   const theirs = await startStaticEnvoy(envoy.path, json["static_resources"] as JsonObject);
   context.after(() => theirs.stop());
-  const ours = await ProxyFixture.start(context, json);
+  const ours = await ProxyProcess.start(context, json);
   for (const [name, { asks }] of Object.entries(CASES)) {
     await context.test(name, async () => {
       const [expected, actual] = await Promise.all([
