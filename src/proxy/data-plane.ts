@@ -253,14 +253,16 @@ export class DataPlane {
     for (const listener of this.listeners.values()) listener.endStreams();
   }
 
-  /** Cuts whatever is left. */
+  /** Cuts whatever is left, with a last word for streams whose clients understand one. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#named.stop();
     await this.dnsListeners.close();
     await Promise.all([...this.listeners.values()].map((listener) => listener.close()));
-    for (const listener of this.listeners.values()) listener.destroyConnections();
-    for (const listener of this.#retired) listener.destroyConnections();
+    for (const listener of [...this.listeners.values(), ...this.#retired]) {
+      listener.endStreams();
+      listener.destroyConnections();
+    }
     for (const cluster of this.clusters.values()) cluster.abort();
     await Promise.all([...this.#logWriters.values()].map((writer) => writer.close()));
   }

@@ -183,7 +183,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   endEarly(): void {
     if (!this.#isActive || !this.outcome.isGrpc || !this.answer.isBegun) return;
     this.#call.giveUp();
-    this.answer.endGrpc(GRPC_STATUS.unavailable, "the sidecar was restarted");
+    this.answer.endGrpc(GRPC_STATUS.unavailable, "the sidecar stopped; call again");
     this.#finish();
   }
 

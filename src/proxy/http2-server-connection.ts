@@ -98,6 +98,8 @@ export class Http2ServerConnection
 
   endStreams(): void {
     this.http2.forEachStream((stream) => stream.endEarly());
+    // The socket may be destroyed in this turn.
+    this.#writer.flush();
   }
 
   destroy(): void {

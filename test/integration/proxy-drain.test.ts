@@ -1,6 +1,7 @@
 /** How a proxy lets go of its callers, and how its process ends. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import http2 from "node:http2";
 import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { ManualClock } from "../../src/core/clock.ts";
@@ -11,6 +12,7 @@ import { ProxyFixture } from "../support/proxy-fixture.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
+import { SPEAKS } from "../support/tunnel-fixture.ts";
 
 const INBOUND: ListenerSpec = { name: "in", direction: "INBOUND", routes: "app" };
 const OUTBOUND: ListenerSpec = { name: "out", direction: "OUTBOUND", routes: "app" };
@@ -159,6 +161,37 @@ test("SIGTERM finishes what is in flight, then the process ends by itself", asyn
   assert.equal(response.body, "done");
   assert.ok(RawClient.closes(response));
   client.close();
+  assert.equal(await proxy.exit(), 0);
+});
+
+test("SIGTERM ends a gRPC stream that outlasts the drain with UNAVAILABLE", async (context) => {
+  const app = http2.createServer().listen(0, "127.0.0.1");
+  await once(app, "listening");
+  context.after(() => app.close());
+  app.on("stream", (stream) => {
+    stream.on("error", () => {});
+    stream.respond({ ":status": 200, "content-type": "application/grpc" });
+    stream.write("tick");
+  });
+  const { port } = app.address() as AddressInfo;
+  const clusters = [{ name: "app", endpoints: [port], fields: SPEAKS.http2 }];
+  const proxy = await ProxyProcess.start(context, bootstrapOf([OUTBOUND], clusters));
+  const session = http2.connect(`http://127.0.0.1:${proxy.port("out")}`);
+  context.after(() => session.destroy());
+  const goaway = once(session, "goaway");
+  const stream = session.request({
+    ...{ ":method": "POST", ":path": "/Ticker/Watch", te: "trailers" },
+    "content-type": "application/grpc",
+  });
+  const trailers = once(stream, "trailers");
+  await once(stream, "data");
+  proxy.child.kill("SIGTERM");
+  assert.equal((await goaway)[0], http2.constants.NGHTTP2_NO_ERROR);
+  const [fields] = await trailers;
+  assert.equal(fields["grpc-status"], "14");
+  assert.equal(fields["grpc-message"], "the sidecar stopped; call again");
+  await once(stream, "close");
+  assert.equal(stream.rstCode, http2.constants.NGHTTP2_NO_ERROR);
   assert.equal(await proxy.exit(), 0);
 });
 
