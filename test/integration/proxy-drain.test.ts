@@ -168,7 +168,7 @@ test("SIGTERM ends a gRPC stream that outlasts the drain with UNAVAILABLE", asyn
   const app = http2.createServer().listen(0, "127.0.0.1");
   await once(app, "listening");
   context.after(() => app.close());
-  app.on("stream", (stream) => {
+  app.on("stream", (stream: http2.ServerHttp2Stream) => {
     stream.on("error", () => {});
     stream.respond({ ":status": 200, "content-type": "application/grpc" });
     stream.write("tick");
