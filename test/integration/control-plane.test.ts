@@ -96,8 +96,8 @@ test("a sidecar joins, gets its configuration, and others see its endpoint", TIM
   assert.deepEqual(cart.endpoints("catalog"), [`${catalog.address}:${INBOUND_PORT}`]);
   assert.ok(cart.names(CLUSTER_TYPE_URL).includes(CATALOG_CLUSTER));
   await cart.until(() => cart.names(ROUTE_TYPE_URL).includes(CATALOG_CLUSTER));
-  // Its own inbound listener and an outbound one for each Service.
-  assert.equal(cart.names(LISTENER_TYPE_URL).length, 3);
+  // Its own inbound listener, an outbound one for each Service, and one for name queries.
+  assert.equal(cart.names(LISTENER_TYPE_URL).length, 4);
   const { instances } = await get<InstancesResponse>("/api/v1/instances");
   assert.deepEqual(
     instances.map(({ name, state, services }) => [name, state, services]),
