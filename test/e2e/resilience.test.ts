@@ -230,7 +230,9 @@ test("a circuit breaker turns away what is too much, and a mirror gets its copy"
         {
           name: "app",
           endpoints: [app!.port],
-          fields: { circuit_breakers: { thresholds: [{ max_requests: 1 }] } },
+          fields: {
+            circuit_breakers: { thresholds: [{ max_requests: 1, track_remaining: true }] },
+          },
         },
         { name: "mirror", endpoints: [mirror!.port] },
       ],
@@ -249,6 +251,8 @@ test("a circuit breaker turns away what is too much, and a mirror gets its copy"
   const refused = await caller.send();
   assert.equal(refused.status, 503);
   assert.equal(refused.headers["x-envoy-overloaded"], "true");
+  const left = /^tulle_circuit_breaker_remaining\{[^}]*resource="requests"[^}]*\} (\d+)/m;
+  assert.equal(left.exec((await proxy.admin("/metrics")).body)?.[1], "0");
   release();
   assert.equal((await first).body, "late");
   while (mirror!.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));

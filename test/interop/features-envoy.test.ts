@@ -147,6 +147,22 @@ onBoth("urgent requests have a circuit breaker of their own", async (context, st
   assert.equal((await plain.response()).status, 200);
 });
 
+onBoth("one connection, one request that waits, and no more", async (context, start) => {
+  const thresholds = [{ max_connections: 1, max_pending_requests: 1 }];
+  const { app, connect } = await oneApp(context, start, { circuit_breakers: { thresholds } });
+  const [first, second, third] = [await connect(), await connect(), await connect()];
+  first.get("/first");
+  const held = await app.next();
+  second.get();
+  third.get();
+  const refused = await Promise.race([second.response(), third.response()]);
+  assert.equal(refused.status, 503);
+  held.reply();
+  (await app.next()).reply();
+  assert.equal((await first.response()).status, 200);
+  assert.equal(app.connections.length, 1);
+});
+
 onBoth("one endpoint gets no more connections than its limit", async (context, start) => {
   const per_host_thresholds = [{ max_connections: 2 }];
   const { app, connect } = await oneApp(context, start, {
