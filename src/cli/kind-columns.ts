@@ -318,8 +318,14 @@ function limitsText(spec: unknown): string {
     const rate = textAt(spec, "bandwidth", direction, "kibibytesPerSecond");
     return rate === "" ? [] : [`${direction} ${rate} KiB/s`];
   });
+  const open = textAt(spec, "connections", "max");
+  const fresh = textAt(spec, "connections", "newPerSecond");
+  const connections = [
+    ...(open === "" ? [] : [`${open} connections`]),
+    ...(fresh === "" ? [] : [`${fresh} new connections/Second`]),
+  ];
   const shedding = valueAt(spec, "loadShedding") === undefined ? [] : ["load shedding"];
-  return [...rules, ...shared, ...bytes, ...shedding].join(", ");
+  return [...rules, ...connections, ...shared, ...bytes, ...shedding].join(", ");
 }
 
 function textList(value: unknown): string {

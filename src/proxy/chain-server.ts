@@ -1,19 +1,24 @@
 /** What serves the connections of one filter chain, whatever they carry. */
 import { assertNever } from "../core/assert.ts";
 import type { RouteTable } from "../decision/route-table.ts";
-import type { ChainService } from "./config/filter-chain-config.ts";
+import type { ChainLimits } from "./chain-limits.ts";
+import type { FilterChainConfig } from "./config/filter-chain-config.ts";
 import type { HttpServer } from "./http-server.ts";
 import type { Http2StreamPool } from "./http2-server-stream.ts";
 import type { TcpServer } from "./tcp-server.ts";
 
-export type ChainServer =
+export type ChainServer = {
+  /** What connections must pass first. */
+  readonly limits: ChainLimits;
+} & (
   | {
       readonly kind: "http";
       readonly server: HttpServer;
       /** Of all its connections. */
       readonly http2Streams: Http2StreamPool;
     }
-  | { readonly kind: "tcp"; readonly server: TcpServer };
+  | { readonly kind: "tcp"; readonly server: TcpServer }
+);
 
 /**
  * Goes on with another configuration of the same kind. `tables` are the route tables that come by name.
@@ -21,9 +26,10 @@ export type ChainServer =
  */
 export function reconfigure(
   chain: ChainServer,
-  service: ChainService,
+  { service, limits }: FilterChainConfig,
   tables: ReadonlyMap<string, RouteTable>,
 ): void {
+  chain.limits.configure(limits);
   switch (chain.kind) {
     case "http":
       if (service.kind !== "http") break;

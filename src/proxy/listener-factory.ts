@@ -10,6 +10,7 @@ import { RequestMetrics, type WorkloadLabels } from "../telemetry/request-metric
 import { TcpMetrics } from "../telemetry/tcp-metrics.ts";
 import { BackgroundRequests } from "./background-request.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
+import { ChainLimitMetrics, ChainLimits } from "./chain-limits.ts";
 import type { ChainServer } from "./chain-server.ts";
 import type { Cluster } from "./cluster.ts";
 import type { FilterChainConfig } from "./config/filter-chain-config.ts";
@@ -56,6 +57,7 @@ export class ListenerFactory {
   readonly #requestMetrics: RequestMetrics;
   readonly #tcpMetrics: TcpMetrics;
   readonly #listenerMetrics: ListenerMetrics;
+  readonly #limitMetrics: ChainLimitMetrics;
   readonly #mirrorMetrics: MirrorMetrics;
   readonly #filterMetrics: FilterMetrics;
   readonly #background = new BackgroundRequests();
@@ -65,6 +67,7 @@ export class ListenerFactory {
     this.#requestMetrics = new RequestMetrics(options.registry);
     this.#tcpMetrics = new TcpMetrics(options.registry);
     this.#listenerMetrics = new ListenerMetrics(options.registry);
+    this.#limitMetrics = new ChainLimitMetrics(options.registry);
     this.#mirrorMetrics = createMirrorMetrics(options.registry);
     this.#filterMetrics = createFilterMetrics(options.registry);
   }
@@ -89,12 +92,17 @@ export class ListenerFactory {
   }
 
   #createServer(
-    { service }: FilterChainConfig,
+    { service, limits: rules }: FilterChainConfig,
     direction: ListenerConfig["direction"],
   ): ChainServer {
     const { clock, prng, workload, clusters, routeTables, timers, faults, logWriters } =
       this.#options;
     const shared = { clusters, timers, prng, nowMs: () => clock.monotonicMs(), faults };
+    const { workers } = this.#options;
+    const limits = new ChainLimits(rules, {
+      ...{ metrics: this.#limitMetrics, workers },
+      nowMs: shared.nowMs,
+    });
     const reported = { clock, workload, direction, logWriters };
     switch (service.kind) {
       case "http": {
@@ -110,15 +118,16 @@ export class ListenerFactory {
           mirrorMetrics,
           filterMetrics: this.#filterMetrics,
           startBackground: this.#background.start,
-          workers: this.#options.workers,
+          workers,
         });
         server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
-        return { kind: "http", server, http2Streams: new Http2StreamPool(server) };
+        return { kind: "http", limits, server, http2Streams: new Http2StreamPool(server) };
       }
       case "tcp": {
         const recorder = new TcpRecorder({ ...reported, metrics: this.#tcpMetrics });
         return {
           kind: "tcp",
+          limits,
           server: new TcpServer({ ...shared, config: service.tcp, recorder }),
         };
       }

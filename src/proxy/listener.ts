@@ -17,6 +17,7 @@ import type { ListenerConfig } from "./config/listener-config.ts";
 import { type Inspection, isInspected } from "./config/listener-filters.ts";
 import { ConnectionIntake, type IntakeHost, type IntakeResult } from "./connection-intake.ts";
 import type { ConnectionLimit } from "./connection-limit.ts";
+import { ConnectionRefusals } from "./connection-refusals.ts";
 import { serveHttp } from "./downstream-codec.ts";
 import type { ConnectionIdentity } from "./downstream-connection.ts";
 import { OPAQUE, type SpokenProtocol } from "./first-bytes-verdict.ts";
@@ -25,7 +26,6 @@ import type { OpenSocket } from "./handover/messages.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { ListenerMetrics, ProtocolCounters } from "./listener-metrics.ts";
 import { ListenerTls } from "./listener-tls.ts";
-import { LogPace } from "./log-pace.ts";
 import { cutAtPeerExpiry } from "./peer-expiry.ts";
 import { ProxiedPeers } from "./proxied-peers.ts";
 import type { SecretStore } from "./secret-store.ts";
@@ -35,9 +35,6 @@ import { TcpOutcome } from "./tcp-outcome.ts";
 import type { TcpServer } from "./tcp-server.ts";
 import { TcpUpstream } from "./tcp-upstream.ts";
 import type { TlsMetrics } from "./tls-metrics.ts";
-
-/** What cannot be accepted is logged at most this often: it repeats until something is freed. */
-const ACCEPT_ERROR_LOG_INTERVAL_MS = 10_000;
 
 export interface ListenerDeps {
   readonly log: Logger;
@@ -76,7 +73,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
   readonly #proxied = new ProxiedPeers();
   readonly #isInspected: boolean;
   #tcp: TcpListener | undefined;
-  readonly #acceptErrorPace = new LogPace(ACCEPT_ERROR_LOG_INTERVAL_MS);
+  readonly #refusals: ConnectionRefusals;
   port = 0;
 
   readonly #onLeft = (): void => this.#deps.connectionLimit.leave();
@@ -90,6 +87,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
     this.faults = deps.faults;
     this.protocols = deps.metrics.protocolsOf(config.name);
     this.#deps = deps;
+    this.#refusals = new ConnectionRefusals(config.name, deps);
     this.#isInspected = isInspected(config.inspection);
     this.#chains = servers.map((server, index) => ({ server, tls: this.#createTls(index) }));
   }
@@ -147,7 +145,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
   reconfigure(config: ListenerConfig, routeTables: ReadonlyMap<string, RouteTable>): void {
     this.#config = config;
     for (const [index, chain] of config.chains.entries()) {
-      reconfigure(this.servers[index]!, chain.service, routeTables);
+      reconfigure(this.servers[index]!, chain, routeTables);
     }
   }
 
@@ -211,9 +209,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
   }
 
   onAcceptError(reason: string): void {
-    this.#deps.metrics.onRefused("accept-failed");
-    if (!this.#acceptErrorPace.isDue(this.#deps.wallMs())) return;
-    this.#deps.log.error("cannot accept connections", { listener: this.#config.name, reason });
+    this.#refusals.onAcceptError(reason);
   }
 
   createOpaqueUpstream(
@@ -234,8 +230,10 @@ export class ProxyListener implements Acceptor, IntakeHost {
       result.upstream?.abort();
       const name = spoken.serverName === "" ? "" : ` for server name ${spoken.serverName}`;
       const reason = `no filter chain matches ${spoken.transportProtocol}${name}`;
-      this.#refuse(remoteAddressOf(socket), "no-filter-chain", reason);
+      this.#refusals.tell(remoteAddressOf(socket), "no-filter-chain", reason);
       socket.destroy();
+    } else if (!this.#admits(chain, socket, proxied, spoken.serverName)) {
+      result.upstream?.abort();
     } else if (chain.tls !== undefined) {
       result.upstream?.abort();
       if (proxied !== undefined) this.#proxied.remember(socket, proxied);
@@ -248,14 +246,14 @@ export class ProxyListener implements Acceptor, IntakeHost {
   }
 
   onRefused(intake: ConnectionIntake, socket: Socket, code: string, reason: string): void {
-    if (code !== "") this.#refuse(remoteAddressOf(socket), code, reason);
+    if (code !== "") this.#refusals.tell(remoteAddressOf(socket), code, reason);
     this.#forget(intake);
   }
 
   #accept(socket: Socket): void {
     const { connectionLimit } = this.#deps;
     if (!connectionLimit.tryEnter()) {
-      this.#refuseSurplus(socket);
+      this.#refusals.closeSurplus(socket);
       return;
     }
     socket.once("close", this.#onLeft);
@@ -267,14 +265,41 @@ export class ProxyListener implements Acceptor, IntakeHost {
     // Nothing of a connection can change which chain it gets.
     const chain = this.#chainFor(OPAQUE, undefined);
     if (chain === undefined) {
-      this.#refuse(remoteAddressOf(socket), "no-filter-chain", "no filter chain matches");
+      this.#refusals.tell(remoteAddressOf(socket), "no-filter-chain", "no filter chain matches");
       socket.destroy();
+    } else if (!this.#admits(chain, socket, undefined, "")) {
+      // It is closed.
     } else if (chain.tls !== undefined) {
       chain.tls.accept(socket);
     } else {
       socket.setNoDelay(true);
       this.#serve(chain.server, socket, this.#identityOf(socket, undefined, ""), undefined);
     }
+  }
+
+  /** Whether the limits of its chain let a connection stay. Otherwise it is closed, as Envoy does: without a word. */
+  #admits(
+    { server }: Chain,
+    socket: Socket,
+    proxied: ProxiedEndpoints | undefined,
+    serverName: string,
+  ): boolean {
+    const { limits } = server;
+    if (limits.isEmpty) return true;
+    const refusal = limits.enter();
+    if (refusal === undefined) {
+      socket.once("close", limits.onLeft);
+      return true;
+    }
+    if (server.kind === "tcp") {
+      const { recorder, config, nowMs } = server.server;
+      const outcome = new TcpOutcome(this.#identityOf(socket, proxied, serverName), nowMs());
+      outcome.flag = refusal.flag;
+      outcome.terminationDetails = refusal.details;
+      recorder.refuse(outcome, config);
+    }
+    this.#refusals.closeLimited(socket, refusal);
+    return false;
   }
 
   #chainFor(spoken: SpokenProtocol, proxied: ProxiedEndpoints | undefined): Chain | undefined {
@@ -306,7 +331,7 @@ export class ProxyListener implements Acceptor, IntakeHost {
         };
         this.#serve(this.servers[index]!, socket, identity, undefined);
       },
-      onRefused: (remoteAddress, code, reason) => this.#refuse(remoteAddress, code, reason),
+      onRefused: (remoteAddress, code, reason) => this.#refusals.tell(remoteAddress, code, reason),
     });
   }
 
@@ -400,30 +425,6 @@ export class ProxyListener implements Acceptor, IntakeHost {
   #localAddressOf(socket: Socket): string {
     const { host } = this.#config.address;
     return host === "0.0.0.0" || host === "::" ? (socket.localAddress ?? host) : host;
-  }
-
-  #refuse(remoteAddress: string, code: string, reason: string): void {
-    this.#deps.metrics.onRefused(code);
-    this.#deps.log.warn("connection refused", {
-      listener: this.#config.name,
-      remote: remoteAddress,
-      code,
-      reason,
-    });
-  }
-
-  /** One connection too many: nothing of it is read, so that it costs next to nothing. */
-  #refuseSurplus(socket: Socket): void {
-    const { connectionLimit, metrics, log, wallMs } = this.#deps;
-    metrics.onRefused("connection-limit");
-    if (connectionLimit.logPace.isDue(wallMs())) {
-      log.warn("connections refused: as many are open as this proxy takes", {
-        listener: this.#config.name,
-        remote: remoteAddressOf(socket),
-        limit: connectionLimit.max,
-      });
-    }
-    socket.destroy();
   }
 
   #forget(intake: ConnectionIntake): void {

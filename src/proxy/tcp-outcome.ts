@@ -15,6 +15,8 @@ export class TcpOutcome {
   /** Index into RESPONSE_FLAGS. */
   flag: number = FLAG.none;
   failureReason = "";
+  /** Why this proxy closed it before it was opened, in Envoy's words. */
+  terminationDetails = "";
   /** From the client. */
   bytesReceived = 0;
   /** To the client. */

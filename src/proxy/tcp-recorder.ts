@@ -44,6 +44,15 @@ export class TcpRecorder {
     const series = this.#seriesOf(outcome);
     if (outcome.flag !== FLAG.none) series.opened.value += 1;
     series.closed.value += 1;
+    this.#log(outcome, config);
+  }
+
+  /** One that a limit closed: it was never opened. */
+  refuse(outcome: TcpOutcome, config: TcpProxyConfig): void {
+    this.#log(outcome, config);
+  }
+
+  #log(outcome: TcpOutcome, config: TcpProxyConfig): void {
     if (config.accessLogs.length === 0) return;
     const { clock, logWriters } = this.#options;
     const entry = entryOf(outcome, clock.monotonicMs() - outcome.startMs, clock.nowMs());
@@ -119,6 +128,7 @@ function entryOf(outcome: TcpOutcome, durationMs: number, nowMs: number): Access
     upstreamHost: outcome.endpoint?.key,
     upstreamCluster: outcome.clusterName || undefined,
     upstreamFailureReason: outcome.failureReason || undefined,
+    connectionTerminationDetails: outcome.terminationDetails || undefined,
     downstreamLocalAddress: `${connection.localAddress}:${connection.localPort}`,
     downstreamRemoteAddress: `${connection.remoteAddress}:${connection.remotePort}`,
     requestedServerName: connection.serverName || undefined,

@@ -29,6 +29,8 @@ export interface AccessLogEntry {
   readonly requestedServerName: string | undefined;
   readonly peerPrincipal: string | undefined;
   readonly attempts: number;
+  /** Of a connection that the proxy itself closed. */
+  readonly connectionTerminationDetails?: string | undefined;
   /** Of a gRPC request. */
   readonly grpcStatus?: number | undefined;
   requestHeader(lowerName: string): string | undefined;
@@ -46,7 +48,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   RESPONSE_CODE: (entry) => entry.responseCode,
   RESPONSE_FLAGS: (entry) => entry.responseFlags,
   RESPONSE_CODE_DETAILS: (entry) => entry.responseCodeDetails,
-  CONNECTION_TERMINATION_DETAILS: () => undefined,
+  CONNECTION_TERMINATION_DETAILS: (entry) => entry.connectionTerminationDetails,
   BYTES_RECEIVED: (entry) => entry.bytesReceived,
   BYTES_SENT: (entry) => entry.bytesSent,
   DURATION: (entry) => Math.round(entry.durationMs),

@@ -118,11 +118,18 @@ function inboundListener(inbound: InboundPort): XdsResource {
 }
 
 function inboundChains(inbound: InboundPort): ListenerChains {
-  const { index, port, shape } = inbound;
+  const { index, port, shape, services } = inbound;
   const { http, isOpaque } = shape;
-  const opaque = { filters: [streamFilter(index, port)], transportSocket: downstreamTls(TCP_ALPN) };
+  // A connection does not say by which Service it came: the first that has limits holds.
+  const limits =
+    services.find(({ filters }) => filters.inboundConnections.length > 0)?.filters
+      .inboundConnections ?? [];
+  const opaque = {
+    filters: [...limits, streamFilter(index, port)],
+    transportSocket: downstreamTls(TCP_ALPN),
+  };
   if (http === undefined) return { filterChains: [create(FilterChainSchema, opaque)] };
-  const filters = [requestFilter(inbound, http)];
+  const filters = [...limits, requestFilter(inbound, http)];
   const alpn = index.features.meshHop === "http2" ? ["h2", "http/1.1"] : ["http/1.1"];
   const httpChain = create(FilterChainSchema, { filters, transportSocket: downstreamTls(alpn) });
   if (!isOpaque) return { filterChains: [httpChain] };

@@ -57,7 +57,11 @@ export function outboundChains(routes: StreamRoutes, context: ChainsContext): Li
     case "http":
     case "http2":
     case "grpc":
-      return { filterChains: [create(FilterChainSchema, { filters: [httpFilter(context)] })] };
+      return {
+        filterChains: [
+          create(FilterChainSchema, { filters: limited(httpFilter(context), context) }),
+        ],
+      };
     case "tcp":
       return { filterChains: [opaqueChain(routes, context)] };
     case "tls": {
@@ -72,7 +76,7 @@ export function outboundChains(routes: StreamRoutes, context: ChainsContext): Li
         ...detectProtocol(context.index.detectionTimeoutMs),
         filterChains: [
           create(FilterChainSchema, {
-            filters: [httpFilter(context)],
+            filters: limited(httpFilter(context), context),
             filterChainMatch: {
               // HTTP within a client's own TLS shows the same names, by ALPN.
               transportProtocol: "raw_buffer",
@@ -86,6 +90,11 @@ export function outboundChains(routes: StreamRoutes, context: ChainsContext): Li
       };
     }
   }
+}
+
+/** What serves the connections of a chain, behind what limits them. */
+function limited(filter: Filter, { service }: ChainsContext): Filter[] {
+  return [...service.filters.outboundConnections, filter];
 }
 
 function httpFilter({ index, service, port }: ChainsContext): Filter {
@@ -114,7 +123,7 @@ function opaqueChain({ tcp }: StreamRoutes, context: ChainsContext): FilterChain
     route === undefined
       ? [{ clusterName: port.streamCluster ?? port.name, weight: 1 }]
       : streamBackends(route, { index, findings });
-  return create(FilterChainSchema, { filters: [streamFilter(backends, context)] });
+  return create(FilterChainSchema, { filters: limited(streamFilter(backends, context), context) });
 }
 
 /** One chain per TLSRoute. A server name that several routes have is the oldest one's. */
@@ -128,7 +137,7 @@ function serverNameChains({ tls }: StreamRoutes, context: ChainsContext): readon
     const chain = create(FilterChainSchema, {
       name: routeLabel(route),
       filterChainMatch: { transportProtocol: "tls", serverNames: names.sort(compareText) },
-      filters: [streamFilter(streamBackends(route, { index, findings }), context)],
+      filters: limited(streamFilter(streamBackends(route, { index, findings }), context), context),
     });
     return [chain];
   });

@@ -12,6 +12,8 @@ import {
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,
 } from "../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
+import { ConnectionLimitSchema } from "../gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
+import { LocalRateLimitSchema as ConnectionRateSchema } from "../gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
 import { DnsFilterConfigSchema } from "../gen/envoy/extensions/filters/udp/dns_filter/v3/dns_filter_pb.js";
 import { CookieBasedSessionStateSchema } from "../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.js";
 import { HeaderBasedSessionStateSchema } from "../gen/envoy/extensions/http/stateful_session/header/v3/header_pb.js";
@@ -44,6 +46,8 @@ export const DNS_MESSAGES: readonly DescMessage[] = [
 export const RATE_LIMIT_MESSAGES: readonly DescMessage[] = [
   AdaptiveConcurrencySchema,
   BandwidthLimitSchema,
+  ConnectionLimitSchema,
+  ConnectionRateSchema,
   LocalRateLimitSchema,
   RateLimitPerRouteSchema,
   RateLimitSchema,

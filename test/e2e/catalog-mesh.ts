@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
+import { type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type Ending, TulleHome, type TulleProcess } from "./tulle-process.ts";
@@ -44,6 +44,8 @@ export interface Question {
   readonly headers?: OutgoingHttpHeaders;
   /** GET unless given. */
   readonly method?: string;
+  /** Keeps connections; each request has one of its own unless given. */
+  readonly agent?: Agent;
   /** The catalog's address unless given. */
   readonly at?: ServiceAddress;
 }
@@ -84,10 +86,10 @@ export class CatalogMesh {
     return addressOf(service, this.#up);
   }
 
-  /** One request of the client, on a connection of its own. */
+  /** One request of the client. */
   async ask(path = "/", question: Question = {}): Promise<Answer> {
-    const { headers = {}, method = "GET", at = this.#catalog } = question;
-    const outgoing = request({ ...at, path, headers, method, agent: false });
+    const { headers = {}, method = "GET", at = this.#catalog, agent = false } = question;
+    const outgoing = request({ ...at, path, headers, method, agent });
     outgoing.end();
     const [response] = await once(outgoing, "response");
     return { status: response.statusCode, headers: response.headers, body: await text(response) };

@@ -3,7 +3,7 @@
  * instances and at the callers, and what clients, metrics and `tulle get` say of them.
  */
 import assert from "node:assert/strict";
-import type { OutgoingHttpHeaders } from "node:http";
+import { Agent, type OutgoingHttpHeaders } from "node:http";
 import { after, before, test } from "node:test";
 import { type Answer, CatalogMesh } from "./catalog-mesh.ts";
 
@@ -127,10 +127,32 @@ test("an instance that has enough to do refuses the rest", async () => {
   await mesh.tulle("delete", "ratelimitpolicy", "limits");
 });
 
+test("a caller's sidecar takes so many connections, and closes others", async () => {
+  await mesh.apply(policy({ where: "Client", connections: { max: 1, newPerSecond: 1_000 } }));
+  // The connection that is kept is served on.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  assert.equal((await mesh.ask("/", { agent })).status, 200);
+  await assert.rejects(mesh.ask(), /ECONNRESET|socket hang up/);
+  assert.equal((await mesh.ask("/", { agent })).status, 200);
+  const listed = await mesh.tulle("get", "ratelimitpolicies");
+  assert.match(listed, /Client.*1 connections, 1000 new connections\/Second/);
+  agent.destroy();
+  // Its place is another's as soon as the sidecar has seen it go.
+  let status = 0;
+  while (status !== 200)
+    status = await mesh.ask().then(
+      (answer) => answer.status,
+      () => 0,
+    );
+  await mesh.tulle("delete", "ratelimitpolicy", "limits");
+});
+
 test("what is wrong in a RateLimitPolicy is told by field", async () => {
   const wrong = policy({
     where: "Client",
+    mode: "Observe",
     loadShedding: {},
+    connections: { burst: 5 },
     ...local(
       { name: "a", match: { caller: { serviceAccount: "x" } }, limit: few(1) },
       { name: "a", per: [{ type: "Header" }, { type: "Caller" }], limit: { requests: 0 } },
@@ -146,6 +168,9 @@ test("what is wrong in a RateLimitPolicy is told by field", async () => {
     /spec\.local\.rules\[1\]\.per\[1\]/,
     /spec\.local\.rules\[1\]\.limit\.requests/,
     /spec\.local\.rules\[2\]\.match\.sourceCIDR.*10\.0\.0\.0\/8/s,
+    /spec\.connections.*needs one of max, newPerSecond/s,
+    /spec\.connections\.burst.*is of newPerSecond/s,
+    /spec\.mode.*must be Enforce/s,
     /spec\.loadShedding.*set where to Server/s,
   ]) {
     assert.match(output, place);

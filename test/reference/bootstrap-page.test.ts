@@ -57,7 +57,8 @@ const NOTES: Readonly<Record<string, string>> = {
     "`INBOUND`, else outbound; decides which side's metrics are counted",
   "listener.v3.Listener.stat_prefix": "no effect",
   "listener.v3.Listener.enable_reuse_port": "no effect: each worker has a socket of its own",
-  "listener.v3.FilterChain.filters": "exactly one: HttpConnectionManager or TcpProxy",
+  "listener.v3.FilterChain.filters":
+    "HttpConnectionManager or TcpProxy, the last one; those before it limit connections",
   "http_connection_manager.v3.HttpConnectionManager.codec_type": "`AUTO`, `HTTP1` or `HTTP2`",
   "http_connection_manager.v3.HttpConnectionManager.stat_prefix": "no effect",
   "http_connection_manager.v3.HttpConnectionManager.forward_client_cert_details":
@@ -106,11 +107,15 @@ const NOTES: Readonly<Record<string, string>> = {
   "tls.v3.SubjectAltNameMatcher.san_type": "`URI` or `DNS`",
 };
 
-/** `listener.v3.Filter` for `envoy.config.listener.v3.Filter`: the last two packages tell messages apart. */
+/**
+ * `listener.v3.Filter` for `envoy.config.listener.v3.Filter`: the last two packages tell messages apart, but for rate limits
+ * of requests and of connections.
+ */
 function shortName(type: string): string {
   const parts = type.split(".");
   const version = parts.findIndex((part) => /^v\d/.test(part));
-  return parts.slice(version - 1).join(".");
+  const isNamedTwice = type.includes(".filters.network.local_ratelimit.");
+  return parts.slice(version - (isNamedTwice ? 2 : 1)).join(".");
 }
 
 function noteOf(type: string, field: string): string {

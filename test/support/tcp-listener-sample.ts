@@ -7,6 +7,10 @@ function listenerFilter(type: string, json: JsonObject = {}): JsonObject {
   return { name: type, typed_config: { "@type": `${TYPE}.listener.${type}`, ...json } };
 }
 
+function networkFilter(type: string, json: JsonObject): JsonObject {
+  return { name: type, typed_config: { "@type": `${TYPE}.network.${type}`, ...json } };
+}
+
 function tcpProxy(json: JsonObject): JsonObject {
   const typed_config = { "@type": `${TYPE}.network.tcp_proxy.v3.TcpProxy`, ...json };
   return { name: "envoy.filters.network.tcp_proxy", typed_config };
@@ -35,6 +39,14 @@ export const TCP_LISTENER: JsonObject = {
         application_protocols: ["h2"],
       },
       filters: [
+        networkFilter("connection_limit.v3.ConnectionLimit", {
+          stat_prefix: "limit",
+          max_connections: 1_000,
+        }),
+        networkFilter("local_ratelimit.v3.LocalRateLimit", {
+          stat_prefix: "rate",
+          token_bucket: { max_tokens: 100, tokens_per_fill: 50, fill_interval: "1s" },
+        }),
         tcpProxy({
           stat_prefix: "passthrough",
           weighted_clusters: { clusters: [{ name: "everything", weight: 1 }] },

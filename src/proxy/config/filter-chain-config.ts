@@ -1,10 +1,11 @@
-/** A FilterChain compiled: which connections it takes, its transport socket, and its one network filter. */
+/** A FilterChain compiled: which connections it takes, its transport socket, and its network filters. */
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FieldError } from "../../decision/field-error.ts";
 import type { FilterChain } from "../../gen/envoy/config/listener/v3/listener_components_pb.js";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { HttpConfig } from "../http-config.ts";
+import { type ConnectionRule, compileConnectionRule } from "./connection-rules.ts";
 import { type ChainMatch, compileChainMatch } from "./filter-chain-match.ts";
 import { compileTcpProxy, type TcpProxyConfig } from "./tcp-proxy-config.ts";
 import { compileTransportSocket, type TlsSettings } from "./tls-settings.ts";
@@ -20,6 +21,8 @@ export interface FilterChainConfig {
   readonly match: ChainMatch;
   /** Undefined when connections are passed on as they come. */
   readonly tls: TlsSettings | undefined;
+  /** What connections must pass first, in this order. */
+  readonly limits: readonly ConnectionRule[];
   readonly service: ChainService;
 }
 
@@ -37,8 +40,28 @@ export function compileFilterChain(
     `${path}.transport_socket`,
     errors,
   );
+  const limits = compileLimits(chain, path, errors);
   const service = compileService(chain, path, errors, wallMs);
-  return service === undefined ? undefined : { name: chain.name, match, tls, service };
+  return service === undefined ? undefined : { name: chain.name, match, tls, limits, service };
+}
+
+/** Every filter but the last. */
+function compileLimits(
+  { filters }: FilterChain,
+  path: string,
+  errors: FieldError[],
+): readonly ConnectionRule[] {
+  return filters.slice(0, -1).flatMap(({ configType }, index) => {
+    const at = `${path}.filters[${index}]`;
+    const rule =
+      configType.case === "typedConfig"
+        ? compileConnectionRule(configType.value, `${at}.typed_config`, errors)
+        : undefined;
+    if (rule !== undefined) return [rule];
+    const message = "only a ConnectionLimit or a LocalRateLimit may stand before the last filter";
+    errors.push({ path: at, message });
+    return [];
+  });
 }
 
 function compileService(
@@ -47,10 +70,11 @@ function compileService(
   errors: FieldError[],
   wallMs: () => number,
 ): ChainService | undefined {
-  const [filter] = chain.filters;
+  const last = chain.filters.length - 1;
+  const filter = chain.filters[last];
   const any = filter?.configType.case === "typedConfig" ? filter.configType.value : undefined;
-  const at = `${path}.filters[0].typed_config`;
-  if (any !== undefined && chain.filters.length === 1) {
+  const at = `${path}.filters[${last}].typed_config`;
+  if (any !== undefined) {
     const manager = anyUnpack(any, HttpConnectionManagerSchema);
     if (manager !== undefined) {
       return { kind: "http", http: new HttpConfig(manager, at, errors, wallMs) };
@@ -58,7 +82,7 @@ function compileService(
     const proxy = anyUnpack(any, TcpProxySchema);
     if (proxy !== undefined) return { kind: "tcp", tcp: compileTcpProxy(proxy, at, errors) };
   }
-  const message = "exactly one filter, an HttpConnectionManager or a TcpProxy, is implemented";
+  const message = "the last filter must be an HttpConnectionManager or a TcpProxy";
   errors.push({ path: `${path}.filters`, message });
   return undefined;
 }

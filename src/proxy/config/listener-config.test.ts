@@ -43,6 +43,16 @@ function tcp(proxy: JsonObject = { cluster: "c" }): JsonObject {
   return { name: "tcp", typed_config: { "@type": TCP_PROXY, stat_prefix: "t", ...proxy } };
 }
 
+function maxConnections(max_connections: number): JsonObject {
+  const type = `${TYPE}.filters.network.connection_limit.v3.ConnectionLimit`;
+  return { name: "limit", typed_config: { "@type": type, stat_prefix: "p", max_connections } };
+}
+
+function connectionRate(token_bucket: JsonObject): JsonObject {
+  const type = `${TYPE}.filters.network.local_ratelimit.v3.LocalRateLimit`;
+  return { name: "rate", typed_config: { "@type": type, stat_prefix: "p", token_bucket } };
+}
+
 function listenerFilter(type: string): JsonObject {
   return { name: type, typed_config: { "@type": `${TYPE}.filters.listener.${type}` } };
 }
@@ -73,13 +83,16 @@ test("a listener without a name is called by its address", () => {
   assert.equal(compile(CHAINS).config?.name, "127.0.0.1:80");
 });
 
-test("every chain has exactly one filter", () => {
-  const only = (index: number): string =>
-    `filter_chains[${index}].filters: exactly one filter, an HttpConnectionManager or a TcpProxy, is implemented`;
+test("the last filter of a chain serves, others limit connections", () => {
+  const last =
+    "filter_chains[0].filters: the last filter must be an HttpConnectionManager or a TcpProxy";
   assert.deepEqual(compile({}).errors, ["filter_chains: at least one filter chain is required"]);
-  assert.deepEqual(compile({ filter_chains: [{}] }).errors, [only(0)]);
+  assert.deepEqual(compile({ filter_chains: [{}] }).errors, [last]);
   const two = [filter(), filter()];
-  assert.deepEqual(compile({ filter_chains: [{ filters: two }] }).errors, [only(0)]);
+  assert.deepEqual(compile({ filter_chains: [{ filters: two }] }).errors, [
+    "filter_chains[0].filters[0]: only a ConnectionLimit or a LocalRateLimit may stand before the last filter",
+  ]);
+  assert.deepEqual(compile({ filter_chains: [{ filters: [maxConnections(3)] }] }).errors, [last]);
   const { config, errors } = compile({
     filter_chains: [
       { filters: [filter()], filter_chain_match: { server_names: ["a.example"] } },
@@ -93,6 +106,31 @@ test("every chain has exactly one filter", () => {
     ["http", "tcp", "http"],
   );
   assert.equal(config?.defaultChain, 2);
+});
+
+test("limits of a chain's connections keep their order", () => {
+  const bucket = { max_tokens: 6, tokens_per_fill: 4, fill_interval: "1s" };
+  const filters = [connectionRate(bucket), maxConnections(3), tcp()];
+  const { config, errors } = compile({ filter_chains: [{ filters }] });
+  assert.deepEqual(errors, []);
+  assert.deepEqual(config?.chains[0]?.limits, [
+    { kind: "rate", policy: "p", tokensMax: 6, intervalMs: 250 },
+    { kind: "active", policy: "p", max: 3 },
+  ]);
+});
+
+test("limits that make no sense are told by their path", () => {
+  const limitErrors = (limit: JsonObject): readonly string[] =>
+    compile({ filter_chains: [{ filters: [limit, tcp()] }] }).errors;
+  assert.deepEqual(limitErrors(maxConnections(0)), ["~max_connections: must be at least 1"]);
+  assert.deepEqual(limitErrors(connectionRate({ max_tokens: 1, fill_interval: "0.049s" })), [
+    "~token_bucket.fill_interval: must be 50 ms or longer",
+  ]);
+  const nothing = { max_tokens: 0, tokens_per_fill: 0, fill_interval: "1s" };
+  assert.deepEqual(limitErrors(connectionRate(nothing)), [
+    "~token_bucket.max_tokens: must be above 0",
+    "~token_bucket.tokens_per_fill: must be above 0",
+  ]);
 });
 
 test("two chains for the same connections are refused", () => {

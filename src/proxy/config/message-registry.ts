@@ -25,7 +25,9 @@ import {
 import { HttpInspectorSchema } from "../../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { ProxyProtocolSchema } from "../../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "../../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import { ConnectionLimitSchema } from "../../gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { LocalRateLimitSchema as ConnectionRateSchema } from "../../gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
 import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { DnsFilterConfigSchema } from "../../gen/envoy/extensions/filters/udp/dns_filter/v3/dns_filter_pb.js";
 import { CookieBasedSessionStateSchema } from "../../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.js";
@@ -56,6 +58,8 @@ export const messageRegistry = createRegistry(
   BandwidthLimitSchema,
   CaresDnsResolverConfigSchema,
   ClusterConfigSchema,
+  ConnectionLimitSchema,
+  ConnectionRateSchema,
   CookieBasedSessionStateSchema,
   CorsPolicySchema,
   CorsSchema,

@@ -63,6 +63,9 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.listener.v3.FilterChainMatch":
     "destination_port server_names transport_protocol application_protocols",
   "envoy.config.listener.v3.Filter": "name typed_config",
+  "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit":
+    "stat_prefix max_connections",
+  "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit": "stat_prefix token_bucket",
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy":
     "stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts",
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": "clusters",

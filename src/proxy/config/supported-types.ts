@@ -24,6 +24,8 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
     "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
   ],
   "envoy.config.listener.v3.Filter.typed_config": [
+    "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+    "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit",
     `${HTTP}.HttpConnectionManager`,
     "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
   ],

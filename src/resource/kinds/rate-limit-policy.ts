@@ -46,7 +46,35 @@ const bandwidth = z.strictObject({
     .describe("Of the bodies of all responses together."),
 });
 
-const PARTS = ["local", "global", "bandwidth", "loadShedding"] as const;
+const connections = objectRule(
+  z.strictObject({
+    max: z.int().min(1).max(1_000_000).optional().describe("Open at a time. Default: no limit."),
+    newPerSecond: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe("Accepted in each second, evenly. Default: no limit."),
+    burst: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe("Accepted at once after a quiet time. Default: half of newPerSecond, rounded up."),
+  }),
+  (value, report) => {
+    const { max, newPerSecond, burst } = value;
+    if (max === undefined && newPerSecond === undefined) {
+      report({ path: [], code: "missing-field", message: "needs one of max, newPerSecond" });
+    }
+    if (burst !== undefined && newPerSecond === undefined) {
+      const message = "is of newPerSecond: set that, too";
+      report({ path: ["burst"], message });
+    }
+  },
+);
+
+const PARTS = ["local", "connections", "global", "bandwidth", "loadShedding"] as const;
 
 const specSchema = objectRule(
   z.strictObject({
@@ -73,6 +101,11 @@ const specSchema = objectRule(
       ),
     response: response.prefault({}),
     local: local.optional().describe("Limits that each sidecar keeps by itself."),
+    connections: connections
+      .optional()
+      .describe(
+        "How many connections a sidecar takes, of HTTP and of opaque TCP. Others are closed at once.",
+      ),
     global: globalLimits
       .optional()
       .describe("Limits that all sidecars keep together, by a service that counts for them."),
@@ -143,6 +176,14 @@ function checkSpec(spec: LooseRecord, report: Report): void {
   if (where === "Server" && isForRoute) {
     const message = "must be Client for routes: an instance's sidecar knows Services only";
     report({ path: ["where"], message, allowed: "Client" });
+  }
+  if (isForRoute && spec["connections"] !== undefined) {
+    const message = "belongs to a Service: a connection has no route yet";
+    report({ path: ["connections"], message });
+  }
+  if (spec["mode"] === "Observe" && spec["connections"] !== undefined) {
+    const message = "must be Enforce: limits of connections are not only watched";
+    report({ path: ["mode"], message, allowed: "Enforce" });
   }
   if (where !== "Client") return;
   for (const part of ["local", "global"] as const) {

@@ -1,6 +1,7 @@
 /** What RateLimitPolicies bring to the sidecars of callers and of instances. */
 import { create } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
+import type { Filter } from "../../gen/envoy/config/listener/v3/listener_components_pb.js";
 import { FilterConfigSchema } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import type { GrpcRoute } from "../../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
@@ -10,6 +11,7 @@ import type { MeshSnapshot } from "../mesh-snapshot.ts";
 import { pack } from "../message.ts";
 import { qualifiedName } from "../names.ts";
 import { resolvePolicyTargets } from "../policy-targets.ts";
+import { connectionFilters } from "./connection-limits.ts";
 import { type FilterContribution, routeKey } from "./filter-contribution.ts";
 import { BANDWIDTH_FILTER, bandwidthLimit, noBandwidthLimit } from "./rate-limit-bandwidth.ts";
 import { LOCAL_RATE_LIMIT_FILTER, localLimits, noLocalLimits } from "./rate-limit-filter.ts";
@@ -22,9 +24,17 @@ const TARGETS = ["Service", "HTTPRoute", "GRPCRoute"] as const;
 interface BothSides {
   readonly outbound: readonly FilterContribution[];
   readonly inbound: readonly FilterContribution[];
+  /** What connections pass first. */
+  readonly outboundConnections: readonly Filter[];
+  readonly inboundConnections: readonly Filter[];
 }
 
-const NONE: BothSides = { outbound: [], inbound: [] };
+const NONE: BothSides = {
+  outbound: [],
+  inbound: [],
+  outboundConnections: [],
+  inboundConnections: [],
+};
 
 /** By Service (`namespace/name`). Resolves the policies once. */
 export function resolveRateLimitFilters(
@@ -44,6 +54,7 @@ export function resolveRateLimitFilters(
   return (service) => {
     const policy = policies.of("Service", service);
     const place = policy && placeOf(policy.spec);
+    const connections = policy === undefined ? [] : connectionFilters(policy);
     return {
       outbound: contributions(
         place === "Client" ? policy : undefined,
@@ -52,6 +63,8 @@ export function resolveRateLimitFilters(
         false,
       ),
       inbound: contributions(place === "Server" ? policy : undefined, [], snapshot, true),
+      outboundConnections: place === "Client" ? connections : [],
+      inboundConnections: place === "Server" ? connections : [],
     };
   };
 }

@@ -1,4 +1,5 @@
 /** The HTTP filters that policies bring to a Service: into its callers' sidecars and into those of its instances. */
+import type { Filter } from "../../gen/envoy/config/listener/v3/listener_components_pb.js";
 import type { Findings } from "../findings.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
 import { resolveCacheFilters } from "./cache-filter.ts";
@@ -12,6 +13,9 @@ export interface ServiceFilters {
   readonly outbound: readonly FilterContribution[];
   /** For requests on their way to an instance's app. Routes are not known there. */
   readonly inbound: readonly FilterContribution[];
+  /** Network filters that stand before what serves a connection: of callers' listeners, and of instances'. */
+  readonly outboundConnections: readonly Filter[];
+  readonly inboundConnections: readonly Filter[];
 }
 
 /** By Service (`namespace/name`). */
@@ -31,6 +35,8 @@ export function resolveServiceFilters(
     return {
       outbound: [...cors(service), ...limits.outbound, ...faults(service)],
       inbound: [...limits.inbound, ...caches(service)],
+      outboundConnections: limits.outboundConnections,
+      inboundConnections: limits.inboundConnections,
     };
   };
 }
