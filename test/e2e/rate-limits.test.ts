@@ -3,8 +3,12 @@
  * instances and at the callers, and what clients, metrics and `tulle get` say of them.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { Agent, type OutgoingHttpHeaders } from "node:http";
+import { connect } from "node:net";
+import { Duplex } from "node:stream";
 import { after, before, test } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { type Answer, CatalogMesh } from "./catalog-mesh.ts";
 
 const APP = `
@@ -146,6 +150,52 @@ test("a caller's sidecar takes so many connections, and closes others", async ()
     );
   await mesh.tulle("delete", "ratelimitpolicy", "limits");
 });
+
+test("an instance's sidecar takes so many connections of whoever calls, and describe says so", async () => {
+  await mesh.apply(policy({ connections: { max: 1, newPerSecond: 1_000, burst: 9 } }));
+  const described = await mesh.tulle("describe", "service", "catalog");
+  assert.match(described, /connections\.max\s+1 at each instance\s+RateLimitPolicy/);
+  assert.match(described, /connections\.newPerSecond\s+1000 in 1s, 9 at once, at each instance/);
+  const { items } = JSON.parse(await mesh.tulle("get", "workloads", "-o", "json"));
+  const workload = items.find(
+    ({ metadata }: Workload) => metadata.labels?.["app"] === "catalog",
+  ) as Workload;
+  const { address, ports } = workload.spec;
+  const at = { host: address, port: ports[0]?.inboundPort ?? 0 };
+  // The caller's sidecar was there before the limit: it is not counted, and goes on.
+  const hello = await clientHello();
+  const first = connect(at).on("error", () => {});
+  first.write(hello);
+  await once(first, "data");
+  const second = connect(at).on("error", () => {});
+  second.write(hello);
+  second.on("data", () => assert.fail("it is served"));
+  await once(second, "close");
+  assert.equal(first.closed, false);
+  assert.equal((await mesh.ask()).status, 200);
+  first.destroy();
+  await mesh.tulle("delete", "ratelimitpolicy", "limits");
+});
+
+/** How a caller begins. */
+function clientHello(): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const write = (bytes: Buffer, _encoding: string, done: () => void): void => {
+      resolve(bytes);
+      done();
+    };
+    connectTls({ socket: new Duplex({ read: () => {}, write }), ALPNProtocols: ["h2"] });
+  });
+}
+
+/** As the command line shows it. */
+interface Workload {
+  readonly metadata: { readonly labels?: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly address: string;
+    readonly ports: readonly { readonly inboundPort: number }[];
+  };
+}
 
 test("what is wrong in a RateLimitPolicy is told by field", async () => {
   const wrong = policy({

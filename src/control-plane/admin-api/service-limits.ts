@@ -29,7 +29,7 @@ export function effectiveLimits(
     ];
     return { field: `rateLimits.${name}`, value: parts.join(", "), origin };
   });
-  rules.push(...globalLimitsOf(policy, origin));
+  rules.push(...connectionLimitsOf(policy, origin, where), ...globalLimitsOf(policy, origin));
   if (bandwidth !== undefined) {
     const value = `${bandwidth.response.kibibytesPerSecond} KiB/s at ${where}`;
     rules.push({ field: "bandwidth.response", value, origin });
@@ -39,6 +39,23 @@ export function effectiveLimits(
   const named = classes.map(({ priority }) => priority).join(", ") || "none";
   const value = `${minConcurrency} to ${maxConcurrency} requests at a time, classes: ${named}`;
   return [...rules, { field: "loadShedding", value, origin }];
+}
+
+function connectionLimitsOf(
+  { spec: { connections } }: ObjectOf<"RateLimitPolicy">,
+  origin: string,
+  where: string,
+): readonly EffectiveSetting[] {
+  const { max, newPerSecond, burst = Math.ceil((newPerSecond ?? 0) / 2) } = connections ?? {};
+  const limits: EffectiveSetting[] = [];
+  if (max !== undefined) {
+    limits.push({ field: "connections.max", value: `${max} at ${where}`, origin });
+  }
+  if (newPerSecond !== undefined) {
+    const value = `${newPerSecond} in 1s, ${burst} at once, at ${where}`;
+    limits.push({ field: "connections.newPerSecond", value, origin });
+  }
+  return limits;
 }
 
 function globalLimitsOf(
