@@ -138,6 +138,46 @@ test("faults of one route spare the others: asked for, of gRPC, and delays", asy
   await mesh.tulle("delete", "--wait", "faultpolicy", "search");
 });
 
+test("a fault ends at the time that its policy says", async () => {
+  const expiresAt = new Date(Date.now() + 2_000).toISOString();
+  await mesh.apply(
+    objectOf("FaultPolicy", "search", {
+      ...ofRoute("search"),
+      abort: { httpStatus: 418 },
+      expiresAt,
+    }),
+  );
+  while ((await mesh.ask("/search")).status !== 200);
+  assert.ok(Date.now() >= Date.parse(expiresAt));
+  await mesh.tulle("delete", "--wait", "faultpolicy", "search");
+});
+
+test("faults and policies of a GRPCRoute hold for its calls alone", async () => {
+  await mesh.tulle("delete", "--wait", "httproute", "search", "all");
+  const backendRefs = [{ name: "catalog", port: 80 }];
+  const targetRefs = [{ group: GATEWAY, kind: "GRPCRoute", name: "calls" }];
+  const fields = (name: string, service: string): object => ({
+    ...{ apiVersion: `${GATEWAY}/v1`, kind: "GRPCRoute", metadata: { name } },
+    spec: {
+      parentRefs: [{ group: "", kind: "Service", name: "catalog" }],
+      rules: [{ matches: [{ method: { service } }], backendRefs }],
+    },
+  });
+  await mesh.apply(
+    fields("calls", "search"),
+    fields("others", "other"),
+    objectOf("FaultPolicy", "calls", { targetRefs, abort: { grpcStatus: "PERMISSION_DENIED" } }),
+    objectOf("TrafficPolicy", "calls", { targetRefs, timeouts: { request: "200ms" } }),
+  );
+  const call = { headers: grpc, method: "POST" };
+  assert.equal((await mesh.ask("/search/find", call)).headers["grpc-status"], "7");
+  assert.notEqual((await mesh.ask("/other/find", call)).headers["grpc-status"], "7");
+  const explain = (path: string) => mesh.tulle("explain", "POST", `http://catalog${path}`);
+  assert.match(await explain("/search/find"), /timeouts\.request +200ms/);
+  assert.doesNotMatch(await explain("/other/find"), /200ms/);
+  await mesh.tulle("delete", "--wait", "grpcroute", "calls", "others");
+});
+
 test("a policy of one route limits its time alone, and describe says so", async () => {
   await mesh.apply(
     routeOf("search", "/search"),

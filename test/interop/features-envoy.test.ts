@@ -128,6 +128,30 @@ onBoth(
   },
 );
 
+onBoth("a listener limits the life of streams where routes say nothing", async (context, start) => {
+  const listener = { common_http_protocol_options: { max_stream_duration: "0.3s" } };
+  const max_stream_duration = { max_stream_duration: "0s" };
+  const { app, connect } = await oneApp(
+    context,
+    start,
+    {},
+    {
+      manager: { ...listener, ...managerWith() },
+      routes: [
+        routeTo("app", { timeout: "30s", max_stream_duration }, { prefix: "/long" }),
+        routeTo("app", { timeout: "30s" }),
+      ],
+    },
+  );
+  const [long, short] = [await connect(), await connect()];
+  long.get("/long");
+  const held = await app.next();
+  short.get();
+  assert.equal((await short.response()).status, 504);
+  held.reply();
+  assert.equal((await long.response()).status, 200);
+});
+
 onBoth("urgent requests have a circuit breaker of their own", async (context, start) => {
   const thresholds = [{ max_requests: 1 }, { priority: "HIGH", max_requests: 2 }];
   const { app, port, connect } = await oneApp(
