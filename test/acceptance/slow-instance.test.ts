@@ -35,7 +35,7 @@ const CASES = [
 ] as const;
 
 for (const [index, { concurrency, warmUp }] of CASES.entries()) {
-  test(`a slow instance gets at most a quarter of its fair share, ${concurrency} at a time`, async () => {
+  test(`a slow instance gets at most a quarter of its fair share, ${concurrency} at a time`, async (context) => {
     const victim = (await application.catalogInstances())[index];
     assert.ok(victim);
     await countOf(victim.name, warmUp, concurrency);
@@ -43,6 +43,7 @@ for (const [index, { concurrency, warmUp }] of CASES.entries()) {
     await countOf(victim.name, warmUp, concurrency);
     const slow = await countOf(victim.name, REQUESTS, concurrency);
     const most = (REQUESTS / INSTANCES) * SHARE_MAX;
+    context.diagnostic(`${slow} of ${REQUESTS}`);
     assert.ok(slow <= most, `${slow} of ${REQUESTS}, at most ${most}`);
     application.setSlow(victim.name, false);
   });
