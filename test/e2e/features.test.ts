@@ -173,7 +173,10 @@ test("faults and policies of a GRPCRoute hold for its calls alone", async () => 
   assert.equal((await mesh.ask("/search/find", call)).headers["grpc-status"], "7");
   assert.notEqual((await mesh.ask("/other/find", call)).headers["grpc-status"], "7");
   const explain = (path: string) => mesh.tulle("explain", "POST", `http://catalog${path}`);
-  assert.match(await explain("/search/find"), /timeouts\.request +200ms/);
+  assert.match(
+    await explain("/search/find"),
+    /timeouts\.request +200ms +TrafficPolicy default\/calls/,
+  );
   assert.doesNotMatch(await explain("/other/find"), /200ms/);
   await mesh.tulle("delete", "--wait", "grpcroute", "calls", "others");
 });
@@ -186,7 +189,7 @@ test("a policy of one route limits its time alone, and describe says so", async 
   );
   assert.equal((await mesh.ask("/search/hangs")).status, 504);
   assert.equal((await mesh.ask("/search")).status, 200);
-  assert.match(await mesh.tulle("explain", "GET", "http://catalog/search"), /200ms/);
+  assert.match(await mesh.tulle("explain", "GET", "http://catalog/search"), /200ms +TrafficPolicy/);
   assert.doesNotMatch(await mesh.tulle("explain", "GET", "http://catalog/other"), /200ms/);
 });
 

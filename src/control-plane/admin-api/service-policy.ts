@@ -8,7 +8,8 @@ import { compareAge } from "../../translate/object-order.ts";
 import type { EffectiveSetting } from "../api-types.ts";
 import type { ObjectCache } from "../object-cache.ts";
 
-const BUILT_IN = "built-in default";
+/** The origin of a setting that nobody wrote. */
+export const BUILT_IN = "built-in default";
 
 /** As translation does it: of several policies for one Service the oldest holds, and what it leaves out is MeshConfig's. */
 export function effectiveSettings(
@@ -37,7 +38,8 @@ export function effectiveSettings(
 /** The largest number of a limit stands for none. */
 const NO_LIMIT = "4294967295";
 
-function settingText(value: unknown): string {
+/** As `describe` shows it. */
+export function settingText(value: unknown): string {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) {
     return value.length === 0 ? "none" : value.map((item) => itemText(item)).join(", ");

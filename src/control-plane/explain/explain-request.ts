@@ -19,7 +19,7 @@ import type {
 } from "./explain-types.ts";
 import { explainedRequest, parseTarget, requestView, type Target } from "./explained-request.ts";
 import { HttpListeners, type RoutedListener } from "./http-listener.ts";
-import { policiesFor, ruleOf, settingsOfService } from "./policy-sources.ts";
+import { policiesFor, ruleOf, settingsOf } from "./policy-sources.ts";
 import type { ProxyConfiguration } from "./proxy-configuration.ts";
 import { routeChanges } from "./route-changes.ts";
 import { routeSettings, type SettingSources } from "./route-settings.ts";
@@ -81,7 +81,7 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
   const sources: SettingSources = {
     rule: known.objects === undefined ? undefined : ruleOf(known.objects, source),
     source,
-    service: known.objects === undefined ? [] : settingsOfService(known.objects, service),
+    service: known.objects === undefined ? [] : settingsOf(known.objects, service, source),
   };
   return {
     request,

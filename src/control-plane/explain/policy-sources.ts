@@ -3,9 +3,11 @@
  * rules that translation follows. Of several policies of a kind for one target the oldest holds.
  */
 import type { AnyObject, ObjectOf } from "../../resource/kind-map.ts";
+import { settingLeaves } from "../../resource/merge-settings.ts";
 import { formatKey, keyOf, type ObjectKey } from "../../resource/object.ts";
+import type { LooseRecord } from "../../resource/rule.ts";
 import { compareAge } from "../../translate/object-order.ts";
-import { effectiveSettings } from "../admin-api/service-policy.ts";
+import { effectiveSettings, settingText } from "../admin-api/service-policy.ts";
 import type { EffectiveSetting } from "../api-types.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import type { ExplainedPolicy, RouteSource } from "./explain-types.ts";
@@ -64,14 +66,29 @@ function targetRefs({ spec }: AnyObject): readonly TargetRef[] {
   return "targetRefs" in spec ? ((spec.targetRefs ?? []) as readonly TargetRef[]) : [];
 }
 
-/** What holds for the traffic to a Service, each with its source. */
-export function settingsOfService(
+/** What holds for requests of a route to a Service, each with its source. A policy of the route goes before. */
+export function settingsOf(
   objects: ObjectCache,
   service: ObjectKey | undefined,
+  route: RouteSource | null,
 ): readonly EffectiveSetting[] {
   if (service === undefined) return [];
   const object = objects.get("Service", service.namespace, service.name);
-  return object === undefined ? [] : effectiveSettings(object, objects);
+  if (object === undefined) return [];
+  const ofService = effectiveSettings(object, objects);
+  const target = route === null || route.rule === null ? undefined : objectKey(route);
+  const policy = objects
+    .list("TrafficPolicy")
+    .filter((candidate) => target !== undefined && isFor(candidate, target))
+    .toSorted(compareAge)[0];
+  if (policy === undefined) return ofService;
+  const { targetRefs: _, ...spec } = policy.spec;
+  const origin = formatKey(keyOf(policy));
+  const own = settingLeaves(spec as LooseRecord).map(
+    ({ path, value }): EffectiveSetting => ({ field: path, value: settingText(value), origin }),
+  );
+  const fields = new Set(own.map(({ field }) => field));
+  return [...own, ...ofService.filter(({ field }) => !fields.has(field))];
 }
 
 /** The rule that a route was made of; undefined when the route object is not there, or has no such rule. */

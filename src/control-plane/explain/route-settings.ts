@@ -8,6 +8,7 @@ import type {
   RouteAction,
   Route as RouteMessage,
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
+import { BUILT_IN } from "../admin-api/service-policy.ts";
 import type { EffectiveSetting } from "../api-types.ts";
 import type { RouteSource } from "./explain-types.ts";
 
@@ -16,6 +17,7 @@ export interface SettingSources {
   /** The rule that the route was made of, as far as settings go. */
   readonly rule: object | undefined;
   readonly source: RouteSource | null;
+  /** Of the Service and of the route. */
   readonly service: readonly EffectiveSetting[];
 }
 
@@ -80,13 +82,21 @@ export function ruleText(source: RouteSource | null): string {
   return source.rule === null ? object : `${object} rule ${source.rule}`;
 }
 
-/** A field's own entry, or that of the group it belongs to: `retry` for `retry.attempts`. */
+/** What TrafficPolicy calls the fields that routes have by another name. */
+const POLICY_FIELDS: Readonly<Record<string, string>> = {
+  "timeouts.backendRequest": "timeouts.perTry",
+  retry: "retries",
+};
+
+/** A field's own entry; of a group like `retries`, what somebody wrote goes before what nobody did. */
 function originOf(field: string, { service, source }: SettingSources): string {
-  const found =
-    service.find((setting) => setting.field === field) ??
-    service.find((setting) => setting.field.startsWith(field));
-  if (found !== undefined) return found.origin;
-  return service.length > 0 ? "built-in default" : ruleText(source);
+  const name = POLICY_FIELDS[field] ?? field;
+  const found = service.filter(
+    (setting) => setting.field === name || setting.field.startsWith(`${name}.`),
+  );
+  const written = found.find(({ origin }) => origin !== BUILT_IN);
+  if (written !== undefined) return written.origin;
+  return service.length > 0 ? BUILT_IN : ruleText(source);
 }
 
 function retryText(policy: RetryPolicy | undefined): string {
