@@ -6,6 +6,7 @@ import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { OPAQUE_PORTS_DEFAULT } from "../port-protocol.ts";
 import { listRule, reportRepeated, stringRule } from "../rule.ts";
+import { pathNormalization } from "./path-normalization.ts";
 import { trafficSettingsWhole } from "./traffic-settings.ts";
 
 /** The name of the only MeshConfig. */
@@ -137,6 +138,9 @@ const specSchema = z.strictObject({
     .prefault({})
     .describe("What is made of Service ports that declare no protocol."),
   dns: dns.prefault({}).describe("How apps find names of the mesh."),
+  pathNormalization: pathNormalization
+    .prefault({})
+    .describe("One spelling of each path: what is judged is what the app gets."),
   defaults: trafficSettingsWhole
     .prefault({})
     .describe("What holds where no TrafficPolicy says otherwise, field by field."),
