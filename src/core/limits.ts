@@ -203,6 +203,12 @@ export const DROPPED_FRAMES_PER_RESET = 1_000;
 /** Control frames that wait until the peer reads (T17, CVE-2019-9512, CVE-2019-9515). Envoy's and Node's figure. */
 export const QUEUED_CONTROL_FRAMES_MAX = 1_000;
 
+/**
+ * Frames, or field blocks, of one connection before others have their turn (T12, T16): one read of 64 KB holds 3,800
+ * PINGs, which is a millisecond or two. A full set of concurrent streams, each with a head, a body and a window.
+ */
+export const FRAMES_PER_TURN_MAX = 300;
+
 // HPACK.
 /**
  * Dynamic table of either direction of a connection, in bytes as RFC 7541 section 4.1 counts. The
@@ -289,3 +295,25 @@ export const OUTLIER_TRIAL_SPACING_PICKS = 20;
 export const OUTLIER_TRIAL_WAIT_MS = 30_000;
 /** What a TCP health check waits for is a few bytes long: what sends more is something else. */
 export const HEALTH_CHECK_BYTES_MAX = 64 * 1024;
+
+// Tokens of users.
+/** One JSON Web Token. Those of common issuers have 1 to 8 KB, groups included; a field section holds 64 KiB. */
+export const JWT_BYTES_MAX = 16 * 1024;
+/** Longer ones are verified each time: with Envoy's bound, what is cached stays small. */
+export const JWT_CACHED_BYTES_MAX = 4 * 1024;
+/** Verified tokens that a provider keeps when nobody says. Envoy's default. */
+export const JWT_CACHE_TOKENS = 100;
+/** And at most: some 10 KB each with their claims. */
+export const JWT_CACHE_TOKENS_MAX = 10_000;
+/** Keys that one token is tried with. A token without `kid` may be anybody's, and each try costs a verification. */
+export const JWT_KEYS_TRIED_MAX = 8;
+/** Nesting of JSON that strangers send (T28): more has crashed proxies, and no claims are as deep. */
+export const JSON_DEPTH_MAX = 1_000;
+/** A key set, fetched or inline: a hundred keys with their certificates. */
+export const JWKS_BYTES_MAX = 256 * 1024;
+/** Issuers publish two or three keys, large ones a dozen. */
+export const JWKS_KEYS_MAX = 100;
+/** NIST SP 800-131A: less is broken or soon will be. */
+export const RSA_BITS_LEAST = 2_048;
+/** What larger keys cost is paid for each token: 8192 bits take half a millisecond. */
+export const RSA_BITS_MAX = 8_192;

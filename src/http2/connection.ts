@@ -5,7 +5,7 @@
  *
  *   receive ─► FrameDecoder ─► on… ─► stream.on…          sendData ─► at once, or in turn ─► sink
  */
-import { HEAD_SIZE_BYTES_MAX } from "../core/limits.ts";
+import { FRAMES_PER_TURN_MAX, HEAD_SIZE_BYTES_MAX } from "../core/limits.ts";
 import { HeaderBlock } from "../http/header-block.ts";
 import { ConnectionStreams, type Http2ConnectionOptions } from "./connection-streams.ts";
 import { ERROR_CODE } from "./error-code.ts";
@@ -72,13 +72,18 @@ export abstract class Http2Connection<S extends Http2Stream>
     if (!this.isEnded) this.output.ping(payload);
   }
 
-  /** The bytes are valid during the call. */
-  receive(bytes: Buffer, start: number, end: number): void {
+  /**
+   * The bytes are valid during the call. Returns the offset of the first one that is to be given again, when other
+   * connections have had their turn: `end` unless very many frames came at once.
+   */
+  receive(bytes: Buffer, start: number, end: number): number {
     this.nowMs = this.#clock();
-    const error = this.#decoder.execute(bytes, start, end);
-    if (error === FRAME_OK) return;
-    const { code, reason } = frameErrorInfo(error);
-    this.fail(code, reason);
+    const error = this.#decoder.execute(bytes, start, end, FRAMES_PER_TURN_MAX);
+    if (error !== FRAME_OK) {
+      const { code, reason } = frameErrorInfo(error);
+      this.fail(code, reason);
+    }
+    return this.#decoder.used;
   }
 
   /** The sink takes more again. */

@@ -292,6 +292,31 @@ describe("a decoder", () => {
     assert.equal(recorded.keptBytesMax, 0);
   });
 
+  it("begins no more frames of a read than it may, and goes on from there", () => {
+    const whole = Buffer.concat([
+      opening("client"),
+      frame(FRAME_HEADERS, 0, 1, "abc"),
+      frame(FRAME_CONTINUATION, FLAG_END_HEADERS, 1, "de"),
+      frame(FRAME_DATA, 0, 1, "some data"),
+      ...Array.from({ length: 9 }, () => frame(FRAME_PING, 0, 0, "12345678")),
+    ]);
+    const expected = recordFrames("client", [whole]).events;
+    for (const unitsMax of [1, 2, 3, 5]) {
+      const recorder = new FrameRecorder();
+      const decoder = new FrameDecoder("client", recorder);
+      let calls = 0;
+      for (let at = 0; at < whole.length; at = decoder.used) {
+        const before = recorder.events.length;
+        assert.equal(decoder.execute(whole, at, whole.length, unitsMax), FRAME_OK);
+        // Of one frame there are two calls at most.
+        assert.ok(recorder.events.length - before <= 2 * unitsMax);
+        calls += 1;
+      }
+      assert.ok(calls >= Math.floor(12 / unitsMax), `${calls} calls`);
+      assert.deepEqual(recorder.events, expected);
+    }
+  });
+
   it("lets go of what it keeps when it stops", () => {
     const decoder = new FrameDecoder("client", new FrameRecorder());
     const kept = [frame(FRAME_HEADERS, 0, 1, "abc"), frame(FRAME_CONTINUATION, 0, 1, "de", 5)];

@@ -40,6 +40,8 @@ const STATE_SKIP = 5;
 const STATE_STOPPED = 6;
 
 export class FrameDecoder {
+  /** The offset of the first byte that the last `execute` did not look at. */
+  used = 0;
   readonly #handler: FrameHandler;
   readonly #isServer: boolean;
   #state: number;
@@ -89,16 +91,21 @@ export class FrameDecoder {
     return this.#partial.length + this.#block.length;
   }
 
-  /** Feeds a read. Returns FRAME_OK or a FRAME_ERROR number, a connection error; what follows is ignored then. */
-  execute(bytes: Buffer, start: number, end: number): number {
+  /**
+   * Feeds a read, of which so many frames or field blocks are begun at most; `used` tells how far it came. Returns
+   * FRAME_OK or a FRAME_ERROR number, a connection error; what follows is ignored then.
+   */
+  execute(bytes: Buffer, start: number, end: number, unitsMax = Infinity): number {
+    const last = this.#unit + unitsMax;
     let at = start;
-    while (at < end && this.#state !== STATE_STOPPED) {
+    while (at < end && this.#state !== STATE_STOPPED && this.#unit !== last) {
       at = this.#step(bytes, at, end);
       if (at < 0) {
         this.#error = at;
         this.stop();
       }
     }
+    this.used = this.#state === STATE_STOPPED ? end : at;
     return this.#error;
   }
 

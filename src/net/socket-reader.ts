@@ -13,6 +13,7 @@ const sharedReadBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
 export class SocketReader {
   readonly #socket: net.Socket;
+  readonly #onRead: ReadCallback;
 
   /**
    * Takes reading over from the runtime, for good, and starts it. `firstBytes`, which stay valid, come
@@ -20,6 +21,7 @@ export class SocketReader {
    */
   constructor(socket: net.Socket, onRead: ReadCallback, firstBytes?: Buffer) {
     this.#socket = socket;
+    this.#onRead = onRead;
     const handle = handleOf(socket);
     if (handle === undefined) return;
     const bySocket = handle.onread;
@@ -43,6 +45,20 @@ export class SocketReader {
     if (handle === undefined) return;
     handle.reading = false;
     handle.readStop();
+  }
+
+  /**
+   * Gives bytes of a read again, in another turn of the event loop and with nothing else read before: for a reader
+   * that has had enough of one connection's for now. Not for one that also pauses.
+   */
+  giveLater(bytes: Buffer, start: number, end: number): void {
+    this.pause();
+    const rest = Buffer.from(bytes.subarray(start, end));
+    setImmediate(() => {
+      if (this.#socket.destroyed) return;
+      this.resume();
+      this.#onRead(rest, rest.length);
+    });
   }
 
   resume(): void {

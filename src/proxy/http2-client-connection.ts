@@ -39,6 +39,7 @@ export class Http2ClientConnection
   readonly #socket: Socket;
   readonly #owner: UpstreamConnectionOwner;
   readonly #faults: CallbackFaults;
+  readonly #reader: SocketReader;
   readonly #writer: ByteWriter;
   readonly #keepalive: Http2Keepalive | undefined;
   readonly #free: Http2ClientStream[] = [];
@@ -79,7 +80,7 @@ export class Http2ClientConnection
       "close",
       guarded(this, () => this.#onClose()),
     );
-    new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length));
+    this.#reader = new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length));
   }
 
   get isDraining(): boolean {
@@ -145,7 +146,8 @@ export class Http2ClientConnection
   #onRead(bytes: Buffer, length: number): boolean {
     if (this.isClosed) return true;
     try {
-      this.http2.receive(bytes, 0, length);
+      const used = this.http2.receive(bytes, 0, length);
+      if (used < length) this.#reader.giveLater(bytes, used, length);
     } catch (error) {
       this.onFault(error);
     }

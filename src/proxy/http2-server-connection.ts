@@ -24,6 +24,7 @@ export class Http2ServerConnection
   readonly http2: Http2Server<Http2ServerStream>;
   readonly #socket: Socket;
   readonly #server: HttpServer;
+  readonly #reader: SocketReader;
   readonly #writer: ByteWriter;
   readonly #deadline: ConnectionDeadline;
   readonly #keepalive: Http2Keepalive | undefined;
@@ -78,7 +79,7 @@ export class Http2ServerConnection
     socket.on("error", () => {});
     server.connections.add(this);
     this.#deadline.armIdle();
-    new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length), early);
+    this.#reader = new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length), early);
     if (server.isReplaced) this.drain();
   }
 
@@ -130,7 +131,8 @@ export class Http2ServerConnection
   #onRead(bytes: Buffer, length: number): boolean {
     if (this.#isClosing) return true;
     try {
-      this.http2.receive(bytes, 0, length);
+      const used = this.http2.receive(bytes, 0, length);
+      if (used < length) this.#reader.giveLater(bytes, used, length);
       this.#limitFrame(this.http2.awaited);
     } catch (error) {
       this.onFault(error);

@@ -257,19 +257,24 @@ export class Http2Pair {
   settle(pieceBytes: () => number = () => 1 << 16): void {
     for (;;) {
       const up = this.clientSink.take();
-      feed(up, pieceBytes, (piece) => this.server.receive(piece, 0, piece.length));
+      feed(up, pieceBytes, (piece, at) => this.server.receive(piece, at, piece.length));
       const down = this.serverSink.take();
-      feed(down, pieceBytes, (piece) => this.client.receive(piece, 0, piece.length));
+      feed(down, pieceBytes, (piece, at) => this.client.receive(piece, at, piece.length));
       if (up.length === 0 && down.length === 0) return;
     }
   }
 }
 
-function feed(bytes: Buffer, pieceBytes: () => number, receive: (piece: Buffer) => void): void {
+/** `receive` returns the offset that it came to. */
+function feed(
+  bytes: Buffer,
+  pieceBytes: () => number,
+  receive: (piece: Buffer, at: number) => number,
+): void {
   for (let at = 0; at < bytes.length; ) {
     const piece = Buffer.from(bytes.subarray(at, at + Math.max(1, pieceBytes())));
     at += piece.length;
-    receive(piece);
+    for (let used = 0; used < piece.length; ) used = receive(piece, used);
     piece.fill(0xee);
   }
 }

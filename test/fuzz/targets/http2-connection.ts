@@ -308,7 +308,7 @@ function outcome({ journal, sink, connection }: Run, reads: readonly Buffer[]): 
   let sent = sink.take();
   for (const read of reads) {
     received += read.length;
-    connection.receive(read, 0, read.length);
+    for (let at = 0; at < read.length; ) at = connection.receive(read, at, read.length);
     must(connection.streamCount <= CONCURRENT_STREAMS_MAX, "streams are bounded");
     sent += sink.take();
   }
