@@ -1,5 +1,7 @@
 /** What a routing or policy decision may look at. The proxy's exchange is one, so is a test's literal. */
 
+import type { DynamicMetadata } from "./dynamic-metadata.ts";
+
 /** As Envoy's `%PROTOCOL%` writes it. */
 export type HttpVersion = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
 
@@ -15,6 +17,8 @@ export interface RequestView {
   readonly scheme: string;
   /** What the client speaks on its connection, whatever goes upstream. */
   readonly httpVersion: HttpVersion;
+  /** What filters have found out: claims of a verified token, for one. Absent until one has. */
+  readonly metadata?: DynamicMetadata | undefined;
   /** All values of a lower-case header name joined by commas, or undefined. */
   header(lowerName: string): string | undefined;
   /** The values of a lower-case header name one by one, in order. */

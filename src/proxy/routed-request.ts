@@ -2,8 +2,10 @@
  * The request of an exchange as routes see it, and what they make of it: canonical path, target and authority
  * for the upstream. Used again for each request of its exchange.
  */
+import type { DynamicMetadata } from "../decision/dynamic-metadata.ts";
 import type { HttpVersion, RequestView } from "../decision/request-view.ts";
 import type { ForwardAction } from "../decision/route.ts";
+import type { VerifiedToken } from "../decision/verified-token.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { NormalizedPath, PathNormalization } from "../http/path-normalization.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
@@ -24,6 +26,10 @@ export class RoutedRequest implements RequestView {
   authority = "";
   /** What is sent upstream as request target. */
   target = "";
+  /** What filters have found out about the request: replaced whole, never changed (see `withMetadata`). */
+  metadata: DynamicMetadata | undefined;
+  /** The user's token, once a filter has verified one. Of several the first. */
+  token: VerifiedToken | undefined;
   /** What the choice of its endpoint depends on: filters and the route say so. */
   readonly pick = new PickContext();
 
@@ -70,6 +76,8 @@ export class RoutedRequest implements RequestView {
     this.path = "";
     this.query = "";
     this.target = "";
+    this.metadata = undefined;
+    this.token = undefined;
     this.pick.reset();
   }
 
