@@ -6,7 +6,6 @@ import {
 } from "../gen/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import { RoutingPriority } from "../gen/envoy/config/core/v3/base_pb.js";
 import { CIRCUIT_BREAKER_UNLIMITED } from "./defaults.ts";
-import type { DataPlaneFeatures } from "./features.ts";
 import type { TrafficSettings } from "./traffic-settings.ts";
 
 const UNLIMITED = {
@@ -22,21 +21,15 @@ export function unlimitedCircuitBreakers(): CircuitBreakers {
   return create(CircuitBreakersSchema, { thresholds: [UNLIMITED] });
 }
 
-export function circuitBreakers(
-  { circuitBreakers: limits, retries: { budget } }: TrafficSettings,
-  features: DataPlaneFeatures,
-): CircuitBreakers {
+export function circuitBreakers({
+  circuitBreakers: limits,
+  retries: { budget },
+}: TrafficSettings): CircuitBreakers {
   const retryBudget = {
     budgetPercent: { value: budget.percent },
     minRetryConcurrency: budget.minimumConcurrency,
   };
   return create(CircuitBreakersSchema, {
-    thresholds: [
-      {
-        ...UNLIMITED,
-        ...(features.circuitBreakers ? limits : {}),
-        ...(features.retryBudget ? { retryBudget } : {}),
-      },
-    ],
+    thresholds: [{ ...UNLIMITED, ...limits, retryBudget }],
   });
 }

@@ -10,7 +10,6 @@ import type { ClusterInit } from "./cluster-init.ts";
 import { APP_ADDRESS, APP_CONNECT_TIMEOUT_MS, APP_IDLE_TIMEOUT_MS, TCP_ALPN } from "./defaults.ts";
 import { externalClusterParts } from "./external-cluster.ts";
 import { failoverClusters } from "./failover-cluster.ts";
-import type { DataPlaneFeatures } from "./features.ts";
 import { onlyEndpoint, translateLoadBalancer } from "./load-balancing-policy.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "./mesh-index.ts";
 import { adsConfigSource, duration, resourceOf, socketAddress } from "./message.ts";
@@ -43,8 +42,7 @@ export function outboundClusters(
 ): readonly XdsResource[] {
   const clusters: XdsResource[] = [];
   if (mayBeHttp(port.protocol)) {
-    const alpn = index.features.meshHop === "http2" ? ["h2"] : ["http/1.1"];
-    const carried = { name: port.name, alpn, isHttp: true };
+    const carried = { name: port.name, alpn: ["h2"], isHttp: true };
     clusters.push(outboundCluster(service, port, carried, index));
   }
   if (port.tcpCluster !== undefined) {
@@ -60,45 +58,37 @@ function outboundCluster(
   carried: Carried,
   index: MeshIndex,
 ): XdsResource {
-  const { features } = index;
   const { settings } = service;
   const pool = settings.connectionPool;
   const { panicThreshold } = settings.loadBalancer;
   const http = {
     typedExtensionProtocolOptions: httpOptions(
       durationMs(settings.timeouts.connectionIdle),
-      codecOf(service, port, features),
-      {
-        ...connectionLimits(pool, features),
-        ...streamLimits(durationMs(settings.timeouts.stream), features),
-      },
+      codecOf(service, port),
+      { ...connectionLimits(pool), ...streamLimits(durationMs(settings.timeouts.stream)) },
     ),
   };
   return clusterResource(carried.name, {
     ...endpointsOf(service, port, carried, index),
     connectTimeout: duration(durationMs(settings.connectTimeout)),
-    loadBalancingPolicy: translateLoadBalancer(settings.loadBalancer, features),
+    loadBalancingPolicy: translateLoadBalancer(settings.loadBalancer),
     commonLbConfig: {
       // 0: a request never goes to an instance that is known to be gone. It gets a 503.
-      healthyPanicThreshold: { value: features.panicThreshold ? panicThreshold : 0 },
+      healthyPanicThreshold: { value: panicThreshold },
     },
-    circuitBreakers: circuitBreakers(settings, features),
-    ...healthOf(service, port, carried, features),
-    ...connectionOptions(pool, features),
+    circuitBreakers: circuitBreakers(settings),
+    ...healthOf(service, port, carried),
+    ...connectionOptions(pool),
     ...(carried.isHttp ? http : {}),
     metadata: { filterMetadata: { istio: servicesMetadata([service]) } },
   });
 }
 
 /** By TLS of the sidecar's own making a client's HTTP/2 and HTTP/1.1 would need ALPN of their own: it is as declared. */
-function codecOf(
-  { settings, external }: IndexedService,
-  port: IndexedPort,
-  features: DataPlaneFeatures,
-): Codec {
+function codecOf({ settings, external }: IndexedService, port: IndexedPort): Codec {
   if (external?.spec.tls !== undefined && !isHttp2Only(port)) return HTTP1;
   const pool = settings.connectionPool;
-  return outboundCodec({ protocol: port.protocol, isMeshed: isMeshed(port), pool, features });
+  return outboundCodec({ protocol: port.protocol, isMeshed: isMeshed(port), pool });
 }
 
 /** Where the instances are and how they are proven: from the control plane, or from a host outside the mesh. */
@@ -109,7 +99,7 @@ function endpointsOf(
   index: MeshIndex,
 ): ClusterInit {
   if (service.external !== undefined) {
-    return externalClusterParts(service.external, port, { ...carried, features: index.features });
+    return externalClusterParts(service.external, port, carried);
   }
   return {
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
@@ -125,16 +115,12 @@ function healthOf(
   { settings, host }: IndexedService,
   port: IndexedPort,
   { isHttp }: Carried,
-  features: DataPlaneFeatures,
 ): ClusterInit {
-  const outliers = features.outlierDetection
-    ? outlierDetection(settings.outlierDetection)
-    : undefined;
-  const check = features.healthChecks ? settings.healthCheck : undefined;
+  const outliers = outlierDetection(settings.outlierDetection);
+  const check = settings.healthCheck;
   // A stream of bytes cannot be asked in HTTP: between sidecars its connections go to the app unread.
   const isPossible = isHttp || check?.tcp !== undefined;
-  const speaksHttp2 = isMeshed(port) ? features.meshHop === "http2" : isHttp2Only(port);
-  const codec = speaksHttp2 ? "http2" : "http1";
+  const codec = isMeshed(port) || isHttp2Only(port) ? "http2" : "http1";
   return {
     ...(outliers === undefined ? {} : { outlierDetection: outliers }),
     ...(check === undefined || !isPossible
@@ -152,14 +138,13 @@ export interface InboundClusterOptions {
   readonly name: string;
   readonly appPort: number;
   readonly codec: "http1" | "http2";
-  readonly features: DataPlaneFeatures;
   /** Those that lead to this port, for metrics. */
   readonly services: readonly IndexedService[];
 }
 
 /** The cluster of the app beside the sidecar. */
 export function inboundCluster(options: InboundClusterOptions): XdsResource {
-  const { name, appPort, codec, features, services } = options;
+  const { name, appPort, codec, services } = options;
   return clusterResource(name, {
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
     loadAssignment: {
@@ -183,7 +168,7 @@ export function inboundCluster(options: InboundClusterOptions): XdsResource {
     circuitBreakers: unlimitedCircuitBreakers(),
     typedExtensionProtocolOptions: httpOptions(
       APP_IDLE_TIMEOUT_MS,
-      codec === "http2" ? http2(features) : HTTP1,
+      codec === "http2" ? http2() : HTTP1,
     ),
     metadata: { filterMetadata: { istio: servicesMetadata(services) } },
   });

@@ -46,7 +46,7 @@ export function planDns(
 ): DnsPlan {
   const zone = `svc.${index.snapshot.trustDomain}`;
   const dns = index.snapshot.meshConfig?.spec.dns ?? DEFAULTS;
-  if (!dns.enabled || !index.features.dnsFilter) return { settings: undefined, zone, planned: [] };
+  if (!dns.enabled) return { settings: undefined, zone, planned: [] };
   const byParent = new Map<string, InstanceService[]>();
   for (const one of instances) {
     const list = byParent.get(one.parent.key);

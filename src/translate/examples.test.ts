@@ -8,7 +8,6 @@ import { compileRoutes, routeOf, simulate } from "../../test/support/route-simul
 import type { RouteTable } from "../decision/route-table.ts";
 import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.js";
 import { ROUTE_TYPE_URL } from "../xds/type-urls.ts";
-import { ALL_FEATURES } from "./features.ts";
 import { translateProxy } from "./translate.ts";
 
 const EXAMPLES = join(import.meta.dirname, "..", "..", "examples");
@@ -20,11 +19,7 @@ for (const file of readdirSync(EXAMPLES).filter((name) => name.endsWith(".yaml")
     const snapshot = snapshotOf(text, file);
     const routes = snapshot.httpRoutes.map((route) => route.metadata.namespace);
     for (const namespace of new Set(["default", ...routes])) {
-      const { resources, findings } = translateProxy(
-        snapshot,
-        { ...TEST_SCOPE, namespace },
-        ALL_FEATURES,
-      );
+      const { resources, findings } = translateProxy(snapshot, { ...TEST_SCOPE, namespace });
       assert.deepEqual(findings, []);
       for (const { typeUrl, message } of resources) {
         if (typeUrl === ROUTE_TYPE_URL) compileRoutes(message as RouteConfiguration);
@@ -99,7 +94,7 @@ function gold(request: string) {
 function tableOf(file: string, service: string, namespace = "default", port = 80): RouteTable {
   const snapshot = snapshotOf(readFileSync(join(EXAMPLES, file), "utf8"), file);
   const scope = { ...TEST_SCOPE, namespace };
-  const { resources } = translateProxy(snapshot, scope, ALL_FEATURES);
+  const { resources } = translateProxy(snapshot, scope);
   const name = `outbound|${port}||${service}.default.svc.tulle.local`;
   const found = resources.find(
     (resource) => resource.typeUrl === ROUTE_TYPE_URL && resource.name === name,

@@ -21,7 +21,6 @@ import {
   namedHost,
 } from "../resource/kinds/external-service.ts";
 import type { ClusterInit } from "./cluster-init.ts";
-import type { DataPlaneFeatures } from "./features.ts";
 import type { IndexedPort } from "./mesh-index.ts";
 import { duration, socketAddress } from "./message.ts";
 import { compareText } from "./names.ts";
@@ -38,7 +37,6 @@ export interface ExternalClusterOptions {
   readonly name: string;
   /** Without what only the mesh speaks. */
   readonly isHttp: boolean;
-  readonly features: DataPlaneFeatures;
 }
 
 /** Whether names must be resolved to reach it. */
@@ -46,24 +44,19 @@ export function hasNames(spec: ExternalServiceSpec): boolean {
   return endpointsOf(spec).some(({ address }) => isIP(address) === 0);
 }
 
-/** Endpoints and transport. What sidecars cannot do yet leaves a cluster without endpoints: its requests get 503. */
+/** Endpoints and transport. */
 export function externalClusterParts(
   { spec }: ExternalService,
   port: IndexedPort,
-  { name, isHttp, features }: ExternalClusterOptions,
+  { name, isHttp }: ExternalClusterOptions,
 ): ClusterInit {
-  const isNamed = hasNames(spec);
-  const isPossible =
-    (!isNamed || features.dnsClusters) && (spec.tls === undefined || features.tlsOrigination);
-  const transportSocket =
-    spec.tls === undefined || !isPossible ? undefined : tlsOf(spec, spec.tls, { port, isHttp });
   return {
-    ...(isNamed && isPossible ? resolution(spec) : STATIC),
+    ...(hasNames(spec) ? resolution(spec) : STATIC),
     loadAssignment: create(ClusterLoadAssignmentSchema, {
       clusterName: name,
-      endpoints: isPossible ? localities(spec, port) : [],
+      endpoints: localities(spec, port),
     }),
-    ...(transportSocket === undefined ? {} : { transportSocket }),
+    ...(spec.tls === undefined ? {} : { transportSocket: tlsOf(spec, spec.tls, { port, isHttp }) }),
   };
 }
 

@@ -23,11 +23,11 @@ export function failoverClusters(
   const clusters: XdsResource[] = [];
   if (mayBeHttp(port.protocol) && requestCluster !== port.name) {
     const members = [port.name, ...backupsOf(service, port, index).map(({ name }) => name)];
-    clusters.push(aggregate(requestCluster, members, service, index));
+    clusters.push(aggregate(requestCluster, members, service));
   }
   if (streamCluster !== undefined && streamCluster !== port.tcpCluster) {
     const backups = backupsOf(service, port, index).flatMap(({ tcpCluster }) => tcpCluster ?? []);
-    clusters.push(aggregate(streamCluster, [port.tcpCluster ?? "", ...backups], service, index));
+    clusters.push(aggregate(streamCluster, [port.tcpCluster ?? "", ...backups], service));
   }
   return clusters;
 }
@@ -81,7 +81,6 @@ function aggregate(
   name: string,
   members: readonly string[],
   { settings }: IndexedService,
-  { features }: MeshIndex,
 ): XdsResource {
   const config = create(ClusterConfigSchema, { clusters: [...members] });
   const cluster = create(ClusterSchema, {
@@ -92,7 +91,7 @@ function aggregate(
     },
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     connectTimeout: duration(durationMs(settings.connectTimeout)),
-    circuitBreakers: circuitBreakers(settings, features),
+    circuitBreakers: circuitBreakers(settings),
   });
   return resourceOf(ClusterSchema, name, cluster);
 }

@@ -12,6 +12,7 @@ import {
   firstPortOf,
   type MeshFixture,
   parseMeshFixture,
+  type ResourceGroup,
 } from "../../test/support/mesh-fixture.ts";
 import { compileRoutes, simulate } from "../../test/support/route-simulation.ts";
 import { schemaOfTypeUrl, xdsJson, xdsRegistry } from "../../test/support/xds-json.ts";
@@ -24,18 +25,18 @@ import {
   SECRET_TYPE_URL,
 } from "../xds/type-urls.ts";
 import { translateProxy } from "./translate.ts";
-import type { Translation } from "./translation.ts";
+import type { Translation, XdsResource } from "./translation.ts";
 
 const TESTDATA = join(import.meta.dirname, "testdata");
 const INPUT_SUFFIX = ".input.yaml";
 const IS_UPDATE = process.env["UPDATE_GOLDEN"] === "1";
-const GROUPS = {
-  clusters: CLUSTER_TYPE_URL,
-  endpoints: ENDPOINT_TYPE_URL,
-  listeners: LISTENER_TYPE_URL,
-  routes: ROUTE_TYPE_URL,
-  secrets: SECRET_TYPE_URL,
-} as const;
+const GROUPS: Readonly<Record<string, ResourceGroup>> = {
+  [CLUSTER_TYPE_URL]: "clusters",
+  [ENDPOINT_TYPE_URL]: "endpoints",
+  [LISTENER_TYPE_URL]: "listeners",
+  [ROUTE_TYPE_URL]: "routes",
+  [SECRET_TYPE_URL]: "secrets",
+};
 const names = readdirSync(TESTDATA)
   .filter((file) => file.endsWith(INPUT_SUFFIX))
   .map((file) => file.slice(0, -INPUT_SUFFIX.length));
@@ -45,7 +46,7 @@ for (const name of names) {
   test(`golden: ${name}`, () => {
     const file = `${name}${INPUT_SUFFIX}`;
     const fixture = parseMeshFixture(readFileSync(join(TESTDATA, file), "utf8"), file);
-    const translation = translateProxy(fixture.snapshot, fixture.scope, fixture.features);
+    const translation = translateProxy(fixture.snapshot, fixture.scope);
     checkGolden(name, goldenText(fixture, translation));
     checkRequests(fixture, translation);
     checkOrderDoesNotMatter(fixture, translation);
@@ -61,7 +62,7 @@ function goldenText({ head }: MeshFixture, { resources, findings }: Translation)
   const groups = head.show.map((group): [string, JsonValue] => [
     group,
     resources
-      .filter(({ typeUrl }) => typeUrl === GROUPS[group])
+      .filter((resource) => groupOf(resource) === group)
       .map(({ message }) => xdsJson(message, types)),
   ]);
   const shown = findings.map(({ object, ...finding }) => ({
@@ -69,6 +70,10 @@ function goldenText({ head }: MeshFixture, { resources, findings }: Translation)
     ...finding,
   }));
   return `${JSON.stringify({ findings: shown, ...Object.fromEntries(groups) }, null, 2)}\n`;
+}
+
+function groupOf({ typeUrl, name }: XdsResource): ResourceGroup | undefined {
+  return name.startsWith("dns|") ? "names" : GROUPS[typeUrl];
 }
 
 function checkGolden(name: string, actual: string): void {
@@ -91,10 +96,7 @@ function checkRequests({ head, snapshot }: MeshFixture, { resources }: Translati
 }
 
 /** The same mesh listed the other way round gives the same bytes, and every byte can be read back. */
-function checkOrderDoesNotMatter(
-  { snapshot, scope, features }: MeshFixture,
-  expected: Translation,
-): void {
+function checkOrderDoesNotMatter({ snapshot, scope }: MeshFixture, expected: Translation): void {
   const reversed = translateProxy(
     {
       ...snapshot,
@@ -114,7 +116,6 @@ function checkOrderDoesNotMatter(
         .map((instance) => ({ ...instance, labels: reverseKeys(instance.labels) })),
     },
     scope,
-    features,
   );
   assert.deepEqual(reversed.findings, expected.findings);
   assert.deepEqual(bytesOf(reversed), bytesOf(expected));

@@ -15,10 +15,9 @@ import {
   HttpConnectionManagerSchema,
   type HttpFilterSchema,
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import { ESCAPED_SLASHES_ACTION } from "./defaults.ts";
-import type { DataPlaneFeatures } from "./features.ts";
 import { type FilterContribution, listenerFilters } from "./filters/filter-contribution.ts";
 import { duration, pack } from "./message.ts";
+import type { PathNormalizationFields } from "./path-normalization.ts";
 
 type HttpConnectionManagerInit = Exclude<
   MessageInitShape<typeof HttpConnectionManagerSchema>,
@@ -37,32 +36,29 @@ export type HttpConnectionManagerOptions = Required<
   > & {
     /** Of clients that speak HTTP/2. */
     readonly keepalive?: MessageInitShape<typeof KeepaliveSettingsSchema>;
+    readonly paths: PathNormalizationFields;
     /** Calls of gRPC-Web, as browsers make them, become calls of gRPC. */
     readonly translatesGrpcWeb: boolean;
     /** What policies put before the router. */
     readonly filters: readonly FilterContribution[];
   };
 
-export function httpConnectionManager(
-  { keepalive, translatesGrpcWeb, filters, ...options }: HttpConnectionManagerOptions,
-  { meshHop, upgrades }: DataPlaneFeatures,
-): Filter {
+export function httpConnectionManager({
+  keepalive,
+  paths,
+  translatesGrpcWeb,
+  filters,
+  ...options
+}: HttpConnectionManagerOptions): Filter {
   const manager = create(HttpConnectionManagerSchema, {
     ...options,
-    codecType:
-      meshHop === "http2"
-        ? HttpConnectionManager_CodecType.AUTO
-        : HttpConnectionManager_CodecType.HTTP1,
-    ...(upgrades ? { upgradeConfigs: [{ upgradeType: "websocket" }] } : {}),
-    ...(meshHop === "http2"
-      ? {
-          http2ProtocolOptions: {
-            // RFC 8441: WebSocket on a connection that speaks HTTP/2.
-            ...(upgrades ? { allowConnect: true } : {}),
-            ...(keepalive === undefined ? {} : { connectionKeepalive: keepalive }),
-          },
-        }
-      : {}),
+    codecType: HttpConnectionManager_CodecType.AUTO,
+    upgradeConfigs: [{ upgradeType: "websocket" }],
+    http2ProtocolOptions: {
+      // RFC 8441: WebSocket on a connection that speaks HTTP/2.
+      allowConnect: true,
+      ...(keepalive === undefined ? {} : { connectionKeepalive: keepalive }),
+    },
     httpFilters: [
       ...(translatesGrpcWeb ? [grpcWebFilter()] : []),
       ...listenerFilters(filters),
@@ -77,9 +73,7 @@ export function httpConnectionManager(
     ],
     serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
     generateRequestId: true,
-    normalizePath: true,
-    mergeSlashes: true,
-    pathWithEscapedSlashesAction: ESCAPED_SLASHES_ACTION,
+    ...paths,
     requestHeadersTimeout: duration(REQUEST_HEAD_TIMEOUT_MS),
   });
   return create(FilterSchema, {

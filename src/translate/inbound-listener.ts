@@ -15,13 +15,11 @@ import {
   PROTOCOL_HEADER,
   TCP_ALPN,
 } from "./defaults.ts";
-import type { DataPlaneFeatures } from "./features.ts";
 import {
   type FilterContribution,
   hostFilterConfigs,
   hostRateLimits,
 } from "./filters/filter-contribution.ts";
-import { type FindingPlace, type Findings, within } from "./findings.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { inboundRoutes } from "./inbound-routes.ts";
 import { inspectTls } from "./listener-filters.ts";
@@ -42,22 +40,12 @@ export interface InboundResources {
   readonly clusters: readonly XdsResource[];
 }
 
-export function inboundResources(
-  index: MeshIndex,
-  scope: ProxyScope,
-  report: { readonly findings: Findings; readonly place: FindingPlace },
-): InboundResources {
+export function inboundResources(index: MeshIndex, scope: ProxyScope): InboundResources {
   const listeners: XdsResource[] = [];
   const clusters: XdsResource[] = [];
-  for (const [position, port] of scope.ports.entries()) {
+  for (const port of scope.ports) {
     if (port.inboundPort === undefined) continue;
-    const shape = inboundShape(port.protocol, index.features);
-    if (shape === undefined) {
-      const place = within(report.place, `ports[${position}]`);
-      const message = `port ${port.port} speaks ${port.protocol}; only HTTP/1.1 is accepted`;
-      report.findings.add("protocol-unsupported", place, message);
-      continue;
-    }
+    const shape = inboundShape(port.protocol);
     const services = servicesBehind(index, scope, port);
     const { inboundPort } = port;
     const workload = qualifiedName({ namespace: scope.namespace, name: scope.nodeId });
@@ -70,25 +58,22 @@ export function inboundResources(
 
 /** What a port is good for: which versions of HTTP the app gets, and whether it gets bytes. */
 interface InboundShape {
-  readonly http: "http1" | "http2" | "as-client" | undefined;
+  readonly http: "http2" | "as-client" | undefined;
   readonly isOpaque: boolean;
 }
 
 /** `http` is what a port is when nobody says otherwise, so it takes opaque bytes too. */
-function inboundShape(
-  protocol: MeshInstancePort["protocol"],
-  { meshHop, streams }: DataPlaneFeatures,
-): InboundShape | undefined {
+function inboundShape(protocol: MeshInstancePort["protocol"]): InboundShape {
   switch (protocol) {
     case "http":
     case "auto":
-      return { http: meshHop === "http2" ? "as-client" : "http1", isOpaque: streams };
+      return { http: "as-client", isOpaque: true };
     case "http2":
     case "grpc":
-      return meshHop === "http2" ? { http: "http2", isOpaque: false } : undefined;
+      return { http: "http2", isOpaque: false };
     case "tcp":
     case "tls":
-      return streams ? { http: undefined, isOpaque: true } : undefined;
+      return { http: undefined, isOpaque: true };
   }
 }
 
@@ -130,8 +115,8 @@ function inboundChains(inbound: InboundPort): ListenerChains {
   };
   if (http === undefined) return { filterChains: [create(FilterChainSchema, opaque)] };
   const filters = [...limits, requestFilter(inbound, http)];
-  const alpn = index.features.meshHop === "http2" ? ["h2", "http/1.1"] : ["http/1.1"];
-  const httpChain = create(FilterChainSchema, { filters, transportSocket: downstreamTls(alpn) });
+  const transportSocket = downstreamTls(["h2", "http/1.1"]);
+  const httpChain = create(FilterChainSchema, { filters, transportSocket });
   if (!isOpaque) return { filterChains: [httpChain] };
   const streamChain = create(FilterChainSchema, {
     ...opaque,
@@ -161,51 +146,49 @@ function requestFilter(
 ): Filter {
   const target = inboundName(port.port);
   const contributions = inboundContributions(services);
-  return httpConnectionManager(
-    {
-      statPrefix: target,
-      accessLog: [...index.accessLogs],
-      commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
-      streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
-      translatesGrpcWeb: port.protocol === "grpc",
-      filters: contributions,
-      keepalive: {
-        interval: duration(INBOUND_KEEPALIVE_INTERVAL_MS),
-        timeout: duration(INBOUND_KEEPALIVE_TIMEOUT_MS),
-      },
-      localReplyConfig: inboundReplies(workload, contributions),
-      routeSpecifier: {
-        case: "routeConfig",
-        value: {
-          name: target,
-          requestHeadersToRemove: index.features.meshHop === "http2" ? [PROTOCOL_HEADER] : [],
-          responseHeadersToRemove: [...REPLY_HEADERS],
-          virtualHosts: [
-            {
-              name: target,
-              domains: ["*"],
-              routes: inboundRoutes(port.port, http),
-              typedPerFilterConfig: hostFilterConfigs(contributions),
-              rateLimits: hostRateLimits(contributions),
-            },
-          ],
-          // Clusters come in a message of their own, maybe after this one.
-          validateClusters: false,
-        },
+  return httpConnectionManager({
+    statPrefix: target,
+    accessLog: [...index.accessLogs],
+    commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
+    streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
+    paths: index.paths,
+    translatesGrpcWeb: port.protocol === "grpc",
+    filters: contributions,
+    keepalive: {
+      interval: duration(INBOUND_KEEPALIVE_INTERVAL_MS),
+      timeout: duration(INBOUND_KEEPALIVE_TIMEOUT_MS),
+    },
+    localReplyConfig: inboundReplies(workload, contributions),
+    routeSpecifier: {
+      case: "routeConfig",
+      value: {
+        name: target,
+        requestHeadersToRemove: [PROTOCOL_HEADER],
+        responseHeadersToRemove: [...REPLY_HEADERS],
+        virtualHosts: [
+          {
+            name: target,
+            domains: ["*"],
+            routes: inboundRoutes(port.port, http),
+            typedPerFilterConfig: hostFilterConfigs(contributions),
+            rateLimits: hostRateLimits(contributions),
+          },
+        ],
+        // Clusters come in a message of their own, maybe after this one.
+        validateClusters: false,
       },
     },
-    index.features,
-  );
+  });
 }
 
 /** How the app itself is reached: by HTTP/1.1 and as a stream of bytes, by HTTP/2, or by either. */
-function appClusters({ index, port, shape, services }: InboundPort): readonly XdsResource[] {
-  const shared = { appPort: port.port, features: index.features, services };
+function appClusters({ port, shape, services }: InboundPort): readonly XdsResource[] {
+  const shared = { appPort: port.port, services };
   const clusters: XdsResource[] = [];
   if (shape.http !== "http2") {
     clusters.push(inboundCluster({ ...shared, name: inboundName(port.port), codec: "http1" }));
   }
-  if (shape.http === "http2" || shape.http === "as-client") {
+  if (shape.http !== undefined) {
     clusters.push(inboundCluster({ ...shared, name: inboundHttp2Name(port.port), codec: "http2" }));
   }
   return clusters;

@@ -9,7 +9,6 @@ import {
   LocalityLbEndpointsSchema,
 } from "../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import { ClusterLoadAssignmentSchema } from "../gen/envoy/config/endpoint/v3/endpoint_pb.js";
-import type { DataPlaneFeatures } from "./features.ts";
 import { type ZonePlace, zonePlaces } from "./locality-plan.ts";
 import type { IndexedPort } from "./mesh-index.ts";
 import type { MeshInstanceHealth } from "./mesh-snapshot.ts";
@@ -20,10 +19,9 @@ import type { TrafficSettings } from "./traffic-settings.ts";
 import type { XdsResource } from "./translation.ts";
 import { workloadIdentity } from "./workload-identity.ts";
 
-/** Who looks at the endpoints, and what may be said of them. */
+/** Who looks at the endpoints. */
 export interface AssignmentView {
   readonly settings: TrafficSettings;
-  readonly features: DataPlaneFeatures;
   /** Of the callers; undefined where it makes no difference. */
   readonly callerZone: string | undefined;
 }
@@ -73,10 +71,10 @@ function locality(
   });
 }
 
-function lbEndpoint(target: Target, { settings, features }: AssignmentView): LbEndpoint {
+function lbEndpoint(target: Target, { settings }: AssignmentView): LbEndpoint {
   const { instance } = target;
-  const hasSubset = features.subsets && settings.loadBalancer.subset !== undefined;
-  const weight = features.endpointWeights && instance.weight > 1 ? instance.weight : undefined;
+  const hasSubset = settings.loadBalancer.subset !== undefined;
+  const weight = instance.weight > 1 ? instance.weight : undefined;
   return create(LbEndpointSchema, {
     hostIdentifier: {
       case: "endpoint",

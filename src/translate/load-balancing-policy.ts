@@ -39,7 +39,6 @@ import type {
   LoadBalancerSettings,
 } from "../resource/kinds/load-balancer-settings.ts";
 import type { DeepReadonly } from "../resource/object.ts";
-import type { DataPlaneFeatures } from "./features.ts";
 import { duration, pack } from "./message.ts";
 import { compareText } from "./names.ts";
 
@@ -66,45 +65,38 @@ export function onlyEndpoint(): LoadBalancingPolicy {
   });
 }
 
-export function translateLoadBalancer(
-  settings: Settings,
-  features: DataPlaneFeatures,
-): LoadBalancingPolicy {
+export function translateLoadBalancer(settings: Settings): LoadBalancingPolicy {
   const { subset } = settings;
-  const policies = [...policiesOf(settings.algorithm, settings, features)];
-  if (subset === undefined || !features.subsets) {
-    return create(LoadBalancingPolicySchema, { policies });
-  }
+  const policies = [...policiesOf(settings.algorithm, settings)];
+  if (subset === undefined) return create(LoadBalancingPolicySchema, { policies });
   return create(LoadBalancingPolicySchema, { policies: [subsetPolicy(subset, policies)] });
 }
 
 function policiesOf(
   algorithm: LoadBalancerAlgorithm,
   settings: Settings,
-  features: DataPlaneFeatures,
 ): readonly LoadBalancingPolicy_Policy[] {
-  const slowStartConfig = slowStart(settings, features);
+  const slowStartConfig = slowStart(settings);
   const shared = {
     ...(slowStartConfig === undefined ? {} : { slowStartConfig }),
-    ...localityWeights(settings, features),
+    ...localityWeights(settings),
   };
   switch (algorithm) {
     case "PeakEWMA":
       return [
         policy(algorithm, TypedStructSchema, {
           typeUrl: PEAK_EWMA_TYPE_URL,
-          value: peakEwma(settings, features),
+          value: peakEwma(settings),
         }),
-        ...policiesOf("LeastRequest", settings, features),
+        ...policiesOf("LeastRequest", settings),
       ];
     case "LeastRequest":
       return [policy(algorithm, LeastRequestSchema, shared)];
     case "RoundRobin":
       return [policy(algorithm, RoundRobinSchema, shared)];
     case "Random":
-      return [policy(algorithm, RandomSchema, localityWeights(settings, features))];
+      return [policy(algorithm, RandomSchema, localityWeights(settings))];
     case "RingHash": {
-      if (!features.hashing) return policiesOf("PeakEWMA", settings, features);
       const { minimumRingSize, maximumRingSize } = settings.ringHash;
       return [
         policy(algorithm, RingHashSchema, {
@@ -112,17 +104,16 @@ function policiesOf(
           minimumRingSize: BigInt(minimumRingSize),
           maximumRingSize: BigInt(maximumRingSize),
           ...boundedLoad(settings),
-          ...hashedLocalityWeights(settings, features),
+          ...hashedLocalityWeights(settings),
         }),
       ];
     }
     case "Maglev":
-      if (!features.hashing) return policiesOf("PeakEWMA", settings, features);
       return [
         policy(algorithm, MaglevSchema, {
           tableSize: BigInt(settings.maglev.tableSize),
           ...boundedLoad(settings),
-          ...hashedLocalityWeights(settings, features),
+          ...hashedLocalityWeights(settings),
         }),
       ];
   }
@@ -133,12 +124,11 @@ type Init<Desc extends DescMessage> = Exclude<
   { readonly $typeName: string }
 >;
 
-function slowStart(
-  { slowStart: { window, aggression, minimumWeight } }: Settings,
-  features: DataPlaneFeatures,
-): Init<typeof SlowStartConfigSchema> | undefined {
+function slowStart({
+  slowStart: { window, aggression, minimumWeight },
+}: Settings): Init<typeof SlowStartConfigSchema> | undefined {
   const windowMs = durationMs(window);
-  if (windowMs === 0 || !features.slowStart) return undefined;
+  if (windowMs === 0) return undefined;
   return {
     slowStartWindow: duration(windowMs),
     // The key is a runtime variable, which nobody sets; Envoy asks for one.
@@ -148,11 +138,11 @@ function slowStart(
 }
 
 /** The JSON of what has no message. */
-function peakEwma(settings: Settings, features: DataPlaneFeatures): JsonObject {
+function peakEwma(settings: Settings): JsonObject {
   const { window, aggression, minimumWeight } = settings.slowStart;
   const windowMs = durationMs(window);
   return {
-    ...(windowMs === 0 || !features.slowStart
+    ...(windowMs === 0
       ? {}
       : {
           slow_start_config: {
@@ -161,28 +151,25 @@ function peakEwma(settings: Settings, features: DataPlaneFeatures): JsonObject {
             min_weight_percent: { value: minimumWeight },
           },
         }),
-    ...(isWeighted(settings, features)
-      ? { locality_lb_config: { locality_weighted_lb_config: {} } }
-      : {}),
+    ...(isWeighted(settings) ? { locality_lb_config: { locality_weighted_lb_config: {} } } : {}),
   };
 }
 
 /** Whether zones have weights that somebody wrote. */
-function isWeighted({ locality }: Settings, features: DataPlaneFeatures): boolean {
-  return features.localities && locality.distribute.length > 0;
+function isWeighted({ locality }: Settings): boolean {
+  return locality.distribute.length > 0;
 }
 
-function localityWeights(
-  settings: Settings,
-  features: DataPlaneFeatures,
-): { readonly localityLbConfig?: Init<typeof LocalityLbConfigSchema> } {
-  if (!isWeighted(settings, features)) return {};
+function localityWeights(settings: Settings): {
+  readonly localityLbConfig?: Init<typeof LocalityLbConfigSchema>;
+} {
+  if (!isWeighted(settings)) return {};
   const localityConfigSpecifier = { case: "localityWeightedLbConfig", value: {} } as const;
   return { localityLbConfig: { localityConfigSpecifier } };
 }
 
-function hashedLocalityWeights(settings: Settings, features: DataPlaneFeatures) {
-  return isWeighted(settings, features) ? { localityWeightedLbConfig: {} } : {};
+function hashedLocalityWeights(settings: Settings) {
+  return isWeighted(settings) ? { localityWeightedLbConfig: {} } : {};
 }
 
 function boundedLoad({ hashBalanceFactor }: Settings): {

@@ -7,14 +7,8 @@ import { defaultMeshConfigSpec } from "../resource/kinds/mesh-config.ts";
 import type { RouteFilter } from "../resource/kinds/route-filter.ts";
 import type { ServicePort } from "../resource/kinds/service.ts";
 import { keyOf, type MeshObject } from "../resource/object.ts";
-import {
-  type EffectiveProtocol,
-  effectiveProtocol,
-  mayBeOpaque,
-  type PortProtocol,
-} from "../resource/port-protocol.ts";
+import { effectiveProtocol, mayBeOpaque, type PortProtocol } from "../resource/port-protocol.ts";
 import { accessLogs } from "./access-log.ts";
-import type { DataPlaneFeatures } from "./features.ts";
 import {
   resolveServiceFilters,
   type ServiceFilters,
@@ -35,6 +29,7 @@ import {
   qualifiedName,
   serviceHost,
 } from "./names.ts";
+import { type PathNormalizationFields, pathNormalizationFields } from "./path-normalization.ts";
 import { servicesWithSessions, sessionContribution } from "./session-filter.ts";
 import { resolveTargets, type Target } from "./target.ts";
 import {
@@ -87,7 +82,6 @@ export interface IndexedPort {
 }
 
 export interface MeshIndex {
-  readonly features: DataPlaneFeatures;
   readonly snapshot: MeshSnapshot;
   /** By namespace and name. */
   readonly services: readonly IndexedService[];
@@ -105,29 +99,24 @@ export interface MeshIndex {
   readonly streamIdleTimeoutMs: number;
   /** Milliseconds that the first bytes of a connection are waited for; 0 for no limit. */
   readonly detectionTimeoutMs: number;
+  /** What every listener makes of paths. */
+  readonly paths: PathNormalizationFields;
 }
 
-export function buildMeshIndex(
-  snapshot: MeshSnapshot,
-  features: DataPlaneFeatures,
-  findings: Findings,
-): MeshIndex {
-  const settingsOf = resolveTrafficSettings(snapshot, features, findings);
+export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): MeshIndex {
+  const settingsOf = resolveTrafficSettings(snapshot, findings);
   const filtersOf = resolveServiceFilters(snapshot, findings);
   const select = instanceSelector(snapshot.instances);
   const config = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
   const { opaquePorts, timeout } = config.protocolDetection;
-  const sessions = features.sessions ? servicesWithSessions(snapshot) : new Set<string>();
-  const context = {
-    ...{ snapshot, features, opaquePorts, settingsOf, filtersOf, sessions, select, findings },
-  };
+  const sessions = servicesWithSessions(snapshot);
+  const context = { snapshot, opaquePorts, settingsOf, filtersOf, sessions, select, findings };
   const services = [
     ...snapshot.services.map((service) => indexService(service, context)),
     ...externalServices(snapshot, findings).map((service) => indexService(service, context)),
   ].sort((a, b) => compareText(a.key, b.key));
   const serviceByKey = new Map(services.map((service) => [service.key, service]));
   return {
-    features,
     snapshot,
     services,
     serviceByKey,
@@ -138,13 +127,13 @@ export function buildMeshIndex(
     ),
     accessLogs: accessLogs(config.accessLog),
     streamIdleTimeoutMs: durationMs(config.defaults.timeouts.idle),
+    paths: pathNormalizationFields(config.pathNormalization),
     detectionTimeoutMs: durationMs(timeout),
   };
 }
 
 interface IndexContext {
   readonly snapshot: MeshSnapshot;
-  readonly features: DataPlaneFeatures;
   readonly opaquePorts: readonly number[];
   readonly settingsOf: TrafficSettingsOf;
   readonly filtersOf: ServiceFiltersOf;
@@ -188,36 +177,34 @@ function indexService(
   const selector = "selector" in spec ? spec.selector : undefined;
   const instances = context.select(metadata.namespace, selector ?? {});
   const settings = context.settingsOf.service(service.resource.kind, key);
-  const hasFailover = settings.failover !== undefined && context.features.aggregateClusters;
+  const hasFailover = settings.failover !== undefined;
   const ports: IndexedPort[] = [];
   const object = keyOf(service.resource);
   const report = { findings: context.findings, place: { object, path: "" } };
   for (const [index, port] of spec.ports.entries()) {
     const { protocol, origin } = effectiveProtocol(port, context.opaquePorts);
-    const routed = port.protocol === "TCP" ? routedProtocol(protocol, context.features) : undefined;
-    if (routed !== undefined) {
+    if (port.protocol === "TCP") {
       const name = outboundName(host, port.port);
-      const tcpCluster = tcpClusterOf(routed, name, outboundTcpName(host, port.port));
+      const tcpCluster = tcpClusterOf(protocol, name, outboundTcpName(host, port.port));
       const streamCluster =
         tcpCluster === undefined || !hasFailover ? tcpCluster : failoverName(tcpCluster);
       ports.push({
         port,
         name,
-        protocol: routed,
+        protocol,
         protocolOrigin: origin,
         tcpCluster,
         requestCluster: hasFailover ? failoverName(name) : name,
         streamCluster,
         isExternal: external !== undefined,
-        targets: resolveTargets({ port, protocol: routed }, instances, report),
+        targets: resolveTargets({ port, protocol }, instances, report),
       });
       continue;
     }
-    const spoken = port.protocol === "TCP" ? (port.appProtocol ?? port.name) : port.protocol;
     context.findings.add(
       "protocol-unsupported",
       { object, path: `spec.ports[${index}]` },
-      `port ${port.port} speaks ${spoken}; only ${routable(context.features)} is routed`,
+      `port ${port.port} speaks ${port.protocol}; only TCP is routed`,
     );
   }
   ports.sort((a, b) => a.port.port - b.port.port);
@@ -229,31 +216,12 @@ function indexService(
 function filtersOf(
   key: string,
   { sessionPersistence }: TrafficSettings,
-  { filtersOf: ofPolicies, sessions, features }: IndexContext,
+  { filtersOf: ofPolicies, sessions }: IndexContext,
 ): ServiceFilters {
   const filters = ofPolicies(key);
-  const hasOwn = features.sessions && sessionPersistence !== undefined;
+  const hasOwn = sessionPersistence !== undefined;
   if (!hasOwn && !sessions.has(key)) return filters;
   return { ...filters, outbound: [...filters.outbound, sessionContribution(sessionPersistence)] };
-}
-
-/** What is made of a port of this protocol; undefined when nothing can be. */
-function routedProtocol(
-  protocol: EffectiveProtocol["protocol"],
-  { meshHop, streams }: DataPlaneFeatures,
-): PortProtocol | undefined {
-  switch (protocol) {
-    case "http":
-      return protocol;
-    case "http2":
-    case "grpc":
-      return meshHop === "http2" ? protocol : undefined;
-    case "undeclared":
-      return streams ? protocol : "http";
-    case "tcp":
-    case "tls":
-      return streams ? protocol : undefined;
-  }
 }
 
 function tcpClusterOf(
@@ -263,11 +231,6 @@ function tcpClusterOf(
 ): string | undefined {
   if (!mayBeOpaque(protocol)) return undefined;
   return protocol === "undeclared" ? detectedName : name;
-}
-
-function routable({ meshHop, streams }: DataPlaneFeatures): string {
-  if (streams) return meshHop === "http2" ? "TCP" : "HTTP/1.1, TLS and TCP";
-  return meshHop === "http2" ? "HTTP" : "HTTP/1.1";
 }
 
 type Labels = Readonly<Record<string, string>>;

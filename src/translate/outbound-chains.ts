@@ -98,21 +98,19 @@ function limited(filter: Filter, { service }: ChainsContext): Filter[] {
 }
 
 function httpFilter({ index, service, port }: ChainsContext): Filter {
-  return httpConnectionManager(
-    {
-      statPrefix: port.name,
-      accessLog: [...index.accessLogs],
-      streamIdleTimeout: duration(index.streamIdleTimeoutMs),
-      translatesGrpcWeb: port.protocol === "grpc",
-      filters: service.filters.outbound,
-      localReplyConfig: outboundReplies(service.key, service.filters.outbound),
-      routeSpecifier: {
-        case: "rds",
-        value: { configSource: adsConfigSource(), routeConfigName: port.name },
-      },
+  return httpConnectionManager({
+    statPrefix: port.name,
+    accessLog: [...index.accessLogs],
+    streamIdleTimeout: duration(index.streamIdleTimeoutMs),
+    paths: index.paths,
+    translatesGrpcWeb: port.protocol === "grpc",
+    filters: service.filters.outbound,
+    localReplyConfig: outboundReplies(service.key, service.filters.outbound),
+    routeSpecifier: {
+      case: "rds",
+      value: { configSource: adsConfigSource(), routeConfigName: port.name },
     },
-    index.features,
-  );
+  });
 }
 
 /** To the Service's own instances, or where the oldest TCPRoute says: its rules have nothing to match. */

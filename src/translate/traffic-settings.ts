@@ -5,11 +5,9 @@ import type { TrafficSettingsSpec } from "../resource/kinds/traffic-settings.ts"
 import { mergeSettings } from "../resource/merge-settings.ts";
 import { type DeepReadonly, keyOf } from "../resource/object.ts";
 import type { LooseRecord } from "../resource/rule.ts";
-import type { DataPlaneFeatures } from "./features.ts";
 import type { Findings } from "./findings.ts";
 import type { MeshSnapshot } from "./mesh-snapshot.ts";
 import { type PolicyTargets, resolvePolicyTargets } from "./policy-targets.ts";
-import { reportUnsupportedSettings } from "./unsupported-settings.ts";
 
 /** Durations as their authors wrote them. */
 export interface TrafficSettings extends DeepReadonly<TrafficSettingsSpec> {
@@ -39,7 +37,6 @@ export const ROUTE_SETTINGS = ["timeouts", "retries", "hedging", "sessionPersist
 /** Resolves every policy once. Policies are not merged with each other: of several for one target one holds. */
 export function resolveTrafficSettings(
   snapshot: MeshSnapshot,
-  features: DataPlaneFeatures,
   findings: Findings,
 ): TrafficSettingsOf {
   const targets = resolvePolicyTargets(
@@ -48,10 +45,7 @@ export function resolveTrafficSettings(
     snapshot,
     findings,
   );
-  for (const policy of snapshot.trafficPolicies) {
-    reportUnsupportedSettings(policy, features, findings);
-    reportClusterSettings(policy, findings);
-  }
+  for (const policy of snapshot.trafficPolicies) reportClusterSettings(policy, findings);
   const { defaults } = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
   return {
     service: (kind, name) => layered(defaults, targets.of(kind, name), undefined),

@@ -12,7 +12,6 @@ import { outboundClusters } from "./cluster.ts";
 import { dnsListener } from "./dns-listener.ts";
 import { type DnsPlan, planDns } from "./dns-names.ts";
 import { reportFailoverTargets } from "./failover-cluster.ts";
-import { type DataPlaneFeatures, SIDECAR_FEATURES } from "./features.ts";
 import { rateLimitClusters } from "./filters/rate-limit-service-cluster.ts";
 import { Findings } from "./findings.ts";
 import { inboundResources } from "./inbound-listener.ts";
@@ -40,12 +39,8 @@ import type {
 } from "./translation.ts";
 
 /** Everything for one proxy, in the order in which xDS sends it. */
-export function translateProxy(
-  snapshot: MeshSnapshot,
-  scope: ProxyScope,
-  features: DataPlaneFeatures = SIDECAR_FEATURES,
-): Translation {
-  const prepared = prepare(snapshot, features);
+export function translateProxy(snapshot: MeshSnapshot, scope: ProxyScope): Translation {
+  const prepared = prepare(snapshot);
   const shared = sharedOf(prepared);
   const scoped = scopedOf(prepared, scope);
   return {
@@ -114,9 +109,9 @@ interface Prepared {
   readonly findings: readonly Finding[];
 }
 
-function prepare(snapshot: MeshSnapshot, features: DataPlaneFeatures = SIDECAR_FEATURES): Prepared {
+function prepare(snapshot: MeshSnapshot): Prepared {
   const findings = new Findings();
-  const index = buildMeshIndex(snapshot, features, findings);
+  const index = buildMeshIndex(snapshot, findings);
   const attachments = resolveAttachments(index, findings);
   const instances = instanceServices(index, findings);
   const reachable = [...index.services, ...instances];
@@ -143,7 +138,7 @@ function sharedOf(prepared: Prepared): SharedTranslation {
       const context = { index, service, port, findings };
       const attached = attachments.requests.get(port.name);
       clusters.push(...outboundClusters(service, port, index));
-      const view = { settings: service.settings, features: index.features, callerZone: undefined };
+      const view = { settings: service.settings, callerZone: undefined };
       if (!port.isExternal) endpoints.push(loadAssignment(port, view));
       if (!mayBeHttp(port.protocol)) continue;
       routes.push(routeConfiguration(attached?.producer ?? [], context));
@@ -155,7 +150,7 @@ function sharedOf(prepared: Prepared): SharedTranslation {
     }
   }
   const zoneEndpoints = translateZoneEndpoints(index);
-  clusters.push(...rateLimitClusters(snapshot, index.features));
+  clusters.push(...rateLimitClusters(snapshot));
   const secrets = [trustBundleSecret(snapshot.trustDomain, snapshot.trustBundlePem)];
   return {
     ...{ clusters, endpoints, zoneEndpoints, secrets, routes, consumerRoutes },
@@ -165,10 +160,10 @@ function sharedOf(prepared: Prepared): SharedTranslation {
 
 /** Of Services whose policy says something about zones, as each zone sees them. */
 function translateZoneEndpoints(index: MeshIndex): ReadonlyMap<string, readonly XdsResource[]> {
-  const { features, snapshot } = index;
-  const services = features.localities
-    ? index.services.filter(({ settings }) => dependsOnZone(settings.loadBalancer.locality))
-    : [];
+  const { snapshot } = index;
+  const services = index.services.filter(({ settings }) =>
+    dependsOnZone(settings.loadBalancer.locality),
+  );
   if (services.length === 0) return new Map();
   // A sidecar is in the zone of its instance, or in none that anybody has named.
   const zones = [...new Set(["", ...snapshot.instances.map(({ zone }) => zone)])].sort(compareText);
@@ -178,7 +173,7 @@ function translateZoneEndpoints(index: MeshIndex): ReadonlyMap<string, readonly 
       services.flatMap(({ settings, ports }) =>
         ports
           .filter(({ isExternal }) => !isExternal)
-          .map((port) => loadAssignment(port, { settings, features, callerZone })),
+          .map((port) => loadAssignment(port, { settings, callerZone })),
       ),
     ]),
   );
@@ -201,9 +196,9 @@ function callerRoutes({ index, attachments }: Prepared, scope: ProxyScope): read
 
 function scopedOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
   const findings = new Findings();
+  const inbound = inboundResources(prepared.index, scope);
   const object = { kind: "Workload", namespace: scope.namespace, name: scope.nodeId };
   const report = { findings, place: { object, path: "" } };
-  const inbound = inboundResources(prepared.index, scope, report);
   const outbound = outboundListeners(prepared.listenerPlans, scope, report);
   return {
     listeners: [...inbound.listeners, ...outbound, ...dnsListener(prepared.dns, scope)],

@@ -17,7 +17,6 @@ import {
   MESH_KEEPALIVE_INTERVAL_MS,
   MESH_KEEPALIVE_TIMEOUT_MS,
 } from "./defaults.ts";
-import type { DataPlaneFeatures } from "./features.ts";
 import { duration, pack } from "./message.ts";
 
 /** The key of the HTTP options in a cluster's extension options. */
@@ -34,8 +33,11 @@ export const HTTP1: Codec = {
   value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
 };
 
-export function http2(features: DataPlaneFeatures, more: Http2Init = {}): Codec {
-  const value = { ...http2Options(features), ...more };
+/** Extended CONNECT carries WebSocket (RFC 8441). */
+const HTTP2_OPTIONS: Http2Init = { allowConnect: true };
+
+export function http2(more: Http2Init = {}): Codec {
+  const value = { ...HTTP2_OPTIONS, ...more };
   return {
     case: "explicitHttpConfig",
     value: { protocolConfig: { case: "http2ProtocolOptions", value } },
@@ -47,21 +49,16 @@ export interface OutboundCodecOptions {
   /** Whether the other end is a sidecar. */
   readonly isMeshed: boolean;
   readonly pool: ConnectionPoolSettings;
-  readonly features: DataPlaneFeatures;
 }
 
 /** Between sidecars what they agree on; to an app without one what it is declared to speak, else what its client does. */
-export function outboundCodec({ protocol, isMeshed, pool, features }: OutboundCodecOptions): Codec {
-  if (features.meshHop === "http1") return HTTP1;
-  const streams = streamLimit(pool, features);
-  if (isMeshed) return http2(features, { ...streams, connectionKeepalive: meshKeepalive() });
-  if (protocol === "http2" || protocol === "grpc") return http2(features, streams);
+export function outboundCodec({ protocol, isMeshed, pool }: OutboundCodecOptions): Codec {
+  const streams = streamLimit(pool);
+  if (isMeshed) return http2({ ...streams, connectionKeepalive: meshKeepalive() });
+  if (protocol === "http2" || protocol === "grpc") return http2(streams);
   return {
     case: "useDownstreamProtocolConfig",
-    value: {
-      httpProtocolOptions: {},
-      http2ProtocolOptions: { ...http2Options(features), ...streams },
-    },
+    value: { httpProtocolOptions: {}, http2ProtocolOptions: { ...HTTP2_OPTIONS, ...streams } },
   };
 }
 
@@ -78,18 +75,12 @@ export function httpOptions(
 }
 
 /** How long a request and its answer may live, however much is going on. 0 for no limit. */
-export function streamLimits(streamMs: number, features: DataPlaneFeatures): CommonInit {
-  return !features.streamDuration || streamMs === 0
-    ? {}
-    : { maxStreamDuration: duration(streamMs) };
+export function streamLimits(streamMs: number): CommonInit {
+  return streamMs === 0 ? {} : { maxStreamDuration: duration(streamMs) };
 }
 
 /** What ends a connection besides being idle. */
-export function connectionLimits(
-  pool: ConnectionPoolSettings,
-  features: DataPlaneFeatures,
-): CommonInit {
-  if (!features.connectionPools) return {};
+export function connectionLimits(pool: ConnectionPoolSettings): CommonInit {
   const { maxRequestsPerConnection } = pool;
   const maxConnectionDurationMs = durationMs(pool.maxConnectionDuration);
   return {
@@ -101,14 +92,13 @@ export function connectionLimits(
 }
 
 /** TCP keep-alive, as the system does it; whole seconds. */
-export function connectionOptions(
-  { tcpKeepalive: { time, interval, probes } }: ConnectionPoolSettings,
-  features: DataPlaneFeatures,
-): {
+export function connectionOptions({
+  tcpKeepalive: { time, interval, probes },
+}: ConnectionPoolSettings): {
   readonly upstreamConnectionOptions?: MessageInitShape<typeof UpstreamConnectionOptionsSchema>;
 } {
   const timeMs = durationMs(time);
-  if (!features.connectionPools || timeMs === 0) return {};
+  if (timeMs === 0) return {};
   return {
     upstreamConnectionOptions: {
       tcpKeepalive: {
@@ -124,12 +114,8 @@ function wholeSeconds(ms: number): number {
   return Math.max(1, Math.round(ms / 1000));
 }
 
-function streamLimit(
-  { maxConcurrentStreams }: ConnectionPoolSettings,
-  features: DataPlaneFeatures,
-): Http2Init {
-  if (!features.connectionPools || maxConcurrentStreams === 0) return {};
-  return { maxConcurrentStreams };
+function streamLimit({ maxConcurrentStreams }: ConnectionPoolSettings): Http2Init {
+  return maxConcurrentStreams === 0 ? {} : { maxConcurrentStreams };
 }
 
 /** The other end is a sidecar, to which a PING is nothing. */
@@ -139,9 +125,4 @@ function meshKeepalive(): MessageInitShape<typeof KeepaliveSettingsSchema> {
     timeout: duration(MESH_KEEPALIVE_TIMEOUT_MS),
     connectionIdleInterval: duration(MESH_KEEPALIVE_IDLE_INTERVAL_MS),
   };
-}
-
-/** Extended CONNECT carries WebSocket (RFC 8441). */
-function http2Options({ upgrades }: DataPlaneFeatures): { readonly allowConnect?: boolean } {
-  return upgrades ? { allowConnect: true } : {};
 }

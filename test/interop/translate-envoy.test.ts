@@ -11,7 +11,6 @@ import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { systemClock } from "../../src/core/clock.ts";
 import { createTestAuthority, issueTestSvid } from "../../src/identity/certificate-fixtures.ts";
-import { ALL_FEATURES } from "../../src/translate/features.ts";
 import { spiffeId } from "../../src/translate/names.ts";
 import { translateProxy } from "../../src/translate/translate.ts";
 import { envoyOrSkip } from "../support/envoy-binary.ts";
@@ -37,7 +36,7 @@ const own = ownCertificate();
 for (const [file, fixture] of [...goldenInputs(), ...examples()]) {
   test(`Envoy accepts ${file}`, { skip: envoy.skip ?? false }, async () => {
     assert.ok(envoy.path !== undefined);
-    const translation = translateProxy(fixture.snapshot, fixture.scope, fixture.features);
+    const translation = translateProxy(fixture.snapshot, fixture.scope);
     const bootstrap = staticBootstrap(translation, fixture.scope.nodeId, own);
     const path = join(folder, `${file.replaceAll("/", "-")}.json`);
     writeFileSync(path, JSON.stringify(bootstrap));
@@ -54,7 +53,7 @@ test("Envoy refuses what is wrong", { skip: envoy.skip ?? false }, async () => {
   await assert.rejects(promisify(execFile)(envoy.path, args, { timeout: VALIDATE_TIMEOUT_MS }));
 });
 
-type Judged = Pick<MeshFixture, "snapshot" | "scope" | "features">;
+type Judged = Pick<MeshFixture, "snapshot" | "scope">;
 
 function goldenInputs(): readonly [string, Judged][] {
   return readdirSync(TESTDATA)
@@ -67,7 +66,7 @@ function examples(): readonly [string, Judged][] {
     .filter((file) => file.endsWith(".yaml"))
     .map((file) => {
       const snapshot = snapshotOf(readFileSync(join(EXAMPLES, file), "utf8"), file);
-      return [`examples/${file}`, { snapshot, scope: TEST_SCOPE, features: ALL_FEATURES }];
+      return [`examples/${file}`, { snapshot, scope: TEST_SCOPE }];
     });
 }
 

@@ -31,7 +31,7 @@ for (const file of readdirSync(TESTDATA).filter((name) => name.endsWith(".input.
   test(`Envoy routes the requests of ${file}`, { skip: envoy.skip ?? false }, async (t) => {
     assert.ok(envoy.path !== undefined);
     const none = { certificatePem: "", privateKeyPem: "" };
-    const translation = translateProxy(fixture.snapshot, fixture.scope, fixture.features);
+    const translation = translateProxy(fixture.snapshot, fixture.scope);
     const bootstrap = staticBootstrap(translation, "a", none);
     const { clusters, listeners } = bootstrap["static_resources"] as unknown as StaticResources;
     const names = clusters.map(({ name }) => name).filter((name) => !name.startsWith("inbound|"));

@@ -23,7 +23,6 @@ import { SecretSchema } from "../../src/gen/envoy/extensions/transport_sockets/t
 import { UpstreamTlsContextSchema } from "../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { createTestAuthority, issueTestSvid } from "../../src/identity/certificate-fixtures.ts";
 import { formatCertificatesPem } from "../../src/identity/pem.ts";
-import { SIDECAR_FEATURES } from "../../src/translate/features.ts";
 import { socketAddress } from "../../src/translate/message.ts";
 import { spiffeId } from "../../src/translate/names.ts";
 import { translateProxy } from "../../src/translate/translate.ts";
@@ -94,20 +93,13 @@ export async function loadMeshConfig(
   identities: MeshIdentities,
   upstream: RecordingUpstream,
 ): Promise<MeshConfig> {
-  const isExample = file.startsWith("examples/");
-  const fixture = isExample ? undefined : parseMeshFixture(read(file), file);
-  const { snapshot, scope } = fixture ?? {
-    snapshot: snapshotOf(read(file), file),
-    scope: TEST_SCOPE,
-  };
-  // The upstream of the cases records HTTP/1.1; inputs that are about more than that say so, and have no cases.
-  const features =
-    fixture?.head.features === undefined
-      ? { ...SIDECAR_FEATURES, meshHop: "http1" as const }
-      : fixture.features;
+  const { snapshot, scope } = file.startsWith("examples/")
+    ? { snapshot: snapshotOf(read(file), file), scope: TEST_SCOPE }
+    : parseMeshFixture(read(file), file);
   const trusted = { ...snapshot, trustBundlePem: identities.caPem };
+  const translation = translateProxy(trusted, scope);
   // Name queries have a test of their own: `test/interop/names-envoy.test.ts`.
-  const { resources } = translateProxy(trusted, scope, { ...features, dnsFilter: false });
+  const resources = translation.resources.filter(({ name }) => !name.startsWith("dns|"));
   const mover = new Mover(file, resources, identities, upstream);
   const moved: XdsResource[] = [];
   for (const resource of resources) moved.push(await mover.move(resource));
@@ -240,7 +232,7 @@ class Mover {
       ...context,
       ca: this.#identities.caPem,
       requestCert: true,
-      ALPNProtocols: ["http/1.1"],
+      ALPNProtocols: ["h2", "http/1.1"],
       minVersion: "TLSv1.3",
     });
   }

@@ -71,11 +71,17 @@ export class RecordingUpstream {
   /** Gets requests without a name. */
   #latest = new UpstreamSession([HELLO]);
 
-  /** Opens a port on loopback. With `tls`, its clients must show a certificate. */
-  async open(label: string, tls?: TlsOptions, version: 1 | 2 = 1): Promise<number> {
+  /**
+   * Opens a port on loopback, for clients of HTTP/1.1 and of HTTP/2 with prior knowledge. With `tls`, they must show a
+   * certificate.
+   */
+  async open(label: string, tls?: TlsOptions): Promise<number> {
     const onSocket = (socket: Socket): void => {
-      if (version === 1) this.#serve(socket, label);
-      else this.#serveHttp2(socket, label);
+      this.#keep(socket);
+      socket.once("data", (bytes: Buffer) => {
+        if (bytes.toString("latin1", 0, 3) === "PRI") this.#serveHttp2(socket, label, bytes);
+        else this.#serve(socket, label, bytes);
+      });
     };
     const server = tls === undefined ? createServer(onSocket) : createTlsServer(tls, onSocket);
     server.on("tlsClientError", () => {});
@@ -108,8 +114,7 @@ export class RecordingUpstream {
     socket.on("error", () => {});
   }
 
-  #serveHttp2(socket: Socket, label: string): void {
-    this.#keep(socket);
+  #serveHttp2(socket: Socket, label: string, firstBytes: Buffer): void {
     const answers = new Map<number, Http2Answer>();
     const peer = new Http2Peer(socket, "server", {
       onHead: (streamId, message) => {
@@ -124,10 +129,10 @@ export class RecordingUpstream {
       onGoaway: () => {},
     });
     socket.on("data", (bytes: Buffer) => peer.feed(bytes));
+    peer.feed(firstBytes);
   }
 
-  #serve(socket: Socket, label: string): void {
-    this.#keep(socket);
+  #serve(socket: Socket, label: string, firstBytes: Buffer): void {
     const peer = peerOf(socket);
     const reader = new MessageReader("request");
     let answer: UpstreamAnswer = HELLO;
@@ -137,6 +142,7 @@ export class RecordingUpstream {
     };
     reader.onEnd = () => give(socket, answer, label);
     socket.on("data", (bytes: Buffer) => reader.feed(bytes));
+    reader.feed(firstBytes);
   }
 
   /** Undefined for probes, and for requests that a proxy sends when their client has given them up and gone. */

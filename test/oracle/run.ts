@@ -63,9 +63,7 @@ async function runStaticWith(
   const upstream = new RecordingUpstream();
   try {
     const [alpha, beta, gamma] = await Promise.all(
-      (["alpha", "beta", "gamma"] as const).map((label) =>
-        upstream.open(label, undefined, version),
-      ),
+      (["alpha", "beta", "gamma"] as const).map((label) => upstream.open(label)),
     );
     const logPath = join(folder, "access.log");
     const upstreams = { alpha: alpha ?? 0, beta: beta ?? 0, gamma: gamma ?? 0, dead: DEAD_PORT };

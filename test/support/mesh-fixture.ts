@@ -8,11 +8,6 @@ import type { AnyObject, KindName, ObjectOf } from "../../src/resource/kind-map.
 import { isHeadless } from "../../src/resource/kinds/service.ts";
 import { registry } from "../../src/resource/registry.ts";
 import { formatViolations } from "../../src/resource/violation.ts";
-import {
-  ALL_FEATURES,
-  type DataPlaneFeatures,
-  SIDECAR_FEATURES,
-} from "../../src/translate/features.ts";
 import { isSelected } from "../../src/translate/mesh-index.ts";
 import type {
   AddressedInstance,
@@ -22,7 +17,8 @@ import type {
   ProxyScope,
 } from "../../src/translate/mesh-snapshot.ts";
 
-export type ResourceGroup = "clusters" | "endpoints" | "listeners" | "routes" | "secrets";
+/** `names`: the listener that answers name queries, which no other group shows. */
+export type ResourceGroup = "clusters" | "endpoints" | "listeners" | "names" | "routes" | "secrets";
 
 /** A request and what must become of it, in the words of `route-simulation.ts`. */
 export interface FixtureRequest {
@@ -39,8 +35,6 @@ export interface FixtureHead {
   /** The groups that the golden file shows. */
   readonly show: readonly ResourceGroup[];
   readonly scope?: Partial<ProxyScope>;
-  /** What translation may use; default: what sidecars understand. */
-  readonly features?: Partial<DataPlaneFeatures> | "all";
   readonly requests?: readonly FixtureRequest[];
   /** When the snapshot was taken; default: nothing has ended. */
   readonly asOf?: string;
@@ -50,7 +44,6 @@ export interface MeshFixture {
   readonly head: FixtureHead;
   readonly snapshot: MeshSnapshot;
   readonly scope: ProxyScope;
-  readonly features: DataPlaneFeatures;
 }
 
 export const TEST_TRUST_DOMAIN = "tulle.local";
@@ -96,12 +89,6 @@ export function parseMeshFixture(text: string, fileName: string): MeshFixture {
       ...(head.asOf === undefined ? {} : { asOfMs: Date.parse(head.asOf) }),
     },
     scope: { ...TEST_SCOPE, ...head.scope },
-    // Names of the mesh would stand in every golden file that shows listeners.
-    features: {
-      ...(head.features === "all" ? ALL_FEATURES : SIDECAR_FEATURES),
-      dnsFilter: false,
-      ...(head.features === "all" ? {} : head.features),
-    },
   };
 }
 

@@ -12,7 +12,6 @@ import {
   RATE_LIMIT_CONNECT_TIMEOUT_MS,
   RATE_LIMIT_IDLE_TIMEOUT_MS,
 } from "../defaults.ts";
-import type { DataPlaneFeatures } from "../features.ts";
 import { onlyEndpoint } from "../load-balancing-policy.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
 import { duration, resourceOf, socketAddress } from "../message.ts";
@@ -30,31 +29,24 @@ export function rateLimitClusterName(address: string | undefined): string {
 }
 
 /** Those that policies name. */
-export function rateLimitClusters(
-  snapshot: MeshSnapshot,
-  features: DataPlaneFeatures,
-): readonly XdsResource[] {
+export function rateLimitClusters(snapshot: MeshSnapshot): readonly XdsResource[] {
   const { controlPlaneAddress = "" } = snapshot;
   const limits = snapshot.rateLimitPolicies.flatMap(({ spec }) => spec.global ?? []);
   const named = limits.flatMap(({ service }) => service?.address ?? []);
   const clusters = [...new Set(named)]
     .sort(compareText)
-    .map((address) => clusterOf({ address, name: rateLimitClusterName(address), features }));
+    .map((address) => clusterOf({ address, name: rateLimitClusterName(address) }));
   if (limits.length === named.length) return clusters;
   const name = rateLimitClusterName(undefined);
   const spiffeIds = [controlPlaneSpiffeId(snapshot.trustDomain)];
   const transportSocket = upstreamTls({ sni: "", alpn: ["h2"], spiffeIds });
-  return [
-    clusterOf({ address: controlPlaneAddress, name, features, transportSocket }),
-    ...clusters,
-  ];
+  return [clusterOf({ address: controlPlaneAddress, name, transportSocket }), ...clusters];
 }
 
 interface ServiceCluster {
   readonly name: string;
   /** `host:port`; empty for none: whoever asks gets no answer. */
   readonly address: string;
-  readonly features: DataPlaneFeatures;
   readonly transportSocket?: ReturnType<typeof upstreamTls>;
 }
 
@@ -67,7 +59,7 @@ const KEEPALIVE = {
   timeout: duration(MESH_KEEPALIVE_TIMEOUT_MS),
 };
 
-function clusterOf({ name, address, features, transportSocket }: ServiceCluster): XdsResource {
+function clusterOf({ name, address, transportSocket }: ServiceCluster): XdsResource {
   const isOurs = transportSocket !== undefined;
   const colon = address.lastIndexOf(":");
   const host = address.slice(0, Math.max(0, colon)).replace(/^\[|\]$/g, "");
@@ -91,7 +83,7 @@ function clusterOf({ name, address, features, transportSocket }: ServiceCluster)
     circuitBreakers: unlimitedCircuitBreakers(),
     typedExtensionProtocolOptions: httpOptions(
       RATE_LIMIT_IDLE_TIMEOUT_MS,
-      http2(features, isOurs ? { connectionKeepalive: KEEPALIVE } : {}),
+      http2(isOurs ? { connectionKeepalive: KEEPALIVE } : {}),
     ),
     ...(isOurs ? { transportSocket } : {}),
   });

@@ -12,7 +12,6 @@ import { PreviousHostsPredicateSchema } from "../../gen/envoy/extensions/retry/h
 import { durationMs } from "../../resource/duration.ts";
 import { UNSAFE_RETRY_CONDITIONS } from "../../resource/kinds/retry-settings.ts";
 import { UNDELIVERED_HEADER } from "../defaults.ts";
-import type { DataPlaneFeatures } from "../features.ts";
 import { duration, pack } from "../message.ts";
 import type { TrafficSettings } from "../traffic-settings.ts";
 import type { Rule } from "./precedence.ts";
@@ -42,7 +41,6 @@ export interface Tries {
 
 export interface RetryContext {
   readonly settings: TrafficSettings;
-  readonly features: DataPlaneFeatures;
   /** Every request is a call of gRPC, whose method is always POST: what may be repeated is the author's word. */
   readonly isGrpc: boolean;
 }
@@ -56,9 +54,8 @@ export function retryPlan(
   rule: Pick<Rule, "retry" | "timeouts">,
   context: RetryContext,
 ): RetryPlan {
-  const { settings, features, isGrpc } = context;
-  const { retries } = settings;
-  const hedging = features.hedging ? settings.hedging : undefined;
+  const { settings, isGrpc } = context;
+  const { retries, hedging } = settings;
   const unsafe = retries.on.filter(isUnsafe);
   const isPlain =
     unsafe.length === 0 && retries.statusCodes.length === 0 && retries.headers.length === 0;
@@ -92,7 +89,7 @@ interface Conditions {
 
 function policyOf(
   { retry, timeouts }: Pick<Rule, "retry" | "timeouts">,
-  { settings: { retries, timeouts: defaults }, features }: RetryContext,
+  { settings: { retries, timeouts: defaults } }: RetryContext,
   { on, codes: policyCodes, headers, hedgeMs }: Conditions,
 ): RetryPolicy {
   const codes = [...new Set([...(retry?.codes ?? []), ...policyCodes])].sort((a, b) => a - b);
@@ -111,7 +108,7 @@ function policyOf(
     retriableStatusCodes: codes,
     ...(perTryTimeoutMs > 0 ? { perTryTimeout: duration(perTryTimeoutMs) } : {}),
     ...backoffOf(retry?.backoff, retries),
-    ...(features.retryPolicies ? otherHosts(retries, codes.length > 0 || on.some(isUnsafe)) : {}),
+    ...otherHosts(retries, codes.length > 0 || on.some(isUnsafe)),
   });
 }
 

@@ -2,7 +2,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RouteActionSchema } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { durationMs } from "../../resource/duration.ts";
-import type { DataPlaneFeatures } from "../features.ts";
 import { duration } from "../message.ts";
 import type { TrafficSettings } from "../traffic-settings.ts";
 import type { Rule } from "./precedence.ts";
@@ -19,7 +18,7 @@ type RouteTimeouts = Pick<
 export function routeTimeouts(
   rule: Pick<Rule, "timeouts">,
   { timeouts, ownIdleTimeout }: TrafficSettings,
-  { isGrpc, features }: { readonly isGrpc: boolean; readonly features: DataPlaneFeatures },
+  isGrpc: boolean,
 ): RouteTimeouts {
   const idleMs = ownIdleTimeout === undefined ? undefined : durationMs(ownIdleTimeout);
   const idleTimeoutMs = idleMs ?? (isGrpc ? 0 : undefined);
@@ -29,6 +28,6 @@ export function routeTimeouts(
     ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
     // The deadline that a call of gRPC brings holds (`grpc-timeout`), within the route's own; 0 for no bound. Not
     // `max_stream_duration`, which has a field for it, too: beside it Envoy gives `timeout` no meaning.
-    ...(features.streamDuration ? { maxGrpcTimeout: duration(requestMs) } : {}),
+    maxGrpcTimeout: duration(requestMs),
   };
 }

@@ -90,7 +90,7 @@ export function ruleRoutes(candidate: Candidate, context: RuleContext): readonly
   }
   if (backends.every((backend) => !backend.isValid)) return fail("no backend of the rule exists");
   const isGrpc = route.kind === "GRPCRoute" || context.port.protocol === "grpc";
-  const plan = retryPlan(rule, { settings, features: context.index.features, isGrpc });
+  const plan = retryPlan(rule, { settings, isGrpc });
   const forwarding = { base, rule, filters, backends, settings, isGrpc, route };
   const isOneMethod = match.method !== undefined && plan.methods !== undefined;
   if (isOneMethod || plan.methods === undefined) {
@@ -117,34 +117,31 @@ interface Forwarding {
 function forwardingRoute(
   { base, rule, filters, backends, settings, isGrpc, route }: Forwarding,
   { match, tries }: { readonly match: Route["match"]; readonly tries: Tries },
-  { index, service, keepsHost = false }: RuleContext,
+  { service, keepsHost = false }: RuleContext,
 ): Route {
-  const { features } = index;
   const action = create(RouteActionSchema, {
-    ...routeTimeouts(rule, settings, { isGrpc, features }),
+    ...routeTimeouts(rule, settings, isGrpc),
     ...tries,
     requestMirrorPolicies: [...filters.mirrors],
     rateLimits: routeRateLimits(
       service.filters.outbound,
       routeKey(route.kind, qualifiedName(route.metadata)),
     ),
-    hashPolicy: features.hashing
-      ? hashPolicies(
-          backends.flatMap((backend) => backend.settings ?? []),
-          rule.userKey,
-        )
-      : [],
+    hashPolicy: hashPolicies(
+      backends.flatMap((backend) => backend.settings ?? []),
+      rule.userKey,
+    ),
   });
   rewritePath(action, filters.path);
   const shown = keepsHost
     ? backends.map((backend) => ({ ...backend, defaultHost: undefined }))
     : backends;
   const headers = forwardTo(action, shown, failureStatus(route));
-  if (features.hashing && rule.userKey !== undefined) divideByHash(action);
+  if (rule.userKey !== undefined) divideByHash(action);
   const isToldProtocol = backends.some(({ isMeshed: isTold }) => isTold);
   const requestHeadersToAdd = [
     ...(headers.requestHeadersToAdd ?? []),
-    ...(isToldProtocol ? protocolHeader(index) : []),
+    ...(isToldProtocol ? [PROTOCOL] : []),
   ];
   return create(RouteSchema, {
     ...base,
@@ -166,7 +163,7 @@ function filterConfigs(
   route: RequestRoute,
   rule: Rule,
   settings: TrafficSettings,
-  { index, service }: RuleContext,
+  { service }: RuleContext,
 ): RouteBase["typedPerFilterConfig"] {
   const own = rule.sessionPersistence ?? ownSession(settings, service);
   return {
@@ -174,7 +171,7 @@ function filterConfigs(
       service.filters.outbound,
       routeKey(route.kind, qualifiedName(route.metadata)),
     ),
-    ...(index.features.sessions ? sessionRouteConfig(own) : {}),
+    ...sessionRouteConfig(own),
   };
 }
 
@@ -223,29 +220,23 @@ function failureStatus(route: RequestRoute): FailureStatus {
 }
 
 /** Whatever a client sends under the name is overwritten. */
-function protocolHeader({ features }: MeshIndex) {
-  if (features.meshHop !== "http2") return [];
-  return [
-    {
-      header: { key: PROTOCOL_HEADER, value: "%PROTOCOL%" },
-      appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-    },
-  ];
-}
+const PROTOCOL = {
+  header: { key: PROTOCOL_HEADER, value: "%PROTOCOL%" },
+  appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+};
 
 /** The routes of a Service to which nobody attached a route: to its own instances. */
 export function defaultRoutes(context: RuleContext): readonly Route[] {
-  const { index, service, port, keepsHost = false } = context;
-  const { features } = index;
+  const { service, port, keepsHost = false } = context;
   const { settings, external } = service;
   const isGrpc = port.protocol === "grpc";
-  const plan = retryPlan({}, { settings, features, isGrpc });
+  const plan = retryPlan({}, { settings, isGrpc });
   const host = external === undefined || keepsHost ? undefined : namedHost(external.spec);
   const route = (match: Route["match"], tries: Tries): Route => {
     const action = create(RouteActionSchema, {
-      ...routeTimeouts({}, settings, { isGrpc, features }),
+      ...routeTimeouts({}, settings, isGrpc),
       ...tries,
-      hashPolicy: features.hashing ? hashPolicies([settings]) : [],
+      hashPolicy: hashPolicies([settings]),
       clusterSpecifier: { case: "cluster", value: port.requestCluster },
     });
     if (host !== undefined) {
@@ -254,7 +245,7 @@ export function defaultRoutes(context: RuleContext): readonly Route[] {
     return create(RouteSchema, {
       name: `${service.service.resource.kind}/${service.key}`,
       ...(match === undefined ? {} : { match }),
-      requestHeadersToAdd: isMeshed(port) ? protocolHeader(index) : [],
+      requestHeadersToAdd: isMeshed(port) ? [PROTOCOL] : [],
       action: { case: "route", value: action },
     });
   };
