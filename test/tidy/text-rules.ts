@@ -16,7 +16,7 @@ const SANS_IO = [
 const PURE_MODULES = ["node:assert", "node:buffer", "node:util"];
 /** Functions of other modules that are as pure. */
 const PURE_NAMES: Readonly<Record<string, readonly string[]>> = {
-  "node:crypto": ["createHash"],
+  "node:crypto": ["createHash", "createPublicKey", "verify", "constants"],
   "node:net": ["isIP", "isIPv4", "isIPv6"],
 };
 
@@ -82,7 +82,8 @@ export function sansIoProblems(files: readonly SourceFile[]): string[] {
   ]);
 }
 
-function isPure({ specifier, clause }: Import): boolean {
+function isPure({ specifier, clause, kind }: Import): boolean {
+  if (kind === "type") return true;
   const names = clause.replace(/[{}\s]/g, "").split(",");
   const pure = PURE_NAMES[specifier] ?? [];
   return PURE_MODULES.includes(specifier) || names.every((name) => pure.includes(name));

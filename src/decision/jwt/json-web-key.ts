@@ -3,7 +3,8 @@
  * known, its numbers are sound, it is meant for signatures, and nothing secret stands beside it.
  */
 import { Buffer } from "node:buffer";
-import { createPublicKey, type KeyObject, type webcrypto } from "node:crypto";
+import type { KeyObject, webcrypto } from "node:crypto";
+import { createPublicKey } from "node:crypto";
 import type { MetadataMap, MetadataValue } from "../dynamic-metadata.ts";
 import { algorithmNamed, type KeyType } from "./algorithm.ts";
 import { decodeBase64url } from "./base64url.ts";
