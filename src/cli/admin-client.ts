@@ -13,9 +13,6 @@ import type {
   InstancesResponse,
   JoinTokenRequest,
   JoinTokenResponse,
-  ProxiesResponse,
-  ProxyConfigResponse,
-  ProxyView,
   ResourceListResponse,
   ResourceObject,
   RevisionResponse,
@@ -24,6 +21,11 @@ import type {
   VersionResponse,
 } from "../control-plane/api-types.ts";
 import type { ExplainRequest, ExplainResponse } from "../control-plane/explain/explain-types.ts";
+import type {
+  ProxiesResponse,
+  ProxyConfigResponse,
+  ProxyView,
+} from "../control-plane/proxy-types.ts";
 import { type AdminTransport, createAdminTransport } from "./admin-transport.ts";
 import type { AdminAddress } from "./find-control-plane.ts";
 

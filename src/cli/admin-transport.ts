@@ -3,7 +3,7 @@
  * `CliError`s: nothing listening is CLI_CANNOT_CONNECT, a refusal is an {@link AdminApiError} with its body.
  */
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import type { ApiErrorBody, ApiErrorCode } from "../control-plane/api-types.ts";
+import type { ApiErrorBody, ApiErrorCode } from "../control-plane/api-error-types.ts";
 import { messageOf } from "../core/errors.ts";
 import { CliError } from "./errors.ts";
 import type { AdminAddress } from "./find-control-plane.ts";

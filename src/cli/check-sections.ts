@@ -2,7 +2,8 @@
  * The questions of `tulle check`. First what the client can tell by itself (is there a control plane, does it
  * answer), then what the control plane tells of itself, then whether each proxy's admin server answers.
  */
-import type { CheckView, Finding, ProxyView, VersionResponse } from "../control-plane/api-types.ts";
+import type { CheckView, Finding, VersionResponse } from "../control-plane/api-types.ts";
+import type { ProxyView } from "../control-plane/proxy-types.ts";
 import type { AdminClient } from "./admin-client.ts";
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";

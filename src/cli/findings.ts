@@ -1,5 +1,7 @@
 /** Findings and schema violations as lines for people. Both name the place and the fix. */
-import type { DocumentViolation, Finding, ResourceKey } from "../control-plane/api-types.ts";
+
+import type { DocumentViolation } from "../control-plane/api-error-types.ts";
+import type { Finding, ResourceKey } from "../control-plane/api-types.ts";
 import type { Style } from "./output/style.ts";
 import { printable } from "./output/text-width.ts";
 

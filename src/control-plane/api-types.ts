@@ -1,5 +1,6 @@
 /**
- * The admin API's requests and responses, in JSON, which the CLI and the dashboard share; types only, no imports.
+ * The admin API's requests and responses, in JSON, which the CLI and the dashboard share; types only, no imports. Those
+ * about proxies are in `proxy-types.ts`, those of failures in `api-error-types.ts`.
  * Every instant is an ISO 8601 string in UTC; every revision is a whole number of the store.
  */
 
@@ -15,69 +16,6 @@ export interface ControlPlaneFile {
   readonly xdsAddress: string;
   readonly trustDomain: string;
   readonly version: string;
-}
-
-// ---- errors ----
-
-export type ApiErrorCode =
-  /** The request itself is malformed: 400. */
-  | "bad_request"
-  /** This transport or origin may not do that: 403. */
-  | "forbidden"
-  /** No such object: 404. */
-  | "not_found"
-  /** No such kind: 404; `hint` names the nearest. */
-  | "unknown_kind"
-  /** No such endpoint: 404; `hint` names the nearest. */
-  | "unknown_route"
-  /** Somebody else wrote first: 409. Read again and retry. */
-  | "conflict"
-  /** A watch asked for a revision that the store no longer holds: 410. List, then watch again. */
-  | "compacted"
-  /** The body exceeds the limit: 413. */
-  | "too_large"
-  /** Documents break their schema: 422; `details` is an `InvalidDocuments`. Nothing was written. */
-  | "invalid"
-  /** The control plane is starting or stopping: 503. */
-  | "unavailable"
-  /** A defect of the control plane: 500. */
-  | "internal";
-
-/** The body of every response whose status is not 2xx. */
-export interface ApiErrorBody {
-  readonly error: {
-    readonly code: ApiErrorCode;
-    readonly message: string;
-    readonly details?: InvalidDocuments | Readonly<Record<string, unknown>>;
-    /** What to do about it. */
-    readonly hint?: string;
-  };
-}
-
-/** `details` of the code `invalid`. */
-export interface InvalidDocuments {
-  readonly violations: readonly DocumentViolation[];
-}
-
-/** One broken rule in one document. */
-export interface DocumentViolation {
-  /** The file's name as the client gave it. */
-  readonly file: string;
-  /** Counted from 0 within the file. */
-  readonly documentIndex: number;
-  /** Counted from 1, when known. */
-  readonly line?: number;
-  readonly column?: number;
-  /** `HTTPRoute default/catalog`, as far as the document tells. */
-  readonly object?: string;
-  /** `spec.rules[0].backendRefs[1].weight`; empty for the document as a whole. */
-  readonly path: string;
-  readonly code: string;
-  readonly message: string;
-  readonly found?: string;
-  readonly allowed?: string;
-  /** The valid name that is most like what was found. */
-  readonly nearest?: string;
 }
 
 // ---- GET /healthz, GET /api/v1/version ----
@@ -175,80 +113,6 @@ export interface Finding {
   readonly object?: ResourceKey;
   readonly path?: string;
   readonly hint?: string;
-}
-
-// ---- GET /api/v1/proxies, GET /api/v1/proxies/{id} ----
-
-export interface ProxiesResponse {
-  /** The revision that every connected proxy ought to run. */
-  readonly revision: number;
-  /** Sorted by namespace, service, id. */
-  readonly proxies: readonly ProxyView[];
-}
-
-/**
- * `synced`: acknowledged what it was sent. `stale`: sent, not acknowledged yet. `refused`: refused
- * the newest of at least one type. `disconnected`: no stream.
- */
-export type ProxySync = "synced" | "stale" | "refused" | "disconnected";
-
-export interface ProxyView {
-  readonly id: string;
-  readonly service: string;
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly spiffeId: string;
-  readonly connected: boolean;
-  readonly connectedSince: string | null;
-  readonly disconnectedSince: string | null;
-  /** `host:port` of the peer of its stream. */
-  readonly remoteAddress: string | null;
-  /** `tulle/0.1.0`, `envoy/1.35.0`. */
-  readonly userAgent: string;
-  readonly version: string;
-  /** `host:port` of the proxy's own admin server, when it says. */
-  readonly adminAddress: string | null;
-  readonly protocol: "delta" | "sotw" | null;
-  readonly instanceState: InstanceState | null;
-  readonly sync: ProxySync;
-  readonly stale: boolean;
-  /** The newest revision whose every resource the proxy has acknowledged. */
-  readonly acknowledgedRevision: number;
-  readonly types: readonly ProxyTypeView[];
-}
-
-export interface ProxyTypeView {
-  /** `cds`, `eds`, `lds`, `rds`, `sds`. */
-  readonly type: string;
-  readonly typeUrl: string;
-  readonly subscribed: boolean;
-  readonly sentRevision: number | null;
-  readonly sentAt: string | null;
-  readonly acknowledgedRevision: number | null;
-  readonly acknowledgedAt: string | null;
-  readonly refused: {
-    readonly revision: number;
-    readonly message: string;
-    readonly at: string;
-  } | null;
-  readonly stale: boolean;
-}
-
-// ---- GET /api/v1/proxies/{id}/config ----
-
-export interface ProxyConfigResponse {
-  readonly id: string;
-  readonly revision: number;
-  readonly types: readonly {
-    readonly type: string;
-    readonly typeUrl: string;
-    readonly resources: readonly {
-      readonly name: string;
-      readonly version: string;
-      /** Protobuf JSON. */
-      readonly resource: Readonly<Record<string, unknown>>;
-    }[];
-  }[];
 }
 
 // ---- GET /api/v1/instances ----

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { statSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
+import type { ApiErrorBody } from "../../src/control-plane/api-error-types.ts";
 import type {
-  ApiErrorBody,
   ApplyResponse,
   ChecksResponse,
   DeleteResponse,

@@ -2,18 +2,20 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { after, before, test } from "node:test";
+import type { ApiErrorBody } from "../../src/control-plane/api-error-types.ts";
 import type {
-  ApiErrorBody,
   ApplyResponse,
   InstancesResponse,
-  ProxiesResponse,
-  ProxyConfigResponse,
-  ProxyView,
   ResourceListResponse,
   ResourceObject,
   RevisionResponse,
 } from "../../src/control-plane/api-types.ts";
 import type { ControlPlane } from "../../src/control-plane/control-plane.ts";
+import type {
+  ProxiesResponse,
+  ProxyConfigResponse,
+  ProxyView,
+} from "../../src/control-plane/proxy-types.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { hasCode, messageOf } from "../../src/core/errors.ts";
 import { CertificateClient } from "../../src/identity/certificate-client.ts";

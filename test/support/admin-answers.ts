@@ -2,11 +2,10 @@
 import type {
   ApplyResponse,
   ChecksResponse,
-  ProxyTypeView,
-  ProxyView,
   ServiceView,
   VersionResponse,
 } from "../../src/control-plane/api-types.ts";
+import type { ProxyTypeView, ProxyView } from "../../src/control-plane/proxy-types.ts";
 
 /** Where the clock of the commands stands. */
 export const NOW_MS = Date.UTC(2026, 0, 1);

@@ -1,10 +1,7 @@
 /** `tulle apply`: sends documents, prints what they changed and what is doubtful about them. */
-import type {
-  ApplyResponse,
-  DocumentViolation,
-  InvalidDocuments,
-  RevisionResponse,
-} from "../../control-plane/api-types.ts";
+
+import type { DocumentViolation, InvalidDocuments } from "../../control-plane/api-error-types.ts";
+import type { ApplyResponse, RevisionResponse } from "../../control-plane/api-types.ts";
 import type { AdminClient } from "../admin-client.ts";
 import { AdminApiError } from "../admin-transport.ts";
 import type { Command, CommandInput } from "../command.ts";

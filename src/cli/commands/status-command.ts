@@ -1,5 +1,5 @@
 /** `tulle status`: which configuration each proxy runs, and why one does not run the newest. */
-import type { ProxiesResponse, ProxyTypeView, ProxyView } from "../../control-plane/api-types.ts";
+import type { ProxiesResponse, ProxyTypeView, ProxyView } from "../../control-plane/proxy-types.ts";
 import type { Command, CommandInput } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { failedError } from "../errors.ts";

@@ -1,5 +1,7 @@
 /** Applies documents for a command whose business is another one: what is refused is an error like any other. */
-import type { ApplyResponse, InvalidDocuments } from "../../control-plane/api-types.ts";
+
+import type { InvalidDocuments } from "../../control-plane/api-error-types.ts";
+import type { ApplyResponse } from "../../control-plane/api-types.ts";
 import type { AdminClient } from "../admin-client.ts";
 import { AdminApiError } from "../admin-transport.ts";
 import { failedError } from "../errors.ts";

@@ -1,6 +1,6 @@
 /** Failures of the admin API: a code, the HTTP status that goes with it, and the body that says both. */
 import { MeshError, messageOf } from "../../core/errors.ts";
-import type { ApiErrorBody, ApiErrorCode } from "../api-types.ts";
+import type { ApiErrorBody, ApiErrorCode } from "../api-error-types.ts";
 
 const STATUS_BY_CODE = {
   bad_request: 400,

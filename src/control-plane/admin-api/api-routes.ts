@@ -15,7 +15,7 @@ export interface ApiRoute {
   /** OpenAPI's form: `/api/v1/resources/{kind}`. */
   readonly path: string;
   readonly summary: string;
-  /** The name of the response's type in `api-types.ts`, or of another media type. */
+  /** The name of the response's type in one of `src/control-plane/*-types.ts`, or of another media type. */
   readonly response: string;
   readonly mediaType?: string;
   /** The name of the request body's schema in `request-schemas.ts`. */

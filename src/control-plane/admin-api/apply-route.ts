@@ -7,12 +7,8 @@ import type { AnyObject } from "../../resource/kind-map.ts";
 import { formatKey, keyOf } from "../../resource/object.ts";
 import type { Violation } from "../../resource/violation.ts";
 import type { ChangeResult } from "../../store/store.ts";
-import type {
-  AppliedObject,
-  ApplyRequest,
-  ApplyResponse,
-  DocumentViolation,
-} from "../api-types.ts";
+import type { DocumentViolation } from "../api-error-types.ts";
+import type { AppliedObject, ApplyRequest, ApplyResponse } from "../api-types.ts";
 import { type MeshFinding, withChecks } from "../mesh-finding.ts";
 import { buildSnapshot } from "../snapshot-builder.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";

@@ -39,7 +39,7 @@ export function openApiDocument(version: string): JsonObject {
       title: "Tulle admin API",
       version,
       description:
-        "The API of a Tulle control plane. Field by field, responses are the types of src/control-plane/api-types.ts.",
+        "The API of a Tulle control plane. Field by field, responses are the types of src/control-plane/*-types.ts.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     paths,

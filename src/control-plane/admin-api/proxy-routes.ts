@@ -3,14 +3,14 @@ import { Hono } from "hono";
 import { nearestName } from "../../resource/nearest-name.ts";
 import type { ProxyRecord, VersionMark } from "../../xds/proxy-record.ts";
 import { shortTypeName } from "../../xds/type-urls.ts";
+import type { ProxyEntry } from "../proxy-directory.ts";
 import type {
   ProxiesResponse,
   ProxyConfigResponse,
   ProxySync,
   ProxyTypeView,
   ProxyView,
-} from "../api-types.ts";
-import type { ProxyEntry } from "../proxy-directory.ts";
+} from "../proxy-types.ts";
 import { resourceJson } from "../xds-json.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
