@@ -24,7 +24,7 @@ group("the result of a request", () => {
   const monitor = new OutlierMonitor(judge);
   const head = new ResponseHead();
   head.status = 200;
-  bench("an answer", () => monitor.onStatus(outlierStatusOf(head, false)));
-  bench("a connection that was there", () => monitor.onConnected());
-  bench("a bad answer", () => monitor.onStatus(503));
+  bench("an answer", () => monitor.onStatus(outlierStatusOf(head, false), 0));
+  bench("a connection that was there", () => monitor.onConnected(0));
+  bench("a bad answer", () => monitor.onStatus(503, 0));
 });

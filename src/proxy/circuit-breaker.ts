@@ -18,18 +18,29 @@ export interface CircuitLimits {
 }
 
 export class CircuitBreaker {
-  readonly limits: CircuitLimits;
   readonly #counts: ClusterCounts;
-  readonly #budget: RetryBudget | undefined;
+  #limits: CircuitLimits;
+  #budget: RetryBudget | undefined;
   #requests = 0;
   #pending = 0;
   #retries = 0;
 
   constructor(limits: CircuitLimits, counts: ClusterCounts) {
-    this.limits = limits;
     this.#counts = counts;
-    this.#budget =
-      limits.retryBudget === undefined ? undefined : new RetryBudget(limits.retryBudget);
+    this.#limits = limits;
+    this.#budget = budgetOf(limits);
+  }
+
+  get limits(): CircuitLimits {
+    return this.#limits;
+  }
+
+  /** What is under way stays counted. */
+  setLimits(limits: CircuitLimits): void {
+    const { retryBudget } = limits;
+    if (this.#budget === undefined || retryBudget === undefined) this.#budget = budgetOf(limits);
+    else this.#budget.reconfigure(retryBudget);
+    this.#limits = limits;
   }
 
   /** Requests that have begun and not ended, those that wait for a connection included. */
@@ -48,11 +59,11 @@ export class CircuitBreaker {
 
   /** Retries that would be admitted now. */
   get retriesLeft(): number {
-    return this.#budget?.left ?? Math.max(0, this.limits.retriesMax - this.#retries);
+    return this.#budget?.left ?? Math.max(0, this.#limits.retriesMax - this.#retries);
   }
 
   admitRequest(): boolean {
-    if (this.#requests >= this.limits.requestsMax) return this.#overflow();
+    if (this.#requests >= this.#limits.requestsMax) return this.#overflow();
     this.#requests += 1;
     this.#budget?.onRequest(this.#requests);
     return true;
@@ -69,7 +80,7 @@ export class CircuitBreaker {
   admitRetry(isFirst: boolean, isUndelivered: boolean): boolean {
     const isAdmitted =
       this.#budget === undefined
-        ? !isFirst || this.#retries < this.limits.retriesMax
+        ? !isFirst || this.#retries < this.#limits.retriesMax
         : this.#budget.take(isUndelivered);
     if (!isAdmitted) {
       this.#counts.retryOverflows += 1;
@@ -90,7 +101,7 @@ export class CircuitBreaker {
   }
 
   admitPending(): boolean {
-    if (this.#pending >= this.limits.pendingMax) return this.#overflow();
+    if (this.#pending >= this.#limits.pendingMax) return this.#overflow();
     this.#pending += 1;
     return true;
   }
@@ -103,4 +114,8 @@ export class CircuitBreaker {
     this.#counts.overflows += 1;
     return false;
   }
+}
+
+function budgetOf({ retryBudget }: CircuitLimits): RetryBudget | undefined {
+  return retryBudget === undefined ? undefined : new RetryBudget(retryBudget);
 }

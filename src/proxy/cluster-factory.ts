@@ -1,11 +1,12 @@
 /** Builds clusters from their compiled configuration, and gives them endpoints. */
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import { AggregateHosts } from "./aggregate-hosts.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
-import { Cluster } from "./cluster.ts";
-import type { ClusterCounts } from "./cluster-counts.ts";
+import { Cluster, type ClusterSettings } from "./cluster.ts";
+import { createClusterCounts } from "./cluster-counts.ts";
 import { createHostSet } from "./cluster-hosts.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
 import { createDialer } from "./dialer.ts";
@@ -39,16 +40,58 @@ export interface ClusterFactoryOptions {
   readonly localZones: () => LocalZones | undefined;
 }
 
+/** What a cluster was made of. */
+interface Made {
+  readonly config: ClusterConfig;
+  readonly services: EndpointServices;
+  readonly checkServices: CheckServices;
+}
+
 export class ClusterFactory {
   readonly #options: ClusterFactoryOptions;
-  readonly #services = new WeakMap<Cluster, EndpointServices>();
+  readonly #made = new WeakMap<Cluster, Made>();
 
   constructor(options: ClusterFactoryOptions) {
     this.#options = options;
   }
 
-  /** Both counts go on from a cluster that this one replaces. */
-  create(config: ClusterConfig, counts: ClusterCounts, healthCounts = new HealthCounts()): Cluster {
+  create(config: ClusterConfig): Cluster {
+    const cluster: Cluster = new Cluster({
+      name: config.name,
+      counts: createClusterCounts(),
+      ...settingsOf(config),
+      hosts: this.#createHosts(config, () => cluster.activeRequests),
+    });
+    const made = this.#make(config, cluster);
+    this.#made.set(cluster, made);
+    this.#watch(cluster, made);
+    this.setEndpoints(cluster, config.endpoints);
+    return cluster;
+  }
+
+  /**
+   * The same cluster with another configuration. Endpoints that stay keep what is known of them, and their connections
+   * where these are made in the same way; those that are discovered stay until others come.
+   */
+  reconfigure(cluster: Cluster, config: ClusterConfig): void {
+    const before = this.#madeOf(cluster);
+    const isRewired = !isDeepStrictEqual(wiringOf(before.config), wiringOf(config));
+    const now = isRewired ? this.#make(config, cluster) : { ...before, config };
+    this.#made.set(cluster, now);
+    const keepsHosts = isDeepStrictEqual(choiceOf(before.config), choiceOf(config));
+    const hosts = keepsHosts
+      ? cluster.hosts
+      : this.#createHosts(config, () => cluster.activeRequests);
+    cluster.reconfigure({ ...settingsOf(config), hosts });
+    this.#watch(cluster, now);
+    if (isRewired) for (const endpoint of cluster.endpoints) endpoint.rebind(now.services);
+    const isDiscovered = config.endpointsName !== "" || config.dns !== undefined;
+    if (isDiscovered) cluster.refresh();
+    else this.setEndpoints(cluster, config.endpoints);
+  }
+
+  /** How connections to endpoints are made. */
+  #make(config: ClusterConfig, cluster: Cluster): Made {
     const { timers, secrets, nowMs, wallMs, faults, prng } = this.#options;
     const onHandshake = (isResumed: boolean): void =>
       this.#options.tlsMetrics.onUpstream(config.name, isResumed);
@@ -72,32 +115,16 @@ export class ClusterFactory {
       http2: config.http.http2,
     });
     const isTls = tls !== undefined;
-    const checkServices = { clusterName: config.name, isTls, dialer, createConnection, faults };
-    const cluster: Cluster = new Cluster({
-      name: config.name,
-      service: config.service,
-      limits: config.limits,
-      urgentLimits: config.urgentLimits,
-      hostConnectionsMax: config.hostConnectionsMax,
-      streamDurationMs: config.http.streamDurationMs,
-      counts,
-      hosts: this.#createHosts(config, () => cluster.activeRequests),
-      health: this.#createHealth(config, healthCounts, checkServices),
-    });
-    this.#services.set(cluster, {
-      dialer,
-      budget: cluster,
-      nowMs,
-      wallMs,
-      timers,
-      prng,
-      faults,
-      createConnection,
-      http: config.http,
-      rawAlpn: config.tls?.alpnProtocols ?? [],
-    });
-    this.setEndpoints(cluster, config.endpoints);
-    return cluster;
+    return {
+      config,
+      services: {
+        ...{ dialer, nowMs, wallMs, timers, prng, faults, createConnection },
+        budget: cluster,
+        http: config.http,
+        rawAlpn: config.tls?.alpnProtocols ?? [],
+      },
+      checkServices: { clusterName: config.name, isTls, dialer, createConnection, faults },
+    };
   }
 
   #createHosts(config: ClusterConfig, activeRequests: () => number): ClusterHosts {
@@ -111,25 +138,26 @@ export class ClusterFactory {
     return new AggregateHosts({ members: lookups, panicThreshold, prng });
   }
 
-  #createHealth(
-    { healthSettings }: ClusterConfig,
-    counts: HealthCounts,
-    services: CheckServices,
-  ): ClusterHealth | undefined {
-    if (healthSettings === undefined) return undefined;
+  #watch(cluster: Cluster, { config, checkServices }: Made): void {
+    const settings = config.healthSettings;
+    if (cluster.health !== undefined) {
+      cluster.health.reconfigure(settings, checkServices);
+      return;
+    }
+    if (settings === undefined) return;
     const { clock, prng, log } = this.#options;
-    return new ClusterHealth({
-      ...{ services, clock, prng },
-      settings: healthSettings,
-      counts,
-      log: log.child("health"),
-    });
+    cluster.beginHealth(
+      new ClusterHealth({
+        ...{ services: checkServices, settings, clock, prng },
+        counts: new HealthCounts(),
+        log: log.child("health"),
+      }),
+    );
   }
 
   /** Endpoints that stay keep their connections and averages; those that go finish what they carry. */
   setEndpoints(cluster: Cluster, infos: readonly EndpointInfo[]): void {
-    const services = this.#services.get(cluster);
-    if (services === undefined) throw new Error(`cluster ${cluster.name} was not made here`);
+    const { services } = this.#madeOf(cluster);
     const existing = new Map(cluster.endpoints.map((endpoint) => [endpoint.key, endpoint]));
     const endpoints = infos.map((info) => {
       const known = existing.get(`${info.host}:${info.port}`);
@@ -141,4 +169,27 @@ export class ClusterFactory {
     cluster.setEndpoints(endpoints);
     for (const gone of existing.values()) gone.remove();
   }
+
+  #madeOf(cluster: Cluster): Made {
+    const made = this.#made.get(cluster);
+    if (made === undefined) throw new Error(`cluster ${cluster.name} was not made here`);
+    return made;
+  }
+}
+
+function settingsOf(config: ClusterConfig): Omit<ClusterSettings, "hosts"> {
+  const { service, limits, urgentLimits, hostConnectionsMax, http } = config;
+  const { streamDurationMs } = http;
+  return { service, limits, urgentLimits, hostConnectionsMax, streamDurationMs };
+}
+
+/** What connections are made by. Those that were made by something else are not used any more. */
+function wiringOf(config: ClusterConfig): unknown {
+  const { connectTimeoutMs, tls, proxyHeader, tcpKeepalive, http } = config;
+  return { connectTimeoutMs, tls, proxyHeader, tcpKeepalive, http };
+}
+
+/** What endpoints are chosen by. */
+function choiceOf({ balancer, panicThreshold, members }: ClusterConfig): unknown {
+  return { balancer, panicThreshold, members };
 }

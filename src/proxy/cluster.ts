@@ -8,8 +8,8 @@ import type { ClusterHealth, HealthOwner } from "./health/cluster-health.ts";
 import type { ClusterHosts } from "./host-set.ts";
 import type { PickContext } from "./pick-context.ts";
 
-export interface ClusterOptions {
-  readonly name: string;
+/** What a change of its configuration replaces. */
+export interface ClusterSettings {
   readonly service: ServiceLabels;
   readonly limits: CircuitLimits;
   /** For requests of routes with priority HIGH. */
@@ -18,39 +18,64 @@ export interface ClusterOptions {
   readonly hostConnectionsMax: number;
   /** Of a single stream. 0 means no limit. */
   readonly streamDurationMs: number;
-  readonly counts: ClusterCounts;
   readonly hosts: ClusterHosts;
-  /** Absent where nothing watches the health of endpoints but discovery. */
-  readonly health?: ClusterHealth | undefined;
+}
+
+export interface ClusterOptions extends ClusterSettings {
+  readonly name: string;
+  readonly counts: ClusterCounts;
 }
 
 export class Cluster implements ConnectionBudget, HealthOwner {
   readonly name: string;
-  readonly service: ServiceLabels;
   readonly counts: ClusterCounts;
-  readonly hostConnectionsMax: number;
-  readonly streamDurationMs: number;
   /** Limits and counts by priority. */
   readonly breaker: CircuitBreaker;
   readonly urgentBreaker: CircuitBreaker;
-  readonly #options: ClusterOptions;
+  #settings: ClusterSettings;
   #endpoints: readonly Endpoint[] = [];
   #connections = 0;
   /** A connection for a request has been asked for. */
   hasTraffic = false;
-  readonly health: ClusterHealth | undefined;
+  #health: ClusterHealth | undefined;
 
   constructor(options: ClusterOptions) {
     this.name = options.name;
-    this.service = options.service;
     this.counts = options.counts;
-    this.hostConnectionsMax = options.hostConnectionsMax;
-    this.streamDurationMs = options.streamDurationMs;
     this.breaker = new CircuitBreaker(options.limits, options.counts);
     this.urgentBreaker = new CircuitBreaker(options.urgentLimits, options.counts);
-    this.health = options.health;
-    this.#options = options;
-    options.health?.begin(this);
+    this.#settings = options;
+  }
+
+  /** The configuration has changed: endpoints, their health and what is under way stay. Whoever calls refreshes it. */
+  reconfigure(settings: ClusterSettings): void {
+    this.#settings = settings;
+    this.breaker.setLimits(settings.limits);
+    this.urgentBreaker.setLimits(settings.urgentLimits);
+  }
+
+  get service(): ServiceLabels {
+    return this.#settings.service;
+  }
+
+  get hostConnectionsMax(): number {
+    return this.#settings.hostConnectionsMax;
+  }
+
+  get streamDurationMs(): number {
+    return this.#settings.streamDurationMs;
+  }
+
+  /** Absent where nothing has watched the health of endpoints but discovery. */
+  get health(): ClusterHealth | undefined {
+    return this.#health;
+  }
+
+  /** Its endpoints are watched from now on, those that are there included. */
+  beginHealth(health: ClusterHealth): void {
+    this.#health = health;
+    health.begin(this);
+    health.watchKnown(this.#endpoints);
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -59,12 +84,12 @@ export class Cluster implements ConnectionBudget, HealthOwner {
 
   /** What chooses among its endpoints. */
   get hosts(): ClusterHosts {
-    return this.#options.hosts;
+    return this.#settings.hosts;
   }
 
   /** Those that requests may go to. */
   get eligible(): readonly Endpoint[] {
-    return this.#options.hosts.eligible;
+    return this.#settings.hosts.eligible;
   }
 
   breakerFor(isUrgent: boolean): CircuitBreaker {
@@ -84,19 +109,19 @@ export class Cluster implements ConnectionBudget, HealthOwner {
   /** Replaces the endpoints. Endpoints that stay are the same objects, with their connections. */
   setEndpoints(endpoints: readonly Endpoint[]): void {
     this.#endpoints = endpoints;
-    this.health?.setEndpoints(endpoints);
+    this.#health?.setEndpoints(endpoints);
     this.refresh();
   }
 
   /** Health or weights of endpoints have changed. */
   refresh(): void {
-    this.#options.hosts.update(this.#endpoints);
+    this.#settings.hosts.update(this.#endpoints);
   }
 
   /** The endpoint for the next request, other than those that `context` avoids where there is a choice. */
   pick(context: PickContext | undefined): Endpoint | undefined {
-    const { hosts } = this.#options;
-    const outliers = this.health?.outliers;
+    const { hosts } = this.#settings;
+    const outliers = this.#health?.outliers;
     if (outliers !== undefined && outliers.ejectedCount > 0) {
       const trial = outliers.nextTrial(context, hosts.eligible);
       if (trial !== undefined) return trial;
@@ -104,15 +129,15 @@ export class Cluster implements ConnectionBudget, HealthOwner {
     return hosts.pick(context);
   }
 
-  /** The cluster is replaced or gone: idle connections end now, busy ones with their requests. */
+  /** The cluster is gone: idle connections end now, busy ones with their requests. */
   remove(): void {
-    this.health?.stop();
+    this.#health?.stop();
     for (const endpoint of this.#endpoints) endpoint.remove();
   }
 
   /** The same at once, whatever connections carry. */
   abort(): void {
-    this.health?.stop();
+    this.#health?.stop();
     for (const endpoint of this.#endpoints) endpoint.abort();
   }
 

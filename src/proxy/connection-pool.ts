@@ -58,6 +58,11 @@ export class ConnectionPool implements UpstreamConnectionOwner {
     return this.#connections.size;
   }
 
+  /** Nobody uses it or waits for it. */
+  get isEmpty(): boolean {
+    return this.#connections.size === 0 && this.#dials.size === 0 && this.#waiting.length === 0;
+  }
+
   /** Connections without a request. */
   get idleCount(): number {
     return this.#idle.count + this.#shared.idleCount;
@@ -266,7 +271,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
   /** Returns false when the cluster's limit forbids it. */
   #dial(): boolean {
     const { budget, dialer } = this.#services;
-    const isFirst = this.#dials.size === 0 && this.#isEmpty();
+    const isFirst = this.#dials.size === 0 && this.#hasNone();
     const count = this.#owner.connectionCount + this.#dials.size;
     if (count >= budget.hostConnectionsMax && !isFirst) return false;
     if (!budget.admitConnection(isFirst, this.#waiting[0]?.isUrgent)) return false;
@@ -277,7 +282,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
   }
 
   /** There is no connection that takes requests, now or later. */
-  #isEmpty(): boolean {
+  #hasNone(): boolean {
     for (const connection of this.#connections) {
       if (!connection.isDraining) return false;
     }
@@ -365,7 +370,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
     this.#owner.onUnreachable();
     const affected = [this.#takeWaiting()];
     const isOtherForAll = this.#dials.size > 0 && this.#expectedCodec !== "http1";
-    if (this.#isEmpty() && !isOtherForAll) {
+    if (this.#hasNone() && !isOtherForAll) {
       while (this.#waiting.length > this.#dials.size) affected.push(this.#takeWaiting());
     }
     for (const handler of affected) handler?.onUpstreamFailure(failure);

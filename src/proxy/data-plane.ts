@@ -18,11 +18,11 @@ import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
 import { registerAccessLogMetrics } from "./access-log-metrics.ts";
 import { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
-import { createClusterCounts } from "./cluster-counts.ts";
 import { ClusterFactory } from "./cluster-factory.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
 import { hasSameSocket, type ListenerConfig } from "./config/listener-config.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
+import { reportDeniedPeers } from "./denied-peer-reports.ts";
 import { DnsListeners } from "./dns/dns-listeners.ts";
 import type { DrainDirection } from "./drain.ts";
 import type { EndpointInfo } from "./endpoint.ts";
@@ -89,6 +89,7 @@ export class DataPlane {
     this.#faults = new CallbackFaults(registry, log);
     this.dnsListeners = new DnsListeners({ clock, registry, faults: this.#faults });
     const tlsMetrics = new TlsMetrics(registry);
+    reportDeniedPeers(this.secrets.deniedPeers, registry, log);
     this.#factory = new ClusterFactory({
       clock,
       log,
@@ -124,20 +125,11 @@ export class DataPlane {
     this.#scheduleSweep();
   }
 
-  /** Adds a cluster or replaces it. Endpoints that are discovered stay until new ones come. */
+  /** Adds a cluster or changes it. Endpoints that are discovered stay until new ones come. */
   setCluster(config: ClusterConfig): void {
     const before = this.clusters.get(config.name);
-    const counts = before?.counts ?? createClusterCounts();
-    const cluster = this.#factory.create(config, counts, before?.health?.counts);
-    const isDiscovered = config.endpointsName !== "" || config.dns !== undefined;
-    if (isDiscovered && before !== undefined) {
-      this.#factory.setEndpoints(
-        cluster,
-        before.endpoints.map((endpoint) => endpoint.info),
-      );
-    }
-    this.clusters.set(config.name, cluster);
-    before?.remove();
+    if (before === undefined) this.clusters.set(config.name, this.#factory.create(config));
+    else this.#factory.reconfigure(before, config);
     this.#named.follow(config);
   }
 

@@ -45,12 +45,14 @@ export interface EndpointInfo extends HostInfo {
 export class Endpoint implements Host {
   readonly key: string;
   #info: EndpointInfo;
-  readonly #services: EndpointServices;
+  #services: EndpointServices;
   /** Each is made for the first request: most endpoints of a mesh are never called by one proxy. */
   #pool: ConnectionPool | undefined;
   /** For requests that came over HTTP/2, where that makes a difference. */
   #http2Pool: ConnectionPool | undefined;
   #raw: RawConnections | undefined;
+  /** Of settings that do not hold any more, while they have connections or requests. */
+  #retired: ConnectionPool[] | undefined;
   activeRequests = 0;
   requestsTotal = 0;
   connectFailures = 0;
@@ -100,8 +102,10 @@ export class Endpoint implements Host {
   }
 
   get connectionCount(): number {
-    const pooled = sum(this.#pool?.connectionCount, this.#http2Pool?.connectionCount);
-    return sum(pooled, this.#raw?.count);
+    let count = sum(this.#pool?.connectionCount, this.#http2Pool?.connectionCount);
+    if (this.#retired !== undefined)
+      for (const pool of this.#retired) count += pool.connectionCount;
+    return sum(count, this.#raw?.count);
   }
 
   get idleCount(): number {
@@ -110,6 +114,20 @@ export class Endpoint implements Host {
 
   get waitingCount(): number {
     return sum(this.#pool?.waitingCount, this.#http2Pool?.waitingCount);
+  }
+
+  /**
+   * The cluster makes its connections in another way from now on: those that are there make way as if the endpoint
+   * had left. All else that is known of it stays.
+   */
+  rebind(services: EndpointServices): void {
+    this.#services = services;
+    this.#raw?.rebind(services);
+    const before = [this.#pool, this.#http2Pool].filter((pool) => pool !== undefined);
+    this.#pool = undefined;
+    this.#http2Pool = undefined;
+    for (const pool of before) pool.remove();
+    this.#retired = inUse([...(this.#retired ?? []), ...before]);
   }
 
   /** The same address with other properties. Another workload there is counted anew. */
@@ -138,6 +156,7 @@ export class Endpoint implements Host {
   cancel(handler: ClientStreamHandler): void {
     this.#pool?.cancel(handler);
     this.#http2Pool?.cancel(handler);
+    if (this.#retired !== undefined) for (const pool of this.#retired) pool.cancel(handler);
   }
 
   /**
@@ -153,9 +172,10 @@ export class Endpoint implements Host {
     this.#raw ??= new RawConnections(this, this.#services);
     if (this.outlier === undefined) return this.#raw.dial(onResult, downstream);
     // All that a proxy of bytes learns of an endpoint.
+    const { generation } = this.outlier;
     const onDialed = (result: DialResult): void => {
-      if (result.kind === "connected") this.outlier?.onTcpConnected();
-      else this.outlier?.onLocalFailure(result.kind === "connect-timeout" ? 504 : 503);
+      if (result.kind === "connected") this.outlier?.onTcpConnected(generation);
+      else this.outlier?.onLocalFailure(result.kind === "connect-timeout" ? 504 : 503, generation);
       onResult(result);
     };
     return this.#raw.dial(onDialed, downstream);
@@ -199,6 +219,7 @@ export class Endpoint implements Host {
   sweep(): void {
     this.#pool?.sweep();
     this.#http2Pool?.sweep();
+    if (this.#retired !== undefined) this.#retired = inUse(this.#retired);
   }
 
   /** The endpoint is not used for a while: connections end with what they carry, idle ones now. */
@@ -226,6 +247,7 @@ export class Endpoint implements Host {
   abort(): void {
     this.#pool?.abort();
     this.#http2Pool?.abort();
+    if (this.#retired !== undefined) for (const pool of this.#retired) pool.abort();
     this.#raw?.abort();
   }
 }
@@ -237,6 +259,12 @@ function edsFlagsOf({ isHealthy, isDegraded, isDraining }: EndpointInfo): number
   if (isDraining) return HEALTH_FLAG.draining;
   if (!isHealthy) return HEALTH_FLAG.failedEds;
   return isDegraded ? HEALTH_FLAG.degradedEds : 0;
+}
+
+/** Pools that nothing is left of are forgotten. */
+function inUse(pools: readonly ConnectionPool[]): ConnectionPool[] | undefined {
+  const used = pools.filter(({ isEmpty }) => !isEmpty);
+  return used.length === 0 ? undefined : used;
 }
 
 function sum(a: number | undefined, b: number | undefined): number {

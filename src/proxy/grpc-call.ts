@@ -49,6 +49,7 @@ export class GrpcCall implements ClientStreamHandler, FaultOwner {
   readonly #handler: GrpcCallHandler;
   readonly #timeout: TimerEntry;
   #endpoint: Endpoint | undefined;
+  #outlierGeneration = 0;
   #stream: ClientStream | undefined;
   #isStarting = false;
   #isOver = false;
@@ -73,6 +74,7 @@ export class GrpcCall implements ClientStreamHandler, FaultOwner {
     if (endpoint === undefined) return "no healthy upstream";
     if (!cluster.breaker.admitRequest()) return "overflow";
     this.#endpoint = endpoint;
+    this.#outlierGeneration = endpoint.outlier?.generation ?? 0;
     if (timeoutMs > 0) timers.arm(this.#timeout, timeoutMs);
     this.#isStarting = true;
     const isTaken = endpoint.acquire(this, nowMs(), true);
@@ -115,7 +117,7 @@ export class GrpcCall implements ClientStreamHandler, FaultOwner {
   onInterim(): void {}
 
   onResponseHead(head: ResponseHead): void {
-    this.#endpoint?.outlier?.onStatus(outlierStatusOf(head, true));
+    this.#endpoint?.outlier?.onStatus(outlierStatusOf(head, true), this.#outlierGeneration);
     this.#httpStatus = head.status;
     this.#readStatus(head.headers);
   }
@@ -142,7 +144,7 @@ export class GrpcCall implements ClientStreamHandler, FaultOwner {
 
   onUpstreamFailure(failure: UpstreamFailure): void {
     if (this.#isOver) return;
-    this.#endpoint?.outlier?.onLocalFailure(503);
+    this.#endpoint?.outlier?.onLocalFailure(503, this.#outlierGeneration);
     this.#end(GRPC_STATUS.unavailable, textOf(failure));
   }
 
@@ -168,7 +170,8 @@ export class GrpcCall implements ClientStreamHandler, FaultOwner {
   /** Gives the stream up and tells it. */
   #fail(status: number, reason: string): void {
     if (this.#isOver) return;
-    if (this.#stream !== undefined) this.#endpoint?.outlier?.onLocalFailure(504);
+    if (this.#stream !== undefined)
+      this.#endpoint?.outlier?.onLocalFailure(504, this.#outlierGeneration);
     this.cancel();
     this.#handler.onGrpcFailure(status, reason);
   }

@@ -36,6 +36,7 @@ const NO_TRAILERS = new HeaderBlock();
 export class MirrorStream implements ClientStreamHandler, FaultOwner {
   readonly #options: MirrorStreamOptions;
   readonly #timeout: TimerEntry;
+  readonly #outlierGeneration: number;
   #stream: ClientStream | undefined;
   #isOver = false;
   /** The mirror is slow. */
@@ -47,6 +48,7 @@ export class MirrorStream implements ClientStreamHandler, FaultOwner {
 
   constructor(options: MirrorStreamOptions) {
     this.#options = options;
+    this.#outlierGeneration = options.endpoint.outlier?.generation ?? 0;
     this.#timeout = new TimerEntry(guarded(this, () => this.#onTimeout()));
   }
 
@@ -101,7 +103,7 @@ export class MirrorStream implements ClientStreamHandler, FaultOwner {
   onResponseBody(_bytes: Buffer, _start: number, _end: number): void {}
 
   onResponseHead(head: ResponseHead): void {
-    this.#options.endpoint.outlier?.onStatus(outlierStatusOf(head, false));
+    this.#options.endpoint.outlier?.onStatus(outlierStatusOf(head, false), this.#outlierGeneration);
   }
 
   onResponseEnd(_trailers: HeaderBlock | undefined): void {
@@ -112,7 +114,7 @@ export class MirrorStream implements ClientStreamHandler, FaultOwner {
   onUpstreamFailure(): void {
     if (this.#isOver) return;
     const { endpoint, metrics } = this.#options;
-    endpoint.outlier?.onLocalFailure(503);
+    endpoint.outlier?.onLocalFailure(503, this.#outlierGeneration);
     metrics.failed.value += 1;
     this.#finish();
   }
@@ -144,7 +146,7 @@ export class MirrorStream implements ClientStreamHandler, FaultOwner {
 
   #onTimeout(): void {
     const { endpoint, metrics } = this.#options;
-    if (this.#stream !== undefined) endpoint.outlier?.onLocalFailure(504);
+    if (this.#stream !== undefined) endpoint.outlier?.onLocalFailure(504, this.#outlierGeneration);
     metrics.failed.value += 1;
     this.#giveUp();
   }

@@ -17,7 +17,7 @@ export interface RawConnectionsOwner {
 
 export class RawConnections {
   readonly #owner: RawConnectionsOwner;
-  readonly #services: EndpointServices;
+  #services: EndpointServices;
   readonly #dials = new Set<PendingDial>();
   readonly #sockets = new Set<Socket>();
 
@@ -28,6 +28,11 @@ export class RawConnections {
 
   get count(): number {
     return this.#sockets.size;
+  }
+
+  /** Connections are made in another way from now on. */
+  rebind(services: EndpointServices): void {
+    this.#services = services;
   }
 
   /** Undefined when a limit forbids it. From then until the socket closes it counts as a request too. */

@@ -18,8 +18,8 @@ export interface RetryBudgetOptions {
 }
 
 export class RetryBudget {
-  readonly #fraction: number;
-  readonly #concurrencyMin: number;
+  #fraction: number;
+  #concurrencyMin: number;
   #balance: number;
   #undelivered = UNDELIVERED_MAX;
 
@@ -27,6 +27,13 @@ export class RetryBudget {
     this.#fraction = fraction;
     this.#concurrencyMin = concurrencyMin;
     this.#balance = concurrencyMin;
+  }
+
+  /** The balance goes on: configuration that changes often brings no retries of its own. */
+  reconfigure({ fraction, concurrencyMin }: RetryBudgetOptions): void {
+    this.#balance += Math.max(0, concurrencyMin - this.#concurrencyMin);
+    this.#fraction = fraction;
+    this.#concurrencyMin = concurrencyMin;
   }
 
   /** Retries that it allows now, of requests that may have reached an app. */

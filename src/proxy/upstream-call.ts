@@ -235,7 +235,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     const latencyMs = nowMs - one.sentAtMs;
     const endpoint = one.endpoint!;
     endpoint.observeLatency(latencyMs, nowMs);
-    endpoint.outlier?.onStatus(outlierStatusOf(head, this.#outcome.isGrpc));
+    endpoint.outlier?.onStatus(outlierStatusOf(head, this.#outcome.isGrpc), one.outlierGeneration);
     const retry = this.#retry;
     if (retry.retriesMax > 0) {
       if (isRetriableAnswer(retry, head)) {

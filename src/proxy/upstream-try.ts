@@ -37,6 +37,8 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
   isUrgent = false;
   endpoint: Endpoint | undefined;
   stream: ClientStream | undefined;
+  /** Of the endpoint's outlier monitor when it was picked. */
+  outlierGeneration = 0;
   /** Monotonic milliseconds. */
   sentAtMs = 0;
   /** Hedging: its time is over, and another try runs beside it. */
@@ -67,6 +69,8 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
     const endpoint = cluster.pick(pick);
     if (endpoint === undefined) return "no-endpoint";
     this.endpoint = endpoint;
+    const { outlier } = endpoint;
+    if (outlier !== undefined) this.outlierGeneration = outlier.generation;
     this.#isWaiting = true;
     if (endpoint.acquire(this, nowMs, isHttp2)) return "asked";
     this.#isWaiting = false;
@@ -77,7 +81,7 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
     this.#isWaiting = false;
     this.stream = stream;
     this.endpoint!.onRequestStart();
-    this.endpoint!.outlier?.onConnected();
+    this.endpoint!.outlier?.onConnected(this.outlierGeneration);
     this.#owner.onTryReady(this, stream);
   }
 
@@ -98,7 +102,7 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
   }
 
   onUpstreamFailure(failure: UpstreamFailure): void {
-    this.endpoint?.outlier?.onLocalFailure(503);
+    this.endpoint?.outlier?.onLocalFailure(503, this.outlierGeneration);
     this.#owner.onTryFailed(this, failure);
   }
 
@@ -107,12 +111,12 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
   }
 
   onTryTimeout(): void {
-    this.endpoint?.outlier?.onLocalFailure(504);
+    this.endpoint?.outlier?.onLocalFailure(504, this.outlierGeneration);
     this.#owner.onTryTimeout(this, { kind: "try-timeout" });
   }
 
   onTryIdle(): void {
-    this.endpoint?.outlier?.onLocalFailure(504);
+    this.endpoint?.outlier?.onLocalFailure(504, this.outlierGeneration);
     this.#owner.onTryTimeout(this, { kind: "try-idle-timeout" });
   }
 
@@ -129,7 +133,7 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
   /** The time of the whole request is over. What its own time limit has told is not told again. */
   noteExpired(): void {
     if (this.stream !== undefined && !this.isSuperseded)
-      this.endpoint?.outlier?.onLocalFailure(504);
+      this.endpoint?.outlier?.onLocalFailure(504, this.outlierGeneration);
   }
 
   /** The stream has ended by itself. */

@@ -2,6 +2,7 @@
  * Everything that watches the health of a cluster's endpoints besides discovery: outlier detection, health checks
  * and slow start. Each is there only where the cluster asks for it.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Prng } from "../../core/prng.ts";
@@ -39,45 +40,33 @@ export interface HealthOwner {
   refresh(): void;
 }
 
+const UNWATCHED: HealthSettings = {
+  outlierDetection: undefined,
+  healthCheck: undefined,
+  slowStart: undefined,
+  cutsConnectionsOnFailure: false,
+};
+
 export class ClusterHealth {
   readonly counts: HealthCounts;
-  readonly outliers: OutlierDetector | undefined;
-  readonly #checker: HealthChecker | undefined;
-  readonly #slowStart: SlowStart | undefined;
-  readonly #settings: HealthSettings;
+  readonly #options: ClusterHealthOptions;
+  #settings = UNWATCHED;
+  #services: CheckServices;
+  #outliers: OutlierDetector | undefined;
+  #checker: HealthChecker | undefined;
+  #slowStart: SlowStart | undefined;
   #owner: HealthOwner | undefined;
   #endpoints: ReadonlySet<Endpoint> = new Set();
 
   constructor(options: ClusterHealthOptions) {
-    const { settings, services, counts, clock, prng, log } = options;
-    const onChange = (): void => this.#owner?.refresh();
-    this.counts = counts;
-    this.#settings = settings;
-    const { clusterName } = services;
-    if (settings.outlierDetection !== undefined) {
-      this.outliers = new OutlierDetector({
-        ...{ clusterName, clock, prng, log, onChange },
-        settings: settings.outlierDetection,
-        counts: counts.outlier,
-        onEjected: (endpoint) => this.#leave(endpoint),
-      });
-    }
-    if (settings.slowStart !== undefined) {
-      this.#slowStart = new SlowStart({ settings: settings.slowStart, clock, onChange });
-    }
-    if (settings.healthCheck !== undefined) {
-      this.#checker = new HealthChecker({
-        ...{ services, clock, prng, log, onChange },
-        settings: settings.healthCheck,
-        counts: counts.checks,
-        hasTraffic: () => this.#owner?.hasTraffic ?? false,
-        onPassed: (endpoint, isRecovered) => {
-          this.outliers?.onHealthCheckPassed(endpoint);
-          if (isRecovered) this.#slowStart?.begin(endpoint);
-        },
-        onFailed: (endpoint) => this.#leave(endpoint),
-      });
-    }
+    this.counts = options.counts;
+    this.#options = options;
+    this.#services = options.services;
+    this.reconfigure(options.settings, options.services);
+  }
+
+  get outliers(): OutlierDetector | undefined {
+    return this.#outliers;
   }
 
   /** Endpoints are asked whether they are well. */
@@ -98,19 +87,100 @@ export class ClusterHealth {
     for (const endpoint of endpoints) {
       this.#checker?.update(endpoint);
       if (before.has(endpoint)) continue;
-      this.outliers?.add(endpoint);
+      this.#outliers?.add(endpoint);
       this.#slowStart?.begin(endpoint);
     }
   }
 
+  /** For a cluster that nothing watched before: its endpoints are in use, and stay so until something speaks against it. */
+  watchKnown(endpoints: readonly Endpoint[]): void {
+    this.#endpoints = new Set(endpoints);
+    for (const endpoint of endpoints) {
+      this.#checker?.update(endpoint, true);
+      this.#outliers?.add(endpoint);
+      this.#slowStart?.begin(endpoint);
+    }
+  }
+
+  /**
+   * What is known of endpoints stays as far as anybody still asks for it: ejections, rows of failures, results of
+   * checks, ages. Undefined: nothing is watched any more. Whoever calls refreshes the cluster.
+   */
+  reconfigure(settings: HealthSettings | undefined, services: CheckServices): void {
+    const before = this.#settings;
+    const now = settings ?? UNWATCHED;
+    const isSameCheck =
+      this.#services === services && isDeepStrictEqual(before.healthCheck, now.healthCheck);
+    this.#settings = now;
+    this.#services = services;
+    this.#setOutlierDetection(now.outlierDetection);
+    if (!isDeepStrictEqual(before.slowStart, now.slowStart)) this.#setSlowStart(now.slowStart);
+    if (!isSameCheck) this.#setHealthCheck(now.healthCheck);
+  }
+
+  /** The cluster is gone. */
   stop(): void {
-    this.outliers?.stop();
-    this.#checker?.stop();
+    this.#outliers?.stop();
+    this.#checker?.stop(false);
     this.#slowStart?.stop();
   }
 
+  #setOutlierDetection(settings: OutlierSettings | undefined): void {
+    const detector = this.#outliers;
+    if (settings === undefined) {
+      for (const endpoint of this.#endpoints) detector?.remove(endpoint);
+      detector?.stop();
+      this.#outliers = undefined;
+      return;
+    }
+    if (detector !== undefined) {
+      detector.reconfigure(settings);
+      return;
+    }
+    const { counts, clock, prng, log } = this.#options;
+    const { clusterName } = this.#services;
+    this.#outliers = new OutlierDetector({
+      ...{ clusterName, settings, clock, prng, log },
+      onChange: this.#onChange,
+      counts: counts.outlier,
+      onEjected: (endpoint) => this.#leave(endpoint),
+    });
+    for (const endpoint of this.#endpoints) this.#outliers.add(endpoint);
+  }
+
+  #setSlowStart(settings: SlowStartSettings | undefined): void {
+    this.#slowStart?.stop();
+    this.#slowStart = undefined;
+    if (settings === undefined) return;
+    const { clock } = this.#options;
+    this.#slowStart = new SlowStart({ settings, clock, onChange: this.#onChange });
+    for (const endpoint of this.#endpoints) this.#slowStart.begin(endpoint);
+  }
+
+  #setHealthCheck(settings: HealthCheckSettings | undefined): void {
+    this.#checker?.stop(settings !== undefined);
+    this.#checker = undefined;
+    if (settings === undefined) return;
+    const { counts, clock, prng, log } = this.#options;
+    const services = this.#services;
+    this.#checker = new HealthChecker({
+      ...{ services, settings, clock, prng, log },
+      onChange: this.#onChange,
+      counts: counts.checks,
+      hasTraffic: () => this.#owner?.hasTraffic ?? false,
+      onPassed: (endpoint, isRecovered) => {
+        this.#outliers?.onHealthCheckPassed(endpoint);
+        if (isRecovered) this.#slowStart?.begin(endpoint);
+      },
+      onFailed: (endpoint) => this.#leave(endpoint),
+    });
+    for (const endpoint of this.#endpoints) this.#checker.update(endpoint, true);
+  }
+
+  readonly #onChange = (): void => this.#owner?.refresh();
+
   #remove(endpoint: Endpoint): void {
-    this.outliers?.remove(endpoint);
+    this.#outliers?.remove(endpoint);
     this.#checker?.remove(endpoint);
     this.#slowStart?.remove(endpoint);
   }

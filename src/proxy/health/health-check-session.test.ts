@@ -58,7 +58,7 @@ class Fixture {
       },
     };
     this.session = new HealthCheckSession(owner, this.endpoint, () => probe);
-    this.session.start();
+    this.session.start(false);
   }
 
   get flags(): string {
@@ -202,7 +202,7 @@ test("jitter is added, a part of the interval or of its own, and to the first qu
 test("checks that end leave no trace of theirs", () => {
   const fixture = new Fixture();
   fixture.fail();
-  fixture.session.stop();
+  fixture.session.stop(false);
   assert.equal(fixture.flags, "healthy");
   assert.equal(fixture.clock.pendingCount, 0);
 });

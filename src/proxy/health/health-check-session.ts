@@ -44,19 +44,26 @@ export class HealthCheckSession implements ProbeHandler {
     this.#probe = createProbe(this);
   }
 
-  /** Until its first check has ended well, the endpoint is not used. */
-  start(): void {
-    this.#endpoint.setHealthFlag(HEALTH_FLAG.failedActiveCheck | HEALTH_FLAG.pendingActiveCheck);
+  /**
+   * Until its first check has ended well, the endpoint is not used. `isKnown`: it was in use before, or known not to
+   * be well, and stays so until checks say otherwise.
+   */
+  start(isKnown: boolean): void {
+    if (isKnown && !this.#has(HEALTH_FLAG.pendingActiveCheck)) this.#isFirst = false;
+    else {
+      this.#endpoint.setHealthFlag(HEALTH_FLAG.failedActiveCheck | HEALTH_FLAG.pendingActiveCheck);
+    }
     const { initialJitterMs } = this.#owner.settings.intervals;
     if (initialJitterMs === 0) this.#ask();
     else this.#askIn(Math.floor(this.#owner.prng.next() * initialJitterMs));
   }
 
-  /** The endpoint is not asked any more: what checks have said of it is forgotten. */
-  stop(): void {
+  /** The endpoint is not asked any more: what checks have said of it is forgotten, unless others go on asking. */
+  stop(keepsResult: boolean): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#probe.close();
+    if (keepsResult) return;
     this.#endpoint.clearHealthFlag(
       HEALTH_FLAG.failedActiveCheck |
         HEALTH_FLAG.pendingActiveCheck |

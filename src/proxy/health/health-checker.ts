@@ -59,8 +59,8 @@ export class HealthChecker implements HealthCheckOwner {
     return this.#options.hasTraffic();
   }
 
-  /** The endpoint is new, or what discovery says of it has changed. */
-  update(endpoint: Endpoint): void {
+  /** The endpoint is new, or what discovery says of it has changed. `isKnown`: it was in use when checks began. */
+  update(endpoint: Endpoint, isKnown = false): void {
     const isChecked = endpoint.info.healthCheck?.isDisabled !== true;
     if (isChecked === this.#sessions.has(endpoint)) return;
     if (!isChecked) {
@@ -71,16 +71,17 @@ export class HealthChecker implements HealthCheckOwner {
       this.#createProbe(endpoint, handler),
     );
     this.#sessions.set(endpoint, session);
-    session.start();
+    session.start(isKnown);
   }
 
   remove(endpoint: Endpoint): void {
-    this.#sessions.get(endpoint)?.stop();
+    this.#sessions.get(endpoint)?.stop(false);
     this.#sessions.delete(endpoint);
   }
 
-  stop(): void {
-    for (const session of this.#sessions.values()) session.stop();
+  /** `keepsResults`: another one goes on from what this one has found. */
+  stop(keepsResults: boolean): void {
+    for (const session of this.#sessions.values()) session.stop(keepsResults);
     this.#sessions.clear();
   }
 

@@ -55,7 +55,19 @@ class Fixture {
   }
 
   answer(port: number, status: number, count = 1): void {
-    for (let i = 0; i < count; i++) this.monitor(port).onStatus(status);
+    const monitor = this.monitor(port);
+    for (let i = 0; i < count; i++) monitor.onStatus(status, monitor.generation);
+  }
+
+  /** Of endpoint 1. */
+  localFailure(status: number): void {
+    const monitor = this.monitor(1);
+    monitor.onLocalFailure(status, monitor.generation);
+  }
+
+  connected(): void {
+    const monitor = this.monitor(1);
+    monitor.onConnected(monitor.generation);
   }
 
   get counts(): OutlierCounts {
@@ -139,6 +151,28 @@ test("a bad answer to its trial keeps it out, longer each time and at most as lo
     assert.deepEqual(fixture.ejected, [1]);
   }
   assert.equal(fixture.counts.trialsFailed, 4);
+});
+
+test("a late answer to an earlier request is not the result of a trial", async (t) => {
+  const fixture = await Fixture.start(t, 4, { ...HALF, base_ejection_time: "2s" });
+  const monitor = fixture.monitor(1);
+  const early = monitor.generation;
+  fixture.answer(1, 500, 5);
+  const whileOut = monitor.generation;
+  fixture.clock.advance(2_000);
+  monitor.onStatus(200, early);
+  monitor.onStatus(200, whileOut);
+  assert.equal(monitor.state, "due", "nobody has tried it");
+  assert.ok(fixture.picks(30).includes(1));
+  const ofTrial = monitor.generation;
+  monitor.onStatus(200, early);
+  monitor.onStatus(500, whileOut);
+  monitor.onLocalFailure(503, early);
+  assert.equal(monitor.state, "trial");
+  assert.deepEqual([fixture.counts.trialsPassed, fixture.counts.trialsFailed], [0, 0]);
+  monitor.onStatus(200, ofTrial);
+  assert.equal(monitor.state, "in");
+  assert.equal(fixture.counts.trialsPassed, 1);
 });
 
 test("trials are a small part of the requests, however often the endpoint fails", async (t) => {
@@ -244,8 +278,8 @@ test("gateway errors have a row of their own, and an ejection for them ends with
 test("failures without an answer count as 5xx, or apart where they are told apart", async (t) => {
   const together = await Fixture.start(t, 4, { ...HALF, consecutive_5xx: 4 });
   together.answer(1, 500, 2);
-  together.monitor(1).onLocalFailure(503);
-  together.monitor(1).onLocalFailure(504);
+  together.localFailure(503);
+  together.localFailure(504);
   assert.deepEqual(together.ejected, [1]);
 
   const apart = await Fixture.start(t, 4, {
@@ -256,15 +290,15 @@ test("failures without an answer count as 5xx, or apart where they are told apar
     consecutive_local_origin_failure: 3,
   });
   apart.answer(1, 500, 3);
-  for (let i = 0; i < 2; i++) apart.monitor(1).onLocalFailure(503);
-  apart.monitor(1).onConnected();
-  for (let i = 0; i < 2; i++) apart.monitor(1).onLocalFailure(503);
+  for (let i = 0; i < 2; i++) apart.localFailure(503);
+  apart.connected();
+  for (let i = 0; i < 2; i++) apart.localFailure(503);
   assert.deepEqual(apart.ejected, []);
-  apart.monitor(1).onLocalFailure(503);
+  apart.localFailure(503);
   assert.deepEqual(apart.ejected, [1]);
   apart.clock.advance(1_000);
   assert.equal(apart.picks(1)[0], 1);
-  apart.monitor(1).onConnected();
+  apart.connected();
   assert.deepEqual(apart.ejected, []);
 });
 

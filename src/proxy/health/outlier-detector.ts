@@ -46,7 +46,7 @@ interface RatedHost extends HostRate {
 type Origin = "external" | "local";
 
 export class OutlierDetector implements OutlierJudge {
-  readonly settings: OutlierSettings;
+  settings: OutlierSettings;
   readonly #options: OutlierDetectorOptions;
   readonly #watched = new Map<OutlierMonitor, Watched>();
   /** Those that a request may try. */
@@ -58,6 +58,11 @@ export class OutlierDetector implements OutlierJudge {
   constructor(options: OutlierDetectorOptions) {
     this.#options = options;
     this.settings = options.settings;
+  }
+
+  /** What is ejected stays so for its time, and rows go on. */
+  reconfigure(settings: OutlierSettings): void {
+    this.settings = settings;
   }
 
   /** Endpoints that are ejected, those that are tried included. */
@@ -72,12 +77,13 @@ export class OutlierDetector implements OutlierJudge {
     this.#watched.set(monitor, { endpoint, monitor, timer: undefined });
   }
 
-  /** The endpoint has left the cluster. */
+  /** The endpoint has left the cluster, or nobody looks at results any more. */
   remove(endpoint: Endpoint): void {
     const monitor = endpoint.outlier;
     const watched = monitor === undefined ? undefined : this.#watched.get(monitor);
     if (monitor === undefined || watched === undefined) return;
     endpoint.outlier = undefined;
+    endpoint.clearHealthFlag(HEALTH_FLAG.failedOutlierCheck);
     this.#watched.delete(monitor);
     watched.timer?.cancel();
     this.#takeFromDue(watched);
@@ -115,7 +121,7 @@ export class OutlierDetector implements OutlierJudge {
     if (watched === undefined) return undefined;
     this.#picksSinceTrial = 0;
     this.#takeFromDue(watched);
-    watched.monitor.state = "trial";
+    watched.monitor.enter("trial");
     // A request that never tells anything is not waited for.
     this.#dueIn(watched, this.settings.baseEjectionMs);
     return watched.endpoint;
@@ -236,7 +242,7 @@ export class OutlierDetector implements OutlierJudge {
     const jitterMs = prng.next() * ejectionJitterMs;
     const ms = Math.min(baseEjectionMs * monitor.backoff, ejectionMsMax) + jitterMs;
     const isAgain = monitor.state === "trial" || monitor.state === "due";
-    monitor.state = "out";
+    monitor.enter("out");
     monitor.resetRows();
     this.#dueIn(watched, ms);
     const fields = { cluster: clusterName, endpoint: endpoint.key, ms: Math.round(ms) };
@@ -251,7 +257,7 @@ export class OutlierDetector implements OutlierJudge {
     watched.timer?.cancel();
     const { clock } = this.#options;
     watched.timer = clock.schedule(ms, () => {
-      watched.monitor.state = "due";
+      watched.monitor.enter("due");
       this.#due.push(watched);
       watched.timer = clock.schedule(OUTLIER_TRIAL_WAIT_MS, () =>
         this.#restore(watched, "no request has tried it"),
@@ -265,7 +271,7 @@ export class OutlierDetector implements OutlierJudge {
     watched.timer?.cancel();
     watched.timer = undefined;
     this.#takeFromDue(watched);
-    monitor.state = "in";
+    monitor.enter("in");
     // A row of another kind may have been nearly long enough.
     monitor.resetRows();
     monitor.restoredAtMs = clock.monotonicMs();

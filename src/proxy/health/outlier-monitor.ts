@@ -56,7 +56,8 @@ export class OutlierMonitor {
   consecutive5xx = 0;
   consecutiveGatewayFailures = 0;
   consecutiveLocalFailures = 0;
-  state: OutlierState = "in";
+  #state: OutlierState = "in";
+  #generation = 0;
   /** Of the last ejection. */
   reason: EjectionReason = "consecutive_5xx";
   /** How many base times the next ejection lasts. */
@@ -67,8 +68,25 @@ export class OutlierMonitor {
     this.#judge = judge;
   }
 
+  get state(): OutlierState {
+    return this.#state;
+  }
+
+  /**
+   * To be noted by whoever picks the endpoint, and told with the result: an answer to a request that was sent before
+   * the state changed says nothing of the trial under way.
+   */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  enter(state: OutlierState): void {
+    this.#state = state;
+    this.#generation += 1;
+  }
+
   /** An answer's HTTP status, or what its status of gRPC means in HTTP. */
-  onStatus(status: number): void {
+  onStatus(status: number, generation: number): void {
     const judge = this.#judge;
     if (!judge.isWatching) judge.watch();
     this.external.total += 1;
@@ -76,40 +94,41 @@ export class OutlierMonitor {
       this.external.successes += 1;
       this.consecutive5xx = 0;
       this.consecutiveGatewayFailures = 0;
-      if (this.state !== "in") this.#onTrialStatus(status);
+      if (this.#state !== "in") this.#onTrialStatus(status, generation);
       return;
     }
-    this.#onServerError(status);
+    this.#onServerError(status, generation);
   }
 
   /** A connection was there for a request. */
-  onConnected(): void {
+  onConnected(generation: number): void {
     if (!this.#judge.settings.splitsLocalErrors) return;
     this.local.total += 1;
     this.local.successes += 1;
     this.consecutiveLocalFailures = 0;
-    const isLocalTrial = this.#isOnTrial && this.reason === "consecutive_local_origin_failure";
-    if (isLocalTrial) this.#judge.onTrialResult(this, true);
+    if (!this.#isOnTrial(generation)) return;
+    if (this.reason === "consecutive_local_origin_failure") this.#judge.onTrialResult(this, true);
   }
 
   /** A connection for bytes of another protocol, of which nothing more is learnt. */
-  onTcpConnected(): void {
-    if (this.#judge.settings.splitsLocalErrors) this.onConnected();
-    else this.onStatus(200);
+  onTcpConnected(generation: number): void {
+    if (this.#judge.settings.splitsLocalErrors) this.onConnected(generation);
+    else this.onStatus(200, generation);
   }
 
   /** No answer came, or not all of it. `status` is what it counts as where local failures are not told apart. */
-  onLocalFailure(status: number): void {
+  onLocalFailure(status: number, generation: number): void {
     const judge = this.#judge;
     if (!judge.settings.splitsLocalErrors) {
-      this.onStatus(status);
+      this.onStatus(status, generation);
       return;
     }
     if (!judge.isWatching) judge.watch();
     this.local.total += 1;
     this.consecutiveLocalFailures += 1;
-    if (this.#isOnTrial) judge.onTrialResult(this, false);
-    else if (this.consecutiveLocalFailures === judge.settings.consecutiveLocalFailures) {
+    if (this.#state !== "in") {
+      if (this.#isOnTrial(generation)) judge.onTrialResult(this, false);
+    } else if (this.consecutiveLocalFailures >= judge.settings.consecutiveLocalFailures) {
       judge.onFailuresInRow(this, "consecutive_local_origin_failure");
     }
   }
@@ -121,11 +140,12 @@ export class OutlierMonitor {
     this.consecutiveLocalFailures = 0;
   }
 
-  get #isOnTrial(): boolean {
-    return this.state === "due" || this.state === "trial";
+  #isOnTrial(generation: number): boolean {
+    const isTried = this.#state === "due" || this.#state === "trial";
+    return isTried && generation === this.#generation;
   }
 
-  #onServerError(status: number): void {
+  #onServerError(status: number, generation: number): void {
     const judge = this.#judge;
     const { settings } = judge;
     if (isGatewayError(status)) {
@@ -134,22 +154,22 @@ export class OutlierMonitor {
       this.consecutiveGatewayFailures = 0;
     }
     this.consecutive5xx += 1;
-    if (this.#isOnTrial) {
-      this.#onTrialStatus(status);
+    if (this.#state !== "in") {
+      this.#onTrialStatus(status, generation);
       return;
     }
     const { consecutiveGatewayFailures } = this;
-    if (isGatewayError(status) && consecutiveGatewayFailures === settings.gatewayFailures) {
+    if (isGatewayError(status) && consecutiveGatewayFailures >= settings.gatewayFailures) {
       judge.onFailuresInRow(this, "consecutive_gateway_failure");
     }
-    if (this.consecutive5xx === settings.consecutive5xx) {
+    if (this.consecutive5xx >= settings.consecutive5xx) {
       judge.onFailuresInRow(this, "consecutive_5xx");
     }
   }
 
   /** Who was ejected for gateway errors is not ejected anew for others. */
-  #onTrialStatus(status: number): void {
-    if (!this.#isOnTrial) return;
+  #onTrialStatus(status: number, generation: number): void {
+    if (!this.#isOnTrial(generation)) return;
     const isError = status >= 500 && status <= 599;
     const isBad = this.reason === "consecutive_gateway_failure" ? isGatewayError(status) : isError;
     this.#judge.onTrialResult(this, !isBad);

@@ -42,6 +42,7 @@ export class SlowStart {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    for (const endpoint of this.#starting) endpoint.weightFactor = 1;
     this.#starting.clear();
   }
 
