@@ -317,3 +317,14 @@ export const JWKS_KEYS_MAX = 100;
 export const RSA_BITS_LEAST = 2_048;
 /** What larger keys cost is paid for each token: 8192 bits take half a millisecond. */
 export const RSA_BITS_MAX = 8_192;
+
+// Authorization.
+/**
+ * Policies that stand in the indexes by which requests of different peers find theirs, for each set of rules: about
+ * 100 bytes each. Beyond it the indexes begin anew.
+ */
+export const RBAC_INDEXED_POLICIES_MAX = 50_000;
+/** Addresses whose place in a range is remembered: callers of one port are dozens, strangers are not worth more. */
+export const RBAC_ADDRESSES_REMEMBERED_MAX = 256;
+/** Policies that are looked at to tell a denied client which one came nearest: denials may come by the thousand. */
+export const RBAC_EXPLAINED_POLICIES_MAX = 64;

@@ -12,10 +12,17 @@ import {
 
 export type RequestTest = (request: RequestView) => boolean;
 
+/**
+ * What fields of the same name must do: routes go by Envoy's rule, where one of them is enough for a condition and too
+ * much for its inversion. Policies ask for `some` where a match denies and for `every` where it allows (T24).
+ */
+export type Quantifier = "envoy" | "some" | "every";
+
 export function compileHeaderMatcher(
   matcher: HeaderMatcher,
   path: string,
   errors: FieldError[],
+  quantifier: Quantifier = "envoy",
 ): RequestTest {
   const name = matcher.name.toLowerCase();
   if (name === "") errors.push({ path: `${path}.name`, message: "a header name is required" });
@@ -30,11 +37,14 @@ export function compileHeaderMatcher(
   }
   const test = valueTest(specifier, path, errors);
   const whenMissing = treatMissingHeaderAsEmpty ? "" : undefined;
+  // "Not every one" is what some of them do to an inversion, "not a single one" what every one does.
+  const isEvery = quantifier !== "envoy" && (quantifier === "every") !== invertMatch;
+  const matches = isEvery ? matchesAll : matchesOne;
   return (request) => {
     const value = read(request) ?? whenMissing;
     // A missing header matches neither a condition nor its inversion, as in Envoy.
     if (value === undefined) return false;
-    return matchesOne(request, name, value, test) !== invertMatch;
+    return matches(request, name, value, test) !== invertMatch;
   };
 }
 
@@ -45,6 +55,11 @@ export function compileHeaderMatcher(
 function matchesOne(request: RequestView, name: string, joined: string, test: StringTest): boolean {
   if (!joined.includes(",") || isPseudoHeader(name)) return test(joined);
   return request.headerValues(name).some(test);
+}
+
+function matchesAll(request: RequestView, name: string, joined: string, test: StringTest): boolean {
+  if (!joined.includes(",") || isPseudoHeader(name)) return test(joined);
+  return request.headerValues(name).every(test);
 }
 
 function valueTest(
