@@ -43,10 +43,20 @@ describe("normalizePath", () => {
     // Decoded once: what another decoding would make of these is not ours to make.
     ["/%252e%252e/a", "/%252e%252e/a"],
     ["/%2561", "/%2561"],
-    // Behind a stray percent sign decoding would make a new escape.
-    ["/%%32%65%%32%65/a", "/%%32e%%32e/a"],
-    ["/%2%65/a", "/%2%65/a"],
-    ["/%%41", "/%%41"],
+    // What decoding would make a new escape of is kept from being one.
+    ["/%%32%65%%32%65/a", "/%252e%252e/a"],
+    ["/%2%65/a", "/%252e/a"],
+    ["/%%%32%65", "/%%252e"],
+    ["/%%41", "/%A"],
+    // Parameters of a segment make it no other segment.
+    ["/a/..;/b", "/b"],
+    ["/a/..;x=y/b", "/b"],
+    ["/a/%2e%2e;/b", "/b"],
+    ["/a/.;x", "/a/"],
+    ["/a;x/../b", "/b"],
+    ["/a/..%3b/b", "/a/..%3b/b"],
+    ["/a/...;/b", "/a/...;/b"],
+    ["/..;/b", "refused"],
     ["/100%", "/100%"],
     ["/%zz%41", "/%zzA"],
   ];
@@ -68,7 +78,7 @@ describe("normalizePath", () => {
     assert.equal(pathOf("/a%2f..%2fb", rules("unescape")), "/b");
     assert.equal(pathOf("/a%2f..%2f..%2fb", rules("unescape")), "refused");
     assert.equal(pathOf("/a/b", rules("reject")), "/a/b");
-    assert.equal(pathOf("/%2%66", rules("reject")), "/%2%66");
+    assert.equal(pathOf("/%2%66", rules("reject")), "/%252f");
   });
 
   it("leaves paths alone where nothing is switched on, but for %00", () => {
@@ -101,6 +111,7 @@ describe("normalizePath", () => {
         "%65",
         "%66",
         "%30",
+        ";",
       ],
       ...["a", "b", "0", "2", "e", "f", "~", "%61", "%zz"],
     );
@@ -118,11 +129,11 @@ describe("normalizePath", () => {
         assert.equal(pathOf(once, rules), once);
         assert.doesNotMatch(once, /\/\/|\\|%00/i);
         if (escapedSlashes !== "keep") assert.doesNotMatch(once, /%2f|%5c/i);
-        // What an app that decodes once sees has no dot segments either.
+        // What an app that decodes once sees has no dot segments either, with parameters or without.
         const seen = once.replace(/%(?!2f|5c)([0-9a-f]{2})/gi, (_, digits: string) =>
           String.fromCharCode(Number.parseInt(digits, 16)),
         );
-        assert.doesNotMatch(seen, /\/\.\.?(?=\/|$)/);
+        assert.doesNotMatch(seen, /\/\.\.?(?=\/|;|$)/);
       }),
       { numRuns: 3000 },
     );

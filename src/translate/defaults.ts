@@ -1,12 +1,4 @@
 /** Every fixed value that translation puts into xDS, each with its reason. Times in milliseconds. */
-import { HttpConnectionManager_PathWithEscapedSlashesAction } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-
-/**
- * Encoded slashes are decoded before routing, and the decoded path is forwarded: what is judged is what
- * the app gets (lessons T21, CVE-2021-31920). Envoy then resolves dot segments and merges slashes.
- */
-export const ESCAPED_SLASHES_ACTION =
-  HttpConnectionManager_PathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD;
 
 /** Failures after which the app provably never saw the request, whatever its method. */
 export const SAFE_RETRY_ON = [
