@@ -224,3 +224,39 @@ test("the same configuration and request give the same route, whatever was asked
     { numRuns: 60 },
   );
 });
+
+test("routes of a virtual host that do the same share what they do", () => {
+  const rewrite = { cluster: "a", prefix_rewrite: "/x" };
+  const table = routeTable({
+    virtual_hosts: [
+      {
+        name: "all",
+        domains: ["*"],
+        routes: [
+          { match: { path: "/1" }, route: { cluster: "a" } },
+          { match: { path: "/2" }, route: { cluster: "a" } },
+          { match: { path: "/3" }, route: { cluster: "b" } },
+          { match: { prefix: "/4" }, route: rewrite },
+          { match: { prefix: "/5" }, route: rewrite },
+        ],
+      },
+    ],
+  });
+  const actions = table.virtualHosts[0]!.routes.map(({ action }) => action);
+  assert.equal(actions[0], actions[1]);
+  assert.notEqual(actions[0], actions[2]);
+  // What is replaced is the route's own prefix.
+  assert.notEqual(actions[3], actions[4]);
+});
+
+test("what is wrong in several routes is told of each", () => {
+  const wrong = { match: { prefix: "/" }, route: {} };
+  const errors = configErrors({
+    virtual_hosts: [{ name: "all", domains: ["*"], routes: [wrong, wrong] }],
+  });
+  const told = "one of cluster, weighted_clusters is required";
+  assert.deepEqual(errors, [
+    `virtual_hosts[0].routes[0].route: ${told}`,
+    `virtual_hosts[0].routes[1].route: ${told}`,
+  ]);
+});

@@ -13,7 +13,7 @@ import {
   type MessageMutations,
 } from "./header-mutation.ts";
 import type { RequestView } from "./request-view.ts";
-import { compileRoute, type Route } from "./route.ts";
+import { compileRoute, type ForwardAction, type Route } from "./route.ts";
 import { RouteIndex } from "./route-index.ts";
 
 export interface VirtualHost extends MessageMutations {
@@ -164,11 +164,13 @@ function compileVirtualHost(
   errors: FieldError[],
 ): VirtualHost {
   const filterRules = compileRouteFilterRules(message.typedPerFilterConfig, outer, path, errors);
+  const defaults = { ...message, path };
+  const actions = new Map<string, ForwardAction>();
   if (message.name === "") errors.push({ path: `${path}.name`, message: "a name is required" });
   return {
     name: message.name,
     routes: message.routes.map((route, index) =>
-      compileRoute(route, filterRules, `${path}.routes[${index}]`, errors, { ...message, path }),
+      compileRoute(route, filterRules, `${path}.routes[${index}]`, errors, defaults, actions),
     ),
     ...compileMutations(message, path, errors),
   };

@@ -1,12 +1,14 @@
 /** One route: when it matches and what it does, compiled from Envoy's Route message. */
 
 import { Buffer } from "node:buffer";
+import { toBinary } from "@bufbuild/protobuf";
 import { ROUTE_TIMEOUT_MS } from "../core/limits.ts";
 import { type DataSource, RoutingPriority } from "../gen/envoy/config/core/v3/base_pb.js";
 import {
   type DirectResponseAction,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   type RouteAction,
+  RouteActionSchema,
   type RouteMatch,
   type Route as RouteMessage,
   type VirtualHost,
@@ -103,24 +105,19 @@ export interface RouteDefaults
   readonly path: string;
 }
 
-/** Of a virtual host that says nothing. */
-const NO_DEFAULTS: RouteDefaults = {
-  retryPolicy: undefined,
-  hedgePolicy: undefined,
-  requestMirrorPolicies: [],
-  includeRequestAttemptCount: false,
-  includeAttemptCountInResponse: false,
-  rateLimits: [],
-  path: "",
-};
+const NO_TESTS: readonly RequestTest[] = [];
 
-/** `outer`: what the virtual host says to filters. */
+/**
+ * `outer`: what the virtual host says to filters. `actions`: what has been compiled for the virtual host, by
+ * `actionKey`. Most routes of a host do the same, and what a thousand of them share stays in the processor's cache.
+ */
 export function compileRoute(
   route: RouteMessage,
   outer: RouteFilterRules,
   path: string,
   errors: FieldError[],
-  defaults: RouteDefaults = NO_DEFAULTS,
+  defaults: RouteDefaults,
+  actions: Map<string, ForwardAction>,
 ): Route {
   const match = route.match;
   if (match === undefined) errors.push({ path: `${path}.match`, message: "a match is required" });
@@ -143,8 +140,8 @@ export function compileRoute(
     ),
     path: pathMatcher,
     isForConnect,
-    tests: [...headers, ...query],
-    action: compileAction(route, pathMatcher.matchedPart, path, errors, defaults),
+    tests: headers.length + query.length === 0 ? NO_TESTS : [...headers, ...query],
+    action: compileAction(route, pathMatcher.matchedPart, path, errors, defaults, actions),
     ...compileMutations(route, path, errors),
   };
 }
@@ -165,11 +162,20 @@ function compileAction(
   path: string,
   errors: FieldError[],
   defaults: RouteDefaults,
+  actions: Map<string, ForwardAction>,
 ): Route["action"] {
   const action = route.action;
   switch (action.case) {
-    case "route":
-      return compileForward(action.value, matchedPart, `${path}.route`, errors, defaults);
+    case "route": {
+      const key = actionKey(action.value, matchedPart);
+      const known = actions.get(key);
+      if (known !== undefined) return known;
+      const errorsBefore = errors.length;
+      const compiled = compileForward(action.value, matchedPart, `${path}.route`, errors, defaults);
+      // What is wrong is told of each route.
+      if (errors.length === errorsBefore) actions.set(key, compiled);
+      return compiled;
+    }
     case "redirect":
       return compileRedirect(action.value, matchedPart, `${path}.redirect`, errors);
     case "directResponse":
@@ -178,6 +184,12 @@ function compileAction(
       errors.push({ path, message: "one of route, redirect, direct_response is required" });
       return { kind: "direct", status: 500, body: "" };
   }
+}
+
+/** The same for actions that compile to the same within one virtual host. */
+function actionKey(action: RouteAction, matchedPart: string | undefined): string {
+  const bytes = Buffer.from(toBinary(RouteActionSchema, action)).toString("latin1");
+  return action.prefixRewrite === "" ? bytes : `${matchedPart}\n${bytes}`;
 }
 
 /** Envoy's bound: a route table is no place for pages. */
