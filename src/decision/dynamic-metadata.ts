@@ -51,3 +51,14 @@ export function withMetadata(
   const merged = before === undefined ? fields : new Map([...before, ...fields]);
   return new Map([...(metadata ?? []), [namespace, merged]]);
 }
+
+/** All that `added` has, in place of what stood under the same names. */
+export function mergeMetadata(
+  metadata: DynamicMetadata | undefined,
+  added: DynamicMetadata,
+): DynamicMetadata {
+  if (metadata === undefined) return added;
+  let merged = metadata;
+  for (const [namespace, fields] of added) merged = withMetadata(merged, namespace, fields);
+  return merged;
+}

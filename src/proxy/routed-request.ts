@@ -8,6 +8,7 @@ import type { ForwardAction } from "../decision/route.ts";
 import type { VerifiedToken } from "../decision/verified-token.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { NormalizedPath, PathNormalization } from "../http/path-normalization.ts";
+import { withoutParameter } from "../http/query-parameters.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { PickContext } from "./pick-context.ts";
@@ -18,6 +19,8 @@ const NO_PATH: NormalizedPath = { kind: "path", path: "" };
 
 export class RoutedRequest implements RequestView {
   readonly #origin: RequestOrigin;
+  /** It is no longer the one in the head's target. */
+  #hasNewQuery = false;
   /** Undefined when its bytes were refused. */
   head: RequestHead | undefined;
   method = "";
@@ -60,6 +63,7 @@ export class RoutedRequest implements RequestView {
 
   /** The query with its `?`. */
   get search(): string {
+    if (this.#hasNewQuery && this.query === "") return "";
     return this.head!.queryAt < 0 ? "" : `?${this.query}`;
   }
 
@@ -76,6 +80,7 @@ export class RoutedRequest implements RequestView {
     this.path = "";
     this.query = "";
     this.target = "";
+    this.#hasNewQuery = false;
     this.metadata = undefined;
     this.token = undefined;
     this.pick.reset();
@@ -93,6 +98,14 @@ export class RoutedRequest implements RequestView {
     return normalized;
   }
 
+  /** Takes every query parameter of this name out of what goes upstream. */
+  removeParameter(name: string): void {
+    const query = withoutParameter(this.query, name);
+    if (query === this.query) return;
+    this.query = query;
+    this.#hasNewQuery = true;
+  }
+
   /** What the route and its cluster make of target and authority; the upstream is told where `config` says so. */
   rewrite(action: ForwardAction, choice: ClusterChoice, config: HttpConfig): void {
     const head = this.head!;
@@ -104,7 +117,8 @@ export class RoutedRequest implements RequestView {
       config.announceRewrite(head.headers, undefined, originalHost);
       return;
     }
-    const isUntouched = action.rewritePath === undefined && !head.hasSpecialBytes;
+    const isUntouched =
+      action.rewritePath === undefined && !head.hasSpecialBytes && !this.#hasNewQuery;
     if (action.rewritePath !== undefined) this.path = action.rewritePath(path);
     this.target = isUntouched ? head.target : this.path + this.search;
     const originalPath = action.rewritePath === undefined ? undefined : path + this.search;

@@ -1,0 +1,51 @@
+/** Envoy's RouteMatch, compiled: whether a request is one that a route, or a rule of a filter, is for. */
+import type { RouteMatch } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import type { FieldError } from "./field-error.ts";
+import { compileHeaderMatcher, type RequestTest } from "./header-matcher.ts";
+import { compilePathMatcher, NO_PATH, type PathMatcher } from "./path-matcher.ts";
+import { compileQueryMatcher } from "./query-matcher.ts";
+import type { RequestView } from "./request-view.ts";
+
+const ANY_PATH: PathMatcher = { matches: () => true, matchedPart: undefined, isAny: true };
+
+export interface CompiledMatch {
+  readonly path: PathMatcher;
+  /** Matches CONNECT and nothing else, which no other match takes: CONNECT has no path. */
+  readonly isForConnect: boolean;
+  /** Of headers, then query parameters, then metadata. */
+  readonly tests: readonly RequestTest[];
+}
+
+export function compileRouteMatch(
+  match: RouteMatch | undefined,
+  path: string,
+  errors: FieldError[],
+): CompiledMatch {
+  if (match === undefined) {
+    errors.push({ path, message: "a match is required" });
+    return { path: NO_PATH, isForConnect: false, tests: [] };
+  }
+  const isForConnect = match.pathSpecifier.case === "connectMatcher";
+  return {
+    path: isForConnect ? ANY_PATH : compilePathMatcher(match, path, errors),
+    isForConnect,
+    tests: [
+      ...match.headers.map((matcher, index) =>
+        compileHeaderMatcher(matcher, `${path}.headers[${index}]`, errors),
+      ),
+      ...match.queryParameters.map((matcher, index) =>
+        compileQueryMatcher(matcher, `${path}.query_parameters[${index}]`, errors),
+      ),
+    ],
+  };
+}
+
+export function takes(match: CompiledMatch, request: RequestView, isConnect: boolean): boolean {
+  if (match.isForConnect !== isConnect) return false;
+  if (!match.path.isAny && !match.path.matches(request.path)) return false;
+  const { tests } = match;
+  for (let i = 0; i < tests.length; i++) {
+    if (!tests[i]!(request)) return false;
+  }
+  return true;
+}

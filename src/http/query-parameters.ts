@@ -1,0 +1,18 @@
+/** Parameters of a query, as they stand in it: nothing is decoded. */
+
+const EQUALS = 0x3d;
+
+/** `query` (without its `?`) without every parameter of this name, which has no `&` and no `=`. */
+export function withoutParameter(query: string, name: string): string {
+  let kept = "";
+  for (let start = 0; start < query.length; ) {
+    const ampersand = query.indexOf("&", start);
+    const end = ampersand < 0 ? query.length : ampersand;
+    const nameEnd = start + name.length;
+    const isNamed =
+      query.startsWith(name, start) && (nameEnd === end || query.charCodeAt(nameEnd) === EQUALS);
+    if (!isNamed) kept += `${kept === "" ? "" : "&"}${query.slice(start, end)}`;
+    start = end + 1;
+  }
+  return kept;
+}
