@@ -102,6 +102,8 @@ describe("MeshConfig", () => {
     assert.deepEqual(config(undefined), []);
     assert.deepEqual(defaultMeshConfigSpec(), {
       trustDomain: "tulle.local",
+      rootNamespace: "tulle-system",
+      authorization: { defaultAction: "Allow" },
       certificates: { lifetime: "24h", rootLifetime: "87600h", joinTokenLifetime: "10m" },
       registry: { gracePeriod: "30s", reconnectWindow: "60s", emptySetHold: "10m" },
       accessLog: { enabled: false, path: "/dev/stdout" },

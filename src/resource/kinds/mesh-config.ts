@@ -1,12 +1,13 @@
 /** `mesh.tulle.dev/v1 MeshConfig`: what holds for the whole mesh. There is one, named `default`. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { duration, portNumber } from "../fields.ts";
+import { dnsLabel, duration, portNumber } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { OPAQUE_PORTS_DEFAULT } from "../port-protocol.ts";
 import { listRule, reportRepeated, stringRule } from "../rule.ts";
 import { pathNormalization } from "./path-normalization.ts";
+import { ROOT_NAMESPACE_DEFAULT } from "./root-namespace.ts";
 import { trafficSettingsWhole } from "./traffic-settings.ts";
 
 /** The name of the only MeshConfig. */
@@ -121,6 +122,15 @@ const dns = z.strictObject({
     ),
 });
 
+const authorization = z.strictObject({
+  defaultAction: z
+    .enum(["Allow", "Deny"])
+    .default("Allow")
+    .describe(
+      "What becomes of requests and connections to a workload without an ALLOW policy. Deny: nothing is let in that no AuthorizationPolicy allows, in the whole mesh.",
+    ),
+});
+
 const specSchema = z.strictObject({
   trustDomain: z
     .string()
@@ -131,6 +141,14 @@ const specSchema = z.strictObject({
     .describe(
       "The first part of every identity: spiffe://<trust domain>/ns/<namespace>/sa/<service account>. Read when the control plane starts; a change gives every workload a new identity.",
     ),
+  rootNamespace: dnsLabel()
+    .default(ROOT_NAMESPACE_DEFAULT)
+    .describe(
+      "Policies for workloads (AuthorizationPolicy and its kin) that live in this namespace hold for all namespaces.",
+    ),
+  authorization: authorization
+    .prefault({})
+    .describe("Who may call whom, where no AuthorizationPolicy says."),
   certificates: certificates.prefault({}).describe("Lifetimes of what the built-in CA issues."),
   registry: registry.prefault({}).describe("When instances come and go."),
   accessLog: accessLog.prefault({}).describe("A line about each request, off by default."),
