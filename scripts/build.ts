@@ -4,9 +4,10 @@
  * its 400 modules one by one costs it 10 MB, and one runs beside every service.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
+import { billOfMaterials } from "./bill-of-materials.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const OUTPUT = join(ROOT, "dist");
@@ -21,7 +22,11 @@ if (result.status === 0) {
     filter: (path) => !path.endsWith(".d.ts") && !path.endsWith(".stamp"),
   });
 }
-if (result.status === 0) bundleSidecar();
+if (result.status === 0) {
+  bundleSidecar();
+  const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
+  writeFileSync(join(OUTPUT, "sbom.cdx.json"), JSON.stringify(billOfMaterials(lock.packages)));
+}
 process.exitCode = result.status ?? 1;
 
 function bundleSidecar(): void {

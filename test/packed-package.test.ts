@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
@@ -48,6 +48,16 @@ function commandsOf(help: string): string[] {
   return [...help.matchAll(/^ {2}([a-z][a-z -]*?) {2,}\S/gm)].map(([, name = ""]) => name);
 }
 
+/** Name and version of each package of a `node_modules`. */
+function installedPackages(folder: string): (readonly [string, string])[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => /^(?:@[^/]+\/)?[^@/.][^/]*\/package\.json$/.test(path))
+    .map((path) => {
+      const { name, version } = JSON.parse(readFileSync(join(folder, path), "utf8"));
+      return [name, version];
+    });
+}
+
 describe("the packed package", () => {
   let packed: { readonly filename: string; readonly files: readonly { readonly path: string }[] };
 
@@ -59,7 +69,11 @@ describe("the packed package", () => {
       // The build's own lines may stand before the JSON.
       packed = JSON.parse(pack.stdout.slice(pack.stdout.indexOf("[")))[0];
       const archive = join(work, packed.filename);
-      const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
+      // No package needs to run anything while it is installed.
+      const flags = [
+        ...["--ignore-scripts", "--prefer-offline"],
+        ...["--no-audit", "--no-fund", "--loglevel=error"],
+      ];
       const install = await run("npm", ["install", "-g", "--prefix", prefix, ...flags, archive], {
         cwd: emptyFolder,
       });
@@ -81,6 +95,7 @@ describe("the packed package", () => {
       "README.md",
       "bin/tulle",
       "dist/bin/tulle.js",
+      "dist/sbom.cdx.json",
       "demo/mesh.yaml",
     ]) {
       assert.ok(paths.includes(wanted), `${wanted} is missing`);
@@ -92,6 +107,24 @@ describe("the packed package", () => {
     const names = readdirSync(modules);
     assert.ok(!names.includes("typescript"));
     assert.ok(!names.includes("@biomejs"));
+  });
+
+  test("installs what its bill of materials lists, but for what is for other machines", () => {
+    const root = join(prefix, "lib", "node_modules", "tulle");
+    const bill = JSON.parse(readFileSync(join(root, "dist", "sbom.cdx.json"), "utf8"));
+    const listed = new Map<string, string>();
+    for (const { group, name, version, scope } of bill.components) {
+      listed.set(group === undefined ? name : `${group}/${name}`, `${version} ${scope}`);
+    }
+    const installed = new Map(installedPackages(join(root, "node_modules")));
+    for (const [name, version] of installed) {
+      assert.equal(listed.get(name)?.split(" ")[0], version, name);
+    }
+    const absent = [...listed].filter(([name]) => !installed.has(name));
+    assert.deepEqual(
+      absent.filter(([, told]) => told.endsWith(" required")),
+      [],
+    );
   });
 
   test("tells its version, on the runtime that it pins", async () => {
