@@ -165,6 +165,7 @@ const CACHE: CacheRule = {
   ...{ waitMs: 5_000, keyHeaders: [], ignoredQuery: new Set<string>(), tagHeader: "", purges: [] },
 };
 
+  targetedFields: ["cdn-cache-control"],
 function filledCache(rule: CacheRule): CacheFilter {
   const filter = new CacheFilter(rule, services);
   const fields = { "content-type": "text/plain", "cache-control": "max-age=600" };

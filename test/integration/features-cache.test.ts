@@ -105,6 +105,83 @@ test("what is stale is validated by its ETag or Last-Modified", async (context) 
   }
 });
 
+test("a 304 with whatever else: what is kept answers, and the connection goes on", async (context) => {
+  const { fetched, kept } = await setUp(context, { shared: true });
+  const oddities = [
+    ["set-cookie: user=ann", "set-cookie: cart=7"],
+    ["content-length: 5"],
+    ["transfer-encoding: chunked"],
+    ["content-length: 0", "content-type: text/plain", "content-encoding: gzip"],
+    ["cache-control: max-age=60", "date: yesterday", "age: never", "expires: 0"],
+  ];
+  for (const [index, lines] of oddities.entries()) {
+    const path = `/${index}`;
+    await fetched(path, (request) => request.reply("hello", STALE));
+    const second = await fetched(path, (request) => {
+      const fields = ["cache-control: max-age=3600", "age: 0", ...lines].join("\r\n");
+      request.connection.send(`HTTP/1.1 304 Not Modified\r\n${fields}\r\n\r\n`);
+    });
+    assert.deepEqual([second.status, second.body], [200, "hello"], String(lines));
+    assert.equal(headerOf(second, "content-length"), "5");
+    assert.equal(headerOf(second, "content-encoding"), undefined);
+    assert.equal(statusOf(second), "tulle; fwd=stale; fwd-status=304");
+    // Cookies are for the client that asked alone.
+    const cookies = second.lines.filter((line) => /^set-cookie:/i.test(line));
+    assert.equal(cookies.length, index === 0 ? 2 : 0);
+    const third = await kept(path);
+    assert.equal(third.body, "hello");
+    assert.equal(headerOf(third, "set-cookie"), undefined);
+  }
+});
+
+test("a 304 of another response, or one that forbids keeping, ends what is kept", async (context) => {
+  const { fetched, kept } = await setUp(context);
+  for (const [index, line] of ['etag: "2"', "cache-control: no-store", "vary: x-a"].entries()) {
+    const path = `/${index}`;
+    await fetched(path, (request) => request.reply("old", STALE));
+    const second = await fetched(path, (request) => {
+      request.connection.send(`HTTP/1.1 304 Not Modified\r\n${line}\r\n\r\n`);
+    });
+    assert.deepEqual([second.status, second.body], [200, "old"]);
+    const third = await fetched(path, (request) => {
+      assert.equal(headerOf(request, "if-none-match"), undefined);
+      request.reply("new", FRESH);
+    });
+    assert.equal(third.body, "new");
+    assert.equal((await kept(path)).body, "new");
+  }
+});
+
+test("a 304 that nobody asked for is passed on; a status that there is not is a bad gateway", async (context) => {
+  const { fetched } = await setUp(context);
+  const lines = ["cache-control: max-age=3600", "age: 3610", "x-a: 1"];
+  await fetched("/", (request) => request.reply("old", lines));
+  const answered = await fetched("/", (request) => {
+    request.connection.send("HTTP/1.1 304 Not Modified\r\nset-cookie: a=b\r\n\r\n");
+  });
+  assert.deepEqual([answered.status, answered.body], [304, ""]);
+  // What tests of caches answer where they were not asked what they expected (RFC 9110 section 15).
+  const unknown = await fetched("/", (request) => {
+    request.connection.send("HTTP/1.1 999 304 Not Generated\r\ncontent-length: 0\r\n\r\n");
+  });
+  assert.equal(unknown.status, 502);
+});
+
+test("CDN-Cache-Control goes before Cache-Control, unless other fields do", async (context) => {
+  const meant = ["cache-control: no-store", "cdn-cache-control: max-age=600"];
+  const targeted = await setUp(context);
+  await targeted.fetched("/", (request) => request.reply("kept", meant));
+  const again = await targeted.kept("/");
+  assert.equal(again.body, "kept");
+  assert.equal(headerOf(again, "cdn-cache-control"), "max-age=600", "it is passed on");
+  const own = await setUp(context, { targeted_fields: ["Mesh-Cache-Control"] });
+  await own.fetched("/", (request) => request.reply("once", meant));
+  await own.fetched("/", (request) =>
+    request.reply("twice", [...meant, "mesh-cache-control: max-age=9"]),
+  );
+  assert.equal((await own.kept("/")).body, "twice");
+});
+
 test("stale while revalidating, and stale when the upstream fails", async (context) => {
   const background = await setUp(context, { stale_while_revalidate_ms: 3_600_000 });
   await background.fetched("/", (request) => request.reply("old", STALE));

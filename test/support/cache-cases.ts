@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HeaderBlock } from "../../src/http/header-block.ts";
 import { HeaderField, HeaderName } from "../../src/http/header-field.ts";
-import { parseCacheControl } from "../../src/proxy/cache/cache-control.ts";
 import { freshnessLifetimeMs, initialAgeMs } from "../../src/proxy/cache/freshness.ts";
+import { responseControl } from "../../src/proxy/cache/response-control.ts";
 import { type Reuse, reuseOf } from "../../src/proxy/cache/reuse.ts";
 import { storabilityRefusal } from "../../src/proxy/cache/storability.ts";
 import { keptFields, StoredResponse } from "../../src/proxy/cache/stored-response.ts";
@@ -45,6 +45,7 @@ export const RULE = {
   isHeuristic: false,
   staleWhileRevalidateMs: 0,
   staleIfErrorMs: 0,
+  targetedFields: ["cdn-cache-control"],
 };
 
 export const date = (seconds: number): string => new Date(NOW + 1000 * seconds).toUTCString();
@@ -70,10 +71,10 @@ export function stored(response: Fields, options: Options): StoredResponse | str
   const { first = {}, method = "GET", status = 200, delay = 0 } = options;
   const rule = { ...RULE, ...options.rule };
   const seen = { status, header: view(response) };
-  const directives = parseCacheControl(response["cache-control"]);
-  const lifetimeMs = freshnessLifetimeMs(seen, directives, rule, NOW);
+  const control = responseControl(seen.header, rule.targetedFields);
+  const lifetimeMs = freshnessLifetimeMs(seen, control, rule, NOW);
   const request = { method, header: view(first) };
-  const refusal = storabilityRefusal(request, seen, directives, rule, lifetimeMs);
+  const refusal = storabilityRefusal(request, seen, control, rule, lifetimeMs);
   if (refusal !== undefined) return refusal;
   const varyNames = parseVary(response["vary"]);
   if (varyNames === undefined) return "vary";

@@ -23,6 +23,8 @@ export interface CacheRule {
   readonly defaultTtlMs: number;
   /** Such responses stay fresh for a tenth of their age since the last change. */
   readonly isHeuristic: boolean;
+  /** Lower-case names of response fields that go before Cache-Control, the first one first (RFC 9213). */
+  readonly targetedFields: readonly string[];
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
   readonly bytesMax: number;
@@ -49,12 +51,13 @@ export interface CachePurge {
 const FIELDS = [
   ...["headers", "shared", "default_ttl_ms", "heuristic", "stale_while_revalidate_ms"],
   ...["stale_if_error_ms", "bytes_max", "object_bytes_max", "wait_ms", "key_headers"],
-  ...["ignored_query", "tag_header", "purges"],
+  ...["ignored_query", "tag_header", "purges", "targeted_fields"],
 ];
 
 const DEFAULT_BYTES_MAX = 64 * 1024 * 1024;
 const DEFAULT_OBJECT_BYTES_MAX = 1024 * 1024;
 const DEFAULT_WAIT_MS = 5_000;
+const DEFAULT_TARGETED_FIELDS = ["cdn-cache-control"];
 
 /** Undefined for other messages. */
 export function compileCache(
@@ -74,6 +77,10 @@ export function compileCache(
     isShared: struct["shared"] === true,
     defaultTtlMs: number("default_ttl_ms", 0),
     isHeuristic: struct["heuristic"] === true,
+    targetedFields:
+      struct["targeted_fields"] === undefined
+        ? DEFAULT_TARGETED_FIELDS
+        : textsIn(struct, "targeted_fields", path, errors).map((name) => name.toLowerCase()),
     staleWhileRevalidateMs: number("stale_while_revalidate_ms", 0),
     staleIfErrorMs: number("stale_if_error_ms", 0),
     bytesMax: number("bytes_max", DEFAULT_BYTES_MAX),

@@ -2,9 +2,10 @@
  * How old a response is and how long it stays fresh (RFC 9111 section 4.2), as a shared cache sees it. Pure: times are
  * milliseconds since the epoch, passed in.
  */
-import { type CacheDirectives, parseDeltaSeconds, secondsOf } from "./cache-control.ts";
+import { parseDeltaSeconds, secondsOf } from "./cache-control.ts";
 import type { CachedResponseView } from "./header-view.ts";
 import { parseHttpDate } from "./http-date-text.ts";
+import type { ResponseControl } from "./response-control.ts";
 
 /** Statuses whose responses may be kept without a word about it (RFC 9110 section 15.1); 206 is not kept here. */
 const HEURISTIC_STATUSES: ReadonlySet<number> = new Set([
@@ -20,6 +21,8 @@ export interface FreshnessRule {
   readonly defaultTtlMs: number;
   /** Whether the time since the last change tells, where nothing else does. */
   readonly isHeuristic: boolean;
+  /** Lower-case names of response fields that go before Cache-Control, the first one first (RFC 9213). */
+  readonly targetedFields: readonly string[];
 }
 
 export interface FreshnessTimes {
@@ -31,7 +34,7 @@ export interface FreshnessTimes {
 /** RFC 9111 section 4.2.1, in its order: s-maxage, max-age, Expires, and without any of them what the rule says. */
 export function freshnessLifetimeMs(
   response: CachedResponseView,
-  directives: CacheDirectives,
+  { directives, expires }: ResponseControl,
   rule: FreshnessRule,
   responseMs: number,
 ): number {
@@ -39,7 +42,6 @@ export function freshnessLifetimeMs(
   if (seconds !== undefined) return 1000 * seconds;
   const { header } = response;
   const dateMs = parseHttpDate(header("date"), responseMs) ?? responseMs;
-  const expires = header("expires");
   if (expires !== undefined) {
     // Section 5.3: what is no date, "0" above all, lies in the past.
     const expiresMs = parseHttpDate(expires, responseMs);
@@ -53,8 +55,8 @@ export function freshnessLifetimeMs(
 }
 
 /** Whether a response says itself how long it stays fresh (section 4.2.1). */
-export function hasExplicitFreshness({ header }: CachedResponseView, directives: CacheDirectives) {
-  return directives.has("s-maxage") || directives.has("max-age") || header("expires") !== undefined;
+export function hasExplicitFreshness({ directives, expires }: ResponseControl): boolean {
+  return directives.has("s-maxage") || directives.has("max-age") || expires !== undefined;
 }
 
 export function isHeuristicStatus(status: number): boolean {

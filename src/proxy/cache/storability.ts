@@ -2,6 +2,7 @@
 import { type CacheDirectives, parseCacheControl } from "./cache-control.ts";
 import { type FreshnessRule, hasExplicitFreshness, isHeuristicStatus } from "./freshness.ts";
 import type { CachedRequestView, CachedResponseView } from "./header-view.ts";
+import type { ResponseControl } from "./response-control.ts";
 
 /** Statuses whose rules of caching this cache knows, for `must-understand` (RFC 9111 section 5.2.2.3). */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
@@ -24,11 +25,12 @@ export type StorabilityRefusal =
 export function storabilityRefusal(
   request: CachedRequestView,
   response: CachedResponseView,
-  directives: CacheDirectives,
+  control: ResponseControl,
   rule: FreshnessRule & StaleRule,
   lifetimeMs: number,
 ): StorabilityRefusal | undefined {
   const { status, header } = response;
+  const { directives } = control;
   if (request.method !== "GET") return "method";
   // Parts (206) are not put together here, and 304 is no response of its own (section 3).
   if (status < 200 || status === 206 || status === 304) return "status";
@@ -48,7 +50,7 @@ export function storabilityRefusal(
   if (header("vary")?.includes("*") === true) return "vary";
   const mayGuess = rule.defaultTtlMs > 0 || rule.isHeuristic;
   const isCacheable =
-    hasExplicitFreshness(response, directives) ||
+    hasExplicitFreshness(control) ||
     (mayGuess && (isHeuristicStatus(status) || directives.has("public"))) ||
     (directives.has("public") && isValidatable(response)) ||
     (directives.has("no-cache") && isValidatable(response));

@@ -203,14 +203,20 @@ test("3.1: fields of connections and proxies are not kept, and a Date is added",
   );
 });
 
-test("3.2, 4.3.4: a 304 replaces fields but for those of the body", () => {
+test("3.2, 4.3.4: a 304 replaces fields, but for those that the kept body depends on, and cookies", () => {
   const kept = stored({ ...cc("max-age=1"), etag: '"a"', "x-a": "1", "x-b": "1" }, {});
   assert.ok(typeof kept !== "string");
-  const fresh = { ...cc("max-age=60"), "x-a": "2", "content-type": "x/y", "content-length": "3" };
+  const fresh = {
+    ...cc("max-age=60", { "x-a": "2", "content-type": "x/y" }),
+    ...{ "content-encoding": "gzip", "content-length": "3", "set-cookie": "a=b" },
+  };
   kept.update(blockOf(fresh), 0, RULE, NOW + 10_000);
   assert.equal(kept.header("x-a"), "2");
   assert.equal(kept.header("x-b"), "1");
-  assert.equal(kept.header("content-type"), undefined);
+  assert.equal(kept.header("content-type"), "x/y");
+  for (const name of ["content-encoding", "content-length", "set-cookie"]) {
+    assert.equal(kept.header(name), undefined, name);
+  }
   assert.equal(kept.lifetimeMs, 60_000);
   assert.equal(kept.ageAt(NOW + 12_000), 2_000);
 });

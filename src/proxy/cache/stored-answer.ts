@@ -58,11 +58,16 @@ export function answerFrom(
 function notModified(stored: StoredResponse, head: ResponseHead): AnswerPart {
   setStatus(head, 304, "");
   for (const field of stored.fields) {
-    if (OF_NOT_MODIFIED.has(field.name.lower)) head.headers.add(field);
+    if (isOfNotModified(field.name.lower)) head.headers.add(field);
   }
   head.headers.add(ageField(stored));
   setLength(head, -1, true);
   return NO_BODY;
+}
+
+/** RFC 9213 section 2: fields for other caches have names like this; what they keep is brought up to date by them. */
+function isOfNotModified(lower: string): boolean {
+  return OF_NOT_MODIFIED.has(lower) || lower.endsWith("-cache-control");
 }
 
 /** RFC 9110 section 15.3.7. */

@@ -1,20 +1,24 @@
 /** A response that is kept: its fields as they are sent again, its body as one piece, and how long it is of use. */
 import type { HeaderBlock } from "../../http/header-block.ts";
 import { HeaderField, HeaderName } from "../../http/header-field.ts";
-import { type CacheDirectives, parseCacheControl } from "./cache-control.ts";
+import type { CacheDirectives } from "./cache-control.ts";
 import { type FreshnessRule, freshnessLifetimeMs } from "./freshness.ts";
 import type { CachedResponseView } from "./header-view.ts";
+import { type ResponseControl, responseControl } from "./response-control.ts";
 import type { StoredAge } from "./reuse.ts";
 
-/** RFC 9111 section 3.1: fields of a connection, of a proxy, and of what the proxy itself tells anew. */
+/**
+ * RFC 9111 section 3.1: fields of a connection, of a proxy, and of what the proxy itself tells anew. Of cookies: a response
+ * that sets one is not kept, but a 304 may come with one, which is for the client that asked alone.
+ */
 const NOT_KEPT: ReadonlySet<string> = new Set([
   ...["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"],
   ...["upgrade", "proxy-authenticate", "proxy-authentication-info", "proxy-authorization"],
-  ...["age", "content-length"],
+  ...["age", "content-length", "set-cookie"],
 ]);
-/** Section 3.2: a 304 does not change what belongs to the body. */
+/** Section 3.2: a 304 does not change what the body that is kept depends on. */
 const OF_THE_BODY: ReadonlySet<string> = new Set([
-  ...["content-encoding", "content-type", "content-range", "content-length"],
+  ...["content-encoding", "content-range", "content-length"],
 ]);
 
 /** What an entry costs beside its body: objects, and its places in maps. Measured, rounded up. */
@@ -47,7 +51,7 @@ export class StoredResponse implements CachedResponseView, StoredAge {
   readonly body: Buffer;
   readonly tags: readonly string[];
   fields: readonly HeaderField[];
-  directives: CacheDirectives;
+  control: ResponseControl;
   lifetimeMs: number;
   #initialAgeMs: number;
   #responseMs: number;
@@ -73,10 +77,14 @@ export class StoredResponse implements CachedResponseView, StoredAge {
     this.fields = fields;
     this.body = body;
     this.tags = tags;
-    this.directives = parseCacheControl(this.header("cache-control"));
-    this.lifetimeMs = freshnessLifetimeMs(this, this.directives, rule, responseMs);
+    this.control = responseControl(this.header, rule.targetedFields);
+    this.lifetimeMs = freshnessLifetimeMs(this, this.control, rule, responseMs);
     this.#initialAgeMs = head.ageMs;
     this.#responseMs = responseMs;
+  }
+
+  get directives(): CacheDirectives {
+    return this.control.directives;
   }
 
   /** Bytes of memory that it holds. */
@@ -108,8 +116,8 @@ export class StoredResponse implements CachedResponseView, StoredAge {
     );
     const replaced = new Set(fresh.map(({ name }) => name.lower));
     this.fields = [...this.fields.filter(({ name }) => !replaced.has(name.lower)), ...fresh];
-    this.directives = parseCacheControl(this.header("cache-control"));
-    this.lifetimeMs = freshnessLifetimeMs(this, this.directives, rule, responseMs);
+    this.control = responseControl(this.header, rule.targetedFields);
+    this.lifetimeMs = freshnessLifetimeMs(this, this.control, rule, responseMs);
     this.#initialAgeMs = ageMs;
     this.#responseMs = responseMs;
     this.isInvalid = false;

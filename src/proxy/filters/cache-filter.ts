@@ -103,7 +103,8 @@ export class CacheFilter implements HttpFilter {
       this.services.metrics.cache.misses.value += 1;
       if (stored !== undefined) {
         const store = this.storeOf(rule);
-        call.editResponse(new CacheHeadCheck(stored, store, rule, this.services));
+        const { headers } = request.head!;
+        call.editResponse(new CacheHeadCheck(headers, stored, store, rule, this.services));
       }
       return GO_ON;
     }

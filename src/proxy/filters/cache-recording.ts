@@ -12,18 +12,19 @@ import { copiedHeaders } from "../../http/copied-headers.ts";
 import type { HeaderBlock } from "../../http/header-block.ts";
 import { HeaderField, HeaderName } from "../../http/header-field.ts";
 import { ResponseHead } from "../../http/response-head.ts";
-import { parseCacheControl } from "../cache/cache-control.ts";
 import { type ForwardReason, forwardStatus } from "../cache/cache-status.ts";
 import type { CacheStore } from "../cache/cache-store.ts";
 import { CLIENT_CONDITIONS, isSameResponse } from "../cache/conditional.ts";
 import type { Flight } from "../cache/flights.ts";
 import { freshnessLifetimeMs, initialAgeMs } from "../cache/freshness.ts";
 import type { CachedRequestView } from "../cache/header-view.ts";
+import { responseControl } from "../cache/response-control.ts";
 import { reuseOf } from "../cache/reuse.ts";
 import { storabilityRefusal } from "../cache/storability.ts";
 import { type AnswerPart, answerFrom } from "../cache/stored-answer.ts";
 import { StoredBody } from "../cache/stored-body.ts";
 import { keptFields, StoredResponse } from "../cache/stored-response.ts";
+import { updateStored } from "../cache/stored-update.ts";
 import { parseVary, varyingValues } from "../cache/vary.ts";
 import type { DownstreamConnection } from "../downstream-connection.ts";
 import type { ServerStream } from "../stream.ts";
@@ -33,6 +34,7 @@ import type { FilterCall, HoldingStream, ResponseEditor } from "./http-filter.ts
 const IF_NONE_MATCH = new HeaderName("if-none-match");
 const IF_MODIFIED_SINCE = new HeaderName("if-modified-since");
 const DATE = new HeaderName("date");
+const SET_COOKIE = new HeaderName("set-cookie");
 
 /** A response of this proxy's own that says that an upstream failed, or an upstream's. */
 const FAILURE_STATUS_MIN = 500;
@@ -223,21 +225,15 @@ export class CacheRecording implements HoldingStream, ResponseEditor {
 
   /** Whether the client gets the stored response instead of this one. */
   #takesStored(status: number, headers: HeaderBlock): boolean {
-    const { stored, rule, services, store, flight } = this.#options;
+    const { stored, rule, services, flight } = this.#options;
     if (stored === undefined) return false;
     const { cache } = services.metrics;
     if (status === 304 && this.#isValidating) {
-      const header = (name: string): string | undefined => headers.get(name);
-      // Section 4.3.4: one that speaks of another response changes nothing.
-      if (isSameResponse(stored.header, header)) {
-        stored.update(headers, this.#ageOf(status, headers), rule, this.#responseMs);
-        store.resize(stored);
-      } else {
-        store.remove(stored);
-      }
+      this.#validate(stored, headers);
       cache.revalidated.value += 1;
+      const cookies = cookiesIn(headers);
       this.#replaceBy(stored, status, headers);
-      flight?.stored();
+      for (const cookie of cookies) headers.add(cookie);
       return true;
     }
     stored.ageAt(this.#responseMs);
@@ -248,6 +244,25 @@ export class CacheRecording implements HoldingStream, ResponseEditor {
     this.#replaceBy(stored, status, headers);
     flight?.failed();
     return true;
+  }
+
+  /** What a 304 says of the stored response holds for later requests; those who wait are told what is left for them. */
+  #validate(stored: StoredResponse, headers: HeaderBlock): void {
+    const { rule, services, store, flight } = this.#options;
+    // RFC 9111 section 4.3.4: one that speaks of another response changes nothing, and this one is out of date.
+    if (!isSameResponse(stored.header, (name) => headers.get(name))) {
+      store.remove(stored);
+      flight?.failed();
+      return;
+    }
+    const times = { ageMs: this.#ageOf(304, headers), responseMs: this.#responseMs };
+    if (updateStored(stored, this.#asked, headers, times, rule)) {
+      store.resize(stored);
+      flight?.stored();
+    } else {
+      store.remove(stored);
+      flight?.refused(services.nowMs());
+    }
   }
 
   #replaceBy(stored: StoredResponse, status: number, headers: HeaderBlock): void {
@@ -300,10 +315,10 @@ export class CacheRecording implements HoldingStream, ResponseEditor {
   #refusalOf(status: number, headers: HeaderBlock): string | undefined {
     const { rule } = this.#options;
     const response = { status, header: (name: string) => headers.get(name) };
-    const directives = parseCacheControl(headers.get("cache-control"));
-    const lifetimeMs = freshnessLifetimeMs(response, directives, rule, this.#responseMs);
+    const control = responseControl(response.header, rule.targetedFields);
+    const lifetimeMs = freshnessLifetimeMs(response, control, rule, this.#responseMs);
     return (
-      storabilityRefusal(this.#asked, response, directives, rule, lifetimeMs) ??
+      storabilityRefusal(this.#asked, response, control, rule, lifetimeMs) ??
       (parseVary(headers.get("vary")) === undefined ? "vary" : undefined)
     );
   }
@@ -352,6 +367,15 @@ export class CacheRecording implements HoldingStream, ResponseEditor {
     this.#chunks = [];
     this.#options.flight?.failed();
   }
+}
+
+/** They are for the client that asked: it gets them with the stored response, which does not keep them. */
+function cookiesIn(headers: HeaderBlock): readonly HeaderField[] {
+  const cookies: HeaderField[] = [];
+  headers.forEach((name, value) => {
+    if (name.toLowerCase() === SET_COOKIE.lower) cookies.push(new HeaderField(SET_COOKIE, value));
+  });
+  return cookies;
 }
 
 /** Separated by white space or commas. */

@@ -86,6 +86,26 @@ const specSchema = z.strictObject({
     .describe(
       "Responses that only say when they last changed stay fresh for a tenth of that time.",
     ),
+  targetedFields: listRule(
+    z
+      .array(
+        headerName().regex(/-[Cc]ache-[Cc]ontrol$/, {
+          error: "a name that ends in -Cache-Control, like CDN-Cache-Control",
+        }),
+      )
+      .max(8),
+    (items, report) => {
+      reportRepeated(items, report, {
+        identity: (item) => (typeof item === "string" ? item.toLowerCase() : undefined),
+        path: [],
+        what: "names",
+      });
+    },
+  )
+    .default(["CDN-Cache-Control"])
+    .describe(
+      "Response fields that go before Cache-Control and Expires where an answer has them, the first one first (RFC 9213). []: none.",
+    ),
   staleWhileRevalidate: duration({ maxMs: 24 * HOUR_MS })
     .default("0s")
     .describe("How long a stale response answers while a new one is fetched. Responses may say."),

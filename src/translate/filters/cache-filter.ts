@@ -53,6 +53,7 @@ function settingsOf(spec: CachePolicySpec): JsonObject {
     shared: spec.sharing === "Shared",
     default_ttl_ms: spec.defaultTtl === undefined ? 0 : durationMs(spec.defaultTtl),
     heuristic: spec.heuristicFreshness,
+    targeted_fields: [...spec.targetedFields],
     stale_while_revalidate_ms: durationMs(spec.staleWhileRevalidate),
     stale_if_error_ms: durationMs(spec.staleIfError),
     wait_ms: durationMs(spec.collapseWait),
