@@ -90,6 +90,8 @@ export class CatalogMesh {
   async ask(path = "/", question: Question = {}): Promise<Answer> {
     const { headers = {}, method = "GET", at = this.#catalog, agent = false } = question;
     const outgoing = request({ ...at, path, headers, method, agent });
+    // What ends an answer in its middle is told by the answer.
+    outgoing.on("error", () => {});
     outgoing.end();
     const [response] = await once(outgoing, "response");
     return { status: response.statusCode, headers: response.headers, body: await text(response) };
