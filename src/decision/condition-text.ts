@@ -7,7 +7,10 @@ import type {
   QueryParameterMatcher,
   RouteMatch,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import type { MetadataMatcher } from "../gen/envoy/type/matcher/v3/metadata_pb.js";
 import type { StringMatcher } from "../gen/envoy/type/matcher/v3/string_pb.js";
+import { compileMetadataCondition } from "./rbac/metadata-condition.ts";
+import { NO_CONNECTION } from "./rbac/rbac-connection.ts";
 import type { RequestView } from "./request-view.ts";
 
 export interface ConditionText {
@@ -26,7 +29,11 @@ export function conditionTexts(match: RouteMatch): readonly ConditionText[] {
 
 /** One for each test of a compiled route, in the same order. */
 export function testTexts(match: RouteMatch): readonly ConditionText[] {
-  return [...match.headers.map(headerText), ...match.queryParameters.map(queryText)];
+  return [
+    ...match.headers.map(headerText),
+    ...match.queryParameters.map(queryText),
+    ...match.dynamicMetadata.map(metadataText),
+  ];
 }
 
 /** `path prefix /items, method GET, header x-user exact 7`. */
@@ -143,6 +150,12 @@ function queryText(matcher: QueryParameterMatcher): ConditionText {
       : stringWanted(specifier.value),
     found: (request) => shown(queryValue(request.query, matcher.name)),
   };
+}
+
+/** In the words of authorization, which looks at the same. */
+function metadataText(matcher: MetadataMatcher): ConditionText {
+  const { subject, wanted, found } = compileMetadataCondition(matcher, "", []).text!;
+  return { subject, wanted, found: (request) => found(request, NO_CONNECTION) };
 }
 
 /** The first counts, as it stands in the query: Envoy decodes nothing either. */

@@ -7,6 +7,7 @@ import { pathKeyOf } from "./path-key.ts";
 import { HASH_START, hashWith, PrefixTable } from "./prefix-table.ts";
 import type { RequestView } from "./request-view.ts";
 import type { Route } from "./route.ts";
+import { takes } from "./route-match.ts";
 
 /** So few are tried faster than they are looked up. */
 const SCANNED_ROUTES_MAX = 4;
@@ -104,14 +105,4 @@ function byPath(messages: readonly RouteMessage[]): RoutesByPath {
     }
   }
   return { exact, prefixes: new PrefixTable(prefixes), others };
-}
-
-function takes(route: Route, request: RequestView, isConnect: boolean): boolean {
-  if (route.isForConnect !== isConnect) return false;
-  if (!route.path.isAny && !route.path.matches(request.path)) return false;
-  const tests = route.tests;
-  for (let i = 0; i < tests.length; i++) {
-    if (!tests[i]!(request)) return false;
-  }
-  return true;
 }

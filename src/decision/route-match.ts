@@ -4,9 +4,13 @@ import type { FieldError } from "./field-error.ts";
 import { compileHeaderMatcher, type RequestTest } from "./header-matcher.ts";
 import { compilePathMatcher, NO_PATH, type PathMatcher } from "./path-matcher.ts";
 import { compileQueryMatcher } from "./query-matcher.ts";
+import { compileMetadataCondition } from "./rbac/metadata-condition.ts";
+import { NO_CONNECTION } from "./rbac/rbac-connection.ts";
 import type { RequestView } from "./request-view.ts";
 
 const ANY_PATH: PathMatcher = { matches: () => true, matchedPart: undefined, isAny: true };
+
+const NO_TESTS: readonly RequestTest[] = [];
 
 export interface CompiledMatch {
   readonly path: PathMatcher;
@@ -23,20 +27,26 @@ export function compileRouteMatch(
 ): CompiledMatch {
   if (match === undefined) {
     errors.push({ path, message: "a match is required" });
-    return { path: NO_PATH, isForConnect: false, tests: [] };
+    return { path: NO_PATH, isForConnect: false, tests: NO_TESTS };
   }
   const isForConnect = match.pathSpecifier.case === "connectMatcher";
+  const tests = [
+    ...match.headers.map((matcher, index) =>
+      compileHeaderMatcher(matcher, `${path}.headers[${index}]`, errors),
+    ),
+    ...match.queryParameters.map((matcher, index) =>
+      compileQueryMatcher(matcher, `${path}.query_parameters[${index}]`, errors),
+    ),
+    ...match.dynamicMetadata.map((matcher, index): RequestTest => {
+      const at = `${path}.dynamic_metadata[${index}]`;
+      const { test } = compileMetadataCondition(matcher, at, errors);
+      return (request) => test(request, NO_CONNECTION);
+    }),
+  ];
   return {
     path: isForConnect ? ANY_PATH : compilePathMatcher(match, path, errors),
     isForConnect,
-    tests: [
-      ...match.headers.map((matcher, index) =>
-        compileHeaderMatcher(matcher, `${path}.headers[${index}]`, errors),
-      ),
-      ...match.queryParameters.map((matcher, index) =>
-        compileQueryMatcher(matcher, `${path}.query_parameters[${index}]`, errors),
-      ),
-    ],
+    tests: tests.length === 0 ? NO_TESTS : tests,
   };
 }
 

@@ -9,7 +9,6 @@ import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   type RouteAction,
   RouteActionSchema,
-  type RouteMatch,
   type Route as RouteMessage,
   type VirtualHost,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
@@ -20,13 +19,10 @@ import type { FieldError } from "./field-error.ts";
 import { compileRouteFilterRules, type RouteFilterRules } from "./filters/filter-rule.ts";
 import { compileRouteLimits, type RouteLimits } from "./filters/rate-limit-service-rule.ts";
 import { compileHashPolicy, type HashPolicy } from "./hash-policy.ts";
-import { compileHeaderMatcher, type RequestTest } from "./header-matcher.ts";
 import { compileMutations, type MessageMutations } from "./header-mutation.ts";
 import { compileHostRewrite } from "./host-rewrite.ts";
 import { compileMirror, type Mirror } from "./mirror-rule.ts";
-import { compilePathMatcher, NO_PATH, type PathMatcher } from "./path-matcher.ts";
 import { type PathRewrite, prefixRewrite, regexRewrite } from "./path-rewrite.ts";
-import { compileQueryMatcher } from "./query-matcher.ts";
 import { compileRedirect, type RedirectRule } from "./redirect-rule.ts";
 import {
   compileHedging,
@@ -35,11 +31,10 @@ import {
   type RetryRule,
   withoutRetries,
 } from "./retry-rule.ts";
+import { type CompiledMatch, compileRouteMatch } from "./route-match.ts";
 import { compileSubsetCriteria } from "./subset-criteria.ts";
 import { compileUpgrades, type UpgradeRules } from "./upgrade-rule.ts";
 import { type ClusterSplit, compileWeightedClusters, singleCluster } from "./weighted-clusters.ts";
-
-const ANY_PATH: PathMatcher = { matches: () => true, matchedPart: undefined, isAny: true };
 
 /** Tells the next hop how long this one waits for it. */
 export const EXPECTED_TIMEOUT = new HeaderName("x-envoy-expected-rq-timeout-ms");
@@ -77,16 +72,12 @@ export interface DirectResponse {
   readonly body: string;
 }
 
-export interface Route extends MessageMutations {
+export interface Route extends MessageMutations, CompiledMatch {
   readonly name: string;
   /** Those of the virtual host and the table included. */
   readonly filterRules: RouteFilterRules;
   /** What a rate limit service is asked about; undefined where nothing is. */
   readonly rateLimits: RouteLimits | undefined;
-  readonly path: PathMatcher;
-  /** Matches CONNECT and nothing else, which no other route matches: CONNECT has no path. */
-  readonly isForConnect: boolean;
-  readonly tests: readonly RequestTest[];
   readonly action: ForwardAction | RedirectRule | DirectResponse;
 }
 
@@ -105,8 +96,6 @@ export interface RouteDefaults
   readonly path: string;
 }
 
-const NO_TESTS: readonly RequestTest[] = [];
-
 /**
  * `outer`: what the virtual host says to filters. `actions`: what has been compiled for the virtual host, by
  * `actionKey`. Most routes of a host do the same, and what a thousand of them share stays in the processor's cache.
@@ -119,16 +108,7 @@ export function compileRoute(
   defaults: RouteDefaults,
   actions: Map<string, ForwardAction>,
 ): Route {
-  const match = route.match;
-  if (match === undefined) errors.push({ path: `${path}.match`, message: "a match is required" });
-  const isForConnect = match?.pathSpecifier.case === "connectMatcher";
-  const pathMatcher = compilePath(match, `${path}.match`, errors);
-  const headers = (match?.headers ?? []).map((matcher, index) =>
-    compileHeaderMatcher(matcher, `${path}.match.headers[${index}]`, errors),
-  );
-  const query = (match?.queryParameters ?? []).map((matcher, index) =>
-    compileQueryMatcher(matcher, `${path}.match.query_parameters[${index}]`, errors),
-  );
+  const match = compileRouteMatch(route.match, `${path}.match`, errors);
   return {
     name: route.name,
     filterRules: compileRouteFilterRules(route.typedPerFilterConfig, outer, path, errors),
@@ -138,22 +118,12 @@ export function compileRoute(
       { route: path, host: defaults.path },
       errors,
     ),
-    path: pathMatcher,
-    isForConnect,
-    tests: headers.length + query.length === 0 ? NO_TESTS : [...headers, ...query],
-    action: compileAction(route, pathMatcher.matchedPart, path, errors, defaults, actions),
+    path: match.path,
+    isForConnect: match.isForConnect,
+    tests: match.tests,
+    action: compileAction(route, match.path.matchedPart, path, errors, defaults, actions),
     ...compileMutations(route, path, errors),
   };
-}
-
-function compilePath(
-  match: RouteMatch | undefined,
-  path: string,
-  errors: FieldError[],
-): PathMatcher {
-  if (match === undefined) return NO_PATH;
-  if (match.pathSpecifier.case === "connectMatcher") return ANY_PATH;
-  return compilePathMatcher(match, path, errors);
 }
 
 function compileAction(

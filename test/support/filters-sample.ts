@@ -1,6 +1,7 @@
 /** HTTP filters of the sample bootstrap file, and what its routes say to them. */
 import type { JsonObject } from "@bufbuild/protobuf";
 import { NO_SESSION, SESSION_FILTER, SESSION_OF_ROUTE } from "./balancing-sample.ts";
+import { JWT_FILTER, JWT_OF_ROUTE, NO_JWT } from "./jwt-sample.ts";
 import { LIMIT_FILTERS, LIMITS_OF_ROUTES } from "./rate-limit-sample.ts";
 import { TYPE } from "./sample-parts.ts";
 
@@ -77,11 +78,16 @@ export const HTTP_FILTERS: readonly JsonObject[] = [
   SESSION_FILTER,
   ...LIMIT_FILTERS,
   ROUTER,
+  JWT_FILTER,
+  RBAC_FILTER,
 ];
 
 export const ROUTE_FILTERS: JsonObject = {
   ...LIMITS_OF_ROUTES,
   "envoy.filters.http.cors": CORS_POLICY,
+  "envoy.filters.http.jwt_authn": JWT_OF_ROUTE,
+  "envoy.filters.http.jwt_authn.other": NO_JWT,
+  "envoy.filters.http.rbac": RBAC_OF_ROUTE,
   "envoy.filters.http.fault": ASKED_FAULT,
   "envoy.filters.http.fault.other": GRPC_FAULT,
   "tulle.filters.http.fault_reset": {

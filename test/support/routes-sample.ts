@@ -31,6 +31,13 @@ const MATCHES: readonly JsonObject[] = [
       { name: "m", string_match: { exact: "1" } },
       { name: "n", present_match: true },
     ],
+    dynamic_metadata: [
+      {
+        filter: "envoy.filters.http.jwt_authn",
+        path: [{ key: "payload" }, { key: "sub" }],
+        value: { string_match: { exact: "a" } },
+      },
+    ],
   },
 ];
 

@@ -9,6 +9,12 @@ import { type CacheRule, compileCache } from "./cache-rule.ts";
 import { type CorsRule, compileCors, compileCorsPolicy, inheritCors } from "./cors-rule.ts";
 import { compileFaultReset, type FaultResetRule } from "./fault-reset-rule.ts";
 import { compileFault, type FaultRule } from "./fault-rule.ts";
+import {
+  compileJwtAuthn,
+  compileJwtAuthnOfRoute,
+  type JwtAuthnRouteRule,
+  type JwtAuthnRule,
+} from "./jwt-authn-rule.ts";
 import { compileLocalRateLimit, type LocalRateLimitRule } from "./local-rate-limit-rule.ts";
 import {
   compileRateLimitService,
@@ -30,6 +36,8 @@ export type FilterRule =
   | FaultResetRule
   | GrpcWebRule
   | LocalRateLimitRule
+  | JwtAuthnRule
+  | JwtAuthnRouteRule
   | RateLimitServiceRule
   | RateLimitServiceRouteRule
   | AdmissionRule
@@ -76,6 +84,8 @@ const rateLimitService: FilterKind = {
 };
 const statefulSession: FilterKind = {
   ofListener: compileStatefulSession,
+const rbac: FilterKind = { ofListener: compileRbacFilter, ofRoute: compileRbacOfRoute };
+const jwtAuthn: FilterKind = { ofListener: compileJwtAuthn, ofRoute: compileJwtAuthnOfRoute };
   ofRoute: compileStatefulSessionOfRoute,
 };
 
@@ -87,6 +97,7 @@ export const FILTER_KINDS: readonly FilterKind[] = [
   grpcWeb,
   localRateLimit,
   rateLimitService,
+  jwtAuthn,
   admission,
   bandwidth,
   concurrency,

@@ -10,3 +10,12 @@ export interface RbacConnection {
   /** The server name of its TLS handshake, or "". */
   readonly serverName: string;
 }
+
+/** For conditions that look at the request alone. */
+export const NO_CONNECTION: RbacConnection = {
+  peerPrincipal: "",
+  remoteAddress: "",
+  localAddress: "",
+  localPort: 0,
+  serverName: "",
+};

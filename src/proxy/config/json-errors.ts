@@ -13,7 +13,7 @@ import {
 } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
 import type { FieldError } from "../../decision/field-error.ts";
-import { SUPPORTED_FIELDS } from "./supported-fields.ts";
+import { fieldRefusal, SUPPORTED_FIELDS } from "./supported-fields.ts";
 
 interface Walk {
   readonly registry: Registry;
@@ -50,7 +50,7 @@ function visitFields(schema: DescMessage, json: JsonValue, path: string, walk: W
     if (field === undefined) {
       walk.errors.push({ path: at, message: `is not a field of ${schema.typeName}` });
     } else if (supported?.includes(field.name) === false) {
-      walk.errors.push({ path: at, message: "not implemented by this proxy" });
+      walk.errors.push({ path: at, message: fieldRefusal(schema.typeName, field.name) });
     } else if (value !== null) {
       checkChoice(field, key, chosen, at, walk);
       visitField(field, value, at, walk);
@@ -132,7 +132,13 @@ function visitWellKnown(schema: DescMessage, json: JsonValue, path: string, walk
     if (!isDuration) expected('a duration such as "1.5s"', json, path, walk);
   } else if (schema.typeName === "google.protobuf.Struct" && !isObject(json)) {
     expected("an object", json, path, walk);
+  } else if (schema.typeName === "google.protobuf.Empty" && !isEmptyObject(json)) {
+    expected("an empty object", json, path, walk);
   }
+}
+
+function isEmptyObject(json: JsonValue): boolean {
+  return isObject(json) && Object.keys(json).length === 0;
 }
 
 function visitEnum(desc: DescEnum, json: JsonValue, path: string, walk: Walk): void {

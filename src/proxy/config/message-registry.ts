@@ -12,6 +12,10 @@ import {
 } from "../../gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { HTTPFaultSchema } from "../../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { GrpcWebSchema } from "../../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
+import {
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema,
+} from "../../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { LocalRateLimitSchema } from "../../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
   RateLimitPerRouteSchema,
@@ -82,11 +86,13 @@ export const messageRegistry = createRegistry(
   PreviousHostsPredicateSchema,
   ProxyProtocolSchema,
   ProxyProtocolUpstreamTransportSchema,
+  JwtAuthenticationSchema,
   RandomSchema,
   RawBufferSchema,
   RingHashSchema,
   RoundRobinSchema,
   RouterSchema,
+  PerRouteConfigSchema,
   SPIFFECertValidatorConfigSchema,
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,

@@ -99,6 +99,22 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.http.stateful_session.v3.StatefulSession": "session_state strict",
   "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute":
     "disabled stateful_session",
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication":
+    "providers rules bypass_cors_preflight requirement_map strip_failure_response",
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtProvider":
+    "issuer audiences subjects require_expiration max_lifetime local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header payload_in_metadata normalize_payload_in_metadata header_in_metadata clock_skew_seconds jwt_cache_config claim_to_headers clear_route_cache",
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload":
+    "space_delimited_claims",
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig": "jwt_cache_size",
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtHeader": "name value_prefix",
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader": "header_name claim_name",
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement":
+    "provider_name provider_and_audiences requires_any requires_all allow_missing_or_failed allow_missing",
+  "envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences": "provider_name audiences",
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList": "requirements",
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList": "requirements",
+  "envoy.extensions.filters.http.jwt_authn.v3.RequirementRule": "match requires requirement_name",
+  "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig": "disabled requirement_name",
   "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState": "cookie",
   "envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState": "name",
   "envoy.type.http.v3.Cookie": "name ttl path",
@@ -116,6 +132,32 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":
     "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors local_rate_limit_per_downstream_connection enable_x_ratelimit_headers always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
   "envoy.extensions.filters.http.ratelimit.v3.RateLimit":
+  "envoy.extensions.filters.http.rbac.v3.RBAC":
+    "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix",
+  "envoy.extensions.filters.http.rbac.v3.RBACPerRoute": "rbac",
+  "envoy.extensions.filters.network.rbac.v3.RBAC":
+    "rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type",
+  "envoy.config.rbac.v3.RBAC": "action policies",
+  "envoy.config.rbac.v3.Policy": "permissions principals",
+  "envoy.config.rbac.v3.Permission":
+    "and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name uri_template",
+  "envoy.config.rbac.v3.Permission.Set": "rules",
+  "envoy.config.rbac.v3.Principal":
+    "and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata not_id",
+  "envoy.config.rbac.v3.Principal.Set": "ids",
+  "envoy.config.rbac.v3.Principal.Authenticated": "principal_name",
+  "envoy.type.matcher.v3.PathMatcher": "path",
+  "envoy.type.matcher.v3.MetadataMatcher": "filter path value invert",
+  "envoy.type.matcher.v3.MetadataMatcher.PathSegment": "key",
+  "envoy.type.matcher.v3.ValueMatcher":
+    "null_match double_match string_match bool_match present_match list_match or_match",
+  "envoy.type.matcher.v3.ValueMatcher.NullMatch": "",
+  "envoy.type.matcher.v3.DoubleMatcher": "range exact",
+  "envoy.type.v3.DoubleRange": "start end",
+  "envoy.type.v3.Int32Range": "start end",
+  "envoy.type.matcher.v3.ListMatcher": "one_of",
+  "envoy.type.matcher.v3.OrMatcher": "value_matchers",
+  "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig": "path_template",
     "domain stage request_type timeout failure_mode_deny rate_limited_as_resource_exhausted rate_limit_service enable_x_ratelimit_headers disable_x_envoy_ratelimited_header rate_limited_status response_headers_to_add status_on_error",
   "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute": "vh_rate_limits domain",
   "envoy.config.ratelimit.v3.RateLimitServiceConfig": "grpc_service transport_api_version",
@@ -155,7 +197,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "name match route redirect direct_response metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config",
   "envoy.config.route.v3.FilterConfig": "config is_optional disabled",
   "envoy.config.route.v3.RouteMatch":
-    "prefix path safe_regex path_separated_prefix connect_matcher case_sensitive headers query_parameters",
+    "prefix path safe_regex path_separated_prefix connect_matcher case_sensitive headers query_parameters dynamic_metadata",
   "envoy.config.route.v3.RouteMatch.ConnectMatcher": "",
   "envoy.config.route.v3.HeaderMatcher":
     "name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty",
@@ -311,3 +353,15 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig": "name sds_config",
   "envoy.extensions.transport_sockets.tls.v3.Secret": "name tls_certificate validation_context",
 };
+
+/** What to do instead, for fields that are left out on purpose. */
+const HINTS: Readonly<Record<string, string>> = {
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.remote_jwks":
+    "give the keys in local_jwks.inline_string; with a RequestAuthentication the control plane fetches and sends them",
+};
+
+/** What a field is refused with. Names are Envoy's: the message's full one, the field's as in its `.proto` file. */
+export function fieldRefusal(typeName: string, field: string): string {
+  const hint = HINTS[`${typeName}.${field}`];
+  return `not implemented by this proxy${hint === undefined ? "" : `: ${hint}`}`;
+}

@@ -14,6 +14,8 @@ const FILTERS_OF_ROUTES: readonly string[] = [
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
   "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute",
   "envoy.extensions.filters.http.fault.v3.HTTPFault",
+  "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig",
+  "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
   `${SESSION}.StatefulSessionPerRoute`,
   "xds.type.v3.TypedStruct",
 ];
@@ -49,6 +51,8 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
     `${SESSION}.StatefulSession`,
     "xds.type.v3.TypedStruct",
   ],
+    "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+    "envoy.extensions.filters.http.rbac.v3.RBAC",
   "envoy.config.route.v3.RouteConfiguration.typed_per_filter_config": OF_ROUTES,
   "envoy.config.route.v3.VirtualHost.typed_per_filter_config": OF_ROUTES,
   "envoy.config.route.v3.Route.typed_per_filter_config": OF_ROUTES,

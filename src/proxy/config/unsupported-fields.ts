@@ -9,7 +9,7 @@ import {
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FieldError } from "../../decision/field-error.ts";
-import { SUPPORTED_FIELDS } from "./supported-fields.ts";
+import { fieldRefusal, SUPPORTED_FIELDS } from "./supported-fields.ts";
 import { LISTS_OF_ALTERNATIVES, SUPPORTED_TYPES } from "./supported-types.ts";
 
 const supportedSets = new Map(
@@ -61,7 +61,7 @@ function visit(message: ReflectMessage, place: Place, walk: Walk): void {
     if (!isFieldSet(message.message, field)) continue;
     const at = path === "" ? field.name : `${path}.${field.name}`;
     if (supported.has(field.name)) visitField(message, field, { ...place, path: at }, walk);
-    else walk.errors.push({ path: at, message: "not implemented by this proxy" });
+    else walk.errors.push({ path: at, message: fieldRefusal(desc.typeName, field.name) });
   }
 }
 

@@ -11,6 +11,7 @@ import { FaultResetFilter } from "./fault-reset-filter.ts";
 import type { FilterServices } from "./filter-services.ts";
 import { GrpcWebFilter } from "./grpc-web-filter.ts";
 import type { HttpFilter } from "./http-filter.ts";
+import { JwtAuthnFilter } from "./jwt-authn-filter.ts";
 import { LocalRateLimitFilter } from "./local-rate-limit-filter.ts";
 import { RateLimitServiceFilter } from "./rate-limit-service-filter.ts";
 import { StatefulSessionFilter } from "./stateful-session-filter.ts";
@@ -58,6 +59,8 @@ function createFilter(
     case "grpc-web":
       return new GrpcWebFilter();
     case "admission":
+    case "jwt-authn":
+      return new JwtAuthnFilter(rule, services, before);
       return new AdmissionFilter(rule);
     case "bandwidth":
       return new BandwidthFilter(rule, services);
@@ -68,6 +71,7 @@ function createFilter(
     case "rate-limit-service":
       return new RateLimitServiceFilter(rule, services);
     case "rate-limit-service-route":
+    case "jwt-authn-route":
       throw new Error("invariant broken: what routes say makes no filter");
     case "stateful-session":
       return new StatefulSessionFilter(rule, services);

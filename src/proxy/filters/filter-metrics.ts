@@ -6,6 +6,7 @@ import { type ConcurrencyMetrics, createConcurrencyMetrics } from "./concurrency
 import { type CorsMetrics, createCorsMetrics } from "./cors-metrics.ts";
 import { createFaultMetrics, type FaultMetrics } from "./fault-metrics.ts";
 import { createRateLimitMetrics, type RateLimitMetrics } from "./local-rate-limit-metrics.ts";
+import { createJwtMetrics, type JwtMetrics } from "./jwt-metrics.ts";
 import {
   createRateLimitServiceMetrics,
   type RateLimitServiceMetrics,
@@ -18,6 +19,7 @@ export interface FilterMetrics {
   readonly fault: FaultMetrics;
   readonly rateLimit: RateLimitMetrics;
   readonly rateLimitService: RateLimitServiceMetrics;
+  readonly jwt: JwtMetrics;
   readonly concurrency: ConcurrencyMetrics;
 }
 
@@ -30,5 +32,6 @@ export function createFilterMetrics(registry: MetricRegistry): FilterMetrics {
     rateLimit: createRateLimitMetrics(registry),
     rateLimitService: createRateLimitServiceMetrics(registry),
     concurrency: createConcurrencyMetrics(registry),
+    jwt: createJwtMetrics(registry),
   };
 }
