@@ -18,6 +18,7 @@ import type { FaultOwner } from "./callback-faults.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { Cluster } from "./cluster.ts";
 import { outlierStatusOf } from "./health/outlier-monitor.ts";
+import { isRefusal } from "./health/refused-answer.ts";
 import type { HttpServer } from "./http-server.ts";
 import { type BodyTaken, RequestBody } from "./request-body.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
@@ -234,8 +235,11 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     const nowMs = this.#server.nowMs();
     const latencyMs = nowMs - one.sentAtMs;
     const endpoint = one.endpoint!;
-    endpoint.observeLatency(latencyMs, nowMs);
-    endpoint.outlier?.onStatus(outlierStatusOf(head, this.#outcome.isGrpc), one.outlierGeneration);
+    const result = outlierStatusOf(head, this.#outcome.isGrpc);
+    if (result < 500 || !isRefusal(head.headers)) {
+      endpoint.observeLatency(latencyMs, nowMs);
+      endpoint.outlier?.onStatus(result, one.outlierGeneration);
+    }
     const retry = this.#retry;
     if (retry.retriesMax > 0) {
       if (isRetriableAnswer(retry, head)) {

@@ -17,6 +17,7 @@ export interface RequestPlan {
   readonly body?: string;
   /** How long the app takes to answer, milliseconds. */
   readonly appDelayMs?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What came of one request. Times are milliseconds of `Date.now`, which the app's journal uses too. */
@@ -92,7 +93,7 @@ export class LoadClient {
   }
 
   #exchange(id: string, plan: RequestPlan): Promise<IncomingMessage> {
-    const { method, body = "", appDelayMs = 0 } = plan;
+    const { method, body = "", appDelayMs = 0, headers = {} } = plan;
     return new Promise((resolve, reject) => {
       const outgoing = startRequest({
         ...this.target,
@@ -100,6 +101,7 @@ export class LoadClient {
         agent: this.#agent,
         path: "/",
         headers: {
+          ...headers,
           "x-test-id": id,
           "x-test-delay": String(appDelayMs),
           ...(method === "POST" ? { "content-length": String(Buffer.byteLength(body)) } : {}),
@@ -115,10 +117,14 @@ export class LoadClient {
 }
 
 const TICK_MS = 5;
+/** A machine that is too slow for the rate gets what it can do: a request beyond that is not sent, and not made up for. */
+const UNDER_WAY_MAX = 256;
 
 /** Requests under way at a steady rate. */
 export class SteadyLoad {
   readonly outcomes: Outcome[] = [];
+  /** Requests that were due and not sent. */
+  skipped = 0;
   readonly #underWay = new Set<Promise<void>>();
   readonly #client: LoadClient;
   readonly #plans: readonly RequestPlan[];
@@ -128,14 +134,18 @@ export class SteadyLoad {
     readonly resolve: (outcome: Outcome) => void;
   }>();
   #sent = 0;
+  readonly #startMs = performance.now();
+  #endMs = Number.NaN;
 
   constructor(client: LoadClient, perSecond: number, plans: readonly RequestPlan[]) {
     this.#client = client;
     this.#plans = plans;
-    const startMs = performance.now();
     const catchUp = (): void => {
-      const due = 1 + Math.floor(((performance.now() - startMs) * perSecond) / 1000);
-      while (this.#sent < due) this.#sendOne();
+      const due = 1 + Math.floor(((performance.now() - this.#startMs) * perSecond) / 1000);
+      while (this.#sent + this.skipped < due) {
+        if (this.#underWay.size < UNDER_WAY_MAX) this.#sendOne();
+        else this.skipped += 1;
+      }
     };
     catchUp();
     this.#timer = setInterval(catchUp, TICK_MS);
@@ -143,6 +153,11 @@ export class SteadyLoad {
 
   get failures(): readonly Outcome[] {
     return this.outcomes.filter(({ failure }) => failure !== undefined);
+  }
+
+  /** Requests in a second that were sent, from start to stop. */
+  get offered(): number {
+    return (1000 * this.#sent) / (this.#endMs - this.#startMs);
   }
 
   /** Resolves with the next outcome that fits. */
@@ -155,6 +170,7 @@ export class SteadyLoad {
   /** Resolves with every outcome once the last answer is there. */
   async stop(): Promise<readonly Outcome[]> {
     clearInterval(this.#timer);
+    this.#endMs = performance.now();
     await Promise.all(this.#underWay);
     return this.outcomes;
   }
