@@ -25,6 +25,8 @@ export interface PoolOwner {
   readonly info: DialTarget;
   /** Connections that are there, those of other pools of the same owner included. */
   readonly connectionCount: number;
+  /** Requests without a connection, those of other pools included: pools count. */
+  waitingCount: number;
   /** After an attempt that failed, by the monotonic clock: nothing is dialled until then that nobody waits for. */
   readonly unreachableUntilMs: number;
   onReachable(): void;
@@ -68,11 +70,6 @@ export class ConnectionPool implements UpstreamConnectionOwner {
     return this.#idle.count + this.#shared.idleCount;
   }
 
-  /** Requests without a connection. */
-  get waitingCount(): number {
-    return this.#waiting.length;
-  }
-
   /** Gives the handler a connection now or later. Returns false when a limit forbids to wait. */
   acquire(handler: ClientStreamHandler, nowMs: number): boolean {
     // Those who wait come first.
@@ -93,6 +90,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
     const index = this.#waiting.indexOf(handler);
     if (index < 0) return;
     this.#waiting.splice(index, 1);
+    this.#owner.waitingCount -= 1;
     this.#services.budget.releasePending(handler.isUrgent);
   }
 
@@ -104,6 +102,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
       while (at > 0 && waiting[at - 1]!.isUrgent !== true) at -= 1;
     }
     waiting.splice(at, 0, handler);
+    this.#owner.waitingCount += 1;
   }
 
   onConnectionRoom(connection: UpstreamConnection): void {
@@ -246,7 +245,9 @@ export class ConnectionPool implements UpstreamConnectionOwner {
 
   #takeWaiting(): ClientStreamHandler | undefined {
     const next = this.#waiting.shift();
-    if (next !== undefined) this.#services.budget.releasePending(next.isUrgent);
+    if (next === undefined) return undefined;
+    this.#owner.waitingCount -= 1;
+    this.#services.budget.releasePending(next.isUrgent);
     return next;
   }
 

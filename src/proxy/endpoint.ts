@@ -54,6 +54,8 @@ export class Endpoint implements Host {
   /** Of settings that do not hold any more, while they have connections or requests. */
   #retired: ConnectionPool[] | undefined;
   activeRequests = 0;
+  /** Of all pools. Counted here: balancers read it for each choice, and pools lie elsewhere. */
+  waitingCount = 0;
   requestsTotal = 0;
   connectFailures = 0;
   #failuresInRow = 0;
@@ -110,10 +112,6 @@ export class Endpoint implements Host {
 
   get idleCount(): number {
     return sum(this.#pool?.idleCount, this.#http2Pool?.idleCount);
-  }
-
-  get waitingCount(): number {
-    return sum(this.#pool?.waitingCount, this.#http2Pool?.waitingCount);
   }
 
   /**

@@ -6,7 +6,8 @@
 import type { Candidate, LoadBalancer, LoadBalancerInputs } from "./load-balancer.ts";
 import { WeightedDraw } from "./weighted-draw.ts";
 
-export type Cost = (endpoint: Candidate) => number;
+/** `weight`: what the endpoint weighs now. */
+export type Cost = (endpoint: Candidate, weight: number) => number;
 
 /** How many endpoints are compared where nothing is said. */
 export const CHOICES = 2;
@@ -16,6 +17,8 @@ export class TwoChoices<T extends Candidate> implements LoadBalancer<T> {
   readonly #cost: Cost;
   readonly #choices: number;
   #endpoints: readonly T[] = [];
+  /** Of each endpoint, here beside each other: of many endpoints as little as possible is touched for a choice. */
+  #weights = new Float64Array(0);
 
   /** `choices`: at least 2. */
   constructor(inputs: LoadBalancerInputs, cost: Cost, choices = CHOICES) {
@@ -26,6 +29,10 @@ export class TwoChoices<T extends Candidate> implements LoadBalancer<T> {
 
   setEndpoints(endpoints: readonly T[]): void {
     this.#endpoints = endpoints;
+    this.#weights = Float64Array.from(
+      endpoints,
+      ({ info, weightFactor }) => info.weight * weightFactor,
+    );
     this.#draw.setEndpoints(endpoints);
   }
 
@@ -33,11 +40,12 @@ export class TwoChoices<T extends Candidate> implements LoadBalancer<T> {
     const endpoints = this.#endpoints;
     if (endpoints.length < 2) return endpoints[0];
     let best = this.#draw.draw(-1);
-    let bestCost = this.#cost(endpoints[best]!);
+    const weights = this.#weights;
+    let bestCost = this.#cost(endpoints[best]!, weights[best]!);
     for (let i = 1; i < this.#choices; i++) {
       // Never the best one again, so that two different ones are always compared.
       const other = this.#draw.draw(best);
-      const cost = this.#cost(endpoints[other]!);
+      const cost = this.#cost(endpoints[other]!, weights[other]!);
       if (cost >= bestCost) continue;
       best = other;
       bestCost = cost;
@@ -61,22 +69,23 @@ const LATENCY_MS_LEAST = 0.001;
  */
 export function leastRequestCost(nowMs: () => number, bias = 1): Cost {
   const cost = biasedQueue(bias);
-  return (endpoint) => cost(endpoint) + (isUnreachable(endpoint, nowMs) ? UNREACHABLE_COST : 0);
+  return (endpoint, weight) =>
+    cost(endpoint, weight) + (isUnreachable(endpoint, nowMs) ? UNREACHABLE_COST : 0);
 }
 
 function biasedQueue(bias: number): Cost {
   if (bias === 1) return queueOf;
   if (bias === 0) return () => 0;
-  return (endpoint) => {
+  return (endpoint, weight) => {
     const requests = endpoint.activeRequests + endpoint.waitingCount;
-    return requests ** bias / weightOf(endpoint);
+    return requests ** bias / weight;
   };
 }
 
 /** Expected waiting time: decayed peak latency times the queue with this request in it. */
 export function peakEwmaCost(nowMs: () => number): Cost {
-  return (endpoint) => {
-    const queue = queueOf(endpoint);
+  return (endpoint, weight) => {
+    const queue = queueOf(endpoint, weight);
     if (isUnreachable(endpoint, nowMs)) return UNREACHABLE_COST + queue;
     // Without an answer nothing is known: one request finds out, the others do not wait for it.
     if (endpoint.ewmaMs === 0 && queue > 0) return UNKNOWN_LATENCY_COST + queue;
@@ -86,12 +95,8 @@ export function peakEwmaCost(nowMs: () => number): Cost {
   };
 }
 
-function queueOf(endpoint: Candidate): number {
-  return (endpoint.activeRequests + endpoint.waitingCount) / weightOf(endpoint);
-}
-
-function weightOf({ info, weightFactor }: Candidate): number {
-  return info.weight * weightFactor;
+function queueOf({ activeRequests, waitingCount }: Candidate, weight: number): number {
+  return (activeRequests + waitingCount) / weight;
 }
 
 /** The clock is read only where something failed. */
