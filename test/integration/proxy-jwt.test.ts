@@ -1,0 +1,393 @@
+/** Users' tokens at the sidecar: which are accepted, what is told of those that are not, and what the app gets to see. */
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { type TestContext, test } from "node:test";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { ManualClock } from "../../src/core/clock.ts";
+import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
+import { ProxyFixture } from "../support/proxy-fixture.ts";
+import { RawClient, type RawResponse } from "../support/raw-client.ts";
+import { headerOf } from "../support/raw-message.ts";
+import { RawUpstream, type UpstreamRequest } from "../support/raw-upstream.ts";
+import {
+  encoded,
+  keySetOf,
+  type SigningKey,
+  signedToken,
+  signingKey,
+} from "../support/signed-tokens.ts";
+
+const TYPES = "type.googleapis.com/envoy.extensions.filters.http";
+const NAME = "envoy.filters.http.jwt_authn";
+const ISSUER = "https://issuer.example";
+const KEY = signingKey("ES256", "k1");
+const RSA = signingKey("RS256", "rsa");
+const NOW_S = 1_800_000_000;
+const OPTIONAL = {
+  requires_any: { requirements: [{ provider_name: "shop" }, { allow_missing: {} }] },
+};
+const REQUIRED = { provider_name: "shop" };
+
+function claims(more: object = {}): object {
+  return { iss: ISSUER, sub: "anna", aud: ["shop"], exp: NOW_S + 3_600, ...more };
+}
+
+interface Setting {
+  readonly provider?: JsonObject;
+  readonly requires?: JsonObject;
+  readonly filter?: JsonObject;
+  readonly route?: JsonObject;
+  readonly routes?: readonly JsonObject[];
+  readonly keys?: readonly SigningKey[];
+}
+
+async function setUp(context: TestContext, setting: Setting = {}) {
+  const { provider = {}, requires = REQUIRED, filter = {}, route, keys = [KEY, RSA] } = setting;
+  const upstream = await RawUpstream.echo(context);
+  const clock = new ManualClock(NOW_S * 1_000);
+  const shop = {
+    issuer: ISSUER,
+    audiences: ["shop"],
+    local_jwks: { inline_string: keySetOf(...keys) },
+    ...provider,
+  };
+  const typed_config = {
+    "@type": `${TYPES}.jwt_authn.v3.JwtAuthentication`,
+    providers: { shop },
+    rules: [{ match: { prefix: "/" }, requires }],
+    ...filter,
+  };
+  const http_filters = [
+    { name: NAME, typed_config },
+    { name: "router", typed_config: { "@type": `${TYPES}.router.v3.Router` } },
+  ];
+  const perRoute = route && { "@type": `${TYPES}.jwt_authn.v3.PerRouteConfig`, ...route };
+  const routes = setting.routes ?? [
+    { ...routeTo("app"), ...(perRoute && { typed_per_filter_config: { [NAME]: perRoute } }) },
+  ];
+  const proxy = await ProxyFixture.start(
+    context,
+    bootstrapOf(
+      [{ routes, manager: { http_filters } }],
+      [{ name: "app", endpoints: [upstream.port] }],
+    ),
+    { clock },
+  );
+  const ask = async (target: string, ...lines: readonly string[]): Promise<RawResponse> => {
+    const client = await RawClient.connect(proxy.port());
+    context.after(() => client.close());
+    client.send(`${[`GET ${target} HTTP/1.1`, "Host: app", ...lines].join("\r\n")}\r\n\r\n`);
+    return client.response();
+  };
+  const send = (token: string, ...lines: readonly string[]): Promise<RawResponse> =>
+    ask("/", `Authorization: Bearer ${token}`, ...lines);
+  const seen = (): UpstreamRequest => upstream.requests.at(-1)!;
+  return { upstream, proxy, clock, ask, send, seen };
+}
+
+test("T28: an accepted token reaches the app as claims, and not itself", async (context) => {
+  const { send, seen, proxy } = await setUp(context, {
+    provider: {
+      forward_payload_header: "x-payload",
+      claim_to_headers: [
+        { header_name: "x-user", claim_name: "sub" },
+        { header_name: "x-city", claim_name: "address.city" },
+        { header_name: "x-level", claim_name: "level" },
+        { header_name: "x-staff", claim_name: "staff" },
+        { header_name: "x-groups", claim_name: "groups" },
+      ],
+    },
+  });
+  const payload = claims({ address: { city: "Zürich" }, level: 3, staff: true, groups: ["a"] });
+  const token = signedToken(KEY, payload);
+  assert.equal((await send(token, "X-User: root", "X-Groups: admin")).status, 200);
+  const request = seen();
+  assert.equal(headerOf(request, "authorization"), undefined);
+  assert.equal(headerOf(request, "x-payload"), encoded(JSON.stringify(payload)));
+  assert.equal(headerOf(request, "x-user"), "anna");
+  assert.equal(headerOf(request, "x-city"), Buffer.from("Zürich").toString("latin1"));
+  assert.equal(headerOf(request, "x-level"), "3");
+  assert.equal(headerOf(request, "x-staff"), "true");
+  assert.equal(headerOf(request, "x-groups"), undefined);
+  assert.equal((await send(token)).status, 200);
+  assert.equal(proxy.metric("tulle_jwt_cache_lookups_total", 'result="hit"'), 1);
+  assert.equal(proxy.metric("tulle_jwt_tokens_total", 'result="accepted"'), 2);
+  assert.equal(proxy.metric("tulle_jwt_requests_total", 'result="allowed"'), 2);
+});
+
+test("T28: every algorithm is accepted from a key that is made for it", async (context) => {
+  const names = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
+  const keys = [...names, "EdDSA"].map((name) => signingKey(name, `key-${name}`));
+  const { send } = await setUp(context, { keys });
+  for (const key of keys) {
+    assert.equal((await send(signedToken(key, claims()))).status, 200, key.algorithm);
+    const other = keys[(keys.indexOf(key) + 1) % keys.length]!;
+    const forged = signedToken(other, claims(), { kid: key.keyId });
+    assert.equal((await send(forged)).status, 401, `${key.algorithm} by ${other.algorithm}`);
+  }
+});
+
+test("T28: forged and confused tokens get 401, and the app nothing", async (context) => {
+  const { send, upstream, proxy } = await setUp(context);
+  const good = signedToken(KEY, claims());
+  const [head, payload, signature] = good.split(".") as [string, string, string];
+  const none = encoded(JSON.stringify({ alg: "none", kid: "k1" }));
+  const shared = `${encoded(JSON.stringify({ alg: "HS256", kid: "rsa" }))}.${payload}`;
+  const secret = JSON.stringify(RSA.jwk);
+  const mac = createHmac("sha256", secret).update(shared).digest("base64url");
+  const deep = `${"[".repeat(10_000)}${"]".repeat(10_000)}`;
+  const cases: Readonly<Record<string, string>> = {
+    "alg none": `${none}.${payload}.`,
+    "alg none with a signature": `${none}.${payload}.${signature}`,
+    "HS256 with the RSA public key": `${shared}.${mac}`,
+    "another key's signature": signedToken(RSA, claims(), { kid: "k1" }),
+    "an unknown kid": signedToken(KEY, claims(), { kid: "k2" }),
+    "a wrong issuer": signedToken(KEY, claims({ iss: `${ISSUER}/` })),
+    "no issuer": signedToken(KEY, claims({ iss: undefined })),
+    "a changed payload": `${head}.${encoded(JSON.stringify(claims({ sub: "root" })))}.${signature}`,
+    "another spelling of the signature": `${head}.${payload}.${signature}=`,
+    "white space in it": `${head}. ${payload}.${signature}`,
+    "two parts": `${head}.${payload}`,
+    "four parts": `${good}.${signature}`,
+    "five parts, as of an encrypted token": `${good}.${signature}.${signature}`,
+    "a critical extension": signedToken(KEY, claims(), { crit: ["exp"], exp: 1 }),
+    "an unencoded payload": signedToken(KEY, claims(), { b64: false, crit: ["b64"] }),
+    "a member that stands twice": signedToken(
+      KEY,
+      `{"iss":"${ISSUER}","aud":"shop","sub":"a","sub":"b"}`,
+    ),
+    "no object": signedToken(KEY, '"text"'),
+    "nesting of 10,000": signedToken(KEY, `{"iss":"${ISSUER}","aud":"shop","a":${deep}}`),
+    "nesting of 1,001": signedToken(
+      KEY,
+      `{"iss":"${ISSUER}","aud":"shop","a":${"[".repeat(1_000)}${"]".repeat(1_000)}}`,
+    ),
+    "a kid that is a number": signedToken(KEY, claims(), { kid: 1 }),
+    nonsense: "abc",
+  };
+  for (const [name, token] of Object.entries(cases)) {
+    const answer = await send(token);
+    assert.equal(answer.status, 401, name);
+    assert.match(
+      headerOf(answer, "www-authenticate") ?? "",
+      /^Bearer realm="http:\/\/app\/", error="invalid_token"$/,
+      name,
+    );
+  }
+  assert.equal(upstream.requests.length, 0);
+  assert.equal(
+    proxy.metric("tulle_jwt_requests_total", 'result="denied"'),
+    Object.keys(cases).length,
+  );
+});
+
+test("T28: what a token's header points to is not looked at", async (context) => {
+  const { send } = await setUp(context);
+  const attacker = signingKey("ES256", "k1");
+  const pointers = {
+    jwk: attacker.jwk,
+    jku: "http://127.0.0.1:1/keys",
+    x5u: "http://127.0.0.1:1/",
+  };
+  assert.equal((await send(signedToken(attacker, claims(), pointers))).status, 401);
+  assert.equal((await send(signedToken(KEY, claims(), pointers))).status, 200);
+});
+
+test("T28: a wrong audience is refused, one of several is enough", async (context) => {
+  const { send } = await setUp(context);
+  const wrong = await send(signedToken(KEY, claims({ aud: "desk" })));
+  assert.equal(wrong.status, 403);
+  assert.equal(wrong.body, "Audiences in Jwt are not allowed\n");
+  assert.equal((await send(signedToken(KEY, claims({ aud: undefined })))).status, 403);
+  assert.equal((await send(signedToken(KEY, claims({ aud: ["desk", "shop"] })))).status, 200);
+  assert.equal((await send(signedToken(KEY, claims({ aud: "shop" })))).status, 200);
+});
+
+test("T28: exp and nbf hold within 60 seconds", async (context) => {
+  const { send, clock } = await setUp(context);
+  const statusOf = async (more: object): Promise<number> =>
+    (await send(signedToken(KEY, claims(more)))).status;
+  assert.equal(await statusOf({ exp: NOW_S - 59 }), 200);
+  assert.equal(await statusOf({ exp: NOW_S - 61 }), 401);
+  assert.equal(await statusOf({ nbf: NOW_S + 59 }), 200);
+  assert.equal(await statusOf({ nbf: NOW_S + 61 }), 401);
+  assert.equal(await statusOf({ exp: "tomorrow" }), 401);
+  // Known by its bytes, and still no longer than it holds.
+  const token = signedToken(KEY, claims({ exp: NOW_S + 10 }));
+  assert.equal((await send(token)).status, 200);
+  clock.advance(69_000);
+  assert.equal((await send(token)).status, 200);
+  clock.advance(2_000);
+  const late = await send(token);
+  assert.equal(late.status, 401);
+  assert.equal(late.body, "Jwt is expired\n");
+});
+
+test("T28: two tokens are refused, wherever they are", async (context) => {
+  const { ask, upstream, proxy } = await setUp(context, { requires: OPTIONAL });
+  const token = signedToken(KEY, claims());
+  const twice = [`Authorization: Bearer ${token}`, "Authorization: Bearer x"];
+  for (const [target, ...lines] of [
+    [`/?access_token=${token}`, `Authorization: Bearer ${token}`],
+    [`/?access_token=${token}&a=1&access_token=x`],
+    ["/", ...twice],
+    ["/", ...twice.toReversed()],
+  ] as const) {
+    const answer = await ask(target, ...lines);
+    assert.equal(answer.status, 400);
+    assert.match(headerOf(answer, "www-authenticate") ?? "", /error="invalid_request"$/);
+  }
+  assert.equal(upstream.requests.length, 0);
+  assert.equal(proxy.metric("tulle_jwt_tokens_total", 'result="several"'), 4);
+});
+
+test("without a token a request passes where none is required", async (context) => {
+  const { ask, send } = await setUp(context, { requires: OPTIONAL });
+  assert.equal((await ask("/")).status, 200);
+  assert.equal((await ask("/", "Authorization: Basic YTpi")).status, 200);
+  assert.equal((await send("nonsense")).status, 401);
+  const required = await setUp(context);
+  const refused = await required.ask("/");
+  assert.equal(refused.status, 401);
+  assert.equal(refused.body, "Jwt is missing\n");
+  assert.equal(headerOf(refused, "www-authenticate"), 'Bearer realm="http://app/"');
+});
+
+test("a bad token passes only where it may, and leaves nothing", async (context) => {
+  const { send, seen } = await setUp(context, {
+    requires: { allow_missing_or_failed: {} },
+    provider: { claim_to_headers: [{ header_name: "x-user", claim_name: "sub" }] },
+  });
+  assert.equal((await send("nonsense", "x-user: root")).status, 200);
+  assert.equal(headerOf(seen(), "x-user"), undefined);
+  assert.equal((await send(signedToken(KEY, claims()))).status, 200);
+  assert.equal(headerOf(seen(), "x-user"), "anna");
+});
+
+test("no keys: every token of that issuer gets 401", async (context) => {
+  const { send } = await setUp(context, { keys: [], requires: OPTIONAL });
+  const answer = await send(signedToken(KEY, claims()));
+  assert.equal(answer.status, 401);
+  assert.equal(answer.body, "Jwks doesn't have any valid public key\n");
+});
+
+test("a token in the query is taken out of it, and out of logs", async (context) => {
+  const { ask, seen } = await setUp(context);
+  const token = signedToken(KEY, claims());
+  assert.equal((await ask(`/a?x=1&access_token=${token}&y=2`)).status, 200);
+  assert.equal(seen().start, "GET /a?x=1&y=2 HTTP/1.1");
+  assert.equal((await ask(`/a?access_token=${token}`)).status, 200);
+  assert.equal(seen().start, "GET /a HTTP/1.1");
+});
+
+test("places, scheme and forwarding are the provider's", async (context) => {
+  const { ask, seen } = await setUp(context, {
+    provider: {
+      from_headers: [{ name: "x-token", value_prefix: "JWT " }],
+      from_params: ["t"],
+      from_cookies: ["session"],
+      forward: true,
+    },
+  });
+  const token = signedToken(KEY, claims());
+  assert.equal((await ask("/", `x-token: JWT ${token}`)).status, 200);
+  assert.equal(headerOf(seen(), "x-token"), `JWT ${token}`);
+  assert.equal((await ask(`/?t=${token}`)).status, 200);
+  assert.equal((await ask("/", `Cookie: a=b; session=${token}`)).status, 200);
+  assert.equal((await ask("/", `Cookie: session=${token}; session=${token}`)).status, 400);
+  assert.equal((await ask("/", `Authorization: Bearer ${token}`)).status, 401);
+});
+
+test("requirements nest, and routes name one or none", async (context) => {
+  const keys = [signingKey("ES256", "a"), signingKey("ES256", "b")];
+  const place = (name: string) => ({ from_headers: [{ name }] });
+  const filter = (index: number): JsonObject => ({
+    issuer: `https://${index}.example`,
+    local_jwks: { inline_string: keySetOf(keys[index]!) },
+    ...place(`x-${index}`),
+  });
+  const both = {
+    requires_all: { requirements: [{ provider_name: "p0" }, { provider_name: "p1" }] },
+  };
+  const { ask } = await setUp(context, {
+    filter: {
+      providers: { p0: filter(0), p1: filter(1) },
+      rules: [
+        { match: { prefix: "/both" }, requires: both },
+        { match: { path: "/free" } },
+        {
+          match: { prefix: "/", headers: [{ name: "x-need", present_match: true }] },
+          requires: { provider_name: "p1" },
+        },
+      ],
+    },
+  });
+  const [a, b] = keys.map(
+    (key, index) => `x-${index}: ${signedToken(key, { iss: `https://${index}.example` })}`,
+  );
+  assert.equal((await ask("/both", a!)).status, 401);
+  assert.equal((await ask("/both", a!, b!)).status, 200);
+  assert.equal((await ask("/free")).status, 200);
+  assert.equal((await ask("/other")).status, 200);
+  assert.equal((await ask("/other", "x-need: 1")).status, 401);
+  assert.equal((await ask("/other", "x-need: 1", b!)).status, 200);
+});
+
+test("a route's own word goes before the listener's rules", async (context) => {
+  const map = { requirement_map: { open: { allow_missing: {} } } };
+  const open = await setUp(context, { filter: map, route: { requirement_name: "open" } });
+  assert.equal((await open.ask("/")).status, 200);
+  const off = await setUp(context, { route: { disabled: true } });
+  assert.equal((await off.send("nonsense")).status, 200);
+  const wrong = await setUp(context, { route: { requirement_name: "gone" } });
+  assert.equal((await wrong.send(signedToken(KEY, claims()))).status, 403);
+});
+
+test("routes are chosen by claims", async (context) => {
+  const claimIs = (name: string, value: JsonObject): JsonObject => ({
+    prefix: "/",
+    dynamic_metadata: [{ filter: NAME, path: [{ key: "payload" }, { key: name }], value }],
+  });
+  const direct = (body: string) => ({
+    direct_response: { status: 200, body: { inline_string: body } },
+  });
+  const { ask, send } = await setUp(context, {
+    requires: OPTIONAL,
+    provider: {
+      payload_in_metadata: "payload",
+      clear_route_cache: true,
+      normalize_payload_in_metadata: { space_delimited_claims: ["scope"] },
+    },
+    routes: [
+      { match: claimIs("tier", { string_match: { exact: "gold" } }), ...direct("gold") },
+      {
+        match: claimIs("scope", { list_match: { one_of: { string_match: { exact: "beta" } } } }),
+        ...direct("beta"),
+      },
+      { match: { prefix: "/" }, ...direct("all") },
+    ],
+  });
+  assert.equal((await ask("/")).body, "all");
+  assert.equal((await send(signedToken(KEY, claims({ tier: "gold" })))).body, "gold");
+  assert.equal((await send(signedToken(KEY, claims({ scope: "read beta" })))).body, "beta");
+  assert.equal((await send(signedToken(KEY, claims({ scope: "betas" })))).body, "all");
+});
+
+test("preflights of browsers pass, which have no tokens", async (context) => {
+  const { proxy, ask } = await setUp(context, { filter: { bypass_cors_preflight: true } });
+  const client = await RawClient.connect(proxy.port());
+  context.after(() => client.close());
+  client.send(
+    "OPTIONS / HTTP/1.1\r\nHost: app\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+  );
+  assert.equal((await client.response()).status, 200);
+  assert.equal((await ask("/", "Origin: https://a")).status, 401);
+});
+
+test("clients are told nothing where that is wanted", async (context) => {
+  const { send } = await setUp(context, { filter: { strip_failure_response: true } });
+  const answer = await send("nonsense");
+  assert.equal(answer.status, 401);
+  assert.equal(answer.body.trim(), "");
+  assert.equal(headerOf(answer, "www-authenticate"), undefined);
+});
