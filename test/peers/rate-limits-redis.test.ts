@@ -3,11 +3,9 @@
  * clients directly, also while Redis goes and comes back.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { request } from "node:http";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import test, { type TestContext } from "node:test";
@@ -19,54 +17,15 @@ import { systemClock } from "../../src/core/clock.ts";
 import { createLogger } from "../../src/core/logger.ts";
 import { SeededPrng } from "../../src/core/prng.ts";
 import { TulleHome } from "../e2e/tulle-process.ts";
-import { freePort, needs, temporaryFolder } from "./peer-process.ts";
+import { RedisProcess } from "../support/redis-process.ts";
+import { needs, temporaryFolder } from "./peer-process.ts";
 
 const DAY_US = 86_400_000_000;
 
-class Redis {
-  readonly url: string;
-  readonly #port: number;
-  readonly #folder: string;
-  #child: ChildProcess | undefined;
-
-  private constructor(port: number, folder: string) {
-    this.#port = port;
-    this.#folder = folder;
-    this.url = `redis://127.0.0.1:${port}/1`;
-  }
-
-  static async start(t: TestContext): Promise<Redis> {
-    const redis = new Redis(await freePort(), temporaryFolder(t));
-    t.after(() => redis.stop());
-    await redis.run();
-    return redis;
-  }
-
-  async run(): Promise<void> {
-    const args = ["--port", String(this.#port), "--bind", "127.0.0.1", "--save", ""];
-    this.#child = spawn("redis-server", [...args, "--dir", this.#folder], { stdio: "ignore" });
-    while (!(await isListening(this.#port))) await delay(10);
-  }
-
-  async stop(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null) return;
-    const exited = once(child, "exit");
-    child.kill();
-    await exited;
-  }
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
+async function startRedis(t: TestContext): Promise<RedisProcess> {
+  const redis = await RedisProcess.start(temporaryFolder(t));
+  t.after(() => redis.stop());
+  return redis;
 }
 
 interface Counting {
@@ -115,7 +74,7 @@ const limitOf = (key: string, requests: number) => ({
 const WIDE = 10_000;
 
 test("two that count in one Redis let through what one would", needs("redis-server"), async (t) => {
-  const { url } = await Redis.start(t);
+  const { url } = await startRedis(t);
   const [one, other] = [await countingIn(t, url), await countingIn(t, url)];
   const limits = [limitOf("{default/a}:all", 300), limitOf("{default/a}:wide", WIDE)];
   const takes = Array.from({ length: 1_000 }, (_, index) =>
@@ -130,7 +89,7 @@ test("two that count in one Redis let through what one would", needs("redis-serv
 });
 
 test("a limit fills again by the clock of Redis", needs("redis-server"), async (t) => {
-  const { url } = await Redis.start(t);
+  const { url } = await startRedis(t);
   const { counter } = await countingIn(t, url);
   const limit = { key: "{default/a}:quick", intervalUs: 1_000, burst: 1 };
   for (let passed = 0; passed < 5; ) {
@@ -142,7 +101,7 @@ test("a limit fills again by the clock of Redis", needs("redis-server"), async (
 });
 
 test("without Redis nothing is counted, which is said once", needs("redis-server"), async (t) => {
-  const redis = await Redis.start(t);
+  const redis = await startRedis(t);
   const { counter, client, lines } = await countingIn(t, redis.url);
   const limit = limitOf("{default/a}:all", 10);
   await counter.take([limit], 1);
@@ -208,7 +167,7 @@ async function startMesh(t: TestContext, url: string): Promise<() => Promise<num
 }
 
 test("two control planes keep one limit together", needs("redis-server"), async (t) => {
-  const { url } = await Redis.start(t);
+  const { url } = await startRedis(t);
   const [one, other] = await Promise.all([startMesh(t, url), startMesh(t, url)]);
   const statuses: number[] = [];
   for (let i = 0; i < 80; i++) statuses.push(...(await Promise.all([one(), other()])));

@@ -29,6 +29,8 @@ export interface ApplicationOptions {
   readonly resources?: readonly object[];
   /** Start the control plane apart from `tulle up`, so that nobody starts it again when it is killed. */
   readonly keepsControlPlaneApart?: boolean;
+  /** Further words of the command that starts it, which keeps it apart, too. */
+  readonly controlPlane?: readonly string[];
 }
 
 export class Application {
@@ -67,9 +69,11 @@ export class Application {
 
   static async #startIn(home: TulleHome, options: ApplicationOptions): Promise<Application> {
     await writeFiles(home, options);
-    const controlPlane = options.keepsControlPlaneApart
-      ? home.start(["control-plane", "--mesh", MESH, ...ANYWHERE])
-      : undefined;
+    const { keepsControlPlaneApart = false, controlPlane: words = [] } = options;
+    const controlPlane =
+      keepsControlPlaneApart || words.length > 0
+        ? home.start(["control-plane", "--mesh", MESH, ...ANYWHERE, ...words])
+        : undefined;
     await controlPlane?.waitFor(/ready/);
     const up = home.start(["up"]);
     const [, host = "", port = ""] = await up.waitFor(/catalog at (\S+):(\d+)/);

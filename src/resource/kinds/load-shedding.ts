@@ -48,7 +48,7 @@ export const loadShedding = objectRule(
     calibrationInterval: duration({ minMs: 1_000, maxMs: 3_600_000 })
       .default("60s")
       .describe(
-        "Under constant load, how often an instance gets half as many for a moment, to see its latency with little to do.",
+        "Under constant load, how often an instance gets three quarters of what it needs for a moment, to see its latency with little to do.",
       ),
   }),
   ({ minConcurrency, maxConcurrency }, report) => {
