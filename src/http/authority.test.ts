@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isAuthority } from "./authority.ts";
+import { canonicalHost, isAuthority, portOf, withoutTrailingDot } from "./authority.ts";
 
 describe("isAuthority (RFC 3986 section 3.2, T23)", () => {
   const VALID = [
@@ -81,4 +81,29 @@ describe("isAuthority (RFC 3986 section 3.2, T23)", () => {
   for (const authority of INVALID) {
     it(`refuses ${JSON.stringify(authority)}`, () => assert.equal(isAuthority(authority), false));
   }
+});
+
+describe("the parts of an authority (T23)", () => {
+  const HOSTS: readonly (readonly [authority: string, host: string, port: number | undefined])[] = [
+    ["a.example", "a.example", undefined],
+    ["A.Example.", "a.example", undefined],
+    ["a.example:80", "a.example", 80],
+    ["a.example.:80", "a.example", 80],
+    ["a.example:", "a.example", undefined],
+    ["[::1]", "[::1]", undefined],
+    ["[::1]:8080", "[::1]", 8080],
+    [".", ".", undefined],
+    ["", "", undefined],
+  ];
+  for (const [authority, host, port] of HOSTS) {
+    it(`finds ${host} and ${port} in ${JSON.stringify(authority)}`, () => {
+      assert.equal(canonicalHost(authority), host);
+      assert.equal(portOf(authority), port);
+    });
+  }
+
+  it("keeps the port where only the dot goes", () => {
+    assert.equal(withoutTrailingDot("a.example.:80"), "a.example:80");
+    assert.equal(withoutTrailingDot("a.example:80"), "a.example:80");
+  });
 });

@@ -13,6 +13,7 @@ for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 HOST_CHAR["%".charCodeAt(0)] = HOST_ESCAPE;
 
 const COLON = 0x3a;
+const DOT = 0x2e;
 const ZERO = 0x30;
 const PORT_DIGITS_MAX = 5;
 const PORT_MAX = 65_535;
@@ -52,4 +53,33 @@ function isPort(authority: string, start: number): boolean {
     port = port * 10 + digit;
   }
   return port <= PORT_MAX;
+}
+
+/** `example.com` of `example.com.`, `example.com:80` of `example.com.:80`: DNS takes them for the same. */
+export function withoutTrailingDot(authority: string): string {
+  const end = portStart(authority);
+  if (authority.charCodeAt(end - 1) !== DOT || end === 1) return authority;
+  return authority.slice(0, end - 1) + authority.slice(end);
+}
+
+/** Undefined without a port. */
+export function portOf(authority: string): number | undefined {
+  const start = portStart(authority) + 1;
+  return start >= authority.length ? undefined : Number(authority.slice(start));
+}
+
+export function withoutPort(authority: string): string {
+  return authority.slice(0, portStart(authority));
+}
+
+/** The host in the form that policies compare: lower case, without port and last dot. */
+export function canonicalHost(authority: string): string {
+  return withoutPort(withoutTrailingDot(authority)).toLowerCase();
+}
+
+/** Offset of the colon before the port, or the length when there is none. */
+function portStart(authority: string): number {
+  const colon = authority.lastIndexOf(":");
+  // A colon before a bracket belongs to an IPv6 address.
+  return colon < 0 || authority.endsWith("]") ? authority.length : colon;
 }

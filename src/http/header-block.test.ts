@@ -34,6 +34,26 @@ describe("HeaderBlock", () => {
     assert.equal(block.indexOf(HEADER.date), -1);
   });
 
+  it("drops a family of names, in any case, and nothing that only looks like it", () => {
+    const block = blockOf(
+      "X-Envoy-A: 1\r\nx-envoy-b: 2\r\nx-envo: 3\r\nx-envoyage: 4\r\nY-Envoy-A: 5\r\nX\u007eEnvoy-A: 6\r\n",
+    );
+    block.dropFamily("x-envoy-", (name) => name !== "x-envoy-b");
+    assert.deepEqual(pairsOf(block), [
+      ...["x-envoy-b=2", "x-envo=3", "x-envoyage=4", "Y-Envoy-A=5", "X~Envoy-A=6"],
+    ]);
+  });
+
+  it("finds underscores in names, not in values", () => {
+    const lines = "a-b: c_d\r\n_: 1\r\ne: _\r\nf_: 2\r\n_g: 3\r\nh: i\r\n";
+    const block = blockOf(lines);
+    assert.equal(block.hasUnderscoreName(), true);
+    block.dropUnderscoreNames();
+    assert.deepEqual(pairsOf(block), ["a-b=c_d", "e=_", "h=i"]);
+    assert.equal(block.hasUnderscoreName(), false);
+    assert.equal(blockOf("a: _\r\nb: c_d_\r\n").hasUnderscoreName(), false);
+  });
+
   it("tells an empty value from none", () => {
     const block = blockOf("X-Empty:\r\n");
     assert.equal(block.get("x-empty"), "");

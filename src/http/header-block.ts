@@ -24,6 +24,10 @@ const ID = 4;
 const STATE = 5;
 const STRIDE = 6;
 
+const UPPER_A = 0x41;
+const UPPER_Z = 0x5a;
+const LOWER_OFFSET = 0x20;
+
 /** Most messages have fewer fields; idle connections hold their block. */
 const FIELDS_INITIAL = 16;
 
@@ -195,6 +199,30 @@ export class HeaderBlock {
     this.#addedCount = kept;
   }
 
+  /**
+   * Drops the arrived fields whose name begins with `prefix`, which is lower case, and is unwanted. Makes strings of
+   * such names only.
+   */
+  dropFamily(prefix: string, isUnwanted: (lowerName: string) => boolean): void {
+    const first = prefix.charCodeAt(0);
+    for (let i = 0; i < this.count; i++) {
+      const start = this.#fields[i * STRIDE + NAME_START]!;
+      if (lowerCode(this.text, start) !== first || !this.isKept(i)) continue;
+      let at = 1;
+      while (at < prefix.length && lowerCode(this.text, start + at) === prefix.charCodeAt(at)) at++;
+      if (at === prefix.length && isUnwanted(this.name(i).toLowerCase())) this.drop(i);
+    }
+  }
+
+  /** Whether a kept field that arrived has `_` in its name. */
+  hasUnderscoreName(): boolean {
+    return this.#underscoreName(0) >= 0;
+  }
+
+  dropUnderscoreNames(): void {
+    for (let i = this.#underscoreName(0); i >= 0; i = this.#underscoreName(i + 1)) this.drop(i);
+  }
+
   /** Replaces every field of this name by one. */
   set(field: HeaderField): void {
     this.remove(field.name);
@@ -290,6 +318,18 @@ export class HeaderBlock {
     return length === lowerName.length && this.name(index).toLowerCase() === lowerName;
   }
 
+  /** The first kept field from `from` on with `_` in its name, or -1. */
+  #underscoreName(from: number): number {
+    let next = -1;
+    for (let i = from; i < this.count; i++) {
+      const start = this.#fields[i * STRIDE + NAME_START]!;
+      if (next < start) next = this.text.indexOf("_", start);
+      if (next < 0) return -1;
+      if (next < this.#fields[i * STRIDE + NAME_END]! && this.isKept(i)) return i;
+    }
+    return -1;
+  }
+
   #state(index: number): number {
     return this.#fields[index * STRIDE + STATE]!;
   }
@@ -299,6 +339,12 @@ export class HeaderBlock {
     grown.set(this.#fields);
     this.#fields = grown;
   }
+}
+
+/** Of a character of a field name. */
+function lowerCode(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code >= UPPER_A && code <= UPPER_Z ? code + LOWER_OFFSET : code;
 }
 
 function isFlagged(id: number, ids: number): boolean {

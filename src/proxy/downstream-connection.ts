@@ -1,5 +1,13 @@
 /** What a request may know of the connection that it came on. */
 
+import type { PeerCertificate } from "./peer-certificate.ts";
+
+/** Whether a connection may carry requests for a host. */
+export interface HostCheck {
+  /** `authority` as it is judged, port included. */
+  accepts(authority: string): boolean;
+}
+
 export interface DownstreamConnection {
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -10,6 +18,10 @@ export interface DownstreamConnection {
   readonly isHttp2: boolean;
   /** SPIFFE id or URI SAN of the verified peer, empty without mutual TLS. */
   readonly peerPrincipal: string;
+  /** What the verified peer showed. Undefined without mutual TLS. */
+  readonly peerCertificate: PeerCertificate | undefined;
+  /** Which hosts may be asked for on it. Undefined: all. */
+  readonly hostCheck: HostCheck | undefined;
   readonly serverName: string;
 }
 

@@ -6,7 +6,6 @@ import type { FieldError } from "../decision/field-error.ts";
 import { RouteTable } from "../decision/route-table.ts";
 import { compileUpgrades, type UpgradeRules } from "../decision/upgrade-rule.ts";
 import {
-  HttpConnectionManager_ForwardClientCertDetails as ClientCert,
   HttpConnectionManager_CodecType as CodecType,
   type HttpConnectionManager,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
@@ -17,20 +16,16 @@ import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { HEADER } from "../http/header-name.ts";
 import type { EscapedSlashes, PathNormalization } from "../http/path-normalization.ts";
 import { HttpDate } from "../telemetry/http-date.ts";
-import { newRequestId, newTraceparent } from "../telemetry/request-id.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
+import { ArrivalHeaders } from "./arrival-headers.ts";
 import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
+import { compileHostRule, type HostRule } from "./config/host-rule.ts";
 import { compileHttpFilters, type FilterEntry } from "./config/http-filters.ts";
 import { compileHttp2Options, type Http2Options } from "./config/http2-options.ts";
-import { compileInternalAddresses, type InternalAddresses } from "./config/internal-addresses.ts";
 import { compileLocalReplies, type LocalReplyHeaders } from "./config/local-reply-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 
-const X_FORWARDED_FOR = new HeaderName("x-forwarded-for");
-const X_FORWARDED_PROTO = new HeaderName("x-forwarded-proto");
 const X_REQUEST_ID = new HeaderName("x-request-id");
-const X_FORWARDED_CLIENT_CERT = new HeaderName("x-forwarded-client-cert");
-const TRACEPARENT = new HeaderName("traceparent");
 const DATE = new HeaderName("date");
 const SERVER = new HeaderName("server");
 const ORIGINAL_PATH = new HeaderName("x-envoy-original-path");
@@ -38,10 +33,6 @@ const ORIGINAL_HOST = new HeaderName("x-envoy-original-host");
 const OVERLOADED = new HeaderField(new HeaderName("x-envoy-overloaded"), "true");
 const SERVICE_TIME = new HeaderName("x-envoy-upstream-service-time");
 
-const PROTO = {
-  http: new HeaderField(X_FORWARDED_PROTO, "http"),
-  https: new HeaderField(X_FORWARDED_PROTO, "https"),
-} as const;
 /** By milliseconds. Nearly every answer is faster than these are long. */
 const SERVICE_TIMES = Array.from(
   { length: 256 },
@@ -57,6 +48,9 @@ export class HttpConfig {
   /** Settings of connections that speak HTTP/2. */
   readonly http2: Http2Options;
   readonly pathNormalization: PathNormalization;
+  readonly hosts: HostRule;
+  /** What becomes of the header fields of requests before their route is chosen. */
+  readonly arrival: ArrivalHeaders;
   /** Routes contained in the listener, else they come by name. */
   readonly inlineRoutes: RouteTable | undefined;
   readonly routesName: string;
@@ -67,22 +61,14 @@ export class HttpConfig {
   readonly requestHeadTimeoutMs: number;
   /** Of a whole stream, where its route says nothing. 0 means no limit. */
   readonly streamDurationMs: number;
-  /** Whose `x-envoy-*` fields are obeyed. Undefined: nobody's. */
-  readonly internalAddresses: InternalAddresses | undefined;
   /** The time that the hop before waits for this one counts like the route's timeout. */
   readonly respectsExpectedTimeout: boolean;
   readonly accessLogs: readonly AccessLogConfig[];
   readonly upgrades: UpgradeRules;
   /** What requests pass before the router. */
   readonly filters: readonly FilterEntry[];
-  readonly #generatesRequestId: boolean;
   readonly #returnsRequestId: boolean;
-  /** Clients are strangers (`use_remote_address`). */
-  readonly #isEdge: boolean;
-  readonly #keepsExternalId: boolean;
-  readonly #isTraced: boolean;
   readonly #isSilent: boolean;
-  readonly #sanitizesClientCert: boolean;
   readonly #serverHeader: ServerHeader;
   readonly #server: HeaderField;
   readonly #localReplies: LocalReplyHeaders;
@@ -101,6 +87,8 @@ export class HttpConfig {
       mergesSlashes: manager.mergeSlashes,
       escapedSlashes: escapedSlashes(manager.pathWithEscapedSlashesAction),
     };
+    this.hosts = compileHostRule(manager, path, errors);
+    this.arrival = new ArrivalHeaders(manager, path, errors);
     this.inlineRoutes = inlineRoutes(manager, path, errors);
     this.routesName =
       manager.routeSpecifier.case === "rds" ? manager.routeSpecifier.value.routeConfigName : "";
@@ -120,17 +108,7 @@ export class HttpConfig {
       compileAccessLog(log, `${path}.access_log[${index}]`, errors),
     );
     this.upgrades = compileUpgrades(manager.upgradeConfigs, `${path}.upgrade_configs`, errors);
-    this.#generatesRequestId = manager.generateRequestId ?? true;
     this.#returnsRequestId = manager.alwaysSetRequestIdInResponse;
-    this.#isEdge = manager.useRemoteAddress ?? false;
-    this.internalAddresses = compileInternalAddresses(
-      manager.internalAddressConfig,
-      this.#isEdge,
-      `${path}.internal_address_config`,
-      errors,
-    );
-    this.#keepsExternalId = manager.preserveExternalRequestId;
-    this.#isTraced = manager.tracing !== undefined;
     this.#serverHeader = manager.serverHeaderTransformation;
     this.#server = new HeaderField(SERVER, manager.serverName || "tulle");
     this.#localReplies = compileLocalReplies(
@@ -142,7 +120,6 @@ export class HttpConfig {
     this.filters = filters.entries;
     this.#isSilent = filters.isSilent;
     this.respectsExpectedTimeout = filters.respectsExpectedTimeout;
-    this.#sanitizesClientCert = sanitizesClientCert(manager, path, errors);
     this.#wallMs = wallMs;
     this.codec = codecOf(manager, path, errors);
     this.http2 = compileHttp2Options(
@@ -151,32 +128,6 @@ export class HttpConfig {
       `${path}.http2_protocol_options`,
       errors,
     );
-  }
-
-  /** Header fields that every request gets before its route is chosen. */
-  prepareRequest(outcome: RequestOutcome, headers: HeaderBlock): void {
-    if (this.internalAddresses !== undefined) {
-      outcome.isInternal = this.internalAddresses.judge(headers, outcome.connection.remoteAddress);
-    }
-    if (this.#sanitizesClientCert && headers.indexOf(HEADER["x-forwarded-client-cert"]) >= 0) {
-      headers.remove(X_FORWARDED_CLIENT_CERT);
-    }
-    // At the edge nobody is trusted to say how a request came, or which one it belongs to.
-    if (this.#isEdge) headers.remove(X_FORWARDED_PROTO);
-    if (this.#isEdge && !this.#keepsExternalId) headers.remove(X_REQUEST_ID);
-    if (headers.indexOf(HEADER["x-forwarded-proto"]) < 0) {
-      headers.add(PROTO[outcome.connection.scheme]);
-    }
-    if (this.#generatesRequestId) ensureRequestId(outcome, headers);
-    if (this.#isTraced && headers.indexOf(HEADER.traceparent) < 0) {
-      headers.add(new HeaderField(TRACEPARENT, newTraceparent(false)));
-    }
-    if (this.#isEdge) {
-      const before = headers.get("x-forwarded-for");
-      const address = outcome.connection.remoteAddress;
-      const value = before === undefined ? address : `${before},${address}`;
-      headers.set(new HeaderField(X_FORWARDED_FOR, value));
-    }
   }
 
   /** Tells the upstream how long this try's answer will be waited for. */
@@ -224,17 +175,6 @@ export class HttpConfig {
   }
 }
 
-/** Keeps the id that came, so that one id follows a request through the mesh. */
-function ensureRequestId(outcome: RequestOutcome, headers: HeaderBlock): void {
-  const at = headers.indexOf(HEADER["x-request-id"]);
-  if (at >= 0) {
-    outcome.requestId = headers.value(at);
-    return;
-  }
-  outcome.requestId = newRequestId();
-  headers.add(new HeaderField(X_REQUEST_ID, outcome.requestId));
-}
-
 function serviceTime(ms: number): HeaderField {
   return SERVICE_TIMES[ms] ?? new HeaderField(SERVICE_TIME, String(ms));
 }
@@ -270,25 +210,6 @@ function inlineRoutes(
     errors.push({ path: `${path}.rds.route_config_name`, message: "a name is required" });
   }
   return undefined;
-}
-
-/** Whether what a client says about its own certificate is dropped, as by default, or passed on. */
-function sanitizesClientCert(
-  manager: HttpConnectionManager,
-  path: string,
-  errors: FieldError[],
-): boolean {
-  switch (manager.forwardClientCertDetails) {
-    case ClientCert.SANITIZE:
-      return true;
-    case ClientCert.ALWAYS_FORWARD_ONLY:
-      return false;
-    default: {
-      const message = "only SANITIZE and ALWAYS_FORWARD_ONLY are implemented";
-      errors.push({ path: `${path}.forward_client_cert_details`, message });
-      return true;
-    }
-  }
 }
 
 function codecOf(manager: HttpConnectionManager, path: string, errors: FieldError[]): HttpCodec {

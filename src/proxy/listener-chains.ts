@@ -16,9 +16,11 @@ import type { ConnectionRefusals } from "./connection-refusals.ts";
 import { serveHttp } from "./downstream-codec.ts";
 import type { ConnectionIdentity } from "./downstream-connection.ts";
 import { OPAQUE, type SpokenProtocol } from "./first-bytes-verdict.ts";
+import { type ServedHosts, servedHosts } from "./host-check.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { ListenerMetrics, ProtocolCounters } from "./listener-metrics.ts";
 import { ListenerTls } from "./listener-tls.ts";
+import { PeerCertificate } from "./peer-certificate.ts";
 import { cutAtPeerExpiry } from "./peer-expiry.ts";
 import { ProxiedPeers } from "./proxied-peers.ts";
 import type { SecretStore } from "./secret-store.ts";
@@ -54,6 +56,7 @@ export class ListenerChains {
   readonly #deps: ListenerChainsDeps;
   readonly #chains: readonly Chain[];
   readonly #proxied = new ProxiedPeers();
+  readonly #hosts: ServedHosts | undefined;
 
   /** `servers` by the index of their chains in `config`. */
   constructor(
@@ -67,6 +70,7 @@ export class ListenerChains {
     this.protocols = deps.metrics.protocolsOf(config.name);
     this.#refusals = refusals;
     this.#deps = deps;
+    this.#hosts = servedHosts(config);
     this.#chains = servers.map((server, index) => ({ server, tls: this.#createTls(index) }));
   }
 
@@ -183,6 +187,11 @@ export class ListenerChains {
           ...this.#identityOf(socket, proxied, serverName),
           scheme: "https",
           peerPrincipal: peer.principal,
+          // Of nobody who was not verified is it known until when.
+          peerCertificate: Number.isFinite(peer.notAfterMs)
+            ? new PeerCertificate(socket)
+            : undefined,
+          hostCheck: this.#hosts?.checkFor(index, this.port),
           peerNotAfterMs: peer.notAfterMs,
         };
         this.#serve(this.#servers[index]!, socket, identity, undefined);
@@ -257,6 +266,8 @@ export class ListenerChains {
     return {
       scheme: "http",
       peerPrincipal: "",
+      peerCertificate: undefined,
+      hostCheck: undefined,
       peerNotAfterMs: Number.POSITIVE_INFINITY,
       serverName,
       remoteAddress: isProxied ? proxied.sourceAddress : (socket.remoteAddress ?? ""),

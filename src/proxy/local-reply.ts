@@ -150,6 +150,19 @@ export const LOCAL_REPLY = {
     details: "path_normalization_failed",
     message: "the path cannot be brought into a canonical form",
   },
+  underscoreName: {
+    status: 400,
+    flag: FLAG.DPE,
+    details: "http1.unexpected_underscore",
+    message: "a header name has an underscore, which this listener refuses",
+  },
+  misdirected: {
+    status: 421,
+    flag: FLAG.none,
+    details: "misdirected_request",
+    message:
+      "the connection was made for another host, which proves itself otherwise: connect for this one",
+  },
   upgradeRefused: {
     status: 403,
     flag: FLAG.none,

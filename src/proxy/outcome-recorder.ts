@@ -158,11 +158,18 @@ function entryOf(outcome: RequestOutcome, durationMs: number, nowMs: number): Ac
     upstreamCluster: outcome.clusterName || undefined,
     upstreamFailureReason: outcome.failureReason || undefined,
     downstreamLocalAddress: `${connection.localAddress}:${connection.localPort}`,
-    downstreamRemoteAddress: `${connection.remoteAddress}:${connection.remotePort}`,
+    downstreamRemoteAddress: clientText(outcome),
     requestedServerName: connection.serverName || undefined,
     peerPrincipal: connection.peerPrincipal || undefined,
     attempts: outcome.attempts,
     grpcStatus: outcome.grpcResult < 0 ? undefined : outcome.grpcResult,
     requestHeader: (name) => outcome.headers?.get(name),
   };
+}
+
+/** As in Envoy, what a proxy in front has told has no port. */
+function clientText({ clientAddress, connection }: RequestOutcome): string {
+  const { remoteAddress, remotePort } = connection;
+  const isForwarded = clientAddress !== "" && clientAddress !== remoteAddress;
+  return isForwarded ? `${clientAddress}:0` : `${remoteAddress}:${remotePort}`;
 }

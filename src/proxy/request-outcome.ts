@@ -49,6 +49,8 @@ export class RequestOutcome {
   attempts = 0;
   /** Class of the request where an app gets more than it can do: an index into PRIORITY_NAMES. */
   priority = PRIORITY_DEFAULT;
+  /** Who it comes from: the connection's other end, or whom trusted proxies in front have named. */
+  clientAddress = "";
   /** It comes from the listener's own network, and may ask the router for things. */
   isInternal = false;
   /** Milliseconds until the upstream's response head, or -1. */
@@ -94,6 +96,7 @@ export class RequestOutcome {
     this.endpoint = undefined;
     this.attempts = 0;
     this.priority = PRIORITY_DEFAULT;
+    this.clientAddress = "";
     this.isInternal = false;
     this.upstreamTimeMs = -1;
   }

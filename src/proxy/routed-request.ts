@@ -10,6 +10,7 @@ import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { NormalizedPath, PathNormalization } from "../http/path-normalization.ts";
 import { withoutParameter } from "../http/query-parameters.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
+import type { HostRule } from "./config/host-rule.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { PickContext } from "./pick-context.ts";
 import type { RequestOrigin } from "./request-outcome.ts";
@@ -86,9 +87,13 @@ export class RoutedRequest implements RequestView {
     this.pick.reset();
   }
 
-  /** Finds path and query. Only with a path as its result may the request be routed. */
-  normalize(rules: PathNormalization): NormalizedPath {
+  /**
+   * Brings authority, path and query into the form that is judged and forwarded. Only with a path as its result may the
+   * request be routed.
+   */
+  normalize(rules: PathNormalization, hosts: HostRule): NormalizedPath {
     const head = this.head!;
+    this.authority = hosts.apply(this.method, this.authority, this.#origin.connection.localPort);
     // RFC 9112 section 3.2.3: the target of CONNECT is an authority.
     if (this.method === "CONNECT") return NO_PATH;
     const normalized = canonicalPath(head, rules);

@@ -61,7 +61,7 @@ async function assertServes(app: RawUpstream, client: RawClient): Promise<void> 
 test("an exception while a request is routed ends its connection only", async (context) => {
   const { app, proxy, server, connect } = await setUp(context);
   const other = await connect();
-  const mend = sabotage(server.config, "prepareRequest");
+  const mend = sabotage(server.config.arrival, "prepare");
   const victim = await connect();
   victim.get();
   assert.equal((await victim.ending()).unread, "");
@@ -222,6 +222,8 @@ function feed(server: HttpServer, bytes: Buffer, prng: SeededPrng): void {
       scheme: "http",
       isHttp2: false,
       peerPrincipal: "",
+      peerCertificate: undefined,
+      hostCheck: undefined,
       serverName: "",
       remoteAddress: "127.0.0.1",
       remotePort: 1,

@@ -64,28 +64,13 @@ export const POLICY: readonly Difference[] = [
     })),
   },
   {
-    id: "x-envoy-* fields of clients",
-    envoy:
-      "Obeys or removes fields such as `x-envoy-retry-on` and `x-envoy-upstream-rq-timeout-ms`.",
-    tulle: "Gives them no meaning, and passes them on.",
-    reason: "Routes and policies decide, not whoever calls. An app must not believe them either.",
-    seen: [
-      {
-        cases: under("field", "envoy-timeout-override", "envoy-retry-override", "envoy-internal"),
-        field:
-          /^upstream\.0\.headers\.x-envoy-(?:upstream-rq-timeout-ms|retry-on|max-retries|internal)$/,
-        envoy: undefined,
-        tulle: /./,
-      },
-    ],
-  },
-  {
     id: "fields at the edge",
     envoy:
-      "With `use_remote_address`, says its own address in `x-forwarded-for` for a client on loopback, and the client's in `x-envoy-external-address`.",
-    tulle: "Says the address that the client has, and no `x-envoy-external-address`.",
+      "With `use_remote_address`, adds to `x-forwarded-for` whatever it holds: its own address for a client on loopback; says the client's in `x-envoy-external-address`, and leaves other `x-envoy-*` and `x-forwarded-*` fields alone.",
+    tulle:
+      "Says the address that the client has, behind those of trusted hops (`xff_num_trusted_hops`) only, and takes all `x-envoy-*` and `x-tulle-*` fields away, and without a trusted hop `x-forwarded-*`.",
     reason:
-      "The address is the one that the access log has. `x-forwarded-for` says what the other field would.",
+      "What a stranger says of itself must not reach an app that believes it (lesson T25). `x-forwarded-for` says what `x-envoy-external-address` would.",
     seen: [
       {
         cases: under("edge", "plain", "forwarded", "forwarded-proto", "request-id"),

@@ -102,6 +102,10 @@ const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
     "The reason says which rule of RFC 9112 the request breaks. Is the client a library of its own making, or TLS sent to a plain port?",
   pathInvalid:
     "The path has an encoded slash or null byte, or climbs above its root. Clients must not send such paths.",
+  underscoreName:
+    "A name such as `X_User` is the same as `X-User` to CGI and its like, so policies could be passed by. The client must write `-`; `headers_with_underscores_action` of the listener decides.",
+  misdirected:
+    "The client uses a connection to one host for another one, whose certificate or trust differs. Clients connect anew by themselves (RFC 9110 section 15.5.20); is a DNS name or a certificate shared that should not be?",
   upgradeRefused:
     "The reason names the protocol. Listeners of the mesh allow `websocket`; has its route `upgrade_configs` that forbid it, or is it another protocol?",
   websocketKeyMissing:

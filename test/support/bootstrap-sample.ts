@@ -83,7 +83,11 @@ const EVERYTHING_LISTENER: JsonObject = {
         manager({
           codec_type: "HTTP1",
           route_config: ROUTES,
-          common_http_protocol_options: { idle_timeout: "60s", max_stream_duration: "600s" },
+          common_http_protocol_options: {
+            idle_timeout: "60s",
+            max_stream_duration: "600s",
+            headers_with_underscores_action: "REJECT_REQUEST",
+          },
           internal_address_config: {
             cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }],
           },
@@ -98,7 +102,18 @@ const EVERYTHING_LISTENER: JsonObject = {
           generate_request_id: true,
           preserve_external_request_id: true,
           always_set_request_id_in_response: true,
-          forward_client_cert_details: "ALWAYS_FORWARD_ONLY",
+          xff_num_trusted_hops: 1,
+          skip_xff_append: true,
+          forward_client_cert_details: "SANITIZE_SET",
+          set_current_client_cert_details: {
+            subject: true,
+            cert: true,
+            chain: true,
+            dns: true,
+            uri: true,
+          },
+          strip_any_host_port: true,
+          strip_trailing_host_dot: true,
           normalize_path: true,
           merge_slashes: true,
           path_with_escaped_slashes_action: "REJECT_REQUEST",
@@ -131,7 +146,21 @@ const RDS_LISTENER: JsonObject = {
         },
         {},
       ),
-      filters: [manager({ rds: { config_source: ADS, route_config_name: "dynamic" } })],
+      filters: [
+        manager({
+          rds: { config_source: ADS, route_config_name: "dynamic" },
+          strip_matching_host_port: true,
+          original_ip_detection_extensions: [
+            {
+              name: "envoy.http.original_ip_detection.xff",
+              typed_config: {
+                "@type": `${TYPE}.extensions.http.original_ip_detection.xff.v3.XffConfig`,
+                xff_num_trusted_hops: 1,
+              },
+            },
+          ],
+        }),
+      ],
     },
   ],
 };

@@ -55,6 +55,7 @@ import {
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { SPIFFECertValidatorConfigSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { XffConfigSchema } from "../../gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js";
 import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
 
 export const messageRegistry = createRegistry(
@@ -104,4 +105,5 @@ export const messageRegistry = createRegistry(
   UpstreamTlsContextSchema,
   UriSanInputSchema,
   WrrLocalitySchema,
+  XffConfigSchema,
 );

@@ -30,7 +30,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.core.v3.TransportSocket": "name typed_config",
   "envoy.config.core.v3.TypedExtensionConfig": "name typed_config",
   "envoy.config.core.v3.HttpProtocolOptions":
-    "idle_timeout max_connection_duration max_requests_per_connection max_stream_duration",
+    "idle_timeout max_connection_duration max_requests_per_connection max_stream_duration headers_with_underscores_action",
   "envoy.config.core.v3.Http1ProtocolOptions": "",
   "envoy.config.core.v3.HeaderValueOption": "header append append_action",
   "envoy.config.core.v3.HeaderValue": "key value",
@@ -72,9 +72,12 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight":
     "name weight",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
-    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing upgrade_configs internal_address_config",
+    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing upgrade_configs internal_address_config xff_num_trusted_hops skip_xff_append original_ip_detection_extensions set_current_client_cert_details strip_matching_host_port strip_any_host_port strip_trailing_host_dot",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig":
     "upgrade_type enabled",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails":
+    "subject cert chain dns uri",
+  "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig": "xff_num_trusted_hops",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing": "",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig":
     "cidr_ranges",

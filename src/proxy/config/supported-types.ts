@@ -39,6 +39,9 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
   ],
   "envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig.typed_dns_resolver_config":
     ["envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"],
+  [`${HTTP}.HttpConnectionManager.original_ip_detection_extensions`]: [
+    "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig",
+  ],
   [`${HTTP}.HttpFilter.typed_config`]: [
     "envoy.extensions.filters.http.cors.v3.Cors",
     "envoy.extensions.filters.http.fault.v3.HTTPFault",

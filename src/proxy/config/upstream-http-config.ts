@@ -206,6 +206,10 @@ function lifetimes(
   const idleMs = compileDuration(common?.idleTimeout, `${path}.idle_timeout`, errors);
   const agePath = `${path}.max_connection_duration`;
   const ageMs = compileDuration(common?.maxConnectionDuration, agePath, errors);
+  if ((common?.headersWithUnderscoresAction ?? 0) !== 0) {
+    const message = "only implemented for listeners";
+    errors.push({ path: `${path}.headers_with_underscores_action`, message });
+  }
   const requests = common?.maxRequestsPerConnection;
   if (requests === 0) {
     const message = "must be above 0; leave it out for no limit";
