@@ -80,7 +80,7 @@ function ownerOf(request: RoutedRequest, match: RouteMatchResult): FilterRunOwne
     ...{ request, outcome, match },
     answer: new ExchangeAnswer({} as ServerStream, {} as HttpServer, outcome),
     ...{ onFiltersPassed: nothing, reply: nothing, sendOwn: nothing, sendStored: nothing },
-    ...{ transformRequest: nothing, breakOff: nothing, resumeAnswer: nothing },
+    ...{ take: () => true, takeEnd: nothing, transformRequest: nothing, breakOff: nothing, resumeAnswer: nothing },
     ...{ onAnswerSent: nothing, rematch: nothing, chooseCluster: () => "catalog" },
     onFault: (error) => {
       throw error;

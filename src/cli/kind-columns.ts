@@ -314,7 +314,7 @@ function limitsText(spec: unknown): string {
     const limit = requests === "" ? "" : ` ${requests}/${textAt(rule, "limit", "unit")}`;
     return `${textAt(rule, "name")}${limit} together`;
   });
-  const bytes = ["response"].flatMap((direction) => {
+  const bytes = ["request", "response"].flatMap((direction) => {
     const rate = textAt(spec, "bandwidth", direction, "kibibytesPerSecond");
     return rate === "" ? [] : [`${direction} ${rate} KiB/s`];
   });

@@ -32,7 +32,6 @@ import {
 import { mirrorOf } from "./mirrored-request.ts";
 import { directHeaders, redirectHeaders } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
-import { admitRequest } from "./request-arrival.ts";
 import { RequestOutcome } from "./request-outcome.ts";
 import { RequestTimeouts } from "./request-timeouts.ts";
 import { applyRequestMutations } from "./route-mutations.ts";
@@ -80,15 +79,16 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#reset(head);
     const server = this.#server;
     const request = this.request;
-    const arrival = admitRequest(request, this.outcome, server.config);
-    if (arrival.kind === "refused") {
-      this.reply(arrival.reply, "");
+    const path = request.normalize(server.config.pathNormalization);
+    if (path.kind === "refused") {
+      this.reply(LOCAL_REPLY.pathInvalid, "");
       return;
     }
-    if (arrival.kind === "redirected") {
-      this.#redirectTo(307, arrival.path + request.search, undefined);
+    if (path.kind === "redirect") {
+      this.#redirectTo(307, path.path + request.search, undefined);
       return;
     }
+    server.config.prepareRequest(this.outcome, head.headers);
     const match = server.routeTable?.match(request);
     const refusal = tunnelRefusal(head, match, server.config, request.isHttp2);
     if (refusal !== undefined) {
@@ -128,13 +128,22 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
-    if (!this.#isActive) return;
-    const taken = this.#call.sendBody(bytes, start, end, this.#tunnel.isHeld);
-    if (taken === "full") this.#downstream.pauseRequest();
-    else if (taken === "malformed") this.abortRequest(400, this.#call.body.malformedReason);
+    const isTaken = (this.#filters?.pacer ?? this).take(bytes, start, end);
+    if (!isTaken) this.#downstream.pauseRequest();
   }
 
   onRequestEnd(trailers: HeaderBlock | undefined): void {
+    (this.#filters?.pacer ?? this).takeEnd(trailers);
+  }
+
+  take(bytes: Buffer, start: number, end: number): boolean {
+    if (!this.#isActive) return true;
+    const taken = this.#call.sendBody(bytes, start, end, this.#tunnel.isHeld);
+    if (taken === "malformed") this.abortRequest(400, this.#call.body.malformedReason);
+    return taken !== "full";
+  }
+
+  takeEnd(trailers: HeaderBlock | undefined): void {
     this.#isRequestEnded = true;
     if (!this.#isActive) return;
     if (this.#tunnel.isWanted) {
@@ -198,7 +207,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     if (!this.#isActive) return;
     this.#call.giveUp();
     if (this.answer.isBegun)
-      this.#cut(FLAG.DPE, LOCAL_REPLY.downstreamProtocolError.details, reason);
+      this.breakOff(FLAG.DPE, LOCAL_REPLY.downstreamProtocolError.details, reason);
     else this.reply({ ...LOCAL_REPLY.downstreamProtocolError, status }, reason);
   }
 
@@ -238,7 +247,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onRoom(): void {
-    this.#downstream.resumeRequest();
+    if (this.#filters?.onRequestRoom() !== true) this.#downstream.resumeRequest();
   }
 
   onCallFailed(failure: UpstreamFailure): void {
@@ -248,7 +257,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       return;
     }
     const { flag, details } = breakForFailure(failure);
-    this.#cut(flag, details, reason);
+    this.breakOff(flag, details, reason);
   }
 
   onNoConnection(outcome: "no-endpoint" | "overflow"): void {
@@ -390,7 +399,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#call.giveUp();
     // The rest of a request that does not come is not waited for twice.
     if (!this.#isRequestEnded) this.#downstream.closeAfterResponse();
-    if (this.answer.isBegun) this.#cut(reply.flag, reply.details, "");
+    if (this.answer.isBegun) this.breakOff(reply.flag, reply.details, "");
     else this.reply(reply, "");
   }
 
@@ -419,17 +428,13 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#onAnswerGiven();
   }
 
-  breakOff(flag: number, details: string, reason: string): void {
-    this.#cut(flag, details, reason);
-  }
-
   /** The answer is complete, but for what filters keep of it. */
   #onAnswerGiven(): void {
     if (this.#filters?.isHolding === true) this.#timers.disarmResponse();
     else this.#finish();
   }
 
-  #cut(flag: number, details: string, reason: string): void {
+  breakOff(flag: number, details: string, reason: string): void {
     this.answer.cut(flag, details, reason);
     this.#finish();
   }

@@ -1,4 +1,4 @@
-/** Bandwidth limits of responses in a real sidecar: how fast bodies leave, together, and that upstreams are slowed down. */
+/** Bandwidth limits in a real sidecar: how fast bodies pass, together, and that whoever sends them is slowed down. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { bootstrapOf } from "../support/proxy-bootstrap.ts";
@@ -13,10 +13,13 @@ const LIMIT_KBPS = 200;
 /** What may leave before the limit is felt: one slice at the beginning, one more behind a pause. */
 const BURST_BYTES = 0.15 * LIMIT_KBPS * KIBIBYTE;
 
-async function bootstrap(context: TestContext, bodyBytes: number) {
-  const body = "x".repeat(bodyBytes);
+type Mode = "REQUEST" | "RESPONSE" | "REQUEST_AND_RESPONSE";
+
+/** Bytes of the body, `echo` for as many as the request has. */
+async function bootstrap(context: TestContext, bytes: number | "echo", mode: Mode = "RESPONSE") {
   const upstream = await RawUpstream.start(context, {
-    onRequest: (request) => request.reply(body),
+    onRequest: (request) =>
+      request.reply("x".repeat(bytes === "echo" ? request.body.length : bytes)),
   });
   const manager = {
     http_filters: [
@@ -25,7 +28,7 @@ async function bootstrap(context: TestContext, bodyBytes: number) {
         typed_config: {
           "@type": `${HTTP}.bandwidth_limit.v3.BandwidthLimit`,
           stat_prefix: "default/slow",
-          enable_mode: "RESPONSE",
+          enable_mode: mode,
           limit_kbps: LIMIT_KBPS,
         },
       },
@@ -42,6 +45,21 @@ async function fetchFrom(context: TestContext, port: number): Promise<number> {
   const { status, body } = await client.get().response();
   assert.equal(status, 200);
   return body.length;
+}
+
+/** Sends a body and resolves with the size of the answer's. */
+async function post(context: TestContext, port: number, bytes: number): Promise<number> {
+  const client = await RawClient.connect(port);
+  context.after(() => client.close());
+  client.send(`POST / HTTP/1.1\r\nhost: app\r\ncontent-length: ${bytes}\r\n\r\n`);
+  client.send("y".repeat(bytes));
+  const { status, body } = await client.response("POST");
+  assert.equal(status, 200);
+  return body.length;
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A limit bounds how fast bytes come from below: however busy the machine is, they are not there before. */
@@ -67,4 +85,39 @@ test("a body that is larger than what is kept slows its upstream down, in a real
   const startMs = performance.now();
   assert.equal(await fetchFrom(context, proxy.port("main")), bytes);
   assertNotFaster(bytes, performance.now() - startMs);
+});
+
+test("bodies of requests share the limit, and arrive whole, in a real process", async (context) => {
+  const bytes = 150 * KIBIBYTE;
+  const proxy = await ProxyProcess.start(context, await bootstrap(context, "echo", "REQUEST"));
+  const startMs = performance.now();
+  const sizes = await Promise.all([1, 2].map(() => post(context, proxy.port("main"), bytes)));
+  assert.deepEqual(sizes, [bytes, bytes]);
+  assertNotFaster(2 * bytes, performance.now() - startMs);
+});
+
+test("a limit of both directions counts both together, and requests without a body wait for nothing", async (context) => {
+  const bytes = 60 * KIBIBYTE;
+  const config = await bootstrap(context, "echo", "REQUEST_AND_RESPONSE");
+  const proxy = await ProxyFixture.start(context, config);
+  const startMs = performance.now();
+  assert.equal(await post(context, proxy.port(), bytes), bytes);
+  assertNotFaster(2 * bytes, performance.now() - startMs);
+  assert.equal(await fetchFrom(context, proxy.port()), 0);
+  const label = 'policy="default/slow"';
+  assert.equal(proxy.metric("tulle_bandwidth_limited_requests_total", label), 1);
+  assert.equal(proxy.metric("tulle_bandwidth_limited_responses_total", label), 2);
+});
+
+test("a client that goes away in the middle of its body leaves nothing behind", async (context) => {
+  const config = await bootstrap(context, "echo", "REQUEST");
+  const proxy = await ProxyFixture.start(context, config);
+  const client = await RawClient.connect(proxy.port());
+  client.send(
+    `POST / HTTP/1.1\r\nhost: app\r\ncontent-length: 900000\r\n\r\n${"y".repeat(200_000)}`,
+  );
+  await until(() => proxy.dataPlane.requestsTotal === 1);
+  client.close();
+  await until(() => proxy.dataPlane.clusters.get("app")?.activeRequests === 0);
+  assert.equal(await post(context, proxy.port(), 1_000), 1_000);
 });

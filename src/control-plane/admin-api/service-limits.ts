@@ -30,9 +30,11 @@ export function effectiveLimits(
     return { field: `rateLimits.${name}`, value: parts.join(", "), origin };
   });
   rules.push(...connectionLimitsOf(policy, origin, where), ...globalLimitsOf(policy, origin));
-  if (bandwidth !== undefined) {
-    const value = `${bandwidth.response.kibibytesPerSecond} KiB/s at ${where}`;
-    rules.push({ field: "bandwidth.response", value, origin });
+  for (const direction of ["request", "response"] as const) {
+    const limit = bandwidth?.[direction];
+    if (limit === undefined) continue;
+    const value = `${limit.kibibytesPerSecond} KiB/s at ${where}`;
+    rules.push({ field: `bandwidth.${direction}`, value, origin });
   }
   if (loadShedding === undefined) return rules;
   const { minConcurrency, maxConcurrency, classes } = loadShedding;

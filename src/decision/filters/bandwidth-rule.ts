@@ -1,4 +1,4 @@
-/** Envoy's bandwidth limit, compiled: how many bytes of responses leave in a second. */
+/** Envoy's bandwidth limit, compiled: how many bytes of requests, responses or both may pass in a second. */
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import {
   BandwidthLimitSchema,
@@ -10,8 +10,10 @@ export interface BandwidthRule {
   readonly kind: "bandwidth";
   /** `stat_prefix`: for whom figures are told. */
   readonly policy: string;
-  /** Of all responses together; 0 for no limit. */
+  /** Of all bodies together; 0 for no limit. */
   readonly bytesPerSecond: number;
+  readonly limitsRequests: boolean;
+  readonly limitsResponses: boolean;
 }
 
 const KIBIBYTE = 1024;
@@ -27,12 +29,8 @@ export function compileBandwidth(
   if (message === undefined) return undefined;
   const { statPrefix, enableMode, limitKbps } = message;
   if (statPrefix === "") errors.push({ path: `${path}.stat_prefix`, message: "is required" });
-  if (enableMode !== Mode.DISABLED && enableMode !== Mode.RESPONSE) {
-    const reason = "only DISABLED and RESPONSE are implemented";
-    errors.push({ path: `${path}.enable_mode`, message: reason });
-  }
   const kibibytes = Number(limitKbps ?? 0n);
-  const isOn = enableMode === Mode.RESPONSE;
+  const isOn = enableMode !== Mode.DISABLED;
   if (limitKbps === undefined ? isForRoute || isOn : kibibytes < 1) {
     errors.push({ path: `${path}.limit_kbps`, message: "must be at least 1" });
   }
@@ -40,5 +38,7 @@ export function compileBandwidth(
     kind: "bandwidth",
     policy: statPrefix,
     bytesPerSecond: isOn ? kibibytes * KIBIBYTE : 0,
+    limitsRequests: enableMode === Mode.REQUEST || enableMode === Mode.REQUEST_AND_RESPONSE,
+    limitsResponses: enableMode === Mode.RESPONSE || enableMode === Mode.REQUEST_AND_RESPONSE,
   };
 }

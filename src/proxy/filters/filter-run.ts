@@ -20,13 +20,16 @@ import {
   type FilterWait,
   GO_ON,
   type HoldingStream,
+  type RequestPacer,
+  type RequestPath,
+  type RequestSink,
   type RequestTransform,
   type ResponseEditor,
   WAITS,
 } from "./http-filter.ts";
 
 /** What the filters of a request belong to. */
-export interface FilterRunOwner extends FaultOwner {
+export interface FilterRunOwner extends FaultOwner, RequestSink {
   readonly request: RoutedRequest;
   readonly outcome: RequestOutcome;
   readonly answer: ExchangeAnswer;
@@ -104,6 +107,8 @@ export class FilterRun implements FilterCall {
   /** From the one before the codec outwards. Most requests have none. */
   #held: HoldingStream[] | undefined;
   #watchers: EndWatcher[] | undefined;
+  /** From the one before the route outwards: the last gets what the client sends. */
+  #pacers: RequestPacer[] | undefined;
 
   constructor(owner: FilterRunOwner, services: FilterRunServices) {
     this.#owner = owner;
@@ -149,8 +154,23 @@ export class FilterRun implements FilterCall {
     this.#run();
   }
 
+  /** Who gets the body of the request, undefined for the exchange itself. */
+  get pacer(): RequestPacer | undefined {
+    return this.#pacers?.at(-1);
+  }
+
+  /** The way behind the filters has room again. Returns false where that is the client's own affair. */
+  onRequestRoom(): boolean {
+    if (this.#pacers === undefined) return false;
+    this.#pacers[0]!.onRoom();
+    return true;
+  }
+
   /** The request has ended. */
   cancel(): void {
+    const pacers = this.#pacers;
+    this.#pacers = undefined;
+    if (pacers !== undefined) for (let i = 0; i < pacers.length; i++) pacers[i]!.release();
     const wait = this.#wait;
     this.#wait = undefined;
     this.#filters = NO_FILTERS;
@@ -234,6 +254,20 @@ export class FilterRun implements FilterCall {
 
   onAnswerSent(): void {
     if (!this.isHolding) this.#owner.onAnswerSent();
+  }
+
+  pace(wrap: (path: RequestPath) => RequestPacer): void {
+    this.#pacers ??= [];
+    const pacers = this.#pacers;
+    const place = pacers.length;
+    const inner = pacers.at(-1);
+    const owner = this.#owner;
+    const resume = (): void => {
+      const outer = pacers[place + 1];
+      if (outer === undefined) owner.answer.stream.resumeRequest();
+      else outer.onRoom();
+    };
+    pacers.push(wrap({ next: inner ?? owner, resume }));
   }
 
   transformRequest(transform: RequestTransform): void {

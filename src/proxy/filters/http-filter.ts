@@ -73,6 +73,30 @@ export interface HoldingStream extends ServerStream {
   release(): void;
 }
 
+/** Where the body of a request goes. */
+export interface RequestSink {
+  /** Returns false when its source must pause. The range is valid only during the call; the request may be over behind it. */
+  take(bytes: Buffer, start: number, end: number): boolean;
+  /** The request is complete. */
+  takeEnd(trailers: HeaderBlock | undefined): void;
+}
+
+/** The way of a request around what paces it. */
+export interface RequestPath {
+  /** Behind a `take` that returned false its `onRoom` is called. */
+  readonly next: RequestSink;
+  /** Behind a `take` of the pacer's own that returned false: the client may send again. */
+  resume(): void;
+}
+
+/** Keeps bytes of a request's body back and hands them on later. */
+export interface RequestPacer extends RequestSink {
+  /** The path behind has room again. */
+  onRoom(): void;
+  /** The request is over: nothing is to be handed on any more. Called once. */
+  release(): void;
+}
+
 /** One request, as a filter has it. Valid until the filter has answered or gone on; for streams, until `release`. */
 export interface FilterCall {
   readonly request: RoutedRequest;
@@ -111,6 +135,8 @@ export interface FilterCall {
   resumeAnswer(stream: HoldingStream): void;
   /** A stream that was holding has handed on everything, its end included. */
   onAnswerSent(): void;
+  /** Puts something before the request's body that decides when it goes on; of several the last comes first. */
+  pace(wrap: (path: RequestPath) => RequestPacer): void;
   /** Changes the request's body. Of several filters the last holds. */
   transformRequest(transform: RequestTransform): void;
   /** Chooses the route anew, for filters that have changed what routes look at. */

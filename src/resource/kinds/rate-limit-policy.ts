@@ -40,11 +40,22 @@ const local = z.strictObject({
     ),
 });
 
-const bandwidth = z.strictObject({
-  response: z
-    .strictObject({ kibibytesPerSecond: z.int().min(1).max(1_073_741_824) })
-    .describe("Of the bodies of all responses together."),
-});
+const bytesPerSecond = z.strictObject({ kibibytesPerSecond: z.int().min(1).max(1_073_741_824) });
+
+const bandwidth = objectRule(
+  z.strictObject({
+    request: bytesPerSecond
+      .optional()
+      .describe("Of the bodies of all requests together. Clients are read no faster than that."),
+    response: bytesPerSecond
+      .optional()
+      .describe("Of the bodies of all responses together. The app's are read no faster than that."),
+  }),
+  ({ request, response }, report) => {
+    if (request !== undefined || response !== undefined) return;
+    report({ path: [], code: "missing-field", message: "needs one of request, response" });
+  },
+);
 
 const connections = objectRule(
   z.strictObject({

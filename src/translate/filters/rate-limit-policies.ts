@@ -13,7 +13,12 @@ import { qualifiedName } from "../names.ts";
 import { resolvePolicyTargets } from "../policy-targets.ts";
 import { connectionFilters } from "./connection-limits.ts";
 import { type FilterContribution, routeKey } from "./filter-contribution.ts";
-import { BANDWIDTH_FILTER, bandwidthLimit, noBandwidthLimit } from "./rate-limit-bandwidth.ts";
+import {
+  BANDWIDTH_FILTERS,
+  type BandwidthDirection,
+  bandwidthLimit,
+  noBandwidthLimit,
+} from "./rate-limit-bandwidth.ts";
 import { LOCAL_RATE_LIMIT_FILTER, localLimits, noLocalLimits } from "./rate-limit-filter.ts";
 import { globalLimitFilters } from "./rate-limit-service.ts";
 import { sheddingFilters } from "./rate-limit-shedding.ts";
@@ -112,9 +117,19 @@ function contributions(
         : { replies: { flags: ["RL"], cause: `${cause.kind}/${qualifiedName(cause.metadata)}` } }),
     },
     ...globalLimitFilters({ ofHost, ofRoutes, trustDomain, isInbound }),
-    contribution(BANDWIDTH_FILTER, noBandwidthLimit(), ofHost, ofRoutes, bandwidthLimit),
+    bandwidthFilter("request", ofHost, ofRoutes),
+    bandwidthFilter("response", ofHost, ofRoutes),
     ...(isInbound && ofHost !== undefined ? sheddingFilters(ofHost, trustDomain) : []),
   ].filter(isUsed);
+}
+
+function bandwidthFilter(
+  direction: BandwidthDirection,
+  ofHost: RateLimitPolicy | undefined,
+  ofRoutes: readonly PolicyOfRoute[],
+): FilterContribution {
+  const limitOf = (policy: RateLimitPolicy): Any | undefined => bandwidthLimit(policy, direction);
+  return contribution(BANDWIDTH_FILTERS[direction], noBandwidthLimit(), ofHost, ofRoutes, limitOf);
 }
 
 /** A route's policy holds as a whole: where it has nothing for the filter, the Service's must not act either. */
