@@ -7,7 +7,7 @@ import type {
   ServiceView,
 } from "../control-plane/api-types.ts";
 import type { AdminClient } from "./admin-client.ts";
-import { labelsText, recordsAt, textAt, valueAt } from "./json-view.ts";
+import { asRecord, labelsText, recordsAt, textAt, valueAt } from "./json-view.ts";
 import type { Style } from "./output/style.ts";
 import type { Cell, Column } from "./output/table.ts";
 
@@ -222,9 +222,42 @@ const EXTERNAL_SERVICE_COLUMNS: KindColumns = {
   },
 };
 
+const REVOCATION_COLUMNS: KindColumns = {
+  columns: [{ title: "REVOKED" }, { title: "REASON" }],
+  cells: ({ spec }) => {
+    const instance = valueAt(spec, "instance");
+    const who =
+      instance === undefined
+        ? textAt(spec, "spiffeId") || `serial ${textAt(spec, "serial")}`
+        : `instance ${textAt(instance, "namespace")}/${textAt(instance, "name")}`;
+    return [who, textAt(spec, "reason") || "-"];
+  },
+};
+
+const AUTHORIZATION_COLUMNS: KindColumns = {
+  columns: [{ title: "ACTION" }, { title: "RULES" }, { title: "FOR" }, { title: "ACCEPTED" }],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    const { spec } = object;
+    const rules = recordsAt(spec, "rules").length + recordsAt(spec, "bindings").length;
+    const targets = recordsAt(spec, "targetRefs").map((target) => textAt(target, "name"));
+    const labels = Object.entries(asRecord(valueAt(spec, "selector", "matchLabels")));
+    const holder =
+      targets.join(",") || labels.map(([key, value]) => `${key}=${String(value)}`).join(",");
+    const action = textAt(spec, "action");
+    return [
+      spec["dryRun"] === true ? `${action} (dry run)` : action,
+      String(rules),
+      holder || "all workloads",
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
+
 const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   Service: SERVICE_COLUMNS,
   ExternalService: EXTERNAL_SERVICE_COLUMNS,
+  AuthorizationPolicy: AUTHORIZATION_COLUMNS,
   CachePolicy: CACHE_POLICY_COLUMNS,
   FaultPolicy: FAULT_POLICY_COLUMNS,
   GRPCRoute: ROUTE_COLUMNS,
@@ -233,6 +266,7 @@ const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   TLSRoute: ROUTE_COLUMNS,
   RateLimitPolicy: RATE_LIMIT_COLUMNS,
   TrafficPolicy: POLICY_COLUMNS,
+  Revocation: REVOCATION_COLUMNS,
   Rollout: ROLLOUT_COLUMNS,
   Workload: WORKLOAD_COLUMNS,
 };

@@ -15,6 +15,7 @@ export interface KindNames {
 }
 
 export const KINDS: readonly KindNames[] = [
+  kind("AuthorizationPolicy", "authorizationpolicies", ["ap", "authz"]),
   kind("CachePolicy", "cachepolicies", ["cp"]),
   kind("ExternalService", "externalservices", ["es"]),
   kind("FaultPolicy", "faultpolicies", ["fp"]),
@@ -22,6 +23,7 @@ export const KINDS: readonly KindNames[] = [
   kind("HTTPRoute", "httproutes", ["hr"]),
   kind("MeshConfig", "meshconfigs", ["mc"], false),
   kind("RateLimitPolicy", "ratelimitpolicies", ["rlp"]),
+  kind("Revocation", "revocations", ["rev"], false),
   kind("Rollout", "rollouts", ["ro"]),
   kind("RouteFilter", "routefilters", ["rf"]),
   kind("Service", "services", ["svc"]),

@@ -1,4 +1,5 @@
 /** Builds the picture of the mesh that translation reads, from the store's objects and the registry. Pure. */
+import type { IdentityPolicy } from "../identity/identity-policy.ts";
 import type { ObjectOf } from "../resource/kind-map.ts";
 import { isHeadless } from "../resource/kinds/service.ts";
 import { INSTANCE_WEIGHT_MAX } from "../resource/kinds/workload.ts";
@@ -26,6 +27,7 @@ export interface SnapshotSource {
   readonly asOfMs: number;
   readonly trustDomain: string;
   readonly trustBundlePem: string;
+  readonly identityPolicy?: IdentityPolicy | undefined;
   /** Where proxies reach this control plane; empty before it listens. */
   readonly controlPlaneAddress?: string;
   readonly objects: ObjectCache;
@@ -49,6 +51,7 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     asOfMs: source.asOfMs,
     trustDomain: source.trustDomain,
     trustBundlePem: source.trustBundlePem,
+    ...(source.identityPolicy === undefined ? {} : { identityPolicy: source.identityPolicy }),
     controlPlaneAddress: source.controlPlaneAddress ?? "",
     meshConfig: objects.list("MeshConfig")[0],
     services: objects.list("Service").flatMap((resource): readonly MeshService[] => {
@@ -73,6 +76,7 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     trafficPolicies: objects.list("TrafficPolicy"),
     cachePolicies: objects.list("CachePolicy"),
     faultPolicies: objects.list("FaultPolicy"),
+    authorizationPolicies: objects.list("AuthorizationPolicy"),
     instances,
   };
 }

@@ -210,6 +210,7 @@ function isSameForScoped(a: MeshSnapshot, b: MeshSnapshot): boolean {
     isSameList(a.trafficPolicies, b.trafficPolicies) &&
     isSameList(a.cachePolicies, b.cachePolicies) &&
     isSameList(a.faultPolicies, b.faultPolicies) &&
+    isSameList(a.authorizationPolicies ?? [], b.authorizationPolicies ?? []) &&
     endedFaults(a) === endedFaults(b) &&
     isSameAllocation(a.services, b.services) &&
     isSameAllocation(a.externalServices, b.externalServices)

@@ -84,7 +84,10 @@ export class StatusWriter {
       ...objects.list("TrafficPolicy"),
       ...objects.list("CachePolicy"),
       ...objects.list("FaultPolicy"),
+      ...objects.list("AuthorizationPolicy"),
+      ...objects.list("RequestAuthentication"),
       ...objects.list("Rollout"),
+      ...objects.list("Revocation"),
       ...objects.list("MeshConfig"),
       ...manualWorkloads(objects),
     ];

@@ -1,15 +1,19 @@
 /** What serves the connections of one filter chain, whatever they carry. */
 import { assertNever } from "../core/assert.ts";
 import type { RouteTable } from "../decision/route-table.ts";
+import { ChainAuthorization } from "./chain-authorization.ts";
 import type { ChainLimits } from "./chain-limits.ts";
 import type { FilterChainConfig } from "./config/filter-chain-config.ts";
 import type { HttpServer } from "./http-server.ts";
 import type { Http2StreamPool } from "./http2-server-stream.ts";
+import type { PolicyMetrics } from "./policy-decisions.ts";
 import type { TcpServer } from "./tcp-server.ts";
 
 export type ChainServer = {
   /** What connections must pass first. */
   readonly limits: ChainLimits;
+  /** What policies decide is counted with these. */
+  readonly policyMetrics: PolicyMetrics;
 } & (
   | {
       readonly kind: "http";
@@ -26,7 +30,7 @@ export type ChainServer = {
  */
 export function reconfigure(
   chain: ChainServer,
-  { service, limits }: FilterChainConfig,
+  { service, limits, authorization }: FilterChainConfig,
   tables: ReadonlyMap<string, RouteTable>,
 ): void {
   chain.limits.configure(limits);
@@ -42,4 +46,5 @@ export function reconfigure(
     default:
       assertNever(chain, "kind of chain");
   }
+  chain.server.authorize(new ChainAuthorization(authorization, chain.policyMetrics));
 }

@@ -65,6 +65,7 @@ function serveHttp1(
   firstBytes: Buffer | undefined,
   { protocols }: DownstreamCodecDeps,
 ): void {
+  if (isDenied(socket, identity, server)) return;
   protocols["http/1.1"].value += 1;
   const connection = { ...identity, isHttp2: false };
   const served = new Http1ServerConnection(socket, connection, server, firstBytes);
@@ -78,8 +79,16 @@ function serveHttp2(
   firstBytes: Buffer | undefined,
   { protocols, http2Streams }: DownstreamCodecDeps,
 ): void {
+  if (isDenied(socket, identity, server)) return;
   protocols.h2.value += 1;
   const connection = { ...identity, isHttp2: true };
   const served = new Http2ServerConnection(socket, connection, server, http2Streams, firstBytes);
   atPeerExpiry(socket, identity.peerNotAfterMs, server, served, () => served.drain());
+}
+
+/** Whether policy closes the connection before any request. */
+function isDenied(socket: Socket, identity: ConnectionIdentity, server: HttpServer): boolean {
+  if (server.authorization.judge(identity) === undefined) return false;
+  socket.destroy();
+  return true;
 }

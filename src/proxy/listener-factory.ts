@@ -10,6 +10,7 @@ import { RequestMetrics, type WorkloadLabels } from "../telemetry/request-metric
 import { TcpMetrics } from "../telemetry/tcp-metrics.ts";
 import { BackgroundRequests } from "./background-request.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
+import { ChainAuthorization } from "./chain-authorization.ts";
 import { ChainLimitMetrics, ChainLimits } from "./chain-limits.ts";
 import type { ChainServer } from "./chain-server.ts";
 import type { Cluster } from "./cluster.ts";
@@ -92,7 +93,7 @@ export class ListenerFactory {
   }
 
   #createServer(
-    { service, limits: rules }: FilterChainConfig,
+    { service, limits: rules, authorization }: FilterChainConfig,
     direction: ListenerConfig["direction"],
   ): ChainServer {
     const { clock, prng, workload, clusters, routeTables, timers, faults, logWriters } =
@@ -103,6 +104,7 @@ export class ListenerFactory {
       ...{ metrics: this.#limitMetrics, workers },
       nowMs: shared.nowMs,
     });
+    const policyMetrics = this.#filterMetrics.authorization;
     const reported = { clock, workload, direction, logWriters };
     switch (service.kind) {
       case "http": {
@@ -121,15 +123,15 @@ export class ListenerFactory {
           workers,
         });
         server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
-        return { kind: "http", limits, server, http2Streams: new Http2StreamPool(server) };
+        server.authorize(new ChainAuthorization(authorization, policyMetrics));
+        const http2Streams = new Http2StreamPool(server);
+        return { kind: "http", limits, policyMetrics, server, http2Streams };
       }
       case "tcp": {
         const recorder = new TcpRecorder({ ...reported, metrics: this.#tcpMetrics });
-        return {
-          kind: "tcp",
-          limits,
-          server: new TcpServer({ ...shared, config: service.tcp, recorder }),
-        };
+        const server = new TcpServer({ ...shared, config: service.tcp, recorder });
+        server.authorize(new ChainAuthorization(authorization, policyMetrics));
+        return { kind: "tcp", limits, policyMetrics, server };
       }
       default:
         return assertNever(service, "kind of filter chain");

@@ -206,6 +206,13 @@ export const LOCAL_REPLY = {
     message:
       "the rate limit service did not answer, and the limit's policy lets nothing through then",
   },
+  accessDenied: {
+    status: 403,
+    flag: FLAG.UAEX,
+    // With the policy that matched behind it: see `denialDetails`.
+    details: "rbac_access_denied_matched_policy",
+    message: "access denied: an authorization policy does not allow this request",
+  },
   onlyIfCached: {
     status: 504,
     flag: FLAG.none,

@@ -5,8 +5,11 @@
 import type { Socket } from "node:net";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import { breakOff } from "../net/break-off.ts";
+import { FLAG } from "../telemetry/response-flag.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
+import type { ConnectionDenial } from "./chain-authorization.ts";
 import type { ServerConnection } from "./connection-server.ts";
+import type { ConnectionIdentity } from "./downstream-connection.ts";
 import type { TcpOutcome } from "./tcp-outcome.ts";
 import { TcpPump, type TcpPumpOwner } from "./tcp-pump.ts";
 import type { TcpServer } from "./tcp-server.ts";
@@ -54,7 +57,21 @@ export class TcpConnection
       "close",
       guarded(this, () => this.#onSocketClosed(this.#upstreamSocket)),
     );
-    upstream.deliverTo(this);
+    const denial = server.authorization.judge(this.connection);
+    if (denial === undefined) upstream.deliverTo(this);
+    else this.revoke(denial);
+  }
+
+  get connection(): ConnectionIdentity {
+    return this.#outcome.connection;
+  }
+
+  /** It is not allowed, or not any more. */
+  revoke({ details, reason }: ConnectionDenial): void {
+    this.#outcome.flag = FLAG.UAEX;
+    this.#outcome.terminationDetails = details;
+    this.#outcome.failureReason = reason;
+    this.destroy();
   }
 
   onUpstreamConnected(socket: Socket, firstBytes: Buffer | undefined): void {

@@ -1,5 +1,6 @@
 /** Every kind by its name. A new kind adds one line here and one in registry.ts. */
 
+import type { AuthorizationPolicy } from "./kinds/authorization-policy.ts";
 import type { CachePolicy } from "./kinds/cache-policy.ts";
 import type { ExternalService } from "./kinds/external-service.ts";
 import type { FaultPolicy } from "./kinds/fault-policy.ts";
@@ -7,7 +8,9 @@ import type { GrpcRoute } from "./kinds/grpc-route.ts";
 import type { HttpRoute } from "./kinds/http-route.ts";
 import type { MeshConfig } from "./kinds/mesh-config.ts";
 import type { RateLimitPolicy } from "./kinds/rate-limit-policy.ts";
+import type { Revocation } from "./kinds/revocation.ts";
 import type { Rollout } from "./kinds/rollout.ts";
+import type { RequestAuthentication } from "./kinds/request-authentication.ts";
 import type { RouteFilter } from "./kinds/route-filter.ts";
 import type { Service } from "./kinds/service.ts";
 import type { TcpRoute } from "./kinds/tcp-route.ts";
@@ -17,13 +20,16 @@ import type { Workload } from "./kinds/workload.ts";
 
 export interface KindMap {
   readonly ExternalService: ExternalService;
+  readonly AuthorizationPolicy: AuthorizationPolicy;
   readonly CachePolicy: CachePolicy;
   readonly FaultPolicy: FaultPolicy;
   readonly GRPCRoute: GrpcRoute;
   readonly HTTPRoute: HttpRoute;
   readonly MeshConfig: MeshConfig;
+  readonly Revocation: Revocation;
   readonly Rollout: Rollout;
   readonly RateLimitPolicy: RateLimitPolicy;
+  readonly RequestAuthentication: RequestAuthentication;
   readonly RouteFilter: RouteFilter;
   readonly Service: Service;
   readonly TCPRoute: TcpRoute;

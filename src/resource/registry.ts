@@ -2,6 +2,7 @@
 
 import type { KindDefinition } from "./kind.ts";
 import type { AnyObject, KindMap, KindName } from "./kind-map.ts";
+import { authorizationPolicyKind } from "./kinds/authorization-policy.ts";
 import { cachePolicyKind } from "./kinds/cache-policy.ts";
 import { externalServiceKind } from "./kinds/external-service.ts";
 import { faultPolicyKind } from "./kinds/fault-policy.ts";
@@ -9,7 +10,9 @@ import { grpcRouteKind } from "./kinds/grpc-route.ts";
 import { httpRouteKind } from "./kinds/http-route.ts";
 import { meshConfigKind } from "./kinds/mesh-config.ts";
 import { rateLimitPolicyKind } from "./kinds/rate-limit-policy.ts";
+import { revocationKind } from "./kinds/revocation.ts";
 import { rolloutKind } from "./kinds/rollout.ts";
+import { requestAuthenticationKind } from "./kinds/request-authentication.ts";
 import { routeFilterKind } from "./kinds/route-filter.ts";
 import { serviceKind } from "./kinds/service.ts";
 import { tcpRouteKind } from "./kinds/tcp-route.ts";
@@ -36,13 +39,16 @@ export interface Registry {
 
 const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
   ExternalService: externalServiceKind,
+  AuthorizationPolicy: authorizationPolicyKind,
   CachePolicy: cachePolicyKind,
   FaultPolicy: faultPolicyKind,
   GRPCRoute: grpcRouteKind,
   HTTPRoute: httpRouteKind,
   MeshConfig: meshConfigKind,
+  Revocation: revocationKind,
   Rollout: rolloutKind,
   RateLimitPolicy: rateLimitPolicyKind,
+  RequestAuthentication: requestAuthenticationKind,
   RouteFilter: routeFilterKind,
   Service: serviceKind,
   TCPRoute: tcpRouteKind,

@@ -24,6 +24,7 @@ export const RESPONSE_FLAGS = [
   "RL",
   "OM",
   "RLSE",
+  "UAEX",
 ] as const;
 
 export type ResponseFlag = (typeof RESPONSE_FLAGS)[number];

@@ -111,6 +111,7 @@ function checkOrderDoesNotMatter({ snapshot, scope }: MeshFixture, expected: Tra
       trafficPolicies: snapshot.trafficPolicies.toReversed(),
       cachePolicies: snapshot.cachePolicies.toReversed(),
       faultPolicies: snapshot.faultPolicies.toReversed(),
+      authorizationPolicies: snapshot.authorizationPolicies?.toReversed() ?? [],
       instances: snapshot.instances
         .toReversed()
         .map((instance) => ({ ...instance, labels: reverseKeys(instance.labels) })),

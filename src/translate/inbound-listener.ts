@@ -6,6 +6,7 @@ import {
   FilterChainSchema,
 } from "../gen/envoy/config/listener/v3/listener_components_pb.js";
 import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
+import { HttpConnectionManager_ForwardClientCertDetails } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { targetPortOf } from "../resource/kinds/service.ts";
 import { inboundCluster } from "./cluster.ts";
 import {
@@ -30,9 +31,19 @@ import { duration, resourceOf, socketAddress } from "./message.ts";
 import { inboundHttp2Name, inboundListenerName, inboundName, qualifiedName } from "./names.ts";
 import type { ListenerChains } from "./outbound-chains.ts";
 import { protocolMetadata } from "./protocol-metadata.ts";
+import type { AuthorizationFilters } from "./rbac/authorization.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 import type { XdsResource } from "./translation.ts";
 import { downstreamTls } from "./transport-socket.ts";
+
+/**
+ * The app learns from `x-forwarded-client-cert` who calls, as in Istio. Only from the certificate that was verified
+ * here: what a caller writes into the field is not passed on (lesson T25).
+ */
+const CALLER_TO_APP = {
+  forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
+  setCurrentClientCertDetails: { subject: true, uri: true, dns: true },
+} as const;
 
 /** The app's side of one sidecar. */
 export interface InboundResources {
@@ -49,7 +60,19 @@ export function inboundResources(index: MeshIndex, scope: ProxyScope): InboundRe
     const services = servicesBehind(index, scope, port);
     const { inboundPort } = port;
     const workload = qualifiedName({ namespace: scope.namespace, name: scope.nodeId });
-    const inbound = { index, workload, address: scope.address, port, inboundPort, shape, services };
+    const authorization = index.authorization.filtersOf({
+      namespace: scope.namespace,
+      labels: scope.labels,
+      services: services.map(({ key }) => key),
+      port: { app: port.port, listener: inboundPort },
+    });
+    const authentication = index.authentication.filtersOf({
+      namespace: scope.namespace,
+      labels: scope.labels,
+      services: services.map(({ key }) => key),
+    });
+    const shared = { index, workload, address: scope.address, authentication, authorization };
+    const inbound = { ...shared, port, inboundPort, shape, services };
     listeners.push(inboundListener(inbound));
     clusters.push(...appClusters(inbound));
   }
@@ -87,6 +110,10 @@ interface InboundPort {
   readonly shape: InboundShape;
   /** That lead to it. */
   readonly services: readonly IndexedService[];
+  /** Whose users they are. */
+  readonly authentication: readonly FilterContribution[];
+  /** Who may call it. */
+  readonly authorization: AuthorizationFilters;
 }
 
 function inboundListener(inbound: InboundPort): XdsResource {
@@ -110,7 +137,7 @@ function inboundChains(inbound: InboundPort): ListenerChains {
     services.find(({ filters }) => filters.inboundConnections.length > 0)?.filters
       .inboundConnections ?? [];
   const opaque = {
-    filters: [...limits, streamFilter(index, port)],
+    filters: [...limits, ...inbound.authorization.connections, streamFilter(index, port)],
     transportSocket: downstreamTls(TCP_ALPN),
   };
   if (http === undefined) return { filterChains: [create(FilterChainSchema, opaque)] };
@@ -141,17 +168,22 @@ function streamFilter(index: MeshIndex, port: MeshInstancePort): Filter {
  * only a connection to the app that broke before the request was written to it.
  */
 function requestFilter(
-  { index, workload, port, services }: InboundPort,
+  { index, workload, port, services, authentication, authorization }: InboundPort,
   http: NonNullable<InboundShape["http"]>,
 ): Filter {
   const target = inboundName(port.port);
-  const contributions = inboundContributions(services);
+  const contributions = [
+    ...authentication,
+    ...authorization.http,
+    ...inboundContributions(services),
+  ];
   return httpConnectionManager({
     statPrefix: target,
     accessLog: [...index.accessLogs],
     commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
     streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
     paths: index.paths,
+    ...CALLER_TO_APP,
     translatesGrpcWeb: port.protocol === "grpc",
     filters: contributions,
     keepalive: {

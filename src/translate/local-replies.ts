@@ -16,8 +16,18 @@ export const RESPONSE_FLAGS_HEADER = "x-tulle-response-flags";
 /** The object that an answer of a sidecar itself comes from: `HTTPRoute/default/catalog/rule/0/match/0`. */
 export const CAUSE_HEADER = "x-tulle-cause";
 
+/** Why a policy denied a request, told to peers that have proved who they are: the filter that denies writes it, and CAUSE_HEADER. */
+export const DENIED_HEADER = "x-tulle-denied-by";
+/** Envoy's response flag of denials. */
+const DENIED_FLAG = "UAEX";
+
 /** What no app may put on its answers. */
-export const REPLY_HEADERS = [UNDELIVERED_HEADER, RESPONSE_FLAGS_HEADER, CAUSE_HEADER] as const;
+export const REPLY_HEADERS = [
+  UNDELIVERED_HEADER,
+  RESPONSE_FLAGS_HEADER,
+  CAUSE_HEADER,
+  DENIED_HEADER,
+] as const;
 
 type LocalReplyConfigInit = MessageInitShape<typeof LocalReplyConfigSchema>;
 type MapperInit = MessageInitShape<typeof ResponseMapperSchema>;
@@ -51,6 +61,7 @@ export function inboundReplies(
     mappers: [
       mapper([UNDELIVERED_FLAG], cause, [{ header: { key: UNDELIVERED_HEADER, value: "1" } }]),
       ...policyMappers(contributions),
+      mapper([DENIED_FLAG], undefined),
       mapper([], cause),
     ],
   };
@@ -66,7 +77,7 @@ function policyMappers(contributions: readonly FilterContribution[]): readonly M
 /** The first mapper that fits acts. Without flags it fits every answer that has one. */
 function mapper(
   flags: readonly string[],
-  cause: string,
+  cause: string | undefined,
   more: readonly HeaderInit[] = [],
 ): MapperInit {
   return {
@@ -74,7 +85,7 @@ function mapper(
     headersToAdd: [
       ...more,
       { header: { key: RESPONSE_FLAGS_HEADER, value: "%RESPONSE_FLAGS%" } },
-      { header: { key: CAUSE_HEADER, value: cause } },
+      ...(cause === undefined ? [] : [{ header: { key: CAUSE_HEADER, value: cause } }]),
     ],
   };
 }

@@ -9,6 +9,7 @@ import type { ServicePort } from "../resource/kinds/service.ts";
 import { keyOf, type MeshObject } from "../resource/object.ts";
 import { effectiveProtocol, mayBeOpaque, type PortProtocol } from "../resource/port-protocol.ts";
 import { accessLogs } from "./access-log.ts";
+import type { FilterContribution } from "./filters/filter-contribution.ts";
 import {
   resolveServiceFilters,
   type ServiceFilters,
@@ -29,7 +30,10 @@ import {
   qualifiedName,
   serviceHost,
 } from "./names.ts";
+import { type Authentication, resolveAuthentication } from "./jwt/authentication.ts";
 import { type PathNormalizationFields, pathNormalizationFields } from "./path-normalization.ts";
+import { type Authorization, resolveAuthorization } from "./rbac/authorization.ts";
+import { servicesWithClaimRoutes } from "./route/claim-match.ts";
 import { servicesWithSessions, sessionContribution } from "./session-filter.ts";
 import { resolveTargets, type Target } from "./target.ts";
 import {
@@ -93,6 +97,10 @@ export interface MeshIndex {
   readonly routeFilters: ReadonlyMap<string, RouteFilter>;
   /** For routes that have a policy of their own. */
   readonly settingsOf: TrafficSettingsOf;
+  /** Whose users requests are. */
+  readonly authentication: Authentication;
+  /** Who may call whom. */
+  readonly authorization: Authorization;
   /** What every listener writes. */
   readonly accessLogs: readonly AccessLog[];
   /** Of a stream without a byte, in milliseconds, where no TrafficPolicy says otherwise; 0 for none. */
@@ -109,8 +117,18 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
   const select = instanceSelector(snapshot.instances);
   const config = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
   const { opaquePorts, timeout } = config.protocolDetection;
-  const sessions = servicesWithSessions(snapshot);
-  const context = { snapshot, opaquePorts, settingsOf, filtersOf, sessions, select, findings };
+  const authentication = resolveAuthentication(snapshot, findings);
+  const context = {
+    snapshot,
+    opaquePorts,
+    settingsOf,
+    filtersOf,
+    authentication,
+    sessions: servicesWithSessions(snapshot),
+    claimRoutes: servicesWithClaimRoutes(snapshot),
+    select,
+    findings,
+  };
   const services = [
     ...snapshot.services.map((service) => indexService(service, context)),
     ...externalServices(snapshot, findings).map((service) => indexService(service, context)),
@@ -125,6 +143,8 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
     routeFilters: new Map(
       snapshot.routeFilters.map((filter) => [qualifiedName(filter.metadata), filter]),
     ),
+    authentication,
+    authorization: resolveAuthorization(snapshot, findings),
     accessLogs: accessLogs(config.accessLog),
     streamIdleTimeoutMs: durationMs(config.defaults.timeouts.idle),
     paths: pathNormalizationFields(config.pathNormalization),
@@ -137,6 +157,9 @@ interface IndexContext {
   readonly opaquePorts: readonly number[];
   readonly settingsOf: TrafficSettingsOf;
   readonly filtersOf: ServiceFiltersOf;
+  readonly authentication: Authentication;
+  /** Services with a route that looks at claims. */
+  readonly claimRoutes: ReadonlySet<string>;
   /** Services with a route that has sessions. */
   readonly sessions: ReadonlySet<string>;
   readonly select: SelectInstances;
@@ -208,8 +231,22 @@ function indexService(
     );
   }
   ports.sort((a, b) => a.port.port - b.port.port);
-  const filters = filtersOf(key, settings, context);
+  const labels = selector ?? {};
+  const routing = context.claimRoutes.has(key)
+    ? context.authentication.routingFilters({ ...metadata, labels, services: [key] })
+    : [];
+  const filters = withRouting(routing, filtersOf(key, settings, context));
   return { service, external, key, host, settings, filters, ports };
+}
+
+/** Who a user is comes first: the rest may ask. */
+function withRouting(
+  routing: readonly FilterContribution[],
+  filters: ServiceFilters,
+): ServiceFilters {
+  return routing.length === 0
+    ? filters
+    : { ...filters, outbound: [...routing, ...filters.outbound] };
 }
 
 /** Sessions come last: they choose the instance, after all that may answer or change a request. */

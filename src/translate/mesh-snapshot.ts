@@ -3,6 +3,8 @@
  * Both are plain data, so that a golden test, `tulle plan` and the control plane build them alike.
  */
 
+import type { IdentityPolicy } from "../identity/identity-policy.ts";
+import type { AuthorizationPolicy } from "../resource/kinds/authorization-policy.ts";
 import type { CachePolicy } from "../resource/kinds/cache-policy.ts";
 import type { ExternalService } from "../resource/kinds/external-service.ts";
 import type { FaultPolicy } from "../resource/kinds/fault-policy.ts";
@@ -10,12 +12,14 @@ import type { GrpcRoute } from "../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../resource/kinds/http-route.ts";
 import type { MeshConfig } from "../resource/kinds/mesh-config.ts";
 import type { RateLimitPolicy } from "../resource/kinds/rate-limit-policy.ts";
+import type { RequestAuthentication } from "../resource/kinds/request-authentication.ts";
 import type { RouteFilter } from "../resource/kinds/route-filter.ts";
 import type { Service } from "../resource/kinds/service.ts";
 import type { TcpRoute } from "../resource/kinds/tcp-route.ts";
 import type { TlsRoute } from "../resource/kinds/tls-route.ts";
 import type { TrafficPolicy } from "../resource/kinds/traffic-policy.ts";
 import type { InstanceProtocol } from "../resource/port-protocol.ts";
+import type { FetchedKeySets } from "./jwt/key-source.ts";
 
 /** The mesh at one revision. Lists may come in any order: translation sorts what it emits. */
 export interface MeshSnapshot {
@@ -27,6 +31,8 @@ export interface MeshSnapshot {
   readonly trustDomain: string;
   /** Every root that peers may chain to, PEM, concatenated. */
   readonly trustBundlePem: string;
+  /** Who is revoked, and the roots that certificates are to be under. Undefined: nobody, any. */
+  readonly identityPolicy?: IdentityPolicy;
   /** Where proxies ask the control plane for more than configuration: `127.0.0.1:15012`. Undefined or empty: nowhere yet. */
   readonly controlPlaneAddress?: string;
   /** Undefined until someone applies one: every default holds. */
@@ -42,6 +48,12 @@ export interface MeshSnapshot {
   readonly trafficPolicies: readonly TrafficPolicy[];
   readonly cachePolicies: readonly CachePolicy[];
   readonly faultPolicies: readonly FaultPolicy[];
+  /** Undefined: none. */
+  readonly requestAuthentications?: readonly RequestAuthentication[];
+  /** Keys of issuers that were fetched. Undefined: none yet. */
+  readonly keySets?: FetchedKeySets;
+  /** Undefined: none. */
+  readonly authorizationPolicies?: readonly AuthorizationPolicy[];
   readonly instances: readonly MeshInstance[];
 }
 

@@ -3,17 +3,20 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { ClusterConfigSchema } from "../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import { AdaptiveConcurrencySchema } from "../gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.js";
 import { BandwidthLimitSchema } from "../gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
+import { JwtAuthenticationSchema } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { LocalRateLimitSchema } from "../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
   RateLimitPerRouteSchema,
   RateLimitSchema,
 } from "../gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js";
+import { RBACSchema } from "../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import {
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,
 } from "../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
 import { ConnectionLimitSchema } from "../gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
 import { LocalRateLimitSchema as ConnectionRateSchema } from "../gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
+import { RBACSchema as ConnectionRbacSchema } from "../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { DnsFilterConfigSchema } from "../gen/envoy/extensions/filters/udp/dns_filter/v3/dns_filter_pb.js";
 import { CookieBasedSessionStateSchema } from "../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.js";
 import { HeaderBasedSessionStateSchema } from "../gen/envoy/extensions/http/stateful_session/header/v3/header_pb.js";
@@ -22,6 +25,7 @@ import { RingHashSchema } from "../gen/envoy/extensions/load_balancing_policies/
 import { SubsetSchema } from "../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
 import { UriSanInputSchema } from "../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js";
 import { CaresDnsResolverConfigSchema } from "../gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js";
+import { UriTemplateMatchConfigSchema } from "../gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import { PreviousHostsPredicateSchema } from "../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 
 export const TRAFFIC_POLICY_MESSAGES: readonly DescMessage[] = [
@@ -52,4 +56,14 @@ export const RATE_LIMIT_MESSAGES: readonly DescMessage[] = [
   RateLimitPerRouteSchema,
   RateLimitSchema,
   UriSanInputSchema,
+];
+
+/** The same for a RequestAuthentication. */
+export const AUTHENTICATION_MESSAGES: readonly DescMessage[] = [JwtAuthenticationSchema];
+
+/** The same for an AuthorizationPolicy. */
+export const AUTHORIZATION_MESSAGES: readonly DescMessage[] = [
+  ConnectionRbacSchema,
+  RBACSchema,
+  UriTemplateMatchConfigSchema,
 ];

@@ -54,6 +54,8 @@ const OTHER_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
 ];
 
 const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
+  accessDenied:
+    "`tulle authz check FROM TO METHOD PATH` names the deciding AuthorizationPolicy, its rule and the first condition that did not hold; so do the access log and, for callers in the mesh, the header `x-tulle-denied-by`.",
   rateLimited:
     "The message names the RateLimitPolicy and its rule; `tulle_ratelimit_requests_total` counts by both. Is it one caller, or is the limit too low? `mode: Observe` lets requests pass and goes on counting.",
   serviceRateLimited:

@@ -3,6 +3,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { NO_SESSION, SESSION_FILTER, SESSION_OF_ROUTE } from "./balancing-sample.ts";
 import { JWT_FILTER, JWT_OF_ROUTE, NO_JWT } from "./jwt-sample.ts";
 import { LIMIT_FILTERS, LIMITS_OF_ROUTES } from "./rate-limit-sample.ts";
+import { RBAC_FILTER, RBAC_OF_ROUTE } from "./rbac-sample.ts";
 import { TYPE } from "./sample-parts.ts";
 
 function httpFilter(name: string, type: string, fields: JsonObject = {}): JsonObject {
@@ -77,17 +78,17 @@ export const HTTP_FILTERS: readonly JsonObject[] = [
   GRPC_WEB,
   SESSION_FILTER,
   ...LIMIT_FILTERS,
-  ROUTER,
   JWT_FILTER,
   RBAC_FILTER,
+  ROUTER,
 ];
 
 export const ROUTE_FILTERS: JsonObject = {
   ...LIMITS_OF_ROUTES,
-  "envoy.filters.http.cors": CORS_POLICY,
   "envoy.filters.http.jwt_authn": JWT_OF_ROUTE,
   "envoy.filters.http.jwt_authn.other": NO_JWT,
   "envoy.filters.http.rbac": RBAC_OF_ROUTE,
+  "envoy.filters.http.cors": CORS_POLICY,
   "envoy.filters.http.fault": ASKED_FAULT,
   "envoy.filters.http.fault.other": GRPC_FAULT,
   "tulle.filters.http.fault_reset": {

@@ -120,6 +120,7 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
     trafficPolicies: ofKind(objects, "TrafficPolicy"),
     cachePolicies: ofKind(objects, "CachePolicy"),
     faultPolicies: ofKind(objects, "FaultPolicy"),
+    authorizationPolicies: ofKind(objects, "AuthorizationPolicy"),
     instances,
   };
 }

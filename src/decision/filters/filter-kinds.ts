@@ -22,6 +22,7 @@ import {
   type RateLimitServiceRouteRule,
   type RateLimitServiceRule,
 } from "./rate-limit-service-rule.ts";
+import { compileRbacFilter, compileRbacOfRoute, type RbacRule } from "./rbac-rule.ts";
 import {
   compileStatefulSession,
   compileStatefulSessionOfRoute,
@@ -35,14 +36,15 @@ export type FilterRule =
   | FaultRule
   | FaultResetRule
   | GrpcWebRule
-  | LocalRateLimitRule
   | JwtAuthnRule
   | JwtAuthnRouteRule
+  | LocalRateLimitRule
   | RateLimitServiceRule
   | RateLimitServiceRouteRule
   | AdmissionRule
   | BandwidthRule
   | ConcurrencyRule
+  | RbacRule
   | StatefulSessionRule;
 
 /** Calls of gRPC-Web become calls of gRPC. */
@@ -82,10 +84,10 @@ const rateLimitService: FilterKind = {
   ofListener: compileRateLimitService,
   ofRoute: compileRateLimitServiceOfRoute,
 };
-const statefulSession: FilterKind = {
-  ofListener: compileStatefulSession,
 const rbac: FilterKind = { ofListener: compileRbacFilter, ofRoute: compileRbacOfRoute };
 const jwtAuthn: FilterKind = { ofListener: compileJwtAuthn, ofRoute: compileJwtAuthnOfRoute };
+const statefulSession: FilterKind = {
+  ofListener: compileStatefulSession,
   ofRoute: compileStatefulSessionOfRoute,
 };
 
@@ -95,12 +97,13 @@ export const FILTER_KINDS: readonly FilterKind[] = [
   fault,
   faultReset,
   grpcWeb,
+  jwtAuthn,
   localRateLimit,
   rateLimitService,
-  jwtAuthn,
   admission,
   bandwidth,
   concurrency,
+  rbac,
   statefulSession,
 ];
 

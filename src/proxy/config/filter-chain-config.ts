@@ -1,6 +1,7 @@
 /** A FilterChain compiled: which connections it takes, its transport socket, and its network filters. */
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { FieldError } from "../../decision/field-error.ts";
+import { compileNetworkRbac, type NetworkRbacRule } from "../../decision/rbac/network-rbac-rule.ts";
 import type { FilterChain } from "../../gen/envoy/config/listener/v3/listener_components_pb.js";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
@@ -23,6 +24,8 @@ export interface FilterChainConfig {
   readonly tls: TlsSettings | undefined;
   /** What connections must pass first, in this order. */
   readonly limits: readonly ConnectionRule[];
+  /** What connections whose peer is known must pass, in this order. */
+  readonly authorization: readonly NetworkRbacRule[];
   readonly service: ChainService;
 }
 
@@ -40,28 +43,33 @@ export function compileFilterChain(
     `${path}.transport_socket`,
     errors,
   );
-  const limits = compileLimits(chain, path, errors);
+  const { limits, authorization } = compileGates(chain, path, errors);
   const service = compileService(chain, path, errors, wallMs);
-  return service === undefined ? undefined : { name: chain.name, match, tls, limits, service };
+  return service && { name: chain.name, match, tls, limits, authorization, service };
 }
 
 /** Every filter but the last. */
-function compileLimits(
+function compileGates(
   { filters }: FilterChain,
   path: string,
   errors: FieldError[],
-): readonly ConnectionRule[] {
-  return filters.slice(0, -1).flatMap(({ configType }, index) => {
+): Pick<FilterChainConfig, "limits" | "authorization"> {
+  const limits: ConnectionRule[] = [];
+  const authorization: NetworkRbacRule[] = [];
+  for (const [index, { configType }] of filters.slice(0, -1).entries()) {
     const at = `${path}.filters[${index}]`;
-    const rule =
-      configType.case === "typedConfig"
-        ? compileConnectionRule(configType.value, `${at}.typed_config`, errors)
-        : undefined;
-    if (rule !== undefined) return [rule];
-    const message = "only a ConnectionLimit or a LocalRateLimit may stand before the last filter";
-    errors.push({ path: at, message });
-    return [];
-  });
+    const config = configType.case === "typedConfig" ? configType.value : undefined;
+    const limit = config && compileConnectionRule(config, `${at}.typed_config`, errors);
+    const rbac = config && compileNetworkRbac(config, `${at}.typed_config`, errors);
+    if (limit !== undefined) limits.push(limit);
+    else if (rbac !== undefined) authorization.push(rbac);
+    else {
+      const message =
+        "only a ConnectionLimit, a LocalRateLimit or an RBAC may stand before the last filter";
+      errors.push({ path: at, message });
+    }
+  }
+  return { limits, authorization };
 }
 
 function compileService(

@@ -21,6 +21,10 @@ import {
   RateLimitPerRouteSchema,
   RateLimitSchema,
 } from "../../gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.js";
+import {
+  RBACPerRouteSchema,
+  RBACSchema,
+} from "../../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "../../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
   StatefulSessionPerRouteSchema,
@@ -32,8 +36,10 @@ import { TlsInspectorSchema } from "../../gen/envoy/extensions/filters/listener/
 import { ConnectionLimitSchema } from "../../gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { LocalRateLimitSchema as ConnectionRateSchema } from "../../gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
+import { RBACSchema as ConnectionRbacSchema } from "../../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { DnsFilterConfigSchema } from "../../gen/envoy/extensions/filters/udp/dns_filter/v3/dns_filter_pb.js";
+import { XffConfigSchema } from "../../gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js";
 import { CookieBasedSessionStateSchema } from "../../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie_pb.js";
 import { HeaderBasedSessionStateSchema } from "../../gen/envoy/extensions/http/stateful_session/header/v3/header_pb.js";
 import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
@@ -45,6 +51,7 @@ import { SubsetSchema } from "../../gen/envoy/extensions/load_balancing_policies
 import { WrrLocalitySchema } from "../../gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
 import { UriSanInputSchema } from "../../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js";
 import { CaresDnsResolverConfigSchema } from "../../gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js";
+import { UriTemplateMatchConfigSchema } from "../../gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import { DownstreamConnectionsConfigSchema } from "../../gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.js";
 import { PreviousHostsPredicateSchema } from "../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { ProxyProtocolUpstreamTransportSchema } from "../../gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
@@ -55,7 +62,6 @@ import {
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { SPIFFECertValidatorConfigSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import { XffConfigSchema } from "../../gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js";
 import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
 
 export const messageRegistry = createRegistry(
@@ -65,6 +71,7 @@ export const messageRegistry = createRegistry(
   ClusterConfigSchema,
   ConnectionLimitSchema,
   ConnectionRateSchema,
+  ConnectionRbacSchema,
   CookieBasedSessionStateSchema,
   CorsPolicySchema,
   CorsSchema,
@@ -79,21 +86,23 @@ export const messageRegistry = createRegistry(
   HttpConnectionManagerSchema,
   HttpInspectorSchema,
   HttpProtocolOptionsSchema,
+  JwtAuthenticationSchema,
   LeastRequestSchema,
   LocalRateLimitSchema,
   RateLimitPerRouteSchema,
   RateLimitSchema,
   MaglevSchema,
+  PerRouteConfigSchema,
   PreviousHostsPredicateSchema,
   ProxyProtocolSchema,
   ProxyProtocolUpstreamTransportSchema,
-  JwtAuthenticationSchema,
+  RBACPerRouteSchema,
+  RBACSchema,
   RandomSchema,
   RawBufferSchema,
   RingHashSchema,
   RoundRobinSchema,
   RouterSchema,
-  PerRouteConfigSchema,
   SPIFFECertValidatorConfigSchema,
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,
@@ -104,6 +113,7 @@ export const messageRegistry = createRegistry(
   TypedStructSchema,
   UpstreamTlsContextSchema,
   UriSanInputSchema,
+  UriTemplateMatchConfigSchema,
   WrrLocalitySchema,
   XffConfigSchema,
 );

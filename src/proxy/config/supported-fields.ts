@@ -99,9 +99,6 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit": "limit_kbps",
   "envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit": "",
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": "",
-  "envoy.extensions.filters.http.stateful_session.v3.StatefulSession": "session_state strict",
-  "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute":
-    "disabled stateful_session",
   "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication":
     "providers rules bypass_cors_preflight requirement_map strip_failure_response",
   "envoy.extensions.filters.http.jwt_authn.v3.JwtProvider":
@@ -118,6 +115,9 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList": "requirements",
   "envoy.extensions.filters.http.jwt_authn.v3.RequirementRule": "match requires requirement_name",
   "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig": "disabled requirement_name",
+  "envoy.extensions.filters.http.stateful_session.v3.StatefulSession": "session_state strict",
+  "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute":
+    "disabled stateful_session",
   "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState": "cookie",
   "envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState": "name",
   "envoy.type.http.v3.Cookie": "name ttl path",
@@ -132,9 +132,6 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.core.v3.RuntimeFeatureFlag": "default_value",
   "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit":
     "stat_prefix enable_mode limit_kbps",
-  "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":
-    "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors local_rate_limit_per_downstream_connection enable_x_ratelimit_headers always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
-  "envoy.extensions.filters.http.ratelimit.v3.RateLimit":
   "envoy.extensions.filters.http.rbac.v3.RBAC":
     "rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix",
   "envoy.extensions.filters.http.rbac.v3.RBACPerRoute": "rbac",
@@ -161,6 +158,9 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.type.matcher.v3.ListMatcher": "one_of",
   "envoy.type.matcher.v3.OrMatcher": "value_matchers",
   "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig": "path_template",
+  "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit":
+    "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors local_rate_limit_per_downstream_connection enable_x_ratelimit_headers always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors enable_retry_after_header",
+  "envoy.extensions.filters.http.ratelimit.v3.RateLimit":
     "domain stage request_type timeout failure_mode_deny rate_limited_as_resource_exhausted rate_limit_service enable_x_ratelimit_headers disable_x_envoy_ratelimited_header rate_limited_status response_headers_to_add status_on_error",
   "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute": "vh_rate_limits domain",
   "envoy.config.ratelimit.v3.RateLimitServiceConfig": "grpc_service transport_api_version",
@@ -354,7 +354,9 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "name trust_bundle",
   "envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher": "san_type matcher",
   "envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig": "name sds_config",
-  "envoy.extensions.transport_sockets.tls.v3.Secret": "name tls_certificate validation_context",
+  "envoy.extensions.transport_sockets.tls.v3.GenericSecret": "secret",
+  "envoy.extensions.transport_sockets.tls.v3.Secret":
+    "name tls_certificate validation_context generic_secret",
 };
 
 /** What to do instead, for fields that are left out on purpose. */

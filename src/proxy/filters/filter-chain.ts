@@ -14,6 +14,7 @@ import type { HttpFilter } from "./http-filter.ts";
 import { JwtAuthnFilter } from "./jwt-authn-filter.ts";
 import { LocalRateLimitFilter } from "./local-rate-limit-filter.ts";
 import { RateLimitServiceFilter } from "./rate-limit-service-filter.ts";
+import { RbacFilter } from "./rbac-filter.ts";
 import { StatefulSessionFilter } from "./stateful-session-filter.ts";
 
 export interface ChainedFilter {
@@ -58,9 +59,9 @@ function createFilter(
       return new FaultResetFilter(rule, services);
     case "grpc-web":
       return new GrpcWebFilter();
-    case "admission":
     case "jwt-authn":
       return new JwtAuthnFilter(rule, services, before);
+    case "admission":
       return new AdmissionFilter(rule);
     case "bandwidth":
       return new BandwidthFilter(rule, services);
@@ -70,9 +71,11 @@ function createFilter(
       return new LocalRateLimitFilter(rule, services, before);
     case "rate-limit-service":
       return new RateLimitServiceFilter(rule, services);
-    case "rate-limit-service-route":
     case "jwt-authn-route":
+    case "rate-limit-service-route":
       throw new Error("invariant broken: what routes say makes no filter");
+    case "rbac":
+      return new RbacFilter(rule, services);
     case "stateful-session":
       return new StatefulSessionFilter(rule, services);
     default:

@@ -1,37 +1,40 @@
 /** What HTTP filters count, declared once per process and shared by the filters of all listeners. */
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
+import { PolicyMetrics } from "../policy-decisions.ts";
 import { type BandwidthMetrics, createBandwidthMetrics } from "./bandwidth-metrics.ts";
 import { type CacheMetrics, createCacheMetrics } from "./cache-metrics.ts";
 import { type ConcurrencyMetrics, createConcurrencyMetrics } from "./concurrency-metrics.ts";
 import { type CorsMetrics, createCorsMetrics } from "./cors-metrics.ts";
 import { createFaultMetrics, type FaultMetrics } from "./fault-metrics.ts";
-import { createRateLimitMetrics, type RateLimitMetrics } from "./local-rate-limit-metrics.ts";
 import { createJwtMetrics, type JwtMetrics } from "./jwt-metrics.ts";
+import { createRateLimitMetrics, type RateLimitMetrics } from "./local-rate-limit-metrics.ts";
 import {
   createRateLimitServiceMetrics,
   type RateLimitServiceMetrics,
 } from "./rate-limit-service-metrics.ts";
 
 export interface FilterMetrics {
+  readonly authorization: PolicyMetrics;
   readonly bandwidth: BandwidthMetrics;
   readonly cache: CacheMetrics;
   readonly cors: CorsMetrics;
   readonly fault: FaultMetrics;
+  readonly jwt: JwtMetrics;
   readonly rateLimit: RateLimitMetrics;
   readonly rateLimitService: RateLimitServiceMetrics;
-  readonly jwt: JwtMetrics;
   readonly concurrency: ConcurrencyMetrics;
 }
 
 export function createFilterMetrics(registry: MetricRegistry): FilterMetrics {
   return {
+    authorization: new PolicyMetrics(registry),
     bandwidth: createBandwidthMetrics(registry),
     cache: createCacheMetrics(registry),
     cors: createCorsMetrics(registry),
     fault: createFaultMetrics(registry),
+    jwt: createJwtMetrics(registry),
     rateLimit: createRateLimitMetrics(registry),
     rateLimitService: createRateLimitServiceMetrics(registry),
     concurrency: createConcurrencyMetrics(registry),
-    jwt: createJwtMetrics(registry),
   };
 }
