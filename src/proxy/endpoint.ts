@@ -11,6 +11,7 @@ import { HEALTH_FLAG, hostHealthOf } from "./health/health-flags.ts";
 import type { OutlierMonitor } from "./health/outlier-monitor.ts";
 import type { Host, HostInfo } from "./load-balancer/host.ts";
 import type { HostHealth } from "./load-balancer/load-balancer.ts";
+import { RecentRefusals } from "./load-balancer/recent-refusals.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
 import { RawConnections } from "./raw-connections.ts";
 import type { ClientStreamHandler } from "./stream.ts";
@@ -64,6 +65,7 @@ export class Endpoint implements Host {
   /** Peak-EWMA of latency in milliseconds, and when it was last brought up to date. */
   ewmaMs = 0;
   ewmaAtMs = 0;
+  refusals: RecentRefusals | undefined;
   /** The part of its weight that counts now. */
   weightFactor = 1;
   /** When it was added, or a health check found it well again. */
@@ -197,6 +199,12 @@ export class Endpoint implements Host {
       this.ewmaMs = this.ewmaMs * weight + latencyMs * (1 - weight);
     }
     this.ewmaAtMs = nowMs;
+  }
+
+  /** Its sidecar refused a request, which says nothing of its latency. */
+  onRefusal(nowMs: number): void {
+    this.refusals ??= new RecentRefusals();
+    this.refusals.add(nowMs, this.ewmaMs);
   }
 
   onReachable(): void {

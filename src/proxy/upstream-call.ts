@@ -236,7 +236,9 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     const latencyMs = nowMs - one.sentAtMs;
     const endpoint = one.endpoint!;
     const result = outlierStatusOf(head, this.#outcome.isGrpc);
-    if (result < 500 || !isRefusal(head.headers)) {
+    if (result >= 500 && isRefusal(head.headers)) {
+      endpoint.onRefusal(nowMs);
+    } else {
       endpoint.observeLatency(latencyMs, nowMs);
       endpoint.outlier?.onStatus(result, one.outlierGeneration);
     }

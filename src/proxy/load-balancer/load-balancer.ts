@@ -1,5 +1,6 @@
 /** How a cluster chooses among its eligible endpoints. No I/O, no clock: both are passed in. */
 import type { Prng } from "../../core/prng.ts";
+import type { RecentRefusals } from "./recent-refusals.ts";
 
 /**
  * Degraded endpoints are asked when too few are healthy, those that are not healthy in a panic only (Envoy's three
@@ -19,6 +20,8 @@ export interface Candidate {
   /** Peak-EWMA of latency in milliseconds, 0 before the first answer, and when it was last updated. */
   readonly ewmaMs: number;
   readonly ewmaAtMs: number;
+  /** Since its sidecar refused the first request. */
+  readonly refusals?: RecentRefusals | undefined;
   /** It could not be connected to, and is not to be preferred until then. 0 when it could. */
   readonly unreachableUntilMs: number;
 }

@@ -89,9 +89,11 @@ export function peakEwmaCost(nowMs: () => number): Cost {
     if (isUnreachable(endpoint, nowMs)) return UNREACHABLE_COST + queue;
     // Without an answer nothing is known: one request finds out, the others do not wait for it.
     if (endpoint.ewmaMs === 0 && queue > 0) return UNKNOWN_LATENCY_COST + queue;
-    const idleMs = nowMs() - endpoint.ewmaAtMs;
-    const latencyMs = endpoint.ewmaMs * Math.exp(-idleMs / EWMA_DECAY_MS);
-    return (latencyMs + LATENCY_MS_LEAST) * (queue + 1);
+    const { ewmaMs, ewmaAtMs, refusals } = endpoint;
+    const now = nowMs();
+    const latencyMs = ewmaMs * Math.exp((ewmaAtMs - now) / EWMA_DECAY_MS);
+    const refused = refusals === undefined ? 0 : refusals.loadAt(now, ewmaMs) / weight;
+    return (latencyMs + LATENCY_MS_LEAST) * (queue + refused + 1);
   };
 }
 
