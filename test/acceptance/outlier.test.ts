@@ -41,7 +41,7 @@ async function entriesOf(
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-test("a caller leaves an instance that answers 503 after five answers, and comes back when it is well", async () => {
+test("a caller leaves an instance that answers 503 after five answers, and comes back when it is well", async (context) => {
   const [victim] = await application.catalogInstances();
   assert.ok(victim);
   const { name } = victim;
@@ -76,6 +76,9 @@ test("a caller leaves an instance that answers 503 after five answers, and comes
     assert.ok(atMs - fifthAtMs >= EJECTION_MS - CLOCK_SLACK_MS, `after ${atMs - fifthAtMs} ms`);
   }
   const backAtMs = good[SHARE - 1]?.atMs ?? Number.POSITIVE_INFINITY;
+  context.diagnostic(
+    `${failed.length - trials.length} bad answers, five in ${fifthAtMs - failedAtMs} ms, ${trials.length} trials, back in ${backAtMs - wellAtMs} ms`,
+  );
   assert.ok(backAtMs - wellAtMs <= RESTORED_WITHIN_MS, `back in ${backAtMs - wellAtMs} ms`);
   const ids = new Set(failed.map(({ id }) => id));
   const others = outcomes.filter(({ id, failure }) => failure !== undefined && !ids.has(id));
