@@ -1,46 +1,25 @@
 /** Features of clusters and routes, one after the other, through our sidecar's process and through a real Envoy. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { ask, ourBootstrap, type PairSpec } from "../support/balancing-pair.ts";
+import { ask, type PairSpec } from "../support/balancing-pair.ts";
+import { bothProxies, type StartProxy } from "../support/both-proxies.ts";
 import { envoyOrSkip } from "../support/envoy-binary.ts";
 import { address, routeTo } from "../support/proxy-bootstrap.ts";
-import { ProxyProcess } from "../support/proxy-process.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { headerOf } from "../support/raw-message.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
 import { TYPE } from "../support/sample-parts.ts";
-import { startStaticEnvoy } from "../support/static-envoy.ts";
 
-const envoy = await envoyOrSkip();
+const onBoth = bothProxies(await envoyOrSkip());
 const ALL = { numerator: 100 };
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-
-/** Starts a proxy and resolves with the port of its listener. */
-type Start = (spec: PairSpec) => Promise<number>;
-
-function onBoth(what: string, check: (context: TestContext, start: Start) => Promise<void>): void {
-  test(`sidecar: ${what}`, (context) =>
-    check(context, async (spec) => {
-      const proxy = await ProxyProcess.start(context, ourBootstrap(spec));
-      return proxy.port("main");
-    }));
-  test(`Envoy: ${what}`, { skip: envoy.skip ?? false }, (context) =>
-    check(context, async (spec) => {
-      assert.ok(envoy.path !== undefined);
-      const resources = ourBootstrap(spec)["static_resources"] as JsonObject;
-      const proxy = await startStaticEnvoy(envoy.path, resources);
-      context.after(() => proxy.stop());
-      return proxy.portOf("main");
-    }),
-  );
-}
 
 /** A listener before one upstream that the test commands. */
 async function oneApp(
   context: TestContext,
-  start: Start,
+  start: StartProxy,
   fields: JsonObject,
   spec: Partial<PairSpec> = {},
 ) {

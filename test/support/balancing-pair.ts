@@ -13,6 +13,8 @@ export interface PairSpec {
   readonly moreClusters?: readonly JsonObject[];
   /** More fields of the HttpConnectionManager. */
   readonly manager?: JsonObject;
+  /** Of the listener: a DownstreamTlsContext. */
+  readonly tls?: JsonObject;
   /** More fields of the bootstrap file, `node` for one. */
   readonly more?: JsonObject;
 }
@@ -65,8 +67,9 @@ export async function portServers(
 }
 
 export function ourBootstrap(spec: PairSpec): JsonObject {
-  const { clusters, routes, moreClusters = [], manager = {}, more = {} } = spec;
-  const bootstrap = bootstrapOf([{ routes, manager }], clusters, more);
+  const { clusters, routes, moreClusters = [], manager = {}, tls, more = {} } = spec;
+  const listener = { routes, manager, ...(tls === undefined ? {} : { tls }) };
+  const bootstrap = bootstrapOf([listener], clusters, more);
   const resources = bootstrap["static_resources"] as JsonObject;
   const all = [...(resources["clusters"] as JsonObject[]), ...moreClusters];
   return { ...bootstrap, static_resources: { ...resources, clusters: all } };
