@@ -20,6 +20,13 @@ import type {
   ServiceView,
   VersionResponse,
 } from "../control-plane/api-types.ts";
+import type {
+  CaResponse,
+  RetireRequest,
+  RetireResponse,
+  RotationRequest,
+  RotationResponse,
+} from "../control-plane/ca-types.ts";
 import type { ExplainRequest, ExplainResponse } from "../control-plane/explain/explain-types.ts";
 import type {
   ProxiesResponse,
@@ -60,6 +67,9 @@ export interface AdminClient {
   explain(request: ExplainRequest): Promise<ExplainResponse>;
   instanceAction(ref: ObjectRef, body: InstanceActionRequest): Promise<InstanceActionResponse>;
   rolloutAction(ref: ObjectRef, body: RolloutActionRequest): Promise<RolloutActionResponse>;
+  ca(): Promise<CaResponse>;
+  rotate(body: RotationRequest): Promise<RotationResponse>;
+  retireRoot(body: RetireRequest): Promise<RetireResponse>;
   /** Only over the unix socket. */
   joinToken(request: JoinTokenRequest): Promise<JoinTokenResponse>;
 }
@@ -129,6 +139,9 @@ export function clientOver(transport: AdminTransport): AdminClient {
         path: path`/api/v1/rollouts/${ref.namespace}/${ref.name}/actions`,
         body,
       }),
+    ca: () => get("/api/v1/ca"),
+    rotate: (body) => transport.request({ method: "POST", path: "/api/v1/ca/rotation", body }),
+    retireRoot: (body) => transport.request({ method: "POST", path: "/api/v1/ca/retire", body }),
     joinToken: (body) => transport.request({ method: "POST", path: "/api/v1/join-tokens", body }),
   };
 }

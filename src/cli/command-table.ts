@@ -132,6 +132,36 @@ const CONFIGURE_ENTRIES: readonly CommandEntry[] = [
     load: async () => (await import("./commands/split-command.ts")).command,
   },
   {
+    name: "ca status",
+    summary: "Show the roots, who depends on each, and how a rotation stands",
+    group: "configure",
+    load: async () => (await import("./ca/ca-status-command.ts")).command,
+  },
+  {
+    name: "ca rotate",
+    summary: "Replace the root by one with a new key, without losing a request",
+    group: "configure",
+    load: async () => (await import("./ca/ca-rotate-command.ts")).command,
+  },
+  {
+    name: "ca retire",
+    summary: "Trust a root no more, unless something depends on it",
+    group: "configure",
+    load: async () => (await import("./ca/ca-retire-command.ts")).command,
+  },
+  {
+    name: "ca revoke",
+    summary: "Take access away from an identity, a certificate or an instance",
+    group: "configure",
+    load: async () => (await import("./ca/ca-revoke-command.ts")).command,
+  },
+  {
+    name: "ca unrevoke",
+    summary: "Give access back to what was revoked",
+    group: "configure",
+    load: async () => (await import("./ca/ca-unrevoke-command.ts")).command,
+  },
+  {
     name: "rollout start",
     summary: "Move a service's requests to a new version, step by step",
     group: "configure",

@@ -7,9 +7,11 @@ import type { Clock } from "../core/clock.ts";
 import { type Component, startAll, stopAll } from "../core/component.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
-import { type OpenedAuthority, openCertificateAuthority } from "../identity/authority-files.ts";
 import { MemoryJoinTokenStore } from "../identity/join-token.ts";
+import { rootIdOf } from "../identity/root-id.ts";
+import { TrustAuthority } from "../identity/trust-authority.ts";
 import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
+import { durationMs } from "../resource/duration.ts";
 import { defaultMeshConfigSpec, MESH_CONFIG_NAME } from "../resource/kinds/mesh-config.ts";
 import { registry as kinds } from "../resource/registry.ts";
 import { openSqliteStore } from "../store/sqlite-store.ts";
@@ -20,7 +22,7 @@ import { createAdminApp } from "./admin-api/admin-app.ts";
 import { AdminServer } from "./admin-api/admin-server.ts";
 import type { ControlPlaneFile, HealthResponse } from "./api-types.ts";
 import { authorityTrustDomain } from "./authority-trust-domain.ts";
-import { controlPlaneError } from "./errors.ts";
+import { registerCaMetrics } from "./ca/ca-metrics.ts";
 import { createGrpcSide, type GrpcSide } from "./grpc-side.ts";
 import { createJoinTokenIssuer } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
@@ -50,7 +52,7 @@ export interface ControlPlaneOptions {
 interface Opened {
   readonly directory: StateDirectory;
   readonly store: Store;
-  readonly authority: OpenedAuthority;
+  readonly authority: TrustAuthority;
 }
 
 export class ControlPlane implements Component {
@@ -102,7 +104,10 @@ export class ControlPlane implements Component {
     this.#directory = directory;
     const store = openSqliteStore({ file: directory.storePath, clock, registry: kinds });
     this.#store = store;
-    const authority = this.#openAuthority(directory, await this.#trustDomain(store, directory));
+    const config = await store.get("MeshConfig", "", MESH_CONFIG_NAME);
+    const trustDomain = this.#trustDomain(config?.spec.trustDomain, directory);
+    const { rootLifetime } = (config?.spec ?? defaultMeshConfigSpec()).certificates;
+    const authority = this.#openAuthority(directory, trustDomain, durationMs(rootLifetime));
     const { components, admin, grpc } = this.#build({ directory, store, authority });
     this.#components = components;
     await startAll(components);
@@ -113,7 +118,7 @@ export class ControlPlane implements Component {
       adminUrl: admin.url,
       adminSocket: directory.adminSocketPath,
       xdsAddress: grpc.listener.address,
-      trustDomain: authority.authority.trustDomain,
+      trustDomain: authority.trustDomain,
       version,
     };
     directory.publish(this.#file);
@@ -121,10 +126,8 @@ export class ControlPlane implements Component {
   }
 
   /** The flag's, else that of the authority that is there, else MeshConfig's. */
-  async #trustDomain(store: Store, directory: StateDirectory): Promise<string> {
+  #trustDomain(configured: string | undefined, directory: StateDirectory): string {
     const { trustDomain, log } = this.#options;
-    const config = await store.get("MeshConfig", "", MESH_CONFIG_NAME);
-    const configured = config?.spec.trustDomain;
     const chosen =
       trustDomain ??
       authorityTrustDomain(directory.caCertificatePath) ??
@@ -136,24 +139,31 @@ export class ControlPlane implements Component {
     return chosen;
   }
 
-  #openAuthority(directory: StateDirectory, trustDomain: string): OpenedAuthority {
+  /** One that has expired is replaced: nobody trusts it any more, so there is nothing to lose by it. */
+  #openAuthority(
+    directory: StateDirectory,
+    trustDomain: string,
+    rootLifetimeMs: number,
+  ): TrustAuthority {
     const { clock, log, caPassphrase: passphrase } = this.#options;
-    const { caKeyPath: keyPath, caCertificatePath: certificatePath } = directory;
-    const opened = openCertificateAuthority({
+    const authority = TrustAuthority.open({
       trustDomain,
-      keyPath,
-      certificatePath,
+      keyPath: directory.caKeyPath,
+      certificatePath: directory.caCertificatePath,
+      nextKeyPath: directory.caNextKeyPath,
       passphrase,
+      rootLifetimeMs,
       clock,
     });
-    if (opened.isNew) log.info("certificate authority created", { trustDomain });
-    const { notAfterMs } = opened.authority.certificate;
-    if (clock.nowMs() < notAfterMs) return opened;
-    throw controlPlaneError(
-      { code: "authority-expired", path: certificatePath },
-      `the certificate authority ${certificatePath} expired at ${new Date(notAfterMs).toISOString()}: ` +
-        "nobody trusts it any more; move ca.key and ca.crt away to start with a new one",
-    );
+    if (authority.isNew) log.info("certificate authority created", { trustDomain });
+    const { notAfterMs } = authority.root;
+    if (authority.replaceExpired()) {
+      log.warn("the root had expired: a new one is in force, and proxies join anew", {
+        expired: new Date(notAfterMs).toISOString(),
+        root: rootIdOf(authority.root),
+      });
+    }
+    return authority;
   }
 
   #build(opened: Opened) {
@@ -165,6 +175,8 @@ export class ControlPlane implements Component {
     const grpc = createGrpcSide({
       store,
       authority,
+      issuedPath: opened.directory.issuedPath,
+      rotationPath: opened.directory.caRotationPath,
       tokenStore,
       address: this.#options.xdsAddress,
       redis: this.#options.rateLimitRedis,
@@ -178,10 +190,11 @@ export class ControlPlane implements Component {
       collectMeshMetrics(metrics, {
         ...mesh,
         revision: store.revision(),
-        authorityNotAfterMs: authority.authority.certificate.notAfterMs,
+        authorityNotAfterMs: authority.root.notAfterMs,
         certificateNotAfterMs: agent.status.notAfterMs ?? 0,
       }),
     );
+    registerCaMetrics(metricRegistry, grpc.identity, clock);
     const rollouts = new RolloutController({
       store,
       ...mesh,
@@ -202,6 +215,7 @@ export class ControlPlane implements Component {
         recorder,
         mesh.reconciler,
         listener,
+        grpc.identity.controller,
         rollouts,
         admin,
       ],
@@ -220,7 +234,7 @@ export class ControlPlane implements Component {
     },
   ): AdminServer {
     const { clock, log, mesh, version, adminAddress } = this.#options;
-    const { authority, bundle } = opened.authority;
+    const { authority } = opened;
     const { trustDomain } = authority;
     const { adminSocketPath: adminSocket } = opened.directory;
     const getXdsAddress = (): string => grpc.listener.address;
@@ -234,11 +248,12 @@ export class ControlPlane implements Component {
         tokenStore: parts.tokenStore,
         trustDomain,
         getLifetimeMs: () => grpc.mesh.settings.joinTokenLifetimeMs,
-        getTrustBundlePem: () => formatTrustBundlePem(bundle),
+        getTrustBundlePem: () => formatTrustBundlePem(authority.bundle),
         getXdsAddress,
       }),
       metrics: parts.metricRegistry,
       rollouts: parts.rollouts,
+      identity: grpc.identity,
       info: {
         mesh,
         version,
@@ -247,7 +262,7 @@ export class ControlPlane implements Component {
         adminSocket,
         getXdsAddress,
         getState: () => this.#state,
-        getAuthorityNotAfterMs: () => authority.certificate.notAfterMs,
+        getAuthorityNotAfterMs: () => authority.root.notAfterMs,
         getCertificateNotAfterMs: () => grpc.agent.status.notAfterMs,
       },
       clock,

@@ -1,5 +1,6 @@
 /** What can go wrong in the control plane itself; each code says what its reader may conclude. */
 import { MeshError } from "../core/errors.ts";
+import type { Blocker } from "./ca-types.ts";
 
 export type ControlPlaneErrorDetail =
   /** Another live control plane owns the state directory. Nothing was touched. */
@@ -12,8 +13,12 @@ export type ControlPlaneErrorDetail =
   | { readonly code: "option-invalid"; readonly option: string }
   /** Every position in the block of loopback addresses belongs to a Service already. */
   | { readonly code: "service-index-exhausted"; readonly service: string }
-  /** The certificate authority's own certificate has expired. Only a new authority helps. */
-  | { readonly code: "authority-expired"; readonly path: string }
+  /** A rotation, or a root's retirement, would take access from somebody, or there is none to speak of. */
+  | {
+      readonly code: "rotation-refused";
+      readonly blockers: readonly Blocker[];
+      readonly hint: string | undefined;
+    }
   /** A proxy says that it is somebody whom its certificate does not name, or says it badly. */
   | { readonly code: "proxy-refused"; readonly proxy: string };
 

@@ -6,18 +6,18 @@ import { Server } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
-import type { OpenedAuthority } from "../identity/authority-files.ts";
-import { parseCertificate } from "../identity/certificate.ts";
 import { addCertificateService } from "../identity/certificate-service.ts";
 import { LocalCertificateSource } from "../identity/certificate-source.ts";
 import { type PeerCall, peerOf } from "../identity/grpc-listener.ts";
 import { IdentityAgent } from "../identity/identity-agent.ts";
 import { type JoinTokenStore, JoinTokens } from "../identity/join-token.ts";
 import { workloadSpiffeId } from "../identity/spiffe-id.ts";
+import type { TrustAuthority } from "../identity/trust-authority.ts";
 import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
 import type { Store } from "../store/store.ts";
 import { AdsServer } from "../xds/ads-server.ts";
 import { HdsServer } from "../xds/hds-server.ts";
+import { IdentitySide } from "./ca/identity-side.ts";
 import { SYSTEM_NAMESPACE } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { createMeshState, type MeshState } from "./mesh-state.ts";
@@ -41,7 +41,10 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 export interface GrpcSideOptions {
   readonly store: Store;
-  readonly authority: OpenedAuthority;
+  readonly authority: TrustAuthority;
+  /** Files of the identity side: which certificates are out, and how far a rotation is. */
+  readonly issuedPath: string | undefined;
+  readonly rotationPath: string;
   readonly tokenStore: JoinTokenStore;
   readonly address: ListenAddress;
   /** Where global limits are counted; undefined for in this process. */
@@ -54,6 +57,7 @@ export interface GrpcSideOptions {
 
 export interface GrpcSide {
   readonly mesh: MeshState;
+  readonly identity: IdentitySide;
   /** Keeps the control plane's own certificate. Starts before the listener. */
   readonly agent: IdentityAgent;
   readonly listener: XdsListener;
@@ -63,13 +67,15 @@ export interface GrpcSide {
 
 export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   const { store, clock, log, metrics } = options;
-  const { authority, bundle } = options.authority;
+  const { authority } = options;
   const { trustDomain } = authority;
   // The parts know each other: what is made first calls what is made later, once everything runs.
   const mesh = createMeshState({
     store,
     trustDomain,
-    getTrustBundlePem: () => formatTrustBundlePem(bundle),
+    getTrustBundlePem: () => formatTrustBundlePem(authority.bundle),
+    getIdentityPolicy: () => identity.policy,
+    onRevocationsChanged: () => identity.revocationsChanged(),
     getControlPlaneAddress: () => listener.address,
     setSnapshot: (streamId, snapshot) => ads.setSnapshot(streamId, snapshot),
     recordOf: (streamId) => ads.record(streamId),
@@ -83,7 +89,11 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     trustDomain,
     peerOf,
     refusalOf,
-    peerNotAfterMs,
+    peerCertificate,
+    isTrustedIssuer: (issuerDer) =>
+      authority.bundle.roots.some((root) => root.subjectDer.equals(issuerDer)),
+    onConnected: (entry, certificate) => identity.trust.noteConnected(entry, certificate),
+    onLeft: (entry) => identity.trust.noteLeft(entry),
     closeStream: (streamId, details) => ads.close(streamId, details),
     metrics,
     clock,
@@ -100,28 +110,25 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   const tokens = new JoinTokens({ clock, store: options.tokenStore });
   addCertificateService(server, {
     authority,
-    getTrustBundle: () => bundle,
+    getTrustBundle: () => authority.bundle,
     getLifetimeMs: () => mesh.settings.certificateLifetimeMs,
     redeemToken: (token) => tokens.redeem(token),
     peerOf,
     refusalOf,
+    denialOf: (holder) => identity.denialOf(holder),
+    onIssued: (record) => identity.onIssued(record),
     clock,
     logger: log,
   });
   const redis = createRedisClient(options);
-  const nowUs = (): number => clock.monotonicMs() * 1000;
-  addRateLimitService(server, {
-    policyOf: (domain) => {
-      const [namespace = "", name = ""] = domain.split("/");
-      return mesh.objects.get("RateLimitPolicy", namespace, name);
-    },
-    counter: redis === undefined ? new MemoryCounter(nowUs) : new RedisCounter(redis),
-    trustDomain,
-    peerOf,
-    decisions: metrics.rateLimitDecisions,
-    failures: metrics.rateLimitFailures,
-  });
+  addRateLimits(server, options, mesh, redis);
   const agent = createAgent(options, mesh);
+  const identity: IdentitySide = new IdentitySide({
+    ...options,
+    ...mesh,
+    agent,
+    setDenied: (denied) => listener.setDenied(denied),
+  });
   const onStop = (): void => {
     // Streams that end from here on mean that the control plane leaves, not the instances.
     mesh.registry.stop();
@@ -130,16 +137,35 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   };
   const onStart = (): void => mesh.reconciler.addressChanged();
   const listener: XdsListener = new XdsListener({ ...options, server, agent, onStop, onStart });
-  return { mesh, agent, listener, redis };
+  return { mesh, identity, agent, listener, redis };
+}
+
+function addRateLimits(
+  server: Server,
+  { authority, metrics, clock }: GrpcSideOptions,
+  mesh: MeshState,
+  redis: RedisClient | undefined,
+): void {
+  const nowUs = (): number => clock.monotonicMs() * 1000;
+  addRateLimitService(server, {
+    policyOf: (domain) => {
+      const [namespace = "", name = ""] = domain.split("/");
+      return mesh.objects.get("RateLimitPolicy", namespace, name);
+    },
+    counter: redis === undefined ? new MemoryCounter(nowUs) : new RedisCounter(redis),
+    trustDomain: authority.trustDomain,
+    peerOf,
+    decisions: metrics.rateLimitDecisions,
+    failures: metrics.rateLimitFailures,
+  });
 }
 
 function createRedisClient({ redis: address, clock, prng, log }: GrpcSideOptions) {
   return address && new RedisClient({ address, clock, prng, log: log.child("rate-limits") });
 }
 
-function peerNotAfterMs(call: PeerCall): number | undefined {
-  const der = call.getAuthContext().sslPeerCertificate?.raw;
-  return der === undefined ? undefined : parseCertificate(der).notAfterMs;
+function peerCertificate(call: PeerCall): Buffer | undefined {
+  return call.getAuthContext().sslPeerCertificate?.raw;
 }
 
 function createAdsServer(sessions: ProxySessions, options: GrpcSideOptions): AdsServer {
@@ -148,7 +174,7 @@ function createAdsServer(sessions: ProxySessions, options: GrpcSideOptions): Ads
     log: options.log.child("ads"),
     identifier: DNS_NAME,
     onConnect: (stream) => sessions.connect(stream),
-    onDisconnect: (stream, record) => sessions.disconnect(stream, record),
+    onDisconnect: (stream, record, reason) => sessions.disconnect(stream, record, reason),
     onAcknowledge: (event) => sessions.acknowledge(event),
     onRefuse: (event) => sessions.refuse(event),
   });
@@ -165,13 +191,13 @@ function createHdsServer(sessions: ProxySessions): HdsServer {
 
 function createAgent(options: GrpcSideOptions, mesh: MeshState): IdentityAgent {
   const { clock, prng, log } = options;
-  const { authority, bundle } = options.authority;
+  const { authority } = options;
   const { trustDomain } = authority;
   const namespace = SYSTEM_NAMESPACE;
   const spiffeId = workloadSpiffeId({ trustDomain, namespace, serviceAccount: SERVICE_ACCOUNT });
   const source = new LocalCertificateSource({
     authority,
-    getTrustBundle: () => bundle,
+    getTrustBundle: () => authority.bundle,
     getLifetimeMs: () => mesh.settings.certificateLifetimeMs,
     spiffeId,
     dnsNames: [DNS_NAME],

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import type { IdentityPolicy } from "../identity/identity-policy.ts";
 import type { Store } from "../store/store.ts";
 import { Translator } from "../translate/translate.ts";
 import type { ProxyRecord } from "../xds/proxy-record.ts";
@@ -24,6 +25,9 @@ export interface MeshStateOptions {
   readonly store: Store;
   readonly trustDomain: string;
   readonly getTrustBundlePem: () => string;
+  readonly getIdentityPolicy?: () => IdentityPolicy;
+  /** Revocations were written or deleted; `objects` has them. */
+  readonly onRevocationsChanged?: () => void;
   /** Empty before it listens. */
   readonly getControlPlaneAddress?: () => string;
   /** Both of the ADS server. */
@@ -88,6 +92,8 @@ export function createMeshState(options: MeshStateOptions): MeshState {
     setSnapshot: options.setSnapshot,
     trustDomain: options.trustDomain,
     getTrustBundlePem: options.getTrustBundlePem,
+    getIdentityPolicy: options.getIdentityPolicy ?? (() => undefined),
+    onRevocationsChanged: options.onRevocationsChanged ?? (() => {}),
     getControlPlaneAddress: options.getControlPlaneAddress ?? (() => ""),
     onWorkloadLost: (key) => recorder.record(key),
     metrics,

@@ -6,17 +6,19 @@ import { status } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import { hasCode, messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { parseCertificate } from "../identity/certificate.ts";
 import type { MeshPeer, PeerCall } from "../identity/grpc-listener.ts";
 import type { AcknowledgeEvent, RefuseEvent } from "../xds/ads-server-options.ts";
 import type { EndpointHealth } from "../xds/endpoint-health.ts";
 import type { ProxyRecord } from "../xds/proxy-record.ts";
+import { CLIENT_ENDED_STREAM } from "../xds/server-stream.ts";
 import type { ConnectDecision, StreamPeer } from "../xds/stream-peer.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
 import { controlPlaneError } from "./errors.ts";
 import { type InstanceHealth, instanceKey } from "./instance.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import type { ObjectCache } from "./object-cache.ts";
-import type { ProxyDirectory } from "./proxy-directory.ts";
+import type { ProxyDirectory, ProxyEntry } from "./proxy-directory.ts";
 import { type ProxyNode, parseProxyNode } from "./proxy-node.ts";
 import type { Reconciler } from "./reconciler.ts";
 import type { Registry } from "./registry.ts";
@@ -28,8 +30,14 @@ export interface ProxySessionsOptions {
   readonly peerOf: (call: PeerCall) => MeshPeer | undefined;
   /** Why the certificate of a client was refused, if it sent one. */
   readonly refusalOf: (call: PeerCall) => string | undefined;
-  /** When the certificate of the caller expires, milliseconds since the epoch. */
-  readonly peerNotAfterMs: (call: PeerCall) => number | undefined;
+  /** The verified certificate of the caller, in DER. */
+  readonly peerCertificate: (call: PeerCall) => Buffer | undefined;
+  /** Whether this is the name of a root that is trusted at this moment. */
+  readonly isTrustedIssuer?: (issuerDer: Buffer) => boolean;
+  /** A proxy is connected, with this certificate. */
+  readonly onConnected?: (entry: ProxyEntry, certificateDer: Buffer | undefined) => void;
+  /** A proxy goes away for good. */
+  readonly onLeft?: (entry: ProxyEntry) => void;
   readonly registry: Registry;
   readonly proxies: ProxyDirectory;
   readonly objects: ObjectCache;
@@ -45,13 +53,21 @@ type Authenticated =
   | { readonly ok: true; readonly node: ProxyNode }
   | { readonly ok: false; readonly decision: ConnectDecision };
 
+/** The certificate that a stream was opened with; later ones come without a new stream. */
+interface OpenedWith {
+  readonly notAfterMs: number;
+  readonly issuerDer: Buffer;
+  /** Whether a root of that name was trusted then. */
+  readonly isTrusted: boolean;
+}
+
 export class ProxySessions {
   readonly #options: ProxySessionsOptions;
   /** By health stream: the instance it speaks for. */
   readonly #healthKeys = new Map<string, string>();
 
-  /** By ADS stream: when the certificate that it was opened with expires. */
-  readonly #notAfterMs = new Map<string, number>();
+  /** By ADS stream. */
+  readonly #openedWith = new Map<string, OpenedWith>();
 
   constructor(options: ProxySessionsOptions) {
     this.#options = options;
@@ -77,19 +93,26 @@ export class ProxySessions {
     if (older?.streamId !== undefined) {
       this.#options.closeStream(older.streamId, "the same proxy opened a newer stream");
     }
-    this.#notAfterMs.set(
-      stream.id,
-      this.#options.peerNotAfterMs(stream.call) ?? Number.POSITIVE_INFINITY,
-    );
+    const certificate = this.#options.peerCertificate(stream.call);
+    if (certificate !== undefined) {
+      const { notAfterMs, issuerDer } = parseCertificate(certificate);
+      const isTrusted = this.#options.isTrustedIssuer?.(issuerDer) ?? false;
+      this.#openedWith.set(stream.id, { notAfterMs, issuerDer, isTrusted });
+    }
+    this.#options.onConnected?.(entry, certificate);
     reconciler.proxyConnected(entry);
     return { accepted: true };
   }
 
   /** For the ADS server's `onDisconnect`. */
-  disconnect(stream: StreamPeer, record: ProxyRecord): void {
+  disconnect(stream: StreamPeer, record: ProxyRecord, reason: string): void {
     const { registry, proxies, reconciler } = this.#options;
     const entry = proxies.byStream(stream.id);
-    registry.disconnect(stream.id, this.#hasExpired(stream) ? "expired" : "lost");
+    const hasExpired = this.#hasExpired(stream);
+    if (entry !== undefined && !hasExpired && this.#saysGoodbye(entry, reason)) {
+      this.#options.onLeft?.(entry);
+    }
+    registry.disconnect(stream.id, hasExpired ? "expired" : "lost");
     proxies.disconnect(stream.id, record);
     if (entry !== undefined) reconciler.proxyGone(entry);
   }
@@ -137,11 +160,23 @@ export class ProxySessions {
     if (![...this.#healthKeys.values()].includes(key)) this.#options.registry.endReports(key);
   }
 
-  /** The listener closes a connection when its certificate expires. Forgets the stream. */
+  /**
+   * The listener closes a connection when its certificate expires, and when the root above that is retired; the proxy
+   * has another one by then. Forgets the stream.
+   */
   #hasExpired(stream: StreamPeer): boolean {
-    const notAfterMs = this.#notAfterMs.get(stream.id);
-    this.#notAfterMs.delete(stream.id);
-    return notAfterMs !== undefined && this.#options.clock.nowMs() >= notAfterMs;
+    const openedWith = this.#openedWith.get(stream.id);
+    this.#openedWith.delete(stream.id);
+    if (openedWith === undefined) return false;
+    const { notAfterMs, issuerDer, isTrusted } = openedWith;
+    const isRetired = isTrusted && this.#options.isTrustedIssuer?.(issuerDer) === false;
+    return isRetired || this.#options.clock.nowMs() >= notAfterMs;
+  }
+
+  /** An instance is drained before it goes; who only calls others has nobody to say goodbye to. */
+  #saysGoodbye({ node }: ProxyEntry, reason: string): boolean {
+    if (node.instance === undefined) return reason === CLIENT_ENDED_STREAM;
+    return this.#options.registry.get(instanceKey(node.instance))?.state === "draining";
   }
 
   #authenticate(stream: StreamPeer): Authenticated {

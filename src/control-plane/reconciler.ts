@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Component } from "../core/component.ts";
 import { hasCode, messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { IdentityPolicy } from "../identity/identity-policy.ts";
 import { revisionOf, type Store, type WatchEvent } from "../store/store.ts";
 import type { ProxySnapshot } from "../xds/snapshot.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
@@ -44,6 +45,9 @@ export interface ReconcilerOptions {
   readonly setSnapshot: (streamId: string, snapshot: ProxySnapshot) => void;
   readonly trustDomain: string;
   readonly getTrustBundlePem: () => string;
+  readonly getIdentityPolicy?: () => IdentityPolicy | undefined;
+  /** Revocations were written or deleted: whoever enforces them must not wait for the next push. */
+  readonly onRevocationsChanged?: () => void;
   readonly getControlPlaneAddress: () => string;
   /** A Workload that the registry owns was deleted by somebody else. */
   readonly onWorkloadLost: (key: string) => void;
@@ -152,6 +156,7 @@ export class Reconciler implements Component {
   async #load(): Promise<void> {
     const { objects, revision } = await this.#options.store.list();
     this.#options.objects.replaceAll(objects);
+    this.#options.onRevocationsChanged?.();
     this.#seenRevision = revision;
   }
 
@@ -208,8 +213,12 @@ export class Reconciler implements Component {
     let trigger: PushTrigger = "revision";
     for (const event of events) {
       this.#seenRevision = Math.max(this.#seenRevision, event.revision);
-      if (this.#isRelevant(event)) trigger = "config";
+      if (!this.#isRelevant(event)) continue;
+      // Access that was taken away is gone at once.
+      if (event.object.kind === "Revocation") trigger = "removal";
+      else if (trigger !== "removal") trigger = "config";
     }
+    if (trigger === "removal") this.#options.onRevocationsChanged?.();
     this.#trigger(trigger);
   }
 
@@ -256,6 +265,7 @@ export class Reconciler implements Component {
           asOfMs: this.#options.clock.nowMs(),
           trustDomain: this.#options.trustDomain,
           trustBundlePem: this.#options.getTrustBundlePem(),
+          identityPolicy: this.#options.getIdentityPolicy?.(),
           controlPlaneAddress: this.#options.getControlPlaneAddress(),
           objects,
           instances,

@@ -58,6 +58,21 @@ export class StateDirectory {
     return join(this.path, "ca.crt");
   }
 
+  /** The key of the root that is to follow. */
+  get caNextKeyPath(): string {
+    return join(this.path, "ca-next.key");
+  }
+
+  /** How far a rotation of the root is. */
+  get caRotationPath(): string {
+    return join(this.path, "ca-rotation.json");
+  }
+
+  /** Which certificates are out. */
+  get issuedPath(): string {
+    return join(this.path, "issued.jsonl");
+  }
+
   /** Where the owner-only socket goes. A state directory too deep for a socket gets one elsewhere. */
   get adminSocketPath(): string {
     const path = join(this.path, "admin.sock");

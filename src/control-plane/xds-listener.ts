@@ -6,6 +6,7 @@ import type { Server } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import type { Component } from "../core/component.ts";
 import type { Logger } from "../core/logger.ts";
+import { type DenyList, NOTHING_DENIED } from "../identity/deny-list.ts";
 import {
   createMeshGrpcListener,
   type MeshGrpcListener,
@@ -34,6 +35,7 @@ export class XdsListener implements Component {
   #listener: MeshGrpcListener | undefined;
   #unsubscribe: (() => void) | undefined;
   #address = "";
+  #denied = NOTHING_DENIED;
 
   constructor(options: XdsListenerOptions) {
     this.#options = options;
@@ -42,6 +44,12 @@ export class XdsListener implements Component {
   /** `host:port`. Empty until started. */
   get address(): string {
     return this.#address;
+  }
+
+  /** Who is on the list is refused and cut off. Holds for a listener that is yet to start, too. */
+  setDenied(denied: DenyList): void {
+    this.#denied = denied;
+    this.#listener?.setDenied(denied);
   }
 
   /** Why the caller's certificate was refused, if it sent one. */
@@ -76,6 +84,7 @@ export class XdsListener implements Component {
       throw error;
     }
     this.#listener = listener;
+    listener.setDenied(this.#denied);
     return listener.port;
   }
 

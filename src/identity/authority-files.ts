@@ -1,21 +1,11 @@
 /**
  * The certificate authority on disk: a key file that only its owner may read, sealed if a passphrase is
- * given, and a file of certificates: the authority's own first, then other roots that are trusted too.
- * Made at first use; found again at every later one.
+ * given, and a file of roots. The authority's own root is the one that belongs to the key; the others are
+ * trusted too. Made at first use; found again at every later one.
  */
-import { createPrivateKey, createPublicKey, type KeyObject, randomBytes } from "node:crypto";
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname } from "node:path";
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
+import type { Certificate } from "./certificate.ts";
 import {
   CertificateAuthority,
   createRootCertificate,
@@ -25,6 +15,7 @@ import { identityError } from "./errors.ts";
 import { isSealedKey, sealKey, unsealKey } from "./key-seal.ts";
 import { formatCertificatesPem } from "./pem.ts";
 import { trustDomainId } from "./spiffe-id.ts";
+import { createFile, readKeyFile, readOptionalFile, stateInvalid } from "./state-files.ts";
 import { parseTrustBundlePem, type TrustBundle } from "./trust-bundle.ts";
 
 export interface AuthorityFilesOptions {
@@ -34,6 +25,8 @@ export interface AuthorityFilesOptions {
   /** Seals a new key, and opens a sealed one. */
   readonly passphrase?: string | undefined;
   readonly clock: Clock;
+  /** Of a root that is made, in milliseconds. Default: ten years. */
+  readonly rootLifetimeMs?: number | undefined;
   /** log2 of the cost of sealing; for tests. */
   readonly sealCostLog2?: number;
 }
@@ -55,30 +48,28 @@ export function openCertificateAuthority(options: AuthorityFilesOptions): Opened
   let keyText = readKeyFile(keyPath);
   const isNew = keyText === undefined;
   if (keyText === undefined) {
-    if (readOptional(certificatePath) !== undefined) {
+    if (readOptionalFile(certificatePath) !== undefined) {
       throw stateInvalid(
         keyPath,
         `${certificatePath} is there but its key ${keyPath} is not: restore the key from a backup, or remove the certificate to start with a new authority`,
       );
     }
-    createExclusively(keyPath, newKeyText(options), 0o600);
+    createFile(keyPath, newKeyText(options), 0o600);
     keyText = readKeyFile(keyPath);
   }
-  const key = openKey(keyText ?? "", options);
-  let certificateText = readOptional(certificatePath);
+  const key = openKeyText(keyText ?? "", options);
+  let certificateText = readOptionalFile(certificatePath);
   if (certificateText === undefined) {
     // First use, or a crash between the two files: the key has signed nothing yet.
-    const root = createRootCertificate({ trustDomain, key, clock });
-    createExclusively(certificatePath, formatCertificatesPem([root.der]), 0o644);
-    certificateText = readOptional(certificatePath) ?? "";
+    createFile(certificatePath, formatCertificatesPem([newRoot(key, options).der]), 0o644);
+    certificateText = readOptionalFile(certificatePath) ?? "";
   }
-  const bundle = readBundle(certificateText, options);
-  const [certificate] = bundle.roots;
-  const publicKeyDer = createPublicKey(key).export({ format: "der", type: "spki" });
-  if (certificate?.publicKey.der.equals(publicKeyDer) !== true) {
+  const bundle = readRoots(certificateText, options);
+  const certificate = rootOfKey(bundle, key);
+  if (certificate === undefined) {
     throw stateInvalid(
       certificatePath,
-      `the first certificate of ${certificatePath} does not belong to the key ${keyPath}`,
+      `no certificate of ${certificatePath} belongs to the key ${keyPath}`,
     );
   }
   const ownId = certificate.extensions.alternativeNames?.uris[0];
@@ -92,13 +83,30 @@ export function openCertificateAuthority(options: AuthorityFilesOptions): Opened
   return { authority, bundle, isNew };
 }
 
-function newKeyText(options: AuthorityFilesOptions): string {
+/** A new private key as it lies on disk: sealed when there is a passphrase. */
+export function newKeyText(options: AuthorityFilesOptions): string {
   const pem = generateAuthorityKey().export({ format: "pem", type: "pkcs8" }).toString();
   const { passphrase, sealCostLog2 } = options;
   return passphrase === undefined ? pem : sealKey(pem, passphrase, sealCostLog2);
 }
 
-function openKey(text: string, options: AuthorityFilesOptions): KeyObject {
+/** A root for `key`, valid from now on. */
+export function newRoot(key: KeyObject, options: AuthorityFilesOptions): Certificate {
+  const { trustDomain, clock, rootLifetimeMs: lifetimeMs } = options;
+  return createRootCertificate({
+    ...{ trustDomain, key, clock },
+    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+  });
+}
+
+/** The root of `bundle` that has the public half of `key`. */
+export function rootOfKey(bundle: TrustBundle, key: KeyObject): Certificate | undefined {
+  const publicKeyDer = createPublicKey(key).export({ format: "der", type: "spki" });
+  return bundle.roots.find((root) => root.publicKey.der.equals(publicKeyDer));
+}
+
+/** Throws `ca-key-sealed` or `ca-state-invalid`. `keyPath` of the options stands in messages. */
+export function openKeyText(text: string, options: AuthorityFilesOptions): KeyObject {
   const { keyPath, passphrase } = options;
   let pem: string | undefined = text;
   if (isSealedKey(text)) {
@@ -118,7 +126,7 @@ function openKey(text: string, options: AuthorityFilesOptions): KeyObject {
   }
 }
 
-function readBundle(pem: string, options: AuthorityFilesOptions): TrustBundle {
+function readRoots(pem: string, options: AuthorityFilesOptions): TrustBundle {
   try {
     return parseTrustBundlePem(options.trustDomain, pem);
   } catch (error) {
@@ -127,74 +135,6 @@ function readBundle(pem: string, options: AuthorityFilesOptions): TrustBundle {
   }
 }
 
-/** The file, once it is certain that only its owner can read it. Undefined when there is none. */
-function readKeyFile(path: string): string | undefined {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, "r");
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw stateInvalid(path, `${path} cannot be read: ${String(error)}`, error);
-  }
-  try {
-    const mode = fstatSync(descriptor).mode & 0o777;
-    if ((mode & 0o077) !== 0) {
-      throw identityError(
-        { code: "ca-key-permissions", path, mode },
-        `${path} may be read by others (mode ${mode.toString(8).padStart(4, "0")}): run "chmod 600 ${path}", and make a new authority if somebody could have read it`,
-      );
-    }
-    return readFileSync(descriptor, "utf8");
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function readOptional(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw stateInvalid(path, `${path} cannot be read: ${String(error)}`, error);
-  }
-}
-
-/**
- * Durable when it returns, and never seen half written. When somebody else made the file meanwhile,
- * theirs stays.
- */
-function createExclusively(path: string, text: string, mode: number): void {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
-  const descriptor = openSync(temporary, "wx", mode);
-  try {
-    writeFileSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    if (!isErrno(error, "EEXIST")) throw error;
-  } finally {
-    unlinkSync(temporary);
-  }
-  const directory = openSync(dirname(path), "r");
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
-}
-
 function sealed(path: string, whatToDo: string): Error {
   return identityError({ code: "ca-key-sealed", path }, `${path} is sealed: ${whatToDo}`);
-}
-
-function stateInvalid(path: string, message: string, cause?: unknown): Error {
-  return identityError({ code: "ca-state-invalid", path }, message, cause);
 }

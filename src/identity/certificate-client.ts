@@ -18,6 +18,8 @@ export interface CertificateClientOptions {
   /** The id that the control plane must prove. */
   readonly serverSpiffeId: string;
   readonly clock: Clock;
+  /** The node id of the caller, for the control plane's records. */
+  readonly instance?: string;
   readonly timeoutMs?: number;
 }
 
@@ -39,6 +41,7 @@ export class CertificateClient {
   /** Asks for one certificate. Throws `certificate-request-failed`. */
   async sign(input: SignCertificateInput): Promise<SignCertificateResponse> {
     const { address, serverSpiffeId, clock, timeoutMs = TIMEOUT_MS_DEFAULT } = this.#options;
+    const { instance = "" } = this.#options;
     const client = new Client(
       address,
       createMeshChannelCredentials({
@@ -54,7 +57,7 @@ export class CertificateClient {
     try {
       return await new Promise((resolve, reject) => {
         const { path, requestSerialize, responseDeserialize } = SIGN_CERTIFICATE_METHOD;
-        const request = create(SignCertificateRequestSchema, { csr: input.csrDer });
+        const request = create(SignCertificateRequestSchema, { csr: input.csrDer, instance });
         const call = client.makeUnaryRequest(
           path,
           requestSerialize,

@@ -37,6 +37,10 @@ import type { TrustBundle } from "./trust-bundle.ts";
 /** Signatures per second for everybody together: a thousand sidecars start within 20 s. */
 const GLOBAL_LIMIT = { burst: 100, perSecond: 50 };
 
+/** As the name of a Workload: RFC 1123 labels, joined by dots. Empty: not told. */
+const INSTANCE = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$/;
+const INSTANCE_CHARACTERS_MAX = 253;
+
 /** For one identity, all its replicas together. */
 const IDENTITY_LIMIT = { burst: 50, perSecond: 5 };
 
@@ -52,8 +56,27 @@ export interface CertificateServiceDeps {
   readonly peerOf: (call: PeerCall) => MeshPeer | undefined;
   /** Why the certificate of a client was refused, if it sent one. */
   readonly refusalOf: (call: PeerCall) => string | undefined;
+  /** Why this identity, or this instance of it, gets no certificate; undefined when it does. */
+  readonly denialOf?: (holder: CertificateHolder) => string | undefined;
+  /** A certificate was issued. */
+  readonly onIssued?: (issued: IssuedRecord) => void;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+export interface CertificateHolder {
+  readonly spiffeId: SpiffeId;
+  /** The node id that the caller gave; "" when it gave none. Not proven. */
+  readonly instance: string;
+}
+
+export interface IssuedRecord extends CertificateHolder {
+  readonly serialHex: string;
+  readonly chainDer: readonly Buffer[];
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** By what the caller proved who it is. */
+  readonly method: "token" | "certificate";
 }
 
 type SignCall = ServerUnaryCall<SignCertificateRequest, SignCertificateResponse>;
@@ -125,7 +148,13 @@ class CertificateService {
     const publicKey = refuseWith(grpcStatus.INVALID_ARGUMENT, "csr-refused", () =>
       publicKeyFromCsr(Buffer.from(call.request.csr)),
     );
+    const { instance } = call.request;
+    if (instance.length > INSTANCE_CHARACTERS_MAX || !INSTANCE.test(instance)) {
+      throw new Refusal(grpcStatus.INVALID_ARGUMENT, "instance must be DNS labels joined by dots");
+    }
     const caller = this.#authenticate(call);
+    const denial = this.#deps.denialOf?.({ spiffeId: caller.spiffeId, instance });
+    if (denial !== undefined) throw new Refusal(grpcStatus.PERMISSION_DENIED, denial);
     if (!this.#identityLimit.tryTake(caller.spiffeId)) {
       throw tooMany(`too many certificates are being asked for by ${caller.spiffeId}`);
     }
@@ -139,10 +168,12 @@ class CertificateService {
     this.#logger.info("certificate issued", {
       peer: call.getPeer(),
       spiffeId: caller.spiffeId,
+      ...(instance === "" ? {} : { instance }),
       method: caller.method,
       serial: issued.serialHex,
       notAfter: new Date(issued.notAfterMs).toISOString(),
     });
+    this.#deps.onIssued?.({ ...caller, instance, ...issued });
     return create(SignCertificateResponseSchema, {
       certificateChain: [...issued.chainDer],
       trustBundle: this.#deps.getTrustBundle().roots.map((root) => root.der),

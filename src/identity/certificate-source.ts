@@ -24,7 +24,7 @@ export interface CertificateSource {
 }
 
 export interface LocalSourceOptions {
-  readonly authority: CertificateAuthority;
+  readonly authority: Pick<CertificateAuthority, "issue">;
   readonly getTrustBundle: () => TrustBundle;
   readonly getLifetimeMs: () => number;
   readonly spiffeId: SpiffeId;

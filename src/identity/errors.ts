@@ -18,6 +18,8 @@ export type IdentityErrorDetail =
   | { readonly code: "ca-state-invalid"; readonly path: string }
   /** The authority's own certificate is not valid now, so it signs nothing. */
   | { readonly code: "ca-not-valid" }
+  /** A root signs certificates, or something depends on it: it stays trusted. */
+  | { readonly code: "ca-root-in-use" }
   /** A certificate signing request was refused. */
   | { readonly code: "csr-refused" }
   /** A join token is unknown, used, or expired. */

@@ -12,6 +12,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import type { Component } from "../core/component.ts";
 import type { Logger } from "../core/logger.ts";
 import { parseCertificate } from "./certificate.ts";
+import { type DenyList, NOTHING_DENIED } from "./deny-list.ts";
 import { peerChainDer } from "./peer-chain.ts";
 import { type PeerVerdict, verifyPeer } from "./peer-verifier.ts";
 import { parseSpiffeId, type SpiffeId } from "./spiffe-id.ts";
@@ -50,6 +51,8 @@ export interface MeshGrpcListener extends Component {
    * longer trust.
    */
   setIdentity(identity: TlsIdentity): void;
+  /** Who is on the list is refused from now on, and its open connections are closed. */
+  setDenied(denied: DenyList): void;
   /** Why the caller's certificate was refused, for the status message. Undefined when it sent none. */
   refusalOf(call: PeerCall): string | undefined;
 }
@@ -58,6 +61,8 @@ export interface MeshGrpcListener extends Component {
 export interface MeshPeer {
   readonly spiffeId: SpiffeId;
   readonly trustDomain: string;
+  /** Of its certificate. */
+  readonly serialHex: string;
 }
 
 /** The part of a grpc-js server call that is needed here. */
@@ -71,10 +76,11 @@ export function peerOf(call: PeerCall): MeshPeer | undefined {
   // grpc-js answers only for sockets marked `authorized`, and only the listener below marks them.
   const der = call.getAuthContext().sslPeerCertificate?.raw;
   if (der === undefined) return undefined;
-  const [uri] = parseCertificate(der).extensions.alternativeNames?.uris ?? [];
+  const { extensions, serialHex } = parseCertificate(der);
+  const [uri] = extensions.alternativeNames?.uris ?? [];
   const id = parseSpiffeId(uri ?? "");
   assert(id.ok, "a verified peer has a SPIFFE id");
-  return { spiffeId: id.id, trustDomain: id.trustDomain };
+  return { spiffeId: id.id, trustDomain: id.trustDomain, serialHex };
 }
 
 /** Makes a listener; `start` binds it. */
@@ -100,6 +106,7 @@ class GrpcListener implements MeshGrpcListener {
   /** By remote address, for messages only: it decides nothing. */
   readonly #refusals = new Map<string, string>();
   #identity: TlsIdentity;
+  #denied = NOTHING_DENIED;
 
   constructor(options: MeshGrpcListenerOptions) {
     this.#options = options;
@@ -154,6 +161,15 @@ class GrpcListener implements MeshGrpcListener {
   setIdentity(identity: TlsIdentity): void {
     this.#identity = identity;
     this.#tls.setSecureContext(secureContextOptions(identity.svid));
+    this.#judgeAgain();
+  }
+
+  setDenied(denied: DenyList): void {
+    this.#denied = denied;
+    this.#judgeAgain();
+  }
+
+  #judgeAgain(): void {
     for (const [socket, connection] of this.#connections) {
       if (!connection.verdict.ok) continue;
       const verdict = this.#verify(connection.chainDer);
@@ -210,7 +226,8 @@ class GrpcListener implements MeshGrpcListener {
   }
 
   #verify(chainDer: readonly Buffer[]): PeerVerdict {
-    return verifyPeer(chainDer, this.#identity.bundles, this.#options.clock.nowMs());
+    const nowMs = this.#options.clock.nowMs();
+    return verifyPeer(chainDer, this.#identity.bundles, nowMs, this.#denied);
   }
 
   #close(socket: TLSSocket, reason: string): void {

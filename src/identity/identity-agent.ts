@@ -22,6 +22,7 @@ import { createCsr } from "./csr.ts";
 import type { ChannelIdentity } from "./grpc-credentials.ts";
 import { expectPeer, verifyPeer } from "./peer-verifier.ts";
 import { formatCertificatesPem } from "./pem.ts";
+import { rootIdOf } from "./root-id.ts";
 import { type SpiffeId, trustDomainOf } from "./spiffe-id.ts";
 import type { IdentityUpdate, Svid } from "./svid.ts";
 import {
@@ -40,9 +41,9 @@ const RETRY_MAX_MS = 60_000;
 
 /**
  * The wall clock is read this often at least. A timer set for half a day would not run while the
- * machine sleeps, and would wake up to an expired certificate.
+ * machine sleeps, and would wake up to an expired certificate: then handshakes wait for the next one.
  */
-const TICK_MS = 5_000;
+const TICK_MS = 1_000;
 
 export interface IdentityAgentOptions {
   /** What the certificates must say. */
@@ -58,8 +59,15 @@ export interface IdentityStatus {
   readonly state: "joining" | "valid" | "expired";
   readonly spiffeId: SpiffeId;
   /** Milliseconds since the epoch. */
+  readonly notBeforeMs: number | undefined;
   readonly notAfterMs: number | undefined;
   readonly renewAtMs: number | undefined;
+  /** Id of the root that it is under. */
+  readonly rootId: string | undefined;
+  /** Serial number of the certificate in use. */
+  readonly serialHex: string | undefined;
+  /** Every root that is trusted, with its end. */
+  readonly roots: readonly { readonly id: string; readonly notAfterMs: number }[];
   /** Certificates obtained so far. */
   readonly obtainedCount: number;
   /** Failures since the last success. */
@@ -69,9 +77,20 @@ export interface IdentityStatus {
 
 type Listener = (update: IdentityUpdate) => void;
 
+/** A certificate that peers would accept. */
+type Checked = Omit<Held, "renewAtMs">;
+
 interface Held {
   readonly svid: Svid;
   readonly renewAtMs: number;
+  readonly rootId: string;
+  readonly serialHex: string;
+}
+
+/** Which roots certificates are to be issued under. */
+interface WantedIssuers {
+  readonly rootIds: readonly string[];
+  readonly withinMs: number;
 }
 
 export class IdentityAgent implements Component {
@@ -81,6 +100,7 @@ export class IdentityAgent implements Component {
   readonly #backoff: Backoff;
   readonly #listeners = new Set<Listener>();
   #held: Held | undefined;
+  #wanted: WantedIssuers = { rootIds: [], withinMs: 0 };
   #bundle: TrustBundle;
   #timer: Timer | undefined;
   #isRunning = false;
@@ -144,8 +164,30 @@ export class IdentityAgent implements Component {
 
   /** Takes over roots that came by another way, such as SDS. Throws `trust-bundle-invalid`. */
   setTrustBundle(pem: string): void {
-    this.#bundle = parseTrustBundlePem(this.#bundle.trustDomain, pem);
-    this.#notify();
+    const bundle = parseTrustBundlePem(this.#bundle.trustDomain, pem);
+    const isSame = formatTrustBundlePem(bundle) === formatTrustBundlePem(this.#bundle);
+    this.#bundle = bundle;
+    if (!isSame) this.#notify();
+  }
+
+  /**
+   * Certificates under other roots than these are renewed at a random moment within `withinMs`, so that a fleet does
+   * not come all at once. An empty list wants nothing.
+   */
+  setIssuers(rootIds: readonly string[], withinMs: number): void {
+    const isSame = rootIds.join() === this.#wanted.rootIds.join();
+    this.#wanted = { rootIds, withinMs };
+    if (isSame || this.#held === undefined || this.#isUnderWantedRoot(this.#held.rootId)) return;
+    const { clock, prng } = this.#options;
+    const dueMs = clock.nowMs() + withinMs * prng.next();
+    this.#held = { ...this.#held, renewAtMs: Math.min(this.#held.renewAtMs, dueMs) };
+    this.#logger.info("certificate is under a root that is being replaced", {
+      root: this.#held.rootId,
+      renewAt: new Date(this.#held.renewAtMs).toISOString(),
+    });
+    if (this.#isObtaining) return;
+    this.#timer?.cancel();
+    this.#tick();
   }
 
   get status(): IdentityStatus {
@@ -154,8 +196,15 @@ export class IdentityAgent implements Component {
     return {
       state: held === undefined ? "joining" : isExpired ? "expired" : "valid",
       spiffeId: this.#options.spiffeId,
+      notBeforeMs: held?.svid.notBeforeMs,
       notAfterMs: held?.svid.notAfterMs,
       renewAtMs: held?.renewAtMs,
+      rootId: held?.rootId,
+      serialHex: held?.serialHex,
+      roots: this.#bundle.roots.map((root) => ({
+        id: rootIdOf(root),
+        notAfterMs: root.notAfterMs,
+      })),
       obtainedCount: this.#obtainedCount,
       failureCount: this.#failureCount,
       lastError: this.#lastError,
@@ -212,8 +261,13 @@ export class IdentityAgent implements Component {
     this.#install(this.#check(signed, publicKeyDer, privateKeyPem), signed.bundle);
   }
 
+  #isUnderWantedRoot(rootId: string): boolean {
+    const { rootIds } = this.#wanted;
+    return rootIds.length === 0 || rootIds.includes(rootId);
+  }
+
   /** A source may be wrong; an SVID that peers would refuse must not replace one that works. */
-  #check(signed: SignedCertificate, publicKeyDer: Buffer, privateKeyPem: string): Svid {
+  #check(signed: SignedCertificate, publicKeyDer: Buffer, privateKeyPem: string): Checked {
     const { spiffeId, clock } = this.#options;
     const verdict = expectPeer(
       verifyPeer(signed.chainDer, new TrustBundleSet([signed.bundle]), clock.nowMs()),
@@ -228,21 +282,27 @@ export class IdentityAgent implements Component {
     if (!leaf.publicKey.der.equals(publicKeyDer)) {
       throw new MeshError({ code: "wrong-key" }, "unusable certificate: it is for another key");
     }
-    return {
+    const svid = {
       spiffeId,
       certificateChainPem: formatCertificatesPem(signed.chainDer),
       privateKeyPem,
       notBeforeMs: leaf.notBeforeMs,
       notAfterMs: verdict.notAfterMs,
     };
+    return { svid, rootId: rootIdOf(verdict.root), serialHex: leaf.serialHex };
   }
 
-  #install(svid: Svid, bundle: TrustBundle): void {
+  #install({ svid, rootId, serialHex }: Checked, bundle: TrustBundle): void {
     const { clock, prng } = this.#options;
     const nowMs = clock.nowMs();
     const part = RENEW_AT_MIN + (RENEW_AT_MAX - RENEW_AT_MIN) * prng.next();
-    const renewAtMs = nowMs + (svid.notAfterMs - nowMs) * part;
-    this.#held = { svid, renewAtMs };
+    let renewAtMs = nowMs + (svid.notAfterMs - nowMs) * part;
+    if (!this.#isUnderWantedRoot(rootId)) {
+      // The authority has not changed over yet: asking again at once would only press it.
+      const againMs = nowMs + Math.max(RETRY_BASE_MS, this.#wanted.withinMs) * (1 + prng.next());
+      renewAtMs = Math.min(renewAtMs, againMs);
+    }
+    this.#held = { svid, renewAtMs, rootId, serialHex };
     this.#bundle = bundle;
     this.#obtainedCount += 1;
     this.#failureCount = 0;

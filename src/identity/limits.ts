@@ -39,3 +39,11 @@ export const JOIN_TOKENS_MAX = 10_000;
 
 /** Identities that have a rate limit of their own at one time. */
 export const RATE_LIMIT_KEYS_MAX = 10_000;
+
+/** Revoked identities, or certificates, that sidecars are told of. 10,000 take about 1 MB on the wire. */
+export const IDENTITY_POLICY_ENTRIES_MAX = 10_000;
+
+/** Revocation lists in one trust bundle, and certificates on one of them. */
+export const CRLS_MAX = 64;
+export const CRL_ENTRIES_MAX = 100_000;
+export const CRL_BYTES_MAX = 4 * 1024 * 1024;

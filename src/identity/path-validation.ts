@@ -14,6 +14,8 @@ export type PathVerdict =
       readonly ok: true;
       /** When the first certificate of the path expires. */
       readonly notAfterMs: number;
+      /** Where the path ends. */
+      readonly root: Certificate;
     }
   | PeerRejection;
 
@@ -44,12 +46,11 @@ export function validatePath(input: {
       `peer certificate was not issued under any of the ${bundle.roots.length} roots of trust domain ${bundle.trustDomain}`,
     ),
   };
-  const notAfterMs = findPath(search, [leaf]);
-  return notAfterMs === undefined ? search.rejection : { ok: true, notAfterMs };
+  return findPath(search, [leaf]) ?? search.rejection;
 }
 
-/** Extends `path` (leaf first) to a root. The earliest end of validity on it, or undefined. */
-function findPath(search: Search, path: readonly Certificate[]): number | undefined {
+/** Extends `path` (leaf first) to a root. Undefined when it cannot. */
+function findPath(search: Search, path: readonly Certificate[]): PathVerdict | undefined {
   const last = path.at(-1);
   if (last === undefined) return undefined;
   const weakness = signatureProblem(last);
@@ -59,7 +60,8 @@ function findPath(search: Search, path: readonly Certificate[]): number | undefi
   }
   for (const root of search.bundle.roots) {
     if (!canExtend(search, path, last, root)) continue;
-    return Math.min(root.notAfterMs, ...path.map((certificate) => certificate.notAfterMs));
+    const notAfterMs = Math.min(root.notAfterMs, ...path.map((one) => one.notAfterMs));
+    return { ok: true, notAfterMs, root };
   }
   for (const candidate of search.candidates) {
     if (path.includes(candidate) || !canExtend(search, path, last, candidate)) continue;
@@ -70,8 +72,8 @@ function findPath(search: Search, path: readonly Certificate[]): number | undefi
       );
       return undefined;
     }
-    const notAfterMs = findPath(search, [...path, candidate]);
-    if (notAfterMs !== undefined) return notAfterMs;
+    const found = findPath(search, [...path, candidate]);
+    if (found !== undefined) return found;
   }
   return undefined;
 }

@@ -41,6 +41,10 @@ export type PeerRejectionCode =
   | "issuer-not-ca"
   /** An issuer on the path allows fewer signing certificates below it. */
   | "path-length-exceeded"
+  /** An authority of the path has revoked the certificate, or the mesh has revoked it or its identity. */
+  | "revoked"
+  /** Revocation lists are in force and none is there that speaks for this issuer now. */
+  | "crl-missing"
   /** The peer is who it says, and not one of those expected. */
   | "unexpected-identity";
 

@@ -4,6 +4,7 @@
  */
 import { messageOf } from "../core/errors.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
+import { type DenyList, denialOf, NOTHING_DENIED } from "./deny-list.ts";
 import { CHAIN_CERTIFICATES_MAX } from "./limits.ts";
 import { OID } from "./oid.ts";
 import { criticalExtensionProblem, validatePath } from "./path-validation.ts";
@@ -19,6 +20,10 @@ export interface VerifiedPeer {
   readonly trustDomain: string;
   /** When the first certificate of the peer's path expires: it has no identity from then on. */
   readonly notAfterMs: number;
+  /** Of its own certificate. */
+  readonly serialHex: string;
+  /** Where its path ends. */
+  readonly root: Certificate;
 }
 
 export type PeerVerdict = VerifiedPeer | PeerRejection;
@@ -27,12 +32,13 @@ type ParsedId = SpiffeIdResult & { readonly ok: true };
 
 /**
  * Judges the certificates that a peer sent, its own first, the others in any order. Never throws.
- * `nowMs` is wall clock time.
+ * `nowMs` is wall clock time; who is on `denied` is refused however good its certificate is.
  */
 export function verifyPeer(
   chainDer: readonly Buffer[],
   bundles: TrustBundleSet,
   nowMs: number,
+  denied: DenyList = NOTHING_DENIED,
 ): PeerVerdict {
   if (chainDer.length > CHAIN_CERTIFICATES_MAX) {
     return rejectPeer(
@@ -57,12 +63,12 @@ export function verifyPeer(
   }
   const path = validatePath({ leaf, candidates, bundle, nowMs });
   if (!path.ok) return path;
-  return {
-    ok: true,
-    spiffeId: id.id,
-    trustDomain: id.trustDomain,
-    notAfterMs: path.notAfterMs,
-  };
+  const { serialHex } = leaf;
+  const denial = denialOf(denied, { spiffeId: id.id, serialHex });
+  if (denial !== undefined) return rejectPeer("revoked", denial);
+  const { trustDomain } = id;
+  const { notAfterMs, root } = path;
+  return { ok: true, spiffeId: id.id, trustDomain, notAfterMs, serialHex, root };
 }
 
 /** Narrows a verdict to the identities that are acceptable here. Ids compare exactly. */

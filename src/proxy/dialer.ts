@@ -88,6 +88,8 @@ class Dial implements PendingDial, FaultOwner {
   readonly #onResult: (result: DialResult) => void;
   readonly #timeout: TimerEntry;
   #socket: net.Socket | undefined;
+  /** While the own certificate is not valid and the next one is awaited. */
+  #stopWaiting: (() => void) | undefined;
   #isDone = false;
   /** Sent before anything else. */
   proxyHeader: Buffer | undefined;
@@ -108,6 +110,16 @@ class Dial implements PendingDial, FaultOwner {
   start(): void {
     const { tls: upstreamTls, timers, connectTimeoutMs } = this.#options;
     timers.arm(this.#timeout, connectTimeoutMs);
+    if (upstreamTls === undefined) this.#begin(undefined);
+    else {
+      const begin = guarded(this, () => {
+        if (!this.#isDone) this.#begin(upstreamTls);
+      });
+      this.#stopWaiting = upstreamTls.whenPresentable(begin);
+    }
+  }
+
+  #begin(upstreamTls: UpstreamTls | undefined): void {
     try {
       if (upstreamTls === undefined) this.#startPlain();
       else if (this.proxyHeader === undefined) this.#startTls(upstreamTls, undefined);
@@ -122,6 +134,7 @@ class Dial implements PendingDial, FaultOwner {
   abort(): void {
     if (this.#isDone) return;
     this.#isDone = true;
+    this.#stopWaiting?.();
     this.#options.timers.disarm(this.#timeout);
     this.#socket?.destroy();
   }
@@ -219,6 +232,7 @@ class Dial implements PendingDial, FaultOwner {
   #fail(failure: UpstreamFailure): void {
     if (this.#isDone) return;
     this.#isDone = true;
+    this.#stopWaiting?.();
     this.#options.timers.disarm(this.#timeout);
     this.#socket?.destroy();
     this.#onResult(failure);

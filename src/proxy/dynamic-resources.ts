@@ -39,6 +39,7 @@ import { compileCertificate, compileValidation, type TlsSettings } from "./confi
 import { unsupportedFields } from "./config/unsupported-fields.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { EndpointInfo } from "./endpoint.ts";
+import { readDenyList } from "./identity-policy-secret.ts";
 import { type BindError, ListenerBinder } from "./listener-binder.ts";
 import { assertUsable, readCertificate, readValidation } from "./secret-store.ts";
 
@@ -75,6 +76,8 @@ export interface DynamicResourcesOptions {
   readonly prng: Prng;
   /** Secrets that this process makes itself and does not ask for. */
   readonly ownSecrets: ReadonlySet<string>;
+  /** Secrets that are asked for whether or not listeners and clusters name them. */
+  readonly followedSecrets?: readonly string[];
   readonly onReady: () => void;
 }
 
@@ -261,7 +264,8 @@ export class DynamicResources implements ResourceConsumer {
   }
 
   /** Throws for a file that cannot be read, and for a key that does not fit. */
-  #readSecret({ name, type }: Secret, errors: FieldError[]): (() => void) | undefined {
+  #readSecret(secret: Secret, errors: FieldError[]): (() => void) | undefined {
+    const { name, type } = secret;
     const { secrets } = this.#options.proxy;
     if (type.case === "tlsCertificate") {
       const source = compileCertificate(type.value, "tls_certificate", errors);
@@ -275,6 +279,10 @@ export class DynamicResources implements ResourceConsumer {
       if (errors.length > 0) return undefined;
       const validation = readValidation(source);
       return () => secrets.setValidation(name, validation);
+    }
+    if (type.case === "genericSecret") {
+      const denied = readDenyList(secret, "", errors);
+      return denied && (() => secrets.deniedPeers.set(denied));
     }
     errors.push({ path: "", message: "one of tls_certificate, validation_context is required" });
     return undefined;
@@ -312,7 +320,7 @@ export class DynamicResources implements ResourceConsumer {
 
   /** Subscribes to what clusters and listeners refer to, and no longer to what none does. */
   #updateSubscriptions(): void {
-    const secrets = new Set<string>();
+    const secrets = new Set<string>(this.#options.followedSecrets);
     const endpoints = new Set<string>();
     const routes = new Set<string>();
     for (const cluster of this.#clusters.values()) {

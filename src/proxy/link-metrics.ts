@@ -1,4 +1,5 @@
 /** State of the link to the control plane and of this workload's certificate, as metrics. */
+import { LIFE_ALARMS } from "../identity/life-alarms.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
 import { registerCircuitMetrics } from "./circuit-metrics.ts";
@@ -6,7 +7,12 @@ import type { DataPlane } from "./data-plane.ts";
 import { registerHealthMetrics } from "./health/health-metrics.ts";
 import type { MeshLink } from "./mesh-link.ts";
 
-export function registerLinkMetrics(registry: MetricRegistry, link: MeshLink): void {
+/** `nowMs` is wall clock time. */
+export function registerLinkMetrics(
+  registry: MetricRegistry,
+  link: MeshLink,
+  nowMs: () => number,
+): void {
   const connected = registry
     .gauge("tulle_xds_connected", "1 while the stream to the control plane is up.")
     .with({});
@@ -16,6 +22,15 @@ export function registerLinkMetrics(registry: MetricRegistry, link: MeshLink): v
     "tulle_certificate_expiry_timestamp_seconds",
     "When this workload's certificate expires.",
   );
+  const roots = registry.gauge(
+    "tulle_root_expiry_timestamp_seconds",
+    "When a root that is trusted expires, by root.",
+  );
+  const overdue = registry.gauge(
+    "tulle_certificate_renewal_overdue",
+    "1 when more of this workload's certificate's life is over than the percentage in the label: renewal is at 45 to 55.",
+  );
+  let shown = new Set<string>();
   registry.onCollect(() => {
     const { state } = link.ads;
     connected.set(state.connected ? 1 : 0);
@@ -23,8 +38,19 @@ export function registerLinkMetrics(registry: MetricRegistry, link: MeshLink): v
       updates.with({ type: shortTypeName(typeUrl) }).value = type.updates;
       rejections.with({ type: shortTypeName(typeUrl) }).value = type.rejections;
     }
-    const notAfterMs = link.identity?.status.notAfterMs;
-    if (notAfterMs !== undefined) expiry.with({}).set(notAfterMs / 1000);
+    const status = link.identity?.status;
+    if (status?.notAfterMs === undefined || status.notBeforeMs === undefined) return;
+    expiry.with({}).set(status.notAfterMs / 1000);
+    const lifeMs = status.notAfterMs - status.notBeforeMs;
+    for (const part of LIFE_ALARMS) {
+      const isOver = nowMs() > status.notBeforeMs + lifeMs * part;
+      overdue.with({ percent: String(part * 100) }).set(isOver ? 1 : 0);
+    }
+    const ids = new Set(status.roots.map(({ id }) => id));
+    // A root that is trusted no more must not stay where it was.
+    for (const id of shown) if (!ids.has(id)) roots.with({ root: id }).set(0);
+    for (const { id, notAfterMs } of status.roots) roots.with({ root: id }).set(notAfterMs / 1000);
+    shown = ids;
   });
 }
 

@@ -21,7 +21,14 @@ import { type AcceptedPeer, judgePeer } from "./tls-peer.ts";
 export type SecurePeer = Omit<AcceptedPeer, "kind">;
 
 /** It showed no certificate that is judged, and need not. */
-const ANYBODY: SecurePeer = { principal: "", notAfterMs: Number.POSITIVE_INFINITY };
+const ANYBODY: SecurePeer = {
+  principal: "",
+  serialHex: "",
+  notAfterMs: Number.POSITIVE_INFINITY,
+};
+
+/** How long a handshake waits for a certificate that can be shown: a renewal takes a fraction of that. */
+const FRESH_CERTIFICATE_WAIT_MS = 10_000;
 
 export interface ListenerTlsOptions {
   readonly listener: string;
@@ -78,14 +85,37 @@ export class ListenerTls {
   accept(socket: Socket): void {
     const { secrets, onRefused } = this.#options;
     if (this.#secretsVersion !== secrets.version) this.#loadSecrets();
-    if (this.#hasCertificate) {
-      this.#acceptor.acceptSocket(socket);
-      return;
-    }
-    const remoteAddress = remoteAddressOf(socket);
-    socket.destroy();
-    const reason = "this proxy's own certificate has not arrived yet";
-    onRefused(remoteAddress, "no-certificate-yet", reason);
+    if (!this.#hasCertificate) {
+      const reason = "this proxy's own certificate has not arrived yet";
+      onRefused(remoteAddressOf(socket), "no-certificate-yet", reason);
+      socket.destroy();
+    } else if (this.#isOwnStale()) this.#acceptWhenFresh(socket);
+    else this.#acceptor.acceptSocket(socket);
+  }
+
+  #isOwnStale(): boolean {
+    const { secrets, settings, wallMs } = this.#options;
+    const { certificate } = settings;
+    return certificate?.kind === "named" && secrets.isStale(certificate.name, wallMs());
+  }
+
+  /** After a sleep, or a jump of the clock: no peer may see a certificate that it would have to refuse. */
+  #acceptWhenFresh(socket: Socket): void {
+    const { secrets, onRefused } = this.#options;
+    const onTimeout = (): void => {
+      const reason = "this proxy's own certificate is not valid now and no other one has come";
+      onRefused(remoteAddressOf(socket), "own-certificate-expired", reason);
+      socket.destroy();
+    };
+    const cancel = secrets.whenFresh(() => {
+      socket.setTimeout(0);
+      socket.off("timeout", onTimeout);
+      socket.off("close", cancel);
+      if (!socket.destroyed) this.accept(socket);
+    });
+    socket.once("close", cancel);
+    socket.setTimeout(FRESH_CERTIFICATE_WAIT_MS);
+    socket.once("timeout", onTimeout);
   }
 
   #loadSecrets(): void {
@@ -126,8 +156,11 @@ export class ListenerTls {
       return this.#refuse(socket, "no-trust-bundle-yet", "the trust bundle has not arrived yet");
     }
     const peer = judgePeer(socket, this.#validation, settings.subjectNames, wallMs());
-    if (peer.kind === "accepted") return peer;
-    return this.#refuse(socket, peer.code, peer.reason);
+    if (peer.kind !== "accepted") return this.#refuse(socket, peer.code, peer.reason);
+    const { principal: spiffeId, serialHex } = peer;
+    const known = { spiffeId, serialHex };
+    const denial = this.#options.secrets.deniedPeers.admit(socket, known, "downstream");
+    return denial === undefined ? peer : this.#refuse(socket, "revoked", denial);
   }
 
   #refuse(socket: Socket, code: string, reason: string): undefined {

@@ -26,6 +26,7 @@ import { HdsClient } from "../xds/hds-client.ts";
 import type { ResourceConsumer } from "../xds/resource-consumer.ts";
 import { AppHealth } from "./app-health.ts";
 import { compileAddress } from "./config/address.ts";
+import { IdentityUpdates } from "./identity-updates.ts";
 import { ownIdentity, ownSpiffeId, textOf } from "./own-identity.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
 
@@ -65,7 +66,11 @@ export class MeshLink {
     const createClient = clientFactory(target, this.identity, options.trustDomain, deps.clock);
     const shared = { clock: deps.clock, prng: deps.prng, log: deps.log, createClient, node };
     const isSotw = bootstrap.dynamicResources?.adsConfig?.apiType === ApiType.GRPC;
-    this.ads = new AdsClient({ ...shared, consumer, protocol: isSotw ? "sotw" : "delta" });
+    const told =
+      this.identity === undefined
+        ? consumer
+        : new IdentityUpdates(consumer, this.identity, options.trustDomain);
+    this.ads = new AdsClient({ ...shared, consumer: told, protocol: isSotw ? "sotw" : "delta" });
     this.#address = textOf(node.metadata, "ADDRESS");
     this.#appPorts = appPorts(node.metadata).map(({ port, inboundPort }) => ({
       inboundPort,
@@ -167,6 +172,7 @@ function createIdentity(
   const client = new CertificateClient({
     address: target.address,
     serverSpiffeId: controlPlaneId(trustDomain),
+    instance: node.id,
     clock: deps.clock,
   });
   return new IdentityAgent({

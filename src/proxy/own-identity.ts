@@ -5,6 +5,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Cluster } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { Node } from "../gen/envoy/config/core/v3/base_pb.js";
+import { IDENTITY_POLICY_SECRET } from "../identity/identity-policy.ts";
 import {
   type SpiffeId,
   type WorkloadIdentity,
@@ -18,7 +19,7 @@ import type { SecretStore } from "./secret-store.ts";
 const DEFAULT_NAMESPACE = "default";
 /** The secrets that the identity agent keeps: own certificate, and the roots of the own trust domain. */
 const OWN_CERTIFICATE = "default";
-const TRUST_BUNDLE = "ROOTCA";
+export const TRUST_BUNDLE_SECRET = "ROOTCA";
 
 /** Where the node names no service account, it has that of its service. */
 export function ownIdentity(node: Node, trustDomain: string): WorkloadIdentity {
@@ -54,6 +55,11 @@ export function ownSecretNames(channel: Cluster): ReadonlySet<string> {
   return new Set(channel.transportSocket === undefined ? [] : [OWN_CERTIFICATE]);
 }
 
+/** The secrets that a process with an identity follows whatever its listeners and clusters name. */
+export function followedSecretNames(channel: Cluster): readonly string[] {
+  return channel.transportSocket === undefined ? [] : [TRUST_BUNDLE_SECRET, IDENTITY_POLICY_SECRET];
+}
+
 /** Until SDS brings the roots, those that came with the certificate are used. */
 export function useIdentity(update: IdentityUpdate, secrets: SecretStore): void {
   const { certificateChainPem, privateKeyPem, trustBundlePem, spiffeId } = update;
@@ -62,7 +68,7 @@ export function useIdentity(update: IdentityUpdate, secrets: SecretStore): void 
     keyPem: privateKeyPem,
   });
   const identity = workloadIdentityFromSpiffeId(spiffeId);
-  if (identity === undefined || secrets.validation(TRUST_BUNDLE) !== undefined) return;
+  if (identity === undefined || secrets.validation(TRUST_BUNDLE_SECRET) !== undefined) return;
   const bundle = parseTrustBundlePem(identity.trustDomain, trustBundlePem);
-  secrets.setValidation(TRUST_BUNDLE, { caPem: "", bundles: new TrustBundleSet([bundle]) });
+  secrets.setValidation(TRUST_BUNDLE_SECRET, { caPem: "", bundles: new TrustBundleSet([bundle]) });
 }

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { createSecureContext, getCACertificates } from "node:tls";
+import { parseCertificate } from "../identity/certificate.ts";
 import { parsePem } from "../identity/pem.ts";
 import { parseTrustBundlePem, TrustBundleSet } from "../identity/trust-bundle.ts";
 import type {
@@ -12,12 +13,22 @@ import type {
   TextSource,
   ValidationSource,
 } from "./config/tls-settings.ts";
+import { DeniedPeers } from "./denied-peers.ts";
 
 /** PEM. The key never goes into a log, a dump or an error. */
 export interface Certificate {
   readonly chainPem: string;
   readonly keyPem: string;
 }
+
+/** When a certificate may be shown, by the wall clock. */
+interface Validity {
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** Of a certificate that cannot be read here: whoever takes it judges. */
+const ALWAYS: Validity = { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY };
 
 export interface Validation {
   /** Roots for the TLS library; "" when it has no part in the verdict, and trusts nobody. */
@@ -27,7 +38,11 @@ export interface Validation {
 }
 
 export class SecretStore {
+  /** Who is revoked, and who is connected. */
+  readonly deniedPeers = new DeniedPeers();
   readonly #certificates = new Map<string, Certificate>();
+  readonly #validities = new Map<string, Validity>();
+  readonly #freshWaiters = new Set<() => void>();
   readonly #validations = new Map<string, Validation>();
   readonly #listeners = new Set<() => void>();
   /** Grows with each change. */
@@ -37,7 +52,27 @@ export class SecretStore {
   setCertificate(name: string, certificate: Certificate): void {
     assertUsable(certificate);
     this.#certificates.set(name, certificate);
+    this.#validities.set(name, validityOf(certificate));
     this.#changed();
+    const waiters = [...this.#freshWaiters];
+    this.#freshWaiters.clear();
+    for (const wake of waiters) wake();
+  }
+
+  /**
+   * Whether the certificate of this name is there but must not be shown now: it has expired, or is not valid yet. Its
+   * owner is getting another one, unless the clock was set wrong for both.
+   */
+  isStale(name: string, nowMs: number): boolean {
+    const validity = this.#validities.get(name);
+    if (validity === undefined) return false;
+    return nowMs > validity.notAfterMs || nowMs < validity.notBeforeMs;
+  }
+
+  /** Calls `wake` once, after the next certificate has come. Returns how to end that. */
+  whenFresh(wake: () => void): () => void {
+    this.#freshWaiters.add(wake);
+    return () => this.#freshWaiters.delete(wake);
   }
 
   setValidation(name: string, validation: Validation): void {
@@ -64,6 +99,15 @@ export class SecretStore {
   #changed(): void {
     this.version += 1;
     for (const listener of this.#listeners) listener();
+  }
+}
+
+function validityOf({ chainPem }: Certificate): Validity {
+  try {
+    const [leaf] = parsePem(chainPem, "CERTIFICATE");
+    return leaf === undefined ? ALWAYS : parseCertificate(leaf);
+  } catch {
+    return ALWAYS;
   }
 }
 

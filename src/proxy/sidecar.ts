@@ -32,7 +32,7 @@ import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
 import { localClusterOf } from "./local-cluster.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import { openFilesMax } from "./open-files.ts";
-import { ownPrincipal, ownSecretNames, useIdentity } from "./own-identity.ts";
+import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "./own-identity.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
 import { SidecarState } from "./sidecar-state.ts";
@@ -208,12 +208,13 @@ export class Sidecar implements ReplacedSidecar {
       clock,
       prng,
       ownSecrets: ownSecretNames(channel),
+      followedSecrets: followedSecretNames(channel),
       onReady: () => void this.#becomeLive(),
     });
     this.#dynamic = dynamic;
     const link = new Link(this.#bootstrap, channel, this.#options, dynamic, this.#deps);
     this.#link = link;
-    registerLinkMetrics(this.#registry, link);
+    registerLinkMetrics(this.#registry, link, () => clock.nowMs());
     link.identity?.onUpdate((update) => useIdentity(update, proxy.secrets));
     dynamic.begin(link.ads);
     await link.start(() => this.#deps.successor?.linking());

@@ -7,6 +7,7 @@ import { type ClusterConfig, compileCluster } from "./config/cluster-config.ts";
 import { compileListener, type ListenerConfig } from "./config/listener-config.ts";
 import { compileCertificate, compileValidation } from "./config/tls-settings.ts";
 import type { DataPlane } from "./data-plane.ts";
+import { readDenyList } from "./identity-policy-secret.ts";
 import { readCertificate, readValidation, type SecretStore } from "./secret-store.ts";
 
 export interface StaticResources {
@@ -62,6 +63,9 @@ export function applyStaticSecrets(
       } else if (secret.type.case === "validationContext") {
         const source = compileValidation(secret.type.value, `${path}.validation_context`, errors);
         secrets.setValidation(secret.name, readValidation(source));
+      } else if (secret.type.case === "genericSecret") {
+        const denied = readDenyList(secret, path, errors);
+        if (denied !== undefined) secrets.deniedPeers.set(denied);
       }
     } catch (error) {
       errors.push({ path, message: messageOf(error) });

@@ -14,6 +14,8 @@ import type { Validation } from "./secret-store.ts";
 export interface AcceptedPeer {
   readonly kind: "accepted";
   readonly principal: string;
+  /** Of its certificate; "" when that cannot be read. */
+  readonly serialHex: string;
   /** Wall clock: from then on the peer has no identity, and its connections must end. */
   readonly notAfterMs: number;
 }
@@ -35,7 +37,7 @@ export function judgePeer(
     const verdict = verifyPeer(chain, validation.bundles, nowMs);
     if (!verdict.ok) return { kind: "refused", code: verdict.code, reason: verdict.reason };
     const names = { uris: [verdict.spiffeId], dnsNames: [] };
-    return judgeNames(names, subjectNames, verdict.notAfterMs);
+    return judgeNames(names, subjectNames, verdict);
   }
   if (!socket.authorized) {
     const code = String(socket.authorizationError ?? "unverified");
@@ -44,7 +46,7 @@ export function judgePeer(
   return judgeLibraryVerified(chain[0], subjectNames);
 }
 
-const NAMELESS = { kind: "accepted", principal: "" } as const;
+const NAMELESS = { kind: "accepted", principal: "", serialHex: "" } as const;
 
 interface SubjectNames {
   readonly uris: readonly string[];
@@ -69,20 +71,20 @@ function judgeLibraryVerified(
     return { kind: "refused", code: "unexpected-identity", reason };
   }
   const { uris = [], dnsNames = [] } = leaf.extensions.alternativeNames ?? {};
-  return judgeNames({ uris, dnsNames }, subjectNames, leaf.notAfterMs);
+  return judgeNames({ uris, dnsNames }, subjectNames, leaf);
 }
 
 function judgeNames(
   names: SubjectNames,
   tests: readonly SubjectNameTest[],
-  notAfterMs: number,
+  { notAfterMs, serialHex }: Pick<AcceptedPeer, "notAfterMs" | "serialHex">,
 ): TlsPeer {
   const isExpected =
     tests.length === 0 ||
     tests.some(({ kind, test }) => (kind === "uri" ? names.uris : names.dnsNames).some(test));
   if (isExpected) {
     const principal = names.uris[0] ?? names.dnsNames[0] ?? "";
-    return { kind: "accepted", principal, notAfterMs };
+    return { kind: "accepted", principal, serialHex, notAfterMs };
   }
   const found = [...names.uris, ...names.dnsNames].join(", ") || "a certificate without names";
   const expected = tests.map((test) => test.expected).join(" or ");

@@ -96,6 +96,19 @@ export class UpstreamTls {
     };
   }
 
+  /**
+   * Calls `begin` once the own certificate may be shown: at once, or after the next one has come when this one is not
+   * valid now. Returns how to give that up, or nothing when `begin` was called.
+   */
+  whenPresentable(begin: () => void): (() => void) | undefined {
+    const { certificate } = this.#settings;
+    const isStale =
+      certificate?.kind === "named" && this.#secrets.isStale(certificate.name, this.#nowMs());
+    if (isStale) return this.#secrets.whenFresh(begin);
+    begin();
+    return undefined;
+  }
+
   #judge(socket: TLSSocket, attempt: Attempt): UpstreamVerdict {
     const resumed = socket.isSessionReused() ? attempt.session : undefined;
     this.#onHandshake?.(resumed !== undefined);
@@ -125,8 +138,13 @@ export class UpstreamTls {
       return { kind: "refused", reason: "the trust bundle has not arrived yet" };
     }
     const peer = judgePeer(socket, trust, subjectNames, this.#nowMs());
-    if (peer.kind === "accepted") return { kind: "accepted", notAfterMs: peer.notAfterMs };
-    return { kind: "refused", reason: `${peer.reason} (${peer.code})` };
+    if (peer.kind === "refused") {
+      return { kind: "refused", reason: `${peer.reason} (${peer.code})` };
+    }
+    const known = { spiffeId: peer.principal, serialHex: peer.serialHex };
+    const denial = this.#secrets.deniedPeers.admit(socket, known, "upstream");
+    if (denial !== undefined) return { kind: "refused", reason: `${denial} (revoked)` };
+    return { kind: "accepted", notAfterMs: peer.notAfterMs };
   }
 
   /** Tickets come after the handshake, at any time. Those of an older generation are never used. */

@@ -2,6 +2,11 @@
 import { create } from "@bufbuild/protobuf";
 import { SecretSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { SPIFFECertValidatorConfigSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
+import {
+  formatIdentityPolicy,
+  IDENTITY_POLICY_SECRET,
+  type IdentityPolicy,
+} from "../identity/identity-policy.ts";
 import { TRUST_BUNDLE_SECRET } from "./defaults.ts";
 import { pack, resourceOf } from "./message.ts";
 import type { XdsResource } from "./translation.ts";
@@ -30,4 +35,18 @@ export function trustBundleSecret(trustDomain: string, trustBundlePem: string): 
     },
   });
   return resourceOf(SecretSchema, TRUST_BUNDLE_SECRET, secret);
+}
+
+/** Who is revoked, and which roots certificates are to be under. Only Tulle's sidecars ask for it. */
+export function identityPolicySecret(policy: IdentityPolicy): XdsResource {
+  const secret = create(SecretSchema, {
+    name: IDENTITY_POLICY_SECRET,
+    type: {
+      case: "genericSecret",
+      value: {
+        secret: { specifier: { case: "inlineString", value: formatIdentityPolicy(policy) } },
+      },
+    },
+  });
+  return resourceOf(SecretSchema, IDENTITY_POLICY_SECRET, secret);
 }

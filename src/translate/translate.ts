@@ -29,7 +29,7 @@ import {
 import { type Attachments, resolveAttachments } from "./route/attachment.ts";
 import { routeConfiguration } from "./route/route-configuration.ts";
 import { haveSources } from "./route/rule-source.ts";
-import { trustBundleSecret } from "./secret.ts";
+import { identityPolicySecret, trustBundleSecret } from "./secret.ts";
 import type {
   Finding,
   ScopedTranslation,
@@ -151,7 +151,12 @@ function sharedOf(prepared: Prepared): SharedTranslation {
   }
   const zoneEndpoints = translateZoneEndpoints(index);
   clusters.push(...rateLimitClusters(snapshot));
-  const secrets = [trustBundleSecret(snapshot.trustDomain, snapshot.trustBundlePem)];
+  const secrets = [
+    trustBundleSecret(snapshot.trustDomain, snapshot.trustBundlePem),
+    ...(snapshot.identityPolicy === undefined
+      ? []
+      : [identityPolicySecret(snapshot.identityPolicy)]),
+  ];
   return {
     ...{ clusters, endpoints, zoneEndpoints, secrets, routes, consumerRoutes },
     findings: findings.list(),

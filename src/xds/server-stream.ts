@@ -7,6 +7,9 @@ import { messageOf } from "../core/errors.ts";
 import type { Node } from "../gen/envoy/config/core/v3/base_pb.js";
 import type { ConnectDecision, StreamPeer } from "./stream-peer.ts";
 
+/** Why a stream closed that the client ended on purpose, as one that goes away does. */
+export const CLIENT_ENDED_STREAM = "the client ended the stream";
+
 export interface ServerStreamOptions<Request> {
   readonly id: string;
   readonly call: ServerDuplexStream<Uint8Array, Uint8Array>;
@@ -30,7 +33,7 @@ export class ServerStream<Request> {
     call.on("data", (bytes: Uint8Array) => this.#onData(bytes));
     call.on("drain", () => this.#options.onDrain());
     call.on("end", () => {
-      this.#close("the client ended the stream");
+      this.#close(CLIENT_ENDED_STREAM);
       call.end();
     });
     call.on("cancelled", () => this.#close("the stream was cancelled"));

@@ -3,6 +3,10 @@
  * there for; alternatives of one choice stand in listeners, clusters and routes of their own.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
+import {
+  formatIdentityPolicy,
+  IDENTITY_POLICY_SECRET,
+} from "../../src/identity/identity-policy.ts";
 import { CLUSTERS, SAMPLE_CHANNEL } from "./clusters-sample.ts";
 import { DNS_LISTENER } from "./dns-listener-sample.ts";
 import { HTTP_FILTERS } from "./filters-sample.ts";
@@ -20,6 +24,13 @@ import {
   tls,
 } from "./sample-parts.ts";
 import { TCP_LISTENER } from "./tcp-listener-sample.ts";
+
+/** Nobody is revoked. */
+const NOBODY = formatIdentityPolicy({
+  denied: { spiffeIds: new Set(), serials: new Set() },
+  issuers: [],
+  reissueWithinMs: 0,
+});
 
 function manager(fields: JsonObject): JsonObject {
   return {
@@ -204,6 +215,7 @@ export function sampleBootstrap(): JsonObject {
       clusters: [...CLUSTERS],
       secrets: [
         { name: "own", tls_certificate: CERTIFICATE },
+        { name: IDENTITY_POLICY_SECRET, generic_secret: { secret: { inline_string: NOBODY } } },
         { name: "roots", validation_context: { trusted_ca: inline("ca") } },
       ],
     },

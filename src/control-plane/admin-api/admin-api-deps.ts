@@ -7,6 +7,7 @@ import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import type { MeshSnapshot } from "../../translate/mesh-snapshot.ts";
 import type { SharedTranslation } from "../../translate/translation.ts";
 import type { HealthResponse, JoinTokenRequest, JoinTokenResponse } from "../api-types.ts";
+import type { IdentitySide } from "../ca/identity-side.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
 import type { Reconciler } from "../reconciler.ts";
@@ -28,6 +29,7 @@ export interface AdminApiDeps {
   readonly issueJoinToken: (request: JoinTokenRequest) => JoinTokenResponse;
   readonly metrics: MetricRegistry;
   readonly rollouts: Pick<RolloutController, "command">;
+  readonly identity: Pick<IdentitySide, "authority" | "trust" | "controller" | "own">;
   readonly info: ControlPlaneInfo;
   readonly clock: Clock;
   readonly log: Logger;

@@ -24,6 +24,8 @@ export interface ApiRoute {
     | "InstanceActionRequest"
     | "ExplainRequest"
     | "JoinTokenRequest"
+    | "RetireRequest"
+    | "RotationRequest"
     | "RolloutActionRequest";
   readonly parameters: readonly ApiParameter[];
   /** Statuses besides 200, each answered with an `ApiErrorBody`. */
@@ -215,6 +217,32 @@ export const API_ROUTES: readonly ApiRoute[] = [
     request: "InstanceActionRequest",
     parameters: [NAMESPACE, NAME],
     errors: [400, 404],
+  },
+  {
+    method: "GET",
+    path: "/api/v1/ca",
+    summary: "Roots, who depends on each, and the rotation that is under way.",
+    response: "CaResponse",
+    parameters: [],
+    errors: [],
+  },
+  {
+    method: "POST",
+    path: "/api/v1/ca/rotation",
+    summary: "Begins a rotation of the root, goes on with it, pauses or aborts it.",
+    response: "RotationResponse",
+    request: "RotationRequest",
+    parameters: [],
+    errors: [400, 409],
+  },
+  {
+    method: "POST",
+    path: "/api/v1/ca/retire",
+    summary: "Trusts a root no more, unless something depends on it.",
+    response: "RetireResponse",
+    request: "RetireRequest",
+    parameters: [],
+    errors: [400, 409],
   },
   {
     method: "POST",

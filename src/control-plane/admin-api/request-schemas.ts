@@ -1,5 +1,6 @@
 /** The bodies that the admin API reads, checked before anything else sees them. */
 import { z } from "zod";
+import { ROTATION_STEPS } from "../ca/rotation-record.ts";
 import { ROLLOUT_ACTIONS } from "../rollout/rollout-command.ts";
 import { apiError } from "./api-error.ts";
 
@@ -45,6 +46,21 @@ export const REQUEST_SCHEMAS = {
     action: z
       .enum(["drain", "undrain"])
       .describe("drain: no new requests, and those under way end; undrain: as before."),
+  }),
+  RetireRequest: z.strictObject({
+    root: z
+      .string()
+      .regex(/^[0-9a-f]{4,64}$/, { error: "the id of a root, or its beginning: 4 digits or more" })
+      .describe("As GET /api/v1/ca has it."),
+    skipDisconnected: z.boolean().optional(),
+  }),
+  RotationRequest: z.strictObject({
+    action: z.enum(["start", "pause", "abort"]),
+    until: z.enum(ROTATION_STEPS).optional().describe("The last step before it pauses."),
+    skipDisconnected: z
+      .boolean()
+      .optional()
+      .describe("Do not wait for proxies that are not connected."),
   }),
   RolloutActionRequest: z.strictObject({
     action: z

@@ -67,7 +67,9 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
     "stat_prefix max_connections",
   "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit": "stat_prefix token_bucket",
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy":
-    "stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts",
+    "stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts hash_policy",
+  "envoy.type.v3.HashPolicy": "source_ip",
+  "envoy.type.v3.HashPolicy.SourceIp": "",
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster": "clusters",
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight":
     "name weight",

@@ -248,7 +248,7 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
     const link = new Link(this.#bootstrap, channel, this.#options, this, this.#deps);
     this.#link = link;
     this.#ads = link.ads;
-    registerLinkMetrics(this.#registry, link);
+    registerLinkMetrics(this.#registry, link, () => this.#deps.clock.nowMs());
     link.identity?.onUpdate((identity) => {
       void this.#group.tell("identity", identity, () => {
         this.#identity = identity;

@@ -27,7 +27,7 @@ import { IdleTrim } from "../idle-trim.ts";
 import { registerClusterMetrics } from "../link-metrics.ts";
 import { localClusterOf } from "../local-cluster.ts";
 import { openFilesMax } from "../open-files.ts";
-import { ownPrincipal, ownSecretNames, useIdentity } from "../own-identity.ts";
+import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "../own-identity.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
 import { applyStaticSecrets, compileStaticResources } from "../static-resources.ts";
 import type { CoordinatorCalls, StartInput, WantedNames, WorkerCalls } from "./calls.ts";
@@ -151,6 +151,7 @@ export class Worker {
         clock,
         prng,
         ownSecrets: ownSecretNames(channel),
+        followedSecrets: followedSecretNames(channel),
         onReady: () => this.#tell("ready", undefined),
       });
     this.#running = { proxy, dynamic, idleTrim: new IdleTrim(clock, proxy) };

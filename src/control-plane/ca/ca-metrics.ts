@@ -1,0 +1,63 @@
+/** The state of roots, certificates and revocations as metrics: what is about to expire, and who depends on what. */
+import type { Clock } from "../../core/clock.ts";
+import { LIFE_ALARMS } from "../../identity/life-alarms.ts";
+import { rootIdOf } from "../../identity/root-id.ts";
+import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
+import type { IdentitySide } from "./identity-side.ts";
+import { ROTATION_STEPS } from "./rotation-record.ts";
+
+export function registerCaMetrics(
+  registry: MetricRegistry,
+  identity: IdentitySide,
+  clock: Clock,
+): void {
+  const roots = registry.gauge(
+    "tulle_root_expiry_timestamp_seconds",
+    "When a root that is trusted expires, by root.",
+  );
+  const certificates = registry.gauge(
+    "tulle_ca_certificates",
+    "Certificates that are valid and in use, by root.",
+  );
+  const overdue = registry.gauge(
+    "tulle_ca_certificates_overdue",
+    "Certificates in use of whose life more is over than the percentage in the label: renewal is at 45 to 55.",
+  );
+  const revocations = registry.gauge(
+    "tulle_ca_revocations",
+    "What is revoked, by kind: identity, certificate.",
+  );
+  const steps = registry
+    .gauge(
+      "tulle_ca_rotation_steps_done",
+      "Steps that the rotation under way has taken, of 5; -1 when there is none.",
+    )
+    .with({});
+  let shown = new Set<string>();
+  registry.onCollect(() => {
+    const nowMs = clock.nowMs();
+    const current = identity.issued.current();
+    const ids = new Set(identity.authority.bundle.roots.map(rootIdOf));
+    for (const id of shown) if (!ids.has(id)) roots.with({ root: id }).set(0);
+    for (const root of identity.authority.bundle.roots) {
+      roots.with({ root: rootIdOf(root) }).set(root.notAfterMs / 1000);
+    }
+    for (const id of new Set([...ids, ...shown])) {
+      certificates.with({ root: id }).set(current.filter(({ rootId }) => rootId === id).length);
+    }
+    shown = ids;
+    for (const part of LIFE_ALARMS) {
+      const late = current.filter(
+        ({ notBeforeMs, notAfterMs }) => nowMs > notBeforeMs + (notAfterMs - notBeforeMs) * part,
+      );
+      overdue.with({ percent: String(part * 100) }).set(late.length);
+    }
+    const { denied } = identity.policy;
+    revocations.with({ kind: "identity" }).set(denied.spiffeIds.size);
+    revocations.with({ kind: "certificate" }).set(denied.serials.size);
+    const rotation = identity.controller.rotation;
+    const isUnderWay = rotation?.state === "running" || rotation?.state === "paused";
+    const done = rotation?.steps.filter(({ state }) => state === "done").length ?? 0;
+    steps.set(isUnderWay ? Math.min(done, ROTATION_STEPS.length) : -1);
+  });
+}
