@@ -28,6 +28,7 @@ import type { FilterServices } from "../../src/proxy/filters/filter-services.ts"
 import { GO_ON, type HttpFilter } from "../../src/proxy/filters/http-filter.ts";
 import type { HttpServer } from "../../src/proxy/http-server.ts";
 import { type RequestOrigin, RequestOutcome } from "../../src/proxy/request-outcome.ts";
+import type { RequestRoute } from "../../src/proxy/request-route.ts";
 import { RoutedRequest } from "../../src/proxy/routed-request.ts";
 import type { ServerStream } from "../../src/proxy/stream.ts";
 import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
@@ -75,13 +76,20 @@ function matchOf(filterRules?: ReadonlyMap<string, RouteFilterRule>): RouteMatch
 function ownerOf(request: RoutedRequest, match: RouteMatchResult): FilterRunOwner {
   const outcome = new RequestOutcome(origin);
   outcome.begin(request.head, "HTTP/1.1", 0);
+  const route = { match, cluster: "catalog" } as RequestRoute;
   const nothing = (): void => undefined;
   return {
-    ...{ request, outcome, match },
+    ...{ request, outcome, route },
     answer: new ExchangeAnswer({} as ServerStream, {} as HttpServer, outcome),
     ...{ onFiltersPassed: nothing, reply: nothing, sendOwn: nothing, sendStored: nothing },
-    ...{ take: () => true, takeEnd: nothing, transformRequest: nothing, breakOff: nothing, resumeAnswer: nothing },
-    ...{ onAnswerSent: nothing, rematch: nothing, chooseCluster: () => "catalog" },
+    ...{
+      take: () => true,
+      takeEnd: nothing,
+      transformRequest: nothing,
+      breakOff: nothing,
+      resumeAnswer: nothing,
+    },
+    ...{ onAnswerSent: nothing },
     onFault: (error) => {
       throw error;
     },
@@ -163,9 +171,9 @@ const CACHE: CacheRule = {
   ...{ kind: "cache", tests: [], isShared: false, defaultTtlMs: 0, isHeuristic: false },
   ...{ staleWhileRevalidateMs: 0, staleIfErrorMs: 0, bytesMax: 2 ** 26, objectBytesMax: 2 ** 20 },
   ...{ waitMs: 5_000, keyHeaders: [], ignoredQuery: new Set<string>(), tagHeader: "", purges: [] },
+  targetedFields: ["cdn-cache-control"],
 };
 
-  targetedFields: ["cdn-cache-control"],
 function filledCache(rule: CacheRule): CacheFilter {
   const filter = new CacheFilter(rule, services);
   const fields = { "content-type": "text/plain", "cache-control": "max-age=600" };

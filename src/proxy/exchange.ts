@@ -1,5 +1,5 @@
 /**
- * One request and its response: the router. Leads it through the filters, chooses route and cluster, carries bytes
+ * One request and its response: the router. Leads it through the filters, forwards it to its cluster, carries bytes
  * both ways with back-pressure, and records the outcome. An exchange belongs to a server stream and is used again
  * for the stream's next request.
  *
@@ -9,13 +9,12 @@
 
 import type { ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
-import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { BODY_NONE, BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { GRPC_STATUS } from "../telemetry/grpc-status.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
-import { addHashCookie, chooseForRequest, directPick } from "./cluster-choice.ts";
+import { addHashCookie } from "./cluster-choice.ts";
 import { ExchangeAnswer } from "./exchange-answer.ts";
 import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts";
 import { FilterRun, type FilterRunOwner } from "./filters/filter-run.ts";
@@ -33,8 +32,8 @@ import { mirrorOf } from "./mirrored-request.ts";
 import { directHeaders, redirectHeaders } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
 import { RequestOutcome } from "./request-outcome.ts";
+import { RequestRoute } from "./request-route.ts";
 import { RequestTimeouts } from "./request-timeouts.ts";
-import { applyRequestMutations } from "./route-mutations.ts";
 import { RoutedRequest } from "./routed-request.ts";
 import type { ServerStream, UpstreamFailure } from "./stream.ts";
 import { Tunnel, tunnelRefusal } from "./tunnel.ts";
@@ -52,6 +51,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   readonly #timeouts = new RequestTimeouts();
   readonly #call: UpstreamCall;
   readonly request: RoutedRequest;
+  readonly route: RequestRoute;
   readonly #tunnel = new Tunnel();
   /** Made for the first request that meets filters. */
   #filters: FilterRun | undefined;
@@ -60,15 +60,11 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   #isRequestEnded = false;
   #requestTrailers: HeaderBlock | undefined;
 
-  match: RouteMatchResult | undefined;
-  /** Undefined until the request is to be forwarded. */
-  #action: ForwardAction | undefined;
-  #choice: ClusterChoice | undefined;
-
   constructor(downstream: ServerStream, server: HttpServer) {
     this.#downstream = downstream;
     this.#server = server;
     this.request = new RoutedRequest(downstream);
+    this.route = new RequestRoute(this.request, downstream, server);
     this.outcome = new RequestOutcome(downstream);
     this.answer = new ExchangeAnswer(downstream, server, this.outcome);
     this.#timers = new ExchangeTimers(server.timers, this, downstream, server.nowMs);
@@ -89,13 +85,13 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       return;
     }
     server.config.prepareRequest(this.outcome, head.headers);
-    const match = server.routeTable?.match(request);
+    const match = this.route.lookUp();
     const refusal = tunnelRefusal(head, match, server.config, request.isHttp2);
     if (refusal !== undefined) {
       this.reply(refusal, head.upgrade);
       return;
     }
-    this.match = match;
+    this.route.match = match;
     const { filters } = server;
     if (filters.length === 0) {
       this.onFiltersPassed();
@@ -106,21 +102,9 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onFiltersPassed(): void {
-    if (this.match === undefined) this.reply(LOCAL_REPLY.noRoute, "");
-    else this.#act(this.match);
-  }
-
-  chooseCluster(): string {
-    const action = this.match?.route.action;
-    if (action?.kind !== "forward") return "";
-    const { connection } = this.#downstream;
-    this.#choice ??= chooseForRequest(action, this.request, connection, this.#server.prng);
-    return this.#choice.cluster;
-  }
-
-  rematch(): void {
-    this.#choice = undefined;
-    this.match = this.#server.routeTable?.match(this.request);
+    const { match } = this.route;
+    if (match === undefined) this.reply(LOCAL_REPLY.noRoute, "");
+    else this.#act(match);
   }
 
   transformRequest(transform: RequestTransform): void {
@@ -150,7 +134,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       this.#onTunnelRequestEnd();
       return;
     }
-    if (this.#action === undefined) this.#requestTrailers = trailers;
+    if (this.route.action === undefined) this.#requestTrailers = trailers;
     else if (this.#onRequestWhole(trailers)) this.#call.sendEnd(trailers, false);
   }
 
@@ -221,7 +205,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     outcome.details = "via_upstream";
     outcome.noteGrpcStatus(head.headers);
     addHashCookie(this.request, head.headers);
-    this.answer.sendHead(head, this.match!, this.#choice);
+    this.answer.sendHead(head, this.route.match!, this.route.choice);
     if (head.bodyKind === BODY_TUNNEL) this.#openTunnel();
   }
 
@@ -297,9 +281,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#isActive = true;
     this.#isRequestEnded = false;
     this.#requestTrailers = undefined;
-    this.match = undefined;
-    this.#action = undefined;
-    this.#choice = undefined;
+    this.route.begin();
   }
 
   /** The upstream has accepted, and the client been told. */
@@ -325,7 +307,6 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   #act(match: RouteMatchResult): void {
-    this.match = match;
     this.outcome.routeName = match.route.name;
     const { action } = match.route;
     const request = this.request;
@@ -346,20 +327,13 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     const server = this.#server;
     const request = this.request;
     const head = request.head!;
-    this.#action = action;
-    this.#choice ??= chooseForRequest(action, request, this.#downstream.connection, server.prng);
-    const choice = this.#choice;
-    this.outcome.clusterName = choice.cluster;
-    const cluster = server.clusters.get(choice.cluster);
+    const cluster = this.route.take(action, this.outcome);
     if (cluster === undefined) {
       const status = action.clusterNotFoundStatus;
-      this.reply({ ...LOCAL_REPLY.clusterNotFound, status }, choice.cluster);
+      this.reply({ ...LOCAL_REPLY.clusterNotFound, status }, this.outcome.clusterName);
       return;
     }
-    this.outcome.service = cluster.service;
-    directPick(action, choice, request, this.#downstream.connection);
-    applyRequestMutations(match, choice, head.headers, request.httpVersion);
-    request.rewrite(action, choice, server.config);
+    this.route.apply(action, match);
     const mirrored = action.mirrors.length > 0 ? mirrorOf(action, request, server) : undefined;
     const retry = this.#timeouts.settle(action, request, this.outcome, server.config);
     this.answer.tellsAttempts = action.tellsClientAttempts;
@@ -390,7 +364,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   #armIdle(nowMs = this.#server.nowMs()): void {
-    const ms = this.#tunnel.idleMs(this.#action!, this.#server.config, this.#isRequestEnded);
+    const ms = this.#tunnel.idleMs(this.route.action!, this.#server.config, this.#isRequestEnded);
     this.#timers.armIdle(ms, nowMs);
   }
 
@@ -408,7 +382,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   reply(reply: LocalReply, reason: string): void {
-    this.answer.reply(reply, reason, this.request.head?.headers, this.match);
+    this.answer.reply(reply, reason, this.request.head?.headers, this.route.match);
     this.#onAnswerGiven();
   }
 

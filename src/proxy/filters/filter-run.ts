@@ -10,6 +10,7 @@ import type { Cluster } from "../cluster.ts";
 import type { ExchangeAnswer } from "../exchange-answer.ts";
 import type { LocalReply } from "../local-reply.ts";
 import type { RequestOutcome } from "../request-outcome.ts";
+import type { RequestRoute } from "../request-route.ts";
 import type { RoutedRequest } from "../routed-request.ts";
 import type { ServerStream } from "../stream.ts";
 import type { FilterChain } from "./filter-chain.ts";
@@ -33,7 +34,7 @@ export interface FilterRunOwner extends FaultOwner, RequestSink {
   readonly request: RoutedRequest;
   readonly outcome: RequestOutcome;
   readonly answer: ExchangeAnswer;
-  readonly match: RouteMatchResult | undefined;
+  readonly route: RequestRoute;
   /** All filters let the request pass. */
   onFiltersPassed(): void;
   reply(reply: LocalReply, reason: string): void;
@@ -47,10 +48,6 @@ export interface FilterRunOwner extends FaultOwner, RequestSink {
   resumeAnswer(): void;
   /** What filters kept of a complete answer has been sent. */
   onAnswerSent(): void;
-  /** Looks the route up again. */
-  rematch(): void;
-  /** The name of the cluster that the matched route chooses for the request, or "". */
-  chooseCluster(): string;
 }
 
 /** What every listener has. */
@@ -124,11 +121,11 @@ export class FilterRun implements FilterCall {
   }
 
   get match(): RouteMatchResult | undefined {
-    return this.#owner.match;
+    return this.#owner.route.match;
   }
 
   get cluster(): string {
-    return this.#owner.chooseCluster();
+    return this.#owner.route.cluster;
   }
 
   get faults(): FaultOwner {
@@ -136,7 +133,7 @@ export class FilterRun implements FilterCall {
   }
 
   get ofRoute(): FilterRule | undefined {
-    const override = ruleOfRoute(this.#owner.match?.route, this.#filters[this.#at]!.name);
+    const override = ruleOfRoute(this.match?.route, this.#filters[this.#at]!.name);
     return override === "disabled" ? undefined : override;
   }
 
@@ -275,7 +272,7 @@ export class FilterRun implements FilterCall {
   }
 
   reroute(): void {
-    this.#owner.rematch();
+    this.#owner.route.lookUpAgain();
   }
 
   #tellEnd(): void {
@@ -288,8 +285,7 @@ export class FilterRun implements FilterCall {
   /** No upstream will see the request: metrics and logs are told where it would have gone. */
   #settle(): void {
     this.#endWait();
-    const { outcome, match } = this.#owner;
-    const cluster = this.#owner.chooseCluster();
+    const { outcome, match, cluster } = this;
     outcome.routeName = match?.route.name ?? "";
     outcome.clusterName = cluster;
     outcome.service = this.#services.clusters.get(cluster)?.service;
@@ -312,7 +308,7 @@ export class FilterRun implements FilterCall {
     const filters = this.#filters;
     for (; this.#at < filters.length; this.#at++) {
       const { name, filter, isDisabled } = filters[this.#at]!;
-      const override = ruleOfRoute(this.#owner.match?.route, name);
+      const override = ruleOfRoute(this.match?.route, name);
       if (override === "disabled" || (isDisabled && override === undefined)) continue;
       const verdict = filter.onRequest(this);
       if (verdict === GO_ON) continue;
