@@ -39,7 +39,7 @@ export class TcpUpstream {
   #onSpoken: (() => void) | undefined;
   #state: State = DIALLING;
   #cluster: Cluster | undefined;
-  /** Made when a dial has failed. */
+  /** Made where something is hashed, and when a dial has failed. */
   #pick: PickContext | undefined;
   #dial: PendingDial | undefined;
 
@@ -97,8 +97,15 @@ export class TcpUpstream {
     this.#cluster = cluster;
     this.outcome.clusterName = name;
     this.outcome.service = cluster?.service;
-    if (cluster === undefined) this.#fail(FLAG.NC, `no cluster ${name}`);
-    else this.#connect(cluster);
+    if (cluster === undefined) {
+      this.#fail(FLAG.NC, `no cluster ${name}`);
+      return;
+    }
+    if (config.hashPolicy !== undefined) {
+      this.#pick ??= new PickContext();
+      config.hashPolicy.apply(this.outcome.connection.remoteAddress, this.#pick);
+    }
+    this.#connect(cluster);
   }
 
   #connect(cluster: Cluster): void {

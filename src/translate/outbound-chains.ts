@@ -115,11 +115,11 @@ function httpFilter({ index, service, port }: ChainsContext): Filter {
 
 /** To the Service's own instances, or where the oldest TCPRoute says: its rules have nothing to match. */
 function opaqueChain({ tcp }: StreamRoutes, context: ChainsContext): FilterChain {
-  const { index, port, findings } = context;
+  const { index, service, port, findings } = context;
   const [route] = tcp.toSorted(compareAge);
   const backends =
     route === undefined
-      ? [{ clusterName: port.streamCluster ?? port.name, weight: 1 }]
+      ? [{ clusterName: port.streamCluster ?? port.name, weight: 1, settings: service.settings }]
       : streamBackends(route, { index, findings });
   return create(FilterChainSchema, { filters: limited(streamFilter(backends, context), context) });
 }

@@ -10,14 +10,18 @@ import {
   TcpProxy_WeightedClusterSchema,
   TcpProxySchema,
 } from "../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { type HashPolicy, HashPolicySchema } from "../gen/envoy/type/v3/hash_policy_pb.js";
 import { SAFE_RETRY_COUNT } from "./defaults.ts";
 import { duration, pack } from "./message.ts";
+import type { TrafficSettings } from "./traffic-settings.ts";
 
 /** A cluster and its share of the connections. One that does not exist has its share closed. */
 export interface StreamBackend {
   readonly clusterName: string;
   /** At least 1. */
   readonly weight: number;
+  /** Of its Service; absent where there is none. */
+  readonly settings?: TrafficSettings | undefined;
 }
 
 export interface TcpProxyOptions {
@@ -35,6 +39,7 @@ export function tcpProxy(options: TcpProxyOptions): Filter {
     clusterSpecifier: clusterSpecifier(backends),
     idleTimeout: duration(idleTimeoutMs),
     accessLog: [...accessLog],
+    hashPolicy: hashPolicy(backends),
     // Another instance may take what one could not: nothing was sent yet.
     maxConnectAttempts: 1 + SAFE_RETRY_COUNT,
   });
@@ -42,6 +47,21 @@ export function tcpProxy(options: TcpProxyOptions): Filter {
     name: "envoy.filters.network.tcp_proxy",
     configType: { case: "typedConfig", value: pack(TcpProxySchema, proxy) },
   });
+}
+
+/**
+ * A connection has one thing to hash: the address of its client. As for requests, the first backend that hashes
+ * decides, and load balancers that do not hash do not look.
+ */
+function hashPolicy(backends: readonly StreamBackend[]): HashPolicy[] {
+  const hashing = backends.find(
+    ({ settings }) =>
+      settings?.loadBalancer.algorithm === "RingHash" ||
+      settings?.loadBalancer.algorithm === "Maglev",
+  );
+  const keys = hashing?.settings?.loadBalancer.consistentHash ?? [];
+  if (!keys.some(({ sourceAddress }) => sourceAddress === true)) return [];
+  return [create(HashPolicySchema, { policySpecifier: { case: "sourceIp", value: {} } })];
 }
 
 function clusterSpecifier(backends: readonly StreamBackend[]): TcpProxy["clusterSpecifier"] {

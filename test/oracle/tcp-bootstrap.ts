@@ -8,6 +8,9 @@ type Json = JsonObject;
 /** Ports by cluster. */
 export type TcpPorts = Readonly<Record<string, number>>;
 
+/** Upstreams of one cluster, among which the address of the client decides. */
+export const HASHED_NAMES = ["hashed-0", "hashed-1", "hashed-2", "hashed-3", "hashed-4"] as const;
+
 const to = (cluster: string, match?: Json): Json => ({
   ...(match === undefined ? {} : { filter_chain_match: match }),
   filters: [tcpFilter(cluster)],
@@ -50,6 +53,9 @@ const LISTENERS: Readonly<Record<string, Json>> = {
       { filter_chains: [to(name)] },
     ]),
   ),
+  hashed: {
+    filter_chains: [{ filters: [tcpFilter("hashed", { hash_policy: [{ source_ip: {} }] })] }],
+  },
   sni: byName,
   "sni-or-rest": { ...byName, default_filter_chain: to("opaque") },
   detected: {
@@ -77,16 +83,33 @@ export function tcpOracleBootstrap(ports: TcpPorts): Json {
         address: address(0),
         ...listener,
       })),
-      clusters: [...Object.entries(ports), ["empty", 0] as const].map(([name, port]) => ({
-        name,
-        type: "STATIC",
-        connect_timeout: "2s",
-        load_assignment: {
-          cluster_name: name,
-          endpoints:
-            port === 0 ? [] : [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
-        },
-      })),
+      clusters: [
+        ...[...Object.entries(ports), ["empty", 0] as const].map(([name, port]) => ({
+          name,
+          type: "STATIC",
+          connect_timeout: "2s",
+          load_assignment: {
+            cluster_name: name,
+            endpoints:
+              port === 0 ? [] : [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
+          },
+        })),
+        hashedCluster(ports),
+      ],
     },
+  };
+}
+
+function hashedCluster(ports: TcpPorts): Json {
+  const lb_endpoints = HASHED_NAMES.map((name) => ({
+    endpoint: {
+      address: { socket_address: { address: "127.0.0.1", port_value: ports[name] ?? 0 } },
+    },
+    // Ports are others in each run.
+    metadata: { filter_metadata: { "envoy.lb": { hash_key: name } } },
+  }));
+  return {
+    ...{ name: "hashed", type: "STATIC", connect_timeout: "2s", lb_policy: "RING_HASH" },
+    load_assignment: { cluster_name: "hashed", endpoints: [{ lb_endpoints }] },
   };
 }

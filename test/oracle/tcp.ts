@@ -6,7 +6,7 @@ import { keyPair, rootOf } from "../support/proxy-identities.ts";
 import type { TcpCase } from "./corpus/tcp.ts";
 import type { Observation } from "./observation.ts";
 import { type ForBoth, forBoth, listenerPorts, PROXIES, startPair } from "./proxy-pair.ts";
-import { TCP_LISTENER_COUNT, tcpOracleBootstrap } from "./tcp-bootstrap.ts";
+import { HASHED_NAMES, TCP_LISTENER_COUNT, tcpOracleBootstrap } from "./tcp-bootstrap.ts";
 
 /** Nothing ever listens there. */
 const DEAD_PORT = 1;
@@ -101,6 +101,7 @@ export async function runTcp(
     for (const [name, serve] of Object.entries(SERVERS)) {
       ports[name] = await upstreams.open(name, serve);
     }
+    for (const name of HASHED_NAMES) ports[name] = await upstreams.open(name, echo);
     for (const name of ["tls-a", "tls-b"]) ports[name] = await upstreams.openTls(name);
     const proxies = await startPair(envoyBinary, tcpOracleBootstrap(ports));
     try {
@@ -131,8 +132,11 @@ export async function runTcp(
 }
 
 async function observed(wanted: TcpCase, port: number): Promise<ReadonlyMap<string, string>> {
-  const { serverName, sends = [], ends = false } = wanted;
-  const plain = { host: "127.0.0.1", port, allowHalfOpen: true };
+  const { serverName, sends = [], ends = false, from } = wanted;
+  const plain = {
+    ...{ host: "127.0.0.1", port, allowHalfOpen: true },
+    ...(from === undefined ? {} : { localAddress: from }),
+  };
   const socket =
     serverName === undefined
       ? connect(plain)

@@ -2,6 +2,7 @@
 import { TCP_IDLE_TIMEOUT_MS } from "../../core/limits.ts";
 import { compileDuration } from "../../decision/duration.ts";
 import type { FieldError } from "../../decision/field-error.ts";
+import { compileTcpHashPolicy, type TcpHashPolicy } from "../../decision/tcp-hash-policy.ts";
 import { type ClusterSplit, singleCluster } from "../../decision/weighted-clusters.ts";
 import type {
   TcpProxy,
@@ -12,6 +13,7 @@ import { type AccessLogConfig, compileAccessLog } from "./access-log-config.ts";
 export interface TcpProxyConfig {
   readonly statPrefix: string;
   readonly clusters: ClusterSplit;
+  readonly hashPolicy: TcpHashPolicy | undefined;
   /** Milliseconds without a byte in either direction, 0 for no limit. */
   readonly idleTimeoutMs: number;
   readonly connectAttemptsMax: number;
@@ -35,6 +37,7 @@ export function compileTcpProxy(
   return {
     statPrefix: proxy.statPrefix,
     clusters: clustersOf(proxy, path, errors),
+    hashPolicy: compileTcpHashPolicy(proxy.hashPolicy, `${path}.hash_policy`, errors),
     idleTimeoutMs:
       compileDuration(proxy.idleTimeout, `${path}.idle_timeout`, errors) ?? TCP_IDLE_TIMEOUT_MS,
     connectAttemptsMax: proxy.maxConnectAttempts ?? 1,

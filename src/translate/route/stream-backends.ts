@@ -24,8 +24,8 @@ export function streamBackends(
   const backends = (route.spec.rules[0]?.backendRefs ?? []).flatMap((ref, refIndex) => {
     if (ref.weight === 0) return [];
     const at = within(place, `.backendRefs[${refIndex}]`);
-    const { clusterName } = resolveTarget(ref, "stream", { index, findings, namespace, place: at });
-    return [{ clusterName, weight: ref.weight }];
+    const target = resolveTarget(ref, "stream", { index, findings, namespace, place: at });
+    return [{ clusterName: target.clusterName, weight: ref.weight, settings: target.settings }];
   });
   if (backends.length > 0) return backends;
   findings.add("no-backend", place, "no backend has a weight above 0");

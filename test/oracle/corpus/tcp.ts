@@ -12,6 +12,7 @@ export interface TcpCase {
     | "greeting"
     | "closing"
     | "resetting"
+    | "hashed"
     | "sni"
     | "sni-or-rest"
     | "detected";
@@ -19,6 +20,8 @@ export interface TcpCase {
   readonly sends?: readonly string[];
   /** The client speaks TLS with this name, "" for none. */
   readonly serverName?: string;
+  /** The address that the client connects from. */
+  readonly from?: string;
   /** The client ends its side behind what it sent. Else what comes back is waited for. */
   readonly ends?: boolean;
 }
@@ -54,6 +57,12 @@ export const tcpCases: readonly TcpCase[] = [
   { id: "tcp/dead/refused", listener: "dead", sends: ["hello"] },
   { id: "tcp/empty/no-endpoint", listener: "empty", sends: ["hello"] },
   { id: "tcp/missing/no-cluster", listener: "missing", sends: ["hello"] },
+  ...Array.from({ length: 24 }, (_, index) => `127.0.3.${index + 1}`).map(
+    (from): TcpCase => ({
+      ...{ id: `tcp/hashed/from-${from}`, listener: "hashed", sends: ["hello"] },
+      ...{ ends: true, from },
+    }),
+  ),
   ...sni("sni"),
   ...sni("sni-or-rest"),
   { id: "tcp/sni/plain-text", listener: "sni", sends: [GET] },
