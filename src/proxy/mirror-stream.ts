@@ -13,6 +13,7 @@ import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults
 import type { Cluster } from "./cluster.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { outlierStatusOf } from "./health/outlier-monitor.ts";
+import { isRefusal } from "./health/refused-answer.ts";
 import type { MirrorMetrics } from "./mirror-metrics.ts";
 import type { ClientStream, ClientStreamHandler } from "./stream.ts";
 
@@ -103,7 +104,9 @@ export class MirrorStream implements ClientStreamHandler, FaultOwner {
   onResponseBody(_bytes: Buffer, _start: number, _end: number): void {}
 
   onResponseHead(head: ResponseHead): void {
-    this.#options.endpoint.outlier?.onStatus(outlierStatusOf(head, false), this.#outlierGeneration);
+    const result = outlierStatusOf(head, false);
+    if (result >= 500 && isRefusal(head.headers)) return;
+    this.#options.endpoint.outlier?.onStatus(result, this.#outlierGeneration);
   }
 
   onResponseEnd(_trailers: HeaderBlock | undefined): void {

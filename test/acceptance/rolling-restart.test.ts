@@ -19,6 +19,7 @@ const HTTP1_RATE = IS_CI ? 1_000 : 100;
 const HTTP2_RATE = IS_CI ? 200 : 50;
 const STREAMS = IS_CI ? 50 : 10;
 const CHANGES = 20;
+const EXAMPLES = 10;
 /** Long enough for every request, too short for the streams: those that do not move are ended. */
 const DRAIN_TIME = "1s";
 /** Whoever gets it calls again. */
@@ -90,11 +91,9 @@ async function underLoad(title: string, change: (streams: StreamClient) => Promi
       `HTTP/2 ${http2.offered.toFixed(0)}/s, ${http2.answered} answered, ${http2.failures.length} failed; ` +
       `of ${STREAMS} streams ${streams.ends.length} ended: ${JSON.stringify([...how])}`,
   );
-  assert.deepEqual(
-    outcomes.filter(({ failure }) => failure !== undefined),
-    [],
-  );
-  assert.deepEqual(http2.failures, []);
+  // Thousands of them in a report help nobody.
+  assert.deepEqual(http1.failures.slice(0, EXAMPLES), []);
+  assert.deepEqual(http2.failures.slice(0, EXAMPLES), []);
   return streams;
 }
 
@@ -138,11 +137,11 @@ test("a successor is kept running as the first process was", async () => {
   const [before] = application.sidecarPids("caller");
   assert.ok(before !== undefined);
   killAll([before]);
-  const { value: pids } = await eventually(() => {
+  // A process that starts another one has its command line for a moment, too.
+  await eventually(() => {
     const now = application.sidecarPids("caller").filter((pid) => pid !== before);
-    return now.length > 0 ? now : undefined;
+    return now.length === 1 || undefined;
   });
-  assert.equal(pids.length, 1);
   await eventually(async () => (await isReady("caller")) || undefined);
 });
 

@@ -21,6 +21,8 @@ const DETECTION: JsonObject = {
 class Instances {
   readonly ports: number[] = [];
   status = "200 OK";
+  /** More header lines of the first one's answers. */
+  lines: readonly string[] = [];
   /** Requests to the first one. */
   firstCount = 0;
 
@@ -34,7 +36,7 @@ class Instances {
             return;
           }
           instances.firstCount += 1;
-          request.reply("0", [], instances.status);
+          request.reply("0", instances.lines, instances.status);
         },
       });
       instances.ports.push(upstream.port);
@@ -171,4 +173,20 @@ test("answers that come too late count, and so do those that a retry hides", asy
   }
   const line = await proxy.line("endpoint ejected");
   assert.equal(line["endpoint"], `127.0.0.1:${slow.port}`);
+});
+
+test("what an instance's sidecar refuses on purpose ejects nobody", async (context) => {
+  const { instances, proxy, ask } = await setUp(context);
+  instances.status = "503 Service Unavailable";
+  for (const flag of ["OM", "RL"]) {
+    instances.lines = [`x-tulle-response-flags: ${flag}`];
+    let refused = 0;
+    for (let i = 0; i < 60; i++) if ((await ask()) === 503) refused += 1;
+    assert.equal(refused, 15, flag);
+  }
+  // What went wrong there does.
+  instances.lines = ["x-tulle-response-flags: UC"];
+  for (let i = 0; i < 60; i++) await ask();
+  const ejected = await proxy.line("endpoint ejected");
+  assert.equal(ejected["reason"], "consecutive_5xx");
 });
