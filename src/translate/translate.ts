@@ -12,6 +12,7 @@ import { outboundClusters } from "./cluster.ts";
 import { dnsListener } from "./dns-listener.ts";
 import { type DnsPlan, planDns } from "./dns-names.ts";
 import { reportFailoverTargets } from "./failover-cluster.ts";
+import { dependOnCaller } from "./filters/filter-contribution.ts";
 import { rateLimitClusters } from "./filters/rate-limit-service-cluster.ts";
 import { Findings } from "./findings.ts";
 import { inboundResources } from "./inbound-listener.ts";
@@ -186,14 +187,14 @@ function translateZoneEndpoints(index: MeshIndex): ReadonlyMap<string, readonly 
 
 /** The route configurations of ports that have rules for some callers only. */
 function callerRoutes({ index, attachments }: Prepared, scope: ProxyScope): readonly XdsResource[] {
-  if (index.routeFilters.size === 0) return [];
   // What is wrong with the rules was said when the shared ones were made.
   const findings = new Findings();
   return index.services.flatMap((service) =>
     service.ports.flatMap((port) => {
       const attached = attachments.requests.get(port.name);
       const routes = attached?.consumer.get(scope.namespace) ?? attached?.producer ?? [];
-      if (!haveSources(routes, index)) return [];
+      const differs = haveSources(routes, index) || dependOnCaller(service.filters.outbound);
+      if (!differs || !mayBeHttp(port.protocol)) return [];
       return [routeConfiguration(routes, { index, service, port, findings, caller: scope })];
     }),
   );

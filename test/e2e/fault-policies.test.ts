@@ -70,3 +70,22 @@ test("no more faults at a time than allowed", async () => {
   assert.equal(times.filter((ms) => ms > 1_990).length, 1, times.join(" "));
   await mesh.tulle("delete", "--wait", "faultpolicy", "slow");
 });
+
+test("faults for some callers only: by namespace, identity and labels", async () => {
+  const statusFor = async (...sources: readonly object[]): Promise<number> => {
+    await mesh.apply(fault({ match: { sources }, abort: { httpStatus: 418 } }));
+    return (await mesh.ask()).status;
+  };
+  assert.equal(await statusFor({ namespaces: ["elsewhere"] }), 200);
+  assert.equal(await statusFor({ namespaces: ["default"] }), 418);
+  assert.equal(await statusFor({ serviceAccounts: ["somebody"] }), 200);
+  assert.equal(
+    await statusFor({ namespaces: ["elsewhere"] }, { serviceAccounts: ["client"] }),
+    418,
+  );
+  assert.equal(await statusFor({ workloadLabels: { app: "catalog" } }), 200);
+  assert.equal(await statusFor({ workloadLabels: { app: "client" } }), 418);
+  const nobody = await mesh.tryApply(fault({ match: { sources: [{}] }, reset: {} }));
+  assert.match(nobody.output, /match\.sources\[0\].*says nothing of callers/);
+  await mesh.tulle("delete", "--wait", "faultpolicy", "slow");
+});

@@ -5,6 +5,7 @@ import { dnsSubdomain, duration } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { objectRule, type Report } from "../rule.ts";
+import { callerSource } from "./caller-source.ts";
 import { HTTP_METHODS, headerMatches, httpRouteMatch } from "./http-route-match.ts";
 import { policyTargetRefs, SERVICE_OR_ROUTE } from "./policy-target-refs.ts";
 
@@ -92,6 +93,12 @@ const match = z.strictObject({
   path: httpRouteMatch.shape.path.optional().describe("As in an HTTPRoute. Default: every path."),
   method: z.enum(HTTP_METHODS).optional().describe("Default: every method."),
   headers: headerMatches.optional().describe("All must match."),
+  sources: z
+    .array(callerSource)
+    .min(1)
+    .max(16)
+    .optional()
+    .describe("Callers whose requests they are: any one of them. Default: every caller."),
 });
 
 const FAULTS = ["delay", "abort", "reset", "responseRateLimit"] as const;

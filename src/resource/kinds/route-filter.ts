@@ -1,44 +1,14 @@
 /** `mesh.tulle.dev/v1 RouteFilter`: what a rule of a route can say that the Gateway API has no field for. */
 import { z } from "zod";
-import { dnsLabel, dnsSubdomain } from "../fields.ts";
+import { dnsSubdomain } from "../fields.ts";
 import { defineKind } from "../kind.ts";
-import { labels } from "../metadata.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { objectRule } from "../rule.ts";
+import { callerSource } from "./caller-source.ts";
 import { checkExpression } from "./http-route-match.ts";
 
 /** Bytes of an answer that sidecars give themselves. Envoy's default bound. */
 const BODY_MAX = 4096;
-
-const source = objectRule(
-  z.strictObject({
-    namespaces: z
-      .array(dnsLabel())
-      .min(1)
-      .max(64)
-      .optional()
-      .describe("Callers' namespaces, one of which must be theirs."),
-    workloadLabels: labels()
-      .optional()
-      .describe("Labels that callers' instances must have, all of them."),
-    serviceAccounts: z
-      .array(dnsSubdomain())
-      .min(1)
-      .max(64)
-      .optional()
-      .describe(
-        "Callers' service accounts: the last part of their SPIFFE identity, which is verified.",
-      ),
-  }),
-  (value, report) => {
-    if (Object.values(value).some((field) => field !== undefined)) return;
-    report({
-      path: [],
-      message: "says nothing of callers; set namespaces, workloadLabels or serviceAccounts",
-      allowed: "namespaces, workloadLabels or serviceAccounts",
-    });
-  },
-);
 
 const directResponse = z.strictObject({
   statusCode: z.int().min(200).max(599).describe("The status of the answer."),
@@ -72,7 +42,7 @@ const pathRegexRewrite = objectRule(
 const specSchema = objectRule(
   z.strictObject({
     sources: z
-      .array(source)
+      .array(callerSource)
       .min(1)
       .max(16)
       .optional()
@@ -104,7 +74,6 @@ const specSchema = objectRule(
 );
 
 export type RouteFilterSpec = DeepReadonly<z.output<typeof specSchema>>;
-export type RouteSource = NonNullable<RouteFilterSpec["sources"]>[number];
 export type RouteFilter = MeshObject<"RouteFilter", RouteFilterSpec, ObjectStatus>;
 
 export const routeFilterKind = defineKind<RouteFilter>({

@@ -22,12 +22,13 @@ import {
   GRPC_CODES,
 } from "../../resource/kinds/fault-policy.ts";
 import { keyOf } from "../../resource/object.ts";
+import { type Caller, isFrom } from "../caller.ts";
 import type { Findings } from "../findings.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
 import { duration, pack } from "../message.ts";
 import { qualifiedName } from "../names.ts";
 import { type PolicyTargets, resolvePolicyTargets } from "../policy-targets.ts";
-import { type FilterContribution, routeKey } from "./filter-contribution.ts";
+import { type FilterContribution, type FilterSettings, routeKey } from "./filter-contribution.ts";
 import { requestMatchers } from "./request-matchers.ts";
 
 export const FAULT_FILTER = "envoy.filters.http.fault";
@@ -114,21 +115,36 @@ function contribution(
   ofRoutes: PoliciesOfRoutes,
   configOf: (spec: FaultPolicySpec) => Any | undefined,
 ): FilterContribution {
-  const hostConfig = ofHost && configOf(ofHost.spec);
-  const routes = [...ofRoutes].flatMap(([key, { spec }]) => {
-    const config = configOf(spec) ?? (hostConfig && disabled());
-    return config === undefined ? [] : [[key, config] as const];
-  });
+  const settingsFor = (caller: Caller | undefined): FilterSettings => {
+    const configFor = ({ spec }: FaultPolicy): Any | undefined =>
+      isMeant(spec, caller) ? configOf(spec) : undefined;
+    const hostConfig = ofHost && configFor(ofHost);
+    const routes = [...ofRoutes].flatMap(([key, policy]) => {
+      const config = configFor(policy) ?? (hostConfig && disabled());
+      return config === undefined ? [] : [[key, config] as const];
+    });
+    return { ofHost: hostConfig, ofRoutes: new Map(routes) };
+  };
+  const policies = [...(ofHost === undefined ? [] : [ofHost]), ...ofRoutes.values()];
+  const isSelective = policies.some(({ spec }) => spec.match?.sources !== undefined);
   const cause = ofHost ?? [...ofRoutes.values()][0];
   return {
     name,
     ofListener,
-    ofHost: hostConfig,
-    ofRoutes: new Map(routes),
+    // Who calls is known where it makes a difference: the listener has what any caller needs.
+    ...settingsFor(undefined),
+    ...(isSelective ? { forCaller: settingsFor } : {}),
     ...(cause === undefined
       ? {}
       : { replies: { flags: ["FI"], cause: `${cause.kind}/${qualifiedName(cause.metadata)}` } }),
   };
+}
+
+/** Undefined: any caller. */
+function isMeant({ match }: FaultPolicySpec, caller: Caller | undefined): boolean {
+  const sources = match?.sources;
+  if (caller === undefined || sources === undefined) return true;
+  return sources.some((source) => isFrom(source, caller));
 }
 
 type FaultInit = MessageInitShape<typeof HTTPFaultSchema>;

@@ -6,6 +6,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { RateLimit } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import type { HttpFilterSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { Caller } from "../caller.ts";
 
 export interface FilterContribution {
   /** Its name in `http_filters` and in `typed_per_filter_config`: `envoy.filters.http.fault`. */
@@ -20,6 +21,11 @@ export interface FilterContribution {
   readonly ofHost: Any | undefined;
   /** By route object as `routeKey` names it. They go before the host's. */
   readonly ofRoutes: ReadonlyMap<string, Any>;
+  /**
+   * What it says to hosts and routes in the sidecar of one caller, where that is not the same for all. Without it, and
+   * where the caller is not known, `ofHost` and `ofRoutes` hold.
+   */
+  readonly forCaller?: (caller: Caller) => FilterSettings;
   /** `rate_limits` of the virtual host, and those of routes by `routeKey`: what filters of this kind ask a service about. */
   readonly limitsOfHost?: readonly RateLimit[];
   readonly limitsOfRoutes?: ReadonlyMap<string, readonly RateLimit[]>;
@@ -28,6 +34,14 @@ export interface FilterContribution {
    * (`FaultPolicy/default/catalog`). Such answers name it.
    */
   readonly replies?: { readonly flags: readonly string[]; readonly cause: string };
+}
+
+/** What hosts and routes say to a filter. */
+export type FilterSettings = Pick<FilterContribution, "ofHost" | "ofRoutes">;
+
+/** Whether any of them differs from caller to caller. */
+export function dependOnCaller(contributions: readonly FilterContribution[]): boolean {
+  return contributions.some(({ forCaller }) => forCaller !== undefined);
 }
 
 type HttpFilterInit = MessageInitShape<typeof HttpFilterSchema>;
@@ -50,16 +64,18 @@ export function listenerFilters(contributions: readonly FilterContribution[]): H
 /** `typed_per_filter_config` of a virtual host. */
 export function hostFilterConfigs(
   contributions: readonly FilterContribution[],
+  caller?: Caller,
 ): Record<string, Any> {
-  return configsOf(contributions, ({ ofHost }) => ofHost);
+  return configsOf(contributions, caller, ({ ofHost }) => ofHost);
 }
 
 /** `typed_per_filter_config` of the routes that one route object becomes. */
 export function routeFilterConfigs(
   contributions: readonly FilterContribution[],
   key: string,
+  caller?: Caller,
 ): Record<string, Any> {
-  return configsOf(contributions, ({ ofRoutes }) => ofRoutes.get(key));
+  return configsOf(contributions, caller, ({ ofRoutes }) => ofRoutes.get(key));
 }
 
 /** `rate_limits` of a virtual host. */
@@ -77,10 +93,13 @@ export function routeRateLimits(
 
 function configsOf(
   contributions: readonly FilterContribution[],
-  pick: (contribution: FilterContribution) => Any | undefined,
+  caller: Caller | undefined,
+  pick: (settings: FilterSettings) => Any | undefined,
 ): Record<string, Any> {
   const entries = contributions.flatMap((contribution) => {
-    const config = pick(contribution);
+    const { forCaller } = contribution;
+    const ofCaller = caller === undefined ? undefined : forCaller?.(caller);
+    const config = pick(ofCaller ?? contribution);
     return config === undefined ? [] : [[contribution.name, config] as const];
   });
   return Object.fromEntries(entries);

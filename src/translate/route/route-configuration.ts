@@ -41,7 +41,7 @@ export function routeConfiguration(
     return {
       name,
       domains: [...domains],
-      typedPerFilterConfig: hostFilterConfigs(service.filters.outbound),
+      typedPerFilterConfig: hostFilterConfigs(service.filters.outbound, context.caller),
       rateLimits: hostRateLimits(service.filters.outbound),
       routes: [...(routes.length === 0 ? defaultRoutes(hostContext) : ofRules)],
     };

@@ -12,6 +12,7 @@ import {
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { namedHost } from "../../resource/kinds/external-service.ts";
 import { keyOf } from "../../resource/object.ts";
+import type { Caller } from "../caller.ts";
 import { isMeshed } from "../cluster.ts";
 import { PROTOCOL_HEADER } from "../defaults.ts";
 import { routeFilterConfigs, routeKey, routeRateLimits } from "../filters/filter-contribution.ts";
@@ -34,7 +35,6 @@ import { retryPlan, type Tries } from "./retry-policy.ts";
 import { routeName } from "./route-name.ts";
 import { routeTimeouts } from "./route-timeouts.ts";
 import { collectFilters, type RuleFilters } from "./rule-filters.ts";
-import type { Caller } from "./rule-source.ts";
 
 export interface RuleContext {
   readonly index: MeshIndex;
@@ -163,13 +163,14 @@ function filterConfigs(
   route: RequestRoute,
   rule: Rule,
   settings: TrafficSettings,
-  { service }: RuleContext,
+  { service, caller }: RuleContext,
 ): RouteBase["typedPerFilterConfig"] {
   const own = rule.sessionPersistence ?? ownSession(settings, service);
   return {
     ...routeFilterConfigs(
       service.filters.outbound,
       routeKey(route.kind, qualifiedName(route.metadata)),
+      caller,
     ),
     ...sessionRouteConfig(own),
   };

@@ -2,15 +2,13 @@
  * Rules that are for some callers only. Who a caller is stands fixed when its sidecar connects (its certificate and
  * labels), so such rules are in the route configurations of those callers and in no other.
  */
-import type { RouteFilter, RouteSource } from "../../resource/kinds/route-filter.ts";
+import type { RouteFilter } from "../../resource/kinds/route-filter.ts";
+import { type Caller, isFrom } from "../caller.ts";
 import type { MeshIndex } from "../mesh-index.ts";
-import type { ProxyScope } from "../mesh-snapshot.ts";
 import { qualifiedName } from "../names.ts";
 import type { RequestRoute } from "./attachment.ts";
 import type { Candidate, Rule } from "./precedence.ts";
 import { isRouteRef, MESH_GROUP } from "./reference-kinds.ts";
-
-export type Caller = Pick<ProxyScope, "namespace" | "serviceAccount" | "labels">;
 
 /** The RouteFilters that a rule names and that exist. */
 export function routeFiltersOf(
@@ -62,16 +60,5 @@ export function isForCaller({ route, rule }: Candidate, caller: Caller, index: M
   return routeFiltersOf(route, rule, index).every(
     ({ spec: { sources } }) =>
       sources === undefined || sources.some((source) => isFrom(source, caller)),
-  );
-}
-
-function isFrom(
-  { namespaces, workloadLabels, serviceAccounts }: RouteSource,
-  caller: Caller,
-): boolean {
-  return (
-    (namespaces?.includes(caller.namespace) ?? true) &&
-    (serviceAccounts?.includes(caller.serviceAccount) ?? true) &&
-    Object.entries(workloadLabels ?? {}).every(([label, value]) => caller.labels[label] === value)
   );
 }
