@@ -9,16 +9,14 @@ import { RATE_LIMITED_PENDING_BYTES_MAX } from "../../core/limits.ts";
 import { TimerEntry } from "../../core/timer-wheel.ts";
 import { copiedHeaders } from "../../http/copied-headers.ts";
 import type { HeaderBlock } from "../../http/header-block.ts";
-import type { ResponseHead } from "../../http/response-head.ts";
 import { guarded } from "../callback-faults.ts";
-import type { DownstreamConnection } from "../downstream-connection.ts";
 import type { ServerStream } from "../stream.ts";
 import { BUDGET_SLICE_MS, type ByteBudget } from "./bandwidth-budget.ts";
 import type { FilterServices } from "./filter-services.ts";
 import type { FilterCall, HoldingStream } from "./http-filter.ts";
+import { PassingStream } from "./passing-stream.ts";
 
-export class RateLimitedStream implements HoldingStream {
-  readonly #next: ServerStream;
+export class RateLimitedStream extends PassingStream implements HoldingStream {
   readonly #call: FilterCall;
   readonly #budget: ByteBudget;
   readonly #services: FilterServices;
@@ -46,7 +44,7 @@ export class RateLimitedStream implements HoldingStream {
     services: FilterServices,
     onOver: () => void,
   ) {
-    this.#next = next;
+    super(next);
     this.#call = call;
     this.#budget = budget;
     this.#services = services;
@@ -59,23 +57,11 @@ export class RateLimitedStream implements HoldingStream {
     return this.#hasEnded && !this.#isOver;
   }
 
-  get connection(): DownstreamConnection {
-    return this.#next.connection;
-  }
-
-  get requestBytes(): number {
-    return this.#next.requestBytes;
-  }
-
-  get responseBytes(): number {
-    return this.#next.responseBytes;
-  }
-
-  sendBody(bytes: Buffer, start: number, end: number): boolean {
+  override sendBody(bytes: Buffer, start: number, end: number): boolean {
     let at = start;
     if (this.#pendingBytes === 0 && !this.#isBlocked) {
       at += this.#budget.take(end - start, this.#services.nowMs());
-      if (at > start) this.#isBlocked = !this.#next.sendBody(bytes, start, at);
+      if (at > start) this.#isBlocked = !this.next.sendBody(bytes, start, at);
     }
     if (at < end) {
       this.#pending.push(Buffer.from(bytes.subarray(at, end)));
@@ -89,7 +75,7 @@ export class RateLimitedStream implements HoldingStream {
   sendEnd(trailers: HeaderBlock | undefined): void {
     if (this.#pendingBytes === 0) {
       this.#isOver = true;
-      this.#next.sendEnd(trailers);
+      this.next.sendEnd(trailers);
       return;
     }
     this.#hasEnded = true;
@@ -109,35 +95,6 @@ export class RateLimitedStream implements HoldingStream {
     this.#pending.length = 0;
     this.#budget.leave();
     this.#onOver();
-  }
-
-  closeAfterResponse(): void {
-    this.#next.closeAfterResponse();
-  }
-
-  sendInterim(head: ResponseHead): void {
-    this.#next.sendInterim(head);
-  }
-
-  sendHead(head: ResponseHead): void {
-    this.#next.sendHead(head);
-  }
-
-  /** Sentences of this proxy's own are short. */
-  sendLocal(status: number, headers: HeaderBlock, body: string): void {
-    this.#next.sendLocal(status, headers, body);
-  }
-
-  reset(): void {
-    this.#next.reset();
-  }
-
-  pauseRequest(): void {
-    this.#next.pauseRequest();
-  }
-
-  resumeRequest(): void {
-    this.#next.resumeRequest();
   }
 
   #armSlice(): void {
@@ -176,13 +133,13 @@ export class RateLimitedStream implements HoldingStream {
         this.#first = 0;
       }
     }
-    this.#isBlocked = !this.#next.sendBody(chunk, start, end);
+    this.#isBlocked = !this.next.sendBody(chunk, start, end);
     return end - start;
   }
 
   #handOnEnd(): void {
     this.#isOver = true;
-    this.#next.sendEnd(this.#trailers);
+    this.next.sendEnd(this.#trailers);
     this.#call.onAnswerSent();
   }
 }
