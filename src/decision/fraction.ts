@@ -6,15 +6,19 @@ import {
 } from "../gen/envoy/type/v3/percent_pb.js";
 import type { FieldError } from "./field-error.ts";
 
-export function fractionOf({ numerator, denominator }: FractionalPercent): number {
+export function denominatorOf({ denominator }: FractionalPercent): number {
   switch (denominator) {
     case Denominator.TEN_THOUSAND:
-      return Math.min(1, numerator / 10_000);
+      return 10_000;
     case Denominator.MILLION:
-      return Math.min(1, numerator / 1_000_000);
+      return 1_000_000;
     default:
-      return Math.min(1, numerator / 100);
+      return 100;
   }
+}
+
+export function fractionOf(percent: FractionalPercent): number {
+  return Math.min(1, percent.numerator / denominatorOf(percent));
 }
 
 /** `whenAbsent` where nothing is said. */

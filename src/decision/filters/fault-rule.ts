@@ -15,9 +15,9 @@ import {
   HTTPFaultSchema,
 } from "../../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import type { FractionalPercent } from "../../gen/envoy/type/v3/percent_pb.js";
-import { FractionalPercent_DenominatorType as Denominator } from "../../gen/envoy/type/v3/percent_pb.js";
 import { compileDuration } from "../duration.ts";
 import type { FieldError } from "../field-error.ts";
+import { denominatorOf } from "../fraction.ts";
 import { compileHeaderMatcher, type RequestTest } from "../header-matcher.ts";
 import type { RequestView } from "../request-view.ts";
 
@@ -157,17 +157,6 @@ export function compileShare(percentage: FractionalPercent | undefined, header =
   // As in Envoy, nothing given is none at all.
   if (percentage === undefined) return { numerator: 0, denominator: 100, header };
   return { numerator: percentage.numerator, denominator: denominatorOf(percentage), header };
-}
-
-function denominatorOf({ denominator }: FractionalPercent): number {
-  switch (denominator) {
-    case Denominator.TEN_THOUSAND:
-      return 10_000;
-    case Denominator.MILLION:
-      return 1_000_000;
-    default:
-      return 100;
-  }
 }
 
 function compileDelay(delay: DelayMessage, path: string, errors: FieldError[]): FaultDelay {
