@@ -23,6 +23,8 @@ const ROUND_MS = IS_CI ? 4_000 : 1_500;
 const WARM_UP_MS = 3_000;
 /** Until what was under way before a round has gone. */
 const SETTLE_MS = 500;
+/** Of what went wrong, in a report. */
+const EXAMPLES = 10;
 /** The issue's limits. */
 const GOODPUT_MIN = 0.8;
 const CRITICAL_P99_MAX = 2;
@@ -163,6 +165,6 @@ test("at three times capacity goodput stays, critical requests are as fast as be
       ),
     ),
   );
-  assert.deepEqual(others, []);
+  assert.deepEqual(others.slice(0, EXAMPLES), []);
   assert.deepEqual(await pids(), processes, "the same processes as before");
 });

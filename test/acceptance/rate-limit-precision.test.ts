@@ -22,6 +22,8 @@ const LIMIT = 100;
 const BURST = LIMIT;
 const OFFERED = 1_000;
 const DURATION_MS = process.env["CI"] === "true" ? 30_000 : 5_000;
+/** Of what went wrong, in a report. */
+const EXAMPLES = 10;
 /** The issue's. */
 const TOLERANCE = 0.02;
 
@@ -60,7 +62,7 @@ async function judge(title: string, meshes: readonly Application[]): Promise<voi
     `${title}: offered ${offered.toFixed(0)}/s for ${DURATION_MS / 1000} s; ${passed} passed, ` +
       `a burst of ${BURST} and ${LIMIT}/s are ${least.toFixed(0)} to ${most.toFixed(0)}`,
   );
-  assert.deepEqual(others, []);
+  assert.deepEqual(others.slice(0, EXAMPLES), []);
   assert.ok(offered > 2 * LIMIT, `${offered} a second are too few to tell`);
   assert.ok(passed >= (1 - TOLERANCE) * least, `${passed} passed, ${least} may`);
   assert.ok(passed <= (1 + TOLERANCE) * most, `${passed} passed, ${most} may`);

@@ -4,6 +4,8 @@
  * do, and go on at once.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { TulleProcess } from "../e2e/tulle-process.ts";
@@ -142,8 +144,23 @@ test("a successor is kept running as the first process was", async () => {
     const now = application.sidecarPids("caller").filter((pid) => pid !== before);
     return now.length === 1 || undefined;
   });
+  // The control plane may not have heard of the end yet; whoever listens is the successor.
+  await eventually(async () => (await isListening(tickerOrigin)) || undefined);
   await eventually(async () => (await isReady("caller")) || undefined);
 });
+
+async function isListening(origin: string): Promise<boolean> {
+  const { hostname, port } = new URL(origin);
+  const socket = connect(Number(port), hostname);
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
 
 test("all instances are replaced by others", async () => {
   const streams = await underLoad("replacements", async () => {
