@@ -218,7 +218,8 @@ test("blue/green switches everything at once, to and fro, and no request fails",
   await settled();
   assert.equal((await application.client.send()).version, "v2");
   const outcomes = await load.stop();
-  console.log(`switched twice: ${shares(outcomes)}; ${summary(outcomes)}`);
+  const offered = load.offered.toFixed(0);
+  console.log(`switched twice: ${offered}/s, ${shares(outcomes)}; ${summary(outcomes)}`);
   assert.deepEqual(load.failures, []);
 });
 
