@@ -234,6 +234,22 @@ const REVOCATION_COLUMNS: KindColumns = {
   },
 };
 
+const PEER_AUTHENTICATION_COLUMNS: KindColumns = {
+  columns: [{ title: "MODE" }, { title: "PORTS" }, { title: "FOR" }],
+  cells: ({ spec }) => {
+    const ports = Object.entries(asRecord(valueAt(spec, "portLevelMtls"))).map(
+      ([port, said]) => `${port}=${textAt(said, "mode")}`,
+    );
+    const labels = Object.entries(asRecord(valueAt(spec, "selector", "matchLabels")));
+    const holder = labels.map(([key, value]) => `${key}=${String(value)}`).join(",");
+    return [
+      textAt(valueAt(spec, "mtls"), "mode") || "UNSET",
+      ports.join(",") || "-",
+      holder || "all workloads",
+    ];
+  },
+};
+
 const AUTHORIZATION_COLUMNS: KindColumns = {
   columns: [{ title: "ACTION" }, { title: "RULES" }, { title: "FOR" }, { title: "ACCEPTED" }],
   cells: (object, _live, style) => {
@@ -254,6 +270,28 @@ const AUTHORIZATION_COLUMNS: KindColumns = {
   },
 };
 
+const AUTHENTICATION_COLUMNS: KindColumns = {
+  columns: [{ title: "ISSUERS" }, { title: "FOR" }, { title: "ACCEPTED" }],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    const { spec } = object;
+    const issuers = recordsAt(spec, "jwtRules").map((rule) => textAt(rule, "issuer"));
+    return [
+      [...new Set(issuers)].join(","),
+      workloadsText(spec),
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
+
+/** Whom a policy for workloads is for. */
+function workloadsText(spec: ResourceObject["spec"]): string {
+  const targets = recordsAt(spec, "targetRefs").map((target) => textAt(target, "name"));
+  const labels = Object.entries(asRecord(valueAt(spec, "selector", "matchLabels")));
+  const selected = labels.map(([key, value]) => `${key}=${String(value)}`);
+  return targets.join(",") || selected.join(",") || "all workloads";
+}
+
 const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   Service: SERVICE_COLUMNS,
   ExternalService: EXTERNAL_SERVICE_COLUMNS,
@@ -266,6 +304,8 @@ const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   TLSRoute: ROUTE_COLUMNS,
   RateLimitPolicy: RATE_LIMIT_COLUMNS,
   TrafficPolicy: POLICY_COLUMNS,
+  PeerAuthentication: PEER_AUTHENTICATION_COLUMNS,
+  RequestAuthentication: AUTHENTICATION_COLUMNS,
   Revocation: REVOCATION_COLUMNS,
   Rollout: ROLLOUT_COLUMNS,
   Workload: WORKLOAD_COLUMNS,

@@ -24,6 +24,7 @@ export const KINDS: readonly KindNames[] = [
   kind("MeshConfig", "meshconfigs", ["mc"], false),
   kind("RateLimitPolicy", "ratelimitpolicies", ["rlp"]),
   kind("Revocation", "revocations", ["rev"], false),
+  kind("RequestAuthentication", "requestauthentications", ["ra"]),
   kind("Rollout", "rollouts", ["ro"]),
   kind("RouteFilter", "routefilters", ["rf"]),
   kind("Service", "services", ["svc"]),

@@ -177,6 +177,7 @@ export class ControlPlane implements Component {
       authority,
       issuedPath: opened.directory.issuedPath,
       rotationPath: opened.directory.caRotationPath,
+      keySetsPath: opened.directory.keySetsPath,
       tokenStore,
       address: this.#options.xdsAddress,
       redis: this.#options.rateLimitRedis,

@@ -45,6 +45,8 @@ export interface GrpcSideOptions {
   /** Files of the identity side: which certificates are out, and how far a rotation is. */
   readonly issuedPath: string | undefined;
   readonly rotationPath: string;
+  /** Keys of issuers of users' tokens, as they were fetched last. */
+  readonly keySetsPath?: string;
   readonly tokenStore: JoinTokenStore;
   readonly address: ListenAddress;
   /** Where global limits are counted; undefined for in this process. */
@@ -77,6 +79,7 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     getIdentityPolicy: () => identity.policy,
     onRevocationsChanged: () => identity.revocationsChanged(),
     getControlPlaneAddress: () => listener.address,
+    keySetsPath: options.keySetsPath,
     setSnapshot: (streamId, snapshot) => ads.setSnapshot(streamId, snapshot),
     recordOf: (streamId) => ads.record(streamId),
     metrics,

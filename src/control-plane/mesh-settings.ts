@@ -31,6 +31,11 @@ export class MeshSettings {
     return durationMs(this.#spec.certificates.lifetime);
   }
 
+  /** Networks that the control plane may fetch from although they are closed by default. */
+  get fetchableAddresses(): readonly string[] {
+    return this.#spec.fetching.allowedAddresses;
+  }
+
   get joinTokenLifetimeMs(): number {
     return durationMs(this.#spec.certificates.joinTokenLifetime);
   }

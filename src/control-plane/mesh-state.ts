@@ -10,6 +10,7 @@ import { Translator } from "../translate/translate.ts";
 import type { ProxyRecord } from "../xds/proxy-record.ts";
 import type { ProxySnapshot } from "../xds/snapshot.ts";
 import { EmptySetGuard } from "./empty-set-guard.ts";
+import { KeySetKeeper } from "./jwks/key-set-keeper.ts";
 import { MeshSettings } from "./mesh-settings.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import { ObjectCache } from "./object-cache.ts";
@@ -30,6 +31,8 @@ export interface MeshStateOptions {
   readonly onRevocationsChanged?: () => void;
   /** Empty before it listens. */
   readonly getControlPlaneAddress?: () => string;
+  /** Where fetched keys of issuers are kept. Undefined: nowhere. */
+  readonly keySetsPath?: string | undefined;
   /** Both of the ADS server. */
   readonly setSnapshot: (streamId: string, snapshot: ProxySnapshot) => void;
   readonly recordOf: (streamId: string) => ProxyRecord | undefined;
@@ -77,12 +80,21 @@ export function createMeshState(options: MeshStateOptions): MeshState {
     recordOf: options.recordOf,
     translatedRevision: () => reconciler.translatedRevision,
   });
+  const keySets = new KeySetKeeper({
+    path: options.keySetsPath,
+    getAllowedAddresses: () => settings.fetchableAddresses,
+    onChanged: () => reconciler.keysChanged(),
+    metrics,
+    clock,
+    log: log.child("keys"),
+  });
   const reconciler = new Reconciler({
     store,
     objects,
     registry,
     guard,
     serviceIndexes,
+    keySets,
     proxies,
     translator: new SnapshotTranslator({
       translate: new Translator(),

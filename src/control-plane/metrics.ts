@@ -29,6 +29,10 @@ export interface ControlPlaneMetrics {
   readonly rollouts: SeriesSource<Gauge>;
   /** Label `reason`. */
   readonly rolloutEvents: SeriesSource<Counter>;
+  /** Label `result`: ok, failed. */
+  readonly jwksFetches: SeriesSource<Counter>;
+  /** Label `state`: current, stale, missing. */
+  readonly jwksSets: SeriesSource<Gauge>;
   /** Labels `policy`, `rule`, `result`. */
   readonly rateLimitDecisions: SeriesSource<Counter>;
   readonly rateLimitFailures: Counter;
@@ -74,6 +78,14 @@ export function createControlPlaneMetrics(
     translatedRevision: gauge("tulle_translated_revision", "Revision handed to the proxies."),
     instances: registry.gauge("tulle_instances", "Registered instances, by state."),
     findings: registry.gauge("tulle_findings", "Findings of semantic checks, by severity."),
+    jwksFetches: registry.counter(
+      "tulle_jwks_fetches_total",
+      "Fetches of the keys that issuers sign users' tokens with, by result.",
+    ),
+    jwksSets: registry.gauge(
+      "tulle_jwks_sets",
+      "Key sets of issuers: current, stale (the last fetch failed), or missing (every token is refused).",
+    ),
     rollouts: registry.gauge("tulle_rollouts", "Rollouts, by phase."),
     rolloutEvents: registry.counter(
       "tulle_rollout_events_total",

@@ -15,6 +15,7 @@ import { FaultEnds } from "./fault-ends.ts";
 import { guardedServices, heldFinding } from "./held-set.ts";
 import { isServing } from "./instance.ts";
 import { headlessServices, wantedInstanceKeys } from "./instance-indexes.ts";
+import type { KeySetKeeper } from "./jwks/key-set-keeper.ts";
 import { withChecks } from "./mesh-finding.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import type { ObjectCache } from "./object-cache.ts";
@@ -38,6 +39,8 @@ export interface ReconcilerOptions {
   readonly registry: Registry;
   readonly guard: EmptySetGuard;
   readonly serviceIndexes: ServiceIndexes;
+  /** Undefined: no keys are fetched. */
+  readonly keySets?: KeySetKeeper | undefined;
   readonly proxies: ProxyDirectory;
   readonly translator: SnapshotTranslator;
   readonly statusWriter: StatusWriter;
@@ -97,6 +100,7 @@ export class Reconciler implements Component {
   async stop(): Promise<void> {
     this.#schedule.stop();
     this.#faultEnds.stop();
+    this.#options.keySets?.stop();
     this.#options.guard.stop();
     this.#stopping.abort();
     await this.#following;
@@ -116,6 +120,11 @@ export class Reconciler implements Component {
 
   /** The roots of trust changed. */
   trustChanged(): void {
+    this.#trigger("config");
+  }
+
+  /** Keys of issuers were fetched, or cannot be. */
+  keysChanged(): void {
     this.#trigger("config");
   }
 
@@ -258,6 +267,7 @@ export class Reconciler implements Component {
     try {
       this.#allocateIndexes();
       const instances = registry.list();
+      this.#options.keySets?.want(objects.list("RequestAuthentication"));
       const held = guard.update(guardedServices(objects), instances.filter(isServing));
       const report = translator.update(
         buildSnapshot({
@@ -268,6 +278,7 @@ export class Reconciler implements Component {
           identityPolicy: this.#options.getIdentityPolicy?.(),
           controlPlaneAddress: this.#options.getControlPlaneAddress(),
           objects,
+          keySets: this.#options.keySets?.sets,
           instances,
           held: held.flatMap((set) => set.instances),
           serviceIndexes,

@@ -3,6 +3,7 @@ import type { IdentityPolicy } from "../identity/identity-policy.ts";
 import type { ObjectOf } from "../resource/kind-map.ts";
 import { isHeadless } from "../resource/kinds/service.ts";
 import { INSTANCE_WEIGHT_MAX } from "../resource/kinds/workload.ts";
+import type { FetchedKeySets } from "../translate/jwt/key-source.ts";
 import type {
   AddressedInstance,
   MeshExternalService,
@@ -31,6 +32,8 @@ export interface SnapshotSource {
   /** Where proxies reach this control plane; empty before it listens. */
   readonly controlPlaneAddress?: string;
   readonly objects: ObjectCache;
+  /** Keys of issuers that were fetched. */
+  readonly keySets?: FetchedKeySets | undefined;
   readonly instances: readonly Instance[];
   /** Instances that are lost and served all the same. */
   readonly held?: readonly Instance[];
@@ -76,6 +79,10 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     trafficPolicies: objects.list("TrafficPolicy"),
     cachePolicies: objects.list("CachePolicy"),
     faultPolicies: objects.list("FaultPolicy"),
+    peerAuthentications: objects.list("PeerAuthentication"),
+    requestAuthentications: objects.list("RequestAuthentication"),
+    ...(source.keySets === undefined ? {} : { keySets: source.keySets }),
+    peerAuthentications: objects.list("PeerAuthentication"),
     authorizationPolicies: objects.list("AuthorizationPolicy"),
     instances,
   };

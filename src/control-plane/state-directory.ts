@@ -68,6 +68,11 @@ export class StateDirectory {
     return join(this.path, "ca-rotation.json");
   }
 
+  /** Keys of issuers that were fetched last. */
+  get keySetsPath(): string {
+    return join(this.path, "key-sets.json");
+  }
+
   /** Which certificates are out. */
   get issuedPath(): string {
     return join(this.path, "issued.jsonl");

@@ -26,6 +26,7 @@ import { SPIFFECertValidatorConfigSchema } from "../gen/envoy/extensions/transpo
 import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { TypedStructSchema } from "../gen/xds/type/v3/typed_struct_pb.js";
 import {
+  AUTHENTICATION_MESSAGES,
   AUTHORIZATION_MESSAGES,
   DNS_MESSAGES,
   RATE_LIMIT_MESSAGES,
@@ -53,6 +54,7 @@ const EXTENSION_SCHEMAS: readonly DescMessage[] = [
   FileAccessLogSchema,
   StdoutAccessLogSchema,
   ...DNS_MESSAGES,
+  ...AUTHENTICATION_MESSAGES,
   ...AUTHORIZATION_MESSAGES,
   ...RATE_LIMIT_MESSAGES,
   ...TRAFFIC_POLICY_MESSAGES,

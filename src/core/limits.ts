@@ -313,6 +313,14 @@ export const JSON_DEPTH_MAX = 1_000;
 export const JWKS_BYTES_MAX = 256 * 1024;
 /** Issuers publish two or three keys, large ones a dozen. */
 export const JWKS_KEYS_MAX = 100;
+/** Issuers whose keys the control plane fetches. Each costs a request per refresh. */
+export const JWKS_SOURCES_MAX = 1_000;
+/** Between two fetches of an issuer's keys: a new key is known within this time, and nothing else causes a fetch. */
+export const JWKS_REFRESH_MS = 30_000;
+/** Behind the first failure; doubled behind each further one, up to the refresh. */
+export const JWKS_RETRY_MS = 1_000;
+/** What was fetched last holds for so long when it cannot be fetched again. */
+export const JWKS_LAST_GOOD_MS = 24 * 3_600_000;
 /** NIST SP 800-131A: less is broken or soon will be. */
 export const RSA_BITS_LEAST = 2_048;
 /** What larger keys cost is paid for each token: 8192 bits take half a millisecond. */

@@ -32,7 +32,7 @@ export class RoutedRequest implements RequestView {
   target = "";
   /** What filters have found out about the request: replaced whole, never changed (see `withMetadata`). */
   metadata: DynamicMetadata | undefined;
-  /** The user's token, once a filter has verified one. Of several the first. */
+  /** The user's token, once a filter has verified one. Of several the last. */
   token: VerifiedToken | undefined;
   /** What the choice of its endpoint depends on: filters and the route say so. */
   readonly pick = new PickContext();

@@ -7,6 +7,7 @@ import type { FaultPolicy } from "./kinds/fault-policy.ts";
 import type { GrpcRoute } from "./kinds/grpc-route.ts";
 import type { HttpRoute } from "./kinds/http-route.ts";
 import type { MeshConfig } from "./kinds/mesh-config.ts";
+import type { PeerAuthentication } from "./kinds/peer-authentication.ts";
 import type { RateLimitPolicy } from "./kinds/rate-limit-policy.ts";
 import type { Revocation } from "./kinds/revocation.ts";
 import type { Rollout } from "./kinds/rollout.ts";

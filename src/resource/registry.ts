@@ -9,6 +9,7 @@ import { faultPolicyKind } from "./kinds/fault-policy.ts";
 import { grpcRouteKind } from "./kinds/grpc-route.ts";
 import { httpRouteKind } from "./kinds/http-route.ts";
 import { meshConfigKind } from "./kinds/mesh-config.ts";
+import { peerAuthenticationKind } from "./kinds/peer-authentication.ts";
 import { rateLimitPolicyKind } from "./kinds/rate-limit-policy.ts";
 import { revocationKind } from "./kinds/revocation.ts";
 import { rolloutKind } from "./kinds/rollout.ts";

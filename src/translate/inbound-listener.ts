@@ -26,6 +26,7 @@ import { inboundRoutes } from "./inbound-routes.ts";
 import { inspectTls } from "./listener-filters.ts";
 import { inboundReplies, REPLY_HEADERS } from "./local-replies.ts";
 import { type IndexedService, isSelected, type MeshIndex } from "./mesh-index.ts";
+import type { PortMtls } from "./peer-authentication.ts";
 import type { MeshInstancePort, ProxyScope } from "./mesh-snapshot.ts";
 import { duration, resourceOf, socketAddress } from "./message.ts";
 import { inboundHttp2Name, inboundListenerName, inboundName, qualifiedName } from "./names.ts";

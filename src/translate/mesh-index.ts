@@ -16,6 +16,7 @@ import {
   type ServiceFiltersOf,
 } from "./filters/service-filters.ts";
 import type { Findings } from "./findings.ts";
+import { type Authentication, resolveAuthentication } from "./jwt/authentication.ts";
 import type {
   MeshExternalService,
   MeshInstance,
@@ -30,8 +31,8 @@ import {
   qualifiedName,
   serviceHost,
 } from "./names.ts";
-import { type Authentication, resolveAuthentication } from "./jwt/authentication.ts";
 import { type PathNormalizationFields, pathNormalizationFields } from "./path-normalization.ts";
+import { type PeerAuthenticationIndex, resolvePeerAuthentication } from "./peer-authentication.ts";
 import { type Authorization, resolveAuthorization } from "./rbac/authorization.ts";
 import { servicesWithClaimRoutes } from "./route/claim-match.ts";
 import { servicesWithSessions, sessionContribution } from "./session-filter.ts";
@@ -120,6 +121,7 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
   const authentication = resolveAuthentication(snapshot, findings);
   const context = {
     snapshot,
+  const peers = resolvePeerAuthentication(snapshot, findings);
     opaquePorts,
     settingsOf,
     filtersOf,

@@ -11,6 +11,7 @@ import type { FaultPolicy } from "../resource/kinds/fault-policy.ts";
 import type { GrpcRoute } from "../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../resource/kinds/http-route.ts";
 import type { MeshConfig } from "../resource/kinds/mesh-config.ts";
+import type { PeerAuthentication } from "../resource/kinds/peer-authentication.ts";
 import type { RateLimitPolicy } from "../resource/kinds/rate-limit-policy.ts";
 import type { RequestAuthentication } from "../resource/kinds/request-authentication.ts";
 import type { RouteFilter } from "../resource/kinds/route-filter.ts";

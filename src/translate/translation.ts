@@ -63,6 +63,12 @@ export type FindingCode =
   | "field-ignored"
   /** The field cannot be expressed; what depends on it answers 500 rather than doing something else. */
   | "field-unsupported"
+  /** The keys of an issuer are not known: its tokens get 401. */
+  | "keys-missing"
+  /** Keys that were fetched before are in use: they could not be fetched again. */
+  | "keys-stale"
+  /** A key of a set that is no good, and passed over. */
+  | "keys-unusable"
   /** The port speaks a protocol that is not routed yet; nothing is generated for it. */
   | "protocol-unsupported"
   /** A Service's port speaks HTTP, an instance's port behind it does not: the instance gets nothing. */

@@ -122,6 +122,7 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
     faultPolicies: ofKind(objects, "FaultPolicy"),
     authorizationPolicies: ofKind(objects, "AuthorizationPolicy"),
     instances,
+    requestAuthentications: ofKind(objects, "RequestAuthentication"),
   };
 }
 

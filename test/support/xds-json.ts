@@ -34,6 +34,7 @@ import { file_envoy_extensions_transport_sockets_tls_v3_tls_spiffe_validator_con
 import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from "../../src/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { file_xds_type_v3_typed_struct } from "../../src/gen/xds/type/v3/typed_struct_pb.js";
 import {
+  AUTHENTICATION_MESSAGES,
   AUTHORIZATION_MESSAGES,
   DNS_MESSAGES,
   RATE_LIMIT_MESSAGES,
@@ -46,6 +47,7 @@ const TYPE_URL_PREFIX = "type.googleapis.com/";
 export function xdsRegistry(): Registry {
   return createRegistry(
     ...DNS_MESSAGES,
+    ...AUTHENTICATION_MESSAGES,
     ...AUTHORIZATION_MESSAGES,
     ...RATE_LIMIT_MESSAGES,
     ...TRAFFIC_POLICY_MESSAGES,

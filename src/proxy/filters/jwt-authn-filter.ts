@@ -199,7 +199,8 @@ export class JwtAuthnFilter implements HttpFilter {
       const { fields, metadata } = result;
       for (let k = 0; k < fields.length; k++) request.head!.headers.add(fields[k]!);
       if (metadata !== undefined) request.metadata = mergeMetadata(request.metadata, metadata);
-      request.token ??= result.token;
+      // Of several the last, as in the metadata.
+      request.token = result.token;
       if (!provider.isForwarded) removeToken(provider.places, request);
       if (provider.choosesRoute && (fields.length > 0 || metadata !== undefined))
         choosesRoute = true;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { headerName, headerValue } from "../fields.ts";
 import { listRule, objectRule, type Report, reportRepeated, valueAt } from "../rule.ts";
+import { headerOrClaim } from "./claim-name.ts";
 
 /** RFC 3986 section 3.3 in the form of the Gateway API's schema. */
 export const PATH_PATTERN = /^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$/;
@@ -66,8 +67,10 @@ const matchType = z
 const headerMatch = objectRule(
   z.strictObject({
     type: matchType,
-    name: headerName().describe("Compared without regard to case."),
-    value: headerValue().describe("Compared with the whole value."),
+    name: headerOrClaim().describe(
+      "Compared without regard to case. @request.auth.claims.group is no header but a claim of the user's token, if a RequestAuthentication has verified one.",
+    ),
+    value: headerValue().describe("Compared with the whole value, or one of a claim's list."),
   }),
   checkTypedValue,
 );

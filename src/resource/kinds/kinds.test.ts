@@ -104,6 +104,7 @@ describe("MeshConfig", () => {
       trustDomain: "tulle.local",
       rootNamespace: "tulle-system",
       authorization: { defaultAction: "Allow" },
+      fetching: { allowedAddresses: [] },
       certificates: { lifetime: "24h", rootLifetime: "87600h", joinTokenLifetime: "10m" },
       registry: { gracePeriod: "30s", reconnectWindow: "60s", emptySetHold: "10m" },
       accessLog: { enabled: false, path: "/dev/stdout" },

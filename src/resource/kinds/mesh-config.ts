@@ -87,6 +87,13 @@ const nameServer = stringRule(z.string().min(1).max(53), (text, report) => {
   });
 });
 
+/** Whether a text is an IP address, or one with the length of its network behind a slash. */
+export function isNetwork(text: string): boolean {
+  const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text);
+  const version = isIP(match?.[1] ?? "");
+  return version !== 0 && Number(match?.[2] ?? 0) <= (version === 4 ? 32 : 128);
+}
+
 /** Address and port of a name server; undefined when `text` is none. */
 export function parseNameServer(
   text: string,
@@ -131,6 +138,26 @@ const authorization = z.strictObject({
     ),
 });
 
+const network = stringRule(z.string().min(1).max(64), (text, report) => {
+  if (isNetwork(text)) return;
+  report({
+    path: [],
+    code: "invalid-value",
+    message: "must be an IP address or a network",
+    allowed: "127.0.0.0/8 or ::1",
+  });
+});
+
+const fetching = z.strictObject({
+  allowedAddresses: z
+    .array(network)
+    .max(64)
+    .default([])
+    .describe(
+      "Networks that the control plane may fetch from although they are loopback, link-local or a cloud's metadata service, where an object names a URL there (jwksUri, an issuer). Others are open.",
+    ),
+});
+
 const specSchema = z.strictObject({
   trustDomain: z
     .string()
@@ -146,6 +173,7 @@ const specSchema = z.strictObject({
     .describe(
       "Policies for workloads (AuthorizationPolicy and its kin) that live in this namespace hold for all namespaces.",
     ),
+  fetching: fetching.prefault({}).describe("What the control plane fetches at an object's word."),
   authorization: authorization
     .prefault({})
     .describe("Who may call whom, where no AuthorizationPolicy says."),

@@ -13,15 +13,21 @@ import {
   type StringMatcher,
   StringMatcherSchema,
 } from "../../gen/envoy/type/matcher/v3/string_pb.js";
+import { isClaimName } from "../../resource/kinds/claim-name.ts";
+import { claimMatcher } from "./claim-match.ts";
 import { type RuleMatch, withoutTrailingSlash } from "./precedence.ts";
 
 /** `methods`: those of the match, if the route is for some methods only. */
 export function translateMatch(match: RuleMatch, methods?: readonly string[]): RouteMatch {
   const method = match.method === undefined ? [] : [methodMatcher(match.method)];
   if (method.length === 0 && methods !== undefined) method.push(anyMethod(methods));
+  const { headers = [] } = match;
   return create(RouteMatchSchema, {
     pathSpecifier: pathSpecifier(match.path),
-    headers: [...method, ...(match.headers ?? []).map(headerMatcher)],
+    headers: [...method, ...headers.filter(({ name }) => !isClaimName(name)).map(headerMatcher)],
+    dynamicMetadata: headers
+      .filter(({ name }) => isClaimName(name))
+      .map((claim) => claimMatcher(claim.name, valueMatcher(claim))),
     queryParameters: (match.queryParams ?? []).map(queryParameterMatcher),
   });
 }

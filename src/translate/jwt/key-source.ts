@@ -1,0 +1,34 @@
+/** Where the keys of an issuer come from, and under which name the mesh knows what was found there. */
+import type { JwtRule } from "../../resource/kinds/request-authentication.ts";
+
+export interface KeySource {
+  /** Rules with the same have the same keys. */
+  readonly key: string;
+  /** A document with keys, or one that says where they are and must name this issuer. */
+  readonly url: string;
+  /** Undefined where `url` has the keys themselves. */
+  readonly issuer: string | undefined;
+}
+
+/** What was fetched. */
+export interface FetchedKeys {
+  /** A JSON Web Key Set of usable keys; undefined while there is none. */
+  readonly document: string | undefined;
+  /** What went wrong, of the last attempt; undefined when it went well, or there was none yet. */
+  readonly problem: string | undefined;
+}
+
+/** By `KeySource.key`. */
+export type FetchedKeySets = ReadonlyMap<string, FetchedKeys>;
+
+/** OpenID Connect Discovery 1.0 section 4. */
+const DISCOVERY_PATH = "/.well-known/openid-configuration";
+
+/** Undefined where the rule has its keys inline. */
+export function keySourceOf({ issuer, jwks, jwksUri }: JwtRule): KeySource | undefined {
+  if (jwks !== undefined) return undefined;
+  if (jwksUri !== undefined) return { key: jwksUri, url: jwksUri, issuer: undefined };
+  // Section 4.1: a slash at the end is left out before the path is put behind it.
+  const url = `${issuer.replace(/\/$/, "")}${DISCOVERY_PATH}`;
+  return { key: `${issuer} (discovery)`, url, issuer };
+}

@@ -1,0 +1,58 @@
+/** Policies for workloads: which of them hold for a port of one, as Istio selects them. */
+import type { MeshObject, ObjectStatus } from "../resource/object.ts";
+import { keyOf } from "../resource/object.ts";
+import type { Findings } from "./findings.ts";
+import { qualifiedName } from "./names.ts";
+
+/** A workload's port that policies may hold for. */
+export interface WorkloadPort {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Services that lead to the port: `default/catalog`. */
+  readonly services: readonly string[];
+}
+
+interface WorkloadPolicySpec {
+  readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> } | undefined;
+  readonly targetRefs?:
+    | readonly { readonly group: string; readonly kind: string; readonly name: string }[]
+    | undefined;
+}
+
+export type WorkloadPolicy = MeshObject<string, WorkloadPolicySpec, ObjectStatus>;
+
+/** Those in `rootNamespace` hold in all namespaces. */
+export function holdsFor(
+  { metadata, spec }: WorkloadPolicy,
+  { namespace, labels, services }: WorkloadPort,
+  rootNamespace: string,
+): boolean {
+  if (spec.targetRefs !== undefined) {
+    return spec.targetRefs.some(
+      ({ group, kind, name }) =>
+        group === "" &&
+        kind === "Service" &&
+        services.includes(qualifiedName({ namespace: metadata.namespace, name })),
+    );
+  }
+  if (metadata.namespace !== namespace && metadata.namespace !== rootNamespace) return false;
+  const wanted = Object.entries(spec.selector?.matchLabels ?? {});
+  return wanted.every(([key, value]) => labels[key] === value);
+}
+
+/** Targets that are no Service, or none that there is, are findings on the policy. */
+export function reportWorkloadTargets(
+  policy: WorkloadPolicy,
+  services: ReadonlySet<string>,
+  findings: Findings,
+): void {
+  for (const [index, { group, kind, name }] of (policy.spec.targetRefs ?? []).entries()) {
+    const place = { object: keyOf(policy), path: `spec.targetRefs[${index}]` };
+    const target = qualifiedName({ namespace: policy.metadata.namespace, name });
+    if (group !== "" || kind !== "Service") {
+      findings.add("field-ignored", place, `${policy.kind} has no effect on a ${kind}`);
+    } else if (!services.has(target)) {
+      findings.add("target-not-found", place, `there is no Service ${target}`);
+    }
+  }
+}
