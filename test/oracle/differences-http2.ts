@@ -81,6 +81,12 @@ const MESSAGES: readonly Difference[] = [
         /^https$/,
         /^http$/,
       ),
+      field(
+        under("example/shop", "http2-app-of-http2", "http2-app-grpc"),
+        /^upstream\.0\.headers\.:scheme$/,
+        /^http$/,
+        /^https$/,
+      ),
     ],
   },
   {

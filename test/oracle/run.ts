@@ -39,6 +39,8 @@ const LANES = 24;
 
 interface Ports {
   readonly ports: ForBoth<ReadonlyMap<string, number>>;
+  /** The name of a case's listener there. */
+  readonly listenerOf: (wanted: OracleCase) => string;
   readonly target: (wanted: OracleCase, port: number) => Target;
 }
 
@@ -71,7 +73,10 @@ async function runStaticWith(
     try {
       const ports = await forBoth((name) => listenerPorts(proxies[name], LISTENER_COUNT));
       const target = (_: OracleCase, port: number): Target => ({ port });
-      const observations = await observeAll([...cases, LAST], { ports, target }, upstream);
+      const listenerOf = ({ listener, versions = HTTP1_BOTH }: OracleCase): string =>
+        listenerFor(listener, versions.downstream);
+      const place = { ports, listenerOf, target };
+      const observations = await observeAll([...cases, LAST], place, upstream);
       const lines = await accessLogLines(logPath, ports, LAST);
       return withAccessLogs(observations, lines);
     } finally {
@@ -107,13 +112,16 @@ export async function runMeshes(
       refusals.set(file, await pair.refusals());
       const named = (found: ReadonlyMap<string, number>): ReadonlyMap<string, number> =>
         new Map([...config.listeners].map(([alias, name]) => [alias, found.get(name) ?? 0]));
-      const target = ({ client }: OracleCase, port: number): Target => ({
+      const target = ({ client, versions = HTTP1_BOTH }: OracleCase, port: number): Target => ({
         port,
-        ...(client === undefined ? {} : { tls: clientContext(client, identities) }),
+        ...(client === undefined
+          ? {}
+          : { tls: clientContext(client, versions.downstream, identities) }),
       });
       const own = cases.filter((wanted) => wanted.config === file);
       const both = { envoy: named(ports.envoy), tulle: named(ports.tulle) };
-      const found = await observeAll(own, { ports: both, target }, upstream);
+      const listenerOf = ({ listener }: OracleCase): string => listener;
+      const found = await observeAll(own, { ports: both, listenerOf, target }, upstream);
       for (const [id, observed] of found) observations.set(id, observed);
     }
     return { observations, refusals };
@@ -123,8 +131,12 @@ export async function runMeshes(
   }
 }
 
-function clientContext(client: string, identities: MeshIdentities): object {
-  const base = { ca: identities.caPem, ALPNProtocols: ["http/1.1"] };
+function clientContext(
+  client: string,
+  version: Versions["downstream"],
+  identities: MeshIdentities,
+): object {
+  const base = { ca: identities.caPem, ALPNProtocols: [version === 1 ? "http/1.1" : "h2"] };
   return client === "none" ? base : { ...base, ...identities.contextOf(client) };
 }
 
@@ -134,14 +146,13 @@ function clientContext(client: string, identities: MeshIdentities): object {
  */
 async function observeAll(
   cases: readonly OracleCase[],
-  { ports, target }: Ports,
+  { ports, listenerOf, target }: Ports,
   upstream: RecordingUpstream,
 ): Promise<Observations> {
   const found = { envoy: new Map<string, Observation>(), tulle: new Map<string, Observation>() };
   for (const name of PROXIES) {
     const run = async (wanted: OracleCase): Promise<void> => {
-      const { downstream } = wanted.versions ?? HTTP1_BOTH;
-      const port = ports[name].get(listenerFor(wanted.listener, downstream));
+      const port = ports[name].get(listenerOf(wanted));
       if (port === undefined) throw new Error(`${wanted.id}: no listener ${wanted.listener}`);
       found[name].set(wanted.id, await observed(wanted, target(wanted, port), upstream));
     };

@@ -1,4 +1,7 @@
-/** Requests to the meshes under `examples/`, and those that the inputs of translation list themselves. */
+/**
+ * Requests to the meshes under `examples/`, and those that the inputs of translation list themselves. Between sidecars
+ * they are HTTP/2, whatever their clients speak.
+ */
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { type OracleCase, type RequestParts, request, type UpstreamAnswer } from "../case.ts";
@@ -25,6 +28,28 @@ const status = (code: number): UpstreamAnswer => ({
   write: [`HTTP/1.1 ${code} Some\r\ncontent-length: 0\r\n\r\n`],
 });
 const CALLER = "spiffe://tulle.local/ns/default/sa/storefront";
+
+/** From a client that speaks HTTP/2. */
+const HTTP2 = { versions: { downstream: 2, upstream: 2 } } as const;
+const CALL: RequestParts = {
+  method: "POST",
+  headers: ["content-type: application/grpc", "te: trailers"],
+  body: "\0\0\0\0\0",
+};
+const GRPC_ANSWER: UpstreamAnswer = {
+  write: [
+    "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntransfer-encoding: chunked\r\n\r\n",
+    "5\r\n\0\0\0\0\0\r\n0\r\ngrpc-status: 5\r\ngrpc-message: no such item\r\n\r\n",
+  ],
+};
+/** Nothing but trailers, which HTTP/2 sends as a head. */
+const GRPC_UNAVAILABLE: UpstreamAnswer = {
+  write: [
+    "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ngrpc-status: 14\r\ncontent-length: 0\r\n\r\n",
+  ],
+};
+/** Which sidecars of callers set, and no client can. */
+const SPOKEN = "x-tulle-protocol: HTTP/2";
 
 const rows: readonly Row[] = [
   ["header-routing", "tester", "catalog:80", "/", { headers: ["x-tester: yes"] }],
@@ -91,6 +116,66 @@ const rows: readonly Row[] = [
   ["shop", "tester", "catalog:80", "/", { headers: ["x-tester: yes"] }],
   ["shop", "given-up", "recommendations:80", "/", {}, { answers: [SILENT] }],
   ["shop", "impostor", "users:80", "/"],
+  ["shop", "http2-page", "storefront:80", "/", {}, HTTP2],
+  ["shop", "http2-moved", "storefront:80", "/shop.php?x=1", {}, HTTP2],
+  [
+    "shop",
+    "http2-rewritten",
+    "storefront:80",
+    "/api/cart/items?x=1",
+    { method: "PUT", body: "{}" },
+    HTTP2,
+  ],
+  ["shop", "http2-forged-protocol", "storefront:80", "/", { headers: [SPOKEN] }],
+  ["shop", "http2-given-up", "recommendations:80", "/", {}, { ...HTTP2, answers: [SILENT] }],
+  [
+    "shop",
+    "http2-app",
+    "inbound",
+    "/a",
+    { method: "POST", body: "in" },
+    { ...HTTP2, client: CALLER },
+  ],
+  [
+    "shop",
+    "http2-app-of-http2",
+    "inbound",
+    "/a",
+    { method: "POST", body: "in", headers: [SPOKEN] },
+    { ...HTTP2, client: CALLER },
+  ],
+  [
+    "shop",
+    "http2-app-grpc",
+    "inbound",
+    "/shop.v1.Catalog/Get",
+    CALL,
+    { ...HTTP2, client: CALLER, answers: [GRPC_ANSWER] },
+  ],
+  [
+    "grpc-route",
+    "by-method",
+    "catalog:9090",
+    "/shop.v1.Catalog/Search",
+    CALL,
+    { ...HTTP2, answers: [GRPC_ANSWER] },
+  ],
+  [
+    "grpc-route",
+    "by-metadata",
+    "catalog:9090",
+    "/shop.v1.Catalog/Get",
+    { ...CALL, headers: [...(CALL.headers ?? []), "x-tester: yes"] },
+    { ...HTTP2, answers: [GRPC_ANSWER] },
+  ],
+  [
+    "grpc-route",
+    "trailers-only",
+    "catalog:9090",
+    "/shop.v1.Catalog/Search",
+    CALL,
+    { ...HTTP2, answers: [GRPC_UNAVAILABLE] },
+  ],
   ["shop", "app", "inbound", "/a?b=c", { method: "POST", body: "in" }, { client: CALLER }],
   ["shop", "app-head", "inbound", "/a", { method: "HEAD" }, { client: CALLER }],
   ["shop", "app-dots", "inbound", "/a/../b%2fc", {}, { client: CALLER }],
