@@ -103,6 +103,10 @@ export class Application {
     return controlPlaneFile(this.home).pid;
   }
 
+  controlPlaneFile(): ControlPlaneFile {
+    return controlPlaneFile(this.home);
+  }
+
   /** A command of the CLI, and how it ended. */
   tulle(words: readonly string[]): Promise<Ending> {
     return this.home.start(words).ended;
