@@ -3,6 +3,7 @@ import type { EffectiveSetting } from "../../control-plane/api-types.ts";
 import type {
   ExplainedCluster,
   ExplainedEndpoint,
+  ExplainedFilter,
   ExplainedMiss,
   ExplainResponse,
   RouteSource,
@@ -28,11 +29,12 @@ export function explanationText(response: ExplainResponse, options: TextOptions)
     section("Route", routeText(response, options)),
     section(passedTitle(response), passedText(response.passed, options)),
     section("Settings", settingsText(response.route?.settings ?? [], options)),
-    section("Filters", filtersText(response, options)),
+    section("Filters", filtersText(response.filters, options)),
     section("Policies", policiesText(response, options)),
     ...response.clusters.map((cluster) =>
       section(clusterTitle(cluster), clusterText(cluster, options)),
     ),
+    inboundSection(response, options),
     section("Notes", response.notes.map((note) => `  ${printable(note)}\n`).join("")),
   ].join("");
 }
@@ -115,7 +117,20 @@ function settingsText(settings: readonly EffectiveSetting[], options: TextOption
   });
 }
 
-function filtersText({ filters }: ExplainResponse, options: TextOptions): string {
+/** The second hop: at the sidecar of one of the instances. */
+function inboundSection({ inbound }: ExplainResponse, options: TextOptions): string {
+  if (inbound === null) return "";
+  const { proxy, listener, route, outcome, filters } = inbound;
+  const facts = [
+    ["Listener", `${listener.name} (${listener.address})`],
+    ["Route", route ?? "none"],
+    ["Then", outcome],
+  ] as const;
+  const title = options.style.bold(printable(`At ${proxy}`));
+  return `\n${title}\n${table(facts, options)}${filtersText(filters, options)}`;
+}
+
+function filtersText(filters: readonly ExplainedFilter[], options: TextOptions): string {
   if (filters.length === 0) return "";
   return renderTable({
     columns: [{ title: "FILTER", isKept: true }, { title: "ACTS" }, { title: "BECAUSE" }],

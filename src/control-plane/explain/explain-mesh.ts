@@ -8,10 +8,11 @@ import type { AdminApiDeps } from "../admin-api/admin-api-deps.ts";
 import { ObjectCache } from "../object-cache.ts";
 import { ServiceIndexes } from "../service-index.ts";
 import { buildSnapshot } from "../snapshot-builder.ts";
-import { findCaller, type SupposedWorkload, supposedScope } from "./caller.ts";
+import { type Caller, findCaller, type SupposedWorkload, supposedScope } from "./caller.ts";
 import { badRequest } from "./explain-error.ts";
 import { Explainer } from "./explain-request.ts";
 import type { ExplainedCaller, ExplainRequest, ExplainResponse } from "./explain-types.ts";
+import { withInboundHop } from "./inbound-hop.ts";
 import {
   configurationOfSnapshot,
   configurationOfTranslation,
@@ -23,24 +24,33 @@ export type ExplainDeps = Pick<
   "objects" | "registry" | "serviceIndexes" | "proxies" | "reconciler" | "info" | "clock"
 >;
 
-/** For a connected proxy by what it was sent, else by what it would be sent now. */
+/** For a connected proxy by what it was sent, else by what it would be sent now; with the hop behind it. */
 export function explainInMesh(asked: ExplainRequest, deps: ExplainDeps): ExplainResponse {
-  const { objects } = deps;
+  const { objects, proxies, reconciler } = deps;
   const caller = findCaller(asked, {
-    proxies: deps.proxies.list().filter(({ streamId }) => streamId !== undefined),
+    proxies: proxies.list().filter(({ streamId }) => streamId !== undefined),
     services: keysOf(objects, "Service"),
     workloads: keysOf(objects, "Workload"),
   });
-  const sent =
-    caller.entry === undefined ? undefined : deps.reconciler.snapshotOf(caller.entry.key);
+  const response = explainerFor(caller, deps).explain(asked);
+  return withInboundHop(response, asked, {
+    objects,
+    proxyAt: (address) => {
+      const entry = proxies.list().find(({ node }) => node.scope.address === address);
+      const sent = entry === undefined ? undefined : reconciler.snapshotOf(entry.key);
+      if (entry === undefined || sent === undefined) return undefined;
+      return { key: entry.key, configuration: configurationOfSnapshot(sent) };
+    },
+  });
+}
+
+function explainerFor({ entry, from }: Caller, deps: ExplainDeps): Explainer {
+  const { objects } = deps;
+  const known = { objects, from, knowsEndpoints: true };
+  const sent = entry === undefined ? undefined : deps.reconciler.snapshotOf(entry.key);
   if (sent !== undefined) {
-    return new Explainer({
-      configuration: configurationOfSnapshot(sent),
-      objects,
-      from: caller.from,
-      revision: sent.revision,
-      knowsEndpoints: true,
-    }).explain(asked);
+    const { revision } = sent;
+    return new Explainer({ ...known, configuration: configurationOfSnapshot(sent), revision });
   }
   const revision = deps.reconciler.translatedRevision;
   const snapshot = buildSnapshot({
@@ -52,14 +62,8 @@ export function explainInMesh(asked: ExplainRequest, deps: ExplainDeps): Explain
     instances: deps.registry.list(),
     serviceIndexes: deps.serviceIndexes,
   });
-  const scope = supposedScope(caller.from.namespace, supposedWorkload(objects, caller.from));
-  return new Explainer({
-    configuration: translated(snapshot, scope),
-    objects,
-    from: caller.from,
-    revision,
-    knowsEndpoints: true,
-  }).explain(asked);
+  const scope = supposedScope(from.namespace, supposedWorkload(objects, from));
+  return new Explainer({ ...known, configuration: translated(snapshot, scope), revision });
 }
 
 export interface ExplainDocuments {

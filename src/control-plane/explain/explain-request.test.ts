@@ -151,6 +151,7 @@ test("a split has shares, and a header that decides instead of chance gets one o
       ["alpha", 0],
     ],
   );
+  assert.deepEqual(decided.notes, ["the number in the header x-random decides: beta"]);
   assert.equal(
     decided.outcome,
     "503 (UH): forwarded to beta, which has no endpoint that can take the request",
@@ -162,6 +163,12 @@ test("a split by users' hash is decided by what is hashed, where the request has
     explain("shop.example/users", { headers }).clusters.map(({ share }) => share);
   assert.deepEqual(shares([["x-user", "5"]]), [1, 0]);
   assert.deepEqual(shares([]), [0.75, 0.25]);
+  assert.deepEqual(explain("shop.example/users", { headers: [["x-user", "5"]] }).notes, [
+    "the hash of the header x-user decides: this request always goes to alpha",
+  ]);
+  assert.deepEqual(explain("shop.example/users").notes, [
+    "the hash of the header x-user decides, so that each user stays with one cluster; which one, this request does not tell",
+  ]);
 });
 
 test("endpoints say why they get nothing", () => {

@@ -19,11 +19,13 @@ import type {
 } from "./explain-types.ts";
 import { explainedRequest, parseTarget, requestView, type Target } from "./explained-request.ts";
 import { HttpListeners, type RoutedListener } from "./http-listener.ts";
+import { meshHostOf } from "./mesh-host.ts";
 import { policiesFor, ruleOf, settingsOf } from "./policy-sources.ts";
 import type { ProxyConfiguration } from "./proxy-configuration.ts";
 import { routeChanges } from "./route-changes.ts";
 import { routeSettings, type SettingSources } from "./route-settings.ts";
 import { routeSource } from "./route-source.ts";
+import { splitNotes } from "./split-notes.ts";
 
 export interface Explainable {
   readonly configuration: ProxyConfiguration;
@@ -108,6 +110,7 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
     filters: filterViews(routed, explanation),
     policies: known.objects === undefined ? [] : policiesFor(known.objects, service, source),
     clusters,
+    inbound: null,
     notes: [
       ...notesOf(asked, explanation, clusters),
       ...(known.knowsEndpoints ? [] : ["which endpoints there are is not known here"]),
@@ -214,8 +217,10 @@ function filterViews(
 /** The Service that the routes are of; undefined for those of another control plane, or when it is gone. */
 function serviceOf(routesName: string, objects: ObjectCache | undefined): ObjectKey | undefined {
   const [direction, , , host = ""] = routesName.split("|");
-  const [name, namespace] = host.split(".");
-  if (direction !== "outbound" || name === undefined || namespace === undefined) return undefined;
+  const named = meshHostOf(host);
+  if (direction !== "outbound" || named === undefined) return undefined;
+  // The policies of a headless Service are those of its instances.
+  const { service: name, namespace } = named;
   const found = objects?.get("Service", namespace, name);
   return found === undefined ? undefined : { kind: "Service", namespace, name };
 }
@@ -239,8 +244,8 @@ function notesOf(
       `a body of ${asked.bodySizeBytes} bytes is more than the ${PENDING_BODY_BYTES_MAX} that are kept: once some of it was sent, it is not sent again`,
     );
   }
-  if (clusters.length > 1 && clusters.some(({ share }) => share > 0 && share < 1)) {
-    notes.push("chance decides between the clusters for each request");
+  if (taken !== undefined && action?.kind === "forward") {
+    notes.push(...splitNotes(action, taken.message, clusters));
   }
   for (const { name, endpoints } of clusters) {
     if (endpoints.some(({ eligible, health }) => eligible && health === "unhealthy")) {

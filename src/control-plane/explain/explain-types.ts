@@ -41,7 +41,20 @@ export interface ExplainResponse {
   readonly policies: readonly ExplainedPolicy[];
   /** Where the request may go, by share. Empty when it is answered here. */
   readonly clusters: readonly ExplainedCluster[];
+  /** What the sidecar of the instance does with it; null where none is known, or it has no HTTP listener. */
+  readonly inbound: ExplainedInbound | null;
   readonly notes: readonly string[];
+}
+
+/** The second hop, at the first instance that may get the request. */
+export interface ExplainedInbound {
+  /** `default/catalog-v1-x7k2p`. */
+  readonly proxy: string;
+  readonly listener: ExplainedListener;
+  /** Null when no route takes it there. */
+  readonly route: string | null;
+  readonly outcome: string;
+  readonly filters: readonly ExplainedFilter[];
 }
 
 export interface ExplainedRequest {

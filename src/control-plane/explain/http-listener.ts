@@ -11,6 +11,7 @@ import {
 } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { badRequest, notFound } from "./explain-error.ts";
 import type { Target } from "./explained-request.ts";
+import { isNameOf, shortName } from "./mesh-host.ts";
 import type { ProxyConfiguration } from "./proxy-configuration.ts";
 
 export interface HttpListener {
@@ -106,6 +107,15 @@ export class HttpListeners {
   }
 }
 
+/** The name of the HTTP listener at an address. */
+export function listenerAt(
+  configuration: ProxyConfiguration,
+  at: Pick<Target, "host" | "port">,
+): string | undefined {
+  const all = httpListeners(configuration.listeners());
+  return all.find(({ listener }) => isAt(listener, at))?.listener.name;
+}
+
 function httpListeners(listeners: readonly Listener[]): readonly HttpListener[] {
   return listeners.flatMap((listener) => {
     const chains = [...listener.filterChains, listener.defaultFilterChain];
@@ -161,16 +171,7 @@ function byService(
   throw badRequest(`the proxy has routes for ${target.host}, but no listener that follows them`);
 }
 
-/** `catalog` in the caller's own namespace, `catalog.shop`, `catalog.shop.svc`, or the whole name. */
-function isNameOf(word: string, host: string, namespace: string): boolean {
-  if (word === host) return true;
-  const labels = host.split(".");
-  const [name, ownNamespace, svc] = labels;
-  if (word === name) return ownNamespace === namespace;
-  return word === `${name}.${ownNamespace}` || word === `${name}.${ownNamespace}.${svc}`;
-}
-
-function isAt({ address }: Listener, target: Target): boolean {
+function isAt({ address }: Listener, target: Pick<Target, "host" | "port">): boolean {
   const socket = address?.address.case === "socketAddress" ? address.address.value : undefined;
   const port = socket?.portSpecifier.case === "portValue" ? socket.portSpecifier.value : undefined;
   return socket?.address === target.host && port === target.port;
@@ -179,12 +180,6 @@ function isAt({ address }: Listener, target: Target): boolean {
 /** Found by the Service's name, never by a virtual host, which takes every host. */
 function isOfMesh(routesName: string): boolean {
   return routesName.startsWith("outbound|") || routesName.startsWith("inbound|");
-}
-
-/** `catalog`, or `catalog.shop` for a Service of another namespace than the caller's. */
-function shortName(host: string, namespace: string): string {
-  const [name = "", ownNamespace = ""] = host.split(".");
-  return ownNamespace === namespace ? name : `${name}.${ownNamespace}`;
 }
 
 function compiled(found: HttpListener, routes: RouteConfiguration): RoutedListener {
