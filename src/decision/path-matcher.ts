@@ -3,10 +3,10 @@
 import { asciiLowerCase, wireText } from "../core/wire-text.ts";
 import type { RouteMatch } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FieldError } from "./field-error.ts";
-import { exactTest, regexTest, type StringTest } from "./string-matcher.ts";
+import { exactTest, regexTest } from "./string-matcher.ts";
 
 export interface PathMatcher {
-  readonly matches: StringTest;
+  matches(path: string): boolean;
   /** The prefix that a prefix rewrite replaces, or undefined when it replaces the whole path. */
   readonly matchedPart: string | undefined;
   /** True for the match of every path, which needs no test. */
@@ -23,14 +23,8 @@ export function compilePathMatcher(
   const specifier = match.pathSpecifier;
   const ignoreCase = match.caseSensitive === false;
   switch (specifier.case) {
-    case "prefix": {
-      const prefix = wireText(specifier.value);
-      return {
-        matches: prefixTest(prefix, ignoreCase),
-        matchedPart: prefix,
-        isAny: prefix === "/" || prefix === "",
-      };
-    }
+    case "prefix":
+      return prefixMatcher(specifier.value, ignoreCase);
     case "path":
       return {
         matches: exactTest(specifier.value, ignoreCase),
@@ -55,11 +49,10 @@ export function compilePathMatcher(
   }
 }
 
-function prefixTest(prefix: string, ignoreCase: boolean): StringTest {
-  if (!ignoreCase) return (path) => path.startsWith(prefix);
-  const folded = asciiLowerCase(prefix);
-  const length = prefix.length;
-  return (path) => asciiLowerCase(path.slice(0, length)) === folded;
+function prefixMatcher(value: string, ignoreCase: boolean): PathMatcher {
+  const prefix = wireText(value);
+  if (ignoreCase) return new FoldedPrefix(prefix, false);
+  return new Prefix(prefix);
 }
 
 /** Whole path segments only: `/a` matches `/a` and `/a/b`, never `/ab`. */
@@ -74,12 +67,59 @@ function separatedPrefix(
     errors.push({ path: `${path}.path_separated_prefix`, message });
   }
   const prefix = wireText(value);
-  const startsWith = prefixTest(prefix, ignoreCase);
-  const length = prefix.length;
-  return {
-    matches: (text) =>
-      startsWith(text) && (text.length === length || text.charCodeAt(length) === 0x2f),
-    matchedPart: prefix,
-    isAny: false,
-  };
+  return ignoreCase ? new FoldedPrefix(prefix, true) : new SeparatedPrefix(prefix);
+}
+
+// Matchers are objects of few parts: a request looks at one of perhaps thousands, whose memory is in no cache.
+
+class Prefix implements PathMatcher {
+  readonly matchedPart: string;
+  readonly isAny: boolean;
+
+  constructor(prefix: string) {
+    this.matchedPart = prefix;
+    this.isAny = prefix === "/" || prefix === "";
+  }
+
+  matches(path: string): boolean {
+    return path.startsWith(this.matchedPart);
+  }
+}
+
+class SeparatedPrefix implements PathMatcher {
+  readonly matchedPart: string;
+  readonly isAny = false;
+
+  constructor(prefix: string) {
+    this.matchedPart = prefix;
+  }
+
+  matches(path: string): boolean {
+    const prefix = this.matchedPart;
+    return path.startsWith(prefix) && isSegmentEnd(path, prefix.length);
+  }
+}
+
+class FoldedPrefix implements PathMatcher {
+  readonly matchedPart: string;
+  readonly isAny: boolean;
+  readonly #folded: string;
+  readonly #isSeparated: boolean;
+
+  constructor(prefix: string, isSeparated: boolean) {
+    this.matchedPart = prefix;
+    this.isAny = !isSeparated && (prefix === "/" || prefix === "");
+    this.#folded = asciiLowerCase(prefix);
+    this.#isSeparated = isSeparated;
+  }
+
+  matches(path: string): boolean {
+    const { length } = this.#folded;
+    if (asciiLowerCase(path.slice(0, length)) !== this.#folded) return false;
+    return !this.#isSeparated || isSegmentEnd(path, length);
+  }
+}
+
+function isSegmentEnd(path: string, at: number): boolean {
+  return path.length === at || path.charCodeAt(at) === 0x2f;
 }

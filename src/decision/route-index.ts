@@ -7,7 +7,7 @@ import { pathKeyOf } from "./path-key.ts";
 import { HASH_START, hashWith, PrefixTable } from "./prefix-table.ts";
 import type { RequestView } from "./request-view.ts";
 import type { Route } from "./route.ts";
-import { takes } from "./route-match.ts";
+import { takes, takesAtPath } from "./route-match.ts";
 
 /** So few are tried faster than they are looked up. */
 const SCANNED_ROUTES_MAX = 4;
@@ -36,11 +36,19 @@ export class RouteIndex {
     }
     const path = request.path;
     const exact = lists.exact.get(path);
-    const first =
-      exact === undefined ? routes.length : this.#firstOf(exact, request, routes.length);
+    const first = exact === undefined ? routes.length : this.#firstAtPath(exact, request);
     const second = this.#firstByPrefix(lists.prefixes, path, request, first);
     const found = this.#firstOf(lists.others, request, second);
     return found === routes.length ? -1 : found;
+  }
+
+  /** The first of these places, whose path is the request's, that takes it, else the number of all routes. */
+  #firstAtPath(places: readonly number[], request: RequestView): number {
+    const isConnect = request.method === "CONNECT";
+    for (let i = 0; i < places.length; i++) {
+      if (takesAtPath(this.#routes[places[i]!]!, request, isConnect)) return places[i]!;
+    }
+    return this.#routes.length;
   }
 
   #firstByPrefix(

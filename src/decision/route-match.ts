@@ -51,8 +51,17 @@ export function compileRouteMatch(
 }
 
 export function takes(match: CompiledMatch, request: RequestView, isConnect: boolean): boolean {
-  if (match.isForConnect !== isConnect) return false;
   if (!match.path.isAny && !match.path.matches(request.path)) return false;
+  return takesAtPath(match, request, isConnect);
+}
+
+/** The same for a request whose path is known to match. */
+export function takesAtPath(
+  match: CompiledMatch,
+  request: RequestView,
+  isConnect: boolean,
+): boolean {
+  if (match.isForConnect !== isConnect) return false;
   const { tests } = match;
   for (let i = 0; i < tests.length; i++) {
     if (!tests[i]!(request)) return false;
