@@ -135,6 +135,7 @@ test("at three times capacity goodput stays, critical requests are as fast as be
   await offer(OVERLOAD, WARM_UP_MS);
   const rounds: { readonly usual: Result; readonly over: Result }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
+    await offer(USUAL, SETTLE_MS);
     const usual = await offer(USUAL, ROUND_MS);
     await offer(OVERLOAD, SETTLE_MS);
     const over = await offer(OVERLOAD, ROUND_MS);
