@@ -210,6 +210,9 @@ function isSameForScoped(a: MeshSnapshot, b: MeshSnapshot): boolean {
     isSameList(a.trafficPolicies, b.trafficPolicies) &&
     isSameList(a.cachePolicies, b.cachePolicies) &&
     isSameList(a.faultPolicies, b.faultPolicies) &&
+    isSameList(a.peerAuthentications ?? [], b.peerAuthentications ?? []) &&
+    isSameList(a.requestAuthentications ?? [], b.requestAuthentications ?? []) &&
+    a.keySets === b.keySets &&
     isSameList(a.authorizationPolicies ?? [], b.authorizationPolicies ?? []) &&
     endedFaults(a) === endedFaults(b) &&
     isSameAllocation(a.services, b.services) &&

@@ -10,6 +10,7 @@ const SEVERITY: Readonly<Record<FindingCode, Finding["severity"]>> = {
   "field-ignored": "warning",
   "field-unsupported": "error",
   "keys-missing": "error",
+  "keys-pending": "info",
   "keys-stale": "warning",
   "keys-unusable": "warning",
   "protocol-unsupported": "warning",

@@ -65,6 +65,8 @@ export type FindingCode =
   | "field-unsupported"
   /** The keys of an issuer are not known: its tokens get 401. */
   | "keys-missing"
+  /** They are on their way: the control plane has just been told of the issuer. */
+  | "keys-pending"
   /** Keys that were fetched before are in use: they could not be fetched again. */
   | "keys-stale"
   /** A key of a set that is no good, and passed over. */

@@ -108,8 +108,9 @@ function namedRules(
     const fetched = keySets?.get(source.key);
     const field = source.issuer === undefined ? "jwksUri" : "issuer";
     if (fetched?.document === undefined) {
+      const code = fetched?.problem === undefined ? "keys-pending" : "keys-missing";
       const why = fetched?.problem ?? "not fetched yet";
-      findings.add("keys-missing", place(field), refusalOf(rule, `${source.url}: ${why}`));
+      findings.add(code, place(field), refusalOf(rule, `${source.url}: ${why}`));
     } else if (fetched.problem !== undefined) {
       const message = `keys from before are in use: ${source.url}: ${fetched.problem}`;
       findings.add("keys-stale", place(field), message);
