@@ -4,9 +4,9 @@
  */
 import type { CheckView, Finding, VersionResponse } from "../control-plane/api-types.ts";
 import type { ProxyView } from "../control-plane/proxy-types.ts";
-import type { AdminClient } from "./admin-client.ts";
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
+import { mtlsFindings } from "./mtls-check.ts";
 import { askProxy } from "./proxy-admin.ts";
 import { readVersion } from "./read-version.ts";
 
@@ -30,6 +30,7 @@ const SECTION_BY_CHECK: Readonly<Record<string, string>> = {
   "proxies-connected": "proxies",
   "proxies-synced": "proxies",
   "proxies-ready": "proxies",
+  "callers-secure": "identity",
   "instances-serving": "services",
   "services-have-endpoints": "services",
   "objects-accepted": "configuration",
@@ -50,7 +51,11 @@ export async function checkSections(context: CliContext): Promise<CheckOutcome> 
     );
     items.push(versionItem(version));
     const { checks } = await client.checks();
-    const all = [...checks, ...(await readinessItems(client))];
+    const { proxies } = await client.proxies();
+    const asked = proxies.filter(
+      ({ connected, adminAddress }) => connected && adminAddress !== null,
+    );
+    const all = [...checks, ...(await readinessItems(asked)), ...(await mtlsItems(asked))];
     return { sections: [{ title: "client", items }, ...sectionsOf(all)], failure: undefined };
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
@@ -95,23 +100,42 @@ function versionItem(version: VersionResponse): CheckItem {
 }
 
 /** Only connected proxies: the control plane reports the others. */
-async function readinessItems(client: AdminClient): Promise<readonly CheckItem[]> {
-  const { proxies } = await client.proxies();
-  const waiting = proxies.filter((proxy) => proxy.connected && proxy.adminAddress !== null);
-  const total = waiting.length;
-  if (total === 0) return [];
+async function readinessItems(proxies: readonly ProxyView[]): Promise<readonly CheckItem[]> {
+  if (proxies.length === 0) return [];
+  const findings = await askAll(proxies, async (proxy) => {
+    const found = await askReady(proxy);
+    return found === undefined ? [] : [found];
+  });
+  const title = "every connected proxy says that it is ready";
+  return [{ name: "proxies-ready", title, status: statusOf(findings), findings }];
+}
+
+/** That callers come in plain text where they may is worth knowing, and nothing wrong. */
+async function mtlsItems(proxies: readonly ProxyView[]): Promise<readonly CheckItem[]> {
+  if (proxies.length === 0) return [];
+  const findings = await askAll(proxies, mtlsFindings);
+  const title = "every caller comes with mutual TLS where it is taken";
+  return [{ name: "callers-secure", title, status: statusOf(findings), findings }];
+}
+
+function statusOf(findings: readonly Finding[]): CheckItem["status"] {
+  if (findings.some(({ severity }) => severity === "error")) return "fail";
+  return findings.length > 0 ? "warn" : "pass";
+}
+
+async function askAll(
+  proxies: readonly ProxyView[],
+  question: (proxy: ProxyView) => Promise<readonly Finding[]>,
+): Promise<readonly Finding[]> {
+  const waiting = [...proxies];
   const findings: Finding[] = [];
   const ask = async (): Promise<void> => {
     for (let proxy = waiting.shift(); proxy !== undefined; proxy = waiting.shift()) {
-      const found = await askReady(proxy);
-      if (found !== undefined) findings.push(found);
+      findings.push(...(await question(proxy)));
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_MAX }, ask));
-  const title = "every connected proxy says that it is ready";
-  const hasError = findings.some((found) => found.severity === "error");
-  const status = findings.length === 0 ? "pass" : hasError ? "fail" : "warn";
-  return [{ name: "proxies-ready", title, status, findings }];
+  return findings;
 }
 
 /** A proxy that cannot be reached from here may be on another machine: a warning. One not ready is an error. */

@@ -79,7 +79,6 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     trafficPolicies: objects.list("TrafficPolicy"),
     cachePolicies: objects.list("CachePolicy"),
     faultPolicies: objects.list("FaultPolicy"),
-    peerAuthentications: objects.list("PeerAuthentication"),
     requestAuthentications: objects.list("RequestAuthentication"),
     ...(source.keySets === undefined ? {} : { keySets: source.keySets }),
     peerAuthentications: objects.list("PeerAuthentication"),

@@ -85,6 +85,7 @@ export class StatusWriter {
       ...objects.list("CachePolicy"),
       ...objects.list("FaultPolicy"),
       ...objects.list("AuthorizationPolicy"),
+      ...objects.list("PeerAuthentication"),
       ...objects.list("RequestAuthentication"),
       ...objects.list("Rollout"),
       ...objects.list("Revocation"),

@@ -336,3 +336,9 @@ export const RBAC_INDEXED_POLICIES_MAX = 50_000;
 export const RBAC_ADDRESSES_REMEMBERED_MAX = 256;
 /** Policies that are looked at to tell a denied client which one came nearest: denials may come by the thousand. */
 export const RBAC_EXPLAINED_POLICIES_MAX = 64;
+
+/**
+ * Addresses that metrics about callers without mutual TLS tell apart: each is a series, and any client can bring a new
+ * one. Enough to find out who is left in a namespace.
+ */
+export const MTLS_SOURCES_MAX = 64;

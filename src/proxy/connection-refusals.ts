@@ -6,6 +6,8 @@ import type { LimitRefusal } from "./chain-limits.ts";
 import type { ConnectionLimit } from "./connection-limit.ts";
 import type { ListenerMetrics } from "./listener-metrics.ts";
 import { LogPace } from "./log-pace.ts";
+import type { MtlsMetrics } from "./mtls-metrics.ts";
+import type { MtlsMismatch } from "./mtls-mismatch.ts";
 
 /** What may come with every connection is logged at most this often: it repeats until something is freed. */
 const LOG_INTERVAL_MS = 10_000;
@@ -14,6 +16,7 @@ export interface RefusalDeps {
   readonly log: Logger;
   readonly wallMs: () => number;
   readonly metrics: ListenerMetrics;
+  readonly mtlsMetrics: MtlsMetrics;
   /** Of all listeners of this process together. */
   readonly connectionLimit: ConnectionLimit;
 }
@@ -37,12 +40,22 @@ export class ConnectionRefusals {
     log.error("cannot accept connections", { listener: this.#listener, reason });
   }
 
-  /** For what it is. The socket is its owner's to close. */
-  tell(remoteAddress: string, code: string, reason: string): void {
-    const { metrics, log } = this.#deps;
+  /**
+   * For what it is. The socket is its owner's to close. `mismatch`: the caller came with something else than the
+   * listener takes; then both sides are told, and the object to change.
+   */
+  tell(remoteAddress: string, code: string, reason: string, mismatch?: MtlsMismatch): void {
+    const { metrics, mtlsMetrics, log } = this.#deps;
     metrics.onRefused(code);
     const listener = this.#listener;
-    log.warn("connection refused", { listener, remote: remoteAddress, code, reason });
+    const refusal = { listener, remote: remoteAddress, code, reason };
+    if (mismatch === undefined) {
+      log.warn("connection refused", refusal);
+      return;
+    }
+    const { arrived, mode, object } = mismatch;
+    mtlsMetrics.onMismatch(listener, mismatch, hostOf(remoteAddress));
+    log.warn("connection refused", { ...refusal, arrived, mode, change: object });
   }
 
   /** One too many for this process: nothing of it is read, so that it costs next to nothing. */
@@ -72,4 +85,10 @@ export class ConnectionRefusals {
     }
     socket.destroy();
   }
+}
+
+/** Without the port. */
+function hostOf(address: string): string {
+  const colon = address.lastIndexOf(":");
+  return colon < 0 ? address : address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
 }

@@ -31,6 +31,7 @@ import {
 import { mirrorOf } from "./mirrored-request.ts";
 import { directHeaders, redirectHeaders } from "./own-answer-headers.ts";
 import { redirectLocation } from "./redirect.ts";
+import { admitRequest } from "./request-arrival.ts";
 import { RequestOutcome } from "./request-outcome.ts";
 import { RequestRoute } from "./request-route.ts";
 import { RequestTimeouts } from "./request-timeouts.ts";
@@ -75,16 +76,15 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#reset(head);
     const server = this.#server;
     const request = this.request;
-    const path = request.normalize(server.config.pathNormalization);
-    if (path.kind === "refused") {
-      this.reply(LOCAL_REPLY.pathInvalid, "");
+    const arrival = admitRequest(request, this.outcome, server.config);
+    if (arrival.kind === "refused") {
+      this.reply(arrival.reply, "");
       return;
     }
-    if (path.kind === "redirect") {
-      this.#redirectTo(307, path.path + request.search, undefined);
+    if (arrival.kind === "redirected") {
+      this.#redirectTo(307, arrival.path + request.search, undefined);
       return;
     }
-    server.config.prepareRequest(this.outcome, head.headers);
     const match = this.route.lookUp();
     const refusal = tunnelRefusal(head, match, server.config, request.isHttp2);
     if (refusal !== undefined) {

@@ -20,6 +20,8 @@ import { type ServedHosts, servedHosts } from "./host-check.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { ListenerMetrics, ProtocolCounters } from "./listener-metrics.ts";
 import { ListenerTls } from "./listener-tls.ts";
+import type { MtlsMetrics } from "./mtls-metrics.ts";
+import { mismatchOf, TLS_TO_PLAIN } from "./mtls-mismatch.ts";
 import { PeerCertificate } from "./peer-certificate.ts";
 import { cutAtPeerExpiry } from "./peer-expiry.ts";
 import { ProxiedPeers } from "./proxied-peers.ts";
@@ -36,8 +38,12 @@ export interface ListenerChainsDeps {
   readonly wallMs: () => number;
   readonly metrics: ListenerMetrics;
   readonly tlsMetrics: TlsMetrics;
+  readonly mtlsMetrics: MtlsMetrics;
   readonly timers: ProxyTimers;
 }
+
+/** Server names that callers' sidecars ask for begin so; no client of an app's own TLS does. */
+const SIDECAR_NAME = "outbound_.";
 
 interface Chain {
   readonly server: ChainServer;
@@ -82,7 +88,15 @@ export class ListenerChains {
       result.upstream?.abort();
       const name = spoken.serverName === "" ? "" : ` for server name ${spoken.serverName}`;
       const reason = `no filter chain matches ${spoken.transportProtocol}${name}`;
-      this.#refusals.tell(remoteAddressOf(socket), "no-filter-chain", reason);
+      const isTls = spoken.transportProtocol === "tls";
+      const code = isTls && this.#takesPlainTextOnly ? TLS_TO_PLAIN : "no-filter-chain";
+      this.#refuse(remoteAddressOf(socket), code, reason);
+      socket.destroy();
+    } else if (this.#takesPlainTextOnly && spoken.serverName.startsWith(SIDECAR_NAME)) {
+      // It would be passed through to the app, which cannot make anything of it.
+      result.upstream?.abort();
+      const reason = "a sidecar came with mutual TLS to a port that takes plain text";
+      this.#refuse(remoteAddressOf(socket), TLS_TO_PLAIN, reason);
       socket.destroy();
     } else if (!this.#admits(chain, socket, proxied, spoken.serverName)) {
       result.upstream?.abort();
@@ -100,7 +114,7 @@ export class ListenerChains {
   serveUnread(socket: Socket): void {
     const chain = this.#find(OPAQUE, undefined);
     if (chain === undefined) {
-      this.#refusals.tell(remoteAddressOf(socket), "no-filter-chain", "no filter chain matches");
+      this.#refuse(remoteAddressOf(socket), "no-filter-chain", "no filter chain matches");
       socket.destroy();
     } else if (!this.#admits(chain, socket, undefined, "")) {
       // It is closed.
@@ -196,12 +210,27 @@ export class ListenerChains {
         };
         this.#serve(this.#servers[index]!, socket, identity, undefined);
       },
-      onRefused: (remoteAddress, code, reason) => this.#refusals.tell(remoteAddress, code, reason),
+      onRefused: (remoteAddress, code, reason) => this.#refuse(remoteAddress, code, reason),
     });
+  }
+
+  get #takesPlainTextOnly(): boolean {
+    return this.config.mtls?.mode === "DISABLE";
+  }
+
+  #refuse(remoteAddress: string, code: string, reason: string): void {
+    this.#refusals.tell(remoteAddress, code, reason, mismatchOf(this.config.mtls, code));
+  }
+
+  /** Who still comes in plain text is what one asks before it is no longer let in. */
+  #notePlainText(address: string): void {
+    const { name, mtls } = this.config;
+    if (mtls?.mode === "PERMISSIVE") this.#deps.mtlsMetrics.onPlainText(name, mtls, address);
   }
 
   #servePlain(chain: Chain, { socket, spoken, proxied, firstBytes, upstream }: IntakeResult): void {
     const identity = this.#identityOf(socket, proxied, spoken.serverName);
+    this.#notePlainText(identity.remoteAddress);
     const { server } = chain;
     if (server.kind === "tcp") {
       const isTls = spoken.transportProtocol === "tls";

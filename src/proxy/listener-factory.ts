@@ -24,6 +24,7 @@ import { Http2StreamPool } from "./http2-server-stream.ts";
 import { ProxyListener } from "./listener.ts";
 import { ListenerMetrics } from "./listener-metrics.ts";
 import { createMirrorMetrics, type MirrorMetrics } from "./mirror-metrics.ts";
+import { MtlsMetrics } from "./mtls-metrics.ts";
 import { OutcomeRecorder } from "./outcome-recorder.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
@@ -58,6 +59,7 @@ export class ListenerFactory {
   readonly #requestMetrics: RequestMetrics;
   readonly #tcpMetrics: TcpMetrics;
   readonly #listenerMetrics: ListenerMetrics;
+  readonly #mtlsMetrics: MtlsMetrics;
   readonly #limitMetrics: ChainLimitMetrics;
   readonly #mirrorMetrics: MirrorMetrics;
   readonly #filterMetrics: FilterMetrics;
@@ -68,6 +70,7 @@ export class ListenerFactory {
     this.#requestMetrics = new RequestMetrics(options.registry);
     this.#tcpMetrics = new TcpMetrics(options.registry);
     this.#listenerMetrics = new ListenerMetrics(options.registry);
+    this.#mtlsMetrics = new MtlsMetrics(options.registry);
     this.#limitMetrics = new ChainLimitMetrics(options.registry);
     this.#mirrorMetrics = createMirrorMetrics(options.registry);
     this.#filterMetrics = createFilterMetrics(options.registry);
@@ -85,6 +88,7 @@ export class ListenerFactory {
       faults,
       wallMs: () => clock.nowMs(),
       metrics: this.#listenerMetrics,
+      mtlsMetrics: this.#mtlsMetrics,
       tlsMetrics,
       sharedAddresses,
       inherited,

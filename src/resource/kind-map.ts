@@ -28,6 +28,7 @@ export interface KindMap {
   readonly HTTPRoute: HttpRoute;
   readonly MeshConfig: MeshConfig;
   readonly Revocation: Revocation;
+  readonly PeerAuthentication: PeerAuthentication;
   readonly Rollout: Rollout;
   readonly RateLimitPolicy: RateLimitPolicy;
   readonly RequestAuthentication: RequestAuthentication;

@@ -47,6 +47,7 @@ const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
   HTTPRoute: httpRouteKind,
   MeshConfig: meshConfigKind,
   Revocation: revocationKind,
+  PeerAuthentication: peerAuthenticationKind,
   Rollout: rolloutKind,
   RateLimitPolicy: rateLimitPolicyKind,
   RequestAuthentication: requestAuthenticationKind,

@@ -178,9 +178,14 @@ function clusterResource(name: string, init: ClusterInit): XdsResource {
   return resourceOf(ClusterSchema, name, create(ClusterSchema, { name, ...init }));
 }
 
-/** Whether callers reach the instances by mutual TLS. A port without instances is for meshed ones to come. */
+/** Whether the instances have sidecars. A port without instances is for meshed ones to come. */
 export function isMeshed(port: IndexedPort): boolean {
   return !port.isExternal && port.targets.every((target) => target.isMeshed);
+}
+
+/** Whether callers reach the instances by mutual TLS. */
+function isSecure(port: IndexedPort): boolean {
+  return !port.isExternal && port.targets.every((target) => target.isSecure);
 }
 
 /**
@@ -193,7 +198,7 @@ function transportSocketOf(
   options: { readonly trustDomain: string; readonly alpn: readonly string[] },
 ): { readonly transportSocket?: TransportSocket } {
   const { trustDomain, alpn } = options;
-  if (!isMeshed(port)) return {};
+  if (!isSecure(port)) return {};
   const { name, namespace } = service.service.resource.metadata;
   const identities = new Set(
     port.targets.map(({ instance }) =>

@@ -111,6 +111,7 @@ function checkOrderDoesNotMatter({ snapshot, scope }: MeshFixture, expected: Tra
       trafficPolicies: snapshot.trafficPolicies.toReversed(),
       cachePolicies: snapshot.cachePolicies.toReversed(),
       faultPolicies: snapshot.faultPolicies.toReversed(),
+      peerAuthentications: snapshot.peerAuthentications?.toReversed() ?? [],
       authorizationPolicies: snapshot.authorizationPolicies?.toReversed() ?? [],
       instances: snapshot.instances
         .toReversed()

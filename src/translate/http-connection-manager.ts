@@ -32,7 +32,12 @@ export type HttpConnectionManagerOptions = Required<
 > &
   Pick<
     HttpConnectionManagerInit,
-    "accessLog" | "commonHttpProtocolOptions" | "localReplyConfig" | "streamIdleTimeout"
+    | "accessLog"
+    | "commonHttpProtocolOptions"
+    | "forwardClientCertDetails"
+    | "localReplyConfig"
+    | "setCurrentClientCertDetails"
+    | "streamIdleTimeout"
   > & {
     /** Of clients that speak HTTP/2. */
     readonly keepalive?: MessageInitShape<typeof KeepaliveSettingsSchema>;
@@ -73,6 +78,8 @@ export function httpConnectionManager({
     ],
     serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
     generateRequestId: true,
+    // `Shop.` and `shop` are one host to DNS (lesson T23): routes, policies and the app see the same.
+    stripTrailingHostDot: true,
     ...paths,
     requestHeadersTimeout: duration(REQUEST_HEAD_TIMEOUT_MS),
   });

@@ -1,10 +1,7 @@
-/** Listeners for what others send to the app: mutual TLS in front of each port that it serves. */
+/** Listeners for what others send to the app: by mutual TLS, unless a PeerAuthentication says otherwise. */
 import { create } from "@bufbuild/protobuf";
 import { TrafficDirection } from "../gen/envoy/config/core/v3/base_pb.js";
-import {
-  type Filter,
-  FilterChainSchema,
-} from "../gen/envoy/config/listener/v3/listener_components_pb.js";
+import type { Filter } from "../gen/envoy/config/listener/v3/listener_components_pb.js";
 import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
 import { HttpConnectionManager_ForwardClientCertDetails } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { targetPortOf } from "../resource/kinds/service.ts";
@@ -14,7 +11,6 @@ import {
   INBOUND_KEEPALIVE_INTERVAL_MS,
   INBOUND_KEEPALIVE_TIMEOUT_MS,
   PROTOCOL_HEADER,
-  TCP_ALPN,
 } from "./defaults.ts";
 import {
   type FilterContribution,
@@ -23,19 +19,18 @@ import {
 } from "./filters/filter-contribution.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { inboundRoutes } from "./inbound-routes.ts";
-import { inspectTls } from "./listener-filters.ts";
 import { inboundReplies, REPLY_HEADERS } from "./local-replies.ts";
 import { type IndexedService, isSelected, type MeshIndex } from "./mesh-index.ts";
-import type { PortMtls } from "./peer-authentication.ts";
 import type { MeshInstancePort, ProxyScope } from "./mesh-snapshot.ts";
 import { duration, resourceOf, socketAddress } from "./message.ts";
+import { mtlsChains } from "./mtls-chains.ts";
 import { inboundHttp2Name, inboundListenerName, inboundName, qualifiedName } from "./names.ts";
 import type { ListenerChains } from "./outbound-chains.ts";
+import type { PortMtls } from "./peer-authentication.ts";
 import { protocolMetadata } from "./protocol-metadata.ts";
 import type { AuthorizationFilters } from "./rbac/authorization.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 import type { XdsResource } from "./translation.ts";
-import { downstreamTls } from "./transport-socket.ts";
 
 /**
  * The app learns from `x-forwarded-client-cert` who calls, as in Istio. Only from the certificate that was verified
@@ -72,8 +67,9 @@ export function inboundResources(index: MeshIndex, scope: ProxyScope): InboundRe
       labels: scope.labels,
       services: services.map(({ key }) => key),
     });
+    const mtls = index.peers.modeOf(scope, port.port);
     const shared = { index, workload, address: scope.address, authentication, authorization };
-    const inbound = { ...shared, port, inboundPort, shape, services };
+    const inbound = { ...shared, port, inboundPort, shape, services, mtls };
     listeners.push(inboundListener(inbound));
     clusters.push(...appClusters(inbound));
   }
@@ -113,19 +109,21 @@ interface InboundPort {
   readonly services: readonly IndexedService[];
   /** Whose users they are. */
   readonly authentication: readonly FilterContribution[];
+  /** How callers come. */
+  readonly mtls: PortMtls;
   /** Who may call it. */
   readonly authorization: AuthorizationFilters;
 }
 
 function inboundListener(inbound: InboundPort): XdsResource {
-  const { address, port, inboundPort } = inbound;
+  const { address, port, inboundPort, mtls } = inbound;
   const name = inboundListenerName(inboundPort);
   const listener = create(ListenerSchema, {
     name,
     address: socketAddress(address, inboundPort),
     ...inboundChains(inbound),
     trafficDirection: TrafficDirection.INBOUND,
-    metadata: protocolMetadata(port.protocol, "the instance's port"),
+    metadata: protocolMetadata(port.protocol, "the instance's port", mtls),
   });
   return resourceOf(ListenerSchema, name, listener);
 }
@@ -137,20 +135,12 @@ function inboundChains(inbound: InboundPort): ListenerChains {
   const limits =
     services.find(({ filters }) => filters.inboundConnections.length > 0)?.filters
       .inboundConnections ?? [];
-  const opaque = {
-    filters: [...limits, ...inbound.authorization.connections, streamFilter(index, port)],
-    transportSocket: downstreamTls(TCP_ALPN),
-  };
-  if (http === undefined) return { filterChains: [create(FilterChainSchema, opaque)] };
-  const filters = [...limits, requestFilter(inbound, http)];
-  const transportSocket = downstreamTls(["h2", "http/1.1"]);
-  const httpChain = create(FilterChainSchema, { filters, transportSocket });
-  if (!isOpaque) return { filterChains: [httpChain] };
-  const streamChain = create(FilterChainSchema, {
-    ...opaque,
-    filterChainMatch: { applicationProtocols: [...TCP_ALPN] },
-  });
-  return { ...inspectTls(), filterChains: [streamChain], defaultFilterChain: httpChain };
+  const stream = isOpaque
+    ? [...limits, ...inbound.authorization.connections, streamFilter(index, port)]
+    : undefined;
+  const requests = http === undefined ? undefined : [...limits, requestFilter(inbound, http)];
+  const filters = { http: requests, stream };
+  return mtlsChains(inbound.mtls.mode, filters, index.detectionTimeoutMs);
 }
 
 /** Idle limits are the caller's business, as for requests: this side's are longer. */

@@ -22,6 +22,15 @@ export function inspectTls(): Inspection {
   return { listenerFilters: [tlsInspector()] };
 }
 
+/** The same where plain text may come instead, from clients that may wait for the server to speak. */
+export function detectTls(timeoutMs: number): Inspection {
+  return {
+    ...inspectTls(),
+    listenerFiltersTimeout: duration(timeoutMs),
+    continueOnListenerFiltersTimeout: true,
+  };
+}
+
 /** TLS, HTTP or anything else. Who says nothing for so long is waiting for the server to speak. */
 export function detectProtocol(timeoutMs: number): Inspection {
   return {

@@ -110,6 +110,8 @@ export interface MeshIndex {
   readonly detectionTimeoutMs: number;
   /** What every listener makes of paths. */
   readonly paths: PathNormalizationFields;
+  /** Whether workloads take mutual TLS. */
+  readonly peers: PeerAuthenticationIndex;
 }
 
 export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): MeshIndex {
@@ -119,9 +121,9 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
   const config = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
   const { opaquePorts, timeout } = config.protocolDetection;
   const authentication = resolveAuthentication(snapshot, findings);
+  const peers = resolvePeerAuthentication(snapshot, findings);
   const context = {
     snapshot,
-  const peers = resolvePeerAuthentication(snapshot, findings);
     opaquePorts,
     settingsOf,
     filtersOf,
@@ -129,6 +131,7 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
     sessions: servicesWithSessions(snapshot),
     claimRoutes: servicesWithClaimRoutes(snapshot),
     select,
+    peers,
     findings,
   };
   const services = [
@@ -150,6 +153,7 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
     accessLogs: accessLogs(config.accessLog),
     streamIdleTimeoutMs: durationMs(config.defaults.timeouts.idle),
     paths: pathNormalizationFields(config.pathNormalization),
+    peers,
     detectionTimeoutMs: durationMs(timeout),
   };
 }
@@ -165,6 +169,7 @@ interface IndexContext {
   /** Services with a route that has sessions. */
   readonly sessions: ReadonlySet<string>;
   readonly select: SelectInstances;
+  readonly peers: PeerAuthenticationIndex;
   readonly findings: Findings;
 }
 
@@ -205,7 +210,8 @@ function indexService(
   const hasFailover = settings.failover !== undefined;
   const ports: IndexedPort[] = [];
   const object = keyOf(service.resource);
-  const report = { findings: context.findings, place: { object, path: "" } };
+  const { findings, peers } = context;
+  const report = { peers, findings, place: { object, path: "" } };
   for (const [index, port] of spec.ports.entries()) {
     const { protocol, origin } = effectiveProtocol(port, context.opaquePorts);
     if (port.protocol === "TCP") {

@@ -54,6 +54,8 @@ export interface MeshSnapshot {
   /** Keys of issuers that were fetched. Undefined: none yet. */
   readonly keySets?: FetchedKeySets;
   /** Undefined: none. */
+  readonly peerAuthentications?: readonly PeerAuthentication[];
+  /** Undefined: none. */
   readonly authorizationPolicies?: readonly AuthorizationPolicy[];
   readonly instances: readonly MeshInstance[];
 }

@@ -1,10 +1,19 @@
-/** What a listener takes its connections for, and who says so: for `tulle proxy config`. Proxies pass over it. */
+/**
+ * What a listener takes its connections for, and who says so. Envoy passes over it; our sidecar names the object to change
+ * where a caller comes with something else.
+ */
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { InstanceProtocol, PortProtocol } from "../resource/port-protocol.ts";
+import type { PortMtls } from "./peer-authentication.ts";
 
 export function protocolMetadata(
   protocol: PortProtocol | InstanceProtocol,
   origin: string,
+  mtls?: PortMtls,
 ): { readonly filterMetadata: { readonly tulle: JsonObject } } {
-  return { filterMetadata: { tulle: { protocol, origin } } };
+  return {
+    filterMetadata: {
+      tulle: { protocol, origin, ...(mtls === undefined ? {} : { mtls: { ...mtls } }) },
+    },
+  };
 }

@@ -120,9 +120,10 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
     trafficPolicies: ofKind(objects, "TrafficPolicy"),
     cachePolicies: ofKind(objects, "CachePolicy"),
     faultPolicies: ofKind(objects, "FaultPolicy"),
+    peerAuthentications: ofKind(objects, "PeerAuthentication"),
     authorizationPolicies: ofKind(objects, "AuthorizationPolicy"),
-    instances,
     requestAuthentications: ofKind(objects, "RequestAuthentication"),
+    instances,
   };
 }
 

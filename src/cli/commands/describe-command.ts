@@ -1,4 +1,5 @@
 /** `tulle describe`: one object with everything that bears on it. */
+import type { Finding, ServiceView } from "../../control-plane/api-types.ts";
 import type { AdminClient } from "../admin-client.ts";
 import { AdminApiError } from "../admin-transport.ts";
 import type { Command, CommandInput } from "../command.ts";
@@ -9,7 +10,11 @@ import { usageError } from "../errors.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { fetchOne, namespaceFor, notFound } from "../fetch-objects.ts";
 import { type KindNames, objectName, parseSelection } from "../kinds.ts";
+import { mtlsFindings } from "../mtls-check.ts";
 import { writeResult } from "../output/write-result.ts";
+
+/** Each is asked for its metrics, which takes a moment. */
+const INSTANCES_ASKED_MAX = 20;
 
 export const command: Command = {
   name: "describe",
@@ -65,15 +70,30 @@ async function writeService(
   name: string,
 ): Promise<void> {
   const ref = { namespace: context.globals.namespace, name };
-  const view = await client.service(ref).catch(async (error: unknown) => {
+  const known = await client.service(ref).catch(async (error: unknown) => {
     if (!(error instanceof AdminApiError) || error.status !== 404) throw error;
     throw await notFound(client, kind, ref);
   });
+  const observed = await callerFindings(client, known);
+  const view = { ...known, findings: [...known.findings, ...observed] };
   await writeResult(context, {
     data: view,
     names: [objectName(kind.kind, name)],
     table: () => describeService(view, context.stdout),
   });
+}
+
+/** What the sidecars of its instances have seen of callers without mutual TLS. */
+async function callerFindings(
+  client: AdminClient,
+  { versions }: ServiceView,
+): Promise<readonly Finding[]> {
+  const instances = new Set(
+    versions.flatMap(({ endpoints }) => endpoints.map(({ instance }) => instance)),
+  );
+  const { proxies } = await client.proxies();
+  const own = proxies.filter(({ id, connected }) => connected && instances.has(id));
+  return (await Promise.all(own.slice(0, INSTANCES_ASKED_MAX).map(mtlsFindings))).flat();
 }
 
 async function writeObject(

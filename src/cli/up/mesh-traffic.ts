@@ -3,20 +3,28 @@
  * how much was protected, and which version answered. Counts come from Istio's standard counter.
  */
 
-/** One time series of `istio_requests_total`. */
-export interface RequestSeries {
+/** One time series of a counter. */
+export interface Series {
   readonly labels: ReadonlyMap<string, string>;
   readonly count: number;
 }
+
+/** One of `istio_requests_total`. */
+export type RequestSeries = Series;
 
 const FAMILY = "istio_requests_total";
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"/g;
 
 /** Reads the Prometheus text format; every line of another family is skipped. */
 export function parseRequestSeries(exposition: string): readonly RequestSeries[] {
-  const series: RequestSeries[] = [];
+  return parseSeries(exposition, FAMILY);
+}
+
+/** The same for any family of counters. */
+export function parseSeries(exposition: string, family: string): readonly Series[] {
+  const series: Series[] = [];
   for (const line of exposition.split("\n")) {
-    if (!line.startsWith(`${FAMILY}{`)) continue;
+    if (!line.startsWith(`${family}{`)) continue;
     const end = line.lastIndexOf("}");
     const count = Number(
       line
@@ -26,7 +34,7 @@ export function parseRequestSeries(exposition: string): readonly RequestSeries[]
     );
     if (end === -1 || Number.isNaN(count)) continue;
     const labels = new Map<string, string>();
-    for (const [, name = "", value = ""] of line.slice(FAMILY.length + 1, end).matchAll(LABEL)) {
+    for (const [, name = "", value = ""] of line.slice(family.length + 1, end).matchAll(LABEL)) {
       labels.set(
         name,
         value.replaceAll(/\\(.)/g, (_, char) => (char === "n" ? "\n" : char)),

@@ -23,6 +23,7 @@ import { apiError } from "./api-error.ts";
 import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
 import { effectiveLimits } from "./service-limits.ts";
+import { effectiveMtls } from "./service-mtls.ts";
 import { effectiveSettings } from "./service-policy.ts";
 import { attachedRoutes } from "./service-routes-view.ts";
 
@@ -121,6 +122,7 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
     policy: [
       ...effectiveSettings(service, deps.objects),
       ...effectiveLimits(service, deps.objects),
+      ...effectiveMtls(ports, endpoints, deps.objects),
     ],
     findings: (context.findingsOf.get(formatKey(keyOf(service))) ?? []).map(findingView),
   };

@@ -9,6 +9,7 @@ import {
 import { TrafficDirection } from "../../gen/envoy/config/core/v3/base_pb.js";
 import { type Listener, ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.js";
 import { FilterChainTable } from "../filter-chain-table.ts";
+import { type ListenerMtls, listenerMtls } from "../mtls-mismatch.ts";
 import { compileAddress, type IpAddress } from "./address.ts";
 import { compileDnsFilter, type DnsConfig } from "./dns-filter-config.ts";
 import { compileFilterChain, type FilterChainConfig } from "./filter-chain-config.ts";
@@ -19,6 +20,8 @@ export interface ListenerConfig {
   readonly name: string;
   readonly address: IpAddress;
   readonly direction: "inbound" | "outbound";
+  /** What callers are to come with, where its metadata tell. */
+  readonly mtls?: ListenerMtls | undefined;
   readonly inspection: Inspection;
   /** Set for a UDP listener: it answers name queries and has no chains. */
   readonly dns?: DnsConfig;
@@ -71,6 +74,7 @@ export function compileListener(
     name: listener.name || `${address.host}:${address.port}`,
     address,
     direction: listener.trafficDirection === TrafficDirection.INBOUND ? "inbound" : "outbound",
+    mtls: listenerMtls(listener),
     inspection,
     chains,
     table,

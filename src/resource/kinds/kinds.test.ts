@@ -113,6 +113,7 @@ describe("MeshConfig", () => {
         opaquePorts: [25, 587, 3306, 4444, 5432, 6379, 9300, 11_211],
       },
       dns: { enabled: true, servers: [], timeout: "2s" },
+      pathNormalization: { mode: "DecodeAndMergeSlashes", rejectEscapedSlashes: false },
       defaults: TRAFFIC_DEFAULTS,
     });
   });
