@@ -20,6 +20,7 @@ import type {
   ServiceView,
   VersionResponse,
 } from "../control-plane/api-types.ts";
+import type { AuthzCheckRequest, AuthzCheckResponse } from "../control-plane/authz-types.ts";
 import type {
   CaResponse,
   RetireRequest,
@@ -65,6 +66,7 @@ export interface AdminClient {
   service(ref: ObjectRef): Promise<ServiceView>;
   checks(): Promise<ChecksResponse>;
   explain(request: ExplainRequest): Promise<ExplainResponse>;
+  checkAuthorization(request: AuthzCheckRequest): Promise<AuthzCheckResponse>;
   instanceAction(ref: ObjectRef, body: InstanceActionRequest): Promise<InstanceActionResponse>;
   rolloutAction(ref: ObjectRef, body: RolloutActionRequest): Promise<RolloutActionResponse>;
   ca(): Promise<CaResponse>;
@@ -126,6 +128,8 @@ export function clientOver(transport: AdminTransport): AdminClient {
     services: () => get("/api/v1/services"),
     service: (ref) => get(path`/api/v1/services/${ref.namespace}/${ref.name}`),
     checks: () => get("/api/v1/checks"),
+    checkAuthorization: (body) =>
+      transport.request({ method: "POST", path: "/api/v1/authz/check", body }),
     explain: (body) => transport.request({ method: "POST", path: "/api/v1/explain", body }),
     instanceAction: (ref, body) =>
       transport.request({

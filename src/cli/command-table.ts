@@ -17,6 +17,12 @@ export function commandTable(programs: Programs): readonly CommandEntry[] {
         (await import("./commands/explain-command.ts")).createCommand(programs.explain),
     },
     {
+      name: "authz check",
+      summary: "Ask whether policy lets a request in, and by which rule",
+      group: "inspect",
+      load: async () => (await import("./commands/authz-check-command.ts")).command,
+    },
+    {
       name: "version",
       summary: "Show the version of this program and of the control plane",
       group: "other",

@@ -1,5 +1,6 @@
 /** Any object as `tulle describe` shows it: who it is, what its author wants, what the control plane found. */
 import type { InstanceView, ResourceObject } from "../control-plane/api-types.ts";
+import { expandedRules } from "../resource/role-expansion.ts";
 import { type DescribeOptions, factLines, section } from "./describe-service.ts";
 import { labelsText, recordsAt, textAt } from "./json-view.ts";
 import { formatAge } from "./output/age.ts";
@@ -25,17 +26,29 @@ export function describeObject(object: ResourceObject, options: DescribeObjectOp
     ],
     options,
   );
-  const spec = options
-    .stringify(object.spec)
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => `  ${line}\n`)
-    .join("");
+  const yaml = (value: unknown): string =>
+    options
+      .stringify(value)
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => `  ${line}\n`)
+      .join("");
+  const bound = boundRules(object);
   return [
     `${style.bold(`${object.kind} ${title}`)}\n${facts}`,
-    section("Spec", spec, style),
+    section("Spec", yaml(object.spec), style),
+    ...(bound.length === 0 ? [] : [section("Rules of the bindings", yaml(bound), style)]),
     section("Conditions", conditionsText(object, options), style),
   ].join("\n");
+}
+
+/** The rules that the bindings of an AuthorizationPolicy become, with the numbers by which denials name them. */
+function boundRules({ kind, spec }: ResourceObject): readonly object[] {
+  if (kind !== "AuthorizationPolicy") return [];
+  const first = recordsAt(spec, "rules").length;
+  return expandedRules(spec)
+    .map((rule, index) => ({ rule: index, ...rule }))
+    .slice(first);
 }
 
 /** What is known of the running instance behind a Workload. */

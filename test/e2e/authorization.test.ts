@@ -114,6 +114,22 @@ test("an ALLOW policy lets in what it says, and nothing else, of HTTP/1.1 and HT
   }
 });
 
+test("authz check and explain answer as the sidecar does, without a request", async () => {
+  const check = (...words: readonly string[]) =>
+    mesh.home.start(["authz", "check", "client", "catalog", ...words]).ended;
+  const allowed = await check("GET", "/items/7");
+  assert.equal(allowed.code, 0, allowed.output);
+  assert.match(
+    allowed.output,
+    /allowed by default\/catalog-\S+: default\/readers rule 0 allows it/,
+  );
+  const denied = await check("DELETE", "/items/7");
+  assert.equal(denied.code, 1, denied.output);
+  assert.match(denied.output, /nearest is default\/readers rule 0: method is DELETE/);
+  const explained = await mesh.tulle("explain", "http://catalog/admin", "--from", "client");
+  assert.match(explained, /Authorization\n.*\n.*catalog-\S+ +no +no ALLOW policy matches/);
+});
+
 test("a client of gRPC gets PERMISSION_DENIED", async () => {
   const headers = { ":method": "POST", "content-type": "application/grpc", te: "trailers" };
   const { status, headers: head } = await askHttp2("/shop.Catalog/List", headers);
@@ -174,7 +190,7 @@ test("roles and bindings expand into rules", async () => {
   assert.equal((await mesh.ask("/items/7/price")).status, 200);
   assert.equal((await mesh.ask("/items", { method: "PUT" })).status, 403);
   const described = await mesh.tulle("describe", "authorizationpolicy", "readers");
-  assert.match(described, /reader/);
+  assert.match(described, /Rules of the bindings\n {2}- rule: 0\n {4}from:/);
   await remove("readers");
 });
 

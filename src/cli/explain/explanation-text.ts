@@ -31,6 +31,7 @@ export function explanationText(response: ExplainResponse, options: TextOptions)
     section("Settings", settingsText(response.route?.settings ?? [], options)),
     section("Filters", filtersText(response.filters, options)),
     section("Policies", policiesText(response, options)),
+    section("Authorization", authorizationText(response, options)),
     ...response.clusters.map((cluster) =>
       section(clusterTitle(cluster), clusterText(cluster, options)),
     ),
@@ -152,6 +153,22 @@ function policiesText({ policies }: ExplainResponse, options: TextOptions): stri
     ]),
     style: options.style,
     width: options.columns,
+    indent: "  ",
+  });
+}
+
+function authorizationText({ authorization }: ExplainResponse, options: TextOptions): string {
+  if (authorization === null) return "";
+  const { style, columns } = options;
+  return renderTable({
+    columns: [{ title: "WORKLOAD", isKept: true }, { title: "LETS IT IN" }, { title: "BECAUSE" }],
+    rows: authorization.map(({ workloads, allowed, reason }) => [
+      workloads.join(", "),
+      allowed ? { text: "yes", paint: style.green } : { text: "no", paint: style.red },
+      printable(reason),
+    ]),
+    style,
+    width: columns,
     indent: "  ",
   });
 }

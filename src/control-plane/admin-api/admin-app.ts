@@ -7,6 +7,7 @@ import type { AdminBindings } from "./admin-server.ts";
 import { apiError, apiErrorResponse } from "./api-error.ts";
 import { API_ROUTES } from "./api-routes.ts";
 import { applyRoute } from "./apply-route.ts";
+import { authzRoutes } from "./authz-routes.ts";
 import { caRoutes } from "./ca-routes.ts";
 import { checkRoutes } from "./check-routes.ts";
 import { explainRoute } from "./explain-route.ts";
@@ -54,6 +55,7 @@ export function createAdminApp(deps: AdminApiDeps): AdminApp {
     serviceRoutes,
     checkRoutes,
     explainRoute,
+    authzRoutes,
     rolloutRoutes,
     caRoutes,
     watchRoutes,

@@ -21,6 +21,7 @@ export interface ApiRoute {
   /** The name of the request body's schema in `request-schemas.ts`. */
   readonly request?:
     | "ApplyRequest"
+    | "AuthzCheckRequest"
     | "InstanceActionRequest"
     | "ExplainRequest"
     | "JoinTokenRequest"
@@ -259,6 +260,16 @@ export const API_ROUTES: readonly ApiRoute[] = [
     summary: "What a proxy would do with a request, and why. Changes nothing.",
     response: "ExplainResponse",
     request: "ExplainRequest",
+    parameters: [],
+    errors: [400, 404],
+  },
+  {
+    method: "POST",
+    path: "/api/v1/authz/check",
+    summary:
+      "Whether policy lets a request or a connection in, and by which rule. Changes nothing.",
+    response: "AuthzCheckResponse",
+    request: "AuthzCheckRequest",
     parameters: [],
     errors: [400, 404],
   },

@@ -37,6 +37,29 @@ export const REQUEST_SCHEMAS = {
     bodySizeBytes: z.int().min(0).optional(),
     listener: z.string().min(1).max(512).optional(),
   }),
+  AuthzCheckRequest: z.strictObject({
+    from: z.string().min(1).max(2048).describe("An instance, a Service, spiffe://…, or anonymous."),
+    to: z.string().min(1).max(512).describe("A Service or an instance."),
+    method: z.string().min(1).max(64).optional(),
+    path: z
+      .string()
+      .min(1)
+      .max(8192)
+      .regex(/^\//, { error: "a path that begins with /" })
+      .optional()
+      .describe("With its query. Without it a TCP connection is judged."),
+    headers: z
+      .array(z.tuple([z.string().min(1).max(256), z.string().max(8192)]))
+      .max(EXPLAINED_HEADERS_MAX)
+      .default([]),
+    claims: z.record(z.string(), z.unknown()).optional().describe("Of the user's verified token."),
+    sourceIp: z
+      .union([z.ipv4(), z.ipv6()], { error: "an IP address" })
+      .optional()
+      .describe("Where the connection comes from. Default: 127.0.0.1."),
+    port: z.int().min(1).max(65_535).optional(),
+    namespace: z.string().min(1).max(253).default("default"),
+  }),
   JoinTokenRequest: z.strictObject({
     namespace: z.string().min(1).max(253).default("default"),
     serviceAccount: z.string().min(1).max(253),

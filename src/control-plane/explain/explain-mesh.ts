@@ -5,6 +5,7 @@ import type { Registry as KindRegistry } from "../../resource/registry.ts";
 import type { MeshSnapshot, ProxyScope } from "../../translate/mesh-snapshot.ts";
 import { translateProxy } from "../../translate/translate.ts";
 import type { AdminApiDeps } from "../admin-api/admin-api-deps.ts";
+import type { KnownCaller } from "../authz/authz-check.ts";
 import { ObjectCache } from "../object-cache.ts";
 import { ServiceIndexes } from "../service-index.ts";
 import { buildSnapshot } from "../snapshot-builder.ts";
@@ -18,6 +19,7 @@ import {
   configurationOfTranslation,
   type ProxyConfiguration,
 } from "./proxy-configuration.ts";
+import { type ForwardedCall, routeAuthorization } from "./route-authorization.ts";
 
 export type ExplainDeps = Pick<
   AdminApiDeps,
@@ -46,24 +48,44 @@ export function explainInMesh(asked: ExplainRequest, deps: ExplainDeps): Explain
 
 function explainerFor({ entry, from }: Caller, deps: ExplainDeps): Explainer {
   const { objects } = deps;
-  const known = { objects, from, knowsEndpoints: true };
+  const snapshot = currentSnapshot(deps);
+  const known = {
+    ...{ objects, from, knowsEndpoints: true },
+    authorize: (call: ForwardedCall) => routeAuthorization(call, snapshot, connectedCallers(deps)),
+  };
   const sent = entry === undefined ? undefined : deps.reconciler.snapshotOf(entry.key);
   if (sent !== undefined) {
     const { revision } = sent;
     return new Explainer({ ...known, configuration: configurationOfSnapshot(sent), revision });
   }
-  const revision = deps.reconciler.translatedRevision;
-  const snapshot = buildSnapshot({
-    revision,
+  const { revision } = snapshot;
+  const scope = supposedScope(from.namespace, supposedWorkload(objects, from));
+  return new Explainer({ ...known, configuration: translated(snapshot, scope), revision });
+}
+
+/** The mesh as it is, as far as explanations look at it. */
+export function currentSnapshot(deps: Omit<ExplainDeps, "proxies">): MeshSnapshot {
+  return buildSnapshot({
+    revision: deps.reconciler.translatedRevision,
     asOfMs: deps.clock.nowMs(),
     trustDomain: deps.info.trustDomain,
     trustBundlePem: "",
-    objects,
+    objects: deps.objects,
     instances: deps.registry.list(),
     serviceIndexes: deps.serviceIndexes,
   });
-  const scope = supposedScope(from.namespace, supposedWorkload(objects, from));
-  return new Explainer({ ...known, configuration: translated(snapshot, scope), revision });
+}
+
+/** Who may call others. */
+export function connectedCallers({
+  proxies,
+}: Pick<ExplainDeps, "proxies">): readonly KnownCaller[] {
+  return proxies.list().map(({ node }) => ({
+    namespace: node.scope.namespace,
+    name: node.scope.nodeId,
+    service: node.service,
+    serviceAccount: node.scope.serviceAccount,
+  }));
 }
 
 export interface ExplainDocuments {
@@ -105,6 +127,7 @@ export function explainInDocuments(
   const configuration = translated(snapshot, scope);
   const explainer = new Explainer({
     ...{ configuration, objects, from, revision: null },
+    authorize: (call) => routeAuthorization(call, snapshot, []),
     knowsEndpoints: objects.list("Workload").length > 0,
   });
   return explainer.explain(asked);

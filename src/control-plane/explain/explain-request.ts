@@ -6,6 +6,7 @@ import { PENDING_BODY_BYTES_MAX } from "../../core/limits.ts";
 import { explainMatch, type RouteExplanation } from "../../decision/explanation.ts";
 import type { VirtualHost } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import type { ObjectKey } from "../../resource/object.ts";
+import type { AuthzVerdict } from "../authz-types.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import { clusterViews } from "./cluster-view.ts";
 import type {
@@ -22,6 +23,7 @@ import { HttpListeners, type RoutedListener } from "./http-listener.ts";
 import { meshHostOf } from "./mesh-host.ts";
 import { policiesFor, ruleOf, settingsOf } from "./policy-sources.ts";
 import type { ProxyConfiguration } from "./proxy-configuration.ts";
+import type { ForwardedCall } from "./route-authorization.ts";
 import { routeChanges } from "./route-changes.ts";
 import { routeSettings, type SettingSources } from "./route-settings.ts";
 import { routeSource } from "./route-source.ts";
@@ -33,6 +35,8 @@ export interface Explainable {
   readonly objects: ObjectCache | undefined;
   readonly from: ExplainedCaller;
   readonly revision: number | null;
+  /** Of the workloads that are called, where they are known. */
+  readonly authorize?: (call: ForwardedCall) => readonly AuthzVerdict[] | null;
   /** Clusters without endpoints have none; else nobody knows. */
   readonly knowsEndpoints: boolean;
 }
@@ -79,6 +83,8 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
   const clusters =
     action?.kind === "forward" ? clusterViews(action, view, known.configuration) : [];
   const source = taken === undefined ? null : routeSource(taken.message.name);
+  const rewrite = action?.kind === "forward" ? action.rewritePath : undefined;
+  const path = rewrite === undefined ? request.path : rewrite(request.path);
   const service = serviceOf(routed.routes.name, known.objects);
   const sources: SettingSources = {
     rule: known.objects === undefined ? undefined : ruleOf(known.objects, source),
@@ -109,6 +115,7 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
     outcome: outcomeText(explanation, clusters, known.knowsEndpoints),
     filters: filterViews(routed, explanation),
     policies: known.objects === undefined ? [] : policiesFor(known.objects, service, source),
+    authorization: known.authorize?.({ from: known.from, request, path, clusters }) ?? null,
     clusters,
     inbound: null,
     notes: [

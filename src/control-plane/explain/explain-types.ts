@@ -3,6 +3,7 @@
  * the CLI and the dashboard share them with the control plane.
  */
 import type { EffectiveSetting, ResourceKey } from "../api-types.ts";
+import type { AuthzVerdict } from "../authz-types.ts";
 
 export interface ExplainRequest {
   readonly method: string;
@@ -39,6 +40,8 @@ export interface ExplainResponse {
   readonly outcome: string;
   readonly filters: readonly ExplainedFilter[];
   readonly policies: readonly ExplainedPolicy[];
+  /** What the policies of those who are called say. Null where that is not known. */
+  readonly authorization: readonly AuthzVerdict[] | null;
   /** Where the request may go, by share. Empty when it is answered here. */
   readonly clusters: readonly ExplainedCluster[];
   /** What the sidecar of the instance does with it; null where none is known, or it has no HTTP listener. */

@@ -14,7 +14,6 @@ import {
   valueAt,
 } from "../rule.ts";
 import {
-  type AuthorizationRule,
   authorizationOperation,
   authorizationSource,
   authorizationWhen,
@@ -69,31 +68,4 @@ export function checkBindings(spec: LooseRecord, report: Report): void {
       allowed: names.filter((name) => typeof name === "string").join(", ") || "a name from roles",
     });
   }
-}
-
-interface RoleSugar {
-  readonly rules?: readonly AuthorizationRule[] | undefined;
-  readonly roles?: readonly AuthorizationRole[] | undefined;
-  readonly bindings?: readonly AuthorizationBinding[] | undefined;
-}
-
-/** The rules of a policy, with those that its bindings become. */
-export function expandedRules({
-  rules = [],
-  roles = [],
-  bindings = [],
-}: RoleSugar): readonly AuthorizationRule[] {
-  const byName = new Map(roles.map((one) => [one.name, one]));
-  const bound = bindings.flatMap(({ role: name, subjects, when }) => {
-    const found = byName.get(name);
-    if (found === undefined) return [];
-    return [
-      {
-        from: subjects.map((source) => ({ source })),
-        to: found.operations.map((operation) => ({ operation })),
-        ...(when === undefined ? {} : { when }),
-      },
-    ];
-  });
-  return [...rules, ...bound];
 }

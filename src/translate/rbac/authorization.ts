@@ -20,9 +20,9 @@ import {
   type AuthorizationPolicy,
   isDryRun,
 } from "../../resource/kinds/authorization-policy.ts";
-import { expandedRules } from "../../resource/kinds/authorization-roles.ts";
 import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
 import { keyOf } from "../../resource/object.ts";
+import { expandedRules } from "../../resource/role-expansion.ts";
 import type { FilterContribution } from "../filters/filter-contribution.ts";
 import type { Findings } from "../findings.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
