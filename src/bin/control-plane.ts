@@ -7,10 +7,11 @@ import { join } from "node:path";
 import type { ControlPlaneFlags } from "../cli/command-entry.ts";
 import { tulleHome } from "../cli/find-control-plane.ts";
 import { readVersion } from "../cli/read-version.ts";
+import { parseAdvertisedHost } from "../control-plane/advertised-address.ts";
 import { readPassphrase } from "../control-plane/ca-passphrase.ts";
 import { ControlPlane, type ControlPlaneOptions } from "../control-plane/control-plane.ts";
 import { type ListenAddress, parseListenAddress } from "../control-plane/listen-address.ts";
-import { parseRedisUrl } from "../control-plane/rate-limit/redis-address.ts";
+import { redisFrom } from "../control-plane/rate-limit/redis-option.ts";
 import { systemClock } from "../core/clock.ts";
 import { hasCode, MeshError } from "../core/errors.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../core/logger.ts";
@@ -52,11 +53,16 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
     stateDirectory: flags.stateDirectory ?? join(tulleHome(process.env), mesh),
     adminAddress: addressFrom(flags.adminAddress, "--admin-address", ADMIN_PORT_DEFAULT),
     xdsAddress: addressFrom(flags.xdsAddress, "--xds-address", XDS_PORT_DEFAULT),
-    trustDomain: flags.trustDomain,
-    rateLimitRedis:
-      flags.rateLimitRedis === undefined
+    xdsAdvertised:
+      flags.xdsAdvertiseAddress === undefined
         ? undefined
-        : parseRedisUrl(flags.rateLimitRedis, "--rate-limit-redis"),
+        : parseAdvertisedHost(flags.xdsAdvertiseAddress, "--xds-advertise-address"),
+    trustDomain: flags.trustDomain,
+    rateLimitRedis: redisFrom({
+      url: flags.rateLimitRedis,
+      file: flags.rateLimitRedisFile,
+      env: process.env,
+    }),
     caPassphrase: passphraseFile === undefined ? undefined : readPassphrase(passphraseFile),
     version: readVersion(),
     clock: systemClock,

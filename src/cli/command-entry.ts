@@ -22,9 +22,11 @@ export interface ControlPlaneFlags {
   readonly stateDirectory: string | undefined;
   readonly adminAddress: string | undefined;
   readonly xdsAddress: string | undefined;
+  readonly xdsAdvertiseAddress: string | undefined;
   readonly trustDomain: string | undefined;
   readonly caPassphraseFile: string | undefined;
   readonly rateLimitRedis: string | undefined;
+  readonly rateLimitRedisFile: string | undefined;
   readonly logLevel: string;
   readonly logFormat: "json" | "text";
 }

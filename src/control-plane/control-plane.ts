@@ -20,6 +20,7 @@ import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { translateShared } from "../translate/translate.ts";
 import { createAdminApp } from "./admin-api/admin-app.ts";
 import { AdminServer } from "./admin-api/admin-server.ts";
+import type { AdvertisedHost } from "./advertised-address.ts";
 import type { ControlPlaneFile, HealthResponse } from "./api-types.ts";
 import { authorityTrustDomain } from "./authority-trust-domain.ts";
 import { registerCaMetrics } from "./ca/ca-metrics.ts";
@@ -38,6 +39,8 @@ export interface ControlPlaneOptions {
   readonly stateDirectory: string;
   readonly adminAddress: ListenAddress;
   readonly xdsAddress: ListenAddress;
+  /** Where sidecars are told to find it, if not there. */
+  readonly xdsAdvertised?: AdvertisedHost | undefined;
   /** Undefined: as MeshConfig says, or its default. */
   readonly trustDomain: string | undefined;
   readonly caPassphrase: string | undefined;
@@ -180,6 +183,7 @@ export class ControlPlane implements Component {
       keySetsPath: opened.directory.keySetsPath,
       tokenStore,
       address: this.#options.xdsAddress,
+      advertised: this.#options.xdsAdvertised,
       redis: this.#options.rateLimitRedis,
       metrics,
       clock,
@@ -238,7 +242,7 @@ export class ControlPlane implements Component {
     const { authority } = opened;
     const { trustDomain } = authority;
     const { adminSocketPath: adminSocket } = opened.directory;
-    const getXdsAddress = (): string => grpc.listener.address;
+    const getXdsAddress = (): string => grpc.listener.advertised;
     const app = createAdminApp({
       ...grpc.mesh,
       store: opened.store,

@@ -17,6 +17,7 @@ import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
 import type { Store } from "../store/store.ts";
 import { AdsServer } from "../xds/ads-server.ts";
 import { HdsServer } from "../xds/hds-server.ts";
+import type { AdvertisedHost } from "./advertised-address.ts";
 import { IdentitySide } from "./ca/identity-side.ts";
 import { SYSTEM_NAMESPACE } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
@@ -49,6 +50,8 @@ export interface GrpcSideOptions {
   readonly keySetsPath?: string;
   readonly tokenStore: JoinTokenStore;
   readonly address: ListenAddress;
+  /** Where sidecars are told to find it, if not there. */
+  readonly advertised: AdvertisedHost | undefined;
   /** Where global limits are counted; undefined for in this process. */
   readonly redis: RedisAddress | undefined;
   readonly metrics: ControlPlaneMetrics;
@@ -78,7 +81,7 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     getTrustBundlePem: () => formatTrustBundlePem(authority.bundle),
     getIdentityPolicy: () => identity.policy,
     onRevocationsChanged: () => identity.revocationsChanged(),
-    getControlPlaneAddress: () => listener.address,
+    getControlPlaneAddress: () => listener.advertised,
     keySetsPath: options.keySetsPath,
     setSnapshot: (streamId, snapshot) => ads.setSnapshot(streamId, snapshot),
     recordOf: (streamId) => ads.record(streamId),

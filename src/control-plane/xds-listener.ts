@@ -2,6 +2,7 @@
  * The gRPC side that proxies connect to: xDS, health reports and certificates on one TLS port, with the control
  * plane's own certificate, which is replaced long before it expires.
  */
+import { networkInterfaces } from "node:os";
 import type { Server } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import type { Component } from "../core/component.ts";
@@ -14,12 +15,15 @@ import {
   type TlsIdentity,
 } from "../identity/grpc-listener.ts";
 import type { IdentityAgent } from "../identity/identity-agent.ts";
+import { type AdvertisedHost, advertisedAddress } from "./advertised-address.ts";
 import { bindOrFallBack, formatAddress, type ListenAddress } from "./listen-address.ts";
 
 export interface XdsListenerOptions {
   /** With all services added. */
   readonly server: Server;
   readonly address: ListenAddress;
+  /** Where sidecars are told to find it, if not there. */
+  readonly advertised?: AdvertisedHost | undefined;
   readonly agent: IdentityAgent;
   /** Called first when it stops, while all streams are still open. */
   readonly onStop: () => void;
@@ -35,6 +39,7 @@ export class XdsListener implements Component {
   #listener: MeshGrpcListener | undefined;
   #unsubscribe: (() => void) | undefined;
   #address = "";
+  #advertised = "";
   #denied = NOTHING_DENIED;
 
   constructor(options: XdsListenerOptions) {
@@ -57,12 +62,22 @@ export class XdsListener implements Component {
     return this.#listener?.refusalOf(call);
   }
 
+  /** Where sidecars are told to find it: `host:port`. Empty until started. */
+  get advertised(): string {
+    return this.#advertised;
+  }
+
   async start(): Promise<void> {
     const { address, agent } = this.#options;
     await agent.whenReady();
     const what = { name: "the xDS server", option: "--xds-address" };
     const port = await bindOrFallBack(address, what, (host, wanted) => this.#bind(host, wanted));
     this.#address = formatAddress(address.host, port);
+    this.#advertised = advertisedAddress(
+      { host: address.host, port },
+      this.#options.advertised,
+      Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []),
+    );
     this.#options.onStart?.();
     this.#unsubscribe = agent.onUpdate(() => this.#listener?.setIdentity(this.#identity()));
   }

@@ -47,6 +47,12 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
         summary: "Where proxies connect (default 127.0.0.1:15012, or any port when that is taken)",
       },
       {
+        name: "xds-advertise-address",
+        value: "HOST[:PORT]",
+        summary:
+          "Where proxies are told that they find it (default: --xds-address; where that is 0.0.0.0 or ::, the machine's first address)",
+      },
+      {
         name: "trust-domain",
         value: "NAME",
         summary:
@@ -62,7 +68,13 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
         name: "rate-limit-redis",
         value: "URL",
         summary:
-          "Counts global rate limits in this Redis (redis://HOST:PORT), for several control planes together (default: in memory)",
+          "Counts global rate limits in this Redis (redis://HOST:PORT), for several control planes together (default: TULLE_RATE_LIMIT_REDIS, else in memory)",
+      },
+      {
+        name: "rate-limit-redis-file",
+        value: "FILE",
+        summary: "The same with the URL in a file: for one with a password",
+        completion: { kind: "files" },
       },
       {
         name: "log-level",
@@ -102,9 +114,11 @@ async function run(
     stateDirectory: input.optionalString("state-dir"),
     adminAddress: input.optionalString("admin-address"),
     xdsAddress: input.optionalString("xds-address"),
+    xdsAdvertiseAddress: input.optionalString("xds-advertise-address"),
     trustDomain: input.optionalString("trust-domain"),
     caPassphraseFile: passphraseFile,
     rateLimitRedis: input.optionalString("rate-limit-redis"),
+    rateLimitRedisFile: input.optionalString("rate-limit-redis-file"),
     logLevel: input.string("log-level"),
     logFormat: LOG_FORMATS.find((format) => format === input.string("log-format")) ?? "text",
   });
