@@ -114,7 +114,9 @@ const NOTES: Readonly<Record<string, string>> = {
 function shortName(type: string): string {
   const parts = type.split(".");
   const version = parts.findIndex((part) => /^v\d/.test(part));
-  const isNamedTwice = type.includes(".filters.network.local_ratelimit.");
+  const isNamedTwice = /\.filters\.(network\.local_ratelimit|network\.rbac|http\.rbac)\./.test(
+    type,
+  );
   return parts.slice(version - (isNamedTwice ? 2 : 1)).join(".");
 }
 
