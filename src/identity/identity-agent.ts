@@ -5,6 +5,7 @@
  *
  *   no SVID ──obtain──► SVID ──45–55 % of life──► obtain ──► next SVID
  *      ▲  failure: again after 1 s … 60 s, full jitter  │
+ *      │  (… 15 s while there is no valid one)          │
  *      └────────────────────────────────────────────────┘
  */
 import { generateKeyPair } from "node:crypto";
@@ -38,6 +39,8 @@ const RENEW_AT_MAX = 0.55;
 
 const RETRY_BASE_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
+/** Without a certificate that is valid: the workload is cut off until there is one. */
+const CUT_OFF_RETRY_MAX_MS = 15_000;
 
 /**
  * The wall clock is read this often at least. A timer set for half a day would not run while the
@@ -240,6 +243,7 @@ export class IdentityAgent implements Component {
       this.#backoff.reset();
     } catch (error) {
       delayMs = this.#backoff.nextMs();
+      if (this.status.state !== "valid") delayMs = Math.min(delayMs, CUT_OFF_RETRY_MAX_MS);
       this.#noteFailure(error, delayMs);
     } finally {
       this.#isObtaining = false;
