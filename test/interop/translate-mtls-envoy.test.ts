@@ -63,14 +63,59 @@ test("two Envoys speak mutual TLS and check each other", {
   assert.deepEqual(seen, ["/hello", "/again"]);
 });
 
+/** What a caller in the mesh and one in plain text get, and what the app learns of the caller, as at our sidecars. */
+const MODES = [
+  { mode: "STRICT", isPlainAnswered: false, isCallerKnown: true },
+  { mode: "PERMISSIVE", isPlainAnswered: true, isCallerKnown: true },
+  { mode: "DISABLE", isPlainAnswered: true, isCallerKnown: false },
+] as const;
+
+for (const { mode, isPlainAnswered, isCallerKnown } of MODES) {
+  test(`Envoy lets in whom ${mode} lets in`, { skip: envoy.skip ?? false }, async (t) => {
+    assert.ok(envoy.path !== undefined);
+    const path = envoy.path;
+    const app = createServer(({ headers }, response) => {
+      response.end(String(headers["x-forwarded-client-cert"] ?? "nobody"));
+    });
+    app.listen(0, "127.0.0.1");
+    await once(app, "listening");
+    t.after(() => app.close());
+    const appPort = (app.address() as AddressInfo).port;
+    const inboundPort = await freePort();
+    const ports = { appPort, inboundPort, servicePort: await freePort() };
+    const mesh = meshOf(ports, mode);
+    const start = async (scope: ProxyScope, serviceAccount: string): Promise<StaticEnvoy> => {
+      const proxy = await startStaticEnvoy(path, mesh.resourcesFor(scope, serviceAccount));
+      t.after(() => proxy.stop());
+      return proxy;
+    };
+    const storefront = await start(TEST_SCOPE, "storefront");
+    await start(mesh.catalogScope, "catalog");
+    const headers = { "x-forwarded-client-cert": "URI=spiffe://made/up" };
+    const { status, body } = await get(storefront.portOf(mesh.outboundName), "/", { headers });
+    assert.equal(status, 200);
+    const known =
+      /^By=spiffe:.*\/sa\/catalog;Hash=[0-9a-f]{64};Subject=".*";URI=spiffe:.*\/sa\/storefront$/;
+    assert.match(body, isCallerKnown ? known : /^nobody$/);
+    const plain = get(inboundPort, "/", { headers }).then(
+      (answer) => answer.body,
+      () => "refused",
+    );
+    assert.equal(await plain, isPlainAnswered ? "nobody" : "refused");
+  });
+}
+
 /** Binds nothing that the storefront binds. */
 const TEST_SCOPE_OF_STRANGER: ProxyScope = { ...TEST_SCOPE, nodeId: "stranger-1" };
 
-function meshOf(ports: {
-  readonly appPort: number;
-  readonly inboundPort: number;
-  readonly servicePort: number;
-}) {
+function meshOf(
+  ports: {
+    readonly appPort: number;
+    readonly inboundPort: number;
+    readonly servicePort: number;
+  },
+  mode = "UNSET",
+) {
   const catalogPort = { name: "http", port: ports.appPort, inboundPort: ports.inboundPort };
   const text = `
 apiVersion: v1
@@ -85,6 +130,11 @@ spec:
   address: 127.0.0.1
   serviceAccount: catalog
   ports: [${JSON.stringify(catalogPort)}]
+---
+apiVersion: mesh.tulle.dev/v1
+kind: PeerAuthentication
+metadata: {name: catalog}
+spec: {selector: {matchLabels: {app: catalog}}, mtls: {mode: ${mode}}}
 `;
   const { authority } = createTestAuthority(TEST_TRUST_DOMAIN, systemClock);
   const otherAuthority = createTestAuthority(TEST_TRUST_DOMAIN, systemClock).authority;
