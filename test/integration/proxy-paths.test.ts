@@ -1,15 +1,18 @@
 /**
- * T21 (CVE-2021-31920, CVE-2021-29492, CVE-2019-9901, CVE-2024-10005): whatever the spelling of a path, a route decides
- * as it does for the canonical path, and that is what the app gets. Through a sidecar's process.
+ * T21 (CVE-2021-31920, CVE-2021-29492, CVE-2019-9901, CVE-2024-10005): whatever the spelling of a path, routes and
+ * policies decide as they do for the canonical path, and that is what the app gets. Through a sidecar's process.
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { http1PathClient, http2PathClient, type PathClient } from "../support/path-client.ts";
 import {
   canonicalTarget,
+  DECIDERS,
+  type Decider,
   isPassed,
   PATH_MODES,
   POLICIES,
+  type Policy,
   pathListenerName,
   pathMatrixBootstrap,
   pathSpellings,
@@ -37,8 +40,9 @@ test("T21: each spelling is judged by its canonical path, and the app gets that 
     const wrong: string[] = [];
     await Promise.all(
       PATH_MODES.flatMap((mode) =>
-        POLICIES.map(async (policy) => {
-          const client = opened(context, clientOf(proxy.port(pathListenerName(mode, policy))));
+        judges().map(async ([policy, decider]) => {
+          const port = proxy.port(pathListenerName(mode, policy, decider));
+          const client = opened(context, clientOf(port));
           for (const target of SPELLINGS) {
             const { status, body } = await client.ask(target);
             const canonical = canonicalTarget(target, mode);
@@ -46,7 +50,7 @@ test("T21: each spelling is judged by its canonical path, and the app gets that 
             const due = canonical === undefined ? 400 : passes ? 200 : 403;
             if (status === due && (!passes || body === canonical)) continue;
             wrong.push(
-              `${mode.name} ${policy} ${target}: ${status} ${body}, due ${due} ${canonical}`,
+              `${mode.name} ${policy} ${decider} ${target}: ${status} ${body}, due ${due} ${canonical}`,
             );
           }
         }),
@@ -60,7 +64,7 @@ test("T22: a fragment in a target is refused in every mode", async (context) => 
   const app = await RawUpstream.echo(context);
   const proxy = await ProxyProcess.start(context, pathMatrixBootstrap(app.port));
   for (const mode of PATH_MODES) {
-    const port = proxy.port(pathListenerName(mode, "DENY"));
+    const port = proxy.port(pathListenerName(mode, "DENY", "rbac"));
     for (const target of ["/public#/../secret", "/#", "/public?x#y", "/public%2f#"]) {
       const client = await RawClient.connect(port);
       assert.equal((await client.get(target).response()).status, 400, target);
@@ -71,6 +75,10 @@ test("T22: a fragment in a target is refused in every mode", async (context) => 
   }
   assert.equal(app.requests.length, 0);
 });
+
+function judges(): readonly (readonly [Policy, Decider])[] {
+  return POLICIES.flatMap((policy) => DECIDERS.map((decider) => [policy, decider] as const));
+}
 
 function opened(context: TestContext, client: PathClient): PathClient {
   context.after(() => client.close());

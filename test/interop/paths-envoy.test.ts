@@ -33,7 +33,7 @@ test("Envoy and the sidecar read paths alike", { skip: envoy.skip ?? false }, as
   for (const version of ["HTTP/1.1", "HTTP/2"] as const) {
     const wrong: string[] = [];
     for (const mode of PATH_MODES) {
-      const name = pathListenerName(mode, "DENY");
+      const name = pathListenerName(mode, "DENY", "rbac");
       const [a, b] = await Promise.all([
         answersOf(context, version, ours.port(name)),
         answersOf(context, version, real.portOf(name)),

@@ -42,6 +42,10 @@ export const PATH_MODES: readonly PathMode[] = [
 export const POLICIES = ["ALLOW", "DENY"] as const;
 export type Policy = (typeof POLICIES)[number];
 
+/** Who decides: the order of routes, or Envoy's RBAC filter, to which AuthorizationPolicies are translated. */
+export const DECIDERS = ["routes", "rbac"] as const;
+export type Decider = (typeof DECIDERS)[number];
+
 /** Between segments. The first one of a path gets a slash before it where it has none. */
 const SEPARATORS = [
   ...["/", "//", "///", "\\", "\\\\", "/\\", "%2f", "%2F", "%5c", "%5C", "/%2f", "%2f%2f", "%5c/"],
@@ -217,22 +221,49 @@ export function isPassed(target: string, policy: Policy): boolean {
   return policy === "ALLOW" ? target.startsWith("/public") : !target.startsWith("/secret");
 }
 
-export function pathListenerName(mode: PathMode, policy: Policy): string {
-  return `${mode.name} ${policy}`;
+export function pathListenerName(mode: PathMode, policy: Policy, decider: Decider): string {
+  return `${mode.name} ${policy} ${decider}`;
 }
 
-/** Listeners for every mode and policy, in front of `port`. They take HTTP/1.1 and HTTP/2. */
+/** Listeners for every mode and policy by everyone who decides, in front of `port`. They take HTTP/1.1 and HTTP/2. */
 export function pathMatrixBootstrap(port: number): JsonObject {
   const listeners = PATH_MODES.flatMap((mode) =>
-    POLICIES.map(
-      (policy): ListenerSpec => ({
-        name: pathListenerName(mode, policy),
-        routes: routesOf(policy),
-        manager: { codec_type: "AUTO", ...mode.manager },
-      }),
+    POLICIES.flatMap((policy) =>
+      DECIDERS.map(
+        (decider): ListenerSpec => ({
+          name: pathListenerName(mode, policy, decider),
+          routes: decider === "routes" ? routesOf(policy) : "app",
+          manager: {
+            codec_type: "AUTO",
+            ...mode.manager,
+            ...(decider === "routes" ? {} : { http_filters: [rbac(policy), ROUTER] }),
+          },
+        }),
+      ),
     ),
   );
   return bootstrapOf(listeners, [{ name: "app", endpoints: [port] }]);
+}
+
+const HTTP_FILTERS = "type.googleapis.com/envoy.extensions.filters.http";
+const ROUTER: JsonObject = {
+  name: "router",
+  typed_config: { "@type": `${HTTP_FILTERS}.router.v3.Router` },
+};
+
+function rbac(action: Policy): JsonObject {
+  const prefix = action === "ALLOW" ? "/public" : "/secret";
+  const path = {
+    permissions: [{ url_path: { path: { prefix } } }],
+    principals: [{ any: true }],
+  };
+  return {
+    name: "envoy.filters.http.rbac",
+    typed_config: {
+      "@type": `${HTTP_FILTERS}.rbac.v3.RBAC`,
+      rules: { action, policies: { path } },
+    },
+  };
 }
 
 function routesOf(policy: Policy): readonly JsonObject[] {
