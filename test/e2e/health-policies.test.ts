@@ -21,7 +21,7 @@ let c: OutsideHost;
 let calls: readonly GrpcHost[];
 let grpcAt: ServiceAddress;
 /** Services of the same three servers: who is out for one is not for the others. */
-const SERVICES = ["outside", "gateway", "row", "local", "share", "status"] as const;
+const SERVICES = ["outside", "gateway", "row", "local", "share", "rate", "status"] as const;
 type ServiceName = (typeof SERVICES)[number];
 const addresses = new Map<ServiceName, ServiceAddress>();
 
@@ -101,16 +101,28 @@ test("health checks by HTTP, with thresholds", async () => {
     healthCheck: { ...check, unhealthyThreshold: 2, healthyThreshold: 2, http },
   });
   const checks: number[] = [];
-  let status = 500;
+  let status = 204;
   c.respond = (request, response) => {
     if (request.url === "/healthz") checks.push(status);
     response.writeHead(request.url === "/healthz" ? status : 200).end("c");
   };
+  // The first check of all counts alone.
+  while (checks.length === 0) await answering();
+  await becomes("a,b,c");
+  status = 500;
   await becomes("a,b");
-  assert.ok(checks.length >= 2, "one bad answer is not enough");
+  assert.ok(checks.filter((seen) => seen === 500).length >= 2, "one bad answer is not enough");
+  checks.length = 0;
   status = 204;
   await becomes("a,b,c");
   assert.ok(checks.filter((seen) => seen === 204).length >= 2, "one good answer is not enough");
+  status = 500;
+  await becomes("a,b");
+  // While fewer than so many percent are healthy, all are asked.
+  const inPanic = { ...loadBalancer, panicThreshold: 100 };
+  const spec = { outlierDetection: never, healthCheck: { ...check, http } };
+  await outside.mesh.apply(trafficPolicy("outside", { ...spec, loadBalancer: inPanic }));
+  await becomes("a,b,c");
 });
 
 test("health checks by TCP: what must come back", async () => {
@@ -205,6 +217,24 @@ test("outliers: by the share of failures", async () => {
     response.writeHead(count % 2 === 0 ? 500 : 200).end("c");
   };
   await becomes("a,b", "share");
+});
+
+test("outliers: by the success rate, beside that of the others", async () => {
+  const successRate = { enabled: true, minimumHosts: 3, requestVolume: 3, stdevFactor: 1 };
+  await outside.apply(
+    {
+      ...{ loadBalancer, ...noRetries },
+      outlierDetection: { ...ejection, interval: "300ms", successRate },
+    },
+    "rate",
+  );
+  // 100, 100 and 50 percent: the last lies below the mean by more than a standard deviation.
+  let count = 0;
+  c.respond = (_request, response) => {
+    count += 1;
+    response.writeHead(count % 2 === 0 ? 500 : 200).end("c");
+  };
+  await becomes("a,b", "rate");
 });
 
 test("outliers: by statuses of gRPC", async () => {

@@ -24,7 +24,7 @@ require("node:http").createServer((request, response) => {
   if (request.url === "/large") return response.end("x".repeat(${LARGE_BYTES}));
   if (request.url === "/hold") return held.push(response);
   if (request.url === "/release") for (const other of held.splice(0)) other.end("held");
-  response.end("done");
+  request.resume().on("end", () => response.end("done"));
 }).listen(process.env.PORT, "127.0.0.1");
 process.on("SIGTERM", () => process.exit(0));
 `;
@@ -138,6 +138,12 @@ test("so many bytes a second", async () => {
   assert.equal((await mesh.ask("/large")).body.length, LARGE_BYTES);
   // 300 KiB at 200 a second, of which the first 30 may leave at once.
   assert.ok(performance.now() - beganMs > 1_000);
+  await apply({ bandwidth: { request: { kibibytesPerSecond: 200 } } });
+  const againMs = performance.now();
+  const url = `http://${catalog.host}:${catalog.port}/`;
+  const sent = await undiciRequest(url, { method: "POST", body: "x".repeat(LARGE_BYTES) });
+  assert.deepEqual([sent.statusCode, await sent.body.text()], [200, "done"]);
+  assert.ok(performance.now() - againMs > 1_000);
 });
 
 test("requests that can be spared are refused while critical ones are served", async () => {

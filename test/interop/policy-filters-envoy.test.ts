@@ -9,7 +9,7 @@ import { alternativeNamesDer } from "../../src/identity/certificate-writer.ts";
 import { ask } from "../support/balancing-pair.ts";
 import { bothProxies } from "../support/both-proxies.ts";
 import { envoyOrSkip } from "../support/envoy-binary.ts";
-import { routeTo } from "../support/proxy-bootstrap.ts";
+import { idleTimeout, routeTo } from "../support/proxy-bootstrap.ts";
 import {
   containedTls,
   idFor,
@@ -52,6 +52,48 @@ onBoth("answers share so many bytes a second, and arrive whole", async (context,
   for (const answer of answers) assert.equal(answer.body.length, body.length);
   // 300 KiB, of which a second's worth at most leaves at once: a bucket is full in the beginning.
   assert.ok(performance.now() - beganMs > 400);
+});
+
+onBoth("requests share so many bytes a second, and arrive whole", async (context, start) => {
+  const sizes: number[] = [];
+  const app = await RawUpstream.start(context, {
+    onRequest: (asked) => {
+      sizes.push(asked.body.length);
+      asked.reply();
+    },
+  });
+  const filter = {
+    "@type": `${HTTP}.bandwidth_limit.v3.BandwidthLimit`,
+    ...{ stat_prefix: "limits", enable_mode: "REQUEST", limit_kbps: 200 },
+  };
+  const port = await start({
+    clusters: [{ name: "app", endpoints: [app.port] }],
+    routes: [routeTo("app")],
+    manager: managerWith(filter),
+  });
+  const body = "x".repeat(100 * KIBIBYTE);
+  const beganMs = performance.now();
+  const post = async (): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body })).status;
+  assert.deepEqual(await Promise.all([post(), post(), post()]), [200, 200, 200]);
+  assert.deepEqual(sizes, [body.length, body.length, body.length]);
+  assert.ok(performance.now() - beganMs > 400);
+});
+
+onBoth("a connection that carries nothing is closed", async (context, start) => {
+  const app = await RawUpstream.echo(context);
+  const port = await start({
+    clusters: [
+      {
+        name: "app",
+        endpoints: [app.port],
+        fields: { typed_extension_protocol_options: idleTimeout("0.2s") },
+      },
+    ],
+    routes: [routeTo("app")],
+  });
+  assert.equal((await ask({ port }, "/")).status, 200);
+  await app.until(() => app.openCount === 0);
 });
 
 onBoth(
@@ -175,6 +217,72 @@ onBoth("callers are told apart by their certificates", async (context, start) =>
   assert.deepEqual(await statuses("gold"), [200, 200, 429]);
   assert.deepEqual(await statuses("ann"), [200, 429, 429]);
   assert.deepEqual(await statuses("bob"), [200, 429, 429]);
+});
+
+/** Three apps of which the last has bad answers, as `status` says for each of its requests. */
+async function threeApps(context: TestContext, status: (target: string) => string) {
+  const servers = await Promise.all(
+    [0, 1, 2].map((index) =>
+      RawUpstream.start(context, {
+        onRequest: (asked) =>
+          asked.reply(String(index), [], index === 2 ? status(asked.target) : "200 OK"),
+      }),
+    ),
+  );
+  return servers.map((server) => server.port);
+}
+
+/** Waits until three rounds of requests are answered by these, and by them alone. */
+async function servedBy(port: number, wanted: string): Promise<void> {
+  let seen = "";
+  while (seen !== wanted) {
+    const bodies = new Set<string>();
+    for (let i = 0; i < 9; i++) bodies.add((await ask({ port }, "/")).body);
+    seen = [...bodies].sort().join();
+  }
+}
+
+onBoth("an endpoint is out whose success rate lies below the others'", async (context, start) => {
+  let count = 0;
+  const endpoints = await threeApps(context, () => {
+    count += 1;
+    return count % 2 === 0 ? "500 Broken" : "200 OK";
+  });
+  const outlier_detection = {
+    ...{ interval: "0.3s", base_ejection_time: "60s", max_ejection_percent: 50 },
+    ...{ enforcing_consecutive_5xx: 0, enforcing_success_rate: 100 },
+    ...{ success_rate_minimum_hosts: 3, success_rate_request_volume: 3 },
+    success_rate_stdev_factor: 1000,
+  };
+  const port = await start({
+    clusters: [{ name: "app", endpoints, fields: { outlier_detection } }],
+    routes: [routeTo("app")],
+  });
+  await servedBy(port, "0,1");
+});
+
+onBoth("while too few endpoints are healthy all are asked", async (context, start) => {
+  const endpoints = await threeApps(context, (target) =>
+    target === "/health" ? "503 Sick" : "200 OK",
+  );
+  const check = {
+    ...{ timeout: "5s", interval: "0.1s", no_traffic_interval: "0.1s" },
+    ...{ unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: { path: "/health" } },
+  };
+  for (const [value, wanted] of [
+    [0, "0,1"],
+    [100, "0,1,2"],
+  ] as const) {
+    const fields = {
+      health_checks: [check],
+      common_lb_config: { healthy_panic_threshold: { value } },
+    };
+    const port = await start({
+      clusters: [{ name: "app", endpoints, fields }],
+      routes: [routeTo("app")],
+    });
+    await servedBy(port, wanted);
+  }
 });
 
 /** Of a request by a client with this certificate. */
