@@ -3,7 +3,7 @@
  * instances that ask it; and what happens to requests without it.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, type TestContext, test } from "node:test";
 import { create, toJson } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
 import { SHOULD_RATE_LIMIT_METHOD } from "../../src/control-plane/rate-limit/rate-limit-service.ts";
@@ -13,6 +13,8 @@ import {
   type RateLimitResponse,
   RateLimitResponseSchema,
 } from "../../src/gen/envoy/service/ratelimit/v3/rls_pb.js";
+import { alternativeNamesDer } from "../../src/identity/certificate-writer.ts";
+import { keyPair, pemOf, rootOf } from "../support/proxy-identities.ts";
 import { type Answer, CatalogMesh } from "./catalog-mesh.ts";
 
 const APP = `
@@ -124,8 +126,12 @@ test("what is observed is not refused", async () => {
   for (let i = 0; i < 3; i++) assert.equal((await mesh.ask()).status, 200);
 });
 
-test("a service of one's own is asked by name and rule, and decides", async (context) => {
-  const questions: unknown[] = [];
+/** Lets the first question through, and refuses others. Resolves with its port. */
+async function startService(
+  context: TestContext,
+  questions: unknown[],
+  credentials = ServerCredentials.createInsecure(),
+): Promise<number> {
   const server = new Server();
   server.addService(
     { ShouldRateLimit: SHOULD_RATE_LIMIT_METHOD },
@@ -141,11 +147,17 @@ test("a service of one's own is asked by name and rule, and decides", async (con
     },
   );
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync("127.0.0.1:0", credentials, (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
   context.after(() => server.forceShutdown());
+  return port;
+}
+
+test("a service of one's own is asked by name and rule, and decides", async (context) => {
+  const questions: unknown[] = [];
+  const port = await startService(context, questions);
   const rules = [{ name: "each", per: [{ type: "Header", name: "x-user" }] }];
   const service = { address: `127.0.0.1:${port}`, domain: "shop" };
   await mesh.apply(policy({ ...global(rules, { service }) }));
@@ -157,6 +169,30 @@ test("a service of one's own is asked by name and rule, and decides", async (con
   ];
   const question = { domain: "shop", descriptors: [{ entries }] };
   assert.deepEqual(questions, [question, question]);
+});
+
+test("a service of one's own that speaks TLS is asked when its certificate is good", async (context) => {
+  const root = rootOf();
+  const names = { uris: [], dnsNames: ["limits.example"] };
+  const { cert, key } = keyPair(root, [], { alternativeNames: alternativeNamesDer(names, true) });
+  const pair = { private_key: Buffer.from(key), cert_chain: Buffer.from(cert) };
+  const questions: unknown[] = [];
+  const port = await startService(context, questions, ServerCredentials.createSsl(null, [pair]));
+  const rules = [{ name: "all" }];
+  const serviceOf = (sni: string) => ({
+    address: `127.0.0.1:${port}`,
+    tls: { sni, caCertificates: pemOf(root) },
+  });
+  const timeout = "5s";
+  await mesh.apply(policy({ ...global(rules, { service: serviceOf("limits.example"), timeout }) }));
+  assert.deepEqual([(await mesh.ask()).status, (await mesh.ask()).status], [200, 429]);
+  const other = { service: serviceOf("other.example"), timeout, onFailure: "Deny" };
+  await mesh.apply(policy({ ...global(rules, other) }));
+  assert.equal((await mesh.ask()).status, 500);
+  assert.equal(questions.length, 2);
+  const nameless = { service: { address: `127.0.0.1:${port}`, tls: {} } };
+  const { output } = await mesh.tryApply(policy({ ...global(rules, nameless) }));
+  assert.match(output, /global\.service\.tls\.sni.*is missing; an IP address is no server name/s);
 });
 
 test("without an answer of the service requests pass or not, as the policy says", async () => {

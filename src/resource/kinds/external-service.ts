@@ -5,10 +5,9 @@ import { dnsLabel, dnsLabel1035, duration, portNumber } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject } from "../object.ts";
 import { listAt, listRule, objectRule, reportRepeated, stringRule, valueAt } from "../rule.ts";
+import { DNS_NAME, originationTls } from "./origination-tls.ts";
 import { hostname } from "./route-hostname.ts";
 import type { ServicePort, ServiceStatus } from "./service.ts";
-
-const DNS_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 const address = stringRule(z.string().min(1).max(253), (text, report) => {
   if (isIP(text) !== 0 || DNS_NAME.test(text)) return;
@@ -39,30 +38,6 @@ const port = z.strictObject({
     .max(317)
     .optional()
     .describe("What callers speak: http, http2, grpc, tls, tcp, …, as on a Service."),
-});
-
-const PEM = /^\s*(-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+$/;
-
-const tls = z.strictObject({
-  sni: z
-    .string()
-    .min(1)
-    .max(253)
-    .regex(DNS_NAME, { error: "a DNS name in lower case" })
-    .optional()
-    .describe("The server name that is asked for. Default: the first of hosts."),
-  subjectAltNames: z
-    .array(z.string().min(1).max(253))
-    .min(1)
-    .max(32)
-    .optional()
-    .describe("DNS names, one of which the certificate must hold. Default: the server name."),
-  caCertificates: z
-    .string()
-    .max(262_144)
-    .regex(PEM, { error: "certificates in PEM" })
-    .optional()
-    .describe("Roots that the certificate must chain to. Default: those of the system."),
 });
 
 const ports = listRule(z.array(port).min(1).max(16), (items, report) => {
@@ -124,7 +99,7 @@ const specSchema = objectRule(
       })
       .prefault({})
       .describe("How names are resolved. Addresses stay in use while a resolver fails."),
-    tls: tls
+    tls: originationTls
       .optional()
       .describe("Callers speak plain text and their sidecars TLS (origination). Default: no TLS."),
   }),

@@ -1,4 +1,5 @@
 /** Limits that all instances share: counted by one service that every sidecar asks before it lets a request through. */
+import { isIP } from "node:net";
 import { z } from "zod";
 import { duration } from "../fields.ts";
 import {
@@ -10,6 +11,7 @@ import {
   stringRule,
   valueAt,
 } from "../rule.ts";
+import { originationTls } from "./origination-tls.ts";
 import { rateLimitRule, reportRepeatedRules } from "./rate-limit-rule.ts";
 
 /** A name or IPv4 address, or an IPv6 address in brackets, and a port. */
@@ -23,15 +25,33 @@ const address = stringRule(z.string().max(260), (text, report) => {
   report({ path: [], code: "invalid-value", message: `must be ${allowed}`, allowed });
 });
 
-const service = z.strictObject({
-  address: address.describe("HOST:PORT, gRPC without TLS."),
-  domain: z
-    .string()
-    .min(1)
-    .max(253)
-    .optional()
-    .describe("What the service knows these limits by. Default: NAMESPACE/NAME of the policy."),
-});
+const service = objectRule(
+  z.strictObject({
+    address: address.describe("HOST:PORT, gRPC."),
+    tls: originationTls
+      .optional()
+      .describe("The service speaks TLS. Default: no TLS, for a service beside the sidecar."),
+    domain: z
+      .string()
+      .min(1)
+      .max(253)
+      .optional()
+      .describe("What the service knows these limits by. Default: NAMESPACE/NAME of the policy."),
+  }),
+  (value, report) => {
+    const host = String(value["address"])
+      .replace(/:\d*$/, "")
+      .replace(/^\[|\]$/g, "");
+    const hasName = isIP(host) === 0 || valueAt(value, "tls", "sni") !== undefined;
+    if (value["tls"] === undefined || hasName) return;
+    report({
+      path: ["tls", "sni"],
+      code: "missing-field",
+      message: "is missing; an IP address is no server name (RFC 6066 section 3)",
+      allowed: "a DNS name that the service's certificate holds",
+    });
+  },
+);
 
 const globalRule = rateLimitRule.extend({
   limit: rateLimitRule.shape.limit

@@ -84,7 +84,8 @@ function actionsOf(policy: RateLimitPolicy, trustDomain: string): readonly RateL
   );
 }
 
-function filterOf({ spec, metadata }: RateLimitPolicy): Any {
+function filterOf(policy: RateLimitPolicy): Any {
+  const { spec, metadata } = policy;
   const { service, timeout = "20ms", onFailure } = spec.global ?? {};
   const message = create(RateLimitFilterSchema, {
     domain: service?.domain ?? qualifiedName(metadata),
@@ -95,7 +96,7 @@ function filterOf({ spec, metadata }: RateLimitPolicy): Any {
       grpcService: {
         targetSpecifier: {
           case: "envoyGrpc",
-          value: { clusterName: rateLimitClusterName(service?.address) },
+          value: { clusterName: rateLimitClusterName(policy) },
         },
       },
       transportApiVersion: ApiVersion.V3,
