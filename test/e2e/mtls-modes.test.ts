@@ -148,7 +148,11 @@ test("the mesh says permissive: both come in, and who came in plain text is know
   assert.match(check.output, /plain text/);
   assert.match(check.output, /127\.0\.0\.1/);
   assert.match(check.output, /PeerAuthentication\/tulle-system\/mesh/);
-  assert.match(await mesh.tulle("describe", "service", "catalog"), /PERMISSIVE/);
+  const described = await mesh.tulle("describe", "service", "catalog");
+  assert.match(described, /mtls\.\d+ +PERMISSIVE +PeerAuthentication\/tulle-system\/mesh/);
+  assert.match(described, /plain text from 127\.0\.0\.1/);
+  const explained = await mesh.tulle("explain", "http://catalog/");
+  assert.match(explained, /Mutual TLS: +PERMISSIVE \(PeerAuthentication\/tulle-system\/mesh\)/);
 });
 
 test("the namespace goes before the mesh, the workload before the namespace, the port before the workload", async () => {

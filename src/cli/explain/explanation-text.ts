@@ -121,9 +121,10 @@ function settingsText(settings: readonly EffectiveSetting[], options: TextOption
 /** The second hop: at the sidecar of one of the instances. */
 function inboundSection({ inbound }: ExplainResponse, options: TextOptions): string {
   if (inbound === null) return "";
-  const { proxy, listener, route, outcome, filters } = inbound;
+  const { proxy, listener, mtls, route, outcome, filters } = inbound;
   const facts = [
     ["Listener", `${listener.name} (${listener.address})`],
+    ["Mutual TLS", mtls === null ? "not told" : `${mtls.mode} (${mtls.origin})`],
     ["Route", route ?? "none"],
     ["Then", outcome],
   ] as const;

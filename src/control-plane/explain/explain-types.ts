@@ -54,10 +54,19 @@ export interface ExplainedInbound {
   /** `default/catalog-v1-x7k2p`. */
   readonly proxy: string;
   readonly listener: ExplainedListener;
+  /** What it takes from callers; null where that is not told. */
+  readonly mtls: ExplainedMtls | null;
   /** Null when no route takes it there. */
   readonly route: string | null;
   readonly outcome: string;
   readonly filters: readonly ExplainedFilter[];
+}
+
+/** STRICT, PERMISSIVE or DISABLE, with the object that says so and the one to change. */
+export interface ExplainedMtls {
+  readonly mode: string;
+  readonly origin: string;
+  readonly object: string;
 }
 
 export interface ExplainedRequest {

@@ -8,6 +8,7 @@ import type {
   ExplainResponse,
 } from "./explain-types.ts";
 import { listenerAt } from "./http-listener.ts";
+import { mismatchNote, mtlsOf } from "./inbound-mtls.ts";
 import type { ProxyConfiguration } from "./proxy-configuration.ts";
 
 export interface InboundDeps {
@@ -27,12 +28,18 @@ export function withInboundHop(
   asked: ExplainRequest,
   deps: InboundDeps,
 ): ExplainResponse {
-  const endpoint = response.clusters
-    .filter(({ share }) => share > 0)
-    .flatMap(({ endpoints }) => endpoints)
-    .find(({ eligible }) => eligible);
+  const cluster = response.clusters.find(
+    ({ share, endpoints }) => share > 0 && endpoints.some(({ eligible }) => eligible),
+  );
+  const endpoint = cluster?.endpoints.find(({ eligible }) => eligible);
   const inbound = endpoint === undefined ? undefined : inboundHop(endpoint, asked, deps);
-  return inbound === undefined ? response : { ...response, inbound };
+  if (cluster === undefined || inbound === undefined) return response;
+  const note = mismatchNote(cluster, inbound.proxy, inbound.mtls);
+  return {
+    ...response,
+    inbound,
+    notes: [...response.notes, ...(note === undefined ? [] : [note])],
+  };
 }
 
 function inboundHop(
@@ -55,6 +62,7 @@ function inboundHop(
   return {
     ...{ proxy, listener: explained.listener, route: explained.route?.name ?? null },
     ...{ outcome: explained.outcome, filters: explained.filters },
+    mtls: mtlsOf(configuration, explained.listener.name),
   };
 }
 
