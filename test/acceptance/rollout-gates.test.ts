@@ -87,6 +87,8 @@ test("a canary that is slow goes back by itself", async () => {
   await mesh.apply(rollout("v2", metric));
   const said = await until("v2", /RolledBack/);
   assert.match(said, /request-duration/);
+  const described = await mesh.tulle("describe", "rollout", "v2");
+  assert.match(described, /Spec[^]*setWeight: 50[^]*RolledBack[^]*request-duration/);
   while ((await versions()).has("v2"));
   await mesh.tulle("delete", "--wait", "rollout", "v2");
 });

@@ -1,10 +1,15 @@
 /** `tulle describe`: one object with everything that bears on it. */
-import type { Finding, ServiceView } from "../../control-plane/api-types.ts";
+import type { Finding, ResourceObject, ServiceView } from "../../control-plane/api-types.ts";
+import type { Rollout } from "../../resource/kinds/rollout.ts";
 import type { AdminClient } from "../admin-client.ts";
 import { AdminApiError } from "../admin-transport.ts";
 import type { Command, CommandInput } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { describeInstance, describeObject } from "../describe-object.ts";
+import {
+  type DescribeObjectOptions,
+  describeInstance,
+  describeObject,
+} from "../describe-object.ts";
 import { describeService } from "../describe-service.ts";
 import { usageError } from "../errors.ts";
 import { EXIT_OK } from "../exit-codes.ts";
@@ -12,6 +17,7 @@ import { fetchOne, namespaceFor, notFound } from "../fetch-objects.ts";
 import { type KindNames, objectName, parseSelection } from "../kinds.ts";
 import { mtlsFindings } from "../mtls-check.ts";
 import { writeResult } from "../output/write-result.ts";
+import { rolloutText } from "../rollout/rollout-text.ts";
 
 /** Each is asked for its metrics, which takes a moment. */
 const INSTANCES_ASKED_MAX = 20;
@@ -21,7 +27,7 @@ export const command: Command = {
   summary: "Show one resource with everything that bears on it",
   description: `Of a service: its ports, the instances of each version and their state, the routes with their split, the settings that are in force and which object each comes from, and what is wrong.
 
-Of any other kind: its spec and the conditions that the control plane found.`,
+Of a rollout: its spec, and how far it is. Of any other kind: its spec and the conditions that the control plane found.`,
   examples: [
     { line: "tulle describe service catalog", summary: "Where requests to catalog go, and why" },
     { line: "tulle describe httproute/catalog", summary: "A route and whether it is accepted" },
@@ -117,6 +123,14 @@ async function writeObject(
     data: instance === undefined ? object : { ...object, instance },
     table: () =>
       describeObject(object, options) +
-      (instance === undefined ? "" : `\n${describeInstance(instance, options)}`),
+      (instance === undefined ? "" : `\n${describeInstance(instance, options)}`) +
+      (kind.kind === "Rollout" ? `\n${progressOf(object, options)}` : ""),
   });
+}
+
+/** As `tulle rollout status` shows it. */
+function progressOf(object: ResourceObject, options: DescribeObjectOptions): string {
+  // Stored objects have passed their schema, so that they have its type.
+  const rollout = object as unknown as Rollout;
+  return rolloutText(rollout, { ...options, width: options.columns });
 }
