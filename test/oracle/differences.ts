@@ -6,6 +6,7 @@
 import type { Difference } from "./difference.ts";
 import { FILTERS } from "./differences-filters.ts";
 import { HTTP2 } from "./differences-http2.ts";
+import { JWT } from "./differences-jwt.ts";
 import { NAMES } from "./differences-names.ts";
 import { ACCESS_LOGS, POLICY, UPGRADES } from "./differences-policy.ts";
 import { RESILIENCE } from "./differences-resilience.ts";
@@ -299,6 +300,7 @@ export const DIFFERENCES: readonly Difference[] = [
   ...STRICTNESS,
   ...POLICY,
   ...FILTERS,
+  ...JWT,
   ...UPGRADES,
   ...HTTP2,
   ...ACCESS_LOGS,

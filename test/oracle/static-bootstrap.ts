@@ -11,6 +11,7 @@ import {
   FAULT_FILTERS,
   faultVirtualHosts,
 } from "./filter-routes.ts";
+import { JWT_FILTERS, jwtVirtualHosts } from "./jwt-tokens.ts";
 import { RESILIENCE_CLUSTERS, resilienceVirtualHosts, TRUSTING } from "./resilience-routes.ts";
 import { allTo, mainVirtualHosts, pathVirtualHosts, upgradeVirtualHosts } from "./static-routes.ts";
 
@@ -98,6 +99,7 @@ const LISTENERS: CreateListener[] = [
   listener("grpc-web", mainVirtualHosts, { http_filters: [grpcWeb(), router()] }),
   listener("faults", faultVirtualHosts, { http_filters: [...FAULT_FILTERS, router()] }),
   listener("cors", corsVirtualHosts, { http_filters: [...CORS_FILTERS, router()] }),
+  listener("jwt", jwtVirtualHosts, { http_filters: [...JWT_FILTERS, router()] }),
   listener("resilience", resilienceVirtualHosts),
   listener("trusting", resilienceVirtualHosts, {
     ...TRUSTING,

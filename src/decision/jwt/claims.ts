@@ -13,6 +13,8 @@ export interface RegisteredClaims {
   readonly expiresAtMs: number;
 }
 
+/** Envoy keeps times in 64 bits. */
+const SECONDS_END = 2 ** 64;
 const NO_AUDIENCES: readonly string[] = [];
 
 export function registeredClaims(payload: MetadataMap): RegisteredClaims | JwtFailure {
@@ -22,11 +24,15 @@ export function registeredClaims(payload: MetadataMap): RegisteredClaims | JwtFa
   if (typeof subject !== "string") return JWT_FAILURE.badSubject;
   const audiences = audiencesOf(payload.get("aud"));
   if (audiences === undefined) return JWT_FAILURE.badAudience;
-  if (secondsOf(payload.get("iat"), 0) === undefined) return JWT_FAILURE.badIssuedAt;
-  const notBefore = secondsOf(payload.get("nbf"), 0);
-  if (notBefore === undefined) return JWT_FAILURE.badNotBefore;
-  const expiry = secondsOf(payload.get("exp"), Number.POSITIVE_INFINITY);
-  if (expiry === undefined) return JWT_FAILURE.badExpiry;
+  const { badIssuedAt, issuedAtRange, badNotBefore, notBeforeRange } = JWT_FAILURE;
+  const { badExpiry, expiryRange } = JWT_FAILURE;
+  const issuedAt = secondsOf(payload.get("iat"), 0, badIssuedAt, issuedAtRange);
+  if (typeof issuedAt !== "number") return issuedAt;
+  const notBefore = secondsOf(payload.get("nbf"), 0, badNotBefore, notBeforeRange);
+  if (typeof notBefore !== "number") return notBefore;
+  const never = Number.POSITIVE_INFINITY;
+  const expiry = secondsOf(payload.get("exp"), never, badExpiry, expiryRange);
+  if (typeof expiry !== "number") return expiry;
   const id = payload.get("jti");
   if (id !== undefined && typeof id !== "string") return JWT_FAILURE.badTokenId;
   const [notBeforeMs, expiresAtMs] = [notBefore * 1_000, expiry * 1_000];
@@ -58,7 +64,13 @@ function isText(value: MetadataValue): value is string {
 }
 
 /** RFC 7519 section 2, NumericDate: seconds, not necessarily whole ones. */
-function secondsOf(value: MetadataValue | undefined, absent: number): number | undefined {
+function secondsOf(
+  value: MetadataValue | undefined,
+  absent: number,
+  mistyped: JwtFailure,
+  outOfRange: JwtFailure,
+): number | JwtFailure {
   if (value === undefined) return absent;
-  return typeof value === "number" && value >= 0 ? value : undefined;
+  if (typeof value !== "number") return mistyped;
+  return value >= 0 && value < SECONDS_END ? value : outOfRange;
 }

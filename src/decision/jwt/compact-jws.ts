@@ -32,6 +32,8 @@ export function parseCompactJws(token: string): CompactJws | JwtFailure {
   const first = token.indexOf(DOT);
   const second = token.indexOf(DOT, first + 1);
   if (first <= 0 || second < 0 || token.indexOf(DOT, second + 1) >= 0) return JWT_FAILURE.badForm;
+  // RFC 7515 section 3.1: an unsecured token, which nothing here accepts.
+  if (second === token.length - 1) return JWT_FAILURE.badForm;
   const head = parseHeader(token, first);
   if (head.kind === "failure") return head;
   const payload = decodeBase64url(token, first + 1, second);

@@ -16,8 +16,22 @@ export interface PublicKeySet {
   readonly problems: readonly string[];
 }
 
-/** Sets without a key. Every token of their issuer is refused. */
-export const NO_KEYS = '{"keys":[]}';
+/**
+ * A set without a usable key: every token of its issuer is refused. Envoy takes no listener with an empty one, so that
+ * it has a key that is for something else, which Envoy does not look at; its bytes are the SHA-256 of the words "Tulle:
+ * an issuer whose keys are not known", and nobody has a private key to them (lesson of CVE-2026-31837).
+ */
+export const NO_KEYS = JSON.stringify({
+  keys: [
+    {
+      kty: "OKP",
+      crv: "Ed25519",
+      use: "enc",
+      kid: "none",
+      x: "ahdV0RV2tGvlW_198vx4GzILzHq2Tja-7_rfe2adWE4",
+    },
+  ],
+});
 
 const MEMBERS = ["kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y"];
 
@@ -37,5 +51,6 @@ export function publicKeySet(document: string | Uint8Array): PublicKeySet {
       }),
     ),
   );
-  return { document: JSON.stringify({ keys }), keyCount: keys.length, problems: set.problems };
+  const usableDocument = keys.length === 0 ? NO_KEYS : JSON.stringify({ keys });
+  return { document: usableDocument, keyCount: keys.length, problems: set.problems };
 }

@@ -1,8 +1,10 @@
 /** What a verified token leaves for those behind: metadata for filters and routes, fields for the app. */
+import { Buffer } from "node:buffer";
 import { wireText } from "../../core/wire-text.ts";
 import { HeaderField, type HeaderName } from "../../http/header-field.ts";
 import {
   type DynamicMetadata,
+  isMetadataMap,
   type MetadataMap,
   type MetadataValue,
   valueAt,
@@ -61,7 +63,7 @@ function withLists(payload: MetadataMap, names: readonly string[]): MetadataMap 
   return new Map<string, MetadataValue>([...payload, ...lists]);
 }
 
-/** As Envoy writes claims. Undefined for what is neither text, number nor truth value, and for what is no field value. */
+/** As Envoy writes claims. Undefined for what is no field value. */
 function claimText(value: MetadataValue | undefined): string | undefined {
   switch (typeof value) {
     case "string":
@@ -71,8 +73,17 @@ function claimText(value: MetadataValue | undefined): string | undefined {
     case "boolean":
       return value ? "true" : "false";
     default:
-      return undefined;
+      // As in Envoy, lists and objects leave as JSON in base64.
+      if (value === undefined || value === null) return undefined;
+      return Buffer.from(JSON.stringify(plainValue(value)), "utf8").toString("base64");
   }
+}
+
+function plainValue(value: MetadataValue): unknown {
+  if (isMetadataMap(value)) {
+    return Object.fromEntries([...value].map(([name, inner]) => [name, plainValue(inner)]));
+  }
+  return Array.isArray(value) ? value.map(plainValue) : value;
 }
 
 /** RFC 9110 section 5.5: nothing that would end the field, or the message. */

@@ -114,8 +114,9 @@ export class JwtAuthnFilter implements HttpFilter {
       case "any": {
         let failure: JwtFailure | undefined;
         for (let i = 0; i < requirement.parts.length; i++) {
-          failure = this.#ask(requirement.parts[i]!, call);
-          if (failure === undefined) return undefined;
+          const next = this.#ask(requirement.parts[i]!, call);
+          if (next === undefined) return undefined;
+          failure = failure === undefined || saysLittle(failure) ? next : failure;
         }
         return failure;
       }
@@ -141,8 +142,7 @@ export class JwtAuthnFilter implements HttpFilter {
       const { result, token } = this.#stateOf(provider, undefined, call);
       if (result.kind === "token" || result === JWT_FAILURE.missing) continue;
       if (this.#isAccepted(token)) continue;
-      // What the token's own issuer says about it tells more.
-      if (failure === undefined || failure === JWT_FAILURE.unknownIssuer) failure = result;
+      if (failure === undefined || saysLittle(failure)) failure = result;
     }
     return failure;
   }
@@ -216,7 +216,8 @@ export class JwtAuthnFilter implements HttpFilter {
 
   /** As in Envoy: a route that names what its listener does not have lets nobody pass. */
   #refuseRoute(call: FilterCall, name: string): FilterVerdict {
-    const reason = `Wrong requirement_name: ${name}`;
+    const known = [...this.#rule.requirements.keys()].sort().join(",");
+    const reason = `Wrong requirement_name: ${name}. It should be one of [${known}]`;
     const details = `jwt_authn_access_denied{${reason.replaceAll(" ", "_")}}`;
     const message = this.#rule.isSilent ? "" : `Failed JWT authentication: ${reason}`;
     return this.#answer(call, 403, details, message);
@@ -227,6 +228,11 @@ export class JwtAuthnFilter implements HttpFilter {
     call.answer({ status, flag: FLAG.none, details, message }, "");
     return ANSWERED;
   }
+}
+
+/** What the token's own issuer says about it tells more. */
+function saysLittle(failure: JwtFailure): boolean {
+  return failure === JWT_FAILURE.unknownIssuer || failure === JWT_FAILURE.missing;
 }
 
 /** For logs, which are no place for tokens. */

@@ -4,6 +4,7 @@ import { actionCases } from "./actions.ts";
 import { filterCases } from "./filters.ts";
 import { http2AnswerCases } from "./http2-answers.ts";
 import { http2RequestCases } from "./http2-requests.ts";
+import { jwtCases } from "./jwt.ts";
 import { malformedCases } from "./malformed.ts";
 import { meshCases } from "./mesh.ts";
 import { messageCases } from "./messages.ts";
@@ -19,6 +20,7 @@ export const corpus: readonly OracleCase[] = [
   ...malformedCases,
   ...upgradeCases,
   ...filterCases,
+  ...jwtCases,
   ...resilienceCases,
   ...versionCases,
   ...http2RequestCases,
