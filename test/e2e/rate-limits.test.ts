@@ -63,6 +63,8 @@ test("an instance takes so many requests, of each user fewer, and tells clients"
   const refused = await mesh.ask("/", { headers: { accept: "application/json" } });
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers["retry-after"]) > 0);
+  assert.equal(refused.headers["ratelimit-policy"], '"everyone";q=4;w=86400');
+  assert.match(String(refused.headers["ratelimit"]), /^"everyone";r=0;t=\d+$/);
   const { flag, details, message } = JSON.parse(refused.body);
   assert.deepEqual([flag, details], ["RL", "local_rate_limited"]);
   assert.match(message, /default\/limits, rule everyone/);

@@ -3,6 +3,7 @@
  * gives nobody a full bucket; those of limits that are gone are forgotten when they are full and tell nothing.
  */
 import type { LimitSpec } from "../../decision/filters/local-rate-limit-rule.ts";
+import { structuredString } from "../../http/structured-string.ts";
 import type { RateLimitCounters, RateLimitMetrics } from "./local-rate-limit-metrics.ts";
 import { TokenBucket, type TokenRate } from "./token-bucket.ts";
 
@@ -12,6 +13,8 @@ export class LimitBuckets {
   readonly counters: RateLimitCounters;
   /** Whom it is told of: `default/catalog, rule per-user`. */
   readonly name: string;
+  /** Its rule as clients are told it. */
+  readonly title: string;
   readonly #rate: TokenRate;
   readonly #one: TokenBucket | undefined;
   /** In the order of use. */
@@ -24,6 +27,7 @@ export class LimitBuckets {
     this.spec = spec;
     this.counters = metrics.countersOf(policy, spec.rule);
     this.name = `${policy}, rule ${spec.rule}`;
+    this.title = structuredString(spec.rule);
     this.#rate = shareOfRate(spec, workers);
     this.#one = spec.valuesMax === 0 ? new TokenBucket(this.#rate, nowMs) : undefined;
   }

@@ -62,7 +62,7 @@ export class LocalRateLimitFilter implements HttpFilter {
         matched[i]!.take(nowMs);
         this.#limits[i]!.counters.allowed.value += 1;
       }
-      if (rule.tellsLimit && count > 0) this.#tell(call, 0, true, false);
+      if (rule.tellsLimit && count > 0) this.#tell(call, 0, rule, false);
       return GO_ON;
     }
     if (!this.#isChosen(rule.enforced)) {
@@ -71,13 +71,12 @@ export class LocalRateLimitFilter implements HttpFilter {
       if (rule.requestMutations !== NO_MUTATIONS) {
         applyMutations(rule.requestMutations, head!.headers, httpVersion);
       }
-      if (rule.tellsLimit) this.#tell(call, at, true, false);
+      if (rule.tellsLimit) this.#tell(call, at, rule, false);
       return GO_ON;
     }
     this.#limits[at]!.counters.limited.value += 1;
     const { reply, refusalHeaders } = this.#partsOf(rule);
-    const { tellsLimit, tellsRetryAfter } = rule;
-    if (tellsLimit || tellsRetryAfter) this.#tell(call, at, tellsLimit, tellsRetryAfter);
+    if (rule.tellsLimit || rule.tellsRetryAfter) this.#tell(call, at, rule, true);
     if (refusalHeaders !== undefined) call.editResponse(refusalHeaders);
     call.answer(reply, this.#limits[at]!.name);
     return ANSWERED;
@@ -87,11 +86,16 @@ export class LocalRateLimitFilter implements HttpFilter {
     return share >= 1 || (share > 0 && this.#services.prng.next() < share);
   }
 
-  #tell(call: FilterCall, at: number, tellsLimit: boolean, tellsRetryAfter: boolean): void {
+  #tell(call: FilterCall, at: number, rule: LocalRateLimitRule, isRefusal: boolean): void {
     const { nowMs, workers } = this.#services;
+    const { tellsLimit } = rule;
+    const tellsRetryAfter = isRefusal && rule.tellsRetryAfter;
     const [buckets, bucket] = [this.#limits[at]!, this.#matched[at]!];
     call.editResponse(
-      new BucketHeaders({ buckets, bucket, workers, nowMs, tellsLimit, tellsRetryAfter }),
+      new BucketHeaders({
+        ...{ buckets, bucket, workers, nowMs },
+        ...{ tellsLimit, tellsRetryAfter, isRefusal },
+      }),
     );
   }
 

@@ -90,7 +90,12 @@ export class RateLimitServiceFilter implements HttpFilter {
     if (tellsLimit || isOver || headers.length > 0) {
       const mutations = isOver ? responseMutations : NO_MUTATIONS;
       const isMarked = isOver && marksRefusals;
-      call.editResponse(new ServiceHeaders({ states, headers, tellsLimit, isMarked, mutations }));
+      call.editResponse(
+        new ServiceHeaders({
+          ...{ states, headers, tellsLimit, mutations },
+          ...{ isRefusal: isOver, isMarked },
+        }),
+      );
     }
     if (isOver) {
       counters.overLimit.value += 1;

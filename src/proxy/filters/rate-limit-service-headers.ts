@@ -2,7 +2,9 @@
 import { applyMutations, type HeaderMutations } from "../../decision/header-mutation.ts";
 import type { HeaderBlock } from "../../http/header-block.ts";
 import { HeaderField, HeaderName } from "../../http/header-field.ts";
+import { structuredString } from "../../http/structured-string.ts";
 import type { ResponseEditor } from "./http-filter.ts";
+import { policyField, stateField } from "./local-rate-limit-headers.ts";
 import type { HeaderPair, LimitState } from "./rate-limit-service-message.ts";
 
 const LIMIT = new HeaderName("x-ratelimit-limit");
@@ -23,6 +25,7 @@ export interface ServiceTold {
   readonly states: readonly LimitState[];
   readonly headers: readonly HeaderPair[];
   readonly tellsLimit: boolean;
+  readonly isRefusal: boolean;
   /** For refusals that say so. */
   readonly isMarked: boolean;
   readonly mutations: HeaderMutations;
@@ -37,9 +40,9 @@ export class ServiceHeaders implements ResponseEditor {
   }
 
   editResponse(_status: number, headers: HeaderBlock): void {
-    const { states, headers: more, tellsLimit, isMarked, mutations } = this.#told;
+    const { states, headers: more, tellsLimit, isRefusal, isMarked, mutations } = this.#told;
     addPairs(more, headers);
-    if (tellsLimit) addLimit(states, headers);
+    if (tellsLimit) addLimit(states, headers, isRefusal);
     if (isMarked) headers.set(LIMITED);
     applyMutations(mutations, headers);
   }
@@ -54,7 +57,7 @@ export function addPairs(pairs: readonly HeaderPair[], headers: HeaderBlock): vo
 }
 
 /** Of the limit with the least left; all limits stand behind it as policies. */
-function addLimit(states: readonly LimitState[], headers: HeaderBlock): void {
+function addLimit(states: readonly LimitState[], headers: HeaderBlock, isRefusal: boolean): void {
   let least = states[0];
   if (least === undefined) return;
   let policies = "";
@@ -68,4 +71,9 @@ function addLimit(states: readonly LimitState[], headers: HeaderBlock): void {
   headers.add(new HeaderField(LIMIT, `${least.requestsPerUnit}${policies}`));
   headers.add(new HeaderField(REMAINING, String(least.remaining)));
   headers.add(new HeaderField(RESET, String(least.resetSeconds)));
+  if (!isRefusal) return;
+  const { name, requestsPerUnit, windowSeconds, remaining, resetSeconds } = least;
+  const title = structuredString(name === "" ? "default" : name);
+  headers.add(policyField(title, requestsPerUnit, Math.max(1, windowSeconds)));
+  headers.add(stateField(title, String(remaining), String(resetSeconds)));
 }

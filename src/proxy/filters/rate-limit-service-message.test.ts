@@ -116,7 +116,14 @@ test("a service cannot break the message that its headers are added to", () => {
 
 test("without a limit nothing is told of one", () => {
   const headers = new HeaderBlock();
-  const told = { states: [], headers: [], tellsLimit: true, isMarked: false, mutations: [] };
+  const told = {
+    states: [],
+    headers: [],
+    tellsLimit: true,
+    isRefusal: false,
+    isMarked: false,
+    mutations: [],
+  };
   new ServiceHeaders(told).editResponse(200, headers);
   assert.equal(headers.get("x-ratelimit-limit"), undefined);
 });
