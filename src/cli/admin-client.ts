@@ -64,7 +64,8 @@ export interface AdminClient {
   revision(revision: number, waitSeconds: number, options?: CallOptions): Promise<RevisionResponse>;
   services(): Promise<ServicesResponse>;
   service(ref: ObjectRef): Promise<ServiceView>;
-  checks(): Promise<ChecksResponse>;
+  /** A root that expires within so many milliseconds is an error. */
+  checks(certExpiresInMs?: number): Promise<ChecksResponse>;
   explain(request: ExplainRequest): Promise<ExplainResponse>;
   checkAuthorization(request: AuthzCheckRequest): Promise<AuthzCheckResponse>;
   instanceAction(ref: ObjectRef, body: InstanceActionRequest): Promise<InstanceActionResponse>;
@@ -127,7 +128,11 @@ export function clientOver(transport: AdminTransport): AdminClient {
       }),
     services: () => get("/api/v1/services"),
     service: (ref) => get(path`/api/v1/services/${ref.namespace}/${ref.name}`),
-    checks: () => get("/api/v1/checks"),
+    checks: (certExpiresInMs) =>
+      get("/api/v1/checks", {
+        certExpiresInSeconds:
+          certExpiresInMs === undefined ? undefined : String(Math.ceil(certExpiresInMs / 1000)),
+      }),
     checkAuthorization: (body) =>
       transport.request({ method: "POST", path: "/api/v1/authz/check", body }),
     explain: (body) => transport.request({ method: "POST", path: "/api/v1/explain", body }),

@@ -26,6 +26,8 @@ export interface CheckOutcome {
 /** In the order in which they are shown: what comes first breaks what comes later. */
 const SECTION_BY_CHECK: Readonly<Record<string, string>> = {
   "certificate-authority": "identity",
+  "certificates-renewed": "identity",
+  "root-rotation": "identity",
   "control-plane-certificate": "identity",
   "proxies-connected": "proxies",
   "proxies-synced": "proxies",
@@ -40,7 +42,11 @@ const OTHER_SECTION = "mesh";
 /** Proxies asked at the same time. */
 const PARALLEL_MAX = 16;
 
-export async function checkSections(context: CliContext): Promise<CheckOutcome> {
+/** A root that expires within `certExpiresInMs` is an error; undefined: as the control plane has it. */
+export async function checkSections(
+  context: CliContext,
+  certExpiresInMs?: number,
+): Promise<CheckOutcome> {
   const items: CheckItem[] = [];
   try {
     const client = await context.adminClient();
@@ -50,7 +56,7 @@ export async function checkSections(context: CliContext): Promise<CheckOutcome> 
       passed("control-plane-answers", `it answers: mesh ${version.mesh}, pid ${version.pid}`),
     );
     items.push(versionItem(version));
-    const { checks } = await client.checks();
+    const { checks } = await client.checks(certExpiresInMs);
     const { proxies } = await client.proxies();
     const asked = proxies.filter(
       ({ connected, adminAddress }) => connected && adminAddress !== null,

@@ -67,6 +67,17 @@ test("tulle ca rotate replaces the root, and no request notices", async () => {
   assertRotated(await application.admin.ca(), before);
 });
 
+test("tulle check says when roots expire, and fails early where that is asked for", async () => {
+  const fine = await application.tulle(["check", "--fail-if-cert-expires-in", "30d"]);
+  assert.equal(fine.code, 0, fine.output);
+  assert.match(fine.output, /√ every root is valid for more than 30 days/);
+  assert.match(fine.output, /√ every connected proxy has renewed its certificate in time/);
+  const early = await application.tulle(["check", "--fail-if-cert-expires-in", "4000d"]);
+  assert.equal(early.code, 1, early.output);
+  assert.match(early.output, /root \S+, which signs, expires in 3649 days/);
+  assert.match(early.output, /tulle ca rotate replaces it/);
+});
+
 test("the control plane is killed at each step, and the same command goes on", async () => {
   const before = await application.admin.ca();
   const load = application.client.steady(STEADY_RATE, [

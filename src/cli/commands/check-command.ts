@@ -9,16 +9,24 @@ import type { Style } from "../output/style.ts";
 import { printable } from "../output/text-width.ts";
 import { writeResult } from "../output/write-result.ts";
 
+const DAY_MS = 86_400_000;
+
 export const command: Command = {
   name: "check",
   summary: "Check that everything is right, with a hint for each thing that is not",
   description: `Marks: √ right, ‼ works but deserves a look, × wrong. Whatever is not right comes with a hint.
 
-Exit code 0 when nothing is wrong (warnings included), 1 when something is, 3 when no control plane can be reached. With --quiet only what is not right is printed.`,
+Exit code 0 when nothing is wrong (warnings included), 1 when something is, 3 when no control plane can be reached. With --quiet only what is not right is printed.
+
+Certificates of workloads renew themselves at half of their life: one that has not by 70 % is a warning, by 95 % an error. --fail-if-cert-expires-in is about roots.`,
   examples: [
     { line: "tulle check", summary: "Check the control plane, the proxies and the resources" },
     { line: "tulle check -q", summary: "Print only what is not right" },
     { line: "tulle check -o json", summary: "For a program" },
+    {
+      line: "tulle check --fail-if-cert-expires-in 60d",
+      summary: "Fail two months before a root does",
+    },
   ],
   options: [
     {
@@ -29,13 +37,18 @@ Exit code 0 when nothing is wrong (warnings included), 1 when something is, 3 wh
       summary: "The least severity that makes exit code 1",
       completion: { kind: "words", words: ["warning", "error"] },
     },
+    {
+      name: "fail-if-cert-expires-in",
+      value: "DURATION",
+      summary: "A root that expires sooner is wrong: 30d, 12h. Default: 7d; 30d deserves a look",
+    },
   ],
   formats: ["table", "json", "yaml"],
   run,
 };
 
 async function run(context: CliContext, input: CommandInput): Promise<number> {
-  const { sections, failure } = await checkSections(context);
+  const { sections, failure } = await checkSections(context, expiryOf(input));
   const items = sections.flatMap((section) => section.items);
   const hasFailed = items.some((item) => item.status === "fail");
   const hasWarned = items.some((item) => item.status === "warn");
@@ -47,6 +60,14 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
   if (failure !== undefined) return exitCodeOf(failure);
   if (hasFailed) return EXIT_FINDINGS;
   return hasWarned && input.string("fail-on") === "warning" ? EXIT_FINDINGS : EXIT_OK;
+}
+
+/** Roots live for years: days are what they are counted in. */
+function expiryOf(input: CommandInput): number | undefined {
+  const text = input.optionalString("fail-if-cert-expires-in");
+  if (text === undefined) return undefined;
+  const days = /^(\d{1,5})d$/.exec(text);
+  return days === null ? input.durationMs("fail-if-cert-expires-in") : Number(days[1]) * DAY_MS;
 }
 
 function checkText(sections: readonly CheckSection[], context: CliContext): string {

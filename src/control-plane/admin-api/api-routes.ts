@@ -207,7 +207,14 @@ export const API_ROUTES: readonly ApiRoute[] = [
     path: "/api/v1/checks",
     summary: "Whether everything is right, with a hint for each thing that is not.",
     response: "ChecksResponse",
-    parameters: [],
+    parameters: [
+      {
+        name: "certExpiresInSeconds",
+        in: "query",
+        type: "integer",
+        description: "A root that expires sooner is an error. Default: seven days.",
+      },
+    ],
     errors: [],
   },
   {

@@ -2,22 +2,31 @@
 import { Hono } from "hono";
 import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
 import type { ChecksResponse, CheckView, Finding } from "../api-types.ts";
+import { caChecks } from "../ca/ca-checks.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
 import { proxyView } from "./proxy-routes.ts";
+import { parseInteger } from "./request-schemas.ts";
 
-const DAY_MS = 86_400_000;
-/** An authority that expires sooner than this deserves a warning. */
-const AUTHORITY_WARNING_MS = 30 * DAY_MS;
-/** The same for the control plane's own certificate, of which 12 hours are normally left. */
+/** Of `certExpiresInSeconds`: ten times as long as a root lives by default. */
+const EXPIRY_SECONDS_MAX = 100 * 365 * 86_400;
+/** Of the control plane's own certificate 12 hours are normally left. */
 const CERTIFICATE_WARNING_MS = 3_600_000;
 
 export function checkRoutes(deps: AdminApiDeps): Hono {
   const app = new Hono();
   app.get("/checks", (context) => {
+    const expiry = context.req.query("certExpiresInSeconds");
+    const failWithinMs =
+      expiry === undefined
+        ? undefined
+        : parseInteger(expiry, "certExpiresInSeconds", { min: 0, max: EXPIRY_SECONDS_MAX }) * 1000;
+    const { identity, clock } = deps;
     const checks = [
-      authorityCheck(deps),
+      ...caChecks({ identity, nowMs: clock.nowMs(), failWithinMs }).map(
+        ({ name, title, findings }) => check(name, title, findings),
+      ),
       certificateCheck(deps),
       proxiesConnectedCheck(deps),
       proxiesSyncedCheck(deps),
@@ -39,23 +48,6 @@ function check(name: string, title: string, findings: readonly Finding[]): Check
   const isFailed = findings.some(({ severity }) => severity === "error");
   const isWarned = findings.some(({ severity }) => severity === "warning");
   return { name, title, status: isFailed ? "fail" : isWarned ? "warn" : "pass", findings };
-}
-
-function authorityCheck(deps: AdminApiDeps): CheckView {
-  const title = "the certificate authority is valid for more than 30 days";
-  const leftMs = deps.info.getAuthorityNotAfterMs() - deps.clock.nowMs();
-  if (leftMs > AUTHORITY_WARNING_MS) return check("certificate-authority", title, []);
-  return check("certificate-authority", title, [
-    {
-      severity: leftMs <= 0 ? "error" : "warning",
-      code: leftMs <= 0 ? "authority-expired" : "authority-expires",
-      message:
-        leftMs <= 0
-          ? "the certificate authority has expired: no certificate can be issued or renewed"
-          : `the certificate authority expires in ${Math.floor(leftMs / DAY_MS)} days`,
-      hint: "make a new authority before: proxies need time to trust it",
-    },
-  ]);
 }
 
 function certificateCheck(deps: AdminApiDeps): CheckView {
