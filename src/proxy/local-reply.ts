@@ -87,7 +87,7 @@ export const LOCAL_REPLY = {
     status: 502,
     flag: FLAG.UPE,
     details: "upstream_reset_before_response_started{protocol_error}",
-    message: "the upstream's answer breaks HTTP/1.1",
+    message: "the upstream's answer breaks its protocol",
   },
   upstreamTimeout: {
     status: 504,

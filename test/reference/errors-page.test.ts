@@ -85,7 +85,7 @@ const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
   streamRefused:
     "It refused the stream (REFUSED_STREAM) or goes away (GOAWAY), and says that it has not acted on the request. A retry policy with `refused-stream` sends it again; else find out why the app takes so few at a time.",
   upstreamProtocolError:
-    "What the app sends is not HTTP/1.1; the reason says what is wrong. Is it the right port?",
+    "What the app sends is not the HTTP/1.1 or HTTP/2 that is spoken to it; the reason says what is wrong. Is it the right port, and does it speak what its Service declares?",
   upstreamTimeout:
     "Is the app slow, or waiting for something else? The timeout is the route's, or TrafficPolicy's where the route has none.",
   tryTimeout: "As above, for one try: `timeouts.backendRequest` of the route.",
