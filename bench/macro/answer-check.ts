@@ -21,19 +21,21 @@ export async function checkAnswer(
   port: number,
   scenario: Scenario,
   paths: readonly string[],
+  fields: readonly string[] = [],
 ): Promise<void> {
   const { bytes } = answerTo(scenario.request);
   const path = firstPath(scenario, paths);
   const isGrpc = scenario.request === "grpc";
   const answer =
-    scenario.client === "http1" ? await ask1(port, path) : await ask2(port, path, isGrpc);
+    scenario.client === "http1" ? await ask1(port, path, fields) : await ask2(port, path, isGrpc);
   const expected: Answer = { status: 200, bytes, grpcStatus: isGrpc ? "0" : undefined };
   const [seen, wanted] = [answer, expected].map((value) => JSON.stringify(value));
   if (seen !== wanted) throw new Error(`the answer is ${seen}, it should be ${wanted}`);
 }
 
-async function ask1(port: number, path: string): Promise<Answer> {
-  const outgoing = request({ host: "127.0.0.1", port, path, agent: false }).end();
+async function ask1(port: number, path: string, fields: readonly string[]): Promise<Answer> {
+  const headers = Object.fromEntries(fields.map((field) => field.split(": ", 2)));
+  const outgoing = request({ host: "127.0.0.1", port, path, headers, agent: false }).end();
   const [response] = await once(outgoing, "response");
   const { length } = await buffer(response);
   return { status: response.statusCode, bytes: length, grpcStatus: undefined };

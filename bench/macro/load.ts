@@ -11,6 +11,8 @@ export interface LoadTarget {
   readonly port: number;
   /** What is asked for, in turn. */
   readonly paths: readonly string[];
+  /** Of HTTP/1.1 alone. */
+  readonly fields?: readonly string[];
   /** The core that the generator runs on. */
   readonly core: number;
   /** Work folder. */
@@ -36,12 +38,12 @@ export function firstPath(scenario: Scenario, paths: readonly string[]): string 
 }
 
 export async function runLoad(target: LoadTarget, seconds: number): Promise<LoadResult> {
-  const { scenario, load, core, folder, port, paths } = target;
+  const { scenario, load, core, folder, port, paths, fields = [] } = target;
   const path = firstPath(scenario, paths);
   const options = { ...load, seconds, core, url: `http://127.0.0.1:${port}${path}` };
   if (scenario.client === "http1") {
-    if (paths.length === 1) return await runWrk(options);
-    return await runWrk({ ...options, script: writePathScript(folder, paths) });
+    if (paths.length === 1) return await runWrk({ ...options, fields });
+    return await runWrk({ ...options, fields, script: writePathScript(folder, paths) });
   }
   return await runH2load({ ...options, folder, isGrpc: scenario.request === "grpc" });
 }

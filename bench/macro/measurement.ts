@@ -8,7 +8,7 @@ import { type LoadTarget, runLoad } from "./load.ts";
 import { RunningCase } from "./running-case.ts";
 import type { MemorySample, Sample } from "./samples.ts";
 import { type Load, type RequestKind, SCENARIO_TABLE } from "./scenarios.ts";
-import { pathsOf } from "./variants.ts";
+import { fieldsOf, pathsOf } from "./variants.ts";
 
 export const PROXY_CORE = 0;
 export const LOAD_CORE = 1;
@@ -45,11 +45,12 @@ export async function measureLoad(
   const { load, round, folder, seconds } = options;
   const scenario = SCENARIO_TABLE[name];
   const paths = pathsOf(variant);
-  const target = { scenario, load, port, paths, core: LOAD_CORE, folder };
+  const fields = fieldsOf(variant);
+  const target = { scenario, load, port, paths, fields, core: LOAD_CORE, folder };
   return await RunningCase.during(benchCase, { core: PROXY_CORE, folder }, async (running) => {
     await sleep(options.settleMs);
     const idleMegabytes = running.residentMegabytes();
-    await checkAnswer(port, scenario, paths);
+    await checkAnswer(port, scenario, paths, fields);
     await warmUp(target, options.warmupSeconds);
     const cpuBefore = running.cpuSeconds();
 

@@ -6,6 +6,7 @@ import {
   ONE_VARIANT,
   POLICY_VARIANTS,
   ROUTE_VARIANTS,
+  TOKEN_VARIANTS,
   type Variants,
 } from "./variants.ts";
 
@@ -107,6 +108,11 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
     title:
       "plain, without policies and with ten routes, retries, outlier detection, circuit breakers and a local rate limit",
     variants: POLICY_VARIANTS,
+  },
+  jwt: {
+    ...VARIED,
+    title: "plain, with a user's token that nobody asks for, and with the same token verified",
+    variants: TOKEN_VARIANTS,
   },
   routes: {
     ...VARIED,

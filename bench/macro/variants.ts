@@ -3,6 +3,8 @@
  * a request costs more is what the configuration costs.
  */
 
+import { TOKEN_FIELD } from "./user-token.ts";
+
 /** What is asked for where nothing else is said. */
 export const ROOT_PATH = "/";
 
@@ -20,6 +22,8 @@ export interface Variant {
   readonly balancer: "round-robin" | "peak-ewma";
   /** `told`: answers tell clients of their rate limit, too. */
   readonly policies: "off" | "on" | "told";
+  /** Requests have a user's token: one that nobody asks for, or one that is verified. */
+  readonly token?: "ignored" | "verified";
   /** Names of the variants that it is compared with; the first one when absent. */
   readonly against?: readonly string[];
 }
@@ -42,6 +46,12 @@ export const POLICY_VARIANTS: Variants = [
   { ...TEN_PATHS, name: "off" },
   { ...TEN_PATHS, name: "on", routes: 10, policies: "on" },
   { ...TEN_PATHS, name: "on-told", routes: 10, policies: "told" },
+];
+
+/** The same token with each request: it is verified once, and known from then on. */
+export const TOKEN_VARIANTS: Variants = [
+  { ...PLAIN, name: "off", token: "ignored" },
+  { ...PLAIN, name: "on", token: "verified" },
 ];
 
 export const ROUTE_VARIANTS: Variants = [
@@ -84,6 +94,11 @@ export function matchesOf({ routes }: Variant): readonly PathMatch[] {
 export function pathsOf({ paths }: Variant): readonly string[] {
   if (paths === 1) return [ROOT_PATH];
   return Array.from({ length: paths }, (_, index) => pathAt(index));
+}
+
+/** Fields that each request has beyond those of the load generator. */
+export function fieldsOf({ token }: Variant): readonly string[] {
+  return token === undefined ? [] : [TOKEN_FIELD];
 }
 
 /** An address of the loopback network for each endpoint of a cluster. */

@@ -10,6 +10,8 @@ export interface WrkOptions {
   readonly connections: number;
   readonly seconds: number;
   readonly core: number;
+  /** Lines of the heads of requests beyond those that wrk writes. */
+  readonly fields?: readonly string[];
   /** Name of a file in Lua that makes the requests; absent: each asks for the URL. */
   readonly script?: string;
 }
@@ -23,6 +25,7 @@ export async function runWrk(options: WrkOptions): Promise<LoadResult> {
   const { stdout } = await promisify(execFile)("taskset", [
     ...["-c", String(options.core), "wrk", "-t1", "--latency"],
     ...[`-c${options.connections}`, `-d${options.seconds}`],
+    ...(options.fields ?? []).flatMap((field) => ["-H", field]),
     ...(options.script === undefined ? [] : ["-s", options.script]),
     options.url,
   ]);
