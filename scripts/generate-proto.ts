@@ -102,6 +102,7 @@ const ROOTS = [
   "istio/v1/auth/ca.proto",
   "spiffe/workload/workload.proto",
   "tulle/ca/v1/certificate_service.proto",
+  "tulle/ca/v1/jwt_svid_service.proto",
 ];
 
 /** Fields that Envoy has got since the files were shipped, by the line before which they go. */

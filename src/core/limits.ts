@@ -326,6 +326,12 @@ export const RSA_BITS_LEAST = 2_048;
 /** What larger keys cost is paid for each token: 8192 bits take half a millisecond. */
 export const RSA_BITS_MAX = 8_192;
 
+// Trust domains and their bundles.
+/** A bundle of a trust domain: a hundred roots of 1.5 KB in base64, and keys. */
+export const SPIFFE_BUNDLE_BYTES_MAX = 256 * 1024;
+/** A trust domain has one to four roots and keys at a time; one that replaces them daily a dozen. */
+export const SPIFFE_BUNDLE_KEYS_MAX = 200;
+
 // Authorization.
 /**
  * Policies that stand in the indexes by which requests of different peers find theirs, for each set of rules: about
@@ -342,3 +348,15 @@ export const RBAC_EXPLAINED_POLICIES_MAX = 64;
  * one. Enough to find out who is left in a namespace.
  */
 export const MTLS_SOURCES_MAX = 64;
+
+// External authorization.
+/** How long an authorization service is waited for where nothing is said. Envoy's default. */
+export const EXT_AUTHZ_TIMEOUT_MS = 200;
+/** Bytes of a request's body that a service may be told: each request that waits for it holds as many. */
+export const EXT_AUTHZ_BODY_BYTES_MAX = 1024 * 1024;
+/** A client that sends nothing of a body that is waited for gets 408 then. Envoy's default of `stream_idle_timeout`. */
+export const EXT_AUTHZ_BODY_IDLE_MS = 300_000;
+/** The answer of an HTTP authorization service: a page that tells why. */
+export const EXT_AUTHZ_REPLY_BYTES_MAX = 64 * 1024;
+/** Fields that one answer may change, of requests and responses together. A field section holds 100. */
+export const EXT_AUTHZ_HEADERS_MAX = 256;

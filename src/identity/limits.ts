@@ -47,3 +47,7 @@ export const IDENTITY_POLICY_ENTRIES_MAX = 10_000;
 export const CRLS_MAX = 64;
 export const CRL_ENTRIES_MAX = 100_000;
 export const CRL_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Audiences of one JWT-SVID, and characters of each: a token travels in a header field. */
+export const AUDIENCES_MAX = 16;
+export const AUDIENCE_CHARACTERS_MAX = 512;
