@@ -17,6 +17,7 @@ import {
   keyUsageDer,
   nameDer,
   type SigningAlgorithm,
+  signDer,
 } from "./certificate-writer.ts";
 import { DER_TAG, readSingleElement } from "./der-reader.ts";
 import { derBitString, derContext, derInteger, derSequence, derTime } from "./der-writer.ts";
@@ -101,6 +102,39 @@ export function createTestLeaf(
   const key = parts.key ?? generateTestKey();
   const alternativeNames = alternativeNamesDer({ uris }, true);
   return { key, der: assemble(nowMs, issuer, { alternativeNames, ...parts, key }) };
+}
+
+/** A revocation list of `issuer` in DER: valid for an hour around `nowMs`, with parts of it replaced. */
+export function createTestRevocationList(
+  nowMs: number,
+  issuer: Pick<TestIssuer, "name" | "key">,
+  serials: readonly (Uint8Array | number)[],
+  parts: {
+    readonly thisUpdateMs?: number;
+    readonly nextUpdateMs?: number | null;
+    readonly extensions?: readonly Uint8Array[];
+    readonly entryExtensions?: readonly Uint8Array[];
+    readonly version?: number;
+  } = {},
+): Buffer {
+  const { thisUpdateMs = nowMs - HOUR_MS, nextUpdateMs = nowMs + HOUR_MS } = parts;
+  const entries = serials.map((serial) =>
+    derSequence(
+      derInteger(serial),
+      derTime(thisUpdateMs),
+      ...(parts.entryExtensions === undefined ? [] : [derSequence(...parts.entryExtensions)]),
+    ),
+  );
+  const contents = derSequence(
+    derInteger(parts.version ?? 1),
+    ECDSA_WITH_SHA256.identifier,
+    issuer.name,
+    derTime(thisUpdateMs),
+    ...(nextUpdateMs === null ? [] : [derTime(nextUpdateMs)]),
+    ...(entries.length === 0 ? [] : [derSequence(...entries)]),
+    ...(parts.extensions === undefined ? [] : [derContext(0, derSequence(...parts.extensions))]),
+  );
+  return signDer(contents, issuer.key, ECDSA_WITH_SHA256);
 }
 
 /** The chain and key of a test certificate as an SVID. */

@@ -7,6 +7,7 @@ import { PATH_INTERMEDIATES_MAX, SIGNATURE_CHECKS_MAX } from "./limits.ts";
 import { algorithmName, OID, signatureAlgorithmOf } from "./oid.ts";
 import { formatDuration, type PeerRejection, rejectPeer } from "./peer-rejection.ts";
 import { publicKeyProblem } from "./public-key.ts";
+import { isListSignedBy } from "./revocation-list.ts";
 import type { TrustBundle } from "./trust-bundle.ts";
 
 export type PathVerdict =
@@ -60,6 +61,11 @@ function findPath(search: Search, path: readonly Certificate[]): PathVerdict | u
   }
   for (const root of search.bundle.roots) {
     if (!canExtend(search, path, last, root)) continue;
+    const revocation = revocationProblem(search, [...path, root]);
+    if (revocation !== undefined) {
+      search.rejection = revocation;
+      continue;
+    }
     const notAfterMs = Math.min(root.notAfterMs, ...path.map((one) => one.notAfterMs));
     return { ok: true, notAfterMs, root };
   }
@@ -74,6 +80,44 @@ function findPath(search: Search, path: readonly Certificate[]): PathVerdict | u
     }
     const found = findPath(search, [...path, candidate]);
     if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * RFC 5280 section 6.3 without its delta and indirect lists. As Envoy and OpenSSL have it with CRL_CHECK_ALL: once there
+ * is a list for one issuer, each issuer on the path needs one. `path` ends with the root, which nobody revokes.
+ */
+function revocationProblem(
+  search: Search,
+  path: readonly Certificate[],
+): PeerRejection | undefined {
+  const { bundle, nowMs } = search;
+  const { revocationLists = [] } = bundle;
+  if (revocationLists.length === 0) return undefined;
+  for (const [index, certificate] of path.slice(0, -1).entries()) {
+    const issuer = path[index + 1];
+    if (issuer === undefined) return undefined;
+    const lists = revocationLists.filter(
+      (list) =>
+        list.issuerDer.equals(issuer.subjectDer) &&
+        list.thisUpdateMs <= nowMs &&
+        nowMs <= list.nextUpdateMs &&
+        issuer.extensions.keyUsage?.hasCrlSign === true &&
+        isListSignedBy(list, issuer.publicKey),
+    );
+    if (lists.length === 0) {
+      return rejectPeer(
+        "crl-missing",
+        `no revocation list of the issuer of ${nameOf(index)} is valid now, although there are lists`,
+      );
+    }
+    // Section 5.1.2.4: a later list takes the place of an earlier one.
+    const newestMs = Math.max(...lists.map(({ thisUpdateMs }) => thisUpdateMs));
+    const newest = lists.filter(({ thisUpdateMs }) => thisUpdateMs === newestMs);
+    if (newest.some(({ serials }) => serials.has(certificate.serialHex))) {
+      return rejectPeer("revoked", `${nameOf(index)} is on its issuer's revocation list`);
+    }
   }
   return undefined;
 }

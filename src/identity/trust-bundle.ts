@@ -5,13 +5,20 @@
 import { messageOf } from "../core/errors.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import { identityError } from "./errors.ts";
-import { formatCertificatesPem, parsePem } from "./pem.ts";
+import { CRLS_MAX } from "./limits.ts";
+import { formatCertificatesPem, formatPem, parsePem } from "./pem.ts";
 import { publicKeyProblem } from "./public-key.ts";
+import { parseRevocationList, type RevocationList } from "./revocation-list.ts";
 import { trustDomainProblem } from "./spiffe-id.ts";
+
+/** RFC 7468 section 6. */
+const CRL_LABEL = "X509 CRL";
 
 export interface TrustBundle {
   readonly trustDomain: string;
   readonly roots: readonly Certificate[];
+  /** When there are any, every issuer on a path needs one that is valid. */
+  readonly revocationLists?: readonly RevocationList[];
 }
 
 /** Bundles by trust domain. Never changes; `with` makes another one. */
@@ -49,13 +56,30 @@ export function trustBundleFromDer(trustDomain: string, ders: readonly Uint8Arra
   return { trustDomain, roots: [...roots.values()] };
 }
 
-/** Like `trustBundleFromDer`. Text without any certificate gives a bundle that trusts nothing. */
+/**
+ * Like `trustBundleFromDer`. Text without any certificate gives a bundle that trusts nothing. Revocation lists may stand
+ * among the roots, as Envoy's SPIFFE validator has them.
+ */
 export function parseTrustBundlePem(trustDomain: string, pem: string): TrustBundle {
-  return trustBundleFromDer(trustDomain, parsePem(pem, "CERTIFICATE"));
+  const bundle = trustBundleFromDer(trustDomain, parsePem(pem, "CERTIFICATE"));
+  const lists = parsePem(pem, CRL_LABEL);
+  if (lists.length === 0) return bundle;
+  if (lists.length > CRLS_MAX) throw invalid(`more than ${CRLS_MAX} revocation lists`);
+  const revocationLists = lists.map((der, index) => {
+    try {
+      return parseRevocationList(der);
+    } catch (error) {
+      const what = `revocation list ${index + 1} of ${trustDomain}`;
+      throw invalid(`${what} cannot be used: ${messageOf(error)}`, error);
+    }
+  });
+  return { ...bundle, revocationLists };
 }
 
 export function formatTrustBundlePem(bundle: TrustBundle): string {
-  return formatCertificatesPem(bundle.roots.map((root) => root.der));
+  const roots = formatCertificatesPem(bundle.roots.map((root) => root.der));
+  const lists = (bundle.revocationLists ?? []).map(({ der }) => formatPem(CRL_LABEL, der));
+  return `${roots}${lists.join("")}`;
 }
 
 function parseRoot(der: Buffer, what: string): Certificate {

@@ -11,9 +11,10 @@ import { after, before, test } from "node:test";
 import { bundles, NOW_MS } from "../../src/identity/corpus-fixtures.ts";
 import { ACCEPTED, REFUSED_LEAVES } from "../../src/identity/corpus-leaf.ts";
 import { REFUSED_PATHS } from "../../src/identity/corpus-path.ts";
+import { REVOCATION_CASES } from "../../src/identity/corpus-revocation.ts";
 import type { PeerRejectionCode } from "../../src/identity/peer-rejection.ts";
 import { verifyPeer } from "../../src/identity/peer-verifier.ts";
-import { formatCertificatesPem } from "../../src/identity/pem.ts";
+import { formatCertificatesPem, formatPem } from "../../src/identity/pem.ts";
 import { formatTrustBundlePem } from "../../src/identity/trust-bundle.ts";
 
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
@@ -158,4 +159,24 @@ test("where we refuse and OpenSSL does not, a rule says why", { skip }, async ()
     `${cases.length + ACCEPTED.length} chains: ${ACCEPTED.length} accepted by us, ${cases.length - stricter} refused by both, ${stricter} only by us`,
   );
   assert.deepEqual(unexplained, []);
+});
+
+test("revocation lists: we and OpenSSL judge alike", { skip }, async () => {
+  for (const [index, { what, code, chain, lists }] of REVOCATION_CASES.entries()) {
+    const [leaf, ...rest] = chain;
+    assert.ok(leaf);
+    const path = (part: string): string => join(folder, `crl-${index}-${part}.pem`);
+    writeFileSync(path("leaf"), formatCertificatesPem([leaf]));
+    writeFileSync(path("rest"), formatCertificatesPem(rest));
+    writeFileSync(path("lists"), lists.map((der) => formatPem("X509 CRL", der)).join(""));
+    const output = await run([
+      "verify",
+      ...["-attime", String(NOW_MS / 1000), "-no-CApath", "-no-CAstore"],
+      ...["-CAfile", join(folder, `${DOMAINS[0]}.pem`)],
+      ...(lists.length === 0 ? [] : ["-crl_check_all", "-CRLfile", path("lists")]),
+      ...(rest.length === 0 ? [] : ["-untrusted", path("rest")]),
+      path("leaf"),
+    ]);
+    assert.equal(output === "", code === "", `${what}: ${code || "accepted"}, OpenSSL: ${output}`);
+  }
 });
