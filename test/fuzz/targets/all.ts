@@ -6,6 +6,7 @@ import { http1Request } from "./http1-request.ts";
 import { http1Response } from "./http1-response.ts";
 import { http2ClientConnection, http2ServerConnection } from "./http2-connection.ts";
 import { http2Client, http2Server } from "./http2-frames.ts";
+import { jwks, jwt } from "./jwt.ts";
 
 export const TARGETS: readonly FuzzTarget[] = [
   http1Request,
@@ -18,6 +19,8 @@ export const TARGETS: readonly FuzzTarget[] = [
   clientHello,
   proxyHeader,
   sniffer,
+  jwt,
+  jwks,
 ];
 
 /** Throws a RangeError for a name that none has. */
