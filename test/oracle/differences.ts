@@ -9,6 +9,7 @@ import { HTTP2 } from "./differences-http2.ts";
 import { JWT } from "./differences-jwt.ts";
 import { NAMES } from "./differences-names.ts";
 import { ACCESS_LOGS, POLICY, UPGRADES } from "./differences-policy.ts";
+import { RBAC } from "./differences-rbac.ts";
 import { RESILIENCE } from "./differences-resilience.ts";
 import { STRICTNESS } from "./differences-strictness.ts";
 
@@ -301,6 +302,7 @@ export const DIFFERENCES: readonly Difference[] = [
   ...POLICY,
   ...FILTERS,
   ...JWT,
+  ...RBAC,
   ...UPGRADES,
   ...HTTP2,
   ...ACCESS_LOGS,

@@ -32,7 +32,7 @@ export const NORMALISED: Readonly<Record<string, string>> = {
 
 /** What Envoy says where an upstream gave no answer. */
 const ENVOY_WORDS =
-  /^(?:no healthy upstream|fault filter abort|upstream connect error or disconnect|upstream request timeout|stream timeout|downstream duration timeout|Bad Request$|Upgrade Required$|Request Header Fields Too Large$|Request Timeout$|Not Implemented$|Jwt |Jwks |Audiences in Jwt|Found multiple Jwt|Failed JWT)/;
+  /^(?:no healthy upstream|fault filter abort|upstream connect error or disconnect|upstream request timeout|stream timeout|downstream duration timeout|Bad Request$|Upgrade Required$|Request Header Fields Too Large$|Request Timeout$|Not Implemented$|RBAC: access denied$|Jwt |Jwks |Audiences in Jwt|Found multiple Jwt|Failed JWT)/;
 const TULLE_WORDS = Object.values(LOCAL_REPLY).map(({ message }) => message);
 
 const TIMEOUT = "x-envoy-expected-rq-timeout-ms";

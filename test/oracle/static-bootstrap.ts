@@ -12,6 +12,7 @@ import {
   faultVirtualHosts,
 } from "./filter-routes.ts";
 import { JWT_FILTERS, jwtVirtualHosts } from "./jwt-tokens.ts";
+import { RBAC_FILTERS, rbacVirtualHosts } from "./rbac-routes.ts";
 import { RESILIENCE_CLUSTERS, resilienceVirtualHosts, TRUSTING } from "./resilience-routes.ts";
 import { allTo, mainVirtualHosts, pathVirtualHosts, upgradeVirtualHosts } from "./static-routes.ts";
 
@@ -100,6 +101,7 @@ const LISTENERS: CreateListener[] = [
   listener("faults", faultVirtualHosts, { http_filters: [...FAULT_FILTERS, router()] }),
   listener("cors", corsVirtualHosts, { http_filters: [...CORS_FILTERS, router()] }),
   listener("jwt", jwtVirtualHosts, { http_filters: [...JWT_FILTERS, router()] }),
+  listener("rbac", rbacVirtualHosts, { http_filters: [...RBAC_FILTERS, router()] }),
   listener("resilience", resilienceVirtualHosts),
   listener("trusting", resilienceVirtualHosts, {
     ...TRUSTING,

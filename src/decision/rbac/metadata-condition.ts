@@ -65,9 +65,10 @@ function compileValue(matcher: ValueMatcher, path: string, errors: FieldError[])
     case "boolMatch":
       return { test: (value) => value === pattern.value, wanted: String(pattern.value) };
     case "presentMatch":
+      // As in Envoy, false asks for nothing that could be: whoever means "absent" inverts the matcher.
       return {
-        test: (value) => (value !== undefined) === pattern.value,
-        wanted: pattern.value ? "present" : "absent",
+        test: (value) => pattern.value && value !== undefined,
+        wanted: pattern.value ? "present" : "nothing",
       };
     case "doubleMatch":
       return compileDouble(pattern.value, path, errors);

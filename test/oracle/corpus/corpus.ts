@@ -8,6 +8,7 @@ import { jwtCases } from "./jwt.ts";
 import { malformedCases } from "./malformed.ts";
 import { meshCases } from "./mesh.ts";
 import { messageCases } from "./messages.ts";
+import { rbacCases } from "./rbac.ts";
 import { resilienceCases } from "./resilience.ts";
 import { routingCases } from "./routing.ts";
 import { upgradeCases } from "./upgrades.ts";
@@ -21,6 +22,7 @@ export const corpus: readonly OracleCase[] = [
   ...upgradeCases,
   ...filterCases,
   ...jwtCases,
+  ...rbacCases,
   ...resilienceCases,
   ...versionCases,
   ...http2RequestCases,
