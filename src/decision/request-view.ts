@@ -19,6 +19,8 @@ export interface RequestView {
   readonly httpVersion: HttpVersion;
   /** What filters have found out: claims of a verified token, for one. Absent until one has. */
   readonly metadata?: DynamicMetadata | undefined;
+  /** Who sends it where proxies of one's own stand between: what the trusted hops of `x-forwarded-for` say. Absent, or empty: its connection tells. */
+  readonly clientAddress?: string;
   /** All values of a lower-case header name joined by commas, or undefined. */
   header(lowerName: string): string | undefined;
   /** The values of a lower-case header name one by one, in order. */

@@ -10,6 +10,8 @@ export interface HostCheck {
 
 export interface DownstreamConnection {
   readonly remoteAddress: string;
+  /** Of who has sent the packets, where a PROXY header says something else. */
+  readonly packetAddress?: string | undefined;
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;

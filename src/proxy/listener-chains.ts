@@ -80,6 +80,11 @@ export class ListenerChains {
     this.#chains = servers.map((server, index) => ({ server, tls: this.#createTls(index) }));
   }
 
+  /** Those of chains without TLS. */
+  get plainServers(): readonly ChainServer[] {
+    return this.#chains.filter(({ tls }) => tls === undefined).map(({ server }) => server);
+  }
+
   /** A connection that was read as far as its chain depends on it. */
   serve(result: IntakeResult): void {
     const { socket, spoken, proxied } = result;
@@ -135,7 +140,12 @@ export class ListenerChains {
     if (chain === undefined || chain.tls !== undefined || chain.server.kind !== "tcp") {
       return undefined;
     }
-    return this.#createUpstream(chain.server.server, this.#identityOf(socket, proxied, ""));
+    const { server } = chain.server;
+    const identity = this.#identityOf(socket, proxied, "");
+    // Of a server that speaks first, nobody hears who is not allowed to.
+    return server.authorization.allows(identity)
+      ? this.#createUpstream(server, identity)
+      : undefined;
   }
 
   /**
@@ -300,6 +310,7 @@ export class ListenerChains {
       peerNotAfterMs: Number.POSITIVE_INFINITY,
       serverName,
       remoteAddress: isProxied ? proxied.sourceAddress : (socket.remoteAddress ?? ""),
+      packetAddress: isProxied ? socket.remoteAddress : undefined,
       remotePort: isProxied ? proxied.sourcePort : (socket.remotePort ?? 0),
       localAddress: isProxied ? proxied.destinationAddress : this.#localAddressOf(socket),
       localPort: isProxied ? proxied.destinationPort : this.port,

@@ -34,6 +34,8 @@ export class RoutedRequest implements RequestView {
   metadata: DynamicMetadata | undefined;
   /** The user's token, once a filter has verified one. Of several the last. */
   token: VerifiedToken | undefined;
+  /** What trusted hops say, once a filter asks; else "". */
+  clientAddress = "";
   /** What the choice of its endpoint depends on: filters and the route say so. */
   readonly pick = new PickContext();
 
@@ -84,6 +86,7 @@ export class RoutedRequest implements RequestView {
     this.#hasNewQuery = false;
     this.metadata = undefined;
     this.token = undefined;
+    this.clientAddress = "";
     this.pick.reset();
   }
 

@@ -38,6 +38,7 @@ export interface SaidRequest {
   readonly authority?: string;
   readonly headers?: readonly (readonly [string, string])[];
   readonly metadata?: DynamicMetadata;
+  readonly clientAddress?: string;
 }
 
 export function requestOf(said: SaidRequest): RequestView {
@@ -47,6 +48,7 @@ export function requestOf(said: SaidRequest): RequestView {
   return {
     ...{ method, path, query, authority, scheme: "http", httpVersion: "HTTP/1.1" },
     metadata: said.metadata,
+    clientAddress: said.clientAddress ?? "",
     header: (name) => {
       const values = headerValues(name);
       return values.length === 0 ? undefined : values.join(",");

@@ -2,6 +2,7 @@
 import type { CidrRange } from "../../gen/envoy/config/core/v3/address_pb.js";
 import type { Principal, Principal_Authenticated } from "../../gen/envoy/config/rbac/v3/rbac_pb.js";
 import type { FieldError } from "../field-error.ts";
+import type { RequestView } from "../request-view.ts";
 import { compileAddressRange } from "./address-range.ts";
 import {
   allOf,
@@ -22,6 +23,7 @@ import {
   opposite,
   stringTest,
 } from "./permission-condition.ts";
+import type { RbacConnection } from "./rbac-connection.ts";
 
 export function compilePrincipal(
   { identifier }: Principal,
@@ -52,11 +54,23 @@ export function compilePrincipal(
     case "authenticated":
       return authenticated(identifier.value, `${path}.authenticated`, errors);
     case "sourceIp":
-      return addressLeaf("source IP", identifier.value, `${path}.source_ip`, errors);
+      return addressLeaf(
+        "source IP",
+        identifier.value,
+        connectionAddress,
+        `${path}.source_ip`,
+        errors,
+      );
     case "directRemoteIp":
-      return addressLeaf("source IP", identifier.value, `${path}.direct_remote_ip`, errors);
+      return addressLeaf(
+        "source IP",
+        identifier.value,
+        packetAddress,
+        `${path}.direct_remote_ip`,
+        errors,
+      );
     case "remoteIp":
-      return addressLeaf("remote IP", identifier.value, `${path}.remote_ip`, errors);
+      return addressLeaf("remote IP", identifier.value, clientAddress, `${path}.remote_ip`, errors);
     case "header":
       return compileHeaderCondition(
         identifier.value,
@@ -98,16 +112,25 @@ function authenticated(
   });
 }
 
+type AddressReader = (request: RequestView, connection: RbacConnection) => string;
+
+const connectionAddress: AddressReader = (_, { remoteAddress }) => remoteAddress;
+const packetAddress: AddressReader = (_, connection) =>
+  connection.packetAddress ?? connection.remoteAddress;
+const clientAddress: AddressReader = (request, { remoteAddress }) =>
+  request.clientAddress || remoteAddress;
+
 function addressLeaf(
   subject: string,
   range: CidrRange,
+  read: AddressReader,
   path: string,
   errors: FieldError[],
 ): Condition {
   const compiled = compileAddressRange(range, path, errors);
-  return leaf((_, { remoteAddress }) => compiled.includes(remoteAddress), {
+  return leaf((request, connection) => compiled.includes(read(request, connection)), {
     subject,
     wanted: compiled.text,
-    found: (_, { remoteAddress }) => shown(remoteAddress),
+    found: (request, connection) => shown(read(request, connection)),
   });
 }

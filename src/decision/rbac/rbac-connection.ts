@@ -5,6 +5,8 @@ export interface RbacConnection {
   readonly peerPrincipal: string;
   /** Of the client: what a PROXY header says where one is read. */
   readonly remoteAddress: string;
+  /** Of who has sent the packets, where a PROXY header says something else. */
+  readonly packetAddress?: string | undefined;
   readonly localAddress: string;
   readonly localPort: number;
   /** The server name of its TLS handshake, or "". */

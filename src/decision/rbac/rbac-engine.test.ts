@@ -207,6 +207,24 @@ test("what comes of a match depends on the action", () => {
   assert.deepEqual(verdicts("LOG"), [true, true]);
 });
 
+test("addresses are of the packets, of the connection or of the client, as is asked", () => {
+  const on = connectionOf({ remoteAddress: "10.0.0.2", packetAddress: "10.0.0.1" });
+  const said = requestOf({ clientAddress: "10.0.0.3" });
+  for (const [principal, address] of [
+    ["direct_remote_ip", "10.0.0.1"],
+    ["source_ip", "10.0.0.2"],
+    ["remote_ip", "10.0.0.3"],
+  ] as const) {
+    const range = { address_prefix: address, prefix_len: 32 };
+    const engine = engineOf({
+      policies: { p: { permissions: ANY, principals: [{ [principal]: range }] } },
+    });
+    assert.equal(engine.match(said, on), 0, principal);
+    const another = connectionOf({ remoteAddress: "10.0.0.9" });
+    assert.equal(engine.match(requestOf({}), another), -1, principal);
+  }
+});
+
 test("T24: one field of several is enough to deny, and all of them must match to allow", () => {
   const said = requestOf({
     headers: [

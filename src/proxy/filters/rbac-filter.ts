@@ -51,6 +51,7 @@ export class RbacFilter implements HttpFilter {
   onRequest(call: FilterCall): FilterVerdict {
     const { ofRoute, request, outcome } = call;
     const rule = ofRoute?.kind === "rbac" ? ofRoute : this.#rule;
+    request.clientAddress = outcome.clientAddress;
     if (rule.shadow !== undefined) this.#watch(rule.shadow, rule, request, outcome);
     const engine = rule.rules;
     if (engine === undefined) return GO_ON;
