@@ -172,6 +172,18 @@ test("outliers: gateway errors in a row put a host out, other failures do not", 
   for (let i = 0; i < 3; i++) assert.equal(await answering("gateway"), "500,a,b");
   c.respond = failing;
   await becomes("a,b", "gateway");
+  // It stays out for its time, well as it is by now, whatever else the policy says.
+  const others = [
+    { connectTimeout: "3s" },
+    { circuitBreakers: { maxRequests: 50 } },
+    { loadBalancer: { ...loadBalancer, algorithm: "LeastRequest" } },
+  ];
+  for (const other of others) {
+    await outside.apply({ loadBalancer, ...noRetries, outlierDetection, ...other }, "gateway");
+    for (let i = 0; i < 3; i++) assert.equal(await answering("gateway"), "a,b");
+  }
+  await outside.apply({ loadBalancer, ...noRetries, outlierDetection: never }, "gateway");
+  await becomes("a,b,c", "gateway");
 });
 
 test("outliers: 5xx in a row, and never more than the share that may be out", async () => {
