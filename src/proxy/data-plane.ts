@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { MeshError, messageOf } from "../core/errors.ts";
-import { DRAIN_LAG_MS } from "../core/limits.ts";
+import { DRAIN_LAG_MS, DRAIN_TIMEOUT_MS } from "../core/limits.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
@@ -20,7 +20,7 @@ import { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterFactory } from "./cluster-factory.ts";
 import type { ClusterConfig } from "./config/cluster-config.ts";
-import { hasSameSocket, type ListenerConfig } from "./config/listener-config.ts";
+import { hasSameSocket, type ListenerConfig, takesPlainText } from "./config/listener-config.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { reportDeniedPeers } from "./denied-peer-reports.ts";
 import { DnsListeners } from "./dns/dns-listeners.ts";
@@ -191,7 +191,9 @@ export class DataPlane {
       return;
     }
     this.listeners.set(config.name, listener);
-    if (before !== undefined) await this.#retire(before);
+    if (before === undefined) return;
+    if (takesPlainText(before.config) && !takesPlainText(config)) this.#endPlainText(before);
+    await this.#retire(before);
   }
 
   async removeListener(name: string): Promise<void> {
@@ -279,6 +281,12 @@ export class DataPlane {
     return [...this.listeners.values()].filter(
       ({ config }) => direction === "all" || config.direction === direction,
     );
+  }
+
+  /** Its policy lets nobody in without mutual TLS any more: here it does cut what it carries, requests after a while. */
+  #endPlainText(listener: ProxyListener): void {
+    listener.drainPlainText();
+    this.#options.clock.schedule(DRAIN_TIMEOUT_MS, () => listener.cutPlainText());
   }
 
   /**

@@ -170,6 +170,18 @@ export class ProxyListener implements Acceptor, IntakeHost {
     await Promise.all(this.servers.map(({ server }) => server.drain()));
   }
 
+  /** Callers in plain text have to go: TCP connections at once, others when their request is over. */
+  drainPlainText(): void {
+    for (const { kind, server } of this.#chains.plainServers) {
+      if (kind === "tcp") server.destroyConnections();
+      else void server.drain();
+    }
+  }
+
+  cutPlainText(): void {
+    for (const { server } of this.#chains.plainServers) server.destroyConnections();
+  }
+
   endStreams(): void {
     for (const { server } of this.servers) server.endStreams();
   }

@@ -194,6 +194,17 @@ test("from permissive to strict and back under load nothing is lost", async () =
   assert.ok(asked > 50, `${asked}`);
 });
 
+test("connections in plain text end when they are no longer let in", async () => {
+  await mesh.apply(peers("catalog", { ...CATALOG, ...mode("PERMISSIVE") }));
+  const kept = connect(app);
+  kept.write("GET / HTTP/1.1\r\nHost: catalog\r\n\r\n");
+  await once(kept, "data");
+  const ended = once(kept, "close");
+  await mesh.apply(peers("catalog", { ...CATALOG, ...mode("STRICT") }));
+  await ended;
+  await byMesh();
+});
+
 test("where mutual TLS is disabled callers come in plain text, and TLS is refused", async () => {
   await mesh.apply(peers("catalog", { ...CATALOG, ...mode("DISABLE") }));
   assert.equal((await byMesh("/", MADE_UP)).headers["x-forwarded-client-cert"], undefined);

@@ -133,6 +133,11 @@ export function tlsSettingsOf({ chains }: ListenerConfig): readonly TlsSettings[
   return chains.flatMap(({ tls }) => (tls === undefined ? [] : [tls]));
 }
 
+/** Whether an app's own side lets callers in without mutual TLS. */
+export function takesPlainText({ mtls, chains }: ListenerConfig): boolean {
+  return mtls !== undefined && chains.some(({ tls }) => tls === undefined);
+}
+
 /** Whether a listener may go from one to the other in place: only what its chains do with bytes differs. */
 export function hasSameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
   return JSON.stringify(acceptingPart(a)) === JSON.stringify(acceptingPart(b));
