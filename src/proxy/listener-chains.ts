@@ -85,11 +85,6 @@ export class ListenerChains {
     return this.#chains.filter(({ tls }) => tls === undefined).map(({ server }) => server);
   }
 
-  /** Those of chains without TLS. */
-  get plainServers(): readonly ChainServer[] {
-    return this.#chains.filter(({ tls }) => tls === undefined).map(({ server }) => server);
-  }
-
   /** A connection that was read as far as its chain depends on it. */
   serve(result: IntakeResult): void {
     const { socket, spoken, proxied } = result;
