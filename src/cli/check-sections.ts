@@ -28,6 +28,7 @@ const SECTION_BY_CHECK: Readonly<Record<string, string>> = {
   "certificate-authority": "identity",
   "certificates-renewed": "identity",
   "root-rotation": "identity",
+  revocations: "identity",
   "control-plane-certificate": "identity",
   "proxies-connected": "proxies",
   "proxies-synced": "proxies",

@@ -135,6 +135,8 @@ test("what is revoked gets no certificate, and the control plane forgets nothing
   assert.match(await refused, /the identity \S+ is revoked/);
   const list = await application.tulle(["get", "revocations"]);
   assert.match(list.output, /spiffe:\/\/tulle\.local\/ns\/default\/sa\/intruder/);
+  const check = await application.tulle(["check"]);
+  assert.match(check.output, /Revocation \S+ takes access from intruder-1/);
   const again = await application.tulle(["ca", "unrevoke", member.spiffeId]);
   assert.equal(again.code, 0, again.output);
 });

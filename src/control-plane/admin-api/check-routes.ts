@@ -22,9 +22,10 @@ export function checkRoutes(deps: AdminApiDeps): Hono {
       expiry === undefined
         ? undefined
         : parseInteger(expiry, "certExpiresInSeconds", { min: 0, max: EXPIRY_SECONDS_MAX }) * 1000;
-    const { identity, clock } = deps;
+    const { identity, clock, objects } = deps;
+    const revocations = objects.list("Revocation");
     const checks = [
-      ...caChecks({ identity, nowMs: clock.nowMs(), failWithinMs }).map(
+      ...caChecks({ identity, revocations, nowMs: clock.nowMs(), failWithinMs }).map(
         ({ name, title, findings }) => check(name, title, findings),
       ),
       certificateCheck(deps),

@@ -1,10 +1,13 @@
 /** What `tulle check` asks about identities: what expires, who has not renewed, and whether a rotation stands still. */
 import { rootIdOf } from "../../identity/root-id.ts";
+import type { Revocation } from "../../resource/kinds/revocation.ts";
 import type { CheckView, Finding } from "../api-types.ts";
 import type { IdentitySide } from "./identity-side.ts";
+import { denyListOf, holderDenial } from "./revocation-list.ts";
 
 export interface CaCheckOptions {
   readonly identity: Pick<IdentitySide, "authority" | "trust" | "controller">;
+  readonly revocations: readonly Revocation[];
   readonly nowMs: number;
   /** A root that expires sooner is an error. Undefined: as `ROOT_ERROR_MS`. */
   readonly failWithinMs: number | undefined;
@@ -21,7 +24,12 @@ const OVERDUE_ERROR = 0.95;
 type Judged = Omit<CheckView, "status">;
 
 export function caChecks(options: CaCheckOptions): readonly Judged[] {
-  return [rootsCheck(options), certificatesCheck(options), rotationCheck(options)];
+  return [
+    rootsCheck(options),
+    certificatesCheck(options),
+    rotationCheck(options),
+    revocationsCheck(options),
+  ];
 }
 
 function rootsCheck({ identity, nowMs, failWithinMs }: CaCheckOptions): Judged {
@@ -91,4 +99,29 @@ function rotationCheck({ identity }: CaCheckOptions): Judged {
     });
   }
   return { name: "root-rotation", title: "no rotation of the root stands still", findings };
+}
+
+/** Whoever is cut off is told of, with the object that says so: it looks like a failure to those who do not know. */
+function revocationsCheck({ identity, revocations }: CaCheckOptions): Judged {
+  const certificates = identity.trust.certificates();
+  const findings = revocations.flatMap((revocation): readonly Finding[] => {
+    const { serials } = denyListOf([revocation], certificates);
+    const held = certificates.filter(
+      (one) => serials.has(one.serialHex) || holderDenial([revocation], one) !== undefined,
+    );
+    if (held.length === 0) return [];
+    const names = [...new Set(held.map(({ instance, spiffeId }) => instance || spiffeId))];
+    const { name } = revocation.metadata;
+    const reason = revocation.spec.reason === "" ? "" : ` (${revocation.spec.reason})`;
+    return [
+      {
+        severity: "warning",
+        code: "revoked-in-use",
+        message: `Revocation ${name} takes access from ${names.join(", ")}${reason}`,
+        object: { kind: "Revocation", namespace: "", name },
+        hint: `stop them, or give access back: tulle delete revocation ${name}`,
+      },
+    ];
+  });
+  return { name: "revocations", title: "nobody who runs is revoked", findings };
 }
