@@ -85,12 +85,15 @@ const FLAT: Bound = { kind: "within", min: 0.9, max: 1.1 };
 const NO_DEARER: Bound = { kind: "at most", value: 1.1 };
 /** A token that is known costs a look-up. */
 const KNOWN_TOKEN: Bound = { kind: "at most", value: 1.1 };
+/** Of a thousand rules a request is held against the few that its method and path may match. */
+const INDEXED_RULES: Bound = { kind: "at most", value: 1.1 };
 const POLICIES: Bound = { kind: "at most", value: 1.15 };
 
 const VARIANT_LIMITS: readonly VariantLimit[] = [
   { scenario: "policies", variant: "on", against: "off", bound: POLICIES },
   { scenario: "policies", variant: "on-told", against: "off", bound: POLICIES },
   { scenario: "jwt", variant: "on", against: "off", bound: KNOWN_TOKEN },
+  { scenario: "authorization", variant: "on", against: "off", bound: INDEXED_RULES },
   { scenario: "routes", variant: "1000", against: "10", bound: FLAT },
   ...(["endpoints", "endpoints-ewma"] as const).flatMap((scenario): readonly VariantLimit[] => [
     { scenario, variant: "1000", against: "10", bound: FLAT },

@@ -1,4 +1,5 @@
 /** Traffic policies as a control plane writes them for Envoy: everything on, nothing that ever acts. */
+import { authorizationFilters } from "./authorization.ts";
 import { tokenFilter } from "./user-token.ts";
 import type { Variant } from "./variants.ts";
 
@@ -38,7 +39,8 @@ export function routePolicies({ policies }: Variant): object {
 }
 
 /** The filters before the router. */
-export function filterPolicies({ policies, token }: Variant): readonly object[] {
+export function filterPolicies({ policies, token, authorization }: Variant): readonly object[] {
+  if (authorization === "on") return authorizationFilters();
   if (token === "verified") return [tokenFilter()];
   if (policies === "off") return [];
   const tells = { enable_x_ratelimit_headers: "DRAFT_VERSION_03", enable_retry_after_header: true };

@@ -1,6 +1,7 @@
 /** What each scenario is: who speaks what to whom, under which load, with which proxies. */
 import type { ProxyName, ScenarioName } from "./names.ts";
 import {
+  AUTHORIZATION_VARIANTS,
   ENDPOINT_VARIANTS,
   EWMA_VARIANTS,
   ONE_VARIANT,
@@ -113,6 +114,12 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
     ...VARIED,
     title: "plain, with a user's token that nobody asks for, and with the same token verified",
     variants: TOKEN_VARIANTS,
+  },
+  authorization: {
+    ...VARIED,
+    title:
+      "plain, without authorization and with 100 policies of 1,000 rules, the last of which allows",
+    variants: AUTHORIZATION_VARIANTS,
   },
   routes: {
     ...VARIED,

@@ -24,6 +24,8 @@ export interface Variant {
   readonly policies: "off" | "on" | "told";
   /** Requests have a user's token: one that nobody asks for, or one that is verified. */
   readonly token?: "ignored" | "verified";
+  /** `on`: 100 authorization policies with 1,000 rules, of which the last one allows the requests. */
+  readonly authorization?: "on";
   /** Names of the variants that it is compared with; the first one when absent. */
   readonly against?: readonly string[];
 }
@@ -52,6 +54,11 @@ export const POLICY_VARIANTS: Variants = [
 export const TOKEN_VARIANTS: Variants = [
   { ...PLAIN, name: "off", token: "ignored" },
   { ...PLAIN, name: "on", token: "verified" },
+];
+
+export const AUTHORIZATION_VARIANTS: Variants = [
+  { ...PLAIN, name: "off" },
+  { ...PLAIN, name: "on", authorization: "on" },
 ];
 
 export const ROUTE_VARIANTS: Variants = [
