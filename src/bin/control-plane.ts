@@ -52,6 +52,10 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
     mesh,
     stateDirectory: flags.stateDirectory ?? join(tulleHome(process.env), mesh),
     adminAddress: addressFrom(flags.adminAddress, "--admin-address", ADMIN_PORT_DEFAULT),
+    adminTlsAddress:
+      flags.adminTlsAddress === undefined
+        ? undefined
+        : parseListenAddress(flags.adminTlsAddress, "--admin-tls-address"),
     xdsAddress: addressFrom(flags.xdsAddress, "--xds-address", XDS_PORT_DEFAULT),
     xdsAdvertised:
       flags.xdsAdvertiseAddress === undefined

@@ -1,4 +1,12 @@
 /** The control plane's admin API as typed functions: one per endpoint that the CLI uses. */
+
+import type {
+  TokenRequest,
+  TokenResponse,
+  TokensResponse,
+  TokenView,
+  WhoamiResponse,
+} from "../control-plane/access-types.ts";
 import type {
   InstanceActionRequest,
   InstanceActionResponse,
@@ -34,6 +42,7 @@ import type {
   ProxyConfigResponse,
   ProxyView,
 } from "../control-plane/proxy-types.ts";
+import type { AdminCredentials } from "./access/credentials.ts";
 import { type AdminTransport, createAdminTransport } from "./admin-transport.ts";
 import type { AdminAddress } from "./find-control-plane.ts";
 
@@ -73,6 +82,10 @@ export interface AdminClient {
   ca(): Promise<CaResponse>;
   rotate(body: RotationRequest): Promise<RotationResponse>;
   retireRoot(body: RetireRequest): Promise<RetireResponse>;
+  whoami(): Promise<WhoamiResponse>;
+  tokens(): Promise<TokensResponse>;
+  createToken(body: TokenRequest): Promise<TokenResponse>;
+  revokeToken(name: string): Promise<TokenView>;
   /** Only over the unix socket. */
   joinToken(request: JoinTokenRequest): Promise<JoinTokenResponse>;
 }
@@ -90,8 +103,9 @@ const LONG_POLL_GRACE_MS = 10_000;
 export function createAdminClient(
   address: AdminAddress,
   trace?: (line: string) => void,
+  credentials?: AdminCredentials,
 ): AdminClient {
-  return clientOver(createAdminTransport(address, trace));
+  return clientOver(createAdminTransport(address, trace, credentials));
 }
 
 /** The client over any transport. */
@@ -151,6 +165,11 @@ export function clientOver(transport: AdminTransport): AdminClient {
     ca: () => get("/api/v1/ca"),
     rotate: (body) => transport.request({ method: "POST", path: "/api/v1/ca/rotation", body }),
     retireRoot: (body) => transport.request({ method: "POST", path: "/api/v1/ca/retire", body }),
+    whoami: () => get("/api/v1/whoami"),
+    tokens: () => get("/api/v1/tokens"),
+    createToken: (body) => transport.request({ method: "POST", path: "/api/v1/tokens", body }),
+    revokeToken: (name) =>
+      transport.request({ method: "DELETE", path: path`/api/v1/tokens/${name}` }),
     joinToken: (body) => transport.request({ method: "POST", path: "/api/v1/join-tokens", body }),
   };
 }

@@ -3,8 +3,11 @@
  * `CliError`s: nothing listening is CLI_CANNOT_CONNECT, a refusal is an {@link AdminApiError} with its body.
  */
 import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
 import type { ApiErrorBody, ApiErrorCode } from "../control-plane/api-error-types.ts";
 import { messageOf } from "../core/errors.ts";
+import type { AdminCredentials } from "./access/credentials.ts";
+import { adminTlsOptions } from "./admin-tls.ts";
 import { CliError } from "./errors.ts";
 import type { AdminAddress } from "./find-control-plane.ts";
 
@@ -52,12 +55,13 @@ export class AdminApiError extends CliError {
 export function createAdminTransport(
   address: AdminAddress,
   trace: (line: string) => void = () => {},
+  credentials: AdminCredentials = {},
 ): AdminTransport {
   const shown = address.kind === "unix" ? `unix:${address.path}` : address.url;
   return {
     address: shown,
     async request<T>(request: AdminRequest): Promise<T> {
-      const response = await send(address, shown, request);
+      const response = await send(address, request, credentials);
       const text = await readAll(response, shown);
       const status = response.statusCode ?? 0;
       trace(`${shown}: ${request.method} ${request.path}: ${status}, ${text.length} bytes`);
@@ -75,12 +79,14 @@ export function createAdminTransport(
 
 function send(
   address: AdminAddress,
-  shown: string,
   request: AdminRequest,
+  credentials: AdminCredentials,
 ): Promise<IncomingMessage> {
+  const shown = address.kind === "unix" ? `unix:${address.path}` : address.url;
   const path = request.path + queryString(request.query ?? {});
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const headers: Record<string, string> = { accept: "application/json" };
+  if (credentials.token !== undefined) headers["authorization"] = `Bearer ${credentials.token}`;
   if (body !== undefined) {
     headers["content-type"] = "application/json";
     headers["content-length"] = String(Buffer.byteLength(body));
@@ -89,11 +95,13 @@ function send(
     address.kind === "unix"
       ? { socketPath: address.path, path, headers: { ...headers, host: "localhost" } }
       : { ...urlParts(address.url), path, headers };
+  const isTls = address.kind === "tcp" && address.url.startsWith("https:");
   const timeoutMs = request.timeoutMs ?? ANSWER_TIMEOUT_MS;
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({
+    const outgoing = (isTls ? httpsRequest : httpRequest)({
       agent: false,
       ...target,
+      ...(isTls ? adminTlsOptions(credentials) : {}),
       method: request.method,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
       timeout: timeoutMs,
@@ -114,7 +122,7 @@ function urlParts(url: string): { readonly hostname: string; readonly port: stri
   const parsed = new URL(url);
   return {
     hostname: parsed.hostname.replace(/^\[|\]$/g, ""),
-    port: parsed.port === "" ? "80" : parsed.port,
+    port: parsed.port || (parsed.protocol === "https:" ? "443" : "80"),
   };
 }
 
@@ -157,6 +165,15 @@ function connectError(shown: string, error: Error): CliError {
       );
     case "ABORT_ERR":
       return new CliError("CLI_FAILED", "interrupted", undefined, error);
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+      return new CliError(
+        "CLI_CANNOT_CONNECT",
+        `the certificate of ${shown} comes from no root that is trusted here`,
+        "--ca-file or TULLE_CA_FILE names the mesh's roots: ca.crt in the control plane's state folder",
+        error,
+      );
     default:
       return new CliError(
         "CLI_CANNOT_CONNECT",

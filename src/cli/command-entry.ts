@@ -21,6 +21,7 @@ export interface ControlPlaneFlags {
   readonly mesh: string | undefined;
   readonly stateDirectory: string | undefined;
   readonly adminAddress: string | undefined;
+  readonly adminTlsAddress: string | undefined;
   readonly xdsAddress: string | undefined;
   readonly xdsAdvertiseAddress: string | undefined;
   readonly trustDomain: string | undefined;

@@ -9,6 +9,7 @@ export function commandTable(programs: Programs): readonly CommandEntry[] {
     ...runEntries(programs),
     ...CONFIGURE_ENTRIES,
     ...INSPECT_ENTRIES,
+    ...ACCESS_ENTRIES,
     {
       name: "explain",
       summary: "Show which route a request takes and why, and where it goes",
@@ -208,6 +209,33 @@ const CONFIGURE_ENTRIES: readonly CommandEntry[] = [
     summary: "Go back to the version before, also after success",
     group: "configure",
     load: async () => (await import("./commands/rollout-undo-command.ts")).command,
+  },
+];
+
+const ACCESS_ENTRIES: readonly CommandEntry[] = [
+  {
+    name: "whoami",
+    summary: "Show who you are to the control plane, and what you may do",
+    group: "inspect",
+    load: async () => (await import("./access/whoami-command.ts")).command,
+  },
+  {
+    name: "token create",
+    summary: "Make a token for the admin API, with a role and an end",
+    group: "configure",
+    load: async () => (await import("./access/token-create-command.ts")).command,
+  },
+  {
+    name: "token list",
+    summary: "List the tokens of the admin API",
+    group: "configure",
+    load: async () => (await import("./access/token-list-command.ts")).command,
+  },
+  {
+    name: "token revoke",
+    summary: "Revoke a token of the admin API",
+    group: "configure",
+    load: async () => (await import("./access/token-revoke-command.ts")).command,
   },
 ];
 

@@ -21,6 +21,10 @@ export interface TextWriter {
 export interface GlobalFlags {
   /** `--control-plane URL|unix:PATH`, or TULLE_CONTROL_PLANE. */
   readonly controlPlane: string | undefined;
+  /** `--token-file FILE`. */
+  readonly tokenFile: string | undefined;
+  /** `--ca-file FILE`. */
+  readonly caFile: string | undefined;
   /** `--mesh NAME`, or TULLE_MESH. */
   readonly mesh: string | undefined;
   /** `-n`, or TULLE_NAMESPACE, or `default`. */

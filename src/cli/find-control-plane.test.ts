@@ -105,14 +105,7 @@ test("addresses are URLs or absolute socket paths, nothing else", () => {
     kind: "tcp",
     url: "http://[::1]:7700",
   });
-  for (const bad of [
-    "127.0.0.1:7700",
-    "https://a",
-    "unix:a.sock",
-    "http://a/b",
-    "http://a?x",
-    "",
-  ]) {
+  for (const bad of ["127.0.0.1:7700", "ftp://a", "unix:a.sock", "http://a/b", "http://a?x", ""]) {
     assert.throws(() => parseAdminAddress(bad), CliError, bad);
   }
 });

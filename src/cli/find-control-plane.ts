@@ -30,7 +30,7 @@ export function tulleHome(env: Readonly<Record<string, string | undefined>>): st
   return home !== undefined && home !== "" ? home : join(homedir(), ".tulle");
 }
 
-/** Parses `http://host:port` and `unix:/path`. */
+/** Parses `http://host:port`, `https://host:port` and `unix:/path`. */
 export function parseAdminAddress(text: string): AdminAddress {
   if (text.startsWith("unix:")) {
     const path = text.slice("unix:".length).replace(/^\/\//, "");
@@ -41,11 +41,12 @@ export function parseAdminAddress(text: string): AdminAddress {
     );
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "http:" && url.pathname === "/" && url.search === "") {
+  const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
+  if (isHttp && url.pathname === "/" && url.search === "") {
     return { kind: "tcp", url: url.origin };
   }
   throw usageError(
-    `control plane address "${text}" is neither http://HOST:PORT nor unix:/PATH`,
+    `control plane address "${text}" is none of http://HOST:PORT, https://HOST:PORT and unix:/PATH`,
     "for example http://127.0.0.1:7700",
   );
 }

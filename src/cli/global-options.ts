@@ -19,7 +19,19 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
     name: "control-plane",
     value: "ADDRESS",
     summary:
-      "Admin address: http://HOST:PORT or unix:/PATH (TULLE_CONTROL_PLANE). Default: the one running here",
+      "Admin address: http(s)://HOST:PORT or unix:/PATH (TULLE_CONTROL_PLANE). Default: the one running here",
+  },
+  {
+    name: "token-file",
+    value: "FILE",
+    summary: "Shows the token in this file to the control plane (TULLE_TOKEN: the token itself)",
+    completion: { kind: "files" },
+  },
+  {
+    name: "ca-file",
+    value: "FILE",
+    summary: "Roots that the certificate of an https control plane must come from (TULLE_CA_FILE)",
+    completion: { kind: "files" },
   },
   {
     name: "mesh",
@@ -87,6 +99,8 @@ export function globalFlagsOf(
   }
   return {
     controlPlane: input.optionalString("control-plane") ?? fromEnv("TULLE_CONTROL_PLANE"),
+    tokenFile: input.optionalString("token-file"),
+    caFile: input.optionalString("ca-file"),
     mesh: input.optionalString("mesh") ?? fromEnv("TULLE_MESH"),
     namespace,
     isNamespaceGiven: input.isSet("namespace"),

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { MeshError, messageOf } from "../core/errors.ts";
+import { findCredentials } from "./access/credentials.ts";
 import { createAdminClient } from "./admin-client.ts";
 import type { Command, CommandInput } from "./command.ts";
 import type { CommandEntry } from "./command-entry.ts";
@@ -159,7 +160,12 @@ function createContext(cli: CliProcess, command: Command, input: CommandInput): 
         env: cli.env,
         isAlive: isProcessAlive,
       });
-      return createAdminClient(address, trace);
+      const credentials = await findCredentials(address, {
+        ...globals,
+        cwd: cli.cwd,
+        env: cli.env,
+      });
+      return createAdminClient(address, trace, credentials);
     },
   };
 }

@@ -3,7 +3,9 @@
 export type ApiErrorCode =
   /** The request itself is malformed: 400. */
   | "bad_request"
-  /** This transport or origin may not do that: 403. */
+  /** Nobody is known by what the request shows: 401. */
+  | "unauthenticated"
+  /** This role, transport or origin may not do that: 403. */
   | "forbidden"
   /** No such object: 404. */
   | "not_found"
@@ -15,6 +17,10 @@ export type ApiErrorCode =
   | "conflict"
   /** A watch asked for a revision that the store no longer holds: 410. List, then watch again. */
   | "compacted"
+  /** More than MeshConfig's quotas: 403. Nothing was written. */
+  | "quota_exceeded"
+  /** This client asks too often: 429. */
+  | "too_many_requests"
   /** The body exceeds the limit: 413. */
   | "too_large"
   /** Documents break their schema: 422; `details` is an `InvalidDocuments`. Nothing was written. */

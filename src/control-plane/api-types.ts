@@ -10,6 +10,8 @@ export interface ControlPlaneFile {
   readonly pid: number;
   /** `http://127.0.0.1:7700`, without a trailing slash. */
   readonly adminUrl: string;
+  /** `https://192.0.2.7:7701`; absent when it is not offered. */
+  readonly adminTlsUrl?: string;
   /** Absolute path of the owner-only unix socket. */
   readonly adminSocket: string;
   /** `host:port` of the xDS and certificate service. */

@@ -18,9 +18,12 @@ import { openSqliteStore } from "../store/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { translateShared } from "../translate/translate.ts";
+import { createAdminAccess } from "./access/admin-access.ts";
 import { createAdminApp } from "./admin-api/admin-app.ts";
 import { AdminServer } from "./admin-api/admin-server.ts";
+import { AdminTls } from "./admin-api/admin-tls.ts";
 import type { AdvertisedHost } from "./advertised-address.ts";
+import { AuditLog } from "./audit/audit-log.ts";
 import type { ControlPlaneFile, HealthResponse } from "./api-types.ts";
 import { authorityTrustDomain } from "./authority-trust-domain.ts";
 import { registerCaMetrics } from "./ca/ca-metrics.ts";
@@ -38,6 +41,8 @@ export interface ControlPlaneOptions {
   readonly mesh: string;
   readonly stateDirectory: string;
   readonly adminAddress: ListenAddress;
+  /** For administrators on other machines; undefined: not offered. */
+  readonly adminTlsAddress?: ListenAddress | undefined;
   readonly xdsAddress: ListenAddress;
   /** Where sidecars are told to find it, if not there. */
   readonly xdsAdvertised?: AdvertisedHost | undefined;
@@ -56,6 +61,7 @@ interface Opened {
   readonly directory: StateDirectory;
   readonly store: Store;
   readonly authority: TrustAuthority;
+  readonly audit: AuditLog;
 }
 
 export class ControlPlane implements Component {
@@ -111,14 +117,18 @@ export class ControlPlane implements Component {
     const trustDomain = this.#trustDomain(config?.spec.trustDomain, directory);
     const { rootLifetime } = (config?.spec ?? defaultMeshConfigSpec()).certificates;
     const authority = this.#openAuthority(directory, trustDomain, durationMs(rootLifetime));
-    const { components, admin, grpc } = this.#build({ directory, store, authority });
-    this.#components = components;
-    await startAll(components);
+    const audit = new AuditLog({ folder: directory.auditPath, clock, log: log.child("audit") });
+    // First in, last out: what the others do while they stop is told, too.
+    this.#components = [audit];
+    const { components, admin, grpc } = this.#build({ directory, store, authority, audit });
+    this.#components = [audit, ...components];
+    await startAll(this.#components);
     this.#state = "ok";
     this.#file = {
       name: mesh,
       pid: process.pid,
       adminUrl: admin.url,
+      ...(admin.tlsUrl === undefined ? {} : { adminTlsUrl: admin.tlsUrl }),
       adminSocket: directory.adminSocketPath,
       xdsAddress: grpc.listener.address,
       trustDomain: authority.trustDomain,
@@ -259,6 +269,14 @@ export class ControlPlane implements Component {
       metrics: parts.metricRegistry,
       rollouts: parts.rollouts,
       identity: grpc.identity,
+      access: createAdminAccess({
+        ...grpc.mesh,
+        tokensPath: opened.directory.adminTokensPath,
+        metrics: parts.metricRegistry,
+        clock,
+        log: log.child("access"),
+      }),
+      audit: opened.audit,
       info: {
         mesh,
         version,
@@ -274,7 +292,12 @@ export class ControlPlane implements Component {
       log: log.child("admin-api"),
       stopping: this.#stopping.signal,
     });
+    const { adminTlsAddress } = this.#options;
     return new AdminServer({
+      tls: adminTlsAddress && {
+        address: adminTlsAddress,
+        identity: new AdminTls({ agent: grpc.agent, getDenied: () => grpc.identity.denied, clock }),
+      },
       fetch: (request, bindings) => app.fetch(request, bindings),
       address: adminAddress,
       socketPath: adminSocket,

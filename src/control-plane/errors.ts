@@ -11,6 +11,8 @@ export type ControlPlaneErrorDetail =
   | { readonly code: "address-unusable"; readonly address: string }
   /** An option's value breaks its rule. */
   | { readonly code: "option-invalid"; readonly option: string }
+  /** A token of the admin API cannot be made. */
+  | { readonly code: "admin-token-refused" }
   /** Every position in the block of loopback addresses belongs to a Service already. */
   | { readonly code: "service-index-exhausted"; readonly service: string }
   /** A rotation, or a root's retirement, would take access from somebody, or there is none to speak of. */

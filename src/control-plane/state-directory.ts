@@ -73,6 +73,16 @@ export class StateDirectory {
     return join(this.path, "key-sets.json");
   }
 
+  /** Tokens of the admin API. */
+  get adminTokensPath(): string {
+    return join(this.path, "admin-tokens.json");
+  }
+
+  /** The folder of the audit log. */
+  get auditPath(): string {
+    return join(this.path, "audit");
+  }
+
   /** Which certificates are out. */
   get issuedPath(): string {
     return join(this.path, "issued.jsonl");

@@ -246,7 +246,7 @@ class GrpcListener implements MeshGrpcListener {
  * TLS 1.3 only. `ca` stays empty: OpenSSL's verdict is not used, and without the option Node would
  * load the public web's roots. Tickets are stateful and never stored, so no session is resumed.
  */
-function secureContextOptions(svid: Svid): SecureContextOptions {
+export function secureContextOptions(svid: Svid): SecureContextOptions {
   return {
     cert: svid.certificateChainPem,
     key: svid.privateKeyPem,

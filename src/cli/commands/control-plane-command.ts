@@ -42,6 +42,12 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
           "Where the admin API listens; loopback only (default 127.0.0.1:7700, or any port when that is taken)",
       },
       {
+        name: "admin-tls-address",
+        value: "IP:PORT",
+        summary:
+          "Offers the admin API to other machines: by TLS, with a token or a client certificate (default: not offered)",
+      },
+      {
         name: "xds-address",
         value: "IP:PORT",
         summary: "Where proxies connect (default 127.0.0.1:15012, or any port when that is taken)",
@@ -113,6 +119,7 @@ async function run(
     mesh,
     stateDirectory: input.optionalString("state-dir"),
     adminAddress: input.optionalString("admin-address"),
+    adminTlsAddress: input.optionalString("admin-tls-address"),
     xdsAddress: input.optionalString("xds-address"),
     xdsAdvertiseAddress: input.optionalString("xds-advertise-address"),
     trustDomain: input.optionalString("trust-domain"),

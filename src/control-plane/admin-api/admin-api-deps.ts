@@ -6,7 +6,12 @@ import type { Store } from "../../store/store.ts";
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import type { MeshSnapshot } from "../../translate/mesh-snapshot.ts";
 import type { SharedTranslation } from "../../translate/translation.ts";
+import type { AccessMetrics } from "../access/access-metrics.ts";
+import type { AdminTokens } from "../access/admin-tokens.ts";
+import type { Authenticator } from "../access/authenticator.ts";
+import type { ClientLimits } from "../access/client-limits.ts";
 import type { HealthResponse, JoinTokenRequest, JoinTokenResponse } from "../api-types.ts";
+import type { AuditTrail } from "../audit/audit-trail.ts";
 import type { IdentitySide } from "../ca/identity-side.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
@@ -30,11 +35,21 @@ export interface AdminApiDeps {
   readonly metrics: MetricRegistry;
   readonly rollouts: Pick<RolloutController, "command">;
   readonly identity: Pick<IdentitySide, "authority" | "trust" | "controller" | "own">;
+  readonly access: AdminAccess;
+  readonly audit: AuditTrail;
   readonly info: ControlPlaneInfo;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborts when the server stops: long polls and watches then end. */
   readonly stopping: AbortSignal;
+}
+
+/** Who may ask. */
+export interface AdminAccess {
+  readonly authenticator: Authenticator;
+  readonly tokens: AdminTokens;
+  readonly limits: ClientLimits;
+  readonly metrics: AccessMetrics;
 }
 
 /** What a running control plane knows of itself. */

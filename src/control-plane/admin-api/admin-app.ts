@@ -2,8 +2,10 @@
 import { Hono } from "hono";
 import { messageOf } from "../../core/errors.ts";
 import { nearestName } from "../../resource/nearest-name.ts";
+import { accessGuard } from "./access-guard.ts";
+import { accessRoutes } from "./access-routes.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
-import type { AdminBindings } from "./admin-server.ts";
+import type { AdminEnv } from "./admin-env.ts";
 import { apiError, apiErrorResponse } from "./api-error.ts";
 import { API_ROUTES } from "./api-routes.ts";
 import { applyRoute } from "./apply-route.ts";
@@ -22,10 +24,10 @@ import { rolloutRoutes } from "./rollout-routes.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { watchRoutes } from "./watch-routes.ts";
 
-export type AdminApp = Hono<{ Bindings: AdminBindings }>;
+export type AdminApp = Hono<AdminEnv>;
 
 export function createAdminApp(deps: AdminApiDeps): AdminApp {
-  const app: AdminApp = new Hono<{ Bindings: AdminBindings }>();
+  const app: AdminApp = new Hono<AdminEnv>();
 
   app.use(async (context, next) => {
     const { req } = context;
@@ -45,24 +47,31 @@ export function createAdminApp(deps: AdminApiDeps): AdminApp {
     await next();
   });
 
+  app.use(accessGuard(deps));
   app.route("/", metaRoutes(deps));
+  // These know who asks.
   for (const routes of [
     resourceRoutes,
     applyRoute,
-    proxyRoutes,
+    watchRoutes,
     instanceRoutes,
+    rolloutRoutes,
+    caRoutes,
+    accessRoutes,
+    joinTokenRoutes,
+  ]) {
+    app.route("/api/v1", routes(deps));
+  }
+  for (const routes of [
+    proxyRoutes,
     revisionRoutes,
     serviceRoutes,
     checkRoutes,
     explainRoute,
     authzRoutes,
-    rolloutRoutes,
-    caRoutes,
-    watchRoutes,
   ]) {
     app.route("/api/v1", routes(deps));
   }
-  app.route("/api/v1", joinTokenRoutes(deps));
 
   app.notFound((context) => {
     const { method, path } = context.req;

@@ -4,7 +4,9 @@ import type { ApiErrorBody, ApiErrorCode } from "../api-error-types.ts";
 
 const STATUS_BY_CODE = {
   bad_request: 400,
+  unauthenticated: 401,
   forbidden: 403,
+  quota_exceeded: 403,
   not_found: 404,
   unknown_kind: 404,
   unknown_route: 404,
@@ -12,6 +14,7 @@ const STATUS_BY_CODE = {
   compacted: 410,
   too_large: 413,
   invalid: 422,
+  too_many_requests: 429,
   internal: 500,
   unavailable: 503,
 } as const satisfies Record<ApiErrorCode, number>;

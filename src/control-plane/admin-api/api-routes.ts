@@ -27,7 +27,8 @@ export interface ApiRoute {
     | "JoinTokenRequest"
     | "RetireRequest"
     | "RotationRequest"
-    | "RolloutActionRequest";
+    | "RolloutActionRequest"
+    | "TokenRequest";
   readonly parameters: readonly ApiParameter[];
   /** Statuses besides 200, each answered with an `ApiErrorBody`. */
   readonly errors: readonly number[];
@@ -176,6 +177,39 @@ export const API_ROUTES: readonly ApiRoute[] = [
       },
     ],
     errors: [400],
+  },
+  {
+    method: "GET",
+    path: "/api/v1/whoami",
+    summary: "Who you are to this API, and what you may do.",
+    response: "WhoamiResponse",
+    parameters: [],
+    errors: [],
+  },
+  {
+    method: "GET",
+    path: "/api/v1/tokens",
+    summary: "Tokens of this API, without their secrets.",
+    response: "TokensResponse",
+    parameters: [],
+    errors: [],
+  },
+  {
+    method: "POST",
+    path: "/api/v1/tokens",
+    summary: "Makes a token with a role and an end. It is shown this once.",
+    response: "TokenResponse",
+    request: "TokenRequest",
+    parameters: [],
+    errors: [400, 409],
+  },
+  {
+    method: "DELETE",
+    path: "/api/v1/tokens/{name}",
+    summary: "Revokes a token.",
+    response: "TokenView",
+    parameters: [NAME],
+    errors: [404],
   },
   {
     method: "POST",

@@ -7,11 +7,17 @@ import type { AnyObject } from "../../resource/kind-map.ts";
 import { formatKey, keyOf } from "../../resource/object.ts";
 import type { Violation } from "../../resource/violation.ts";
 import type { ChangeResult } from "../../store/store.ts";
+import type { Principal } from "../access/principal.ts";
+import { quotaProblem } from "../access/quotas.ts";
+import { isAtLeast, writerOf } from "../access/roles.ts";
 import type { DocumentViolation } from "../api-error-types.ts";
 import type { AppliedObject, ApplyRequest, ApplyResponse } from "../api-types.ts";
+import { changeEvent } from "../audit/object-change.ts";
 import { type MeshFinding, withChecks } from "../mesh-finding.ts";
 import { buildSnapshot } from "../snapshot-builder.ts";
+import { denied } from "./access-guard.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
+import type { AdminEnv } from "./admin-env.ts";
 import { apiError } from "./api-error.ts";
 import { findingView } from "./finding-view.ts";
 import { readBody } from "./request-body.ts";
@@ -25,16 +31,21 @@ const ACTIONS = {
   deleted: "configured",
 } as const satisfies Record<ChangeResult["outcome"], AppliedObject["action"]>;
 
-export function applyRoute(deps: AdminApiDeps): Hono {
-  const app = new Hono();
+export function applyRoute(deps: AdminApiDeps): Hono<AdminEnv> {
+  const app = new Hono<AdminEnv>();
   app.post("/apply", async (context) => {
     const request = parseBody(REQUEST_SCHEMAS.ApplyRequest, await readBody(context.req.raw));
-    return context.json(await apply(deps, request));
+    context.set("audited", { isTold: true });
+    return context.json(await apply(deps, request, context.get("principal")));
   });
   return app;
 }
 
-async function apply(deps: AdminApiDeps, request: ApplyRequest): Promise<ApplyResponse> {
+async function apply(
+  deps: AdminApiDeps,
+  request: ApplyRequest,
+  principal: Principal,
+): Promise<ApplyResponse> {
   const dryRun = request.dryRun ?? false;
   const documents = readDocuments(deps, request);
   if (documents.length === 0) {
@@ -42,6 +53,8 @@ async function apply(deps: AdminApiDeps, request: ApplyRequest): Promise<ApplyRe
       hint: "a file holds YAML or JSON documents with apiVersion, kind, metadata and spec",
     });
   }
+  judgeAccess(deps, documents, principal);
+  const before = await Promise.all(documents.map(({ object }) => stored(deps, object)));
   const changes = documents.map(({ object }) => ({ type: "put", object }) as const);
   const { revision, results } = await deps.store
     .apply(changes, { dryRun })
@@ -49,6 +62,12 @@ async function apply(deps: AdminApiDeps, request: ApplyRequest): Promise<ApplyRe
       throw hasCode(error, "invalid") ? apiError("bad_request", error.message) : error;
     });
   const applied = results.map(({ object }) => object);
+  for (const [index, { outcome, object: after }] of dryRun ? [] : results.entries()) {
+    if (outcome === "unchanged") continue;
+    const action = outcome === "created" ? "created" : "configured";
+    const change = { action, before: before[index], after, revision } as const;
+    deps.audit.record(changeEvent(principal, change));
+  }
   return {
     dryRun,
     revision,
@@ -59,6 +78,31 @@ async function apply(deps: AdminApiDeps, request: ApplyRequest): Promise<ApplyRe
     }),
     findings: judge(deps, applied, revision).map(findingView),
   };
+}
+
+/** Whether this role may write these kinds, and whether there is room for them. */
+function judgeAccess(
+  deps: AdminApiDeps,
+  documents: readonly ParsedDocument[],
+  principal: Principal,
+): void {
+  const objects = documents.map(({ object }) => object);
+  const closed = objects.find(({ kind }) => !isAtLeast(principal.role, writerOf(kind)));
+  if (closed !== undefined) {
+    const what = `changing ${formatKey(keyOf(closed))}`;
+    throw denied(deps, principal, { needed: writerOf(closed.kind), what });
+  }
+  const problem = quotaProblem(objects, deps.objects);
+  if (problem !== undefined) {
+    throw apiError("quota_exceeded", `${problem.message}; nothing was written`, {
+      hint: problem.hint,
+    });
+  }
+}
+
+function stored(deps: AdminApiDeps, object: AnyObject): Promise<AnyObject | undefined> {
+  const { kind, namespace, name } = keyOf(object);
+  return deps.store.get(kind, namespace, name);
 }
 
 /** Throws `invalid` with every violation of every file. */

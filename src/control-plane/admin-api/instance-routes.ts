@@ -8,13 +8,14 @@ import type { InstancesResponse, InstanceView } from "../api-types.ts";
 import { isServing } from "../instance.ts";
 import { manualWorkloads } from "../snapshot-builder.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
+import type { AdminEnv } from "./admin-env.ts";
 import { apiError } from "./api-error.ts";
 import { isoTime } from "./iso-time.ts";
 import { readBody } from "./request-body.ts";
 import { parseBody, REQUEST_SCHEMAS } from "./request-schemas.ts";
 
-export function instanceRoutes(deps: AdminApiDeps): Hono {
-  const app = new Hono();
+export function instanceRoutes(deps: AdminApiDeps): Hono<AdminEnv> {
+  const app = new Hono<AdminEnv>();
   app.get("/instances", (context) => {
     const { translatedRevision: revision } = deps.reconciler;
     const response: InstancesResponse = { revision, instances: instanceViews(deps) };
@@ -24,6 +25,10 @@ export function instanceRoutes(deps: AdminApiDeps): Hono {
     const { namespace, name } = context.req.param();
     const body = await readBody(context.req.raw);
     const { action } = parseBody(REQUEST_SCHEMAS.InstanceActionRequest, body);
+    context.set("audited", {
+      object: { kind: "Workload", namespace, name },
+      details: { asked: action },
+    });
     await setMaintenance(deps, { namespace, name }, action === "drain");
     const instance = instanceViews(deps).find(
       (view) => view.namespace === namespace && view.name === name,

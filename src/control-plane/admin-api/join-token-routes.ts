@@ -2,13 +2,13 @@
 import { Hono } from "hono";
 import { hasCode } from "../../core/errors.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
-import type { AdminBindings } from "./admin-server.ts";
+import type { AdminEnv } from "./admin-env.ts";
 import { apiError } from "./api-error.ts";
 import { readBody } from "./request-body.ts";
 import { parseBody, REQUEST_SCHEMAS } from "./request-schemas.ts";
 
-export function joinTokenRoutes(deps: AdminApiDeps): Hono<{ Bindings: AdminBindings }> {
-  const app = new Hono<{ Bindings: AdminBindings }>();
+export function joinTokenRoutes(deps: AdminApiDeps): Hono<AdminEnv> {
+  const app = new Hono<AdminEnv>();
   app.post("/join-tokens", async (context) => {
     if (context.env.transport !== "unix") {
       throw apiError("forbidden", "join tokens are only given out on the unix socket", {
@@ -17,6 +17,7 @@ export function joinTokenRoutes(deps: AdminApiDeps): Hono<{ Bindings: AdminBindi
     }
     const request = parseBody(REQUEST_SCHEMAS.JoinTokenRequest, await readBody(context.req.raw));
     const { ttlSeconds, ...identity } = request;
+    context.set("audited", { details: { ...identity } });
     try {
       const token = deps.issueJoinToken(
         ttlSeconds === undefined ? identity : { ...identity, ttlSeconds },

@@ -17,14 +17,22 @@ export interface GuardedRequest {
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** Why the request is refused, or undefined. */
-export function refusalOf(request: GuardedRequest, transport: "tcp" | "unix"): string | undefined {
+export function refusalOf(
+  request: GuardedRequest,
+  transport: "tcp" | "unix" | "tls",
+): string | undefined {
   // A unix socket is out of a browser's reach, and its clients put anything in Host.
   if (transport === "unix") return undefined;
-  if (request.host === undefined || !isLoopbackAuthority(request.host)) {
+  // Nobody is let in on TLS for where they come from, so a name that was rebound gains a page nothing.
+  const isLocal = transport === "tcp";
+  if (isLocal && (request.host === undefined || !isLoopbackAuthority(request.host))) {
     return `the Host header must name this machine's loopback, not "${request.host ?? ""}"`;
   }
   if (SAFE_METHODS.has(request.method)) return undefined;
-  if (request.origin !== undefined && request.origin !== `http://${request.host}`) {
+  if (
+    request.origin !== undefined &&
+    request.origin !== `${isLocal ? "http" : "https"}://${request.host}`
+  ) {
     return `writes from the web page of ${request.origin} are refused`;
   }
   const site = request.secFetchSite;

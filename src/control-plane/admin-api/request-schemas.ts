@@ -1,5 +1,6 @@
 /** The bodies that the admin API reads, checked before anything else sees them. */
 import { z } from "zod";
+import { ADMIN_ROLES } from "../access/roles.ts";
 import { ROTATION_STEPS } from "../ca/rotation-record.ts";
 import { ROLLOUT_ACTIONS } from "../rollout/rollout-command.ts";
 import { apiError } from "./api-error.ts";
@@ -64,6 +65,17 @@ export const REQUEST_SCHEMAS = {
     namespace: z.string().min(1).max(253).default("default"),
     serviceAccount: z.string().min(1).max(253),
     ttlSeconds: z.int().min(1).max(3600).optional(),
+  }),
+  TokenRequest: z.strictObject({
+    name: z
+      .string()
+      .min(1)
+      .max(63)
+      .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, {
+        error: "lower-case letters, digits, dots and dashes, first and last a letter or digit",
+      }),
+    role: z.enum(ADMIN_ROLES),
+    ttlSeconds: z.int().min(60).max(31_536_000).optional(),
   }),
   InstanceActionRequest: z.strictObject({
     action: z

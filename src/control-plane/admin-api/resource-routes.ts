@@ -4,18 +4,24 @@ import type { AnyObject, KindName } from "../../resource/kind-map.ts";
 import { formatKey, type ObjectKey } from "../../resource/object.ts";
 import type { AnyKindDefinition } from "../../resource/registry.ts";
 import { revisionOf } from "../../store/store.ts";
+import type { Principal } from "../access/principal.ts";
+import { isAtLeast, readerOf, writerOf } from "../access/roles.ts";
 import type { DeleteResponse, ResourceListResponse, ResourceObject } from "../api-types.ts";
+import { changeEvent } from "../audit/object-change.ts";
 import { isRegistered } from "../workload-object.ts";
+import { denied } from "./access-guard.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
+import type { AdminEnv } from "./admin-env.ts";
 import { apiError } from "./api-error.ts";
 import { parseLabelSelector } from "./label-selector.ts";
 
-export function resourceRoutes(deps: AdminApiDeps): Hono {
+export function resourceRoutes(deps: AdminApiDeps): Hono<AdminEnv> {
   const { store } = deps;
-  const app = new Hono();
+  const app = new Hono<AdminEnv>();
 
   app.get("/resources/:kind", async (context) => {
     const definition = kindOf(deps, context.req.param("kind"));
+    assertReadable(deps, definition.kind, context.get("principal"));
     const namespace = context.req.query("namespace");
     const selects = parseLabelSelector(context.req.query("labelSelector") ?? "");
     const { objects, revision } = await store.list(
@@ -33,19 +39,35 @@ export function resourceRoutes(deps: AdminApiDeps): Hono {
 
   app.get("/resources/:kind/:namespace/:name", async (context) => {
     const key = keyFrom(deps, context.req.param());
+    assertReadable(deps, key.kind, context.get("principal"));
     return context.json(resourceObject(await find(deps, key)));
   });
 
   app.delete("/resources/:kind/:namespace/:name", async (context) => {
     const key = keyFrom(deps, context.req.param());
+    const principal = context.get("principal");
+    context.set("audited", { isTold: true });
+    if (!isAtLeast(principal.role, writerOf(key.kind))) {
+      const what = `deleting ${formatKey(key)}`;
+      throw denied(deps, principal, { needed: writerOf(key.kind), what });
+    }
     const object = await find(deps, key);
     assertNotLeased(deps, object);
     const deleted = await store.delete(key);
+    const change = { before: object, after: undefined, revision: revisionOf(deleted) };
+    deps.audit.record(changeEvent(principal, { action: "deleted", ...change }));
     const response: DeleteResponse = { object: key, revision: revisionOf(deleted) };
     return context.json(response);
   });
 
   return app;
+}
+
+/** Throws `forbidden` for a kind that holds secrets. */
+export function assertReadable(deps: AdminApiDeps, kind: string, principal: Principal): void {
+  const needed = readerOf(kind);
+  if (isAtLeast(principal.role, needed)) return;
+  throw denied(deps, principal, { needed, what: `reading objects of kind ${kind}` });
 }
 
 /** Finds a kind as a person writes it. Throws `unknown_kind`, with the nearest. */

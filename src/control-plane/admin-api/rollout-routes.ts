@@ -2,16 +2,18 @@
 import { Hono } from "hono";
 import type { RolloutActionResponse } from "../action-types.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
+import type { AdminEnv } from "./admin-env.ts";
 import { apiError } from "./api-error.ts";
 import { readBody } from "./request-body.ts";
 import { parseBody, REQUEST_SCHEMAS } from "./request-schemas.ts";
 
-export function rolloutRoutes(deps: AdminApiDeps): Hono {
-  const app = new Hono();
+export function rolloutRoutes(deps: AdminApiDeps): Hono<AdminEnv> {
+  const app = new Hono<AdminEnv>();
   app.post("/rollouts/:namespace/:name/actions", async (context) => {
     const key = context.req.param();
     const body = await readBody(context.req.raw);
     const { action } = parseBody(REQUEST_SCHEMAS.RolloutActionRequest, body);
+    context.set("audited", { object: { kind: "Rollout", ...key }, details: { asked: action } });
     const result = await deps.rollouts.command(key, action);
     if (!result.ok) {
       const { code, message, hint } = result;

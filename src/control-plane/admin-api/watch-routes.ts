@@ -4,16 +4,19 @@ import { streamSSE } from "hono/streaming";
 import type { KindName } from "../../resource/kind-map.ts";
 import { keyOf } from "../../resource/object.ts";
 import type { WatchEvent } from "../../store/store.ts";
+import { isAtLeast, readerOf } from "../access/roles.ts";
 import type { WatchEventData } from "../api-types.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
+import type { AdminEnv } from "./admin-env.ts";
 import { apiErrorResponse } from "./api-error.ts";
 import { parseInteger } from "./request-schemas.ts";
 import { kindOf, resourceObject } from "./resource-routes.ts";
 
-export function watchRoutes(deps: AdminApiDeps): Hono {
-  const app = new Hono();
+export function watchRoutes(deps: AdminApiDeps): Hono<AdminEnv> {
+  const app = new Hono<AdminEnv>();
   app.get("/watch", (context) => {
     const kind = context.req.query("kind");
+    const { role } = context.get("principal");
     const kinds = kind === undefined ? {} : { kinds: [kindOf(deps, kind).kind as KindName] };
     const from = context.req.header("last-event-id") ?? context.req.query("fromRevision");
     const fromRevision =
@@ -27,7 +30,11 @@ export function watchRoutes(deps: AdminApiDeps): Hono {
       try {
         await stream.writeSSE(bookmark(fromRevision));
         for await (const events of deps.store.watch({ fromRevision, signal, ...kinds })) {
-          for (const event of events) await stream.writeSSE(eventMessage(event));
+          for (const event of events) {
+            // What a role may not read does not happen for it.
+            if (!isAtLeast(role, readerOf(event.object.kind))) continue;
+            await stream.writeSSE(eventMessage(event));
+          }
         }
       } catch (error) {
         // The status line is long gone: the error travels as the last event.

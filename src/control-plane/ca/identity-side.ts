@@ -70,6 +70,11 @@ export class IdentitySide {
     agent.setIssuers([rootIdOf(authority.root)], 0);
   }
 
+  /** Who is revoked at this moment. */
+  get denied(): DenyList {
+    return this.#denied;
+  }
+
   /** What sidecars are told. */
   get policy(): IdentityPolicy {
     return {

@@ -6,6 +6,7 @@ import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { OPAQUE_PORTS_DEFAULT } from "../port-protocol.ts";
 import { listRule, reportRepeated, stringRule } from "../rule.ts";
+import { meshAccess, meshAudit, meshQuotas } from "./mesh-access.ts";
 import { pathNormalization } from "./path-normalization.ts";
 import { ROOT_NAMESPACE_DEFAULT } from "./root-namespace.ts";
 import { trafficSettingsWhole } from "./traffic-settings.ts";
@@ -187,6 +188,11 @@ const specSchema = z.strictObject({
   pathNormalization: pathNormalization
     .prefault({})
     .describe("One spelling of each path: what is judged is what the app gets."),
+  access: meshAccess.prefault({}).describe("Who may use the control plane's own API."),
+  quotas: meshQuotas.prefault({}).describe("How much the control plane takes."),
+  audit: meshAudit
+    .prefault({})
+    .describe("What the audit log hears of sidecars, and what is suspicious."),
   defaults: trafficSettingsWhole
     .prefault({})
     .describe("What holds where no TrafficPolicy says otherwise, field by field."),
