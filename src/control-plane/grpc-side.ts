@@ -99,7 +99,7 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     isTrustedIssuer: (issuerDer) =>
       authority.bundle.roots.some((root) => root.subjectDer.equals(issuerDer)),
     onConnected: (entry, certificate) => identity.trust.noteConnected(entry, certificate),
-    onLeft: (entry) => identity.trust.noteLeft(entry),
+    onLeft: (entry) => identity.proxyLeft(entry),
     closeStream: (streamId, details) => ads.close(streamId, details),
     metrics,
     clock,

@@ -5,14 +5,14 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { CertificateHolder, IssuedRecord } from "../../identity/certificate-service.ts";
-import { type DenyList, NOTHING_DENIED } from "../../identity/deny-list.ts";
+import { type DenyList, denialOf, NOTHING_DENIED } from "../../identity/deny-list.ts";
 import type { IdentityAgent } from "../../identity/identity-agent.ts";
 import type { IdentityPolicy } from "../../identity/identity-policy.ts";
 import { rootIdOf } from "../../identity/root-id.ts";
 import type { TrustAuthority } from "../../identity/trust-authority.ts";
 import { formatTrustBundlePem } from "../../identity/trust-bundle.ts";
 import type { ObjectCache } from "../object-cache.ts";
-import type { ProxyDirectory } from "../proxy-directory.ts";
+import type { ProxyDirectory, ProxyEntry } from "../proxy-directory.ts";
 import type { Reconciler } from "../reconciler.ts";
 import { CaController } from "./ca-controller.ts";
 import { IssuedCertificates } from "./issued-certificates.ts";
@@ -96,6 +96,17 @@ export class IdentitySide {
     const { spiffeIds, serials } = denied;
     log.warn("revocations changed", { identities: spiffeIds.size, certificates: serials.size });
     setDenied(denied);
+  }
+
+  /** A proxy goes away for good. One that was cut off because it is revoked may well be there still. */
+  proxyLeft(entry: ProxyEntry): void {
+    const { spiffeId, scope } = entry.node;
+    const isRevoked = this.trust
+      .certificates()
+      .some((one) => one.instance === scope.nodeId && denialOf(this.#denied, one) !== undefined);
+    const holder = { spiffeId, instance: scope.nodeId };
+    const isDenied = holderDenial(this.#options.objects.list("Revocation"), holder) !== undefined;
+    if (!isRevoked && !isDenied) this.trust.noteLeft(entry);
   }
 
   /** For the certificate service. */
