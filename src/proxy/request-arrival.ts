@@ -32,5 +32,6 @@ export function admitRequest(
   const { hostCheck } = outcome.connection;
   if (hostCheck !== undefined && !hostCheck.accepts(request.authority)) return MISDIRECTED;
   config.arrival.prepare(outcome, headers);
+  request.clientAddress = outcome.clientAddress;
   return ADMITTED;
 }

@@ -80,3 +80,9 @@ export const SYSTEM_ROOTS_FILE = "/etc/ssl/certs/ca-certificates.crt";
 export const RATE_LIMIT_CONNECT_TIMEOUT_MS = 1_000;
 /** An idle connection to a rate limit service is kept, so that a request after a quiet time need not wait for a new one. */
 export const RATE_LIMIT_IDLE_TIMEOUT_MS = 3_600_000;
+
+/**
+ * More addresses at the end of `x-forwarded-for` than anybody sends are left out: nobody is believed in what it says
+ * (lesson T25), and the client of a request is whoever connects.
+ */
+export const NO_TRUSTED_HOPS = 0xffff_ffff;

@@ -38,6 +38,7 @@ export type HttpConnectionManagerOptions = Required<
     | "localReplyConfig"
     | "setCurrentClientCertDetails"
     | "streamIdleTimeout"
+    | "xffNumTrustedHops"
   > & {
     /** Of clients that speak HTTP/2. */
     readonly keepalive?: MessageInitShape<typeof KeepaliveSettingsSchema>;

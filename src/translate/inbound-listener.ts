@@ -175,6 +175,7 @@ function requestFilter(
     streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
     paths: index.paths,
     ...CALLER_TO_APP,
+    xffNumTrustedHops: index.trustedHops,
     translatesGrpcWeb: port.protocol === "grpc",
     filters: contributions,
     keepalive: {

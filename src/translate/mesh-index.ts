@@ -42,6 +42,7 @@ import {
   type TrafficSettings,
   type TrafficSettingsOf,
 } from "./traffic-settings.ts";
+import { trustedHops } from "./trusted-hops.ts";
 
 /** A Service or an ExternalService: what callers reach by a name and a port. */
 export interface RoutableService {
@@ -108,6 +109,8 @@ export interface MeshIndex {
   readonly streamIdleTimeoutMs: number;
   /** Milliseconds that the first bytes of a connection are waited for; 0 for no limit. */
   readonly detectionTimeoutMs: number;
+  /** Of `x-forwarded-for` as an app's sidecar gets it. */
+  readonly trustedHops: number;
   /** What every listener makes of paths. */
   readonly paths: PathNormalizationFields;
   /** Whether workloads take mutual TLS. */
@@ -152,6 +155,7 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
     authorization: resolveAuthorization(snapshot, findings),
     accessLogs: accessLogs(config.accessLog),
     streamIdleTimeoutMs: durationMs(config.defaults.timeouts.idle),
+    trustedHops: trustedHops(config.numTrustedProxies),
     paths: pathNormalizationFields(config.pathNormalization),
     peers,
     detectionTimeoutMs: durationMs(timeout),

@@ -18,6 +18,7 @@ import type { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb
 import { durationMs } from "../resource/duration.ts";
 import type { TcpRoute } from "../resource/kinds/tcp-route.ts";
 import type { TlsRoute } from "../resource/kinds/tls-route.ts";
+import { NO_TRUSTED_HOPS } from "./defaults.ts";
 import type { Findings } from "./findings.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { detectProtocol, HTTP_APPLICATION_PROTOCOLS, inspectTls } from "./listener-filters.ts";
@@ -103,6 +104,8 @@ function httpFilter({ index, service, port }: ChainsContext): Filter {
     accessLog: [...index.accessLogs],
     streamIdleTimeout: duration(index.streamIdleTimeoutMs),
     paths: index.paths,
+    // The app is the client, whatever it says of others.
+    xffNumTrustedHops: NO_TRUSTED_HOPS,
     translatesGrpcWeb: port.protocol === "grpc",
     filters: service.filters.outbound,
     localReplyConfig: outboundReplies(service.key, service.filters.outbound),

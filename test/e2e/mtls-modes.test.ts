@@ -231,13 +231,38 @@ test("a PeerAuthentication that makes no sense is refused with its field", async
   assert.match(output, /STRICT/);
 });
 
-test("paths are made canonical as MeshConfig says", async () => {
-  const config = (pathNormalization: object): object => ({
+const meshConfig = (spec: object): object => ({
+  apiVersion: "mesh.tulle.dev/v1",
+  kind: "MeshConfig",
+  metadata: { name: "default" },
+  spec,
+});
+
+test("nobody is believed in x-forwarded-for, unless MeshConfig says how many are", async () => {
+  await mesh.apply({
     apiVersion: "mesh.tulle.dev/v1",
-    kind: "MeshConfig",
-    metadata: { name: "default" },
-    spec: { pathNormalization },
+    kind: "AuthorizationPolicy",
+    metadata: { name: "no-strangers" },
+    spec: {
+      action: "DENY",
+      rules: [{ from: [{ source: { remoteIpBlocks: ["203.0.113.0/24"] } }] }],
+    },
   });
+  const from = async (forwarded: string): Promise<number> =>
+    (await mesh.ask("/", { headers: { "x-forwarded-for": forwarded } })).status;
+  assert.equal(await from("203.0.113.7"), 200);
+  await mesh.apply(meshConfig({ numTrustedProxies: 1 }));
+  assert.equal(await from("203.0.113.7"), 403);
+  assert.equal(await from("203.0.113.7, 10.0.0.1"), 200);
+  await mesh.apply(meshConfig({ numTrustedProxies: 2 }));
+  assert.equal(await from("203.0.113.7, 10.0.0.1"), 403);
+  await mesh.apply(meshConfig({}));
+  assert.equal(await from("203.0.113.7"), 200);
+  await mesh.tulle("delete", "authorizationpolicy", "no-strangers");
+});
+
+test("paths are made canonical as MeshConfig says", async () => {
+  const config = (pathNormalization: object): object => meshConfig({ pathNormalization });
   const path = "/a//b%2f..%2fc/./%61?x=/../%2f";
   assert.equal((await byMesh(path)).url, "/a/c/a?x=/../%2f");
   await mesh.apply(config({ mode: "MergeSlashes" }));

@@ -29,6 +29,7 @@ const LISTENERS: Readonly<Record<string, JsonObject>> = {
       { name: "xff", typed_config: { "@type": XFF, xff_num_trusted_hops: 1 } },
     ],
   },
+  "inside, nobody believed": { xff_num_trusted_hops: 0xffff_ffff },
   "underscores refused": {
     common_http_protocol_options: { headers_with_underscores_action: "REJECT_REQUEST" },
   },
@@ -74,6 +75,14 @@ const GONE = Object.fromEntries(
 const SAID = "By=spiffe://evil/x;URI=spiffe://mesh.test/ns/shop/sa/admin";
 const STRICTER = "takes everything away that proxies tell each other";
 
+/** An address that a policy denies: who is it taken for? */
+const DENIED = "203.0.113.7";
+const comesFrom = (listener: string, forwarded: string, status: number): EdgeCase => ({
+  listener,
+  lines: [`x-forwarded-for: ${forwarded}`],
+  status,
+});
+
 export const EDGE_CASES: Readonly<Record<string, EdgeCase>> = {
   "private fields": { listener: "edge", lines: PRIVATE, gets: GONE },
   "private fields of any family": {
@@ -115,14 +124,14 @@ export const EDGE_CASES: Readonly<Record<string, EdgeCase>> = {
   },
   "an address by a proxy": {
     listener: "edge behind a proxy",
-    lines: ["x-forwarded-for: 198.51.100.1, 203.0.113.7"],
-    gets: { "x-forwarded-for": /^198\.51\.100\.1, 203\.0\.113\.7,/ },
+    lines: ["x-forwarded-for: 198.51.100.1, 203.0.113.8"],
+    gets: { "x-forwarded-for": /^198\.51\.100\.1, 203\.0\.113\.8,/ },
     unlikeEnvoy: "writes its own address for a client on loopback",
   },
   "an address that is left alone": {
     listener: "edge that says nothing",
-    lines: ["x-forwarded-for: 203.0.113.7"],
-    gets: { "x-forwarded-for": "203.0.113.7" },
+    lines: ["x-forwarded-for: 203.0.113.8"],
+    gets: { "x-forwarded-for": "203.0.113.8" },
   },
   "an address that Connection names": {
     listener: "edge",
@@ -147,6 +156,23 @@ export const EDGE_CASES: Readonly<Record<string, EdgeCase>> = {
     lines: ["x-request-id: mine"],
     gets: { "x-request-id": "mine" },
   },
+  "an address that nobody is believed in": comesFrom("inside, nobody believed", DENIED, 200),
+  "many addresses that nobody is believed in": comesFrom(
+    "inside, nobody believed",
+    Array.from({ length: 100 }, () => DENIED).join(","),
+    200,
+  ),
+  "an address inside": comesFrom("inside", DENIED, 403),
+  "the last address inside": comesFrom("inside", `10.0.0.1, ${DENIED}`, 403),
+  "another last address inside": comesFrom("inside", `${DENIED}, 10.0.0.1`, 200),
+  "an address before one hop": comesFrom("inside, one hop", `${DENIED}, 10.0.0.1`, 403),
+  "an address before two hops": comesFrom("inside, one hop", `${DENIED}, 10.0.0.1, 10.0.0.2`, 200),
+  "too few hops": comesFrom("inside, one hop", DENIED, 200),
+  "an address by extension": comesFrom("inside, by extension", `${DENIED}, 10.0.0.1`, 403),
+  "no address": comesFrom("inside", `${DENIED}x`, 200),
+  "an address of a stranger": comesFrom("edge", DENIED, 200),
+  "an address by a proxy in front": comesFrom("edge behind a proxy", DENIED, 403),
+  "an address before that of a proxy": comesFrom("edge behind a proxy", `${DENIED}, 10.0.0.1`, 200),
   "a name with an underscore": {
     listener: "underscores refused",
     lines: ["x_user: admin"],
@@ -245,8 +271,23 @@ export function edgeBootstrap(appPort: number): JsonObject {
 
 function managerOf(manager: JsonObject): JsonObject {
   const secret: JsonObject = { match: { prefix: "/" }, direct_response: { status: 403 } };
+  const http = "type.googleapis.com/envoy.extensions.filters.http";
+  const denied = {
+    permissions: [{ any: true }],
+    principals: [{ remote_ip: { address_prefix: DENIED, prefix_len: 32 } }],
+  };
   return {
     codec_type: "AUTO",
+    http_filters: [
+      {
+        name: "envoy.filters.http.rbac",
+        typed_config: {
+          "@type": `${http}.rbac.v3.RBAC`,
+          rules: { action: "DENY", policies: { denied } },
+        },
+      },
+      { name: "router", typed_config: { "@type": `${http}.router.v3.Router` } },
+    ],
     route_config: {
       name: "routes",
       virtual_hosts: [

@@ -123,6 +123,7 @@ describe("MeshConfig", () => {
       },
       dns: { enabled: true, servers: [], timeout: "2s" },
       pathNormalization: { mode: "DecodeAndMergeSlashes", rejectEscapedSlashes: false },
+      numTrustedProxies: 0,
       defaults: TRAFFIC_DEFAULTS,
     });
   });

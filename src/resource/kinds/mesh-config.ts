@@ -16,6 +16,8 @@ export const MESH_CONFIG_NAME = "default";
 /** SPIFFE-ID section 2.1. */
 const TRUST_DOMAIN = /^[a-z0-9._-]+$/;
 const HOUR_MS = 3_600_000;
+/** More would be a mistake. */
+const TRUSTED_PROXIES_MAX = 16;
 
 const certificates = z.strictObject({
   lifetime: duration({ minMs: 60_000, maxMs: 30 * 24 * HOUR_MS })
@@ -193,6 +195,14 @@ const specSchema = z.strictObject({
   audit: meshAudit
     .prefault({})
     .describe("What the audit log hears of sidecars, and what is suspicious."),
+  numTrustedProxies: z
+    .int()
+    .min(0)
+    .max(TRUSTED_PROXIES_MAX)
+    .default(0)
+    .describe(
+      "How many proxies in front of an app's sidecar are believed in what they add to x-forwarded-for: 1 for a gateway or load balancer that writes the client's address down. It decides what remoteIpBlocks of an AuthorizationPolicy and access logs take for the client. 0: nobody is believed, the client is whoever connects.",
+    ),
   defaults: trafficSettingsWhole
     .prefault({})
     .describe("What holds where no TrafficPolicy says otherwise, field by field."),
