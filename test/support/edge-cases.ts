@@ -1,5 +1,6 @@
 /** What arrives at the edge of a mesh, what must be left of it (T23, T25), and the listeners that see to it. */
 import type { JsonObject } from "@bufbuild/protobuf";
+import { HTTP2_CLUSTER } from "./http2-options.ts";
 import { bootstrapOf, type ListenerSpec, routeTo } from "./proxy-bootstrap.ts";
 import { containedTls, idFor, type KeyPair, keyPair, rootOf } from "./proxy-identities.ts";
 
@@ -256,7 +257,8 @@ export function clientKeyPair(): KeyPair {
   return keyPair(ROOT, [idFor(CALLER)]);
 }
 
-export function edgeBootstrap(appPort: number): JsonObject {
+/** `upstream`: the version of HTTP that the app speaks. */
+export function edgeBootstrap(appPort: number, upstream: 1 | 2): JsonObject {
   const tls = containedTls(SERVER, [ROOT]);
   const listeners: ListenerSpec[] = [
     ...Object.entries(LISTENERS).map(([name, manager]) => ({ name, manager: managerOf(manager) })),
@@ -266,7 +268,8 @@ export function edgeBootstrap(appPort: number): JsonObject {
       tls,
     })),
   ].map((spec) => ({ ...spec, routes: "app" }));
-  return bootstrapOf(listeners, [{ name: "app", endpoints: [appPort] }]);
+  const fields = upstream === 1 ? {} : HTTP2_CLUSTER;
+  return bootstrapOf(listeners, [{ name: "app", endpoints: [appPort], fields }]);
 }
 
 function managerOf(manager: JsonObject): JsonObject {
