@@ -4,13 +4,19 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { http1PathClient, http2PathClient, type PathClient } from "../support/path-client.ts";
+import {
+  http1PathClient,
+  http2PathApp,
+  http2PathClient,
+  type PathClient,
+} from "../support/path-client.ts";
 import {
   canonicalTarget,
   DECIDERS,
   type Decider,
   isPassed,
   PATH_MODES,
+  type PathMode,
   POLICIES,
   type Policy,
   pathListenerName,
@@ -33,32 +39,40 @@ test("there are enough spellings", () => {
 
 const CLIENTS = { "HTTP/1.1": http1PathClient, "HTTP/2": http2PathClient } as const;
 
-test("T21: each spelling is judged by its canonical path, and the app gets that path", async (context) => {
-  const app = await RawUpstream.echo(context);
-  const proxy = await ProxyProcess.start(context, pathMatrixBootstrap(app.port));
-  for (const [version, clientOf] of Object.entries(CLIENTS)) {
-    const wrong: string[] = [];
-    await Promise.all(
-      PATH_MODES.flatMap((mode) =>
-        judges().map(async ([policy, decider]) => {
-          const port = proxy.port(pathListenerName(mode, policy, decider));
-          const client = opened(context, clientOf(port));
-          for (const target of SPELLINGS) {
-            const { status, body } = await client.ask(target);
-            const canonical = canonicalTarget(target, mode);
-            const passes = canonical !== undefined && isPassed(canonical, policy);
-            const due = canonical === undefined ? 400 : passes ? 200 : 403;
-            if (status === due && (!passes || body === canonical)) continue;
-            wrong.push(
-              `${mode.name} ${policy} ${decider} ${target}: ${status} ${body}, due ${due} ${canonical}`,
-            );
-          }
+for (const upstream of [1, 2] as const) {
+  test(`T21: each spelling is judged by its canonical path, which the app gets by HTTP/${upstream}`, async (context) => {
+    const port =
+      upstream === 1 ? (await RawUpstream.echo(context)).port : await http2PathApp(context);
+    const proxy = await ProxyProcess.start(context, pathMatrixBootstrap(port, upstream));
+    for (const [version, clientOf] of Object.entries(CLIENTS)) {
+      const lists = PATH_MODES.flatMap((mode) =>
+        judges().map(([policy, decider]) => {
+          const name = pathListenerName(mode, policy, decider);
+          const client = opened(context, clientOf(proxy.port(name)));
+          return wrongOf(mode, policy, client);
         }),
-      ),
-    );
-    assert.deepEqual(wrong, [], version);
+      );
+      assert.deepEqual((await Promise.all(lists)).flat(), [], version);
+    }
+  });
+}
+
+async function wrongOf(
+  mode: PathMode,
+  policy: Policy,
+  client: PathClient,
+): Promise<readonly string[]> {
+  const wrong: string[] = [];
+  for (const target of SPELLINGS) {
+    const { status, body } = await client.ask(target);
+    const canonical = canonicalTarget(target, mode);
+    const passes = canonical !== undefined && isPassed(canonical, policy);
+    const due = canonical === undefined ? 400 : passes ? 200 : 403;
+    if (status === due && (!passes || body === canonical)) continue;
+    wrong.push(`${mode.name} ${policy} ${target}: ${status} ${body}, due ${due} ${canonical}`);
   }
-});
+  return wrong;
+}
 
 test("T22: a fragment in a target is refused in every mode", async (context) => {
   const app = await RawUpstream.echo(context);

@@ -1,6 +1,11 @@
-/** Asks for one target after the other, written as it is, by HTTP/1.1 or HTTP/2, on connections that are kept. */
+/**
+ * Asks for one target after the other, written as it is, by HTTP/1.1 or HTTP/2, on connections that are kept; and an app
+ * of HTTP/2 that answers with what it is asked for.
+ */
 import { once } from "node:events";
-import { type ClientHttp2Session, connect } from "node:http2";
+import { type ClientHttp2Session, connect, createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { TestContext } from "node:test";
 import { RawClient } from "./raw-client.ts";
 
 export interface PathAnswer {
@@ -56,4 +61,18 @@ export function http2PathClient(port: number): PathClient {
     },
     close: () => session?.destroy(),
   };
+}
+
+/** Returns its port. */
+export async function http2PathApp(context: TestContext): Promise<number> {
+  const server = createServer((request, response) => response.end(request.url));
+  const sessions = new Set<{ destroy(): void }>();
+  server.on("session", (session) => sessions.add(session));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  context.after(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
 }

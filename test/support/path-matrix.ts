@@ -4,6 +4,7 @@
  * one that denies it.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
+import { HTTP2_CLUSTER } from "./http2-options.ts";
 import { bootstrapOf, type ListenerSpec, routeTo } from "./proxy-bootstrap.ts";
 
 export interface PathMode {
@@ -133,8 +134,8 @@ export function pathSpellings(): readonly string[] {
       found.add(`/a%2f..%5c${spell(word)}`);
     }
   }
-  for (const one of SEPARATORS.slice(0, 4)) {
-    for (const other of SEPARATORS.slice(16)) found.add(`${lead(one)}a${other}secret`);
+  for (const one of ["//", "%2f"]) {
+    for (const other of SEPARATORS.slice(32)) found.add(`${lead(one)}a${other}secret`);
   }
   // RFC 9110 section 7.1 has no fragments in targets: they are refused before any of this.
   return [...found].filter((target) => !target.includes("#"));
@@ -225,8 +226,11 @@ export function pathListenerName(mode: PathMode, policy: Policy, decider: Decide
   return `${mode.name} ${policy} ${decider}`;
 }
 
-/** Listeners for every mode and policy by everyone who decides, in front of `port`. They take HTTP/1.1 and HTTP/2. */
-export function pathMatrixBootstrap(port: number): JsonObject {
+/**
+ * Listeners for every mode and policy by everyone who decides, in front of an app at `port` that speaks `upstream`. They
+ * take HTTP/1.1 and HTTP/2.
+ */
+export function pathMatrixBootstrap(port: number, upstream: 1 | 2 = 1): JsonObject {
   const listeners = PATH_MODES.flatMap((mode) =>
     POLICIES.flatMap((policy) =>
       DECIDERS.map(
@@ -242,7 +246,8 @@ export function pathMatrixBootstrap(port: number): JsonObject {
       ),
     ),
   );
-  return bootstrapOf(listeners, [{ name: "app", endpoints: [port] }]);
+  const fields = upstream === 1 ? {} : HTTP2_CLUSTER;
+  return bootstrapOf(listeners, [{ name: "app", endpoints: [port], fields }]);
 }
 
 const HTTP_FILTERS = "type.googleapis.com/envoy.extensions.filters.http";
