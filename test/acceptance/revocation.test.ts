@@ -136,7 +136,7 @@ test("what is revoked gets no certificate, and the control plane forgets nothing
   const list = await application.tulle(["get", "revocations"]);
   assert.match(list.output, /spiffe:\/\/tulle\.local\/ns\/default\/sa\/intruder/);
   const check = await application.tulle(["check"]);
-  assert.match(check.output, /Revocation \S+ takes access from intruder-1/);
+  assert.match(check.output, /Revocation \S+: it takes access from intruder-1/);
   const again = await application.tulle(["ca", "unrevoke", member.spiffeId]);
   assert.equal(again.code, 0, again.output);
 });

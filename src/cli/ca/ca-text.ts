@@ -12,6 +12,8 @@ export interface TextOptions {
 
 /** Blockers that are listed before it says how many more there are. */
 const BLOCKERS_MAX = 10;
+/** The same in one line. */
+const NAMED_MAX = 3;
 /** A root that expires sooner is worth a colour. */
 const SOON_MS = 30 * 86_400_000;
 
@@ -113,7 +115,10 @@ export function rotationText(rotation: RotationView, { style, nowMs }: TextOptio
 export function rotationLine({ state, steps, blockers, from, to }: RotationView): string {
   const done = steps.filter((one) => one.state === "done").map(({ step }) => step);
   const next = steps.find((one) => one.state !== "done")?.step;
-  const waiting = blockers.length === 0 ? "" : `, waits for ${blockers.length}`;
+  const named = blockers.slice(0, NAMED_MAX).map(({ who }) => who);
+  const more = blockers.length > NAMED_MAX ? ", …" : "";
+  const waiting =
+    blockers.length === 0 ? "" : `, waits for ${blockers.length}: ${named.join(", ")}${more}`;
   const where = next === undefined ? "" : ` next ${next}${waiting}`;
   return `rotation ${from} -> ${to ?? "?"} ${state}: done ${done.join(", ") || "nothing"};${where}`.replace(
     /;$/,

@@ -117,7 +117,7 @@ function revocationsCheck({ identity, revocations }: CaCheckOptions): Judged {
       {
         severity: "warning",
         code: "revoked-in-use",
-        message: `Revocation ${name} takes access from ${names.join(", ")}${reason}`,
+        message: `it takes access from ${names.join(", ")}${reason}`,
         object: { kind: "Revocation", namespace: "", name },
         hint: `stop them, or give access back: tulle delete revocation ${name}`,
       },
