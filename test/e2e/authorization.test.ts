@@ -126,6 +126,9 @@ test("authz check and explain answer as the sidecar does, without a request", as
   const denied = await check("DELETE", "/items/7");
   assert.equal(denied.code, 1, denied.output);
   assert.match(denied.output, /nearest is default\/readers rule 0: method is DELETE/);
+  assert.match(await mesh.tulle("get", "ap"), /readers +ALLOW +1 +app=catalog +True/);
+  const described = await mesh.tulle("describe", "service", "catalog");
+  assert.match(described, /authorization.ALLOW +1 rule +AuthorizationPolicy default\/readers/);
   const explained = await mesh.tulle("explain", "http://catalog/admin", "--from", "client");
   assert.match(explained, /Authorization\n.*\n.*catalog-\S+ +no +no ALLOW policy matches/);
 });

@@ -9,7 +9,7 @@ import { formatKey, keyOf } from "../../resource/object.ts";
 import { effectiveProtocol } from "../../resource/port-protocol.ts";
 import { DNS_PORT } from "../../translate/dns-listener.ts";
 import { listenPortOf } from "../../translate/loopback-block.ts";
-import { serviceHost } from "../../translate/names.ts";
+import { qualifiedName, serviceHost } from "../../translate/names.ts";
 import type {
   InstanceView,
   ServicesResponse,
@@ -22,6 +22,7 @@ import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
 import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
+import { effectiveAuthorization } from "./service-authorization.ts";
 import { effectiveLimits } from "./service-limits.ts";
 import { effectiveMtls } from "./service-mtls.ts";
 import { effectiveSettings } from "./service-policy.ts";
@@ -123,6 +124,7 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
       ...effectiveSettings(service, deps.objects),
       ...effectiveLimits(service, deps.objects),
       ...effectiveMtls(ports, endpoints, deps.objects),
+      ...effectiveAuthorization(qualifiedName(service.metadata), ports, endpoints, deps.objects),
     ],
     findings: (context.findingsOf.get(formatKey(keyOf(service))) ?? []).map(findingView),
   };

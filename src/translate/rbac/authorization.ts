@@ -28,7 +28,12 @@ import type { Findings } from "../findings.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
 import { pack } from "../message.ts";
 import { compareText, qualifiedName } from "../names.ts";
-import { type CustomProviders, resolveCustomProviders, shadowPrefixOf } from "./custom-provider.ts";
+import {
+  type CustomProviders,
+  type CustomQuestion,
+  resolveCustomProviders,
+  shadowPrefixOf,
+} from "./custom-provider.ts";
 import {
   alwaysMatches,
   neverMatches,
@@ -67,8 +72,17 @@ type RulesInit = MessageInitShape<typeof RulesSchema>;
 const ENVOY_ACTION = { ALLOW: Action.ALLOW, DENY: Action.DENY, AUDIT: Action.LOG } as const;
 type OwnAction = keyof typeof ENVOY_ACTION;
 
+/** What of a mesh bears on authorization. */
+export type AuthorizationMesh = Pick<
+  MeshSnapshot,
+  "meshConfig" | "authorizationPolicies" | "services"
+>;
+
 /** Resolves the policies once. */
-export function resolveAuthorization(snapshot: MeshSnapshot, findings: Findings): Authorization {
+export function resolveAuthorization(
+  snapshot: AuthorizationMesh,
+  findings: Findings,
+): Authorization {
   const config = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
   const { rootNamespace } = config;
   const isClosed = config.authorization.defaultAction === "Deny";
@@ -80,6 +94,7 @@ export function resolveAuthorization(snapshot: MeshSnapshot, findings: Findings)
   );
   for (const policy of policies) reportTargets(policy, services, findings);
   const providers = resolveCustomProviders(snapshot);
+  for (const policy of policies) reportProvider(policy, providers, findings);
   const policiesOf = (port: ProtectedPort) =>
     policies.filter((policy) => isFor(policy, port, rootNamespace));
   const known = new Map<string, AuthorizationFilters>();
@@ -114,6 +129,24 @@ function reportTargets(
       findings.add("target-not-found", place, `there is no Service ${target}`);
     }
   }
+}
+
+function reportProvider(
+  policy: AuthorizationPolicy,
+  providers: CustomProviders,
+  findings: Findings,
+): void {
+  const { action, provider } = policy.spec;
+  if (action !== "CUSTOM" || isDryRun(policy)) return;
+  const name = provider?.name ?? "";
+  if (providers(questionOf(name)) !== undefined) return;
+  const place = { object: keyOf(policy), path: "spec.provider.name" };
+  const message = `MeshConfig has no extension provider ${name}: what the policy matches is denied`;
+  findings.add("target-not-found", place, message);
+}
+
+function questionOf(provider: string): CustomQuestion {
+  return { provider, policyKey: `${shadowPrefixOf(provider)}shadow_effective_policy_id` };
 }
 
 function isFor(
@@ -281,7 +314,7 @@ function customFilters(
     };
     const dryRun = watch === undefined ? [] : [always(`${name}.dry-run`, watch)];
     if (rules === undefined) return dryRun;
-    const asks = providers({ provider, policyKey: `${prefix}shadow_effective_policy_id` });
+    const asks = providers(questionOf(provider));
     // Without a provider nobody can be asked: what the policies match is denied.
     if (asks === undefined) return [always(name, { rules }), ...dryRun];
     // What it finds is no verdict yet.

@@ -19,7 +19,7 @@ export interface CustomQuestion {
 export type CustomProviders = (question: CustomQuestion) => FilterContribution | undefined;
 
 /** The providers of the mesh. */
-export function resolveCustomProviders(_snapshot: MeshSnapshot): CustomProviders {
+export function resolveCustomProviders(_mesh: Pick<MeshSnapshot, "meshConfig">): CustomProviders {
   return () => undefined;
 }
 
