@@ -7,7 +7,7 @@ import type { Listener } from "../gen/envoy/config/listener/v3/listener_pb.js";
 /** What a listener takes from its callers, as its metadata tell. Nobody but people reads it: the chains decide. */
 export interface ListenerMtls {
   readonly mode: string;
-  /** The object to change: `PeerAuthentication/shop/catalog`. */
+  /** The object to change: `PeerAuthentication shop/catalog`. */
   readonly object: string;
 }
 

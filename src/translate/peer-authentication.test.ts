@@ -67,13 +67,13 @@ test("the more special one holds, UNSET says nothing", () => {
     { name: "catalog", selector: { app: "catalog" }, mode: "UNSET", ports: { "9100": "STRICT" } },
     { name: "cart", selector: { app: "cart" }, mode: "STRICT", ports: { "9100": "Unset" } },
   );
-  assert.equal(of(CATALOG), "DISABLE PeerAuthentication/shop/all");
-  assert.equal(of(CATALOG, 9100), "STRICT PeerAuthentication/shop/catalog");
-  assert.equal(of({ app: "cart" }), "STRICT PeerAuthentication/shop/cart");
-  assert.equal(of({ app: "cart" }, 9100), "STRICT PeerAuthentication/shop/cart");
+  assert.equal(of(CATALOG), "DISABLE PeerAuthentication shop/all");
+  assert.equal(of(CATALOG, 9100), "STRICT PeerAuthentication shop/catalog");
+  assert.equal(of({ app: "cart" }), "STRICT PeerAuthentication shop/cart");
+  assert.equal(of({ app: "cart" }, 9100), "STRICT PeerAuthentication shop/cart");
   assert.equal(
     of({ app: "cart" }, 9100, "bank"),
-    "PERMISSIVE PeerAuthentication/tulle-system/mesh",
+    "PERMISSIVE PeerAuthentication tulle-system/mesh",
   );
 });
 
@@ -96,8 +96,8 @@ test("of several for a workload or a namespace the oldest holds, and the others 
     { name: "early", selector: { tier: "back" }, mode: "STRICT" },
     { name: "other", selector: { app: "cart" }, mode: "DISABLE" },
   );
-  assert.equal(of(CATALOG), "STRICT PeerAuthentication/shop/early");
-  assert.equal(of({}), "PERMISSIVE PeerAuthentication/shop/old");
+  assert.equal(of(CATALOG), "STRICT PeerAuthentication shop/early");
+  assert.equal(of({}), "PERMISSIVE PeerAuthentication shop/old");
   assert.deepEqual(
     findings.map(({ object, code, message }) => [object.name, code, message]),
     [

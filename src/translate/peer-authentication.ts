@@ -8,7 +8,7 @@ import {
   mtlsModeOf,
   type PeerAuthentication,
 } from "../resource/kinds/peer-authentication.ts";
-import { keyOf } from "../resource/object.ts";
+import { formatKey, keyOf } from "../resource/object.ts";
 import type { Findings } from "./findings.ts";
 import type { MeshSnapshot } from "./mesh-snapshot.ts";
 import { compareText, qualifiedName } from "./names.ts";
@@ -17,7 +17,7 @@ import { compareAge } from "./object-order.ts";
 /** What a port takes from its callers. */
 export interface PortMtls {
   readonly mode: MtlsMode;
-  /** `PeerAuthentication/default/catalog`, or "the mesh's default". */
+  /** `PeerAuthentication default/catalog`, or "the mesh's default". */
   readonly origin: string;
   /** The object to change: the one that says it, or the one to make. */
   readonly object: string;
@@ -79,7 +79,7 @@ function saidByNamespace(policy: PeerAuthentication | undefined): PortMtls | und
 
 function saying(policy: PeerAuthentication, mode: MtlsMode | undefined): PortMtls | undefined {
   if (mode === undefined) return undefined;
-  const origin = `PeerAuthentication/${qualifiedName(policy.metadata)}`;
+  const origin = formatKey(keyOf(policy));
   return { mode, origin, object: origin };
 }
 

@@ -131,7 +131,7 @@ test("the mesh says permissive: both come in, and who came in plain text is know
   );
   const plain = await http2InPlainText();
   assert.equal(plain.headers["x-forwarded-client-cert"], undefined);
-  const policy = 'policy="PeerAuthentication/tulle-system/mesh"';
+  const policy = 'policy="PeerAuthentication tulle-system/mesh"';
   assert.equal(
     await count("tulle_plaintext_connections_total", policy, 'source_address="127.0.0.1"'),
     2,
@@ -147,12 +147,12 @@ test("the mesh says permissive: both come in, and who came in plain text is know
   const check = await mesh.home.start(["check"]).ended;
   assert.match(check.output, /plain text/);
   assert.match(check.output, /127\.0\.0\.1/);
-  assert.match(check.output, /PeerAuthentication\/tulle-system\/mesh/);
+  assert.match(check.output, /PeerAuthentication tulle-system\/mesh/);
   const described = await mesh.tulle("describe", "service", "catalog");
-  assert.match(described, /mtls\.\d+ +PERMISSIVE +PeerAuthentication\/tulle-system\/mesh/);
+  assert.match(described, /mtls\.\d+ +PERMISSIVE +PeerAuthentication tulle-system\/mesh/);
   assert.match(described, /plain text from 127\.0\.0\.1/);
   const explained = await mesh.tulle("explain", "http://catalog/");
-  assert.match(explained, /Mutual TLS: +PERMISSIVE \(PeerAuthentication\/tulle-system\/mesh\)/);
+  assert.match(explained, /Mutual TLS: +PERMISSIVE \(PeerAuthentication tulle-system\/mesh\)/);
 });
 
 test("the namespace goes before the mesh, the workload before the namespace, the port before the workload", async () => {
@@ -215,7 +215,7 @@ test("where mutual TLS is disabled callers come in plain text, and TLS is refuse
     rejectUnauthorized: false,
   });
   assert.equal(await everything(sidecar), "");
-  const labels = ['arrived="TLS"', 'mode="DISABLE"', 'policy="PeerAuthentication/default/catalog"'];
+  const labels = ['arrived="TLS"', 'mode="DISABLE"', 'policy="PeerAuthentication default/catalog"'];
   assert.equal(await count("tulle_mtls_mismatches_total", ...labels), 1);
   const check = await mesh.home.start(["check"]).ended;
   assert.match(check.output, /TLS.*DISABLE/);
@@ -269,6 +269,9 @@ test("paths are made canonical as MeshConfig says", async () => {
   assert.equal((await byMesh(path)).url, "/a/b%2f..%2fc/a?x=/../%2f");
   await mesh.apply(config({ mode: "Base" }));
   assert.equal((await byMesh(path)).url, "/a//b%2f..%2fc/a?x=/../%2f");
+  const described = await mesh.tulle("describe", "service", "catalog");
+  assert.match(described, /pathNormalization\.mode +Base +MeshConfig default/);
+  assert.match(described, /numTrustedProxies +0 +built-in default/);
   await mesh.apply(config({ mode: "None" }));
   assert.equal((await byMesh(path)).url, path);
   assert.equal((await mesh.ask("/a%00")).status, 400);

@@ -29,7 +29,7 @@ import {
 const HTTP = ["http/1.0", "http/1.1", "h2c"];
 const mtls = (mode: string): JsonObject => ({
   filter_metadata: {
-    tulle: { mtls: { mode, origin: "PeerAuthentication/a/b", object: "PeerAuthentication/a/b" } },
+    tulle: { mtls: { mode, origin: "PeerAuthentication a/b", object: "PeerAuthentication a/b" } },
   },
 });
 
@@ -76,22 +76,22 @@ test("connections in plain text end, those of mutual TLS go on", async (context)
   assert.equal((await secure.get("/2").response()).body, "/2");
   const late = await RawClient.connect(port);
   assert.equal((await late.get("/3").ending()).unread, "");
-  const labels = ['arrived="plain text"', 'mode="STRICT"', 'policy="PeerAuthentication/a/b"'];
+  const labels = ['arrived="plain text"', 'mode="STRICT"', 'policy="PeerAuthentication a/b"'];
   assert.equal(proxy.metric("tulle_mtls_mismatches_total", ...labels), 1);
   assert.equal(
-    proxy.metric("tulle_plaintext_connections_total", 'policy="PeerAuthentication/a/b"'),
+    proxy.metric("tulle_plaintext_connections_total", 'policy="PeerAuthentication a/b"'),
     2,
   );
   const line = proxy.log.find(({ message }) => message === "connection refused");
   assert.equal(line?.["arrived"], "plain text");
   assert.equal(line?.["mode"], "STRICT");
-  assert.equal(line?.["change"], "PeerAuthentication/a/b");
+  assert.equal(line?.["change"], "PeerAuthentication a/b");
 });
 
 test("any number of addresses makes a bounded number of series", () => {
   const registry = new MetricRegistry();
   const metrics = new MtlsMetrics(registry);
-  const said = { mode: "PERMISSIVE", object: "PeerAuthentication/a/b" };
+  const said = { mode: "PERMISSIVE", object: "PeerAuthentication a/b" };
   for (let i = 0; i < 10 * MTLS_SOURCES_MAX; i++)
     metrics.onPlainText("main", said, `10.0.${i >> 8}.${i & 255}`);
   const lines = prometheusText(registry.families())

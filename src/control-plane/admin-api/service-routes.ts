@@ -24,6 +24,7 @@ import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
 import { effectiveAuthorization } from "./service-authorization.ts";
 import { effectiveLimits } from "./service-limits.ts";
+import { effectiveMeshSettings } from "./service-mesh-settings.ts";
 import { effectiveMtls } from "./service-mtls.ts";
 import { effectiveSettings } from "./service-policy.ts";
 import { attachedRoutes } from "./service-routes-view.ts";
@@ -124,6 +125,7 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
       ...effectiveSettings(service, deps.objects),
       ...effectiveLimits(service, deps.objects),
       ...effectiveMtls(ports, endpoints, deps.objects),
+      ...effectiveMeshSettings(deps.objects),
       ...effectiveAuthorization(qualifiedName(service.metadata), ports, endpoints, deps.objects),
     ],
     findings: (context.findingsOf.get(formatKey(keyOf(service))) ?? []).map(findingView),
