@@ -252,7 +252,7 @@ test("what is wrong in an AuthorizationPolicy is told by field", async () => {
       rules: [
         {
           from: [{ source: {} }, { source: { ipBlocks: ["10.0.0.0/33"] } }],
-          to: [{ operation: { paths: ["items", "/a/{**}/b"], ports: ["99999"] } }],
+          to: [{ operation: { paths: ["items", "/a/{**}/{*}"], ports: ["99999"] } }],
           when: [
             { key: "request.size", values: ["1"] },
             { key: "source.ip", values: ["here"] },

@@ -131,7 +131,17 @@ export class RandomPolicies {
       ["methods", [...METHODS, "P*", "*"]],
       [
         "paths",
-        ["/items", "/items*", "*.css", "/items/{*}", "/items/{**}", "/{*}/x", "*", "/admin*"],
+        [
+          "/items",
+          "/items*",
+          "*.css",
+          "/items/{*}",
+          "/items/{**}",
+          "/{**}/x",
+          "/{*}/x",
+          "*",
+          "/admin*",
+        ],
       ],
       ["hosts", ["catalog", "*.example", "shop.*", "*", "catalog:80"]],
       ["ports", [String(APP_PORT), "9090"]],

@@ -17,10 +17,16 @@ export function stringWanted({ matchPattern: pattern, ignoreCase }: StringMatche
     case "contains":
       return `containing ${pattern.value}${anyCase}`;
     case "safeRegex":
-      return pattern.value.regex === ".+" ? "present" : `regex ${pattern.value.regex}`;
+      return regexWanted(pattern.value.regex);
     default:
       return "of a kind that is not known here";
   }
+}
+
+function regexWanted(regex: string): string {
+  if (regex === ".+") return "present";
+  const end = /^spiffe:\/\/\.\*([^.*+?()[\]{}|^$]+)$/.exec(regex)?.[1];
+  return end === undefined ? `regex ${regex}` : `suffix ${end}`;
 }
 
 /** The same for a header, inversion included. */

@@ -7,6 +7,8 @@ import { compileRbac, type RbacEngine } from "./rbac-engine.ts";
 export interface NetworkRbacRule {
   readonly rules: RbacEngine | undefined;
   readonly shadow: RbacEngine | undefined;
+  /** Before the names under which the shadow rules' result is told to filters behind this one. */
+  readonly shadowPrefix: string;
 }
 
 /** Undefined for other messages. */
@@ -17,11 +19,12 @@ export function compileNetworkRbac(
 ): NetworkRbacRule | undefined {
   const message = anyUnpack(config, RBACSchema);
   if (message === undefined) return undefined;
-  const { statPrefix, rules, shadowRules } = message;
+  const { statPrefix, rules, shadowRules, shadowRulesStatPrefix: shadowPrefix } = message;
   if (statPrefix === "") errors.push({ path: `${path}.stat_prefix`, message: "is required" });
   const options = { isForTcp: true };
   return {
     rules: rules && compileRbac(rules, options, `${path}.rules`, errors),
     shadow: shadowRules && compileRbac(shadowRules, options, `${path}.shadow_rules`, errors),
+    shadowPrefix,
   };
 }

@@ -1,5 +1,6 @@
 /** Envoy's Permission, compiled: what a request does. */
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { wireText } from "../../core/wire-text.ts";
 import type { TypedExtensionConfig } from "../../gen/envoy/config/core/v3/extension_pb.js";
 import type { Permission } from "../../gen/envoy/config/rbac/v3/rbac_pb.js";
 import { UriTemplateMatchConfigSchema } from "../../gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
@@ -145,11 +146,23 @@ function templateCondition(
   return pathLeaf(compileUriTemplate(pathTemplate, at, errors).matches, `template ${pathTemplate}`);
 }
 
-/** What matches every text that is not empty needs no automaton: translation writes `*` so. */
+/** A SPIFFE id by its end, as translation writes it. Its characters may be quoted. */
+const IDENTITY_END = /^spiffe:\/\/\.\*((?:\\[\\^$.*+?()[\]{}|]|[^\\^$.*+?()[\]{}|])+)$/;
+const IDENTITY_START = "spiffe://";
+
+/** What matches every text that is not empty, or an identity by its end, needs no automaton. */
 export function stringTest(matcher: StringMatcher, path: string, errors: FieldError[]): StringTest {
   const { matchPattern } = matcher;
-  if (matchPattern.case === "safeRegex" && matchPattern.value.regex === ".+") {
-    return (value) => value !== "";
+  if (matchPattern.case === "safeRegex") {
+    const { regex } = matchPattern.value;
+    if (regex === ".+") return (value) => value !== "";
+    const [, quoted] = IDENTITY_END.exec(regex) ?? [];
+    if (quoted !== undefined) {
+      const end = wireText(quoted.replaceAll(/\\(.)/g, "$1"));
+      const length = IDENTITY_START.length + end.length;
+      return (value) =>
+        value.length >= length && value.startsWith(IDENTITY_START) && value.endsWith(end);
+    }
   }
   return compileStringMatcher(matcher, path, errors);
 }

@@ -123,6 +123,11 @@ const PRINCIPALS: Readonly<Record<string, Case>> = {
     met: [{ on: { peerPrincipal: WEB } }],
     unmet: [{ on: { peerPrincipal: "spiffe://mesh/ns/shop2/sa/web" } }],
   },
+  "principals by their end": {
+    rule: { authenticated: { principal_name: { safe_regex: { regex: "spiffe://.*/sa/w\\.b" } } } },
+    met: [{ on: { peerPrincipal: "spiffe://mesh/ns/a/sa/w.b" } }],
+    unmet: [{ on: { peerPrincipal: WEB } }, { on: { peerPrincipal: "/sa/w.b" } }],
+  },
   "an address": {
     rule: { direct_remote_ip: { address_prefix: "127.0.0.0", prefix_len: 8 } },
     met: [{}],

@@ -43,10 +43,13 @@ function patternProblem(text: string): string | undefined {
 
 function templateProblem(text: string): string | undefined {
   if (!text.startsWith("/")) return "must begin with /";
-  const segments = text.slice(1).split("/");
-  for (const [index, segment] of segments.entries()) {
-    if (segment === "{**}" && index !== segments.length - 1) return "{**} must come last";
-    if (segment === "{*}" || segment === "{**}") continue;
+  let hasTail = false;
+  for (const segment of text.slice(1).split("/")) {
+    if (segment === "{*}" || segment === "{**}") {
+      if (hasTail) return "{**} must be the last of its kind";
+      hasTail = segment === "{**}";
+      continue;
+    }
     if (/[{}*]/.test(segment)) return "{*} and {**} are segments of their own, without other stars";
     if (!/^[a-zA-Z0-9\-._~%!$&'()+,;:@=]*$/.test(segment)) {
       return "beside {*} and {**}, segments may have the characters of RFC 3986 section 3.3";

@@ -52,7 +52,10 @@ export function headerMatcher(
 /** `spiffe://` goes before what is compared, as in Istio. */
 export function principalMatcher(value: string): StringMatcher {
   const plain = value.replace(/^spiffe:\/\//, "");
-  return stringMatcher(plain.startsWith("*") ? plain : `spiffe://${plain}`);
+  if (plain === "*") return stringMatcher("*");
+  return plain.startsWith("*")
+    ? identityWithEnd(plain.slice(1))
+    : stringMatcher(`spiffe://${plain}`);
 }
 
 /** Where an identity has its namespace: Istio's regular expression without an automaton. */
@@ -69,7 +72,7 @@ export function serviceAccountMatcher(value: string, ownNamespace: string): Stri
   const slash = value.indexOf("/");
   const namespace = slash < 0 ? ownNamespace : value.slice(0, slash);
   const account = value.slice(slash + 1);
-  return stringMatcher(`*/ns/${namespace}/sa/${account}`);
+  return identityWithEnd(`/ns/${namespace}/sa/${account}`);
 }
 
 export function trustDomainMatcher(value: string): StringMatcher {
@@ -140,6 +143,12 @@ export function claimValueMatcher(
       }) as const,
   );
   return { matchPattern: { case: "orMatch", value: { valueMatchers: [...texts, ...lists] } } };
+}
+
+/** SPIFFE ids alone: Envoy compares a certificate's other names with the matcher, too. */
+function identityWithEnd(end: string): StringMatcher {
+  const regex = `spiffe://.*${quoted(end)}`;
+  return create(StringMatcherSchema, { matchPattern: { case: "safeRegex", value: { regex } } });
 }
 
 function contains(value: string): StringMatcher {
