@@ -20,6 +20,8 @@ const URL_ENCODED: Readonly<Record<string, string>> = {
   "=": "%3D",
 };
 const PEM_LINE = /.{1,64}/g;
+/** Visible ASCII without `"`, `,` and `;`. */
+const PLAIN_NAME = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x7e]+$/;
 
 export interface PeerNames {
   readonly uris: readonly string[];
@@ -86,10 +88,24 @@ export class PeerCertificate {
   }
 }
 
+/** Of a certificate that only the TLS library can read, nothing is told but its digest. */
 function namesOf(der: Buffer): PeerNames {
-  const { extensions, subjectDer } = parseCertificate(der);
-  const { uris = [], dnsNames = [] } = extensions.alternativeNames ?? {};
-  return { uris, dnsNames, subject: distinguishedNameText(subjectDer) };
+  try {
+    const { extensions, subjectDer } = parseCertificate(der);
+    const { uris = [], dnsNames = [] } = extensions.alternativeNames ?? {};
+    return {
+      uris: uris.filter(isPlain),
+      dnsNames: dnsNames.filter(isPlain),
+      subject: distinguishedNameText(subjectDer),
+    };
+  } catch {
+    return { uris: [], dnsNames: [], subject: "" };
+  }
+}
+
+/** A name that would end its detail, and begin another one, is not passed on (lesson T26). */
+function isPlain(name: string): boolean {
+  return PLAIN_NAME.test(name);
 }
 
 function pemText(der: Buffer): string {

@@ -14,7 +14,6 @@ import { HEADER } from "../../http/header-name.ts";
 import type { PeerCertificate } from "../peer-certificate.ts";
 
 const NAME = new HeaderName("x-forwarded-client-cert");
-const LOWER = NAME.lower;
 
 export class ClientCertRule {
   readonly #forward: Forward;
@@ -29,12 +28,12 @@ export class ClientCertRule {
   apply(headers: HeaderBlock, certificate: PeerCertificate | undefined): void {
     if (this.#forward === Forward.ALWAYS_FORWARD_ONLY) return;
     if (this.#forward === Forward.SANITIZE || certificate === undefined) {
-      if (headers.indexOf(HEADER[LOWER as "x-forwarded-client-cert"]) >= 0) headers.remove(NAME);
+      if (headers.indexOf(HEADER["x-forwarded-client-cert"]) >= 0) headers.remove(NAME);
       return;
     }
     if (this.#forward === Forward.FORWARD_ONLY) return;
     const own = certificate.fieldFor(this, this.#make);
-    const before = this.#forward === Forward.APPEND_FORWARD ? headers.get(LOWER) : undefined;
+    const before = this.#forward === Forward.APPEND_FORWARD ? headers.get(NAME.lower) : undefined;
     headers.set(before === undefined ? own : new HeaderField(NAME, `${before},${own.value}`));
   }
 
