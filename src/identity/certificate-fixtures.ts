@@ -4,6 +4,7 @@
  */
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
+import { parseCertificate } from "./certificate.ts";
 import {
   CertificateAuthority,
   createRootCertificate,
@@ -147,9 +148,13 @@ export function svidOf(
     spiffeId: requireSpiffeId(uri),
     certificateChainPem: formatCertificatesPem([certificate.der, ...chain]),
     privateKeyPem: certificate.key.export({ format: "pem", type: "pkcs8" }).toString(),
-    notBeforeMs: 0,
-    notAfterMs: 0,
+    ...datesOf(certificate.der),
   };
+}
+
+function datesOf(der: Buffer): Pick<Svid, "notBeforeMs" | "notAfterMs"> {
+  const { notBeforeMs, notAfterMs } = parseCertificate(der);
+  return { notBeforeMs, notAfterMs };
 }
 
 /** A real authority in memory, with its bundle. */

@@ -4,7 +4,12 @@
  * and not in grpc-js, which can only refuse or accept certificates by OpenSSL's rules.
  */
 import { constants } from "node:crypto";
-import type { AddressInfo, Socket } from "node:net";
+import {
+  type AddressInfo,
+  createServer as createNetServer,
+  type Server as NetServer,
+  type Socket,
+} from "node:net";
 import { createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { type ConnectionInjector, type Server, ServerCredentials } from "@grpc/grpc-js";
 import { assert } from "../core/assert.ts";
@@ -53,6 +58,8 @@ export interface MeshGrpcListener extends Component {
   setIdentity(identity: TlsIdentity): void;
   /** Who is on the list is refused from now on, and its open connections are closed. */
   setDenied(denied: DenyList): void;
+  /** Connections that wait for a certificate of our own that is valid. */
+  readonly waitingCount: number;
   /** Why the caller's certificate was refused, for the status message. Undefined when it sent none. */
   refusalOf(call: PeerCall): string | undefined;
 }
@@ -98,11 +105,15 @@ class GrpcListener implements MeshGrpcListener {
   readonly name = "grpc-listener";
   readonly #options: MeshGrpcListenerOptions;
   readonly #logger: Logger;
+  /** Takes connections and gives them to `#tls`, once there is a certificate to show. */
+  readonly #front: NetServer;
   readonly #tls;
   readonly #injector: ConnectionInjector;
   readonly #connections = new Map<TLSSocket, Connection>();
   /** Those of connections, and those whose handshake is under way. */
   readonly #sockets = new Set<Socket>();
+  /** Those that wait for a certificate that is valid. */
+  readonly #waiting = new Set<Socket>();
   /** By remote address, for messages only: it decides nothing. */
   readonly #refusals = new Map<string, string>();
   #identity: TlsIdentity;
@@ -120,11 +131,8 @@ class GrpcListener implements MeshGrpcListener {
       ALPNProtocols: ["h2"],
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
-    this.#tls.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT;
-    this.#tls.on("connection", (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket));
-    });
+    this.#front = createNetServer((socket) => this.#admit(socket));
+    this.#front.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT;
     this.#tls.on("secureConnection", (socket) => this.#accept(socket));
     this.#tls.on("tlsClientError", (error, socket) => {
       this.#logger.warn("handshake failed", { peer: addressOf(socket), error: error.message });
@@ -132,24 +140,24 @@ class GrpcListener implements MeshGrpcListener {
   }
 
   get port(): number {
-    const address = this.#tls.address();
+    const address = this.#front.address();
     assert(address !== null && typeof address === "object", "the listener is bound");
     return (address as AddressInfo).port;
   }
 
   async start(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.#tls.once("error", reject);
-      this.#tls.listen({ host: this.#options.host, port: this.#options.port }, () => {
-        this.#tls.off("error", reject);
+      this.#front.once("error", reject);
+      this.#front.listen({ host: this.#options.host, port: this.#options.port }, () => {
+        this.#front.off("error", reject);
         resolve();
       });
     });
-    this.#tls.on("error", (error) => this.#logger.error("listener failed", { error }));
+    this.#front.on("error", (error) => this.#logger.error("listener failed", { error }));
   }
 
   async stop(graceMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#tls.close(() => resolve()));
+    const closed = new Promise<void>((resolve) => this.#front.close(() => resolve()));
     if (graceMs > 0) this.#injector.drain(graceMs);
     const cutOff = this.#options.clock.schedule(graceMs, () => this.#destroyAll());
     if (graceMs === 0) this.#destroyAll();
@@ -162,11 +170,43 @@ class GrpcListener implements MeshGrpcListener {
     this.#identity = identity;
     this.#tls.setSecureContext(secureContextOptions(identity.svid));
     this.#judgeAgain();
+    if (this.#isOwnStale()) return;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const socket of waiting) if (!socket.destroyed) this.#tls.emit("connection", socket);
   }
 
   setDenied(denied: DenyList): void {
     this.#denied = denied;
     this.#judgeAgain();
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
+  #admit(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#waiting.delete(socket);
+    });
+    if (!this.#isOwnStale()) {
+      this.#tls.emit("connection", socket);
+      return;
+    }
+    // After a sleep, or a jump of the clock: no client may see a certificate that it would have to refuse.
+    socket.on("error", () => {});
+    this.#waiting.add(socket);
+    this.#options.clock.schedule(HANDSHAKE_TIMEOUT_MS, () => {
+      if (this.#waiting.has(socket)) socket.destroy();
+    });
+  }
+
+  #isOwnStale(): boolean {
+    const { notBeforeMs, notAfterMs } = this.#identity.svid;
+    const nowMs = this.#options.clock.nowMs();
+    return nowMs > notAfterMs || nowMs < notBeforeMs;
   }
 
   #judgeAgain(): void {
