@@ -147,7 +147,7 @@ export class DynamicResources implements ResourceConsumer {
         continue;
       }
       const found: FieldError[] = [];
-      const apply = this.#compile(typeUrl, bytes, found);
+      const apply = this.#compile(typeUrl, name, bytes, found);
       for (const { path, message } of found) {
         errors.push({ name, message: path === "" ? message : `${path}: ${message}` });
       }
@@ -191,27 +191,33 @@ export class DynamicResources implements ResourceConsumer {
   }
 
   /** How to apply a resource, or undefined when `errors` says why not. */
-  #compile(typeUrl: string, bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+  #compile(
+    typeUrl: string,
+    name: string,
+    bytes: Uint8Array,
+    errors: FieldError[],
+  ): (() => void) | undefined {
     switch (typeUrl) {
       case CLUSTER_TYPE_URL:
-        return this.#compileCluster(bytes, errors);
+        return this.#compileCluster(name, bytes, errors);
       case ENDPOINT_TYPE_URL:
-        return this.#compileEndpoints(bytes, errors);
+        return this.#compileEndpoints(name, bytes, errors);
       case LISTENER_TYPE_URL:
-        return this.#compileListener(bytes, errors);
+        return this.#compileListener(name, bytes, errors);
       case ROUTE_TYPE_URL:
-        return this.#compileRoutes(bytes, errors);
+        return this.#compileRoutes(name, bytes, errors);
       case SECRET_TYPE_URL:
-        return this.#compileSecret(bytes, errors);
+        return this.#compileSecret(name, bytes, errors);
       default:
         errors.push({ path: "", message: `${typeUrl} is not implemented` });
         return undefined;
     }
   }
 
-  #compileCluster(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+  #compileCluster(name: string, bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
     const message = decode(ClusterSchema, bytes, errors);
     if (message === undefined) return undefined;
+    checkName(name, message.name, "name", errors);
     const config = compileCluster(message, errors);
     return () => {
       this.#clusters.set(config.name, config);
@@ -221,9 +227,14 @@ export class DynamicResources implements ResourceConsumer {
     };
   }
 
-  #compileEndpoints(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+  #compileEndpoints(
+    name: string,
+    bytes: Uint8Array,
+    errors: FieldError[],
+  ): (() => void) | undefined {
     const message = decode(ClusterLoadAssignmentSchema, bytes, errors);
     if (message === undefined) return undefined;
+    checkName(name, message.clusterName, "cluster_name", errors);
     const endpoints = compileEndpoints(message, "", errors);
     return () => {
       this.#assignments.set(message.clusterName, endpoints);
@@ -234,9 +245,14 @@ export class DynamicResources implements ResourceConsumer {
     };
   }
 
-  #compileListener(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+  #compileListener(
+    name: string,
+    bytes: Uint8Array,
+    errors: FieldError[],
+  ): (() => void) | undefined {
     const message = decode(ListenerSchema, bytes, errors);
     if (message === undefined) return undefined;
+    checkName(name, message.name, "name", errors);
     const config = compileListener(message, errors, () => this.#options.clock.nowMs());
     if (config === undefined) return undefined;
     return () => {
@@ -245,16 +261,18 @@ export class DynamicResources implements ResourceConsumer {
     };
   }
 
-  #compileRoutes(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+  #compileRoutes(name: string, bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
     const message = decode(RouteConfigurationSchema, bytes, errors);
     if (message === undefined) return undefined;
+    checkName(name, message.name, "name", errors);
     const table = new RouteTable(message, errors);
     return () => this.#options.proxy.setRouteTable(message.name, table);
   }
 
-  #compileSecret(bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
+  #compileSecret(name: string, bytes: Uint8Array, errors: FieldError[]): (() => void) | undefined {
     const message = decode(SecretSchema, bytes, errors);
     if (message === undefined) return undefined;
+    checkName(name, message.name, "name", errors);
     try {
       return this.#readSecret(message, errors);
     } catch (error) {
@@ -398,6 +416,13 @@ function secretNames(tls: TlsSettings | undefined): string[] {
 }
 
 /** The message, or undefined when `errors` says what cannot be read or is not implemented. */
+/** A resource that is delivered as one and calls itself another would take the place of what it is not. */
+function checkName(name: string, own: string, field: string, errors: FieldError[]): void {
+  if (own === name) return;
+  const message = own === "" ? "a name is required" : `is ${own}, but the resource came as ${name}`;
+  errors.push({ path: field, message });
+}
+
 function decode<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,

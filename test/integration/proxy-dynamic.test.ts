@@ -17,6 +17,7 @@ import { configDump } from "../../src/proxy/admin/config-dump.ts";
 import { statusOf } from "../../src/proxy/admin/proxy-status.ts";
 import { messageRegistry } from "../../src/proxy/config/message-registry.ts";
 import { DynamicResources } from "../../src/proxy/dynamic-resources.ts";
+import type { ReceivedResource, ResourceUpdate } from "../../src/xds/resource-consumer.ts";
 import {
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
@@ -30,6 +31,7 @@ import {
   clusterJson,
   listenerJson,
   routeConfig,
+  routeTo,
 } from "../support/proxy-bootstrap.ts";
 import { type LogLine, ProxyFixture } from "../support/proxy-fixture.ts";
 import { idFor, keyPair, pemOf, rootOf, upstreamTls } from "../support/proxy-identities.ts";
@@ -84,15 +86,27 @@ class Mesh {
 
   /** What is wrong with each, `name: path: message`. */
   update(typeUrl: string, resources: readonly JsonObject[], removed: readonly string[] = []) {
+    const changed = resources.map((json) =>
+      this.#received(String(json["name"] ?? json["cluster_name"]), typeUrl, json),
+    );
+    return this.#told({ typeUrl, changed, removed });
+  }
+
+  /** The same for one that is delivered under a name which need not be its own. */
+  updateAs(name: string, typeUrl: string, json: JsonObject): readonly string[] {
+    return this.#told({ typeUrl, changed: [this.#received(name, typeUrl, json)], removed: [] });
+  }
+
+  #received(name: string, typeUrl: string, json: JsonObject): ReceivedResource {
     this.#version += 1;
     const schema = SCHEMAS[typeUrl];
     assert.ok(schema);
-    const changed = resources.map((json) => ({
-      name: String(json["name"] ?? json["cluster_name"]),
-      version: String(this.#version),
-      bytes: toBinary(schema, fromJson(schema, json, { registry: messageRegistry })),
-    }));
-    const errors = this.dynamic.onUpdate({ typeUrl, changed, removed });
+    const bytes = toBinary(schema, fromJson(schema, json, { registry: messageRegistry }));
+    return { name, version: String(this.#version), bytes };
+  }
+
+  #told(update: ResourceUpdate): readonly string[] {
+    const errors = this.dynamic.onUpdate(update);
     return errors.map(({ name, message }) => `${name}: ${message}`);
   }
 
@@ -177,6 +191,31 @@ test("what is refused leaves what was before, and every error has its path", asy
     removed: [],
   });
   assert.match(garbage[0]?.message ?? "", /malformed/);
+});
+
+test("a resource whose own name is another is refused, and takes nobody's place", async (context) => {
+  const app = await RawUpstream.echo(context);
+  const mesh = await Mesh.start(context);
+  mesh.update(CLUSTER_TYPE_URL, [clusterJson({ name: "app", endpoints: [app.port] })]);
+  mesh.update(LISTENER_TYPE_URL, [listenerJson({ routes: [routeTo("app")] })]);
+  await mesh.until(() => mesh.isReady);
+  // Clusters with endpoints of their own, and listeners with routes of theirs, ask for none, by no name.
+  const nameless: readonly (readonly [string, JsonObject, string])[] = [
+    [ENDPOINT_TYPE_URL, assignment("", [1]), "cluster_name: a name is required"],
+    [ROUTE_TYPE_URL, { ...routeConfig("other"), name: "" }, "name: a name is required"],
+  ];
+  for (const [typeUrl, json, expected] of nameless) {
+    assert.deepEqual(mesh.updateAs("asked", typeUrl, json), [`asked: ${expected}`]);
+  }
+  const wrong = mesh.updateAs(
+    "asked",
+    CLUSTER_TYPE_URL,
+    clusterJson({ name: "app", endpoints: [] }),
+  );
+  assert.deepEqual(wrong, ["asked: name: is app, but the resource came as asked"]);
+  const client = await RawClient.connect(mesh.proxy.port());
+  assert.equal((await client.get("/hi").response()).body, "/hi");
+  client.close();
 });
 
 test("a resource that is repeated unchanged costs no connection", async (context) => {

@@ -22,6 +22,7 @@ const DOCUMENTS_MAX = process.env["CI"] === "true" ? Number.POSITIVE_INFINITY : 
 /** In CI, of all kinds together. */
 const DOCUMENTS_LEAST = process.env["CI"] === "true" ? 50_000 : 5_000;
 const BATCH = 400;
+const TIMEOUT = { timeout: 200_000 };
 const SEED = 7;
 /** Where what is taken lives: what it says must not matter elsewhere. */
 const NAMESPACE = "hostile";
@@ -92,7 +93,7 @@ async function judged(batch: readonly Hostile[]): Promise<readonly JsonDocument[
 const taken = { documents: 0, refused: 0, written: 0 };
 
 for (const kind of registry.kinds) {
-  test(`${kind.kind}: whatever its fields hold, nothing else is affected`, async () => {
+  test(`${kind.kind}: whatever its fields hold, nothing else is affected`, TIMEOUT, async () => {
     const schema = JSON.parse(
       readFileSync(join(SCHEMAS, `${kind.kind.toLowerCase()}.json`), "utf8"),
     );

@@ -24,6 +24,7 @@ export class AdsServerFixture {
   readonly #open = new Set<string>();
   readonly #clients: RawAdsClient[] = [];
   #onDisconnect: (() => void) | undefined;
+  #onAnswer: (() => void) | undefined;
 
   constructor() {
     this.ads = new AdsServer({
@@ -41,8 +42,14 @@ export class AdsServerFixture {
         this.disconnected.push({ peer, record });
         this.#onDisconnect?.();
       },
-      onAcknowledge: ({ acknowledgedRevision }) => this.acknowledged.push(acknowledgedRevision),
-      onRefuse: (event) => this.refused.push(event),
+      onAcknowledge: ({ acknowledgedRevision }) => {
+        this.acknowledged.push(acknowledgedRevision);
+        this.#onAnswer?.();
+      },
+      onRefuse: (event) => {
+        this.refused.push(event);
+        this.#onAnswer?.();
+      },
     });
     this.ads.addTo(this.grpc);
   }
@@ -86,6 +93,13 @@ export class AdsServerFixture {
     const record = this.ads.record(this.peers.at(-1)?.id ?? "");
     if (record === undefined) throw new Error("no proxy is connected");
     return record;
+  }
+
+  /** Resolves when a proxy acknowledges or refuses something. */
+  nextAnswer(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onAnswer = resolve;
+    });
   }
 
   nextDisconnect(): Promise<void> {
