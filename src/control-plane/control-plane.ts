@@ -8,6 +8,7 @@ import { type Component, startAll, stopAll } from "../core/component.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import { MemoryJoinTokenStore } from "../identity/join-token.ts";
+import { JwtAuthority } from "../identity/jwt-authority.ts";
 import { rootIdOf } from "../identity/root-id.ts";
 import { TrustAuthority } from "../identity/trust-authority.ts";
 import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
@@ -23,8 +24,10 @@ import { createAdminApp } from "./admin-api/admin-app.ts";
 import { AdminServer } from "./admin-api/admin-server.ts";
 import { AdminTls } from "./admin-api/admin-tls.ts";
 import type { AdvertisedHost } from "./advertised-address.ts";
-import { AuditLog } from "./audit/audit-log.ts";
 import type { ControlPlaneFile, HealthResponse } from "./api-types.ts";
+import { AuditLog } from "./audit/audit-log.ts";
+import { createAuditSide } from "./audit/audit-side.ts";
+import type { AuditTarget } from "./audit/export-queue.ts";
 import { authorityTrustDomain } from "./authority-trust-domain.ts";
 import { registerCaMetrics } from "./ca/ca-metrics.ts";
 import { createGrpcSide, type GrpcSide } from "./grpc-side.ts";
@@ -41,6 +44,8 @@ export interface ControlPlaneOptions {
   readonly mesh: string;
   readonly stateDirectory: string;
   readonly adminAddress: ListenAddress;
+  /** Where audit records are sent besides the log on disk. */
+  readonly auditTargets?: readonly AuditTarget[] | undefined;
   /** For administrators on other machines; undefined: not offered. */
   readonly adminTlsAddress?: ListenAddress | undefined;
   readonly xdsAddress: ListenAddress;
@@ -179,6 +184,11 @@ export class ControlPlane implements Component {
     return authority;
   }
 
+  #openJwtAuthority(directory: StateDirectory): JwtAuthority {
+    const { clock, caPassphrase: passphrase } = this.#options;
+    return JwtAuthority.open({ path: directory.jwtKeysPath, passphrase, clock });
+  }
+
   #build(opened: Opened) {
     const { clock, prng, log, version } = this.#options;
     const { store, authority } = opened;
@@ -190,11 +200,13 @@ export class ControlPlane implements Component {
       authority,
       issuedPath: opened.directory.issuedPath,
       rotationPath: opened.directory.caRotationPath,
+      jwtAuthority: this.#openJwtAuthority(opened.directory),
       keySetsPath: opened.directory.keySetsPath,
       tokenStore,
       address: this.#options.xdsAddress,
       advertised: this.#options.xdsAdvertised,
       redis: this.#options.rateLimitRedis,
+      audit: opened.audit,
       metrics,
       clock,
       prng,
@@ -217,6 +229,15 @@ export class ControlPlane implements Component {
       clock,
       log: log.child("rollouts"),
     });
+    const auditSide = createAuditSide({
+      ...mesh,
+      audit: opened.audit,
+      targets: this.#options.auditTargets ?? [],
+      denialsPath: opened.directory.auditDenialsPath,
+      registry: metricRegistry,
+      clock,
+      log: log.child("audit"),
+    });
     const admin = this.#createAdmin(opened, grpc, { tokenStore, metricRegistry, rollouts });
     const recorder: Component = {
       name: "instance recorder",
@@ -231,7 +252,9 @@ export class ControlPlane implements Component {
         mesh.reconciler,
         listener,
         grpc.identity.controller,
+        grpc.federation,
         rollouts,
+        ...auditSide,
         admin,
       ],
       admin,

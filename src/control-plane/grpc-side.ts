@@ -6,11 +6,16 @@ import { Server } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
-import { addCertificateService } from "../identity/certificate-service.ts";
+import {
+  addCertificateService,
+  type CertificateServiceDeps,
+} from "../identity/certificate-service.ts";
 import { LocalCertificateSource } from "../identity/certificate-source.ts";
 import { type PeerCall, peerOf } from "../identity/grpc-listener.ts";
 import { IdentityAgent } from "../identity/identity-agent.ts";
 import { type JoinTokenStore, JoinTokens } from "../identity/join-token.ts";
+import type { JwtAuthority } from "../identity/jwt-authority.ts";
+import { addJwtSvidService, type JwtSvidServiceDeps } from "../identity/jwt-svid-service.ts";
 import { workloadSpiffeId } from "../identity/spiffe-id.ts";
 import type { TrustAuthority } from "../identity/trust-authority.ts";
 import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
@@ -18,7 +23,9 @@ import type { Store } from "../store/store.ts";
 import { AdsServer } from "../xds/ads-server.ts";
 import { HdsServer } from "../xds/hds-server.ts";
 import type { AdvertisedHost } from "./advertised-address.ts";
+import type { AuditTrail } from "./audit/audit-trail.ts";
 import { IdentitySide } from "./ca/identity-side.ts";
+import { FederationSide } from "./federation/federation-side.ts";
 import { SYSTEM_NAMESPACE } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { createMeshState, type MeshState } from "./mesh-state.ts";
@@ -46,6 +53,8 @@ export interface GrpcSideOptions {
   /** Files of the identity side: which certificates are out, and how far a rotation is. */
   readonly issuedPath: string | undefined;
   readonly rotationPath: string;
+  /** Keys for JWT-SVIDs. */
+  readonly jwtAuthority: JwtAuthority;
   /** Keys of issuers of users' tokens, as they were fetched last. */
   readonly keySetsPath?: string;
   readonly tokenStore: JoinTokenStore;
@@ -55,6 +64,8 @@ export interface GrpcSideOptions {
   /** Where global limits are counted; undefined for in this process. */
   readonly redis: RedisAddress | undefined;
   readonly metrics: ControlPlaneMetrics;
+  /** Where what happens to identities is told. */
+  readonly audit?: AuditTrail | undefined;
   readonly clock: Clock;
   readonly prng: Prng;
   readonly log: Logger;
@@ -66,6 +77,8 @@ export interface GrpcSide {
   /** Keeps the control plane's own certificate. Starts before the listener. */
   readonly agent: IdentityAgent;
   readonly listener: XdsListener;
+  /** Keys for tokens and trust in other domains, kept up to date. */
+  readonly federation: FederationSide;
   /** Where global limits are counted, unless in this process. */
   readonly redis: RedisClient | undefined;
 }
@@ -74,12 +87,17 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   const { store, clock, log, metrics } = options;
   const { authority } = options;
   const { trustDomain } = authority;
+  const federation = new FederationSide({
+    ...options,
+    onChanged: () => mesh.reconciler.trustChanged(),
+  });
   // The parts know each other: what is made first calls what is made later, once everything runs.
   const mesh = createMeshState({
     store,
     trustDomain,
     getTrustBundlePem: () => formatTrustBundlePem(authority.bundle),
     getIdentityPolicy: () => identity.policy,
+    spiffeTrust: federation,
     onRevocationsChanged: () => identity.revocationsChanged(),
     getControlPlaneAddress: () => listener.advertised,
     keySetsPath: options.keySetsPath,
@@ -113,18 +131,12 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   });
   ads.addTo(server);
   hds.addTo(server);
-  const tokens = new JoinTokens({ clock, store: options.tokenStore });
-  addCertificateService(server, {
-    authority,
-    getTrustBundle: () => authority.bundle,
+  addIdentityServices(server, options, {
     getLifetimeMs: () => mesh.settings.certificateLifetimeMs,
-    redeemToken: (token) => tokens.redeem(token),
-    peerOf,
     refusalOf,
     denialOf: (holder) => identity.denialOf(holder),
     onIssued: (record) => identity.onIssued(record),
-    clock,
-    logger: log,
+    onRefused: (refused) => identity.onRefused(refused),
   });
   const redis = createRedisClient(options);
   addRateLimits(server, options, mesh, redis);
@@ -143,7 +155,25 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   };
   const onStart = (): void => mesh.reconciler.addressChanged();
   const listener: XdsListener = new XdsListener({ ...options, server, agent, onStop, onStart });
-  return { mesh, identity, agent, listener, redis };
+  return { mesh, identity, agent, listener, redis, federation };
+}
+
+function addIdentityServices(
+  server: Server,
+  { authority, jwtAuthority, tokenStore, clock, log: logger }: GrpcSideOptions,
+  deps: Pick<CertificateServiceDeps, "getLifetimeMs" | "refusalOf" | "onIssued" | "onRefused"> &
+    Pick<JwtSvidServiceDeps, "denialOf">,
+): void {
+  const { trustDomain } = authority;
+  const tokens = new JoinTokens({ clock, store: tokenStore });
+  addCertificateService(server, {
+    ...{ ...deps, authority, peerOf, clock, logger },
+    getTrustBundle: () => authority.bundle,
+    redeemToken: (token) => tokens.redeem(token),
+  });
+  addJwtSvidService(server, {
+    ...{ ...deps, authority: jwtAuthority, trustDomain, peerOf, clock, logger },
+  });
 }
 
 function addRateLimits(

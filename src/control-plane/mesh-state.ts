@@ -10,11 +10,12 @@ import { Translator } from "../translate/translate.ts";
 import type { ProxyRecord } from "../xds/proxy-record.ts";
 import type { ProxySnapshot } from "../xds/snapshot.ts";
 import { EmptySetGuard } from "./empty-set-guard.ts";
+import type { SpiffeTrustSource } from "./federation/spiffe-trust-source.ts";
 import { KeySetKeeper } from "./jwks/key-set-keeper.ts";
 import { MeshSettings } from "./mesh-settings.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import { ObjectCache } from "./object-cache.ts";
-import { ProxyDirectory } from "./proxy-directory.ts";
+import { ProxyDirectory, runningGateways } from "./proxy-directory.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Registry } from "./registry.ts";
 import { ServiceIndexes } from "./service-index.ts";
@@ -27,6 +28,8 @@ export interface MeshStateOptions {
   readonly trustDomain: string;
   readonly getTrustBundlePem: () => string;
   readonly getIdentityPolicy?: () => IdentityPolicy;
+  /** Keys for tokens, and other trust domains. */
+  readonly spiffeTrust?: SpiffeTrustSource;
   /** Revocations were written or deleted; `objects` has them. */
   readonly onRevocationsChanged?: () => void;
   /** Empty before it listens. */
@@ -49,6 +52,7 @@ export interface MeshState {
   readonly serviceIndexes: ServiceIndexes;
   readonly proxies: ProxyDirectory;
   readonly reconciler: Reconciler;
+  readonly keySets: KeySetKeeper;
 }
 
 export function createMeshState(options: MeshStateOptions): MeshState {
@@ -100,11 +104,15 @@ export function createMeshState(options: MeshStateOptions): MeshState {
       translate: new Translator(),
       log: log.child("translate"),
     }),
-    statusWriter: new StatusWriter({ store, objects, serviceIndexes, clock, log }),
+    statusWriter: new StatusWriter({
+      ...{ store, objects, serviceIndexes, clock, log },
+      runningGateways: () => runningGateways(proxies.connected()),
+    }),
     setSnapshot: options.setSnapshot,
     trustDomain: options.trustDomain,
     getTrustBundlePem: options.getTrustBundlePem,
     getIdentityPolicy: options.getIdentityPolicy ?? (() => undefined),
+    spiffeTrust: options.spiffeTrust,
     onRevocationsChanged: options.onRevocationsChanged ?? (() => {}),
     getControlPlaneAddress: options.getControlPlaneAddress ?? (() => ""),
     onWorkloadLost: (key) => recorder.record(key),
@@ -112,5 +120,5 @@ export function createMeshState(options: MeshStateOptions): MeshState {
     clock,
     log: log.child("reconciler"),
   });
-  return { objects, settings, registry, recorder, serviceIndexes, proxies, reconciler };
+  return { objects, settings, registry, recorder, serviceIndexes, proxies, reconciler, keySets };
 }

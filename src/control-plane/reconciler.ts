@@ -12,6 +12,7 @@ import type { ProxySnapshot } from "../xds/snapshot.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
 import type { EmptySetGuard } from "./empty-set-guard.ts";
 import { FaultEnds } from "./fault-ends.ts";
+import type { SpiffeTrustSource } from "./federation/spiffe-trust-source.ts";
 import { guardedServices, heldFinding } from "./held-set.ts";
 import { isServing } from "./instance.ts";
 import { headlessServices, wantedInstanceKeys } from "./instance-indexes.ts";
@@ -49,6 +50,8 @@ export interface ReconcilerOptions {
   readonly trustDomain: string;
   readonly getTrustBundlePem: () => string;
   readonly getIdentityPolicy?: () => IdentityPolicy | undefined;
+  /** Keys for tokens, and other trust domains. */
+  readonly spiffeTrust?: SpiffeTrustSource | undefined;
   /** Revocations were written or deleted: whoever enforces them must not wait for the next push. */
   readonly onRevocationsChanged?: () => void;
   readonly getControlPlaneAddress: () => string;
@@ -137,11 +140,18 @@ export class Reconciler implements Component {
   proxyConnected(entry: ProxyEntry): void {
     this.#given.delete(entry.key);
     this.#give(entry);
+    this.#gatewayChanged(entry);
   }
 
   proxyGone(entry: ProxyEntry): void {
     this.#given.delete(entry.key);
     this.#options.translator.forget(entry.key);
+    this.#gatewayChanged(entry);
+  }
+
+  /** The status of a Gateway says whether it runs. */
+  #gatewayChanged({ node }: ProxyEntry): void {
+    if (node.scope.role === "gateway") this.#options.statusWriter.write(this.#report);
   }
 
   /** What the last translation found. */
@@ -276,6 +286,7 @@ export class Reconciler implements Component {
           trustDomain: this.#options.trustDomain,
           trustBundlePem: this.#options.getTrustBundlePem(),
           identityPolicy: this.#options.getIdentityPolicy?.(),
+          spiffeTrust: this.#options.spiffeTrust?.of(objects),
           controlPlaneAddress: this.#options.getControlPlaneAddress(),
           objects,
           keySets: this.#options.keySets?.sets,

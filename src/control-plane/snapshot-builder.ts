@@ -11,6 +11,7 @@ import type {
   MeshInstanceHealth,
   MeshService,
   MeshSnapshot,
+  SpiffeTrust,
 } from "../translate/mesh-snapshot.ts";
 import { type Instance, instanceKey, isServing } from "./instance.ts";
 import { addressedInstances } from "./instance-indexes.ts";
@@ -29,6 +30,7 @@ export interface SnapshotSource {
   readonly trustDomain: string;
   readonly trustBundlePem: string;
   readonly identityPolicy?: IdentityPolicy | undefined;
+  readonly spiffeTrust?: SpiffeTrust | undefined;
   /** Where proxies reach this control plane; empty before it listens. */
   readonly controlPlaneAddress?: string;
   readonly objects: ObjectCache;
@@ -55,6 +57,7 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     trustDomain: source.trustDomain,
     trustBundlePem: source.trustBundlePem,
     ...(source.identityPolicy === undefined ? {} : { identityPolicy: source.identityPolicy }),
+    ...(source.spiffeTrust === undefined ? {} : { spiffeTrust: source.spiffeTrust }),
     controlPlaneAddress: source.controlPlaneAddress ?? "",
     meshConfig: objects.list("MeshConfig")[0],
     services: objects.list("Service").flatMap((resource): readonly MeshService[] => {
@@ -79,6 +82,7 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     trafficPolicies: objects.list("TrafficPolicy"),
     cachePolicies: objects.list("CachePolicy"),
     faultPolicies: objects.list("FaultPolicy"),
+    gateways: objects.list("Gateway"),
     requestAuthentications: objects.list("RequestAuthentication"),
     ...(source.keySets === undefined ? {} : { keySets: source.keySets }),
     peerAuthentications: objects.list("PeerAuthentication"),

@@ -68,6 +68,11 @@ export class StateDirectory {
     return join(this.path, "ca-rotation.json");
   }
 
+  /** Keys that JWT-SVIDs are signed with. */
+  get jwtKeysPath(): string {
+    return join(this.path, "jwt-svid.key");
+  }
+
   /** Keys of issuers that were fetched last. */
   get keySetsPath(): string {
     return join(this.path, "key-sets.json");
@@ -76,6 +81,11 @@ export class StateDirectory {
   /** Tokens of the admin API. */
   get adminTokensPath(): string {
     return join(this.path, "admin-tokens.json");
+  }
+
+  /** How many denials of each sidecar the audit log knows of. */
+  get auditDenialsPath(): string {
+    return join(this.path, "audit-denials.json");
   }
 
   /** The folder of the audit log. */

@@ -326,6 +326,14 @@ export const RSA_BITS_LEAST = 2_048;
 /** What larger keys cost is paid for each token: 8192 bits take half a millisecond. */
 export const RSA_BITS_MAX = 8_192;
 
+// The Workload API of a sidecar.
+/** One app and its tools use it: each library holds one connection. */
+export const WORKLOAD_API_CONNECTIONS_MAX = 64;
+/** Streams that are open at a time, of all connections: a library holds two or three. */
+export const WORKLOAD_API_STREAMS_MAX = 256;
+/** Tokens that are kept, by audience: an app asks for some few. */
+export const WORKLOAD_API_TOKENS_MAX = 256;
+
 // Trust domains and their bundles.
 /** A bundle of a trust domain: a hundred roots of 1.5 KB in base64, and keys. */
 export const SPIFFE_BUNDLE_BYTES_MAX = 256 * 1024;

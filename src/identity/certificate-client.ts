@@ -6,6 +6,7 @@ import {
   SignCertificateRequestSchema,
   type SignCertificateResponse,
 } from "../gen/tulle/ca/v1/certificate_service_pb.js";
+import type { CertificateUse } from "./certificate-use.ts";
 import { SIGN_CERTIFICATE_METHOD } from "./certificate-method.ts";
 import { identityError } from "./errors.ts";
 import { type ChannelIdentity, createMeshChannelCredentials } from "./grpc-credentials.ts";
@@ -20,6 +21,8 @@ export interface CertificateClientOptions {
   readonly clock: Clock;
   /** The node id of the caller, for the control plane's records. */
   readonly instance?: string;
+  /** For whom it is, where not for the sidecar itself. */
+  readonly use?: CertificateUse;
   readonly timeoutMs?: number;
 }
 
@@ -41,7 +44,7 @@ export class CertificateClient {
   /** Asks for one certificate. Throws `certificate-request-failed`. */
   async sign(input: SignCertificateInput): Promise<SignCertificateResponse> {
     const { address, serverSpiffeId, clock, timeoutMs = TIMEOUT_MS_DEFAULT } = this.#options;
-    const { instance = "" } = this.#options;
+    const { instance = "", use = "" } = this.#options;
     const client = new Client(
       address,
       createMeshChannelCredentials({
@@ -57,7 +60,7 @@ export class CertificateClient {
     try {
       return await new Promise((resolve, reject) => {
         const { path, requestSerialize, responseDeserialize } = SIGN_CERTIFICATE_METHOD;
-        const request = create(SignCertificateRequestSchema, { csr: input.csrDer, instance });
+        const request = create(SignCertificateRequestSchema, { csr: input.csrDer, instance, use });
         const call = client.makeUnaryRequest(
           path,
           requestSerialize,

@@ -22,6 +22,7 @@ import {
 } from "../gen/tulle/ca/v1/certificate_service_pb.js";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { SIGN_CERTIFICATE_METHOD } from "./certificate-method.ts";
+import { type CertificateUse, certificateUse } from "./certificate-use.ts";
 import { publicKeyFromCsr } from "./csr.ts";
 import type { MeshPeer, PeerCall } from "./grpc-listener.ts";
 import { RATE_LIMIT_KEYS_MAX } from "./limits.ts";
@@ -60,8 +61,18 @@ export interface CertificateServiceDeps {
   readonly denialOf?: (holder: CertificateHolder) => string | undefined;
   /** A certificate was issued. */
   readonly onIssued?: (issued: IssuedRecord) => void;
+  /** None was. */
+  readonly onRefused?: (refused: CertificateRefused) => void;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+export interface CertificateRefused {
+  /** `host:port`. */
+  readonly peer: string;
+  /** The name of a gRPC status. */
+  readonly status: string;
+  readonly reason: string;
 }
 
 export interface CertificateHolder {
@@ -71,6 +82,7 @@ export interface CertificateHolder {
 }
 
 export interface IssuedRecord extends CertificateHolder {
+  readonly use: CertificateUse;
   readonly serialHex: string;
   readonly chainDer: readonly Buffer[];
   readonly notBeforeMs: number;
@@ -138,6 +150,8 @@ class CertificateService {
         status: grpcStatus[code],
         reason: messageOf(error),
       });
+      const [peer, reason] = [call.getPeer(), messageOf(error)];
+      this.#deps.onRefused?.({ peer, status: grpcStatus[code] ?? "UNKNOWN", reason });
       callback({ code, details: isRefusal ? error.message : "the certificate cannot be signed" });
     }
   }
@@ -151,6 +165,10 @@ class CertificateService {
     const { instance } = call.request;
     if (instance.length > INSTANCE_CHARACTERS_MAX || !INSTANCE.test(instance)) {
       throw new Refusal(grpcStatus.INVALID_ARGUMENT, "instance must be DNS labels joined by dots");
+    }
+    const use = certificateUse(call.request.use);
+    if (use === undefined) {
+      throw new Refusal(grpcStatus.INVALID_ARGUMENT, "use must be empty or workload-api");
     }
     const caller = this.#authenticate(call);
     const denial = this.#deps.denialOf?.({ spiffeId: caller.spiffeId, instance });
@@ -169,11 +187,12 @@ class CertificateService {
       peer: call.getPeer(),
       spiffeId: caller.spiffeId,
       ...(instance === "" ? {} : { instance }),
+      ...(use === "" ? {} : { use }),
       method: caller.method,
       serial: issued.serialHex,
       notAfter: new Date(issued.notAfterMs).toISOString(),
     });
-    this.#deps.onIssued?.({ ...caller, instance, ...issued });
+    this.#deps.onIssued?.({ ...caller, instance, use, ...issued });
     return create(SignCertificateResponseSchema, {
       certificateChain: [...issued.chainDer],
       trustBundle: this.#deps.getTrustBundle().roots.map((root) => root.der),

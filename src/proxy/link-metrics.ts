@@ -30,6 +30,7 @@ export function registerLinkMetrics(
     "tulle_certificate_renewal_overdue",
     "1 when more of this workload's certificate's life is over than the percentage in the label: renewal is at 45 to 55.",
   );
+  registerWorkloadApiMetrics(registry, link);
   let shown = new Set<string>();
   registry.onCollect(() => {
     const { state } = link.ads;
@@ -51,6 +52,31 @@ export function registerLinkMetrics(
     for (const id of shown) if (!ids.has(id)) roots.with({ root: id }).set(0);
     for (const { id, notAfterMs } of status.roots) roots.with({ root: id }).set(notAfterMs / 1000);
     shown = ids;
+  });
+}
+
+/** All of them are 0 where the Workload API is not served. */
+function registerWorkloadApiMetrics(registry: MetricRegistry, link: MeshLink): void {
+  const calls = registry.counter(
+    "tulle_workload_api_calls_total",
+    "Calls of the Workload API and of SDS that ended, by method and gRPC status.",
+  );
+  const streams = registry.gauge(
+    "tulle_workload_api_streams",
+    "Streams of the Workload API and of SDS that are open.",
+  );
+  const expiry = registry.gauge(
+    "tulle_workload_api_certificate_expiry_timestamp_seconds",
+    "When the certificate expires that the app gets by the Workload API.",
+  );
+  registry.onCollect(() => {
+    const status = link.workloadApi;
+    if (status === undefined) return;
+    streams.with({}).set(status.streamCount);
+    expiry.with({}).set((status.identity.notAfterMs ?? 0) / 1000);
+    for (const [method, codes] of status.calls) {
+      for (const [code, count] of codes) calls.with({ method, code }).value = count;
+    }
   });
 }
 

@@ -3,12 +3,14 @@
  * Everything that the data plane needs of it is kept when the link is lost.
  */
 
+import { resolve } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Client, credentials } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import { MeshError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
+import { SPIFFE_BUNDLES_SECRET } from "../decision/spiffe/bundle-document.ts";
 import type { Bootstrap } from "../gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import type { Cluster } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { Node } from "../gen/envoy/config/core/v3/base_pb.js";
@@ -24,11 +26,13 @@ import { type GrpcClientFactory, XDS_CHANNEL_OPTIONS } from "../xds/channel-opti
 import type { Health } from "../xds/endpoint-health.ts";
 import { HdsClient } from "../xds/hds-client.ts";
 import type { ResourceConsumer } from "../xds/resource-consumer.ts";
+import { SECRET_TYPE_URL } from "../xds/type-urls.ts";
 import { AppHealth } from "./app-health.ts";
 import { compileAddress } from "./config/address.ts";
 import { IdentityUpdates } from "./identity-updates.ts";
 import { ownIdentity, ownSpiffeId, textOf } from "./own-identity.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
+import type { WorkloadApi, WorkloadApiStatus } from "./workload-api/workload-api.ts";
 
 const CONTROL_PLANE_NAMESPACE = "tulle-system";
 const CONTROL_PLANE_ACCOUNT = "control-plane";
@@ -50,6 +54,9 @@ export class MeshLink {
   readonly #hds: HdsClient | undefined;
   readonly #address: string;
   readonly #appPorts: readonly AppPort[];
+  readonly #updates: IdentityUpdates | undefined;
+  readonly #createWorkloadApi: (() => Promise<WorkloadApi>) | undefined;
+  #workloadApi: WorkloadApi | undefined;
   #isDraining = false;
   #isStopped = false;
 
@@ -66,10 +73,14 @@ export class MeshLink {
     const createClient = clientFactory(target, this.identity, options.trustDomain, deps.clock);
     const shared = { clock: deps.clock, prng: deps.prng, log: deps.log, createClient, node };
     const isSotw = bootstrap.dynamicResources?.adsConfig?.apiType === ApiType.GRPC;
-    const told =
-      this.identity === undefined
-        ? consumer
-        : new IdentityUpdates(consumer, this.identity, options.trustDomain);
+    this.#updates =
+      this.identity && new IdentityUpdates(consumer, this.identity, options.trustDomain);
+    this.#createWorkloadApi = workloadApiFactory(
+      ...([target, node, options, this.identity] as const),
+      () => this.ads.state.connected,
+      deps,
+    );
+    const told = this.#updates ?? consumer;
     this.ads = new AdsClient({ ...shared, consumer: told, protocol: isSotw ? "sotw" : "delta" });
     this.#address = textOf(node.metadata, "ADDRESS");
     this.#appPorts = appPorts(node.metadata).map(({ port, inboundPort }) => ({
@@ -84,6 +95,7 @@ export class MeshLink {
    * right before that.
    */
   async start(onConnecting = (): void => {}): Promise<void> {
+    await this.#startWorkloadApi();
     await this.identity?.start();
     await this.identity?.whenReady();
     if (this.#isStopped) return;
@@ -114,7 +126,22 @@ export class MeshLink {
     for (const { health } of this.#appPorts) health.stop();
     this.#hds?.stop();
     this.ads.stop();
+    await this.#workloadApi?.stop();
     await this.identity?.stop();
+  }
+
+  /** Of the Workload API, where it is served. */
+  get workloadApi(): WorkloadApiStatus | undefined {
+    return this.#workloadApi?.status;
+  }
+
+  async #startWorkloadApi(): Promise<void> {
+    const api = await this.#createWorkloadApi?.();
+    if (api === undefined || this.#isStopped) return;
+    this.#workloadApi = api;
+    this.#updates?.follow(api);
+    this.ads.subscribe(SECRET_TYPE_URL, [SPIFFE_BUNDLES_SECRET]);
+    await api.start();
   }
 
   #report(): void {
@@ -187,6 +214,38 @@ function createIdentity(
     prng: deps.prng,
     logger: deps.log,
   });
+}
+
+/** Undefined where nobody asked for it. */
+function workloadApiFactory(
+  { address }: ChannelTarget,
+  node: Node,
+  { trustDomain, workloadApi: path }: SidecarOptions,
+  identity: IdentityAgent | undefined,
+  isConnected: () => boolean,
+  deps: MeshLinkDeps,
+): (() => Promise<WorkloadApi>) | undefined {
+  if (path === undefined) return undefined;
+  if (identity === undefined) {
+    throw unusable(
+      "--workload-api needs a control plane over TLS: without it there is no identity",
+    );
+  }
+  const { clock } = deps;
+  const server = { address, serverSpiffeId: controlPlaneId(trustDomain), instance: node.id, clock };
+  return async () => {
+    const { WorkloadApi: Api } = await import("./workload-api/workload-api.ts");
+    const { JwtSvidClient } = await import("../identity/jwt-svid-client.ts");
+    return new Api({
+      path: resolve(path),
+      spiffeId: ownSpiffeId(node, trustDomain),
+      certificates: new CertificateClient({ ...server, use: "workload-api" }),
+      tokens: new JwtSvidClient({ ...server, getIdentity: () => identity.channelIdentity }),
+      sidecar: identity,
+      isConnected,
+      ...{ clock, prng: deps.prng, log: deps.log },
+    });
+  };
 }
 
 function tokenSource(

@@ -12,6 +12,8 @@ export interface SidecarOptions {
   readonly joinTokenFile: string | undefined;
   readonly joinBundleFile: string | undefined;
   readonly trustDomain: string;
+  /** Where the SPIFFE Workload API is served to the app: a unix socket. Undefined: nowhere. */
+  readonly workloadApi: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: "json" | "text";
   /** Undefined: what the proxy's role has by default. */
@@ -20,7 +22,7 @@ export interface SidecarOptions {
 
 const USAGE = `usage: tulle sidecar --bootstrap FILE [--join-socket PATH | --join-token-file FILE --join-bundle-file FILE]
                      [--trust-domain NAME] [--log-level LEVEL] [--log-format json|text]
-                     [--workers N|auto]`;
+                     [--workers N|auto] [--workload-api SOCKET]`;
 
 /** Serves as many callers as its machine can; a sidecar shares the machine with its app. */
 const GATEWAY_ROLE = "gateway";
@@ -54,6 +56,7 @@ export function parseSidecarOptions(words: readonly string[]): SidecarOptions {
     joinTokenFile: values.get("join-token-file"),
     joinBundleFile: values.get("join-bundle-file"),
     trustDomain: values.get("trust-domain") ?? DEFAULT_TRUST_DOMAIN,
+    workloadApi: values.get("workload-api"),
     logLevel: logLevel as LogLevel,
     logFormat,
     workers: parseWorkers(values.get("workers")),
@@ -82,6 +85,7 @@ const FLAGS: ReadonlySet<string> = new Set([
   "log-level",
   "log-format",
   "workers",
+  "workload-api",
 ]);
 
 function usage(message: string): MeshError {

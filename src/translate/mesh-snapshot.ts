@@ -3,11 +3,13 @@
  * Both are plain data, so that a golden test, `tulle plan` and the control plane build them alike.
  */
 
+import type { PublicJwk } from "../decision/spiffe/bundle-document.ts";
 import type { IdentityPolicy } from "../identity/identity-policy.ts";
 import type { AuthorizationPolicy } from "../resource/kinds/authorization-policy.ts";
 import type { CachePolicy } from "../resource/kinds/cache-policy.ts";
 import type { ExternalService } from "../resource/kinds/external-service.ts";
 import type { FaultPolicy } from "../resource/kinds/fault-policy.ts";
+import type { Gateway } from "../resource/kinds/gateway.ts";
 import type { GrpcRoute } from "../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../resource/kinds/http-route.ts";
 import type { MeshConfig } from "../resource/kinds/mesh-config.ts";
@@ -34,6 +36,8 @@ export interface MeshSnapshot {
   readonly trustBundlePem: string;
   /** Who is revoked, and the roots that certificates are to be under. Undefined: nobody, any. */
   readonly identityPolicy?: IdentityPolicy;
+  /** Keys for tokens, and other trust domains. Undefined: none. */
+  readonly spiffeTrust?: SpiffeTrust;
   /** Where proxies ask the control plane for more than configuration: `127.0.0.1:15012`. Undefined or empty: nowhere yet. */
   readonly controlPlaneAddress?: string;
   /** Undefined until someone applies one: every default holds. */
@@ -50,6 +54,8 @@ export interface MeshSnapshot {
   readonly cachePolicies: readonly CachePolicy[];
   readonly faultPolicies: readonly FaultPolicy[];
   /** Undefined: none. */
+  readonly gateways?: readonly Gateway[];
+  /** Undefined: none. */
   readonly requestAuthentications?: readonly RequestAuthentication[];
   /** Keys of issuers that were fetched. Undefined: none yet. */
   readonly keySets?: FetchedKeySets;
@@ -58,6 +64,21 @@ export interface MeshSnapshot {
   /** Undefined: none. */
   readonly authorizationPolicies?: readonly AuthorizationPolicy[];
   readonly instances: readonly MeshInstance[];
+}
+
+/** What is trusted beside the mesh's own roots. The same object until something changes. */
+export interface SpiffeTrust {
+  /** By which tokens of this trust domain are verified. */
+  readonly jwtKeys: readonly PublicJwk[];
+  readonly federated: readonly FederatedBundle[];
+}
+
+/** The roots and keys of another trust domain. Without roots no certificate of it is trusted. */
+export interface FederatedBundle {
+  readonly trustDomain: string;
+  readonly rootsPem: string;
+  readonly rootsDer: readonly Buffer[];
+  readonly jwtKeys: readonly PublicJwk[];
 }
 
 /** A Service with what the control plane allocated to it. */
@@ -134,5 +155,8 @@ export interface ProxyScope {
   readonly ports: readonly MeshInstancePort[];
   /** `127.37.64.0/18`: the addresses that its outbound listeners may bind. */
   readonly loopbackBlock: string;
-  readonly role: "sidecar";
+  /** A gateway has no app beside it: it takes requests from outside, by the Gateway that it runs. */
+  readonly role: "sidecar" | "gateway";
+  /** Name of the Gateway, in the proxy's namespace. */
+  readonly gateway?: string;
 }

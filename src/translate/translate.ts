@@ -15,6 +15,8 @@ import { reportFailoverTargets } from "./failover-cluster.ts";
 import { dependOnCaller } from "./filters/filter-contribution.ts";
 import { rateLimitClusters } from "./filters/rate-limit-service-cluster.ts";
 import { Findings } from "./findings.ts";
+import { gatewayResources } from "./gateway/gateway-listeners.ts";
+import { type GatewayPlans, planGateways } from "./gateway/gateway-plan.ts";
 import { inboundResources } from "./inbound-listener.ts";
 import { instanceServices } from "./instance-services.ts";
 import { loadAssignment } from "./load-assignment.ts";
@@ -30,7 +32,7 @@ import {
 import { type Attachments, resolveAttachments } from "./route/attachment.ts";
 import { routeConfiguration } from "./route/route-configuration.ts";
 import { haveSources } from "./route/rule-source.ts";
-import { identityPolicySecret, trustBundleSecret } from "./secret.ts";
+import { identityPolicySecret, spiffeBundlesSecret, trustBundleSecret } from "./secret.ts";
 import type {
   Finding,
   ScopedTranslation,
@@ -81,7 +83,12 @@ function replaced(
 ): readonly XdsResource[] {
   if (some.length === 0) return all;
   const byName = new Map(some.map((resource) => [resource.name, resource]));
-  return all.map((resource) => byName.get(resource.name) ?? resource);
+  const names = new Set(all.map(({ name }) => name));
+  return [
+    ...all.map((resource) => byName.get(resource.name) ?? resource),
+    // A gateway's own stand in nobody's place.
+    ...some.filter(({ name }) => !names.has(name)),
+  ];
 }
 
 /** The same two functions, which remember what they worked out about the last snapshot: for many proxies. */
@@ -107,6 +114,7 @@ interface Prepared {
   /** All that callers reach by a name: Services, and instances of headless ones. */
   readonly reachable: readonly IndexedService[];
   readonly dns: DnsPlan;
+  readonly gateways: GatewayPlans;
   readonly findings: readonly Finding[];
 }
 
@@ -123,7 +131,8 @@ function prepare(snapshot: MeshSnapshot): Prepared {
   );
   reportFailoverTargets(index, findings);
   const dns = planDns(index, instances, findings);
-  return { index, attachments, listenerPlans, reachable, dns, findings: findings.list() };
+  const gateways = planGateways(snapshot, findings);
+  return { index, attachments, listenerPlans, reachable, dns, gateways, findings: findings.list() };
 }
 
 function sharedOf(prepared: Prepared): SharedTranslation {
@@ -153,7 +162,12 @@ function sharedOf(prepared: Prepared): SharedTranslation {
   const zoneEndpoints = translateZoneEndpoints(index);
   clusters.push(...rateLimitClusters(snapshot));
   const secrets = [
-    trustBundleSecret(snapshot.trustDomain, snapshot.trustBundlePem),
+    trustBundleSecret(
+      snapshot.trustDomain,
+      snapshot.trustBundlePem,
+      snapshot.spiffeTrust?.federated,
+    ),
+    ...(snapshot.spiffeTrust === undefined ? [] : [spiffeBundlesSecret(snapshot)]),
     ...(snapshot.identityPolicy === undefined
       ? []
       : [identityPolicySecret(snapshot.identityPolicy)]),
@@ -201,6 +215,7 @@ function callerRoutes({ index, attachments }: Prepared, scope: ProxyScope): read
 }
 
 function scopedOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
+  if (scope.role === "gateway") return gatewayOf(prepared, scope);
   const findings = new Findings();
   const inbound = inboundResources(prepared.index, scope);
   const object = { kind: "Workload", namespace: scope.namespace, name: scope.nodeId };
@@ -212,4 +227,15 @@ function scopedOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
     routes: callerRoutes(prepared, scope),
     findings: findings.list(),
   };
+}
+
+/** Of a gateway whose Gateway does not exist nothing: it waits for it. */
+function gatewayOf({ gateways, index }: Prepared, scope: ProxyScope): ScopedTranslation {
+  const findings = new Findings();
+  const plan = gateways.get(`${scope.namespace}/${scope.gateway ?? ""}`);
+  const { listeners, routes } =
+    plan === undefined
+      ? { listeners: [], routes: [] }
+      : gatewayResources(plan, { index, scope, findings });
+  return { listeners, clusters: [], routes, findings: findings.list() };
 }

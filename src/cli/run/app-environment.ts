@@ -17,6 +17,8 @@ export interface EnvironmentInput {
   readonly services: readonly ServiceView[];
   /** Where the sidecar answers name queries; undefined when it does not. */
   readonly dnsPort?: number | undefined;
+  /** The socket of the SPIFFE Workload API; undefined where it is not served. */
+  readonly workloadApi?: string | undefined;
   /** Path of the file that {@link writeNamesFile} wrote. */
   readonly namesFile: string;
 }
@@ -43,6 +45,9 @@ export function appEnvironment(input: EnvironmentInput): Record<string, string> 
     TULLE_NAMESPACE: spec.namespace,
     TULLE_SIDECAR_ADMIN: `${block.address}:${SIDECAR_ADMIN_PORT}`,
     TULLE_NAMES_FILE: input.namesFile,
+    ...(input.workloadApi === undefined
+      ? {}
+      : { SPIFFE_ENDPOINT_SOCKET: `unix://${input.workloadApi}` }),
     ...(input.dnsPort === undefined ? {} : { TULLE_DNS: `${block.address}:${input.dnsPort}` }),
   };
 }

@@ -87,6 +87,11 @@ SIGTERM and Ctrl-C first take the instance out of its callers' load balancing, t
       summary: "Processes of its sidecar; auto is one per core (default 1)",
     },
     {
+      name: "workload-api",
+      summary:
+        "Gives the app its own certificate and tokens by the SPIFFE Workload API (SPIFFE_ENDPOINT_SOCKET)",
+    },
+    {
       name: "join-token-file",
       value: "FILE",
       summary: "A join token, for a control plane on another machine",

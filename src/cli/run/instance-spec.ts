@@ -18,7 +18,8 @@ export function readinessOf(text: string): Readiness {
   return text === "none" ? { kind: "started" } : { kind: "tcp" };
 }
 
-export interface InstanceSpec {
+/** A proxy as its starter describes it: who it is in the mesh, and what stands behind it. */
+export interface ProxySpec {
   /** Unique in its namespace: `catalog-v1-x7k2p`. */
   readonly name: string;
   readonly service: string;
@@ -30,14 +31,21 @@ export interface InstanceSpec {
   /** Where peers reach the inbound listeners; undefined: the block's own loopback address. */
   readonly address: string | undefined;
   readonly ports: readonly ResolvedPort[];
+  /** The app's environment before the mesh adds to it. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Processes of its sidecar; undefined: the sidecar's default. */
+  readonly workers: WorkerCount | undefined;
+  /** Whether the app gets its identity by the SPIFFE Workload API. Undefined: no. */
+  readonly workloadApi?: boolean | undefined;
+  /** Name of the Gateway that it runs; it has no app then. */
+  readonly gateway?: string;
+}
+
+export interface InstanceSpec extends ProxySpec {
   /** Program and arguments. */
   readonly command: readonly [string, ...string[]];
   readonly cwd: string;
-  /** The app's environment before the mesh adds to it. */
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly readiness: Readiness;
-  /** Processes of its sidecar; undefined: the sidecar's default. */
-  readonly workers: WorkerCount | undefined;
 }
 
 /** An RFC 1123 label: what names of Kubernetes objects are made of. */

@@ -23,6 +23,7 @@ import type { RegistryView } from "./registry-view.ts";
 import { type RestartDecision, type RestartPolicy, RestartSchedule } from "./restart-policy.ts";
 import { Sidecar } from "./sidecar.ts";
 import { Supervisor } from "./supervisor.ts";
+import { removeSocketFolder, workloadApiSocket } from "./workload-api-socket.ts";
 
 export type InstanceEvent =
   | { readonly kind: "sidecar-ready"; readonly tookMs: number }
@@ -186,6 +187,7 @@ export class Instance {
     if (this.#isServing && this.address !== undefined) await onAppStopped?.(this.address);
     await this.#sidecar?.stop(SIDECAR_GRACE_MS);
     this.#claim?.release();
+    await removeSocketFolder(folder);
     await rm(folder, { recursive: true, force: true });
     return status;
   }
@@ -201,7 +203,10 @@ export class Instance {
     const group = startProcess({
       command: spec.command,
       cwd: spec.cwd,
-      env: appEnvironment({ spec, block, services, dnsPort, mesh: controlPlane.mesh, namesFile }),
+      env: appEnvironment({
+        ...{ spec, block, services, dnsPort, mesh: controlPlane.mesh, namesFile },
+        workloadApi: spec.workloadApi === true ? workloadApiSocket(folder) : undefined,
+      }),
       stdio: appStdio,
       guardian,
     });

@@ -58,6 +58,7 @@ export async function parseRunOptions(
     env: context.env,
     readiness: parseReadiness(input.string("ready")),
     workers: parseWorkers(input.optionalString("workers")),
+    workloadApi: input.isSet("workload-api"),
   };
 }
 

@@ -10,7 +10,7 @@ import { CliError, failedError } from "../errors.ts";
 import { writeBootstrapFile } from "./bootstrap-file.ts";
 import { type ControlPlaneRef, type JoinFiles, joinArguments } from "./control-plane-ref.ts";
 import type { Guardian } from "./guardian.ts";
-import type { InstanceSpec } from "./instance-spec.ts";
+import type { ProxySpec } from "./instance-spec.ts";
 import { PROGRAM } from "./launcher.ts";
 import { readLines } from "./line-splitter.ts";
 import type { LoopbackBlock } from "./loopback-block.ts";
@@ -25,9 +25,10 @@ import { askSidecar } from "./sidecar-admin.ts";
 import { followSuccessors } from "./sidecar-handover.ts";
 import { type Run, Supervisor } from "./supervisor.ts";
 import { waitUntil } from "./wait-until.ts";
+import { makeSocketFolder, workloadApiSocket } from "./workload-api-socket.ts";
 
 export interface SidecarOptions {
-  readonly spec: InstanceSpec;
+  readonly spec: ProxySpec;
   readonly block: LoopbackBlock;
   readonly controlPlane: ControlPlaneRef;
   /** Holds its files; made when missing. */
@@ -75,10 +76,12 @@ export class Sidecar {
     const { folder, spec, block, controlPlane, joinFiles } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const bootstrap = await writeBootstrapFile(folder, { spec, block, controlPlane });
-    const { workers } = spec;
+    const { workers, workloadApi = false } = spec;
+    if (workloadApi) await makeSocketFolder(folder);
     this.#arguments = [
       ...["--bootstrap", bootstrap, ...joinArguments(controlPlane, joinFiles)],
       ...(workers === undefined ? [] : ["--workers", String(workers)]),
+      ...(workloadApi ? ["--workload-api", workloadApiSocket(folder)] : []),
     ];
     await this.#supervisor.start();
     const timeout = AbortSignal.timeout(READY_TIMEOUT_MS);

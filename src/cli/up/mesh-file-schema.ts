@@ -60,6 +60,12 @@ const service = objectRule(
       .describe(
         "How many processes each of its sidecars has, which share the traffic; auto is one per core. Default: 1.",
       ),
+    workloadApi: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether its instances get certificates and tokens of their own by the SPIFFE Workload API, at the socket that SPIFFE_ENDPOINT_SOCKET names.",
+      ),
     env: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "the name of a variable" }),

@@ -37,6 +37,7 @@ export interface MeshService {
   readonly isStateful: boolean;
   /** Processes of each sidecar; undefined: the sidecar's default. */
   readonly workers: WorkerCount | undefined;
+  readonly workloadApi?: boolean | undefined;
   readonly env: Readonly<Record<string, string>>;
   /** Relative to the file's folder. */
   readonly workingDirectory: string;
@@ -167,6 +168,7 @@ function meshService(key: string, entry: ServiceDocument): MeshService {
     replicas: entry.replicas,
     isStateful: entry.stateful,
     workers: entry.workers,
+    ...(entry.workloadApi ? { workloadApi: true } : {}),
     env: Object.fromEntries(env),
     workingDirectory: entry.workingDirectory,
     dependsOn: dependencyNames(entry.dependsOn).map(({ name }) => ({

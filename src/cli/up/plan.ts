@@ -53,6 +53,7 @@ export async function planInstances(options: PlanOptions): Promise<readonly Plan
         env,
         readiness: service.readiness,
         workers: service.workers,
+        workloadApi: service.workloadApi,
       };
       planned.push({ label, service, spec, isFallback });
     }

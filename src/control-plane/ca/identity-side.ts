@@ -4,13 +4,23 @@
  */
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { CertificateHolder, IssuedRecord } from "../../identity/certificate-service.ts";
+import type {
+  CertificateHolder,
+  CertificateRefused,
+  IssuedRecord,
+} from "../../identity/certificate-service.ts";
 import { type DenyList, denialOf, NOTHING_DENIED } from "../../identity/deny-list.ts";
 import type { IdentityAgent } from "../../identity/identity-agent.ts";
 import type { IdentityPolicy } from "../../identity/identity-policy.ts";
 import { rootIdOf } from "../../identity/root-id.ts";
 import type { TrustAuthority } from "../../identity/trust-authority.ts";
 import { formatTrustBundlePem } from "../../identity/trust-bundle.ts";
+import type { AuditTrail } from "../audit/audit-trail.ts";
+import {
+  issuedEvent,
+  refusedCertificateEvent,
+  revocationsEvent,
+} from "../audit/identity-events.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import type { ProxyDirectory, ProxyEntry } from "../proxy-directory.ts";
 import type { Reconciler } from "../reconciler.ts";
@@ -33,6 +43,8 @@ export interface IdentitySideOptions {
   readonly agent: Pick<IdentityAgent, "setTrustBundle" | "setIssuers" | "status">;
   /** Of the gRPC port. */
   readonly setDenied: (denied: DenyList) => void;
+  /** Where issued certificates and revocations are told. */
+  readonly audit?: AuditTrail | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -93,6 +105,7 @@ export class IdentitySide {
       isSameSet(denied.serials, this.#denied.serials);
     if (isSame) return;
     this.#denied = denied;
+    this.#options.audit?.record(revocationsEvent(denied));
     const { spiffeIds, serials } = denied;
     log.warn("revocations changed", { identities: spiffeIds.size, certificates: serials.size });
     setDenied(denied);
@@ -116,9 +129,15 @@ export class IdentitySide {
 
   /** For the certificate service. */
   onIssued(record: IssuedRecord): void {
-    const { serialHex, spiffeId, instance, notBeforeMs, notAfterMs } = record;
+    const { serialHex, spiffeId, instance, use, notBeforeMs, notAfterMs } = record;
     const rootId = rootIdOf(this.authority.root);
-    this.issued.add({ serialHex, spiffeId, instance, rootId, notBeforeMs, notAfterMs });
+    this.#options.audit?.record(issuedEvent(record));
+    this.issued.add({ serialHex, spiffeId, instance, use, rootId, notBeforeMs, notAfterMs });
+  }
+
+  /** For the certificate service. */
+  onRefused(refused: CertificateRefused): void {
+    this.#options.audit?.record(refusedCertificateEvent(refused));
   }
 
   /** The control plane's own certificate. */

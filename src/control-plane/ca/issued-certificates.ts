@@ -5,6 +5,11 @@
 import { appendFileSync } from "node:fs";
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
+import {
+  CERTIFICATE_USES,
+  type CertificateUse,
+  certificateUse,
+} from "../../identity/certificate-use.ts";
 import { readOptionalFile, replaceFile } from "../../identity/state-files.ts";
 
 export interface IssuedEntry {
@@ -12,6 +17,8 @@ export interface IssuedEntry {
   readonly spiffeId: string;
   /** The node id that the holder gave; "" when it gave none. */
   readonly instance: string;
+  /** "workload-api": of the app beside the sidecar, and not followed by one of the sidecar. */
+  readonly use?: CertificateUse | undefined;
   readonly rootId: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -64,8 +71,11 @@ export class IssuedCertificates {
 
   /** The holder has gone for good. */
   leave(holder: Pick<IssuedEntry, "spiffeId" | "instance">): void {
-    const current = this.current().find((entry) => holderOf(entry) === holderOf(holder));
-    if (current !== undefined) this.add({ ...current, hasLeft: true });
+    for (const use of CERTIFICATE_USES) {
+      const gone = holderOf({ ...holder, use });
+      const current = this.current().find((entry) => holderOf(entry) === gone);
+      if (current !== undefined) this.add({ ...current, hasLeft: true });
+    }
   }
 
   /** Every certificate that is valid, replaced ones included. */
@@ -109,8 +119,12 @@ export class IssuedCertificates {
   }
 }
 
-function holderOf({ spiffeId, instance }: Pick<IssuedEntry, "spiffeId" | "instance">): string {
-  return `${spiffeId} ${instance}`;
+function holderOf({
+  spiffeId,
+  instance,
+  use = "",
+}: Pick<IssuedEntry, "spiffeId" | "instance" | "use">): string {
+  return `${spiffeId} ${instance} ${use}`;
 }
 
 function parseLine(line: string): IssuedEntry | undefined {
@@ -122,8 +136,9 @@ function parseLine(line: string): IssuedEntry | undefined {
       Number.isFinite(notBeforeMs) &&
       Number.isFinite(notAfterMs);
     if (!isGood) return undefined;
+    const use = certificateUse(entry.use ?? "") ?? "";
     const rest = hasLeft === true ? { hasLeft } : {};
-    return { serialHex, spiffeId, instance, rootId, notBeforeMs, notAfterMs, ...rest };
+    return { serialHex, spiffeId, instance, use, rootId, notBeforeMs, notAfterMs, ...rest };
   } catch {
     return undefined;
   }

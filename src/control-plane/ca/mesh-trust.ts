@@ -53,7 +53,10 @@ export class MeshTrust {
       };
     });
     const away = this.certificates()
-      .filter(({ isConnected, instance }) => !isConnected && instance !== "")
+      // The app beside a proxy takes its roots from that proxy.
+      .filter(
+        ({ isConnected, instance, use = "" }) => !isConnected && instance !== "" && use === "",
+      )
       .map((entry): ProxyTrust => {
         const key = keyOf(entry);
         const roots = this.#trusted.of(key, undefined, undefined);
@@ -84,7 +87,9 @@ export class MeshTrust {
     const { serialHex, notBeforeMs, notAfterMs } = certificate;
     const { spiffeId, scope } = entry.node;
     const holder = { spiffeId, instance: scope.nodeId };
-    const known = issued.current().find((one) => holderOf(one) === holderOf(holder));
+    const known = issued
+      .current()
+      .find((one) => (one.use ?? "") === "" && holderOf(one) === holderOf(holder));
     if (known !== undefined && known.notAfterMs >= notAfterMs) return;
     const root = getRoots().find((one) => one.subjectDer.equals(certificate.issuerDer));
     const rootId = root === undefined ? "" : rootIdOf(root);

@@ -13,6 +13,9 @@ import type { MetadataMap, MetadataValue } from "../dynamic-metadata.ts";
 import { importKey, type VerificationKey } from "../jwt/json-web-key.ts";
 import { parseJsonObject } from "../jwt/strict-json.ts";
 
+/** The name under which sidecars get the bundles of all trust domains, by SDS. */
+export const SPIFFE_BUNDLES_SECRET = "tulle-spiffe-bundles";
+
 /** A public key for tokens, as a document holds it. */
 export type PublicJwk = Readonly<Record<string, string>>;
 
