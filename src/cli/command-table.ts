@@ -73,6 +73,12 @@ function runEntries(programs: Programs): readonly CommandEntry[] {
       load: async () => (await import("./run/command.ts")).command,
     },
     {
+      name: "gateway",
+      summary: "Run a gateway: where requests from outside enter the mesh",
+      group: "run",
+      load: async () => (await import("./gateway/command.ts")).command,
+    },
+    {
       name: "control-plane",
       summary: "Run the control plane",
       group: "run",

@@ -19,6 +19,7 @@ export const KINDS: readonly KindNames[] = [
   kind("CachePolicy", "cachepolicies", ["cp"]),
   kind("ExternalService", "externalservices", ["es"]),
   kind("FaultPolicy", "faultpolicies", ["fp"]),
+  kind("Gateway", "gateways", ["gtw"]),
   kind("GRPCRoute", "grpcroutes", ["gr"]),
   kind("HTTPRoute", "httproutes", ["hr"]),
   kind("MeshConfig", "meshconfigs", ["mc"], false),

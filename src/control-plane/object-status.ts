@@ -3,7 +3,10 @@
  * findings of translation. Pure: it gives the status that ought to be written, or nothing when it stands so.
  */
 import { isDeepStrictEqual } from "node:util";
+import { GATEWAY_ROUTE_KINDS } from "../resource/gateway-attachment.ts";
 import type { AnyObject, ObjectOf } from "../resource/kind-map.ts";
+import type { Gateway, GatewayStatus } from "../resource/kinds/gateway.ts";
+import { GATEWAY_API_GROUP } from "../resource/kinds/route-references.ts";
 import type { RouteStatus } from "../resource/kinds/route-status.ts";
 import type { ServiceStatus } from "../resource/kinds/service.ts";
 import type { Condition, ObjectStatus } from "../resource/object.ts";
@@ -24,8 +27,16 @@ export interface Judgement {
   readonly serviceIndex?: number | undefined;
   /** Of a headless Service. */
   readonly instanceIndexes?: Readonly<Record<string, number>> | undefined;
+  /** Of a Gateway: routes by listener, and whether one of its proxies is connected. */
+  readonly gateway?: GatewayFacts | undefined;
   /** RFC 3339. */
   readonly now: string;
+}
+
+export interface GatewayFacts {
+  /** By the listener's name. */
+  readonly routeCounts: ReadonlyMap<string, number>;
+  readonly isRunning: boolean;
 }
 
 type ConditionCore = Pick<Condition, "type" | "status" | "reason" | "message">;
@@ -40,12 +51,17 @@ const REASONS: Partial<Record<MeshFinding["code"], string>> = {
   "policy-conflict": "Conflicted",
   "policy-expired": "Expired",
   "route-kind-conflict": "Conflicted",
+  "route-not-allowed": "NotAllowedByListeners",
+  "hostname-mismatch": "NoMatchingListenerHostname",
+  "gateway-class-unknown": "InvalidParameters",
 };
 /** Findings that mean that a route has no effect on a parent. */
 const PARENT_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
   "parent-not-found",
   "parent-kind-unsupported",
   "route-kind-conflict",
+  "route-not-allowed",
+  "hostname-mismatch",
 ]);
 /** Findings that mean that a policy has no effect, however mild they are to traffic. */
 const POLICY_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
@@ -57,6 +73,10 @@ const POLICY_REFUSALS: ReadonlySet<MeshFinding["code"]> = new Set([
 /** The status to write for `object`, or undefined when what is there says it already. */
 export function statusToWrite(object: AnyObject, judgement: Judgement): ObjectStatus | undefined {
   const before = object.status ?? {};
+  if (object.kind === "Gateway") {
+    const status = gatewayStatus(object, judgement);
+    return isDeepStrictEqual(status, before) ? undefined : status;
+  }
   const after = isRoute(object)
     ? routeStatus(object, judgement)
     : {
@@ -121,6 +141,48 @@ function routeStatus(route: RouteObject, judgement: Judgement): RouteStatus {
   });
   return { ...route.status, parents };
 }
+
+/** Gateway API v1, GatewayStatus: what holds for the whole, and an entry for each listener. */
+function gatewayStatus(
+  gateway: Gateway,
+  { fault, findings, gateway: facts, now }: Judgement,
+): GatewayStatus {
+  const before = gateway.status;
+  const isOurs = findings.every(({ code }) => code !== "gateway-class-unknown");
+  const accepted =
+    fault === undefined ? verdict("Accepted", isOurs ? [] : findings) : faultCondition(fault);
+  const { name } = gateway.metadata;
+  const programmed: ConditionCore =
+    facts?.isRunning === true && accepted.status === "True"
+      ? { type: "Programmed", status: "True", reason: "Programmed", message: "" }
+      : {
+          type: "Programmed",
+          status: "False",
+          reason: "Pending",
+          message: `no gateway of this name runs: tulle gateway ${name}`,
+        };
+  const conditions = stamp([accepted, programmed], gateway, before?.conditions, now);
+  const listeners = gateway.spec.listeners.map((listener) => {
+    const known = before?.listeners?.find((one) => one.name === listener.name);
+    const cores: readonly ConditionCore[] = [
+      { ...accepted, message: "" },
+      { type: "Conflicted", status: "False", reason: "NoConflicts", message: "" },
+      { type: "ResolvedRefs", status: "True", reason: "ResolvedRefs", message: "" },
+      { ...programmed, message: "" },
+    ];
+    return {
+      name: listener.name,
+      supportedKinds: (listener.allowedRoutes.kinds ?? SUPPORTED_KINDS).filter(({ kind }) =>
+        SUPPORTED_KINDS.some((one) => one.kind === kind),
+      ),
+      attachedRoutes: facts?.routeCounts.get(listener.name) ?? 0,
+      conditions: stamp(cores, gateway, known?.conditions, now),
+    };
+  });
+  return { ...before, conditions, listeners };
+}
+
+const SUPPORTED_KINDS = GATEWAY_ROUTE_KINDS.map((kind) => ({ group: GATEWAY_API_GROUP, kind }));
 
 function isWithin(path: string, place: string): boolean {
   return path === place || path.startsWith(`${place}.`);

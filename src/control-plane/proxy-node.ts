@@ -37,7 +37,9 @@ const metadataSchema = z.object({
   LOOPBACK_BLOCK: z.string().refine((text) => parseLoopbackBlock(text) !== undefined, {
     error: "must be an aligned /18 of 127.0.0.0/8",
   }),
-  ROLE: z.literal("sidecar").default("sidecar"),
+  ROLE: z.enum(["sidecar", "gateway"]).default("sidecar"),
+  /** The Gateway that it runs. */
+  GATEWAY: dnsLabel().optional(),
   ADMIN_ADDRESS: z.string().max(64).optional(),
 });
 
@@ -87,6 +89,7 @@ export function parseProxyNode(node: Node, spiffeId: string, trustDomain: string
       ports,
       loopbackBlock: metadata.LOOPBACK_BLOCK,
       role: metadata.ROLE,
+      ...(metadata.GATEWAY === undefined ? {} : { gateway: metadata.GATEWAY }),
     },
     instance:
       ports.length === 0

@@ -210,6 +210,7 @@ function isSameForScoped(a: MeshSnapshot, b: MeshSnapshot): boolean {
     isSameList(a.trafficPolicies, b.trafficPolicies) &&
     isSameList(a.cachePolicies, b.cachePolicies) &&
     isSameList(a.faultPolicies, b.faultPolicies) &&
+    isSameList(a.gateways ?? [], b.gateways ?? []) &&
     isSameList(a.peerAuthentications ?? [], b.peerAuthentications ?? []) &&
     isSameList(a.requestAuthentications ?? [], b.requestAuthentications ?? []) &&
     a.keySets === b.keySets &&

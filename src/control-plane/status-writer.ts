@@ -5,6 +5,7 @@
 import type { Clock } from "../core/clock.ts";
 import { hasCode, messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { attachToGateways } from "../resource/gateway-attachment.ts";
 import type { AnyObject } from "../resource/kind-map.ts";
 import { formatKey, keyOf } from "../resource/object.ts";
 import { type Change, revisionOf, type Store } from "../store/store.ts";
@@ -12,7 +13,7 @@ import type { TranslationFault } from "./fault-isolation.ts";
 import { instanceIndexesOf } from "./instance-indexes.ts";
 import { groupByObject, type MeshFinding } from "./mesh-finding.ts";
 import type { ObjectCache } from "./object-cache.ts";
-import { statusToWrite } from "./object-status.ts";
+import { type GatewayFacts, statusToWrite } from "./object-status.ts";
 import type { ServiceIndexes } from "./service-index.ts";
 import { manualWorkloads } from "./snapshot-builder.ts";
 
@@ -26,6 +27,8 @@ export interface StatusWriterOptions {
   readonly store: Store;
   readonly objects: ObjectCache;
   readonly serviceIndexes: ServiceIndexes;
+  /** Gateways (`namespace/name`) of which a proxy is connected. */
+  readonly runningGateways?: () => ReadonlySet<string>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -75,6 +78,7 @@ export class StatusWriter {
     const judged: readonly AnyObject[] = [
       ...objects.list("Service"),
       ...objects.list("ExternalService"),
+      ...objects.list("Gateway"),
       ...objects.list("GRPCRoute"),
       ...objects.list("HTTPRoute"),
       ...objects.list("TCPRoute"),
@@ -92,6 +96,7 @@ export class StatusWriter {
       ...objects.list("MeshConfig"),
       ...manualWorkloads(objects),
     ];
+    const factsOf = this.#gatewayFacts();
     return judged.flatMap((object): readonly Change[] => {
       const key = keyOf(object);
       const { namespace, name } = key;
@@ -104,11 +109,27 @@ export class StatusWriter {
             : undefined,
         instanceIndexes:
           object.kind === "Service" ? instanceIndexesOf(object, serviceIndexes) : undefined,
+        gateway: object.kind === "Gateway" ? factsOf(`${namespace}/${name}`) : undefined,
         now,
       });
       if (status === undefined) return [];
       const expectedRevision = revisionOf(object);
       return [{ type: "status", key, status, expectedRevision } as Change];
+    });
+  }
+
+  #gatewayFacts(): (gateway: string) => GatewayFacts {
+    const { objects, runningGateways } = this.#options;
+    const routes = [...objects.list("HTTPRoute"), ...objects.list("GRPCRoute")];
+    const { byGateway } = attachToGateways(objects.list("Gateway"), routes);
+    const running = runningGateways?.() ?? new Set();
+    return (gateway) => ({
+      isRunning: running.has(gateway),
+      routeCounts: new Map(
+        byGateway
+          .get(gateway)
+          ?.listeners.map(({ listener, routes: all }) => [listener.name, all.length]),
+      ),
     });
   }
 

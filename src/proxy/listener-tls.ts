@@ -5,6 +5,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { socketFailure } from "../net/node-error.ts";
 import { remoteAddressOf, TlsAcceptor } from "../net/tls-acceptor.ts";
+import { CertificateFiles } from "./certificate-files.ts";
 import type { TlsSettings } from "./config/tls-settings.ts";
 import {
   assertUsable,
@@ -48,10 +49,16 @@ export class ListenerTls {
   #validation: Validation | undefined;
   #hasCertificate = false;
   #secretsVersion = -1;
+  /** Of the files that the configuration names, which may change at any time. */
+  readonly #files: CertificateFiles | undefined;
 
   constructor(options: ListenerTlsOptions) {
     const { listener, settings, wallMs, metrics, onRefused } = options;
     this.#options = options;
+    const { certificate } = settings;
+    if (certificate?.kind === "contained") {
+      this.#files = CertificateFiles.of(certificate.value, wallMs);
+    }
     this.#acceptor = new TlsAcceptor({
       requestsClientCertificate:
         settings.requiresClientCertificate || settings.validation !== undefined,
@@ -84,7 +91,8 @@ export class ListenerTls {
   /** Begins the handshake. Bytes that were read are in front of the socket again. */
   accept(socket: Socket): void {
     const { secrets, onRefused } = this.#options;
-    if (this.#secretsVersion !== secrets.version) this.#loadSecrets();
+    const isOld = this.#secretsVersion !== secrets.version;
+    if (isOld || this.#files?.haveChanged() === true) this.#loadSecrets();
     if (!this.#hasCertificate) {
       const reason = "this proxy's own certificate has not arrived yet";
       onRefused(remoteAddressOf(socket), "no-certificate-yet", reason);

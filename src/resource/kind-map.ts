@@ -4,6 +4,7 @@ import type { AuthorizationPolicy } from "./kinds/authorization-policy.ts";
 import type { CachePolicy } from "./kinds/cache-policy.ts";
 import type { ExternalService } from "./kinds/external-service.ts";
 import type { FaultPolicy } from "./kinds/fault-policy.ts";
+import type { Gateway } from "./kinds/gateway.ts";
 import type { GrpcRoute } from "./kinds/grpc-route.ts";
 import type { HttpRoute } from "./kinds/http-route.ts";
 import type { MeshConfig } from "./kinds/mesh-config.ts";
@@ -24,6 +25,7 @@ export interface KindMap {
   readonly AuthorizationPolicy: AuthorizationPolicy;
   readonly CachePolicy: CachePolicy;
   readonly FaultPolicy: FaultPolicy;
+  readonly Gateway: Gateway;
   readonly GRPCRoute: GrpcRoute;
   readonly HTTPRoute: HttpRoute;
   readonly MeshConfig: MeshConfig;

@@ -6,6 +6,7 @@ import { authorizationPolicyKind } from "./kinds/authorization-policy.ts";
 import { cachePolicyKind } from "./kinds/cache-policy.ts";
 import { externalServiceKind } from "./kinds/external-service.ts";
 import { faultPolicyKind } from "./kinds/fault-policy.ts";
+import { gatewayKind } from "./kinds/gateway.ts";
 import { grpcRouteKind } from "./kinds/grpc-route.ts";
 import { httpRouteKind } from "./kinds/http-route.ts";
 import { meshConfigKind } from "./kinds/mesh-config.ts";
@@ -43,6 +44,7 @@ const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
   AuthorizationPolicy: authorizationPolicyKind,
   CachePolicy: cachePolicyKind,
   FaultPolicy: faultPolicyKind,
+  Gateway: gatewayKind,
   GRPCRoute: grpcRouteKind,
   HTTPRoute: httpRouteKind,
   MeshConfig: meshConfigKind,

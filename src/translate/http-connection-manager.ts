@@ -38,6 +38,7 @@ export type HttpConnectionManagerOptions = Required<
     | "localReplyConfig"
     | "setCurrentClientCertDetails"
     | "streamIdleTimeout"
+    | "useRemoteAddress"
     | "xffNumTrustedHops"
   > & {
     /** Of clients that speak HTTP/2. */

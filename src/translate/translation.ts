@@ -57,6 +57,12 @@ export type FindingCode =
   | "backend-not-found"
   /** A rule forwards nowhere: no backend, or weights that sum to zero. It answers 500. */
   | "no-backend"
+  /** No listener of the Gateway allows routes of that kind or namespace. */
+  | "route-not-allowed"
+  /** No listener of the Gateway is for any of the route's hosts. */
+  | "hostname-mismatch"
+  /** A Gateway of a class that is not ours: it has no effect. */
+  | "gateway-class-unknown"
   /** A parent names a Service, or a port of it, that does not exist. */
   | "parent-not-found"
   /** The field is valid but has no effect in a mesh, or in this version. */

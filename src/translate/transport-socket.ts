@@ -63,6 +63,37 @@ export function downstreamTls(alpn: readonly string[]): TransportSocket {
   });
 }
 
+export interface GatewayCertificate {
+  /** Paths on the gateway's machine. */
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  readonly minVersion: "1.2" | "1.3";
+}
+
+/** The server's side at the edge: whoever comes is a stranger, and shows no certificate. */
+export function gatewayTls({
+  certificateFile,
+  keyFile,
+  minVersion,
+}: GatewayCertificate): TransportSocket {
+  const { TLSv1_2, TLSv1_3 } = TlsParameters_TlsProtocol;
+  return tlsSocket(DownstreamTlsContextSchema, {
+    commonTlsContext: {
+      tlsParams: {
+        tlsMinimumProtocolVersion: minVersion === "1.3" ? TLSv1_3 : TLSv1_2,
+        tlsMaximumProtocolVersion: TLSv1_3,
+      },
+      alpnProtocols: ["h2", "http/1.1"],
+      tlsCertificates: [
+        {
+          certificateChain: { specifier: { case: "filename", value: certificateFile } },
+          privateKey: { specifier: { case: "filename", value: keyFile } },
+        },
+      ],
+    },
+  });
+}
+
 export interface OutsideIdentity {
   readonly sni: string;
   /** Empty for no ALPN. */

@@ -120,6 +120,7 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
     trafficPolicies: ofKind(objects, "TrafficPolicy"),
     cachePolicies: ofKind(objects, "CachePolicy"),
     faultPolicies: ofKind(objects, "FaultPolicy"),
+    gateways: ofKind(objects, "Gateway"),
     peerAuthentications: ofKind(objects, "PeerAuthentication"),
     authorizationPolicies: ofKind(objects, "AuthorizationPolicy"),
     requestAuthentications: ofKind(objects, "RequestAuthentication"),

@@ -5,14 +5,14 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ControlPlaneRef } from "./control-plane-ref.ts";
-import type { InstanceSpec } from "./instance-spec.ts";
+import type { ProxySpec } from "./instance-spec.ts";
 import { inboundPort, type LoopbackBlock, SIDECAR_ADMIN_PORT } from "./loopback-block.ts";
 
 const XDS_CLUSTER = "xds-grpc";
 const TYPE_PREFIX = "type.googleapis.com/envoy.extensions";
 
 export interface BootstrapInput {
-  readonly spec: InstanceSpec;
+  readonly spec: ProxySpec;
   readonly block: LoopbackBlock;
   readonly controlPlane: ControlPlaneRef;
 }
@@ -50,7 +50,7 @@ export function bootstrapOf(input: BootstrapInput): Readonly<Record<string, unkn
   };
 }
 
-function nodeMetadata(spec: InstanceSpec, block: LoopbackBlock): Readonly<Record<string, unknown>> {
+function nodeMetadata(spec: ProxySpec, block: LoopbackBlock): Readonly<Record<string, unknown>> {
   return {
     NAMESPACE: spec.namespace,
     SERVICE_ACCOUNT: spec.serviceAccount,
@@ -65,7 +65,9 @@ function nodeMetadata(spec: InstanceSpec, block: LoopbackBlock): Readonly<Record
     })),
     LOOPBACK_BLOCK: block.cidr,
     ADMIN_ADDRESS: `${block.address}:${SIDECAR_ADMIN_PORT}`,
-    ROLE: "sidecar",
+    ...(spec.gateway === undefined
+      ? { ROLE: "sidecar" }
+      : { ROLE: "gateway", GATEWAY: spec.gateway }),
   };
 }
 

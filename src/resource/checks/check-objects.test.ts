@@ -93,7 +93,9 @@ describe("routes", () => {
   });
 
   test("parents that are missing or of another kind", () => {
-    const text = route("a", "rules: [{}]") + route("b", "parentRefs: [{name: edge}], rules: [{}]");
+    const text =
+      route("a", "rules: [{}]") +
+      route("b", "parentRefs: [{kind: Ingress, name: edge}], rules: [{}]");
     assert.deepEqual(findings(text), [
       "parent-unset HTTPRoute/a spec.parentRefs",
       "parent-kind-unsupported HTTPRoute/b spec.parentRefs[0]",

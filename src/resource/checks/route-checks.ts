@@ -30,7 +30,7 @@ export function checkParents(routes: readonly AnyRoute[]): readonly CheckFinding
       const kind = `${ref.kind} of ${ref.group === "" ? "the core group" : ref.group}`;
       const hint =
         ref.kind === PARENT_KIND ? `; a Service is in the core group: write group: ""` : "";
-      const message = `a ${kind} cannot be a parent yet, only a Service, an ExternalService or an HTTPRoute that delegates${hint}`;
+      const message = `a ${kind} cannot be a parent, only a Gateway, a Service, an ExternalService or an HTTPRoute that delegates${hint}`;
       const path = `spec.parentRefs[${index}]`;
       return [{ code: "parent-kind-unsupported", severity: "error", object, path, message }];
     });
@@ -126,7 +126,8 @@ function isRoutable(ref: ParentRef): boolean {
   return (
     isService(ref) ||
     (ref.group === "mesh.tulle.dev" && ref.kind === "ExternalService") ||
-    (ref.group === "gateway.networking.k8s.io" && ref.kind === "HTTPRoute")
+    (ref.group === "gateway.networking.k8s.io" &&
+      (ref.kind === "HTTPRoute" || ref.kind === "Gateway"))
   );
 }
 

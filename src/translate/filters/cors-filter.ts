@@ -21,7 +21,7 @@ export const CORS_FILTER = "envoy.filters.http.cors";
 type CorsSettings = DeepReadonly<Extract<HttpRouteFilter, { type: "CORS" }>["cors"]>;
 
 /** Its settings stand with the routes that rules become, not here: see `corsPolicy`. */
-const CONTRIBUTION: FilterContribution = {
+export const corsContribution: FilterContribution = {
   name: CORS_FILTER,
   ofListener: pack(CorsSchema, create(CorsSchema)),
   ofHost: undefined,
@@ -40,7 +40,7 @@ export function resolveCorsFilters({
       if (kind === "Service") services.add(qualifiedName({ namespace, name }));
     }
   }
-  return (service) => (services.has(service) ? [CONTRIBUTION] : []);
+  return (service) => (services.has(service) ? [corsContribution] : []);
 }
 
 /** What the routes of a rule say to the filter. */

@@ -27,9 +27,7 @@ export function routeConfiguration(
   context: RuleContext,
 ): XdsResource {
   const { service, port } = context;
-  const usable = candidatesOf(routes, context).filter((candidate) =>
-    hasUsableExpressions(candidate, context),
-  );
+  const usable = expressibleCandidates(routes, context);
   const candidates = usable.filter((candidate) => isMeant(candidate, context));
   // What is wrong with rules that are for some callers only is said once, whoever calls.
   if (context.caller === undefined) {
@@ -60,6 +58,23 @@ export function routeConfiguration(
   });
   reportShadowedMatches(message.virtualHosts.at(-1)?.routes ?? [], candidates, context.findings);
   return resourceOf(RouteConfigurationSchema, port.name, message);
+}
+
+/** What becomes of these routes, in order of precedence: without rules for others, and without what RE2 does not take. */
+export function usableCandidates(
+  routes: readonly RequestRoute[],
+  context: RuleContext,
+): readonly Candidate[] {
+  return expressibleCandidates(routes, context).filter((candidate) => isMeant(candidate, context));
+}
+
+function expressibleCandidates(
+  routes: readonly RequestRoute[],
+  context: RuleContext,
+): readonly Candidate[] {
+  return candidatesOf(routes, context).filter((candidate) =>
+    hasUsableExpressions(candidate, context),
+  );
 }
 
 /** Rules for some callers only are in no configuration but theirs. */

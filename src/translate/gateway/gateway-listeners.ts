@@ -1,0 +1,162 @@
+/**
+ * Listeners of a gateway: one for each port. It is the edge of the mesh: what strangers write into fields of the mesh
+ * is removed, nobody is believed about other clients' addresses, and TLS is no older than 1.2.
+ */
+import { create } from "@bufbuild/protobuf";
+import {
+  type Filter,
+  type FilterChain,
+  FilterChainSchema,
+} from "../../gen/envoy/config/listener/v3/listener_components_pb.js";
+import { ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../../gen/envoy/config/route/v3/route_pb.js";
+import { HttpConnectionManager_ForwardClientCertDetails } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { GatewayAttachment, ListenerAttachment } from "../../resource/gateway-attachment.ts";
+import { CERTIFICATE_FILE_OPTION, KEY_FILE_OPTION } from "../../resource/kinds/gateway.ts";
+import type { FilterContribution } from "../filters/filter-contribution.ts";
+import type { Findings } from "../findings.ts";
+import { httpConnectionManager } from "../http-connection-manager.ts";
+import { inspectTls } from "../listener-filters.ts";
+import { outboundReplies } from "../local-replies.ts";
+import type { MeshIndex } from "../mesh-index.ts";
+import type { ProxyScope } from "../mesh-snapshot.ts";
+import { adsConfigSource, duration, resourceOf, socketAddress } from "../message.ts";
+import { qualifiedName } from "../names.ts";
+import type { RuleContext } from "../route/rule-route.ts";
+import type { XdsResource } from "../translation.ts";
+import { gatewayTls } from "../transport-socket.ts";
+import { gatewayParent } from "./gateway-parent.ts";
+import { compareHosts, gatewayRoutes } from "./gateway-routes.ts";
+
+export interface GatewayResources {
+  readonly listeners: readonly XdsResource[];
+  readonly routes: readonly XdsResource[];
+}
+
+export interface GatewayContext {
+  readonly index: MeshIndex;
+  readonly scope: ProxyScope;
+  readonly findings: Findings;
+}
+
+/** What the gateway of this scope runs. */
+export function gatewayResources(
+  plan: GatewayAttachment,
+  context: GatewayContext,
+): GatewayResources {
+  const byPort = new Map<number, ListenerAttachment[]>();
+  for (const one of plan.listeners) {
+    const list = byPort.get(one.listener.port);
+    if (list === undefined) byPort.set(one.listener.port, [one]);
+    else list.push(one);
+  }
+  const listeners: XdsResource[] = [];
+  const routes: XdsResource[] = [];
+  for (const [port, ofPort] of byPort) {
+    const part = new GatewayPort(plan, port, context);
+    const isTls = ofPort[0]?.listener.protocol === "HTTPS";
+    const groups = isTls ? ofPort.map((one) => [one]) : [ofPort];
+    const chains = groups.map((group) => part.chain(group, routes));
+    listeners.push(part.listener(chains, isTls));
+  }
+  return { listeners, routes };
+}
+
+/** One port of a gateway, with what its listeners share. */
+class GatewayPort {
+  readonly #plan: GatewayAttachment;
+  readonly #port: number;
+  readonly #context: GatewayContext;
+  readonly #filters: readonly FilterContribution[];
+
+  constructor(plan: GatewayAttachment, port: number, context: GatewayContext) {
+    this.#plan = plan;
+    this.#port = port;
+    this.#context = context;
+    const { index, scope } = context;
+    const { namespace, labels } = scope;
+    const who = { namespace, labels, services: [] };
+    // Policies select a gateway by its labels, as they select any workload.
+    this.#filters = [
+      ...index.authentication.filtersOf(who),
+      ...index.authorization.filtersOf({ ...who, port: { app: port, listener: port } }).http,
+    ];
+  }
+
+  listener(
+    chains: readonly { readonly chain: FilterChain; readonly isDefault: boolean }[],
+    isTls: boolean,
+  ): XdsResource {
+    const { scope } = this.#context;
+    const name = `gateway|${this.#port}`;
+    const fallback = chains.find(({ isDefault }) => isDefault);
+    const listener = create(ListenerSchema, {
+      name,
+      address: socketAddress(scope.address, this.#port),
+      ...(isTls ? inspectTls() : {}),
+      filterChains: chains.filter((one) => one !== fallback).map(({ chain }) => chain),
+      ...(fallback === undefined ? {} : { defaultFilterChain: fallback.chain }),
+    });
+    return resourceOf(ListenerSchema, name, listener);
+  }
+
+  /** The chain of listeners that share one, whose routes are added to `routes`. */
+  chain(
+    group: readonly ListenerAttachment[],
+    routes: XdsResource[],
+  ): { readonly chain: FilterChain; readonly isDefault: boolean } {
+    const { gateway } = this.#plan;
+    const [first] = group.toSorted((a, b) => compareHosts(hostOf(a), hostOf(b)));
+    const listener = first?.listener;
+    const isTls = listener?.protocol === "HTTPS";
+    const label = isTls ? `${this.#port}|${listener.name}` : String(this.#port);
+    const name = `gateway|${label}|${qualifiedName(gateway.metadata)}`;
+    const attached = group.flatMap((one) => one.routes.map(({ route }) => route));
+    const { index, scope, findings } = this.#context;
+    const parent = gatewayParent(gateway, this.#port, attached, index);
+    const context: RuleContext = { index, ...parent, findings, caller: scope };
+    routes.push(resourceOf(RouteConfigurationSchema, name, gatewayRoutes(name, group, context)));
+    const filters = [this.#manager(name, [...this.#filters, ...parent.service.filters.outbound])];
+    if (!isTls) return { chain: create(FilterChainSchema, { filters }), isDefault: false };
+    const { hostname, tls } = listener;
+    const transportSocket = gatewayTls({
+      certificateFile: tls?.options?.[CERTIFICATE_FILE_OPTION] ?? "",
+      keyFile: tls?.options?.[KEY_FILE_OPTION] ?? "",
+      minVersion: tls?.options?.["mesh.tulle.dev/min-tls-version"] ?? "1.2",
+    });
+    const match = hostname === undefined ? {} : { filterChainMatch: { serverNames: [hostname] } };
+    const chain = create(FilterChainSchema, {
+      name: listener.name,
+      filters,
+      transportSocket,
+      ...match,
+    });
+    return { chain, isDefault: hostname === undefined };
+  }
+
+  #manager(routeConfigName: string, filters: readonly FilterContribution[]): Filter {
+    const { index } = this.#context;
+    const { gateway } = this.#plan;
+    return httpConnectionManager({
+      statPrefix: routeConfigName,
+      accessLog: [...index.accessLogs],
+      streamIdleTimeout: duration(index.streamIdleTimeoutMs),
+      paths: index.paths,
+      // The edge: fields of the mesh are removed, and x-forwarded-for begins with whoever connects.
+      useRemoteAddress: true,
+      xffNumTrustedHops: 0,
+      forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,
+      translatesGrpcWeb: true,
+      filters,
+      localReplyConfig: outboundReplies(qualifiedName(gateway.metadata), filters),
+      routeSpecifier: {
+        case: "rds",
+        value: { configSource: adsConfigSource(), routeConfigName },
+      },
+    });
+  }
+}
+
+function hostOf({ listener }: ListenerAttachment): string {
+  return listener.hostname ?? "*";
+}

@@ -1,0 +1,31 @@
+/** Gateways resolved once for a snapshot: what is attached to their listeners, and what is wrong with it. */
+import { attachToGateways, type GatewayAttachment } from "../../resource/gateway-attachment.ts";
+import { keyOf } from "../../resource/object.ts";
+import type { Findings } from "../findings.ts";
+import type { MeshSnapshot } from "../mesh-snapshot.ts";
+
+/** By `namespace/name`. */
+export type GatewayPlans = ReadonlyMap<string, GatewayAttachment>;
+
+export function planGateways(snapshot: MeshSnapshot, findings: Findings): GatewayPlans {
+  const { gateways = [], httpRoutes, grpcRoutes } = snapshot;
+  const { byGateway, refused } = attachToGateways(gateways, [...httpRoutes, ...grpcRoutes]);
+  for (const { route, refIndex, code, message } of refused) {
+    findings.add(code, { object: keyOf(route), path: `spec.parentRefs[${refIndex}]` }, message);
+  }
+  for (const gateway of gateways) {
+    const { gatewayClassName } = gateway.spec;
+    if (
+      byGateway.get(`${gateway.metadata.namespace}/${gateway.metadata.name}`)?.gateway === gateway
+    ) {
+      continue;
+    }
+    const place = { object: keyOf(gateway), path: "spec.gatewayClassName" };
+    findings.add(
+      "gateway-class-unknown",
+      place,
+      `is ${gatewayClassName}; only tulle has an effect here`,
+    );
+  }
+  return byGateway;
+}
