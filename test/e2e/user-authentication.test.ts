@@ -154,6 +154,37 @@ test("authorization asks for a user", async () => {
   await mesh.tulle("delete", "authorizationpolicy", "users-only", "--wait");
 });
 
+test("users have limits of their own, and describe tells whose tokens hold", async () => {
+  await mesh.apply({
+    apiVersion: "mesh.tulle.dev/v1",
+    kind: "RateLimitPolicy",
+    metadata: { name: "users" },
+    spec: {
+      targetRefs: [{ kind: "Service", name: "catalog" }],
+      local: {
+        rules: [
+          {
+            name: "each-user",
+            per: [{ type: "Claim", name: "sub" }],
+            limit: { requests: 2, burst: 2, unit: "Day" },
+          },
+        ],
+      },
+    },
+  });
+  const anna = await provider.token();
+  const otto = signedToken(KEY, {
+    ...{ iss: provider.issuer, aud: "shop", sub: "otto", exp: Date.now() / 1_000 + 600 },
+  });
+  const seen: number[] = [];
+  for (const token of [anna, anna, anna, otto, undefined]) seen.push((await ask(token)).status);
+  assert.deepEqual(seen, [200, 200, 429, 200, 200]);
+  const described = await mesh.tulle("describe", "service", "catalog");
+  assert.match(described, /authentication\.issuer.*http:\/\/127\.0\.0\.1.*keys fetched/);
+  assert.match(await mesh.tulle("get", "ra"), /users +http:\/\/127\.0\.0\.1:\d+ +catalog +True/);
+  await mesh.tulle("delete", "ratelimitpolicy", "users", "--wait");
+});
+
 test("an issuer whose keys cannot be fetched: 401, a finding that says why, and the way out", async () => {
   await mesh.apply(authentication({ jwksUri: `${provider.issuer}/nowhere` }));
   const token = await provider.token();

@@ -29,6 +29,16 @@ const ACTIONS = [
     },
   },
   {
+    metadata: {
+      descriptor_key: "user",
+      metadata_key: {
+        key: "envoy.filters.http.jwt_authn",
+        path: [{ key: "payload" }, { key: "sub" }],
+      },
+      default_value: "nobody",
+    },
+  },
+  {
     extension: {
       name: "caller",
       typed_config: { "@type": `${TYPE}.extensions.matching.common_inputs.ssl.v3.UriSanInput` },

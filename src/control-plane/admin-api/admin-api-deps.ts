@@ -14,6 +14,7 @@ import type { HealthResponse, JoinTokenRequest, JoinTokenResponse } from "../api
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import type { IdentitySide } from "../ca/identity-side.ts";
 import type { ObjectCache } from "../object-cache.ts";
+import type { KeySetKeeper } from "../jwks/key-set-keeper.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
 import type { Reconciler } from "../reconciler.ts";
 import type { Registry } from "../registry.ts";
@@ -28,6 +29,8 @@ export interface AdminApiDeps {
   readonly proxies: ProxyDirectory;
   readonly reconciler: Pick<Reconciler, "translatedRevision" | "report" | "snapshotOf">;
   readonly kinds: KindRegistry;
+  /** Keys of issuers that were fetched. */
+  readonly keySets: Pick<KeySetKeeper, "sets">;
   /** Translates without leaving a trace, to judge what an apply would do. */
   readonly translate: (snapshot: MeshSnapshot) => SharedTranslation;
   /** Throws when the identity is not one to be given out. */

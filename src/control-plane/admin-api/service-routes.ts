@@ -22,6 +22,7 @@ import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
 import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
+import { effectiveAuthentication } from "./service-authentication.ts";
 import { effectiveAuthorization } from "./service-authorization.ts";
 import { effectiveLimits } from "./service-limits.ts";
 import { effectiveMeshSettings } from "./service-mesh-settings.ts";
@@ -126,6 +127,12 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
       ...effectiveLimits(service, deps.objects),
       ...effectiveMtls(ports, endpoints, deps.objects),
       ...effectiveMeshSettings(deps.objects),
+      ...effectiveAuthentication(
+        qualifiedName(service.metadata),
+        endpoints,
+        deps.objects,
+        deps.keySets.sets,
+      ),
       ...effectiveAuthorization(qualifiedName(service.metadata), ports, endpoints, deps.objects),
     ],
     findings: (context.findingsOf.get(formatKey(keyOf(service))) ?? []).map(findingView),

@@ -8,8 +8,10 @@ import type {
   RateLimit,
   RateLimit_Action,
   RateLimit_Action_MaskedRemoteAddress,
+  RateLimit_Action_MetaData,
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { UriSanInputSchema } from "../../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js";
+import { metadataAt } from "../dynamic-metadata.ts";
 import type { FieldError } from "../field-error.ts";
 import { compileHeaderMatcher, headerReader, type RequestTest } from "../header-matcher.ts";
 import { compileQueryMatcher, queryParameter } from "../query-matcher.ts";
@@ -124,6 +126,8 @@ function compileAction(
       tests.push((request) => passesTests(all, request) === expectMatch);
       return { key: descriptorKey || "query_match", value: descriptorValue };
     }
+    case "metadata":
+      return compileMetadata(action.value, `${path}.metadata`, errors);
     case "extension": {
       const { name, typedConfig } = action.value;
       requireText(name, `${path}.extension.name`, errors);
@@ -142,6 +146,27 @@ function compileAction(
       errors.push({ path, message: `${action.case} is not implemented` });
       return undefined;
   }
+}
+
+/** Of texts alone, as in Envoy. */
+function compileMetadata(
+  { descriptorKey, metadataKey, defaultValue }: RateLimit_Action_MetaData,
+  path: string,
+  errors: FieldError[],
+): DescriptorEntry {
+  requireText(descriptorKey, `${path}.descriptor_key`, errors);
+  const { key: namespace = "", path: segments = [] } = metadataKey ?? {};
+  requireText(namespace, `${path}.metadata_key.key`, errors);
+  if (segments.length === 0) {
+    errors.push({ path: `${path}.metadata_key.path`, message: "at least one segment is required" });
+  }
+  const names = segments.map(({ segment }) => (segment.case === "key" ? segment.value : ""));
+  const absent = defaultValue === "" ? undefined : defaultValue;
+  const value: EntryValue = ({ metadata }) => {
+    const found = metadataAt(metadata, namespace, names);
+    return typeof found === "string" && found !== "" ? wireText(found) : absent;
+  };
+  return { key: descriptorKey, value };
 }
 
 function requireText(text: string, path: string, errors: FieldError[]): void {

@@ -100,6 +100,23 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.common.fault.v3.FaultRateLimit": "fixed_limit header_limit percentage",
   "envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit": "limit_kbps",
   "envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit": "",
+  "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz":
+    "grpc_service http_service transport_api_version failure_mode_allow failure_mode_allow_header_add with_request_body clear_route_cache status_on_error validate_mutations metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable include_peer_certificate stat_prefix allowed_headers disallowed_headers include_tls_session encode_raw_headers enable_dynamic_metadata_ingestion",
+  "envoy.extensions.filters.http.ext_authz.v3.BufferSettings":
+    "max_request_bytes allow_partial_message pack_as_bytes",
+  "envoy.extensions.filters.http.ext_authz.v3.HttpService":
+    "server_uri path_prefix authorization_request authorization_response",
+  "envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest":
+    "allowed_headers headers_to_add",
+  "envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse":
+    "allowed_upstream_headers allowed_upstream_headers_to_append allowed_client_headers allowed_client_headers_on_success dynamic_metadata_from_headers",
+  "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute": "disabled check_settings",
+  "envoy.extensions.filters.http.ext_authz.v3.CheckSettings":
+    "context_extensions disable_request_body_buffering with_request_body",
+  "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz":
+    "stat_prefix grpc_service failure_mode_allow include_peer_certificate transport_api_version filter_enabled_metadata include_tls_session",
+  "envoy.config.core.v3.HttpUri": "uri cluster timeout",
+  "envoy.type.matcher.v3.ListStringMatcher": "patterns",
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": "",
   "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication":
     "providers rules bypass_cors_preflight requirement_map strip_failure_response",
@@ -172,7 +189,10 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.type.v3.HttpStatus": "code",
   "envoy.config.route.v3.RateLimit": "stage actions",
   "envoy.config.route.v3.RateLimit.Action":
-    "generic_key request_headers query_parameters remote_address masked_remote_address header_value_match query_parameter_value_match extension",
+    "generic_key request_headers query_parameters remote_address masked_remote_address header_value_match query_parameter_value_match extension metadata",
+  "envoy.config.route.v3.RateLimit.Action.MetaData": "descriptor_key metadata_key default_value",
+  "envoy.type.metadata.v3.MetadataKey": "key path",
+  "envoy.type.metadata.v3.MetadataKey.PathSegment": "key",
   "envoy.config.route.v3.RateLimit.Action.GenericKey": "descriptor_key descriptor_value",
   "envoy.config.route.v3.RateLimit.Action.RequestHeaders": "header_name descriptor_key",
   "envoy.config.route.v3.RateLimit.Action.QueryParameters": "query_parameter_name descriptor_key",

@@ -1,7 +1,7 @@
 /** Which calls a rule of a GRPCRoute is for. Limits and rules are those of Gateway API v1. */
 import { z } from "zod";
 import { objectRule, type Report } from "../rule.ts";
-import { checkExpression, headerMatches } from "./http-route-match.ts";
+import { checkExpression, routeHeaderMatches } from "./http-route-match.ts";
 
 /** GRPCMethodMatch: what an exact service or method may look like. */
 const SERVICE = /^\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*$/i;
@@ -53,5 +53,5 @@ const methodMatch = objectRule(
 /** All conditions that are set must hold. */
 export const grpcRouteMatch = z.strictObject({
   method: methodMatch.optional().describe("Default: every method of every service."),
-  headers: headerMatches.optional().describe("All must match."),
+  headers: routeHeaderMatches.optional().describe("All must match."),
 });

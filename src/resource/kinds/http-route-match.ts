@@ -67,6 +67,15 @@ const matchType = z
 const headerMatch = objectRule(
   z.strictObject({
     type: matchType,
+    name: headerName().describe("Compared without regard to case."),
+    value: headerValue().describe("Compared with the whole value."),
+  }),
+  checkTypedValue,
+);
+
+const headerOrClaimMatch = objectRule(
+  z.strictObject({
+    type: matchType,
     name: headerOrClaim().describe(
       "Compared without regard to case. @request.auth.claims.group is no header but a claim of the user's token, if a RequestAuthentication has verified one.",
     ),
@@ -84,14 +93,21 @@ const queryParamMatch = objectRule(
   checkTypedValue,
 );
 
+export const headerMatches = listRule(z.array(headerMatch).max(16), reportRepeatedHeaders);
+
 /** Of HTTPRoutes and GRPCRoutes. */
-export const headerMatches = listRule(z.array(headerMatch).max(16), (items, report) => {
+export const routeHeaderMatches = listRule(
+  z.array(headerOrClaimMatch).max(16),
+  reportRepeatedHeaders,
+);
+
+function reportRepeatedHeaders(items: readonly unknown[], report: Report): void {
   reportRepeated(items, report, {
     identity: (item) => lowerName(item),
     path: ["name"],
     what: "header names (whatever their case)",
   });
-});
+}
 
 const queryParams = listRule(z.array(queryParamMatch).max(16), (items, report) => {
   reportRepeated(items, report, {
@@ -107,7 +123,7 @@ const queryParams = listRule(z.array(queryParamMatch).max(16), (items, report) =
 /** All conditions that are set must hold. */
 export const httpRouteMatch = z.strictObject({
   path: pathMatch.prefault({}).describe("Default: every path."),
-  headers: headerMatches.optional().describe("All must match."),
+  headers: routeHeaderMatches.optional().describe("All must match."),
   queryParams: queryParams.optional().describe("All must match."),
   method: z.enum(HTTP_METHODS).optional().describe("Default: every method."),
 });

@@ -214,7 +214,9 @@ function checkCallers(rules: readonly unknown[], part: string, report: Report): 
       report({ path: [...at, "match", "caller"], message });
     }
     for (const [entry, item] of listAt(rule, "per").entries()) {
-      if (valueAt(item, "type") === "Caller") report({ path: [...at, "per", entry], message });
+      const type = valueAt(item, "type");
+      if (type !== "Caller" && type !== "Claim") continue;
+      report({ path: [...at, "per", entry], message });
     }
   }
 }

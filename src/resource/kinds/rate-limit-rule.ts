@@ -51,16 +51,18 @@ export const rateLimitMatch = z.strictObject({
     ),
 });
 
-const NAMED = ["Header", "QueryParam"];
+const NAMED = ["Header", "QueryParam", "Claim"];
 
 const per = objectRule(
   z.strictObject({
     type: z
-      .enum(["Caller", "SourceAddress", "Header", "QueryParam", "Method", "Path"])
+      .enum(["Caller", "SourceAddress", "Header", "QueryParam", "Method", "Path", "Claim"])
       .describe(
-        "Caller: the calling workload's identity, only where: Server. Path: with its query.",
+        "Caller: the calling workload's identity; Claim: of the user's token, a text that a RequestAuthentication has verified; both only where: Server. Path: with its query.",
       ),
-    name: headerName().optional().describe("Of the header or query parameter."),
+    name: headerName()
+      .optional()
+      .describe("Of the header, query parameter or claim; address.city for one inside another."),
   }),
   ({ type, name }, report) => {
     if (typeof type !== "string") return;

@@ -4,6 +4,7 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { maskedAddress } from "../../decision/filters/masked-address.ts";
+import { JWT_METADATA, JWT_PAYLOAD } from "../../decision/verified-token.ts";
 import {
   type QueryParameterMatcher,
   QueryParameterMatcherSchema,
@@ -133,12 +134,26 @@ function distinctValue({ type, name = "" }: NonNullable<LimitRule["per"]>[number
       return headerValue("method", ":method");
     case "Path":
       return headerValue("path", ":path");
+    case "Claim":
+      return claimValue(name);
     case "QueryParam": {
       const key = `query ${name}`;
       const value = { queryParameterName: name, descriptorKey: key };
       return entry(key, "", { case: "queryParameters", value });
     }
   }
+}
+
+/** What the filter that verifies tokens, which stands before, has found. */
+function claimValue(name: string): LimitEntry {
+  const key = `claim ${name}`;
+  const path = [JWT_PAYLOAD, ...name.split(".")].map((segment) => ({
+    segment: { case: "key" as const, value: segment },
+  }));
+  return entry(key, "", {
+    case: "metadata",
+    value: { descriptorKey: key, metadataKey: { key: JWT_METADATA, path } },
+  });
 }
 
 function headerValue(key: string, headerName: string): LimitEntry {

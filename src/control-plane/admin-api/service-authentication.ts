@@ -1,0 +1,41 @@
+/** Whose users' tokens hold at the instances of a Service, and whether their keys are there. Pure. */
+import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
+import type { JwtRule } from "../../resource/kinds/request-authentication.ts";
+import { formatKey, keyOf } from "../../resource/object.ts";
+import { type FetchedKeySets, keySourceOf } from "../../translate/jwt/key-source.ts";
+import { holdsFor } from "../../translate/workload-policy.ts";
+import type { EffectiveSetting, InstanceView } from "../api-types.ts";
+import type { ObjectCache } from "../object-cache.ts";
+
+/** `service` is `default/catalog`. `instances` are those of the Service. */
+export function effectiveAuthentication(
+  service: string,
+  instances: readonly InstanceView[],
+  objects: ObjectCache,
+  keySets: FetchedKeySets,
+): readonly EffectiveSetting[] {
+  const meshConfig = objects.list("MeshConfig")[0];
+  const { rootNamespace } = meshConfig?.spec ?? defaultMeshConfigSpec();
+  return objects
+    .list("RequestAuthentication")
+    .filter((policy) =>
+      instances.some(({ namespace, labels }) =>
+        holdsFor(policy, { namespace, labels, services: [service] }, rootNamespace),
+      ),
+    )
+    .flatMap((policy) =>
+      policy.spec.jwtRules.map((rule) => ({
+        field: "authentication.issuer",
+        value: `${rule.issuer}, ${keysText(rule, keySets)}`,
+        origin: formatKey(keyOf(policy)),
+      })),
+    );
+}
+
+function keysText(rule: JwtRule, keySets: FetchedKeySets): string {
+  const source = keySourceOf(rule);
+  if (source === undefined) return "keys inline";
+  const fetched = keySets.get(source.key);
+  if (fetched?.document === undefined) return `no keys: ${fetched?.problem ?? "not fetched yet"}`;
+  return fetched.problem === undefined ? "keys fetched" : `keys from before: ${fetched.problem}`;
+}
