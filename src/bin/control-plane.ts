@@ -8,6 +8,7 @@ import type { ControlPlaneFlags } from "../cli/command-entry.ts";
 import { tulleHome } from "../cli/find-control-plane.ts";
 import { readVersion } from "../cli/read-version.ts";
 import { parseAdvertisedHost } from "../control-plane/advertised-address.ts";
+import { parseExportTarget, parseOtlpHeaders } from "../control-plane/audit/export-target.ts";
 import { readPassphrase } from "../control-plane/ca-passphrase.ts";
 import { ControlPlane, type ControlPlaneOptions } from "../control-plane/control-plane.ts";
 import { type ListenAddress, parseListenAddress } from "../control-plane/listen-address.ts";
@@ -52,6 +53,13 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
     mesh,
     stateDirectory: flags.stateDirectory ?? join(tulleHome(process.env), mesh),
     adminAddress: addressFrom(flags.adminAddress, "--admin-address", ADMIN_PORT_DEFAULT),
+    auditTargets: (flags.auditExports ?? []).map((target) =>
+      parseExportTarget(target, {
+        mesh,
+        version: readVersion(),
+        otlpHeaders: parseOtlpHeaders(process.env["OTEL_EXPORTER_OTLP_HEADERS"]),
+      }),
+    ),
     adminTlsAddress:
       flags.adminTlsAddress === undefined
         ? undefined

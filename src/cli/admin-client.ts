@@ -28,6 +28,7 @@ import type {
   ServiceView,
   VersionResponse,
 } from "../control-plane/api-types.ts";
+import type { AuditResponse, AuditVerificationResponse } from "../control-plane/audit-types.ts";
 import type { AuthzCheckRequest, AuthzCheckResponse } from "../control-plane/authz-types.ts";
 import type {
   CaResponse,
@@ -83,6 +84,8 @@ export interface AdminClient {
   rotate(body: RotationRequest): Promise<RotationResponse>;
   retireRoot(body: RetireRequest): Promise<RetireResponse>;
   whoami(): Promise<WhoamiResponse>;
+  audit(query: Readonly<Record<string, string | undefined>>): Promise<AuditResponse>;
+  verifyAudit(): Promise<AuditVerificationResponse>;
   tokens(): Promise<TokensResponse>;
   createToken(body: TokenRequest): Promise<TokenResponse>;
   revokeToken(name: string): Promise<TokenView>;
@@ -96,6 +99,8 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+/** A gigabyte of records takes a while to hash. */
+const VERIFY_TIMEOUT_MS = 120_000;
 /** How much longer than the long poll itself to wait for its answer. */
 const LONG_POLL_GRACE_MS = 10_000;
 
@@ -166,6 +171,13 @@ export function clientOver(transport: AdminTransport): AdminClient {
     rotate: (body) => transport.request({ method: "POST", path: "/api/v1/ca/rotation", body }),
     retireRoot: (body) => transport.request({ method: "POST", path: "/api/v1/ca/retire", body }),
     whoami: () => get("/api/v1/whoami"),
+    audit: (query) => get("/api/v1/audit", query),
+    verifyAudit: () =>
+      transport.request({
+        method: "GET",
+        path: "/api/v1/audit/verification",
+        timeoutMs: VERIFY_TIMEOUT_MS,
+      }),
     tokens: () => get("/api/v1/tokens"),
     createToken: (body) => transport.request({ method: "POST", path: "/api/v1/tokens", body }),
     revokeToken: (name) =>

@@ -22,6 +22,7 @@ export interface ControlPlaneFlags {
   readonly stateDirectory: string | undefined;
   readonly adminAddress: string | undefined;
   readonly adminTlsAddress: string | undefined;
+  readonly auditExports?: readonly string[];
   readonly xdsAddress: string | undefined;
   readonly xdsAdvertiseAddress: string | undefined;
   readonly trustDomain: string | undefined;

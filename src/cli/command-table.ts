@@ -226,6 +226,24 @@ const ACCESS_ENTRIES: readonly CommandEntry[] = [
     load: async () => (await import("./access/whoami-command.ts")).command,
   },
   {
+    name: "audit tail",
+    summary: "Show the newest records of the audit log, and follow it",
+    group: "inspect",
+    load: async () => (await import("./audit/audit-tail-command.ts")).command,
+  },
+  {
+    name: "audit search",
+    summary: "Find records of the audit log: who did what, when, to which object",
+    group: "inspect",
+    load: async () => (await import("./audit/audit-search-command.ts")).command,
+  },
+  {
+    name: "audit verify",
+    summary: "Check that the audit log is as it was written",
+    group: "inspect",
+    load: async () => (await import("./audit/audit-verify-command.ts")).command,
+  },
+  {
     name: "token create",
     summary: "Make a token for the admin API, with a role and an end",
     group: "configure",

@@ -16,6 +16,8 @@ import {
 } from "../identity/grpc-listener.ts";
 import type { IdentityAgent } from "../identity/identity-agent.ts";
 import { type AdvertisedHost, advertisedAddress } from "./advertised-address.ts";
+import type { AuditTrail } from "./audit/audit-trail.ts";
+import { refusedPeerEvent } from "./audit/identity-events.ts";
 import { bindOrFallBack, formatAddress, type ListenAddress } from "./listen-address.ts";
 
 export interface XdsListenerOptions {
@@ -29,6 +31,8 @@ export interface XdsListenerOptions {
   readonly onStop: () => void;
   /** Called when its address is known. */
   readonly onStart?: () => void;
+  /** Where refused certificates are told. */
+  readonly audit?: AuditTrail | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -89,9 +93,12 @@ export class XdsListener implements Component {
   }
 
   async #bind(host: string, port: number): Promise<number> {
-    const { server, clock, log } = this.#options;
+    const { server, clock, log, audit } = this.#options;
     const identity = this.#identity();
-    const listener = createMeshGrpcListener({ server, host, port, identity, clock, logger: log });
+    const listener = createMeshGrpcListener({
+      ...{ server, host, port, identity, clock, logger: log },
+      onRefused: (refused) => audit?.record(refusedPeerEvent(refused)),
+    });
     try {
       await listener.start();
     } catch (error) {

@@ -19,6 +19,7 @@ import type { Logger } from "../core/logger.ts";
 import { parseCertificate } from "./certificate.ts";
 import { type DenyList, NOTHING_DENIED } from "./deny-list.ts";
 import { peerChainDer } from "./peer-chain.ts";
+import type { PeerRejection } from "./peer-rejection.ts";
 import { type PeerVerdict, verifyPeer } from "./peer-verifier.ts";
 import { parseSpiffeId, type SpiffeId } from "./spiffe-id.ts";
 import type { Svid } from "./svid.ts";
@@ -46,6 +47,8 @@ export interface MeshGrpcListenerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly connectionsMax?: number;
+  /** A client's certificate was refused. Must not throw. */
+  readonly onRefused?: (refused: { readonly address: string } & PeerRejection) => void;
 }
 
 export interface MeshGrpcListener extends Component {
@@ -252,6 +255,7 @@ class GrpcListener implements MeshGrpcListener {
         code: verdict.code,
         reason: verdict.reason,
       });
+      this.#options.onRefused?.({ ...verdict, address: socket.remoteAddress ?? "" });
     }
     this.#injector.injectConnection(socket);
   }

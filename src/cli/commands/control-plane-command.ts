@@ -48,6 +48,13 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
           "Offers the admin API to other machines: by TLS, with a token or a client certificate (default: not offered)",
       },
       {
+        name: "audit-export",
+        value: "URL",
+        isMultiple: true,
+        summary:
+          "Sends audit records there, too: file:///PATH, http(s)://HOST:4318/v1/logs (OTLP), syslog+udp|tcp://HOST:PORT, syslog+unix:///PATH",
+      },
+      {
         name: "xds-address",
         value: "IP:PORT",
         summary: "Where proxies connect (default 127.0.0.1:15012, or any port when that is taken)",
@@ -120,6 +127,7 @@ async function run(
     stateDirectory: input.optionalString("state-dir"),
     adminAddress: input.optionalString("admin-address"),
     adminTlsAddress: input.optionalString("admin-tls-address"),
+    auditExports: input.strings("audit-export"),
     xdsAddress: input.optionalString("xds-address"),
     xdsAdvertiseAddress: input.optionalString("xds-advertise-address"),
     trustDomain: input.optionalString("trust-domain"),

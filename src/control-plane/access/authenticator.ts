@@ -24,6 +24,8 @@ export type Authentication =
   | {
       readonly ok: false;
       readonly method: "none" | "token" | "oidc" | "certificate";
+      /** Of a refused certificate. */
+      readonly code?: string;
       readonly reason: string;
     };
 
@@ -86,6 +88,7 @@ export class Authenticator {
       return {
         ok: false,
         method: "certificate",
+        code: peer.code,
         reason: `the client certificate was refused: ${peer.reason}`,
       };
     }

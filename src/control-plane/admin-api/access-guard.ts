@@ -101,7 +101,7 @@ async function authenticate(deps: AdminApiDeps, context: Context<AdminEnv>): Pro
 function tellFailure(
   deps: AdminApiDeps,
   context: Context<AdminEnv>,
-  { method, reason }: Refused,
+  { method, reason, code }: Refused,
 ): void {
   const { transport, address } = context.env;
   deps.audit.record({
@@ -110,6 +110,7 @@ function tellFailure(
     actor: { name: "unknown", method, transport, address },
     outcome: "refused",
     message: reason,
+    ...(code === undefined ? {} : { details: { code } }),
   });
 }
 

@@ -11,6 +11,7 @@ import type { AdminTokens } from "../access/admin-tokens.ts";
 import type { Authenticator } from "../access/authenticator.ts";
 import type { ClientLimits } from "../access/client-limits.ts";
 import type { HealthResponse, JoinTokenRequest, JoinTokenResponse } from "../api-types.ts";
+import type { AuditLog } from "../audit/audit-log.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import type { IdentitySide } from "../ca/identity-side.ts";
 import type { ObjectCache } from "../object-cache.ts";
@@ -39,7 +40,7 @@ export interface AdminApiDeps {
   readonly rollouts: Pick<RolloutController, "command">;
   readonly identity: Pick<IdentitySide, "authority" | "trust" | "controller" | "own">;
   readonly access: AdminAccess;
-  readonly audit: AuditTrail;
+  readonly audit: AuditTrail & Pick<AuditLog, "folder" | "head">;
   readonly info: ControlPlaneInfo;
   readonly clock: Clock;
   readonly log: Logger;

@@ -9,6 +9,7 @@ import type { AdminEnv } from "./admin-env.ts";
 import { apiError, apiErrorResponse } from "./api-error.ts";
 import { API_ROUTES } from "./api-routes.ts";
 import { applyRoute } from "./apply-route.ts";
+import { auditRoutes } from "./audit-routes.ts";
 import { authzRoutes } from "./authz-routes.ts";
 import { caRoutes } from "./ca-routes.ts";
 import { checkRoutes } from "./check-routes.ts";
@@ -69,6 +70,7 @@ export function createAdminApp(deps: AdminApiDeps): AdminApp {
     checkRoutes,
     explainRoute,
     authzRoutes,
+    auditRoutes,
   ]) {
     app.route("/api/v1", routes(deps));
   }

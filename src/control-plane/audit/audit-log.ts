@@ -22,8 +22,10 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import type { Component } from "../../core/component.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
+import { TokenBucket } from "../../identity/token-bucket.ts";
 import {
   type AuditEvent,
+  type AuditKind,
   type AuditRecord,
   formatAuditLine,
   GENESIS_HASH,
@@ -43,6 +45,14 @@ const SYNC_AFTER_MS = 100;
 export const AUDIT_SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
 /** A gigabyte in all. What is older is removed, which the log says. */
 export const AUDIT_SEGMENTS_MAX = 64;
+
+/** Records that anybody can cause who reaches a port: so many at once and so many a second, then only a count of the rest. */
+const STRANGERS_LIMIT = { burst: 200, perSecond: 20 };
+const OF_STRANGERS: ReadonlySet<AuditKind> = new Set([
+  "access-denied",
+  "authentication-failed",
+  "certificate-refused",
+]);
 
 export interface AuditLogOptions {
   readonly folder: string;
@@ -64,10 +74,13 @@ export class AuditLog implements AuditTrail, Component {
   #sync: Timer | undefined;
   #isBroken = false;
   #failures = 0;
+  readonly #strangers: TokenBucket;
+  #leftOut = 0;
 
   /** Opens the log, which is there at once: what happens while everything else starts is told, too. */
   constructor(options: AuditLogOptions) {
     this.#options = options;
+    this.#strangers = new TokenBucket({ ...STRANGERS_LIMIT, clock: options.clock });
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     this.#open();
   }
@@ -113,9 +126,11 @@ export class AuditLog implements AuditTrail, Component {
     return !this.#isBroken && this.#descriptor !== undefined;
   }
 
-  record(event: AuditEvent): void {
+  record(given: AuditEvent): void {
     const descriptor = this.#descriptor;
     if (descriptor === undefined) return;
+    const event = this.#limited(given);
+    if (event === undefined) return;
     const time = new Date(this.#options.clock.nowMs()).toISOString();
     const place = { seq: this.#seq + 1, time, prev: this.#hash };
     const { line, hash } = formatAuditLine(place, event);
@@ -133,6 +148,18 @@ export class AuditLog implements AuditTrail, Component {
     this.#sync ??= this.#options.clock.schedule(SYNC_AFTER_MS, () => this.#syncNow());
     for (const listener of this.#listeners) listener({ ...place, ...event, hash });
     if (this.#size >= (this.#options.segmentBytesMax ?? AUDIT_SEGMENT_BYTES_MAX)) this.#rotate();
+  }
+
+  /** Undefined when there are too many; the next one that is written says how many were left out. */
+  #limited(event: AuditEvent): AuditEvent | undefined {
+    if (!OF_STRANGERS.has(event.kind)) return event;
+    if (!this.#strangers.tryTake()) {
+      this.#leftOut += 1;
+      return undefined;
+    }
+    const leftOut = this.#leftOut;
+    this.#leftOut = 0;
+    return leftOut === 0 ? event : { ...event, details: { ...event.details, leftOut } };
   }
 
   #onFailure(descriptor: number, error: unknown): void {

@@ -50,7 +50,7 @@ export async function scrapeSidecars(
  * The address is the proxy's own word: it must lie on loopback or at the proxy's own address, so that no workload can
  * have the control plane ask somebody else. A real Envoy has no metrics of these names.
  */
-function isReadable({ node }: ProxyEntry): boolean {
+export function isReadable({ node }: ProxyEntry): boolean {
   if (node.userAgent.startsWith("envoy")) return false;
   const match = /^(.+):(\d{1,5})$/.exec(node.adminAddress);
   const host = match?.[1]?.replaceAll(/^\[|\]$/g, "") ?? "";
