@@ -16,6 +16,8 @@ export interface ServerConnection {
   drain(): void;
   /** Streams whose clients can be told to ask again end with that. */
   endStreams?(): void;
+  /** Tunnels that filters would not let in any more end. */
+  judgeTunnels?(): void;
   /** Cuts it, because policy does not allow it any more. */
   revoke?(denial: ConnectionDenial): void;
   /** Cuts it. */

@@ -19,6 +19,7 @@ import { ExchangeAnswer } from "./exchange-answer.ts";
 import { type ExchangeTimerHandler, ExchangeTimers } from "./exchange-timers.ts";
 import { FilterRun, type FilterRunOwner } from "./filters/filter-run.ts";
 import type { RequestTransform } from "./filters/http-filter.ts";
+import { tunnelDenial } from "./filters/tunnel-judgement.ts";
 import { isGrpcRequest } from "./grpc-answer.ts";
 import type { HttpServer } from "./http-server.ts";
 import {
@@ -178,6 +179,16 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#call.giveUp();
     this.answer.endGrpc(GRPC_STATUS.unavailable, "the sidecar stopped; call again");
     this.#finish();
+  }
+
+  /** Configuration has changed: a tunnel that filters would not let in any more is cut. */
+  judgeTunnel(): void {
+    if (!this.#isActive || !this.#tunnel.isOpen) return;
+    const { filters } = this.#server;
+    const denial = tunnelDenial(filters, this.route.match, this.request, this.outcome);
+    if (denial === undefined) return;
+    this.#call.giveUp();
+    this.breakOff(FLAG.UAEX, denial.details, denial.reason);
   }
 
   /** The bytes of a request were refused before it could begin. */

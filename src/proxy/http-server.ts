@@ -93,6 +93,7 @@ export class HttpServer extends ConnectionServer {
   reconfigure(config: HttpConfig): void {
     this.#config = config;
     this.#filters = createFilterChain(config.filters, this.#filterServices, this.#filters);
+    for (const connection of this.connections) connection.judgeTunnels?.();
   }
 
   /** 0: an idle connection stays. */

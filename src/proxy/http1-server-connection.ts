@@ -260,6 +260,10 @@ export class Http1ServerConnection
     if (this.isIdle) this.#deadline.onDrain();
   }
 
+  judgeTunnels(): void {
+    this.#exchange.judgeTunnel();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }

@@ -97,6 +97,11 @@ export class Http2ServerConnection
     this.#deadline.armDrain();
   }
 
+  judgeTunnels(): void {
+    this.http2.forEachStream((stream) => stream.judgeTunnel());
+    this.#writer.flush();
+  }
+
   endStreams(): void {
     this.http2.forEachStream((stream) => stream.endEarly());
     // The socket may be destroyed in this turn.

@@ -148,6 +148,10 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
     if (this.#isInExchange) this.#exchange.endEarly();
   }
 
+  judgeTunnel(): void {
+    if (this.#isInExchange) this.#exchange.judgeTunnel();
+  }
+
   override onClosed(): void {
     if (!this.#isInExchange) this.#pool.give(this);
   }

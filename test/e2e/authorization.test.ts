@@ -14,6 +14,15 @@ const APP = `
 const net = require("node:net");
 const answer = (request, response) => response.end(request.url);
 const one = require("node:http").createServer(answer).listen(0, "127.0.0.1");
+const crypto = require("node:crypto");
+const MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+one.on("upgrade", (request, socket) => {
+  const accept = crypto.createHash("sha1").update(request.headers["sec-websocket-key"] + MAGIC);
+  const lines = ["HTTP/1.1 101 Switching Protocols", "upgrade: websocket", "connection: Upgrade"];
+  lines.push("sec-websocket-accept: " + accept.digest("base64"), "", "");
+  socket.on("error", () => {}).write(lines.join("\\r\\n"));
+  socket.pipe(socket);
+});
 const two = require("node:http2").createServer(answer).listen(0, "127.0.0.1");
 net.createServer((socket) => {
   socket.on("error", () => {});
@@ -209,6 +218,11 @@ test("with deny by default nothing is let in that no policy allows", async () =>
   await mesh.apply(config("Allow"));
 });
 
+/** However it comes about. */
+function closeOf(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once("close", () => resolve()));
+}
+
 async function talk(socket: Socket, word: string): Promise<string> {
   socket.write(word);
   const [bytes] = await once(socket, "data");
@@ -219,7 +233,7 @@ test("a live TCP connection is closed when policy no longer allows it, and new o
   const live = connect(ledger);
   assert.equal(await talk(live, "one"), "one");
   // HTTP fields never match in ALLOW on TCP: nobody is let in by this one.
-  const closed = once(live, "close");
+  const closed = closeOf(live);
   live.on("error", () => {});
   await mesh.apply(
     policy("ledger", {
@@ -231,7 +245,7 @@ test("a live TCP connection is closed when policy no longer allows it, and new o
   const refused = connect(ledger);
   refused.on("error", () => {});
   refused.write("two");
-  await once(refused, "close");
+  await closeOf(refused);
   await mesh.apply(
     policy("ledger", {
       selector: { matchLabels: { app: "ledger" } },
@@ -242,6 +256,31 @@ test("a live TCP connection is closed when policy no longer allows it, and new o
   assert.equal(await talk(again, "three"), "three");
   again.destroy();
   await remove("ledger");
+});
+
+test("a WebSocket ends when policy no longer allows it, and another one stays", async () => {
+  const open = async (path: string): Promise<Socket> => {
+    const socket = connect(catalog);
+    socket.on("error", () => {});
+    const lines = [`GET ${path} HTTP/1.1`, "host: catalog", "connection: Upgrade"];
+    lines.push("upgrade: websocket", "sec-websocket-version: 13");
+    lines.push("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==", "", "");
+    assert.match(await talk(socket, lines.join("\r\n")), /^HTTP\/1.1 101/);
+    return socket;
+  };
+  const [ended, stays] = [await open("/ended"), await open("/stays")];
+  assert.equal(await talk(ended, "one"), "one");
+  const closed = closeOf(ended);
+  await mesh.apply(
+    policy("no-sockets", {
+      action: "DENY",
+      rules: [{ to: [{ operation: { paths: ["/ended"] } }] }],
+    }),
+  );
+  await closed;
+  assert.equal(await talk(stays, "two"), "two");
+  stays.destroy();
+  await remove("no-sockets");
 });
 
 test("what is wrong in an AuthorizationPolicy is told by field", async () => {

@@ -24,6 +24,19 @@ export type FilterVerdict = typeof GO_ON | typeof ANSWERED | typeof WAITS;
 export interface HttpFilter {
   /** Throws nothing. Its own state must not grow with requests. */
   onRequest(call: FilterCall): FilterVerdict;
+  /** Asked about tunnels that are open when configuration changes, by filters that decide who gets in. Undefined: it may stay. */
+  judgeTunnel?(
+    request: RoutedRequest,
+    outcome: RequestOutcome,
+    ofRoute: FilterRule | undefined,
+  ): TunnelDenial | undefined;
+}
+
+/** Why a tunnel is cut. */
+export interface TunnelDenial {
+  readonly details: string;
+  /** A sentence for the log. */
+  readonly reason: string;
 }
 
 /** Changes the heads of answers, the proxy's own included. */
@@ -137,6 +150,8 @@ export interface FilterCall {
   onAnswerSent(): void;
   /** Puts something before the request's body that decides when it goes on; of several the last comes first. */
   pace(wrap: (path: RequestPath) => RequestPacer): void;
+  /** Tells a client that waits for it to send its body (100 Continue): the filter wants to see it before an upstream does. */
+  continueRequest(): void;
   /** Changes the request's body. Of several filters the last holds. */
   transformRequest(transform: RequestTransform): void;
   /** Chooses the route anew, for filters that have changed what routes look at. */

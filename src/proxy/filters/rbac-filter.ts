@@ -4,6 +4,7 @@
  */
 
 import { type DynamicMetadata, withMetadata } from "../../decision/dynamic-metadata.ts";
+import type { FilterRule } from "../../decision/filters/filter-rule.ts";
 import type { RbacRule } from "../../decision/filters/rbac-rule.ts";
 import { explainMatch, type Judgement } from "../../decision/rbac/judgement.ts";
 import { NO_MATCH } from "../../decision/rbac/policy-index.ts";
@@ -22,6 +23,7 @@ import {
   GO_ON,
   type HttpFilter,
   type ResponseEditor,
+  type TunnelDenial,
 } from "./http-filter.ts";
 
 /** Where Envoy's filter leaves the result of shadow rules. */
@@ -68,6 +70,22 @@ export class RbacFilter implements HttpFilter {
     counts.onDenied(judgement, outcome.connection.peerPrincipal);
     deny(call, judgement);
     return ANSWERED;
+  }
+
+  judgeTunnel(
+    request: RoutedRequest,
+    { connection }: RequestOutcome,
+    ofRoute: FilterRule | undefined,
+  ): TunnelDenial | undefined {
+    const engine = (ofRoute?.kind === "rbac" ? ofRoute : this.#rule).rules;
+    if (engine === undefined) return undefined;
+    const match = engine.match(request, connection);
+    if (engine.isAllowed(match)) return undefined;
+    const judgement = explainMatch(engine, match, request, connection);
+    const counts = this.#services.metrics.authorization.countsOf(engine, "enforced");
+    counts.onDenied(judgement, connection.peerPrincipal);
+    const { policy, isMatched, reason } = judgement;
+    return { details: denialDetails(isMatched ? policy?.name : undefined), reason };
   }
 
   #watch(
