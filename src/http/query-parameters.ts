@@ -16,3 +16,14 @@ export function withoutParameter(query: string, name: string): string {
   }
   return kept;
 }
+
+/** What a name or value may have as it is (RFC 3986 section 3.4), but for what ends it, and `+`, which would be a space. */
+const PLAIN = /^[A-Za-z0-9\-._~!$'()*,;:@/?%]*$/;
+
+/** `query` with one parameter of this name, behind all others. */
+export function withParameter(query: string, name: string, value: string): string {
+  const plainName = PLAIN.test(name) ? name : encodeURIComponent(name);
+  const plainValue = PLAIN.test(value) ? value : encodeURIComponent(value);
+  const rest = withoutParameter(query, plainName);
+  return `${rest}${rest === "" ? "" : "&"}${plainName}=${plainValue}`;
+}

@@ -2,12 +2,16 @@
  * Which connections of one filter chain are served: Envoy's RBAC network filters. They are asked when a connection's
  * peer is known and before anything else is done for it, and asked again, for all that are open, when rules change.
  */
+import type { DynamicMetadata, MetadataValue } from "../decision/dynamic-metadata.ts";
 import { explainMatch } from "../decision/rbac/judgement.ts";
 import type { NetworkRbacRule } from "../decision/rbac/network-rbac-rule.ts";
 import type { RbacConnection } from "../decision/rbac/rbac-connection.ts";
 import { NO_REQUEST } from "../decision/rbac/rbac-engine.ts";
 import { denialDetails } from "../decision/rbac/rule-name.ts";
 import type { PolicyMetrics } from "./policy-decisions.ts";
+
+/** Where Envoy's filter leaves the result of shadow rules. */
+const NAMESPACE = "envoy.filters.network.rbac";
 
 /** Why a connection is closed. */
 export interface ConnectionDenial {
@@ -51,6 +55,21 @@ export class ChainAuthorization {
       return { details: denialDetails(isMatched ? policy?.name : undefined), reason };
     }
     return undefined;
+  }
+
+  /** What shadow rules find out about a connection, for filters behind them: Envoy's dynamic metadata. */
+  metadataOf(connection: RbacConnection): DynamicMetadata {
+    const fields = new Map<string, MetadataValue>();
+    for (const { shadow, shadowPrefix } of this.#rules) {
+      if (shadow === undefined) continue;
+      const match = shadow.match(NO_REQUEST, connection);
+      const result = shadow.isAllowed(match) ? "allowed" : "denied";
+      fields.set(`${shadowPrefix}shadow_engine_result`, result);
+      const policy = shadow.policies[match];
+      if (policy !== undefined)
+        fields.set(`${shadowPrefix}shadow_effective_policy_id`, policy.name);
+    }
+    return new Map([[NAMESPACE, fields]]);
   }
 
   /** Whether a connection may stay. Nothing is counted. */

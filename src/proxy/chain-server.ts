@@ -30,7 +30,7 @@ export type ChainServer = {
  */
 export function reconfigure(
   chain: ChainServer,
-  { service, limits, authorization }: FilterChainConfig,
+  { service, limits, authorization, checks }: FilterChainConfig,
   tables: ReadonlyMap<string, RouteTable>,
 ): void {
   chain.limits.configure(limits);
@@ -41,7 +41,9 @@ export function reconfigure(
       chain.server.routeTable = service.http.inlineRoutes ?? tables.get(service.http.routesName);
       break;
     case "tcp":
-      if (service.kind === "tcp") chain.server.config = service.tcp;
+      if (service.kind !== "tcp") break;
+      chain.server.config = service.tcp;
+      chain.server.checks = checks;
       break;
     default:
       assertNever(chain, "kind of chain");

@@ -97,7 +97,7 @@ export class ListenerFactory {
   }
 
   #createServer(
-    { service, limits: rules, authorization }: FilterChainConfig,
+    { service, limits: rules, authorization, checks }: FilterChainConfig,
     direction: ListenerConfig["direction"],
   ): ChainServer {
     const { clock, prng, workload, clusters, routeTables, timers, faults, logWriters } =
@@ -133,7 +133,13 @@ export class ListenerFactory {
       }
       case "tcp": {
         const recorder = new TcpRecorder({ ...reported, metrics: this.#tcpMetrics });
-        const server = new TcpServer({ ...shared, config: service.tcp, recorder });
+        const server = new TcpServer({
+          ...shared,
+          config: service.tcp,
+          recorder,
+          checks,
+          authzMetrics: this.#filterMetrics.extAuthz,
+        });
         server.authorize(new ChainAuthorization(authorization, policyMetrics));
         return { kind: "tcp", limits, policyMetrics, server };
       }

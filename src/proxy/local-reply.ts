@@ -213,6 +213,30 @@ export const LOCAL_REPLY = {
     details: "rbac_access_denied_matched_policy",
     message: "access denied: an authorization policy does not allow this request",
   },
+  requestTooLarge: {
+    status: 413,
+    flag: FLAG.none,
+    details: "request_payload_too_large",
+    message: "the request's body is longer than what its authorization service may be told",
+  },
+  authzDenied: {
+    status: 403,
+    flag: FLAG.UAEX,
+    details: "ext_authz_denied",
+    message: "access denied: the external authorization service does not allow this",
+  },
+  authzFailed: {
+    status: 403,
+    flag: FLAG.UAEX,
+    details: "ext_authz_error",
+    message: "access denied: the external authorization service could not be asked",
+  },
+  authzInvalid: {
+    status: 500,
+    flag: FLAG.UAEX,
+    details: "ext_authz_invalid",
+    message: "the external authorization service answered with malformed header fields",
+  },
   onlyIfCached: {
     status: 504,
     flag: FLAG.none,

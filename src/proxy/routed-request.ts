@@ -8,7 +8,7 @@ import type { ForwardAction } from "../decision/route.ts";
 import type { VerifiedToken } from "../decision/verified-token.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { NormalizedPath, PathNormalization } from "../http/path-normalization.ts";
-import { withoutParameter } from "../http/query-parameters.ts";
+import { withoutParameter, withParameter } from "../http/query-parameters.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import type { HostRule } from "./config/host-rule.ts";
 import type { HttpConfig } from "./http-config.ts";
@@ -66,7 +66,7 @@ export class RoutedRequest implements RequestView {
 
   /** The query with its `?`. */
   get search(): string {
-    if (this.#hasNewQuery && this.query === "") return "";
+    if (this.#hasNewQuery) return this.query === "" ? "" : `?${this.query}`;
     return this.head!.queryAt < 0 ? "" : `?${this.query}`;
   }
 
@@ -111,6 +111,12 @@ export class RoutedRequest implements RequestView {
     const query = withoutParameter(this.query, name);
     if (query === this.query) return;
     this.query = query;
+    this.#hasNewQuery = true;
+  }
+
+  /** Gives a query parameter another value in what goes upstream, or adds it. What would end a value is encoded. */
+  setParameter(name: string, value: string): void {
+    this.query = withParameter(this.query, name, value);
     this.#hasNewQuery = true;
   }
 

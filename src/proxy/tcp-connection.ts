@@ -6,8 +6,9 @@ import type { Socket } from "node:net";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import { breakOff } from "../net/break-off.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
-import { type FaultOwner, guarded } from "./callback-faults.ts";
+import { guarded } from "./callback-faults.ts";
 import type { ConnectionDenial } from "./chain-authorization.ts";
+import { type CheckedConnection, ConnectionCheck } from "./connection-check.ts";
 import type { ServerConnection } from "./connection-server.ts";
 import type { ConnectionIdentity } from "./downstream-connection.ts";
 import type { TcpOutcome } from "./tcp-outcome.ts";
@@ -26,7 +27,7 @@ export interface TcpConnectionOptions {
 
 /** Nothing is read from the client until the upstream is connected: the kernel keeps its first bytes. */
 export class TcpConnection
-  implements ServerConnection, TcpUpstreamHandler, TcpPumpOwner, FaultOwner
+  implements ServerConnection, TcpUpstreamHandler, TcpPumpOwner, CheckedConnection
 {
   readonly #server: TcpServer;
   readonly #downstream: Socket;
@@ -40,6 +41,8 @@ export class TcpConnection
   #toUpstream: TcpPump | undefined;
   #toDownstream: TcpPump | undefined;
   #lastActivityMs: number;
+  /** While an authorization service is waited for. */
+  #check: ConnectionCheck | undefined;
   #isClosed = false;
 
   constructor({ server, socket, firstBytes, upstream }: TcpConnectionOptions) {
@@ -58,8 +61,23 @@ export class TcpConnection
       guarded(this, () => this.#onSocketClosed(this.#upstreamSocket)),
     );
     const denial = server.authorization.judge(this.connection);
-    if (denial === undefined) upstream.deliverTo(this);
-    else this.revoke(denial);
+    if (denial !== undefined) this.revoke(denial);
+    else if (server.checks.length === 0) upstream.deliverTo(this);
+    else {
+      const { checks, authorization, checkServices } = server;
+      this.#check = new ConnectionCheck(checks, authorization, checkServices, this);
+      this.#check.begin();
+    }
+  }
+
+  onChecked(): void {
+    this.#check = undefined;
+    if (!this.#isClosed) this.#upstream.deliverTo(this);
+  }
+
+  onCheckDenied(denial: ConnectionDenial): void {
+    this.#check = undefined;
+    this.revoke(denial);
   }
 
   get connection(): ConnectionIdentity {
@@ -168,6 +186,7 @@ export class TcpConnection
   #finish(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#check?.cancel();
     this.#server.timers.idle.disarm(this.#idleTimer);
     this.#upstream.abort();
     this.#outcome.bytesReceived = this.#toUpstream?.byteCount ?? 0;

@@ -85,6 +85,14 @@ const NOTES: Readonly<Record<string, string>> = {
   "cluster.v3.Cluster.alt_stat_name": "no effect",
   "cluster.v3.CircuitBreakers.Thresholds.priority": "`DEFAULT`; no request has another",
   "least_request.v3.LeastRequest.choice_count": "2",
+  "core.v3.GrpcService.timeout": "of authorization services; 200 ms when left out",
+  "core.v3.GrpcService.EnvoyGrpc.authority":
+    "of authorization services; the cluster's name when left out",
+  "core.v3.HttpUri.uri": "no effect: `cluster` says where, and the request's own host is asked for",
+  "ext_authz.v3.ExtAuthz.validate_mutations":
+    "no effect: answers with malformed fields are never used",
+  "ext_authz.v3.BufferSettings.max_request_bytes": "at most 1 MiB",
+  "ext_authz.v3.BufferSettings.pack_as_bytes": "of gRPC services",
   "type.v3.TypedStruct.type_url":
     "`envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma`, which only Tulle has; `value` must be empty",
   "cluster.v3.Cluster.http2_protocol_options":
@@ -114,9 +122,10 @@ const NOTES: Readonly<Record<string, string>> = {
 function shortName(type: string): string {
   const parts = type.split(".");
   const version = parts.findIndex((part) => /^v\d/.test(part));
-  const isNamedTwice = /\.filters\.(network\.local_ratelimit|network\.rbac|http\.rbac)\./.test(
-    type,
-  );
+  const isNamedTwice =
+    /\.filters\.(network\.local_ratelimit|network\.rbac|network\.ext_authz|http\.rbac)\./.test(
+      type,
+    );
   return parts.slice(version - (isNamedTwice ? 2 : 1)).join(".");
 }
 

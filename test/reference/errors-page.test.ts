@@ -56,6 +56,14 @@ const OTHER_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
 const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
   accessDenied:
     "`tulle authz check FROM TO METHOD PATH` names the deciding AuthorizationPolicy, its rule and the first condition that did not hold; so do the access log and, for callers in the mesh, the header `x-tulle-denied-by`.",
+  authzDenied:
+    "The service's own words, where it has any. `tulle_ext_authz_checks_total` counts by provider, the access log names it; the service's log tells why.",
+  authzFailed:
+    "Does the authorization service run, and answer within the provider's `timeout`? The reason stands in the access log. `failOpen` lets requests pass meanwhile.",
+  authzInvalid:
+    "The service wants to set a header field with a character that no field may have; its answer is not used.",
+  requestTooLarge:
+    "The provider's `includeRequestBodyInCheck.maxRequestBytes` is the bound, or `forwardBody.maxSize` of an HTTPRoute; `allowPartialMessage` tells the service the beginning of a longer body.",
   rateLimited:
     "The message names the RateLimitPolicy and its rule; `tulle_ratelimit_requests_total` counts by both. Is it one caller, or is the limit too low? `mode: Observe` lets requests pass and goes on counting.",
   serviceRateLimited:

@@ -1,6 +1,7 @@
 /** HTTP filters of the sample bootstrap file, and what its routes say to them. */
 import type { JsonObject } from "@bufbuild/protobuf";
 import { NO_SESSION, SESSION_FILTER, SESSION_OF_ROUTE } from "./balancing-sample.ts";
+import { AUTHZ_FILTERS, AUTHZ_OF_ROUTE } from "./ext-authz-sample.ts";
 import { JWT_FILTER, JWT_OF_ROUTE, NO_JWT } from "./jwt-sample.ts";
 import { LIMIT_FILTERS, LIMITS_OF_ROUTES } from "./rate-limit-sample.ts";
 import { RBAC_FILTER, RBAC_OF_ROUTE } from "./rbac-sample.ts";
@@ -80,11 +81,13 @@ export const HTTP_FILTERS: readonly JsonObject[] = [
   ...LIMIT_FILTERS,
   JWT_FILTER,
   RBAC_FILTER,
+  ...AUTHZ_FILTERS,
   ROUTER,
 ];
 
 export const ROUTE_FILTERS: JsonObject = {
   ...LIMITS_OF_ROUTES,
+  ...AUTHZ_OF_ROUTE,
   "envoy.filters.http.jwt_authn": JWT_OF_ROUTE,
   "envoy.filters.http.jwt_authn.other": NO_JWT,
   "envoy.filters.http.rbac": RBAC_OF_ROUTE,

@@ -1,5 +1,6 @@
 /** A listener of the bootstrap sample with everything that comes before HTTP or stands in its place. */
 import type { JsonObject } from "@bufbuild/protobuf";
+import { CONNECTION_AUTHZ } from "./ext-authz-sample.ts";
 import { CONNECTION_RBAC } from "./rbac-sample.ts";
 
 const TYPE = "type.googleapis.com/envoy.extensions.filters";
@@ -49,6 +50,7 @@ export const TCP_LISTENER: JsonObject = {
           token_bucket: { max_tokens: 100, tokens_per_fill: 50, fill_interval: "1s" },
         }),
         CONNECTION_RBAC,
+        CONNECTION_AUTHZ,
         tcpProxy({
           stat_prefix: "passthrough",
           weighted_clusters: { clusters: [{ name: "everything", weight: 1 }] },

@@ -7,6 +7,13 @@ import { type AdmissionRule, compileAdmission } from "./admission-rule.ts";
 import { type BandwidthRule, compileBandwidth } from "./bandwidth-rule.ts";
 import { type CacheRule, compileCache } from "./cache-rule.ts";
 import { type CorsRule, compileCors, compileCorsPolicy, inheritCors } from "./cors-rule.ts";
+import {
+  compileExtAuthz,
+  compileExtAuthzOfRoute,
+  type ExtAuthzRouteRule,
+  type ExtAuthzRule,
+  inheritExtAuthz,
+} from "./ext-authz-rule.ts";
 import { compileFaultReset, type FaultResetRule } from "./fault-reset-rule.ts";
 import { compileFault, type FaultRule } from "./fault-rule.ts";
 import {
@@ -33,6 +40,8 @@ import {
 export type FilterRule =
   | CacheRule
   | CorsRule
+  | ExtAuthzRule
+  | ExtAuthzRouteRule
   | FaultRule
   | FaultResetRule
   | GrpcWebRule
@@ -66,6 +75,7 @@ const grpcWeb: FilterKind = {
 
 const cache: FilterKind = { ofListener: compileCache, ofRoute: compileCache };
 const cors: FilterKind = { ofListener: compileCors, ofRoute: compileCorsPolicy };
+const extAuthz: FilterKind = { ofListener: compileExtAuthz, ofRoute: compileExtAuthzOfRoute };
 const fault: FilterKind = { ofListener: compileFault, ofRoute: compileFault };
 const faultReset: FilterKind = { ofListener: compileFaultReset, ofRoute: compileFaultReset };
 
@@ -94,6 +104,7 @@ const statefulSession: FilterKind = {
 export const FILTER_KINDS: readonly FilterKind[] = [
   cache,
   cors,
+  extAuthz,
   fault,
   faultReset,
   grpcWeb,
@@ -109,5 +120,8 @@ export const FILTER_KINDS: readonly FilterKind[] = [
 
 /** A route's rule where the virtual host or table around it has one, too: only some kinds join them. */
 export function inheritRule(rule: FilterRule, outer: FilterRule): FilterRule {
+  if (rule.kind === "ext-authz-route" && outer.kind === "ext-authz-route") {
+    return inheritExtAuthz(rule, outer);
+  }
   return rule.kind === "cors" && outer.kind === "cors" ? inheritCors(rule, outer) : rule;
 }

@@ -176,6 +176,14 @@ function clusterOf({ rateLimitService }: RateLimit, path: string, errors: FieldE
     const message = "is required: the cluster of the rate limit service";
     errors.push({ path: `${path}.grpc_service.envoy_grpc.cluster_name`, message });
   }
+  if (rateLimitService?.grpcService?.timeout !== undefined) {
+    const message = "is not implemented here: the filter's own timeout holds";
+    errors.push({ path: `${path}.grpc_service.timeout`, message });
+  }
+  if (target?.case === "envoyGrpc" && target.value.authority !== "") {
+    const message = "is not implemented here: the service is asked as the cluster's name";
+    errors.push({ path: `${path}.grpc_service.envoy_grpc.authority`, message });
+  }
   return name;
 }
 

@@ -32,6 +32,11 @@ export function channelCluster(bootstrap: Bootstrap, errors: FieldError[]): Clus
     refuse(`${at}.ads_config.grpc_services`, "only one is implemented");
   }
   const target = services[0]?.targetSpecifier;
+  const first = `${at}.ads_config.grpc_services[0]`;
+  if (services[0]?.timeout !== undefined) refuse(`${first}.timeout`, "is not implemented here");
+  if (target?.case === "envoyGrpc" && target.value.authority !== "") {
+    refuse(`${first}.envoy_grpc.authority`, "is not implemented here");
+  }
   const name = target?.case === "envoyGrpc" ? target.value.clusterName : "";
   const cluster = bootstrap.staticResources?.clusters.find((candidate) => candidate.name === name);
   if (cluster === undefined) {

@@ -1,5 +1,9 @@
 /** A FilterChain compiled: which connections it takes, its transport socket, and its network filters. */
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import {
+  compileNetworkExtAuthz,
+  type NetworkExtAuthzRule,
+} from "../../decision/ext-authz/network-ext-authz-rule.ts";
 import type { FieldError } from "../../decision/field-error.ts";
 import { compileNetworkRbac, type NetworkRbacRule } from "../../decision/rbac/network-rbac-rule.ts";
 import type { FilterChain } from "../../gen/envoy/config/listener/v3/listener_components_pb.js";
@@ -26,6 +30,8 @@ export interface FilterChainConfig {
   readonly limits: readonly ConnectionRule[];
   /** What connections whose peer is known must pass, in this order. */
   readonly authorization: readonly NetworkRbacRule[];
+  /** Which services TCP connections are asked about behind that, in this order. */
+  readonly checks: readonly NetworkExtAuthzRule[];
   readonly service: ChainService;
 }
 
@@ -43,9 +49,14 @@ export function compileFilterChain(
     `${path}.transport_socket`,
     errors,
   );
-  const { limits, authorization } = compileGates(chain, path, errors);
+  const { limits, authorization, checks } = compileGates(chain, path, errors);
   const service = compileService(chain, path, errors, wallMs);
-  return service && { name: chain.name, match, tls, limits, authorization, service };
+  if (checks.length > 0 && service?.kind === "http") {
+    const message =
+      "a network ext_authz stands before a TcpProxy only; requests have an HTTP filter";
+    errors.push({ path: `${path}.filters`, message });
+  }
+  return service && { name: chain.name, match, tls, limits, authorization, checks, service };
 }
 
 /** Every filter but the last. */
@@ -53,23 +64,26 @@ function compileGates(
   { filters }: FilterChain,
   path: string,
   errors: FieldError[],
-): Pick<FilterChainConfig, "limits" | "authorization"> {
+): Pick<FilterChainConfig, "limits" | "authorization" | "checks"> {
   const limits: ConnectionRule[] = [];
   const authorization: NetworkRbacRule[] = [];
+  const checks: NetworkExtAuthzRule[] = [];
   for (const [index, { configType }] of filters.slice(0, -1).entries()) {
     const at = `${path}.filters[${index}]`;
     const config = configType.case === "typedConfig" ? configType.value : undefined;
     const limit = config && compileConnectionRule(config, `${at}.typed_config`, errors);
     const rbac = config && compileNetworkRbac(config, `${at}.typed_config`, errors);
+    const check = config && compileNetworkExtAuthz(config, `${at}.typed_config`, errors);
     if (limit !== undefined) limits.push(limit);
     else if (rbac !== undefined) authorization.push(rbac);
+    else if (check !== undefined) checks.push(check);
     else {
       const message =
-        "only a ConnectionLimit, a LocalRateLimit or an RBAC may stand before the last filter";
+        "only a ConnectionLimit, a LocalRateLimit, an RBAC or an ExtAuthz may stand before the last filter";
       errors.push({ path: at, message });
     }
   }
-  return { limits, authorization };
+  return { limits, authorization, checks };
 }
 
 function compileService(

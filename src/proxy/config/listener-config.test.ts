@@ -90,7 +90,7 @@ test("the last filter of a chain serves, others limit connections", () => {
   assert.deepEqual(compile({ filter_chains: [{}] }).errors, [last]);
   const two = [filter(), filter()];
   assert.deepEqual(compile({ filter_chains: [{ filters: two }] }).errors, [
-    "filter_chains[0].filters[0]: only a ConnectionLimit, a LocalRateLimit or an RBAC may stand before the last filter",
+    "filter_chains[0].filters[0]: only a ConnectionLimit, a LocalRateLimit, an RBAC or an ExtAuthz may stand before the last filter",
   ]);
   assert.deepEqual(compile({ filter_chains: [{ filters: [maxConnections(3)] }] }).errors, [last]);
   const { config, errors } = compile({

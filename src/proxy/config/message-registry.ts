@@ -10,6 +10,10 @@ import {
   CorsPolicySchema,
   CorsSchema,
 } from "../../gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from "../../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { HTTPFaultSchema } from "../../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { GrpcWebSchema } from "../../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import {
@@ -34,6 +38,7 @@ import { HttpInspectorSchema } from "../../gen/envoy/extensions/filters/listener
 import { ProxyProtocolSchema } from "../../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js";
 import { TlsInspectorSchema } from "../../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { ConnectionLimitSchema } from "../../gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
+import { ExtAuthzSchema as ConnectionExtAuthzSchema } from "../../gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.js";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { LocalRateLimitSchema as ConnectionRateSchema } from "../../gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
 import { RBACSchema as ConnectionRbacSchema } from "../../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
@@ -69,6 +74,7 @@ export const messageRegistry = createRegistry(
   BandwidthLimitSchema,
   CaresDnsResolverConfigSchema,
   ClusterConfigSchema,
+  ConnectionExtAuthzSchema,
   ConnectionLimitSchema,
   ConnectionRateSchema,
   ConnectionRbacSchema,
@@ -78,6 +84,8 @@ export const messageRegistry = createRegistry(
   DnsFilterConfigSchema,
   DownstreamConnectionsConfigSchema,
   DownstreamTlsContextSchema,
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
   FileAccessLogSchema,
   FilterConfigSchema,
   GrpcWebSchema,

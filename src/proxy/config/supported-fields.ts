@@ -19,8 +19,8 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.core.v3.Locality": "region zone sub_zone",
   "envoy.config.core.v3.ApiConfigSource":
     "api_type transport_api_version grpc_services set_node_on_first_message_only",
-  "envoy.config.core.v3.GrpcService": "envoy_grpc",
-  "envoy.config.core.v3.GrpcService.EnvoyGrpc": "cluster_name",
+  "envoy.config.core.v3.GrpcService": "envoy_grpc timeout",
+  "envoy.config.core.v3.GrpcService.EnvoyGrpc": "cluster_name authority",
   "envoy.config.core.v3.ConfigSource": "ads resource_api_version",
   "envoy.config.core.v3.AggregatedConfigSource": "",
   "envoy.config.core.v3.Address": "socket_address",

@@ -13,6 +13,7 @@ const FILTERS_OF_ROUTES: readonly string[] = [
   "envoy.extensions.filters.http.cors.v3.CorsPolicy",
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
   "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute",
+  "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
   "envoy.extensions.filters.http.fault.v3.HTTPFault",
   "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig",
   "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
@@ -27,6 +28,7 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
   ],
   "envoy.config.listener.v3.Filter.typed_config": [
     "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+    "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz",
     "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit",
     "envoy.extensions.filters.network.rbac.v3.RBAC",
     `${HTTP}.HttpConnectionManager`,
@@ -45,6 +47,7 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
   ],
   [`${HTTP}.HttpFilter.typed_config`]: [
     "envoy.extensions.filters.http.cors.v3.Cors",
+    "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
     "envoy.extensions.filters.http.fault.v3.HTTPFault",
     "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency",
     "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit",

@@ -6,6 +6,7 @@ import { BandwidthFilter } from "./bandwidth-filter.ts";
 import { CacheFilter } from "./cache-filter.ts";
 import { ConcurrencyFilter } from "./concurrency-filter.ts";
 import { CorsFilter } from "./cors-filter.ts";
+import { ExtAuthzFilter } from "./ext-authz-filter.ts";
 import { FaultFilter } from "./fault-filter.ts";
 import { FaultResetFilter } from "./fault-reset-filter.ts";
 import type { FilterServices } from "./filter-services.ts";
@@ -53,6 +54,8 @@ function createFilter(
       return new CacheFilter(rule, services);
     case "cors":
       return new CorsFilter(rule, services);
+    case "ext-authz":
+      return new ExtAuthzFilter(rule, services);
     case "fault":
       return new FaultFilter(rule, services);
     case "fault-reset":
@@ -71,6 +74,7 @@ function createFilter(
       return new LocalRateLimitFilter(rule, services, before);
     case "rate-limit-service":
       return new RateLimitServiceFilter(rule, services);
+    case "ext-authz-route":
     case "jwt-authn-route":
     case "rate-limit-service-route":
       throw new Error("invariant broken: what routes say makes no filter");

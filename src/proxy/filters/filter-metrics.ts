@@ -1,5 +1,6 @@
 /** What HTTP filters count, declared once per process and shared by the filters of all listeners. */
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
+import { createExtAuthzMetrics, type ExtAuthzMetrics } from "../ext-authz/ext-authz-metrics.ts";
 import { PolicyMetrics } from "../policy-decisions.ts";
 import { type BandwidthMetrics, createBandwidthMetrics } from "./bandwidth-metrics.ts";
 import { type CacheMetrics, createCacheMetrics } from "./cache-metrics.ts";
@@ -18,6 +19,7 @@ export interface FilterMetrics {
   readonly bandwidth: BandwidthMetrics;
   readonly cache: CacheMetrics;
   readonly cors: CorsMetrics;
+  readonly extAuthz: ExtAuthzMetrics;
   readonly fault: FaultMetrics;
   readonly jwt: JwtMetrics;
   readonly rateLimit: RateLimitMetrics;
@@ -31,6 +33,7 @@ export function createFilterMetrics(registry: MetricRegistry): FilterMetrics {
     bandwidth: createBandwidthMetrics(registry),
     cache: createCacheMetrics(registry),
     cors: createCorsMetrics(registry),
+    extAuthz: createExtAuthzMetrics(registry),
     fault: createFaultMetrics(registry),
     jwt: createJwtMetrics(registry),
     rateLimit: createRateLimitMetrics(registry),

@@ -4,7 +4,8 @@ import { TimerEntry, type TimerWheel } from "../../core/timer-wheel.ts";
 import { type FilterRule, ruleOfRoute } from "../../decision/filters/filter-rule.ts";
 import type { RouteMatchResult } from "../../decision/route-table.ts";
 import type { HeaderBlock } from "../../http/header-block.ts";
-import type { ResponseHead } from "../../http/response-head.ts";
+import { HeaderName } from "../../http/header-field.ts";
+import { ResponseHead } from "../../http/response-head.ts";
 import { type FaultOwner, guarded } from "../callback-faults.ts";
 import type { Cluster } from "../cluster.ts";
 import type { ExchangeAnswer } from "../exchange-answer.ts";
@@ -57,6 +58,7 @@ export interface FilterRunServices {
 }
 
 const NO_FILTERS: FilterChain = [];
+const EXPECT = new HeaderName("expect");
 
 /** The one delay of a request at a time. Made for the first request of an exchange that is delayed. */
 class Delay implements FilterWait {
@@ -267,6 +269,15 @@ export class FilterRun implements FilterCall {
     pacers.push(wrap({ next: inner ?? owner, resume }));
   }
 
+  continueRequest(): void {
+    const head = this.request.head!;
+    if (!head.expectsContinue) return;
+    // RFC 9110 section 10.1.1: the client is answered here, and no upstream is asked to do so again.
+    head.expectsContinue = false;
+    head.headers.remove(EXPECT);
+    this.#owner.answer.stream.sendInterim(continueHead());
+  }
+
   transformRequest(transform: RequestTransform): void {
     this.#owner.transformRequest(transform);
   }
@@ -317,4 +328,11 @@ export class FilterRun implements FilterCall {
     }
     this.#owner.onFiltersPassed();
   }
+}
+
+function continueHead(): ResponseHead {
+  const head = new ResponseHead();
+  head.status = 100;
+  head.reason = "Continue";
+  return head;
 }
