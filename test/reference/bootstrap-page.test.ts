@@ -23,6 +23,14 @@ where Tulle does something else on purpose, [envoy-differences.md](envoy-differe
 
 /** What there is to say about a field besides Envoy's description. */
 const NOTES: Readonly<Record<string, string>> = {
+  "rbac.v3.Principal.authenticated":
+    "without a name: any peer that was verified; Envoy takes any TLS connection for one",
+  "rbac.v3.Principal.header": "as in permissions",
+  "rbac.v3.Permission.header":
+    "of several fields one that matches is enough for DENY and LOG, all must match for ALLOW",
+  "network.rbac.v3.RBAC.enforcement_type":
+    "connections are judged before their first byte and when configuration changes, whatever is said",
+  "http.rbac.v3.RBAC.rules_stat_prefix": "accepted; metrics are by policy and rule",
   "bootstrap.v3.Bootstrap.admin":
     "loopback addresses are meant: whoever reaches the port can end the process",
   "overload.v3.ResourceMonitor.name":
