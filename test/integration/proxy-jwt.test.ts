@@ -1,89 +1,24 @@
 /** Users' tokens at the sidecar: which are accepted, what is told of those that are not, and what the app gets to see. */
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { type TestContext, test } from "node:test";
-import type { JsonObject } from "@bufbuild/protobuf";
-import { ManualClock } from "../../src/core/clock.ts";
-import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
-import { ProxyFixture } from "../support/proxy-fixture.ts";
-import { RawClient, type RawResponse } from "../support/raw-client.ts";
-import { headerOf } from "../support/raw-message.ts";
-import { RawUpstream, type UpstreamRequest } from "../support/raw-upstream.ts";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
 import {
-  encoded,
-  keySetOf,
-  type SigningKey,
-  signedToken,
-  signingKey,
-} from "../support/signed-tokens.ts";
-
-const TYPES = "type.googleapis.com/envoy.extensions.filters.http";
-const NAME = "envoy.filters.http.jwt_authn";
-const ISSUER = "https://issuer.example";
-const KEY = signingKey("ES256", "k1");
-const RSA = signingKey("RS256", "rsa");
-const NOW_S = 1_800_000_000;
-const OPTIONAL = {
-  requires_any: { requirements: [{ provider_name: "shop" }, { allow_missing: {} }] },
-};
-const REQUIRED = { provider_name: "shop" };
-
-function claims(more: object = {}): object {
-  return { iss: ISSUER, sub: "anna", aud: ["shop"], exp: NOW_S + 3_600, ...more };
-}
-
-interface Setting {
-  readonly provider?: JsonObject;
-  readonly requires?: JsonObject;
-  readonly filter?: JsonObject;
-  readonly route?: JsonObject;
-  readonly routes?: readonly JsonObject[];
-  readonly keys?: readonly SigningKey[];
-}
-
-async function setUp(context: TestContext, setting: Setting = {}) {
-  const { provider = {}, requires = REQUIRED, filter = {}, route, keys = [KEY, RSA] } = setting;
-  const upstream = await RawUpstream.echo(context);
-  const clock = new ManualClock(NOW_S * 1_000);
-  const shop = {
-    issuer: ISSUER,
-    audiences: ["shop"],
-    local_jwks: { inline_string: keySetOf(...keys) },
-    ...provider,
-  };
-  const typed_config = {
-    "@type": `${TYPES}.jwt_authn.v3.JwtAuthentication`,
-    providers: { shop },
-    rules: [{ match: { prefix: "/" }, requires }],
-    ...filter,
-  };
-  const http_filters = [
-    { name: NAME, typed_config },
-    { name: "router", typed_config: { "@type": `${TYPES}.router.v3.Router` } },
-  ];
-  const perRoute = route && { "@type": `${TYPES}.jwt_authn.v3.PerRouteConfig`, ...route };
-  const routes = setting.routes ?? [
-    { ...routeTo("app"), ...(perRoute && { typed_per_filter_config: { [NAME]: perRoute } }) },
-  ];
-  const proxy = await ProxyFixture.start(
-    context,
-    bootstrapOf(
-      [{ routes, manager: { http_filters } }],
-      [{ name: "app", endpoints: [upstream.port] }],
-    ),
-    { clock },
-  );
-  const ask = async (target: string, ...lines: readonly string[]): Promise<RawResponse> => {
-    const client = await RawClient.connect(proxy.port());
-    context.after(() => client.close());
-    client.send(`${[`GET ${target} HTTP/1.1`, "Host: app", ...lines].join("\r\n")}\r\n\r\n`);
-    return client.response();
-  };
-  const send = (token: string, ...lines: readonly string[]): Promise<RawResponse> =>
-    ask("/", `Authorization: Bearer ${token}`, ...lines);
-  const seen = (): UpstreamRequest => upstream.requests.at(-1)!;
-  return { upstream, proxy, clock, ask, send, seen };
-}
+  claims,
+  ISSUER,
+  KEY,
+  NOW_S,
+  OPTIONAL,
+  RSA,
+  type Setting,
+  setUp,
+} from "../support/jwt-fixture.ts";
+import { headerOf } from "../support/raw-message.ts";
+import { encoded, signedToken, signingKey } from "../support/signed-tokens.ts";
 
 test("T28: an accepted token reaches the app as claims, and not itself", async (context) => {
   const { send, seen, proxy } = await setUp(context, {
@@ -272,122 +207,55 @@ test("no keys: every token of that issuer gets 401", async (context) => {
 });
 
 test("a token in the query is taken out of it, and out of logs", async (context) => {
-  const { ask, seen } = await setUp(context);
+  const folder = mkdtempSync(join(tmpdir(), "tulle-jwt-log-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "log");
+  const { ask, seen, proxy } = await setUp(context, { accessLog: path });
   const token = signedToken(KEY, claims());
   assert.equal((await ask(`/a?x=1&access_token=${token}&y=2`)).status, 200);
   assert.equal(seen().start, "GET /a?x=1&y=2 HTTP/1.1");
   assert.equal((await ask(`/a?access_token=${token}`)).status, 200);
   assert.equal(seen().start, "GET /a HTTP/1.1");
+  assert.equal((await ask("/a?access_token=secret&z=1")).status, 401);
+  await proxy.dataPlane.stop();
+  const lines = readFileSync(path, "utf8").trim().split("\n");
+  const paths = lines.map((line) => JSON.parse(line).path);
+  assert.deepEqual(paths, ["/a?x=1&y=2", "/a", "/a?z=1"]);
+  assert.equal(
+    JSON.parse(lines[2]!).response_code_details,
+    "jwt_authn_access_denied{Jwt_is_not_in_the_form_of_Header.Payload.Signature_with_two_dots_and_3_sections}",
+  );
 });
 
-test("places, scheme and forwarding are the provider's", async (context) => {
-  const { ask, seen } = await setUp(context, {
-    provider: {
-      from_headers: [{ name: "x-token", value_prefix: "JWT " }],
-      from_params: ["t"],
-      from_cookies: ["session"],
-      forward: true,
-    },
-  });
-  const token = signedToken(KEY, claims());
-  assert.equal((await ask("/", `x-token: JWT ${token}`)).status, 200);
-  assert.equal(headerOf(seen(), "x-token"), `JWT ${token}`);
-  assert.equal((await ask(`/?t=${token}`)).status, 200);
-  assert.equal((await ask("/", `Cookie: a=b; session=${token}`)).status, 200);
-  assert.equal((await ask("/", `Cookie: session=${token}; session=${token}`)).status, 400);
-  assert.equal((await ask("/", `Authorization: Bearer ${token}`)).status, 401);
-});
-
-test("requirements nest, and routes name one or none", async (context) => {
-  const keys = [signingKey("ES256", "a"), signingKey("ES256", "b")];
-  const place = (name: string) => ({ from_headers: [{ name }] });
-  const filter = (index: number): JsonObject => ({
-    issuer: `https://${index}.example`,
-    local_jwks: { inline_string: keySetOf(keys[index]!) },
-    ...place(`x-${index}`),
-  });
-  const both = {
-    requires_all: { requirements: [{ provider_name: "p0" }, { provider_name: "p1" }] },
+test("clients of gRPC are told UNAUTHENTICATED (16) by HTTP/2", async (context) => {
+  const { proxy } = await setUp(context);
+  const session = connect(`http://127.0.0.1:${proxy.port()}`);
+  context.after(() => session.destroy());
+  const askGrpc = async (headers: object) => {
+    const grpc = { ":method": "POST", ":path": "/a.B/C", "content-type": "application/grpc" };
+    const stream = session.request({ ...grpc, te: "trailers", ...headers });
+    stream.end();
+    const [answer] = await once(stream, "response");
+    stream.resume();
+    return answer;
   };
-  const { ask } = await setUp(context, {
-    filter: {
-      providers: { p0: filter(0), p1: filter(1) },
-      rules: [
-        { match: { prefix: "/both" }, requires: both },
-        { match: { path: "/free" } },
-        {
-          match: { prefix: "/", headers: [{ name: "x-need", present_match: true }] },
-          requires: { provider_name: "p1" },
-        },
-      ],
-    },
-  });
-  const [a, b] = keys.map(
-    (key, index) => `x-${index}: ${signedToken(key, { iss: `https://${index}.example` })}`,
-  );
-  assert.equal((await ask("/both", a!)).status, 401);
-  assert.equal((await ask("/both", a!, b!)).status, 200);
-  assert.equal((await ask("/free")).status, 200);
-  assert.equal((await ask("/other")).status, 200);
-  assert.equal((await ask("/other", "x-need: 1")).status, 401);
-  assert.equal((await ask("/other", "x-need: 1", b!)).status, 200);
+  const refused = await askGrpc({ authorization: "Bearer nonsense" });
+  assert.equal(refused[":status"], 200);
+  assert.equal(refused["grpc-status"], "16");
+  const accepted = await askGrpc({ authorization: `Bearer ${signedToken(KEY, claims())}` });
+  assert.notEqual(accepted["grpc-status"], "16");
 });
 
-test("a route's own word goes before the listener's rules", async (context) => {
-  const map = { requirement_map: { open: { allow_missing: {} } } };
-  const open = await setUp(context, { filter: map, route: { requirement_name: "open" } });
-  assert.equal((await open.ask("/")).status, 200);
-  const off = await setUp(context, { route: { disabled: true } });
-  assert.equal((await off.send("nonsense")).status, 200);
-  const wrong = await setUp(context, { route: { requirement_name: "gone" } });
-  assert.equal((await wrong.send(signedToken(KEY, claims()))).status, 403);
-});
-
-test("routes are chosen by claims", async (context) => {
-  const claimIs = (name: string, value: JsonObject): JsonObject => ({
-    prefix: "/",
-    dynamic_metadata: [{ filter: NAME, path: [{ key: "payload" }, { key: name }], value }],
-  });
-  const direct = (body: string) => ({
-    direct_response: { status: 200, body: { inline_string: body } },
-  });
-  const { ask, send } = await setUp(context, {
-    requires: OPTIONAL,
-    provider: {
-      payload_in_metadata: "payload",
-      clear_route_cache: true,
-      normalize_payload_in_metadata: { space_delimited_claims: ["scope"] },
-    },
-    routes: [
-      { match: claimIs("tier", { string_match: { exact: "gold" } }), ...direct("gold") },
-      {
-        match: claimIs("scope", { list_match: { one_of: { string_match: { exact: "beta" } } } }),
-        ...direct("beta"),
-      },
-      { match: { prefix: "/" }, ...direct("all") },
-    ],
-  });
-  assert.equal((await ask("/")).body, "all");
-  assert.equal((await send(signedToken(KEY, claims({ tier: "gold" })))).body, "gold");
-  assert.equal((await send(signedToken(KEY, claims({ scope: "read beta" })))).body, "beta");
-  assert.equal((await send(signedToken(KEY, claims({ scope: "betas" })))).body, "all");
-});
-
-test("preflights of browsers pass, which have no tokens", async (context) => {
-  const { proxy, ask } = await setUp(context, { filter: { bypass_cors_preflight: true } });
-  const client = await RawClient.connect(proxy.port());
-  context.after(() => client.close());
-  client.send(
-    "OPTIONS / HTTP/1.1\r\nHost: app\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
-  );
-  assert.equal((await client.response()).status, 200);
-  assert.equal((await ask("/", "Origin: https://a")).status, 401);
-});
-
-test("clients are told nothing where that is wanted", async (context) => {
-  const { send } = await setUp(context, { filter: { strip_failure_response: true } });
-  const answer = await send("nonsense");
-  assert.equal(answer.status, 401);
-  assert.equal(answer.body.trim(), "");
-  assert.equal(headerOf(answer, "www-authenticate"), undefined);
+test("tokens that were verified are known over changes, but for those of an issuer that changed", async (context) => {
+  const { proxy, send, listener } = await setUp(context);
+  const token = signedToken(KEY, claims());
+  assert.equal((await send(token)).status, 200);
+  const change = (setting: Setting) =>
+    proxy.dataPlane.setListener(proxy.listener(listener(setting)));
+  await change({ requires: OPTIONAL });
+  assert.equal((await send(token)).status, 200);
+  assert.equal(proxy.metric("tulle_jwt_cache_lookups_total", 'result="hit"'), 1);
+  await change({ keys: [RSA] });
+  assert.equal((await send(token)).status, 401);
+  assert.equal((await send(signedToken(RSA, claims()))).status, 200);
 });
