@@ -88,6 +88,11 @@ export class MeshLink {
       health: new AppHealth({ clock: deps.clock, port, onChange: () => this.#report() }),
     }));
     this.#hds = this.#appPorts.length === 0 ? undefined : new HdsClient(shared);
+    // Streams that were refused, or refused the control plane, for a certificate need not wait any longer.
+    this.identity?.onUpdate(() => {
+      this.ads.hurry();
+      this.#hds?.hurry();
+    });
   }
 
   /**

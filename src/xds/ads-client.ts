@@ -87,6 +87,11 @@ export class AdsClient {
     this.#stream.resume();
   }
 
+  /** As `ReconnectingStream.hurry`. */
+  hurry(): void {
+    this.#stream.hurry();
+  }
+
   /** Asks for resources by name, or for all of the type with `"*"`. Adds to what was asked for before. */
   subscribe(typeUrl: string, names: readonly string[] | "*"): void {
     let type = this.#types.get(typeUrl);

@@ -53,6 +53,11 @@ export class HdsClient {
     this.#stream.start();
   }
 
+  /** As `ReconnectingStream.hurry`. */
+  hurry(): void {
+    this.#stream.hurry();
+  }
+
   stop(): void {
     this.#timer?.cancel();
     this.#intervalMs = undefined;

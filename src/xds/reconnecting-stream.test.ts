@@ -39,3 +39,33 @@ test("pauses double from 0.2 s to 30 s, and each is anything below that", () => 
     ceilings.map((ms) => ms / 2),
   );
 });
+
+test("who has reason to hope does not wait out the pause, and pauses begin anew", () => {
+  const clock = new ManualClock();
+  const attempts: number[] = [];
+  const stream = new ReconnectingStream({
+    path: "/x/y",
+    createClient: () => {
+      attempts.push(clock.monotonicMs());
+      throw new Error("no certificate");
+    },
+    clock,
+    prng: { next: () => 1 },
+    onOpen: () => assert.fail("never opens"),
+    onMessage: () => assert.fail("never hears"),
+    onClose: () => {},
+  });
+  stream.hurry();
+  assert.deepEqual(attempts, [], "one that was not started has nothing to hurry for");
+  stream.start();
+  clock.advance(10_000);
+  const before = attempts.length;
+  stream.hurry();
+  assert.equal(attempts.length, before + 1);
+  clock.advance(200);
+  assert.equal(attempts.length, before + 2, "after the shortest pause");
+  stream.hold();
+  stream.hurry();
+  assert.equal(attempts.length, before + 2, "another process speaks for it");
+  stream.stop();
+});

@@ -76,6 +76,14 @@ export class ReconnectingStream {
     if (this.#isRunning && this.#open === undefined) this.#connect();
   }
 
+  /** Something has changed for the better: the pause before the next attempt, if it is one now, is over. */
+  hurry(): void {
+    if (!this.#isRunning || this.#isHeld || this.#open !== undefined) return;
+    this.#timer?.cancel();
+    this.#backoff.reset();
+    this.#connect();
+  }
+
   /** Dropped when no stream is open: what is to be said again on the next one is the owner's business. */
   send(bytes: Uint8Array): void {
     this.#open?.call.write(bytes);
