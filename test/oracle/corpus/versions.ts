@@ -2,6 +2,7 @@
 import type { OracleCase, Versions } from "../case.ts";
 import { actionCases } from "./actions.ts";
 import { filterCases } from "./filters.ts";
+import { jwtCases } from "./jwt.ts";
 import { malformedCases } from "./malformed.ts";
 import { messageCases } from "./messages.ts";
 import { routingCases } from "./routing.ts";
@@ -41,6 +42,7 @@ const general = [
   ...malformedCases,
   ...upgradeCases,
   ...filterCases,
+  ...jwtCases,
 ].filter(
   ({ id }) =>
     !HTTP1_GROUPS.includes(groupOf(id)) && ![...HTTP1_ANSWERS, ...HTTP1_BODIES].includes(id),
