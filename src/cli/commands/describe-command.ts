@@ -11,7 +11,7 @@ import {
   describeObject,
 } from "../describe-object.ts";
 import { describeService } from "../describe-service.ts";
-import { usageError } from "../errors.ts";
+import { CliError, usageError } from "../errors.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { fetchOne, namespaceFor, notFound } from "../fetch-objects.ts";
 import { type KindNames, objectName, parseSelection } from "../kinds.ts";
@@ -89,7 +89,10 @@ async function writeService(
   });
 }
 
-/** What the sidecars of its instances have seen of callers without mutual TLS. */
+/**
+ * What the sidecars of its instances have seen of callers without mutual TLS. Where they cannot be asked, the rest of the
+ * description is as good.
+ */
 async function callerFindings(
   client: AdminClient,
   { versions }: ServiceView,
@@ -97,7 +100,11 @@ async function callerFindings(
   const instances = new Set(
     versions.flatMap(({ endpoints }) => endpoints.map(({ instance }) => instance)),
   );
-  const { proxies } = await client.proxies();
+  if (instances.size === 0) return [];
+  const { proxies } = await client.proxies().catch((error: unknown) => {
+    if (!(error instanceof CliError || error instanceof AdminApiError)) throw error;
+    return { proxies: [] };
+  });
   const own = proxies.filter(({ id, connected }) => connected && instances.has(id));
   return (await Promise.all(own.slice(0, INSTANCES_ASKED_MAX).map(mtlsFindings))).flat();
 }
