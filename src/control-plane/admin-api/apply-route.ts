@@ -155,6 +155,7 @@ function judge(
     trustDomain,
     trustBundlePem,
     objects,
+    keySets: deps.keySets.sets,
     instances,
     serviceIndexes,
   };
