@@ -2,8 +2,9 @@
 import type { Programs } from "../cli/command-entry.ts";
 import { CliError } from "../cli/errors.ts";
 import { apiErrorResponse } from "../control-plane/admin-api/api-error.ts";
+import { checkAuthorization } from "../control-plane/authz/authz-check.ts";
 import { dumpExplainer } from "../control-plane/explain/explain-dump.ts";
-import { explainInDocuments } from "../control-plane/explain/explain-mesh.ts";
+import { explainInDocuments, meshOfDocuments } from "../control-plane/explain/explain-mesh.ts";
 import { systemClock } from "../core/clock.ts";
 import { messageRegistry } from "../proxy/config/message-registry.ts";
 import { defaultMeshConfigSpec } from "../resource/kinds/mesh-config.ts";
@@ -15,6 +16,15 @@ export const explain: Programs["explain"] = {
       const { trustDomain } = defaultMeshConfigSpec();
       const nowMs = systemClock.nowMs();
       return explainInDocuments(request, { files, kinds, trustDomain, nowMs });
+    }),
+  authorize: (request, files) =>
+    failingAsCommand(() => {
+      const { trustDomain } = defaultMeshConfigSpec();
+      const { snapshot } = meshOfDocuments({
+        ...{ files, kinds, trustDomain },
+        nowMs: systemClock.nowMs(),
+      });
+      return checkAuthorization(request, snapshot, []);
     }),
   inDump: (request, dump) =>
     failingAsCommand(() => {

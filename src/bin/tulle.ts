@@ -15,6 +15,8 @@ const programs: Programs = {
   explain: {
     inDocuments: async (request, files) =>
       (await import("./explain.ts")).explain.inDocuments(request, files),
+    authorize: async (request, files) =>
+      (await import("./explain.ts")).explain.authorize(request, files),
     inDump: async (request, dump) => (await import("./explain.ts")).explain.inDump(request, dump),
   },
 };

@@ -1,4 +1,5 @@
 /** A row of the command table, and the programs behind the commands that run for long. */
+import type { AuthzCheckRequest, AuthzCheckResponse } from "../control-plane/authz-types.ts";
 import type { ExplainRequest, ExplainResponse } from "../control-plane/explain/explain-types.ts";
 import type { Command } from "./command.ts";
 import type { DocumentFile } from "./read-documents.ts";
@@ -26,6 +27,9 @@ export interface ControlPlaneFlags {
   readonly xdsAddress: string | undefined;
   readonly xdsAdvertiseAddress: string | undefined;
   readonly trustDomain: string | undefined;
+  readonly bundleEndpointAddress?: string | undefined;
+  readonly bundleEndpointCertFile?: string | undefined;
+  readonly bundleEndpointKeyFile?: string | undefined;
   readonly caPassphraseFile: string | undefined;
   readonly rateLimitRedis: string | undefined;
   readonly rateLimitRedisFile: string | undefined;
@@ -39,6 +43,11 @@ export interface OfflineExplain {
   inDocuments(request: ExplainRequest, files: readonly DocumentFile[]): Promise<ExplainResponse>;
   /** By a proxy's parsed configuration dump. */
   inDump(request: ExplainRequest, dump: unknown): Promise<ExplainResponse>;
+  /** What the policies in these documents say. */
+  authorize(
+    request: AuthzCheckRequest,
+    files: readonly DocumentFile[],
+  ): Promise<AuthzCheckResponse>;
 }
 
 /** What the CLI only knows the flags of. The long-running ones resolve with their exit code when they have stopped. */

@@ -21,7 +21,8 @@ export function commandTable(programs: Programs): readonly CommandEntry[] {
       name: "authz check",
       summary: "Ask whether policy lets a request in, and by which rule",
       group: "inspect",
-      load: async () => (await import("./commands/authz-check-command.ts")).command,
+      load: async () =>
+        (await import("./commands/authz-check-command.ts")).createCommand(programs.explain),
     },
     {
       name: "version",

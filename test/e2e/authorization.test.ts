@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Answer, CatalogMesh, type ServiceAddress } from "./catalog-mesh.ts";
 
@@ -140,6 +141,17 @@ test("authz check and explain answer as the sidecar does, without a request", as
   assert.match(described, /authorization.ALLOW +1 rule +AuthorizationPolicy default\/readers/);
   const explained = await mesh.tulle("explain", "http://catalog/admin", "--from", "client");
   assert.match(explained, /Authorization\n.*\n.*catalog-\S+ +no +no ALLOW policy matches/);
+});
+
+test("authz check judges policies that are only in files", async () => {
+  const file = join(import.meta.dirname, "..", "..", "examples", "authorization.yaml");
+  const orders = "spiffe://tulle.local/ns/default/sa/orders";
+  const check = (method: string) =>
+    mesh.home.start(["authz", "check", orders, "catalog", method, "/items/7", "-f", file]).ended;
+  const allowed = await check("PUT");
+  assert.equal(allowed.code, 0, allowed.output);
+  assert.match(allowed.output, /allowed by default\/catalog: default\/catalog rule 2 allows it/);
+  assert.equal((await check("DELETE")).code, 1);
 });
 
 test("a client of gRPC gets PERMISSION_DENIED", async () => {

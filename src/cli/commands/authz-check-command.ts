@@ -5,19 +5,28 @@ import type {
   AuthzVerdict,
 } from "../../control-plane/authz-types.ts";
 import type { Command, CommandInput } from "../command.ts";
+import type { Programs } from "../command-entry.ts";
 import type { CliContext } from "../context.ts";
 import { usageError } from "../errors.ts";
 import { EXIT_FINDINGS, EXIT_OK } from "../exit-codes.ts";
+import { withNamespace } from "../namespace-documents.ts";
 import type { Style } from "../output/style.ts";
 import { printable } from "../output/text-width.ts";
 import { writeResult } from "../output/write-result.ts";
+import { FILE_OPTIONS, readDocuments } from "../read-documents.ts";
 
 const PORT_MAX = 65_535;
 
-export const command: Command = {
+export function createCommand(offline: Programs["explain"]): Command {
+  return { ...COMMAND, run: (context, input) => run(context, input, offline) };
+}
+
+const COMMAND: Omit<Command, "run"> = {
   name: "authz check",
   summary: "Ask whether policy lets a request in, and by which rule",
   description: `Judges a request from FROM to TO, without sending it, by the AuthorizationPolicies in force and by the same code that the sidecar judges with. It answers with the deciding policy and rule, and for a denial with the first condition that did not hold in the policy that came nearest.
+
+With -f the mesh is read from files instead, so that policies can be tried before they are applied: no control plane is needed.
 
 Without METHOD and PATH a TCP connection is judged. Policies under dry run that would deny it are told, too.
 
@@ -53,6 +62,7 @@ The exit code is 0 when it is allowed by every workload of TO, and 1 when it is 
     { name: "PATH", summary: "With its query, as it is sent" },
   ],
   options: [
+    ...FILE_OPTIONS,
     {
       name: "header",
       short: "H",
@@ -78,17 +88,40 @@ The exit code is 0 when it is allowed by every workload of TO, and 1 when it is 
     },
   ],
   formats: ["table", "json", "yaml"],
-  run,
 };
 
-async function run(context: CliContext, input: CommandInput): Promise<number> {
-  const client = await context.adminClient();
-  const response = await client.checkAuthorization(requestOf(context, input));
+async function run(
+  context: CliContext,
+  input: CommandInput,
+  offline: Programs["explain"],
+): Promise<number> {
+  const response = await answerTo(requestOf(context, input), { context, input, offline });
   await writeResult(context, {
     data: response,
     table: () => verdictText(response, context.stdout.style),
   });
   return response.allowed ? EXIT_OK : EXIT_FINDINGS;
+}
+
+async function answerTo(
+  request: AuthzCheckRequest,
+  { context, input, offline }: Asked,
+): Promise<AuthzCheckResponse> {
+  const paths = input.strings("filename");
+  if (paths.length === 0) return (await context.adminClient()).checkAuthorization(request);
+  const { namespace, isNamespaceGiven: isStrict } = context.globals;
+  const files = await readDocuments(context, input, paths);
+  const choice = { namespace, isStrict };
+  return offline.authorize(
+    request,
+    files.map((file) => withNamespace(file, choice)),
+  );
+}
+
+interface Asked {
+  readonly context: CliContext;
+  readonly input: CommandInput;
+  readonly offline: Programs["explain"];
 }
 
 function requestOf(context: CliContext, input: CommandInput): AuthzCheckRequest {

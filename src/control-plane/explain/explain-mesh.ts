@@ -96,11 +96,11 @@ export interface ExplainDocuments {
   readonly nowMs: number;
 }
 
-/** Instances are the Workloads among the documents; without any, clusters have no endpoints. */
-export function explainInDocuments(
-  asked: ExplainRequest,
-  { files, kinds, trustDomain, nowMs }: ExplainDocuments,
-): ExplainResponse {
+/** The mesh of documents. Instances are the Workloads among them. Throws `bad_request` for one that is not valid. */
+export function meshOfDocuments({ files, kinds, trustDomain, nowMs }: ExplainDocuments): {
+  readonly objects: ObjectCache;
+  readonly snapshot: MeshSnapshot;
+} {
   const parsed = files.map(({ name, text }) => parseDocuments(text, name, kinds));
   const violation = parsed.flatMap(({ violations }) => violations)[0];
   if (violation !== undefined) {
@@ -113,15 +113,25 @@ export function explainInDocuments(
   for (const { metadata } of [...objects.list("Service"), ...objects.list("ExternalService")]) {
     serviceIndexes.allocate(`${metadata.namespace}/${metadata.name}`);
   }
+  const own = objects.list("MeshConfig")[0]?.spec.trustDomain ?? trustDomain;
+  const snapshot = buildSnapshot({
+    ...{ revision: 0, asOfMs: nowMs, trustDomain: own, trustBundlePem: "", instances: [] },
+    objects,
+    serviceIndexes,
+  });
+  return { objects, snapshot };
+}
+
+/** Without Workloads clusters have no endpoints. */
+export function explainInDocuments(
+  asked: ExplainRequest,
+  documents: ExplainDocuments,
+): ExplainResponse {
+  const { objects, snapshot } = meshOfDocuments(documents);
   const { from } = findCaller(asked, {
     proxies: [],
     services: keysOf(objects, "Service"),
     workloads: keysOf(objects, "Workload"),
-  });
-  const snapshot = buildSnapshot({
-    ...{ revision: 0, asOfMs: nowMs, trustDomain, trustBundlePem: "", instances: [] },
-    objects,
-    serviceIndexes,
   });
   const scope = supposedScope(from.namespace, supposedWorkload(objects, from));
   const configuration = translated(snapshot, scope);
