@@ -8,6 +8,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import {
   addCertificateService,
+  type CertificateRefused,
   type CertificateServiceDeps,
 } from "../identity/certificate-service.ts";
 import { LocalCertificateSource } from "../identity/certificate-source.ts";
@@ -24,6 +25,7 @@ import { AdsServer } from "../xds/ads-server.ts";
 import { HdsServer } from "../xds/hds-server.ts";
 import type { AdvertisedHost } from "./advertised-address.ts";
 import type { AuditTrail } from "./audit/audit-trail.ts";
+import { type AuthenticatedCallsOptions, authenticateFirst } from "./authenticated-calls.ts";
 import { IdentitySide } from "./ca/identity-side.ts";
 import { FederationSide } from "./federation/federation-side.ts";
 import { SYSTEM_NAMESPACE } from "./join-token-issuer.ts";
@@ -43,6 +45,8 @@ const SERVICE_ACCOUNT = "control-plane";
 const DNS_NAME = `${SERVICE_ACCOUNT}.${SYSTEM_NAMESPACE}.svc`;
 /** How often sidecars repeat their health; changes come at once. */
 const HEALTH_INTERVAL_MS = 10_000;
+/** What a proxy tells of a thousand resources that it has takes 100 kB. */
+const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 /** A peer that vanished without a word is noticed within the sum of both. */
 const KEEPALIVE_TIME_MS = 15_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
@@ -125,10 +129,8 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   });
   const ads = createAdsServer(sessions, options);
   const hds = createHdsServer(sessions);
-  const server = new Server({
-    "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
-    "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
-  });
+  const onRefused = (refused: CertificateRefused): void => identity.onRefused(refused);
+  const server = createServer(options, { refusalOf, onRefused });
   ads.addTo(server);
   hds.addTo(server);
   addIdentityServices(server, options, {
@@ -136,7 +138,7 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     refusalOf,
     denialOf: (holder) => identity.denialOf(holder),
     onIssued: (record) => identity.onIssued(record),
-    onRefused: (refused) => identity.onRefused(refused),
+    onRefused,
   });
   const redis = createRedisClient(options);
   addRateLimits(server, options, mesh, redis);
@@ -156,6 +158,21 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   const onStart = (): void => mesh.reconciler.addressChanged();
   const listener: XdsListener = new XdsListener({ ...options, server, agent, onStop, onStart });
   return { mesh, identity, agent, listener, redis, federation };
+}
+
+function createServer(
+  { authority, tokenStore, clock }: GrpcSideOptions,
+  deps: Pick<AuthenticatedCallsOptions, "refusalOf" | "onRefused">,
+): Server {
+  const { trustDomain } = authority;
+  const tokens = new JoinTokens({ clock, store: tokenStore });
+  const isKnownToken = (token: string): boolean => tokens.isKnown(token);
+  return new Server({
+    "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
+    "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+    "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
+    interceptors: [authenticateFirst({ ...deps, trustDomain, isKnownToken })],
+  });
 }
 
 function addIdentityServices(

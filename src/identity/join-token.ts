@@ -69,6 +69,13 @@ export class JoinTokens {
     return { token: `${id}.${secret}`, spiffeId, expiresAtMs };
   }
 
+  /** Whether it waits to be used, expired or not. Uses nothing up. */
+  isKnown(token: string): boolean {
+    const dot = token.indexOf(".");
+    const record = this.#store.get(token.slice(0, Math.max(0, dot)));
+    return record !== undefined && timingSafeEqual(record.secretHash, hashOf(token.slice(dot + 1)));
+  }
+
   /** Uses a token up: who holds it may have a certificate for this identity. Throws `join-token-refused`. */
   redeem(token: string): WorkloadIdentity {
     const dot = token.indexOf(".");
