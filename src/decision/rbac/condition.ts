@@ -28,6 +28,9 @@ export interface LeafText {
   found(request: RequestView, connection: RbacConnection): string;
 }
 
+/** The subject of leaves that look at the peer's identity. */
+export const PRINCIPAL = "principal";
+
 export function leaf(test: ConditionTest, text: LeafText): Condition {
   return { kind: "leaf", test, parts: [], text, ofPrincipal: undefined };
 }
@@ -84,6 +87,13 @@ export function noneOf(part: Condition): Condition {
     text: undefined,
     ofPrincipal: undefined,
   };
+}
+
+/** Whether a condition looks at the peer's identity at all. */
+export function asksWho({ kind, parts, ofPrincipal, text }: Condition): boolean {
+  return kind === "leaf"
+    ? ofPrincipal !== undefined && text?.subject === PRINCIPAL
+    : parts.some(asksWho);
 }
 
 /** What a peer's identity alone tells of a condition; undefined where the rest decides. */

@@ -12,6 +12,7 @@ import {
   leaf,
   never,
   noneOf,
+  PRINCIPAL,
   principalLeaf,
 } from "./condition.ts";
 import { compileHeaderCondition } from "./header-condition.ts";
@@ -99,14 +100,14 @@ function authenticated(
     peerPrincipal === "" ? "unauthenticated" : shown(peerPrincipal);
   if (principalName === undefined) {
     return principalLeaf((principal) => principal !== "", {
-      subject: "principal",
+      subject: PRINCIPAL,
       wanted: "authenticated",
       found,
     });
   }
   const test = stringTest(principalName, `${path}.principal_name`, errors);
   return principalLeaf((principal) => principal !== "" && test(principal), {
-    subject: "principal",
+    subject: PRINCIPAL,
     wanted: stringWanted(principalName),
     found,
   });

@@ -10,7 +10,13 @@ import {
 } from "../../gen/envoy/config/rbac/v3/rbac_pb.js";
 import type { FieldError } from "../field-error.ts";
 import type { RequestView } from "../request-view.ts";
-import { anyOf, type Condition, type ConditionTest, knownOfPrincipal } from "./condition.ts";
+import {
+  anyOf,
+  asksWho,
+  type Condition,
+  type ConditionTest,
+  knownOfPrincipal,
+} from "./condition.ts";
 import { type ConditionOptions, compilePermission } from "./permission-condition.ts";
 import { type IndexedPolicy, NO_MATCH, PolicyIndex } from "./policy-index.ts";
 import { keysOfAny, type PolicyKeys } from "./policy-keys.ts";
@@ -43,7 +49,9 @@ export class RbacEngine {
   readonly action: RbacAction;
   /** In the order of their names, as Envoy goes through them. */
   readonly policies: readonly CompiledPolicy[];
-  /** What is left of the policies for a peer; peers for which the same is left share an index. */
+  /** Of the policies that are for anybody: the same for all peers. */
+  readonly #common: PolicyIndex;
+  /** What is left of the others for a peer; peers for which the same is left share an index. */
   readonly #byPrincipal = new Map<string, PolicyIndex>();
   readonly #bySubset = new Map<string, PolicyIndex>();
   #indexedCount = 0;
@@ -51,13 +59,23 @@ export class RbacEngine {
   constructor(action: RbacAction, policies: readonly CompiledPolicy[]) {
     this.action = action;
     this.policies = policies;
+    this.#common = new PolicyIndex(
+      policies.flatMap((policy, place) =>
+        asksWho(policy.principal)
+          ? []
+          : [{ place, keys: policy.keys, test: testOf(policy, knownOfAll(policy)) }],
+      ),
+    );
   }
 
   /** The place of the first policy that matches, or NO_MATCH. */
   match(request: RequestView, connection: RbacConnection): number {
     const { peerPrincipal } = connection;
     const index = this.#byPrincipal.get(peerPrincipal) ?? this.#indexFor(peerPrincipal);
-    return index.match(request, connection);
+    const own = index.match(request, connection);
+    const common = this.#common.match(request, connection);
+    if (own === NO_MATCH) return common;
+    return common === NO_MATCH ? own : Math.min(own, common);
   }
 
   /** What comes of a match, or of none. */
@@ -76,6 +94,7 @@ export class RbacEngine {
     const left: IndexedPolicy[] = [];
     let subset = "";
     for (const [place, policy] of this.policies.entries()) {
+      if (!asksWho(policy.principal)) continue;
       const known = knownOfPrincipal(policy.principal, principal);
       if (known === false) continue;
       left.push({ place, keys: policy.keys, test: testOf(policy, known === true) });
@@ -96,6 +115,11 @@ export class RbacEngine {
     this.#byPrincipal.set(principal, index);
     return index;
   }
+}
+
+/** Of a policy that asks nobody who it is. */
+function knownOfAll({ principal }: CompiledPolicy): boolean {
+  return knownOfPrincipal(principal, "") === true;
 }
 
 function testOf(
