@@ -321,7 +321,6 @@ export async function readLiveView(client: AdminClient, kind: string): Promise<L
     kind === "Service" ? (await client.services()).services : [];
   const instances: InstancesResponse["instances"] =
     kind === "Workload" ? (await client.instances()).instances : [];
-  Gateway: GATEWAY_COLUMNS,
   return {
     services: new Map(services.map((view) => [liveKey(view), view])),
     instances: new Map(instances.map((view) => [liveKey(view), view])),
