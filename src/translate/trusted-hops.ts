@@ -8,3 +8,8 @@ import { NO_TRUSTED_HOPS } from "./defaults.ts";
 export function trustedHops(trustedProxies: number): number {
   return trustedProxies === 0 ? NO_TRUSTED_HOPS : trustedProxies - 1;
 }
+
+/** The same at a gateway, which is one of the proxies in front of sidecars itself (`use_remote_address`). */
+export function edgeHops(hopsOfSidecars: number): number {
+  return hopsOfSidecars === NO_TRUSTED_HOPS ? 0 : hopsOfSidecars;
+}

@@ -3,6 +3,7 @@
  * is removed, nobody is believed about other clients' addresses, and TLS is no older than 1.2.
  */
 import { create } from "@bufbuild/protobuf";
+import { HttpProtocolOptions_HeadersWithUnderscoresAction } from "../../gen/envoy/config/core/v3/protocol_pb.js";
 import {
   type Filter,
   type FilterChain,
@@ -25,6 +26,7 @@ import { qualifiedName } from "../names.ts";
 import type { RuleContext } from "../route/rule-route.ts";
 import type { XdsResource } from "../translation.ts";
 import { gatewayTls } from "../transport-socket.ts";
+import { edgeHops } from "../trusted-hops.ts";
 import { gatewayParent } from "./gateway-parent.ts";
 import { compareHosts, gatewayRoutes } from "./gateway-routes.ts";
 
@@ -144,7 +146,12 @@ class GatewayPort {
       paths: index.paths,
       // The edge: fields of the mesh are removed, and x-forwarded-for begins with whoever connects.
       useRemoteAddress: true,
-      xffNumTrustedHops: 0,
+      xffNumTrustedHops: edgeHops(index.trustedHops),
+      // `x_user` is `x-user` to CGI and its like: whoever judges one must not be passed by with the other.
+      commonHttpProtocolOptions: {
+        headersWithUnderscoresAction:
+          HttpProtocolOptions_HeadersWithUnderscoresAction.REJECT_REQUEST,
+      },
       forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,
       translatesGrpcWeb: true,
       filters,
