@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { IdentityProvider } from "../support/identity-provider.ts";
-import { signedToken, signingKey } from "../support/signed-tokens.ts";
+import { keySetOf, type SigningKey, signedToken, signingKey } from "../support/signed-tokens.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";
 
 /** Answers with its name and the headers that it was sent. */
@@ -198,4 +198,18 @@ test("an issuer whose keys cannot be fetched: 401, a finding that says why, and 
   }
   await mesh.apply(authentication({ jwksUri: `${provider.issuer}/jwks` }));
   await untilAccepted(token);
+});
+
+test("T28: a key that is withdrawn takes its tokens with it, known ones too", async () => {
+  const next = signingKey("ES256", "second");
+  const claims = { iss: provider.issuer, aud: "shop", sub: "otto", exp: Date.now() / 1_000 + 600 };
+  const [old, young] = [KEY, next].map((key) => signedToken(key, claims));
+  const keys = (...all: readonly SigningKey[]) => authentication({ jwks: keySetOf(...all) });
+  await mesh.apply(keys(KEY));
+  const statuses = async () => [(await ask(old)).status, (await ask(young)).status];
+  assert.deepEqual(await statuses(), [200, 401]);
+  await mesh.apply(keys(KEY, next));
+  assert.deepEqual(await statuses(), [200, 200]);
+  await mesh.apply(keys(next));
+  assert.deepEqual(await statuses(), [401, 200]);
 });
