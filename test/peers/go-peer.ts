@@ -7,6 +7,7 @@ import { execFile } from "node:child_process";
 import {
   accessSync,
   constants,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -29,6 +30,8 @@ export interface GoModule {
   readonly version: string;
   /** Packages of commands; each binary has the name of its last part. */
   readonly packages: readonly string[];
+  /** A program of ours that uses the module: the folder of its `main.go` here. Built instead of packages. */
+  readonly program?: string;
   /** Takes minutes with an empty cache: built by `npm run test:peers` alone. */
   readonly isSlow?: boolean;
 }
@@ -43,6 +46,14 @@ export const GRPC_INTEROP: GoModule = {
   path: "google.golang.org/grpc",
   version: "v1.85.0",
   packages: ["google.golang.org/grpc/interop/client", "google.golang.org/grpc/interop/server"],
+  isSlow: true,
+};
+
+export const GO_SPIFFE: GoModule = {
+  path: "github.com/spiffe/go-spiffe/v2",
+  version: "v2.9.0",
+  packages: ["go-spiffe"],
+  program: "go-spiffe",
   isSlow: true,
 };
 
@@ -70,7 +81,10 @@ export async function goPeer(wanted: GoModule): Promise<GoPeer> {
   }
 }
 
-async function build({ path, version, packages }: GoModule, folder: string): Promise<void> {
+async function build(
+  { path, version, packages, program }: GoModule,
+  folder: string,
+): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
   const staging = mkdtempSync(join(CACHE, "build-"));
   const go = async (...args: readonly string[]): Promise<string> => {
@@ -83,9 +97,14 @@ async function build({ path, version, packages }: GoModule, folder: string): Pro
     const sums = join((module as { readonly Dir: string }).Dir, "go.sum");
     if (existsSync(sums)) writeFileSync(join(staging, "go.sum"), readFileSync(sums));
     await go("get", `${path}@${version}`);
+    if (program !== undefined) {
+      cpSync(join(import.meta.dirname, program), join(staging, program), { recursive: true });
+      await go("mod", "tidy");
+    }
+    const targets = program === undefined ? packages : [`./${program}`];
     const out = join(staging, "bin");
     mkdirSync(out);
-    await go("build", "-mod=mod", "-o", `${out}/`, ...packages);
+    await go("build", "-mod=mod", "-o", `${out}/`, ...targets);
     // Two test processes may build at the same time: the first rename wins, the other is dropped.
     if (!existsSync(folder)) renameSync(out, folder);
   } finally {
