@@ -1,6 +1,7 @@
 /** The control plane's admin API as typed functions: one per endpoint that the CLI uses. */
 
 import type {
+  LoginResponse,
   TokenRequest,
   TokenResponse,
   TokensResponse,
@@ -84,6 +85,7 @@ export interface AdminClient {
   rotate(body: RotationRequest): Promise<RotationResponse>;
   retireRoot(body: RetireRequest): Promise<RetireResponse>;
   whoami(): Promise<WhoamiResponse>;
+  login(): Promise<LoginResponse>;
   audit(query: Readonly<Record<string, string | undefined>>): Promise<AuditResponse>;
   verifyAudit(): Promise<AuditVerificationResponse>;
   tokens(): Promise<TokensResponse>;
@@ -171,6 +173,7 @@ export function clientOver(transport: AdminTransport): AdminClient {
     rotate: (body) => transport.request({ method: "POST", path: "/api/v1/ca/rotation", body }),
     retireRoot: (body) => transport.request({ method: "POST", path: "/api/v1/ca/retire", body }),
     whoami: () => get("/api/v1/whoami"),
+    login: () => get("/api/v1/login"),
     audit: (query) => get("/api/v1/audit", query),
     verifyAudit: () =>
       transport.request({

@@ -221,6 +221,12 @@ const CONFIGURE_ENTRIES: readonly CommandEntry[] = [
 
 const ACCESS_ENTRIES: readonly CommandEntry[] = [
   {
+    name: "login",
+    summary: "Log in to a control plane with your identity provider",
+    group: "other",
+    load: async () => (await import("./access/login-command.ts")).command,
+  },
+  {
     name: "whoami",
     summary: "Show who you are to the control plane, and what you may do",
     group: "inspect",

@@ -51,6 +51,6 @@ export interface CliContext {
   readonly clock: Clock;
   /** Aborts on the first SIGINT or SIGTERM; a second one ends the process. */
   readonly signal: AbortSignal;
-  /** Finds the control plane as the flags say. Throws `CLI_CANNOT_CONNECT` when there is none. */
-  adminClient(): Promise<AdminClient>;
+  /** Finds the control plane as the flags say; anonymous shows no token, whatever there is. Throws `CLI_CANNOT_CONNECT` when there is none. */
+  adminClient(options?: { readonly isAnonymous?: boolean }): Promise<AdminClient>;
 }

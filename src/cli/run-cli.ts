@@ -153,7 +153,7 @@ function createContext(cli: CliProcess, command: Command, input: CommandInput): 
     globals,
     clock: cli.clock,
     signal: cli.signal,
-    adminClient: async () => {
+    adminClient: async ({ isAnonymous = false } = {}) => {
       const address = await findAdminAddress({
         controlPlane: globals.controlPlane,
         mesh: globals.mesh,
@@ -162,6 +162,7 @@ function createContext(cli: CliProcess, command: Command, input: CommandInput): 
       });
       const credentials = await findCredentials(address, {
         ...globals,
+        isAnonymous,
         cwd: cli.cwd,
         env: cli.env,
       });

@@ -50,3 +50,12 @@ export interface TokensResponse {
   /** By name. */
   readonly tokens: readonly TokenView[];
 }
+
+// ---- GET /api/v1/login ----
+
+/** What a client needs to log a user in. Nothing of it is secret. */
+export interface LoginResponse {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+}

@@ -2,7 +2,8 @@
  * What the CLI shows the control plane: nothing on the unix socket, whose owner is trusted; elsewhere a token from
  * `--token-file`, TULLE_TOKEN or `credentials.json`, and on TLS the certificates to trust and to show.
  */
-import { readFile, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import { usageError } from "../errors.ts";
@@ -21,6 +22,8 @@ export interface AdminCredentials {
 export interface CredentialSources {
   readonly tokenFile: string | undefined;
   readonly caFile: string | undefined;
+  /** To show no token, whatever there is. */
+  readonly isAnonymous: boolean;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -50,7 +53,7 @@ export async function findCredentials(
     const path = given === undefined ? kept && resolve(home, kept) : resolve(cwd, given);
     return path === undefined ? undefined : await readText(what, path);
   };
-  const token = await findToken(sources, stored);
+  const token = sources.isAnonymous ? undefined : await findToken(sources, stored);
   const caPem = await read(
     "--ca-file",
     sources.caFile ?? set(env["TULLE_CA_FILE"]),
@@ -70,6 +73,28 @@ export async function findCredentials(
     ...(clientCertificatePem === undefined ? {} : { clientCertificatePem }),
     ...(clientKeyPem === undefined ? {} : { clientKeyPem }),
   };
+}
+
+/** Keeps what was given for this control plane; what was kept before and is not given stays. */
+export async function storeCredentials(
+  url: string,
+  given: { readonly token: string; readonly caFile: string | undefined },
+  { env, cwd }: Pick<CredentialSources, "env" | "cwd">,
+): Promise<void> {
+  const home = tulleHome(env);
+  const path = join(home, CREDENTIALS_FILE);
+  const all = await readAll(path);
+  const caFile = given.caFile ?? set(env["TULLE_CA_FILE"]);
+  const kept: StoredCredentials = {
+    ...(Object.hasOwn(all, url) ? all[url] : {}),
+    token: given.token,
+    ...(caFile === undefined ? {} : { caFile: resolve(cwd, caFile) }),
+  };
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
+  const text = `${JSON.stringify({ ...all, [url]: kept }, null, 2)}\n`;
+  await writeFile(temporary, text, { mode: 0o600, flag: "wx" });
+  await rename(temporary, path);
 }
 
 async function findToken(
@@ -95,18 +120,21 @@ async function storedFor(
   url: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<StoredCredentials | undefined> {
-  const path = join(tulleHome(env), CREDENTIALS_FILE);
+  const all = await readAll(join(tulleHome(env), CREDENTIALS_FILE));
+  return Object.hasOwn(all, url) ? all[url] : undefined;
+}
+
+async function readAll(path: string): Promise<Readonly<Record<string, StoredCredentials>>> {
   const mode = await stat(path).then(
     (found) => found.mode,
     () => undefined,
   );
-  if (mode === undefined) return undefined;
+  if (mode === undefined) return {};
   if ((mode & 0o077) !== 0) {
     throw usageError(`${path} may be read by others`, `run: chmod 600 ${path}`);
   }
   try {
-    const all = JSON.parse(await readFile(path, "utf8")) as Record<string, StoredCredentials>;
-    return Object.hasOwn(all, url) ? all[url] : undefined;
+    return JSON.parse(await readFile(path, "utf8")) as Record<string, StoredCredentials>;
   } catch (error) {
     throw usageError(`${path} is no JSON object by address: ${messageOf(error)}`);
   }

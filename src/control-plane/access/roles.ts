@@ -27,6 +27,7 @@ export type RouteAccess = AdminRole | "public";
 /** By method and path, as the table of routes has them. */
 export const ROUTE_ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /healthz": "public",
+  "GET /api/v1/login": "public",
   "GET /metrics": "viewer",
   "GET /api/v1/openapi.json": "viewer",
   "GET /api/v1/version": "viewer",

@@ -90,7 +90,7 @@ export class OidcUserTokens implements UserTokens {
     try {
       const { payload } = await jwtVerify(jwt, keys.resolve, {
         issuer: oidc.issuer,
-        audience: [...oidc.audiences],
+        audience: [...oidc.audiences, ...(oidc.clientId === undefined ? [] : [oidc.clientId])],
         algorithms: ALGORITHMS,
         clockTolerance: CLOCK_TOLERANCE_S,
         currentDate: new Date(this.#clock.nowMs()),

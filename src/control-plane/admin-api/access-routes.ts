@@ -1,9 +1,16 @@
 /** Who asks and what they may, and the tokens that say so. */
 import { Hono } from "hono";
 import { hasCode } from "../../core/errors.ts";
+import { MESH_CONFIG_NAME } from "../../resource/kinds/mesh-config.ts";
 import { type AdminToken, TOKEN_LIFETIME_MS_DEFAULT } from "../access/admin-tokens.ts";
 import { isAtLeast, OPERATOR_KINDS, ROLE_SUMMARIES } from "../access/roles.ts";
-import type { TokenResponse, TokensResponse, TokenView, WhoamiResponse } from "../access-types.ts";
+import type {
+  LoginResponse,
+  TokenResponse,
+  TokensResponse,
+  TokenView,
+  WhoamiResponse,
+} from "../access-types.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import type { AdminEnv } from "./admin-env.ts";
 import { apiError } from "./api-error.ts";
@@ -25,6 +32,18 @@ export function accessRoutes(deps: AdminApiDeps): Hono<AdminEnv> {
         ? {}
         : { writableKinds: isAtLeast(role, "operator") ? [...OPERATOR_KINDS] : [] }),
     };
+    return context.json(response);
+  });
+  app.get("/login", (context) => {
+    const config = deps.objects.get("MeshConfig", "", MESH_CONFIG_NAME);
+    const oidc = config?.spec.access.oidc;
+    if (oidc?.clientId === undefined) {
+      throw apiError("not_found", "no identity provider is configured to log in with", {
+        hint: "MeshConfig spec.access.oidc with a clientId names one; a token works without",
+      });
+    }
+    const { issuer, clientId, scopes } = oidc;
+    const response: LoginResponse = { issuer, clientId, scopes };
     return context.json(response);
   });
   app.get("/tokens", (context) => {

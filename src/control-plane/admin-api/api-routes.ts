@@ -188,6 +188,14 @@ export const API_ROUTES: readonly ApiRoute[] = [
   },
   {
     method: "GET",
+    path: "/api/v1/login",
+    summary: "Where users of this control plane log in. For everybody.",
+    response: "LoginResponse",
+    parameters: [],
+    errors: [404],
+  },
+  {
+    method: "GET",
     path: "/api/v1/tokens",
     summary: "Tokens of this API, without their secrets.",
     response: "TokensResponse",

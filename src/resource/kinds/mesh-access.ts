@@ -33,6 +33,24 @@ const oidc = z.strictObject({
     .min(1)
     .max(16)
     .describe("Of a token's audiences one must be here."),
+  clientId: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe("The public client that `tulle login` is there; also one of the audiences."),
+  scopes: z
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(256)
+        .regex(/^[!#-[\]-~]+$/, { error: "a scope: no spaces, quotes or backslashes" }),
+    )
+    .min(1)
+    .max(32)
+    .default(["openid", "email", "groups"])
+    .describe("What `tulle login` asks for."),
   nameClaim: z
     .string()
     .min(1)
