@@ -9,6 +9,7 @@ import type { ServicePort } from "../resource/kinds/service.ts";
 import { keyOf, type MeshObject } from "../resource/object.ts";
 import { effectiveProtocol, mayBeOpaque, type PortProtocol } from "../resource/port-protocol.ts";
 import { accessLogs } from "./access-log.ts";
+import { CORS_FILTER } from "./filters/cors-filter.ts";
 import type { FilterContribution } from "./filters/filter-contribution.ts";
 import {
   resolveServiceFilters,
@@ -35,6 +36,7 @@ import { type PathNormalizationFields, pathNormalizationFields } from "./path-no
 import { type PeerAuthenticationIndex, resolvePeerAuthentication } from "./peer-authentication.ts";
 import { type Authorization, resolveAuthorization } from "./rbac/authorization.ts";
 import { servicesWithClaimRoutes } from "./route/claim-match.ts";
+import { routeAuthFilters } from "./route/external-auth.ts";
 import { servicesWithSessions, sessionContribution } from "./session-filter.ts";
 import { resolveTargets, type Target } from "./target.ts";
 import {
@@ -132,6 +134,7 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
     filtersOf,
     authentication,
     sessions: servicesWithSessions(snapshot),
+    routeAuth: routeAuthFilters(snapshot),
     claimRoutes: servicesWithClaimRoutes(snapshot),
     select,
     peers,
@@ -172,6 +175,8 @@ interface IndexContext {
   readonly claimRoutes: ReadonlySet<string>;
   /** Services with a route that has sessions. */
   readonly sessions: ReadonlySet<string>;
+  /** What asks about requests of routes that say so, by Service. */
+  readonly routeAuth: ReadonlyMap<string, readonly FilterContribution[]>;
   readonly select: SelectInstances;
   readonly peers: PeerAuthenticationIndex;
   readonly findings: Findings;
@@ -265,9 +270,16 @@ function withRouting(
 function filtersOf(
   key: string,
   { sessionPersistence }: TrafficSettings,
-  { filtersOf: ofPolicies, sessions }: IndexContext,
+  { filtersOf: ofPolicies, sessions, routeAuth }: IndexContext,
 ): ServiceFilters {
-  const filters = ofPolicies(key);
+  const ofKey = ofPolicies(key);
+  // Who is let in is known before the rest acts, but for preflights of browsers, which carry no credentials.
+  const auth = routeAuth.get(key) ?? [];
+  const corsCount = ofKey.outbound.findLastIndex(({ name }) => name === CORS_FILTER) + 1;
+  const filters =
+    auth.length === 0
+      ? ofKey
+      : { ...ofKey, outbound: ofKey.outbound.toSpliced(corsCount, 0, ...auth) };
   const hasOwn = sessionPersistence !== undefined;
   if (!hasOwn && !sessions.has(key)) return filters;
   return { ...filters, outbound: [...filters.outbound, sessionContribution(sessionPersistence)] };

@@ -3,6 +3,10 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { ClusterConfigSchema } from "../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import { AdaptiveConcurrencySchema } from "../gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.js";
 import { BandwidthLimitSchema } from "../gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from "../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { JwtAuthenticationSchema } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { LocalRateLimitSchema } from "../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
@@ -15,6 +19,7 @@ import {
   StatefulSessionSchema,
 } from "../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.js";
 import { ConnectionLimitSchema } from "../gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
+import { ExtAuthzSchema as ConnectionExtAuthzSchema } from "../gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.js";
 import { LocalRateLimitSchema as ConnectionRateSchema } from "../gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.js";
 import { RBACSchema as ConnectionRbacSchema } from "../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { DnsFilterConfigSchema } from "../gen/envoy/extensions/filters/udp/dns_filter/v3/dns_filter_pb.js";
@@ -64,6 +69,9 @@ export const AUTHENTICATION_MESSAGES: readonly DescMessage[] = [JwtAuthenticatio
 /** The same for an AuthorizationPolicy. */
 export const AUTHORIZATION_MESSAGES: readonly DescMessage[] = [
   ConnectionRbacSchema,
+  ConnectionExtAuthzSchema,
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
   RBACSchema,
   UriTemplateMatchConfigSchema,
 ];

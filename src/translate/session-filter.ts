@@ -67,7 +67,7 @@ export function servicesWithSessions({
 }
 
 /** Services that the route is for, by itself or through routes that delegate to it. */
-function parentServices(
+export function parentServices(
   route: RequestRoute,
   routeByKey: ReadonlyMap<string, RequestRoute>,
   seen: Set<RequestRoute>,

@@ -19,7 +19,13 @@ export function effectiveAuthorization(
   if (ports.length === 0) return [];
   const meshConfig = objects.list("MeshConfig")[0];
   const authorizationPolicies = objects.list("AuthorizationPolicy");
-  const mesh = { meshConfig, authorizationPolicies, services: [] };
+  const { trustDomain } = meshConfig?.spec ?? defaultMeshConfigSpec();
+  const placed = <T>(resource: T) => ({ resource, serviceIndex: 0 });
+  const mesh = {
+    ...{ meshConfig, authorizationPolicies, trustDomain },
+    services: objects.list("Service").map(placed),
+    externalServices: objects.list("ExternalService").map(placed),
+  };
   const authorization = resolveAuthorization(mesh, new Findings());
   const policies = instances.flatMap(({ namespace, labels }) =>
     authorization.policiesOf({

@@ -27,6 +27,14 @@ const OF_THE_QUESTION: ReadonlySet<string> = new Set([
   ...["transfer-encoding", "upgrade", "x-envoy-upstream-service-time"],
 ]);
 
+/** And these tell of its content: they would be wrong on a request. */
+const OF_THE_CONTENT: ReadonlySet<string> = new Set([
+  "content-encoding",
+  "content-type",
+  "date",
+  "server",
+]);
+
 export interface HttpQuestion {
   readonly request: RoutedRequest;
   readonly headers: readonly ToldHeader[];
@@ -103,6 +111,7 @@ class HttpAnswer implements HttpCallHandler {
     } else {
       const { toUpstream, appendedUpstream, toClient, toClientOnSuccess, toMetadata } =
         this.#target;
+      const upstreamFields = fields.filter(({ name }) => !OF_THE_CONTENT.has(name));
       // As in Envoy, no other status lets a request pass.
       const isAllowed = status === 200;
       this.#handler.onAnswer({
@@ -111,8 +120,8 @@ class HttpAnswer implements HttpCallHandler {
         body: isAllowed ? "" : body.toString("utf8"),
         requestChanges: isAllowed
           ? [
-              ...changes(fields, "set", toUpstream),
-              ...changes(fields, "add-if-present", appendedUpstream),
+              ...changes(upstreamFields, "set", toUpstream),
+              ...changes(upstreamFields, "add-if-present", appendedUpstream),
             ]
           : [],
         removedHeaders: isAllowed ? removedBy(fields) : [],

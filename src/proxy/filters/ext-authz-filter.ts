@@ -44,6 +44,8 @@ import {
 /** Where Envoy's filter leaves what a service has found out. */
 const NAMESPACE = "envoy.filters.http.ext_authz";
 const NO_EXTENSIONS: ReadonlyMap<string, string> = new Map();
+/** Tells a peer who denied it: translation's name for it. */
+const DENIED_BY = new HeaderName("x-tulle-denied-by");
 const FAILURE_ALLOWED = new HeaderField(
   new HeaderName("x-envoy-auth-failure-mode-allowed"),
   "true",
@@ -211,6 +213,10 @@ export class ExtAuthzFilter implements HttpFilter {
     const isTyped = body === "" || responseChanges.some(({ name }) => name === "content-type");
     const headers = ownAnswerHeaders(isTyped ? undefined : TEXT_PLAIN, call.match);
     applyDenial(responseChanges, headers);
+    // Of anybody else only the log knows.
+    if (outcome.connection.peerPrincipal !== "") {
+      headers.set(new HeaderField(DENIED_BY, outcome.failureReason));
+    }
     call.answerWith(status, LOCAL_REPLY.authzDenied.details, headers, body);
   }
 

@@ -37,7 +37,9 @@ export const externalAuth = objectRule(
           .min(0)
           .max(2_147_483_647)
           .optional()
-          .describe("Bytes of the body that it is sent; a larger request is refused."),
+          .describe(
+            "Bytes of the body that it is sent, 1 MiB at most; of a longer one it gets the beginning. 0: no body.",
+          ),
       })
       .optional(),
   }),

@@ -160,7 +160,7 @@ const filter = objectRule(
     cors: cors.optional().describe("Which origins of browsers may use the answers."),
     externalAuth: externalAuth
       .optional()
-      .describe("Asks an authorization service. Has no effect yet."),
+      .describe("Asks an authorization service; without an answer, requests get 403."),
   }),
   (value, report) => checkMember(value, report, MEMBER_OF_TYPE),
 ) as unknown as z.ZodType<HttpRouteFilter>;

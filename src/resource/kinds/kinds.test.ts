@@ -104,6 +104,7 @@ describe("MeshConfig", () => {
       trustDomain: "tulle.local",
       rootNamespace: "tulle-system",
       authorization: { defaultAction: "Allow" },
+      extensionProviders: [],
       fetching: { allowedAddresses: [] },
       access: { anonymous: "Viewer", identities: [] },
       quotas: { objectsPerNamespace: 5000, documentBytes: 1_048_576 },

@@ -6,6 +6,7 @@ import { defineKind } from "../kind.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { OPAQUE_PORTS_DEFAULT } from "../port-protocol.ts";
 import { listRule, reportRepeated, stringRule } from "../rule.ts";
+import { extensionProviders } from "./extension-provider.ts";
 import { meshAccess, meshAudit, meshQuotas } from "./mesh-access.ts";
 import { pathNormalization } from "./path-normalization.ts";
 import { ROOT_NAMESPACE_DEFAULT } from "./root-namespace.ts";
@@ -180,6 +181,9 @@ const specSchema = z.strictObject({
   authorization: authorization
     .prefault({})
     .describe("Who may call whom, where no AuthorizationPolicy says."),
+  extensionProviders: extensionProviders
+    .default([])
+    .describe("Services that decide about requests, for AuthorizationPolicies of action CUSTOM."),
   certificates: certificates.prefault({}).describe("Lifetimes of what the built-in CA issues."),
   registry: registry.prefault({}).describe("When instances come and go."),
   accessLog: accessLog.prefault({}).describe("A line about each request, off by default."),

@@ -75,7 +75,7 @@ type OwnAction = keyof typeof ENVOY_ACTION;
 /** What of a mesh bears on authorization. */
 export type AuthorizationMesh = Pick<
   MeshSnapshot,
-  "meshConfig" | "authorizationPolicies" | "services"
+  "meshConfig" | "authorizationPolicies" | "services" | "externalServices" | "trustDomain"
 >;
 
 /** Resolves the policies once. */
@@ -93,10 +93,13 @@ export function resolveAuthorization(
     snapshot.services.map(({ resource }) => qualifiedName(resource.metadata)),
   );
   for (const policy of policies) reportTargets(policy, services, findings);
-  const providers = resolveCustomProviders(snapshot);
+  const providers = resolveCustomProviders(snapshot, findings);
   for (const policy of policies) reportProvider(policy, providers, findings);
   const policiesOf = (port: ProtectedPort) =>
-    policies.filter((policy) => isFor(policy, port, rootNamespace));
+    policies.filter(
+      (policy) =>
+        isFor(policy, port, rootNamespace) && !providers.asksItself(policy, port.services),
+    );
   const known = new Map<string, AuthorizationFilters>();
   return {
     policiesOf,
@@ -139,7 +142,7 @@ function reportProvider(
   const { action, provider } = policy.spec;
   if (action !== "CUSTOM" || isDryRun(policy)) return;
   const name = provider?.name ?? "";
-  if (providers(questionOf(name)) !== undefined) return;
+  if (providers.http(questionOf(name)) !== undefined) return;
   const place = { object: keyOf(policy), path: "spec.provider.name" };
   const message = `MeshConfig has no extension provider ${name}: what the policy matches is denied`;
   findings.add("target-not-found", place, message);
@@ -193,13 +196,7 @@ function filtersFor(
     http.push(httpFilter(action, rules(false)));
     connections.push(networkFilter(action, rules(true)));
   }
-  // What is to be asked about cannot be without a request: it is denied, as in Istio without a provider for TCP.
-  const asked = custom.filter((policy) => !isDryRun(policy));
-  if (asked.length > 0) {
-    connections.unshift(
-      networkFilter("DENY", rulePair(asked, "DENY", { isForTcp: true, port }, false), "custom"),
-    );
-  }
+  connections.unshift(...customConnectionFilters(custom, providers, port));
   return { http, connections };
 }
 
@@ -314,12 +311,41 @@ function customFilters(
     };
     const dryRun = watch === undefined ? [] : [always(`${name}.dry-run`, watch)];
     if (rules === undefined) return dryRun;
-    const asks = providers(questionOf(provider));
+    const asks = providers.http(questionOf(provider));
     // Without a provider nobody can be asked: what the policies match is denied.
     if (asks === undefined) return [always(name, { rules }), ...dryRun];
     // What it finds is no verdict yet.
     const found = { ...rules, action: Action.LOG };
     const finds = always(name, { shadowRules: found, shadowRulesStatPrefix: prefix });
     return [finds, asks, ...dryRun];
+  });
+}
+
+/** The same for connections. A provider that speaks HTTP cannot be asked about them: what policies match is denied. */
+function customConnectionFilters(
+  policies: readonly AuthorizationPolicy[],
+  providers: CustomProviders,
+  port: RulePort,
+): readonly Filter[] {
+  const asked = policies.filter((policy) => !isDryRun(policy));
+  const names = [...new Set(asked.map(({ spec }) => spec.provider?.name ?? ""))].sort(compareText);
+  return names.flatMap((provider) => {
+    const own = asked.filter(({ spec }) => (spec.provider?.name ?? "") === provider);
+    const { rules } = rulePair(own, "DENY", { isForTcp: true, port }, false);
+    if (rules === undefined) return [];
+    const name = `custom.${provider}`;
+    const asks = providers.connection(questionOf(provider));
+    if (asks === undefined) return [networkFilter("DENY", { rules, shadowRules: undefined }, name)];
+    // What it finds is no verdict yet.
+    const rbac = create(NetworkSchema, {
+      statPrefix: "tcp.",
+      shadowRules: { ...rules, action: Action.LOG },
+      shadowRulesStatPrefix: shadowPrefixOf(provider),
+    });
+    const finds = create(FilterSchema, {
+      name: `envoy.filters.network.rbac.${name}`,
+      configType: { case: "typedConfig", value: pack(NetworkSchema, rbac) },
+    });
+    return [finds, asks];
   });
 }

@@ -4,7 +4,8 @@ import type { RouteAction_RequestMirrorPolicy } from "../../gen/envoy/config/rou
 import type { RouteFilterSpec } from "../../resource/kinds/route-filter.ts";
 import { CORS_FILTER, corsPolicy } from "../filters/cors-filter.ts";
 import { type FindingPlace, within } from "../findings.ts";
-import type { BackendContext } from "./backend.ts";
+import { type BackendContext, resolveTarget } from "./backend.ts";
+import { routeAuthConfig } from "./external-auth.ts";
 import { applyModifierFilter, type MessageChanges, NO_HEADER_CHANGES } from "./header-modifier.ts";
 import { translateMirror } from "./mirror.ts";
 import { type PathReplacement, replaceByRegex, replacePath } from "./path-modifier.ts";
@@ -84,9 +85,21 @@ export function collectFilters(
         path = replacement;
         break;
       }
-      case "ExternalAuth":
+      case "ExternalAuth": {
+        const { externalAuth } = filter;
+        const authPlace = within(place, ".externalAuth.backendRef");
+        const backend = resolveTarget(externalAuth.backendRef, "requests", {
+          ...context,
+          place: authPlace,
+        });
         // HTTPRouteFilter.type: a filter that cannot be resolved MUST NOT be skipped.
-        return { error: `${filter.type} is not implemented`, place };
+        if (!backend.isValid) {
+          return { error: "ExternalAuth has no authorization service to ask", place };
+        }
+        const { trustDomain } = context.index.snapshot;
+        Object.assign(configs, routeAuthConfig(externalAuth, context.namespace, trustDomain));
+        break;
+      }
     }
   }
   return { ...changes, host, path, redirect, response, mirrors, configs };
