@@ -47,6 +47,13 @@ export async function startAuthorizationService(
   context: TestContext,
   decide: Decide,
 ): Promise<AuthorizationService> {
+  const service = await serveAuthorization(decide);
+  context.after(() => service.stop());
+  return service;
+}
+
+/** The caller stops it. */
+export async function serveAuthorization(decide: Decide): Promise<AuthorizationService> {
   const asked: CheckRequest[] = [];
   let cancelledCount = 0;
   let wake = (): void => {};
@@ -75,7 +82,6 @@ export async function startAuthorizationService(
     );
   });
   const stop = (): void => server.forceShutdown();
-  context.after(stop);
   return {
     port,
     asked,
