@@ -76,3 +76,13 @@ test("one identity that is denied everywhere, and often, is an event", TIMEOUT, 
   const [burst] = await records("--kind", "security-event", "denial-burst");
   assert.match(burst?.message ?? "", /client was denied 1\d times/);
 });
+
+test("certificates that sidecars refuse are told, too", TIMEOUT, async () => {
+  await mesh.tulle("ca", "revoke", "spiffe://tulle.local/ns/default/sa/client", "--wait");
+  await mesh.ask().catch(() => undefined);
+  const [record] = await records("--kind", "authentication-failed", "TLS handshake with a sidecar");
+  assert.deepEqual(
+    [record?.details?.["service"], record?.details?.["code"]],
+    ["default/catalog", "revoked"],
+  );
+});

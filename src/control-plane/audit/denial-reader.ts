@@ -1,5 +1,5 @@
 /**
- * Tells the audit log what sidecars denied: reads their counters every now and then, as rollouts do, and writes what was
+ * Tells the audit log what sidecars denied, by policy and in handshakes: reads their counters every now and then, as rollouts do, and writes what was
  * added, summed up by caller, service and policy. What was told is kept on disk, so that a restart tells nothing twice.
  */
 import type { Clock, Timer } from "../../core/clock.ts";
@@ -166,6 +166,28 @@ function eventsOf(summaries: readonly Summary[], seconds: number): readonly Audi
 }
 
 function eventOf(summary: Summary, windowSeconds: number): AuditEvent {
+  return summary.by === "certificate"
+    ? refusedEvent(summary, windowSeconds)
+    : deniedEvent(summary, windowSeconds);
+}
+
+/** Sidecars do not count by address: an address is whatever a stranger likes. */
+function refusedEvent(
+  { service, condition: code, denied, proxies }: Summary,
+  windowSeconds: number,
+): AuditEvent {
+  const told = [...proxies].sort().slice(0, PROXIES_TOLD_MAX);
+  return {
+    kind: "authentication-failed",
+    action: "TLS handshake with a sidecar",
+    actor: { name: "unknown", method: "certificate" },
+    outcome: "refused",
+    message: `${service} refused ${denied === 1 ? "a client certificate" : `${denied} client certificates`}: ${code}`,
+    details: { service, code, refused: denied, windowSeconds, proxies: told },
+  };
+}
+
+function deniedEvent(summary: Summary, windowSeconds: number): AuditEvent {
   const { service, policy, rule, condition, principal, denied, proxies } = summary;
   const [namespace = "", name = ""] = policy.split("/");
   return {

@@ -14,6 +14,7 @@ tulle_policy_decisions_total{policy="broken",result="denied"
     [...readDenials(text).values()],
     [
       {
+        by: "policy",
         policy: "none",
         rule: "",
         condition: 'path "/x"',

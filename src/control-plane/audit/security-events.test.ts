@@ -75,6 +75,26 @@ test("expired certificates and other failures are told apart, by address", () =>
   ]);
 });
 
+test("what sidecars refused counts for the service, as often as they say", () => {
+  const clock = new ManualClock();
+  const told: string[] = [];
+  const events = new SecurityEvents({
+    getThresholds: () => ({
+      "denial-burst": OFF,
+      "service-scan": OFF,
+      "failed-logins": OFF,
+      "expired-certificates": { count: 5, windowMs: MINUTE },
+    }),
+    onEvent: (kind, { message, actor }) => told.push(`${kind}: ${message} (${actor?.name})`),
+    clock,
+  });
+  const details = { service: "default/catalog", code: "expired", refused: 5 };
+  events.see({ kind: "authentication-failed", actor: { name: "unknown" }, details });
+  assert.deepEqual(told, [
+    "expired-certificates: somebody at default/catalog tried expired certificates 5 times within 60 s (somebody at default/catalog)",
+  ]);
+});
+
 test("a count of 0 is never, and many clients cost no memory without end", () => {
   const { told, denied, failed } = watch({ "failed-logins": { count: 2, windowMs: MINUTE } });
   denied("a", "default/x", 1_000_000);

@@ -66,11 +66,14 @@ export class SecurityEvents {
       this.#note("service-scan", who, { weight: 1, what: service });
     }
     if (kind !== "authentication-failed") return;
-    const address = actor?.address ?? "";
-    if (address === "") return;
+    const service = details?.["service"];
+    // A sidecar tells how many it refused, not who they were.
+    const who = typeof service === "string" ? `somebody at ${service}` : (actor?.address ?? "");
+    if (who === "") return;
     const isExpired = details?.["code"] === "expired";
     const pattern = isExpired ? "expired-certificates" : "failed-logins";
-    this.#note(pattern, address, { weight: 1, what: actor?.name ?? "" });
+    const weight = Number(details?.["refused"] ?? 1);
+    this.#note(pattern, who, { weight, what: actor?.name ?? "" });
   }
 
   #note(kind: SecurityEventKind, who: string, seen: Omit<Sighting, "atMs">): void {
@@ -130,7 +133,8 @@ function eventOf(
     "expired-certificates": `${who} tried expired certificates ${reached} times within ${seconds} s`,
     "failed-logins": `${who} failed to prove who it is ${reached} times within ${seconds} s`,
   };
-  const isAddress = kind === "expired-certificates" || kind === "failed-logins";
+  const isUnknown = kind === "expired-certificates" || kind === "failed-logins";
+  const isAddress = isUnknown && !who.includes(" ");
   return {
     kind: "security-event",
     action: kind,
@@ -140,7 +144,7 @@ function eventOf(
     details: {
       count: reached,
       windowSeconds: seconds,
-      ...(told.length === 0 ? {} : { [isAddress ? "names" : "services"]: told }),
+      ...(told.length === 0 ? {} : { [isUnknown ? "names" : "services"]: told }),
     },
   };
 }
