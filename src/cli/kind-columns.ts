@@ -7,6 +7,7 @@ import type {
   ServiceView,
 } from "../control-plane/api-types.ts";
 import type { AdminClient } from "./admin-client.ts";
+import { GATEWAY_COLUMNS } from "./gateway/gateway-columns.ts";
 import { asRecord, labelsText, recordsAt, textAt, valueAt } from "./json-view.ts";
 import type { Style } from "./output/style.ts";
 import type { Cell, Column } from "./output/table.ts";
@@ -66,6 +67,18 @@ const ROUTE_COLUMNS: KindColumns = {
       recordsAt(object.spec, "rules").map(ruleBackends).join("; ") || "-",
       { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
       textList(object.spec["hostnames"]) || "-",
+    ];
+  },
+};
+
+const SECURITY_COLUMNS: KindColumns = {
+  columns: [{ title: "TARGETS" }, { title: "ISSUER" }, { title: "ACCEPTED" }],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    return [
+      targetsText(object.spec),
+      textAt(object.spec, "oidc", "provider", "issuer"),
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
     ];
   },
 };
@@ -317,6 +330,7 @@ export function columnsOf(kind: string): KindColumns {
 
 /** Asks for what the kind's columns need besides the objects. */
 export async function readLiveView(client: AdminClient, kind: string): Promise<LiveView> {
+  Gateway: GATEWAY_COLUMNS,
   const services: ServicesResponse["services"] =
     kind === "Service" ? (await client.services()).services : [];
   const instances: InstancesResponse["instances"] =
@@ -326,6 +340,7 @@ export async function readLiveView(client: AdminClient, kind: string): Promise<L
     instances: new Map(instances.map((view) => [liveKey(view), view])),
   };
 }
+  SecurityPolicy: SECURITY_COLUMNS,
 
 /**
  * The object's `Accepted` condition: `True`, the reason when it is not, or `Unknown` when nobody has judged it.

@@ -29,6 +29,7 @@ export const KINDS: readonly KindNames[] = [
   kind("Revocation", "revocations", ["rev"], false),
   kind("Rollout", "rollouts", ["ro"]),
   kind("RouteFilter", "routefilters", ["rf"]),
+  kind("SecurityPolicy", "securitypolicies", ["sp"]),
   kind("Service", "services", ["svc"]),
   kind("TCPRoute", "tcproutes", ["tcpr"]),
   kind("TLSRoute", "tlsroutes", ["tlsr"]),

@@ -277,7 +277,12 @@ export class Reconciler implements Component {
     try {
       this.#allocateIndexes();
       const instances = registry.list();
-      this.#options.keySets?.want(objects.list("RequestAuthentication"));
+      this.#options.keySets?.want([
+        ...objects.list("RequestAuthentication"),
+        ...objects.list("SecurityPolicy").map(({ spec: { oidc } }) => ({
+          spec: { jwtRules: [{ ...oidc.provider, timeout: oidc.timeout }] },
+        })),
+      ]);
       const held = guard.update(guardedServices(objects), instances.filter(isServing));
       const report = translator.update(
         buildSnapshot({

@@ -83,6 +83,7 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     cachePolicies: objects.list("CachePolicy"),
     faultPolicies: objects.list("FaultPolicy"),
     gateways: objects.list("Gateway"),
+    securityPolicies: objects.list("SecurityPolicy"),
     requestAuthentications: objects.list("RequestAuthentication"),
     ...(source.keySets === undefined ? {} : { keySets: source.keySets }),
     peerAuthentications: objects.list("PeerAuthentication"),

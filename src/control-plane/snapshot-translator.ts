@@ -211,6 +211,7 @@ function isSameForScoped(a: MeshSnapshot, b: MeshSnapshot): boolean {
     isSameList(a.cachePolicies, b.cachePolicies) &&
     isSameList(a.faultPolicies, b.faultPolicies) &&
     isSameList(a.gateways ?? [], b.gateways ?? []) &&
+    isSameList(a.securityPolicies ?? [], b.securityPolicies ?? []) &&
     isSameList(a.peerAuthentications ?? [], b.peerAuthentications ?? []) &&
     isSameList(a.requestAuthentications ?? [], b.requestAuthentications ?? []) &&
     a.keySets === b.keySets &&

@@ -79,6 +79,7 @@ export class StatusWriter {
       ...objects.list("Service"),
       ...objects.list("ExternalService"),
       ...objects.list("Gateway"),
+      ...objects.list("SecurityPolicy"),
       ...objects.list("GRPCRoute"),
       ...objects.list("HTTPRoute"),
       ...objects.list("TCPRoute"),

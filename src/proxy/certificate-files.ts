@@ -28,6 +28,10 @@ export class CertificateFiles {
     return paths.length === 0 ? undefined : new CertificateFiles(paths, nowMs);
   }
 
+  static watch(paths: readonly string[], nowMs: () => number): CertificateFiles {
+    return new CertificateFiles(paths, nowMs);
+  }
+
   /** Whether they are others than when this was last asked. */
   haveChanged(): boolean {
     const nowMs = this.#nowMs();

@@ -16,6 +16,7 @@ import { revocationKind } from "./kinds/revocation.ts";
 import { rolloutKind } from "./kinds/rollout.ts";
 import { requestAuthenticationKind } from "./kinds/request-authentication.ts";
 import { routeFilterKind } from "./kinds/route-filter.ts";
+import { securityPolicyKind } from "./kinds/security-policy.ts";
 import { serviceKind } from "./kinds/service.ts";
 import { tcpRouteKind } from "./kinds/tcp-route.ts";
 import { tlsRouteKind } from "./kinds/tls-route.ts";
@@ -55,6 +56,7 @@ const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
   RequestAuthentication: requestAuthenticationKind,
   RouteFilter: routeFilterKind,
   Service: serviceKind,
+  SecurityPolicy: securityPolicyKind,
   TCPRoute: tcpRouteKind,
   TLSRoute: tlsRouteKind,
   TrafficPolicy: trafficPolicyKind,

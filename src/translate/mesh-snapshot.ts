@@ -17,6 +17,7 @@ import type { PeerAuthentication } from "../resource/kinds/peer-authentication.t
 import type { RateLimitPolicy } from "../resource/kinds/rate-limit-policy.ts";
 import type { RequestAuthentication } from "../resource/kinds/request-authentication.ts";
 import type { RouteFilter } from "../resource/kinds/route-filter.ts";
+import type { SecurityPolicy } from "../resource/kinds/security-policy.ts";
 import type { Service } from "../resource/kinds/service.ts";
 import type { TcpRoute } from "../resource/kinds/tcp-route.ts";
 import type { TlsRoute } from "../resource/kinds/tls-route.ts";
@@ -55,6 +56,8 @@ export interface MeshSnapshot {
   readonly faultPolicies: readonly FaultPolicy[];
   /** Undefined: none. */
   readonly gateways?: readonly Gateway[];
+  /** Undefined: none. */
+  readonly securityPolicies?: readonly SecurityPolicy[];
   /** Undefined: none. */
   readonly requestAuthentications?: readonly RequestAuthentication[];
   /** Keys of issuers that were fetched. Undefined: none yet. */

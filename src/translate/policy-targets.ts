@@ -15,9 +15,10 @@ export interface PolicyTarget {
 type TargetingPolicy = MeshObject<string, { readonly targetRefs: readonly PolicyTarget[] }, object>;
 
 /** A kind of object that policies may be attached to. */
-export type TargetKind = "Service" | "ExternalService" | "HTTPRoute" | "GRPCRoute";
+export type TargetKind = "Gateway" | "Service" | "ExternalService" | "HTTPRoute" | "GRPCRoute";
 
 const GROUP: Readonly<Record<TargetKind, string>> = {
+  Gateway: "gateway.networking.k8s.io",
   Service: "",
   ExternalService: "mesh.tulle.dev",
   HTTPRoute: "gateway.networking.k8s.io",
@@ -78,6 +79,8 @@ function objectsOf(kind: TargetKind, snapshot: MeshSnapshot): readonly string[] 
     readonly metadata: { readonly namespace: string; readonly name: string };
   }) => `${kind}/${qualifiedName(object.metadata)}`;
   switch (kind) {
+    case "Gateway":
+      return (snapshot.gateways ?? []).map(name);
     case "Service":
       return snapshot.services.map(({ resource }) => name(resource));
     case "ExternalService":

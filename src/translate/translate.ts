@@ -237,5 +237,5 @@ function gatewayOf({ gateways, index }: Prepared, scope: ProxyScope): ScopedTran
     plan === undefined
       ? { listeners: [], routes: [] }
       : gatewayResources(plan, { index, scope, findings });
-  return { listeners, clusters: [], routes, findings: findings.list() };
+  return { listeners, clusters: plan?.logins.clusters ?? [], routes, findings: findings.list() };
 }

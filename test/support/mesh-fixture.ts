@@ -121,6 +121,7 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
     cachePolicies: ofKind(objects, "CachePolicy"),
     faultPolicies: ofKind(objects, "FaultPolicy"),
     gateways: ofKind(objects, "Gateway"),
+    securityPolicies: ofKind(objects, "SecurityPolicy"),
     peerAuthentications: ofKind(objects, "PeerAuthentication"),
     authorizationPolicies: ofKind(objects, "AuthorizationPolicy"),
     requestAuthentications: ofKind(objects, "RequestAuthentication"),

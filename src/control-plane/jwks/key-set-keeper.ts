@@ -13,12 +13,12 @@ import {
 } from "../../core/limits.ts";
 import type { Logger } from "../../core/logger.ts";
 import { durationMs } from "../../resource/duration.ts";
-import type { RequestAuthentication } from "../../resource/kinds/request-authentication.ts";
 import type { Counter, Gauge } from "../../telemetry/counter.ts";
 import type { SeriesSource } from "../../telemetry/metric-registry.ts";
 import {
   type FetchedKeySets,
   type FetchedKeys,
+  type IssuerKeys,
   type KeySource,
   keySourceOf,
 } from "../../translate/jwt/key-source.ts";
@@ -42,6 +42,11 @@ export interface KeySetMetrics {
   readonly jwksFetches: SeriesSource<Counter>;
   /** Label `state`: current, stale, missing. */
   readonly jwksSets: SeriesSource<Gauge>;
+}
+
+/** What names issuers: a RequestAuthentication, or something in its form. */
+export interface IssuerPolicy {
+  readonly spec: { readonly jwtRules: readonly (IssuerKeys & { readonly timeout: string })[] };
 }
 
 /** Between two writes of keys that are the same: only how old they are is told. */
@@ -80,7 +85,7 @@ export class KeySetKeeper {
   }
 
   /** These are the issuers from now on. Keys of those that are new are fetched at once. */
-  want(policies: readonly RequestAuthentication[]): void {
+  want(policies: readonly IssuerPolicy[]): void {
     const wanted = new Map<string, { readonly source: KeySource; readonly timeoutMs: number }>();
     for (const rule of policies.flatMap(({ spec }) => spec.jwtRules)) {
       const source = keySourceOf(rule);

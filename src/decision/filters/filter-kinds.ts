@@ -29,6 +29,7 @@ import {
   type RateLimitServiceRouteRule,
   type RateLimitServiceRule,
 } from "./rate-limit-service-rule.ts";
+import { compileOidc, type OidcRule } from "./oidc-rule.ts";
 import { compileRbacFilter, compileRbacOfRoute, type RbacRule } from "./rbac-rule.ts";
 import {
   compileStatefulSession,
@@ -48,6 +49,7 @@ export type FilterRule =
   | JwtAuthnRule
   | JwtAuthnRouteRule
   | LocalRateLimitRule
+  | OidcRule
   | RateLimitServiceRule
   | RateLimitServiceRouteRule
   | AdmissionRule
@@ -90,6 +92,7 @@ const localRateLimit: FilterKind = {
   ofListener: (config, path, errors) => compileLocalRateLimit(config, path, errors, false),
   ofRoute: (config, path, errors) => compileLocalRateLimit(config, path, errors, true),
 };
+const oidc: FilterKind = { ofListener: compileOidc, ofRoute: compileOidc };
 const rateLimitService: FilterKind = {
   ofListener: compileRateLimitService,
   ofRoute: compileRateLimitServiceOfRoute,
@@ -110,6 +113,7 @@ export const FILTER_KINDS: readonly FilterKind[] = [
   grpcWeb,
   jwtAuthn,
   localRateLimit,
+  oidc,
   rateLimitService,
   admission,
   bandwidth,

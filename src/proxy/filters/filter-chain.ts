@@ -14,6 +14,7 @@ import { GrpcWebFilter } from "./grpc-web-filter.ts";
 import type { HttpFilter } from "./http-filter.ts";
 import { JwtAuthnFilter } from "./jwt-authn-filter.ts";
 import { LocalRateLimitFilter } from "./local-rate-limit-filter.ts";
+import { OidcFilter } from "./oidc-filter.ts";
 import { RateLimitServiceFilter } from "./rate-limit-service-filter.ts";
 import { RbacFilter } from "./rbac-filter.ts";
 import { StatefulSessionFilter } from "./stateful-session-filter.ts";
@@ -72,6 +73,8 @@ function createFilter(
       return new ConcurrencyFilter(rule, services);
     case "local-rate-limit":
       return new LocalRateLimitFilter(rule, services, before);
+    case "oidc":
+      return new OidcFilter(rule, services);
     case "rate-limit-service":
       return new RateLimitServiceFilter(rule, services);
     case "ext-authz-route":

@@ -1,6 +1,7 @@
 /** What HTTP filters count, declared once per process and shared by the filters of all listeners. */
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import { createExtAuthzMetrics, type ExtAuthzMetrics } from "../ext-authz/ext-authz-metrics.ts";
+import { createOidcMetrics, type OidcMetrics } from "../oidc/oidc-metrics.ts";
 import { PolicyMetrics } from "../policy-decisions.ts";
 import { type BandwidthMetrics, createBandwidthMetrics } from "./bandwidth-metrics.ts";
 import { type CacheMetrics, createCacheMetrics } from "./cache-metrics.ts";
@@ -22,6 +23,7 @@ export interface FilterMetrics {
   readonly extAuthz: ExtAuthzMetrics;
   readonly fault: FaultMetrics;
   readonly jwt: JwtMetrics;
+  readonly oidc: OidcMetrics;
   readonly rateLimit: RateLimitMetrics;
   readonly rateLimitService: RateLimitServiceMetrics;
   readonly concurrency: ConcurrencyMetrics;
@@ -36,6 +38,7 @@ export function createFilterMetrics(registry: MetricRegistry): FilterMetrics {
     extAuthz: createExtAuthzMetrics(registry),
     fault: createFaultMetrics(registry),
     jwt: createJwtMetrics(registry),
+    oidc: createOidcMetrics(registry),
     rateLimit: createRateLimitMetrics(registry),
     rateLimitService: createRateLimitServiceMetrics(registry),
     concurrency: createConcurrencyMetrics(registry),

@@ -12,7 +12,7 @@ import {
 import { ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../gen/envoy/config/route/v3/route_pb.js";
 import { HttpConnectionManager_ForwardClientCertDetails } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import type { GatewayAttachment, ListenerAttachment } from "../../resource/gateway-attachment.ts";
+import type { ListenerAttachment } from "../../resource/gateway-attachment.ts";
 import { CERTIFICATE_FILE_OPTION, KEY_FILE_OPTION } from "../../resource/kinds/gateway.ts";
 import type { FilterContribution } from "../filters/filter-contribution.ts";
 import type { Findings } from "../findings.ts";
@@ -28,6 +28,7 @@ import type { XdsResource } from "../translation.ts";
 import { gatewayTls } from "../transport-socket.ts";
 import { edgeHops } from "../trusted-hops.ts";
 import { gatewayParent } from "./gateway-parent.ts";
+import type { GatewayPlan } from "./gateway-plan.ts";
 import { compareHosts, gatewayRoutes } from "./gateway-routes.ts";
 
 export interface GatewayResources {
@@ -42,10 +43,7 @@ export interface GatewayContext {
 }
 
 /** What the gateway of this scope runs. */
-export function gatewayResources(
-  plan: GatewayAttachment,
-  context: GatewayContext,
-): GatewayResources {
+export function gatewayResources(plan: GatewayPlan, context: GatewayContext): GatewayResources {
   const byPort = new Map<number, ListenerAttachment[]>();
   for (const one of plan.listeners) {
     const list = byPort.get(one.listener.port);
@@ -66,12 +64,12 @@ export function gatewayResources(
 
 /** One port of a gateway, with what its listeners share. */
 class GatewayPort {
-  readonly #plan: GatewayAttachment;
+  readonly #plan: GatewayPlan;
   readonly #port: number;
   readonly #context: GatewayContext;
   readonly #filters: readonly FilterContribution[];
 
-  constructor(plan: GatewayAttachment, port: number, context: GatewayContext) {
+  constructor(plan: GatewayPlan, port: number, context: GatewayContext) {
     this.#plan = plan;
     this.#port = port;
     this.#context = context;
@@ -115,10 +113,17 @@ class GatewayPort {
     const name = `gateway|${label}|${qualifiedName(gateway.metadata)}`;
     const attached = group.flatMap((one) => one.routes.map(({ route }) => route));
     const { index, scope, findings } = this.#context;
-    const parent = gatewayParent(gateway, this.#port, attached, index);
+    const parent = gatewayParent(this.#plan, this.#port, attached, index);
     const context: RuleContext = { index, ...parent, findings, caller: scope };
     routes.push(resourceOf(RouteConfigurationSchema, name, gatewayRoutes(name, group, context)));
-    const filters = [this.#manager(name, [...this.#filters, ...parent.service.filters.outbound])];
+    const filters = [
+      this.#manager(name, [
+        ...parent.before,
+        // Who a user is comes first: policies may ask.
+        ...this.#filters,
+        ...parent.behind,
+      ]),
+    ];
     if (!isTls) return { chain: create(FilterChainSchema, { filters }), isDefault: false };
     const { hostname, tls } = listener;
     const transportSocket = gatewayTls({

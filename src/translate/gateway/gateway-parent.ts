@@ -4,19 +4,23 @@
  */
 
 import type { GatewayRoute } from "../../resource/gateway-attachment.ts";
-import type { Gateway } from "../../resource/kinds/gateway.ts";
 import { corsContribution } from "../filters/cors-filter.ts";
+import type { FilterContribution } from "../filters/filter-contribution.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "../mesh-index.ts";
 import { qualifiedName } from "../names.ts";
 import { sessionContribution } from "../session-filter.ts";
+import type { GatewayPlan } from "./gateway-plan.ts";
 
 export interface GatewayParent {
   readonly service: IndexedService;
   readonly port: IndexedPort;
+  /** Filters before and behind those that ask who may pass. */
+  readonly before: readonly FilterContribution[];
+  readonly behind: readonly FilterContribution[];
 }
 
 export function gatewayParent(
-  gateway: Gateway,
+  { gateway, logins }: GatewayPlan,
   portNumber: number,
   routes: readonly GatewayRoute[],
   index: MeshIndex,
@@ -31,6 +35,9 @@ export function gatewayParent(
   const hasSessions = routes.some((route) =>
     route.spec.rules.some(({ sessionPersistence }) => sessionPersistence !== undefined),
   );
+  // A preflight has no cookies: it is answered before a login is asked for.
+  const before = [...(hasCors ? [corsContribution] : []), ...logins.filters];
+  const behind = hasSessions ? [sessionContribution(undefined)] : [];
   const port: IndexedPort = {
     port: { port: portNumber, protocol: "TCP" } as IndexedPort["port"],
     name: `gateway|${portNumber}|${key}`,
@@ -53,15 +60,12 @@ export function gatewayParent(
     // No policy is for a Service without a name: what remains are MeshConfig's defaults.
     settings: index.settingsOf.service("Service", ""),
     filters: {
-      outbound: [
-        ...(hasCors ? [corsContribution] : []),
-        ...(hasSessions ? [sessionContribution(undefined)] : []),
-      ],
+      outbound: [...before, ...behind],
       inbound: [],
       outboundConnections: [],
       inboundConnections: [],
     },
     ports: [port],
   };
-  return { service, port };
+  return { service, port, before, behind };
 }

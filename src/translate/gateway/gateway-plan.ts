@@ -3,9 +3,14 @@ import { attachToGateways, type GatewayAttachment } from "../../resource/gateway
 import { keyOf } from "../../resource/object.ts";
 import type { Findings } from "../findings.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
+import { type GatewayLogins, resolveLogins } from "./logins.ts";
 
 /** By `namespace/name`. */
-export type GatewayPlans = ReadonlyMap<string, GatewayAttachment>;
+export type GatewayPlans = ReadonlyMap<string, GatewayPlan>;
+
+export interface GatewayPlan extends GatewayAttachment {
+  readonly logins: GatewayLogins;
+}
 
 export function planGateways(snapshot: MeshSnapshot, findings: Findings): GatewayPlans {
   const { gateways = [], httpRoutes, grpcRoutes } = snapshot;
@@ -27,5 +32,6 @@ export function planGateways(snapshot: MeshSnapshot, findings: Findings): Gatewa
       `is ${gatewayClassName}; only tulle has an effect here`,
     );
   }
-  return byGateway;
+  const loginsOf = resolveLogins(snapshot, findings);
+  return new Map([...byGateway].map(([name, one]) => [name, { ...one, logins: loginsOf(one) }]));
 }

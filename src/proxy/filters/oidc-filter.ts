@@ -1,0 +1,29 @@
+/** Asks for logins where the listener or a route says so. */
+import type { OidcLogin, OidcRule } from "../../decision/filters/oidc-rule.ts";
+import { LoginGate } from "../oidc/login-gate.ts";
+import type { FilterServices } from "./filter-services.ts";
+import { type FilterCall, type FilterVerdict, GO_ON, type HttpFilter } from "./http-filter.ts";
+
+export class OidcFilter implements HttpFilter {
+  readonly #rule: OidcRule;
+  readonly #services: FilterServices;
+  /** Routes' logins come and go with their tables. */
+  readonly #gates = new WeakMap<OidcLogin, LoginGate>();
+
+  constructor(rule: OidcRule, services: FilterServices) {
+    this.#rule = rule;
+    this.#services = services;
+  }
+
+  onRequest(call: FilterCall): FilterVerdict {
+    const { ofRoute } = call;
+    const login = (ofRoute?.kind === "oidc" ? ofRoute : this.#rule).login;
+    if (login === undefined) return GO_ON;
+    let gate = this.#gates.get(login);
+    if (gate === undefined) {
+      gate = new LoginGate(login, this.#services);
+      this.#gates.set(login, gate);
+    }
+    return gate.onRequest(call);
+  }
+}
