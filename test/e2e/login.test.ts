@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { freePort } from "../peers/peer-process.ts";
 import { FormBrowser, type Page } from "../support/form-browser.ts";
-import { LoginProvider } from "../support/login-provider.ts";
+import { LoginPages } from "../support/login-pages.ts";
 import { writeServerCertificate } from "../support/server-certificate.ts";
 import { signingKey } from "../support/signed-tokens.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";
@@ -24,14 +24,14 @@ const SECRET = "a secret: of/the+test";
 const ID_TOKEN_SECONDS = 4;
 
 let mesh: CatalogMesh;
-let provider: LoginProvider;
+let provider: LoginPages;
 let origin: string;
 let ca: string;
 
 before(async () => {
   const port = await freePort();
   origin = `https://shop.example:${port}`;
-  provider = await LoginProvider.start({
+  provider = await LoginPages.start({
     key: signingKey("ES256", "first"),
     clientId: "shop",
     clientSecret: SECRET,

@@ -1,46 +1,53 @@
 /**
- * A real identity provider (oidc-provider) in a process of its own, with pages on which people log in, consent and log out.
- * Reads what it is from its environment, says its port and each grant on standard output.
+ * A real identity provider (oidc-provider) in a process of its own whose users log in at once: the page where a person
+ * would type a name and consent answers for `anna`. Says its port on standard output.
  */
 import { createServer } from "node:http";
 import Provider from "oidc-provider";
 
-const { JWKS, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, LOGOUT_URI, ID_TOKEN_SECONDS } = process.env;
 const server = createServer();
 server.listen(0, "127.0.0.1", () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, {
     clients: [
       {
-        client_id: CLIENT_ID,
-        client_secret: CLIENT_SECRET,
-        grant_types: ["authorization_code", "refresh_token"],
-        redirect_uris: [REDIRECT_URI],
-        post_logout_redirect_uris: [LOGOUT_URI],
+        client_id: "tulle-cli",
+        application_type: "native",
+        token_endpoint_auth_method: "none",
+        grant_types: ["authorization_code"],
         response_types: ["code"],
-        id_token_signed_response_alg: "ES256",
+        redirect_uris: ["http://127.0.0.1/callback"],
       },
     ],
-    cookies: { keys: ["a-key-of-the-test"] },
-    jwks: { keys: JSON.parse(JWKS) },
     pkce: { required: () => true },
-    claims: { openid: ["sub"], profile: ["name"] },
+    scopes: ["openid", "email", "groups"],
+    claims: { openid: ["sub"], email: ["email"], groups: ["groups"] },
     conformIdTokenClaims: false,
     findAccount: (_context, id) => ({
       accountId: id,
-      claims: () => ({ sub: id, name: `${id} of the test` }),
+      claims: () => ({ sub: id, email: `${id}@example.com`, groups: ["developers"] }),
     }),
-    issueRefreshToken: () => true,
-    rotateRefreshToken: true,
-    ttl: { IdToken: Number(ID_TOKEN_SECONDS), AccessToken: 600 },
+    interactions: { url: (_context, { uid }) => `/interaction/${uid}` },
+    features: { devInteractions: { enabled: false } },
   });
-  provider.on("grant.success", ({ oidc }) => {
-    process.stdout.write(`grant ${oidc.params.grant_type}\n`);
+  const callback = provider.callback();
+  const interact = async (request, response) => {
+    const { params, prompt, session, grantId } = await provider.interactionDetails(request, response);
+    if (prompt.name === "login") {
+      await provider.interactionFinished(request, response, { login: { accountId: "anna" } });
+      return;
+    }
+    const grant = grantId
+      ? await provider.Grant.find(grantId)
+      : new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+    grant.addOIDCScope(params.scope);
+    const consent = { grantId: await grant.save() };
+    await provider.interactionFinished(request, response, { consent }, { mergeWithLastSubmission: true });
+  };
+  server.on("request", (request, response) => {
+    if (request.url.startsWith("/interaction/")) interact(request, response).catch(console.error);
+    else callback(request, response);
   });
-  provider.on("grant.error", ({ oidc }, error) => {
-    process.stdout.write(`refused ${oidc.params?.grant_type} ${error.message}\n`);
-  });
-  server.on("request", provider.callback());
   process.stdout.write(`issuer ${issuer}\n`);
 });
 process.on("SIGTERM", () => process.exit(0));

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { SigningKey } from "./signed-tokens.ts";
 
-const PROGRAM = join(import.meta.dirname, "login-provider-process.js");
+const PROGRAM = join(import.meta.dirname, "login-pages-process.js");
 
-export interface LoginProviderOptions {
+export interface LoginPagesOptions {
   readonly key: SigningKey;
   readonly clientId: string;
   readonly clientSecret: string;
@@ -17,7 +17,7 @@ export interface LoginProviderOptions {
   readonly idTokenSeconds: number;
 }
 
-export class LoginProvider {
+export class LoginPages {
   readonly issuer: string;
   /** What it has granted and refused: `grant authorization_code`. */
   readonly events: readonly string[];
@@ -30,7 +30,7 @@ export class LoginProvider {
   }
 
   /** Resolves when it answers. The caller stops it. */
-  static async start(options: LoginProviderOptions): Promise<LoginProvider> {
+  static async start(options: LoginPagesOptions): Promise<LoginPages> {
     const { jwk, privateKey } = options.key;
     const child = spawn(process.execPath, [PROGRAM], {
       env: {
@@ -54,7 +54,7 @@ export class LoginProvider {
       lines.on("line", (line) => {
         const issuer = /^issuer (\S+)$/.exec(line)?.[1];
         if (issuer === undefined) events.push(line);
-        else resolve(new LoginProvider(issuer, events, child));
+        else resolve(new LoginPages(issuer, events, child));
       });
       lines.on("close", () => reject(new assert.AssertionError({ message: complaints })));
     });
