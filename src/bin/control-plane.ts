@@ -11,6 +11,7 @@ import { parseAdvertisedHost } from "../control-plane/advertised-address.ts";
 import { parseExportTarget, parseOtlpHeaders } from "../control-plane/audit/export-target.ts";
 import { readPassphrase } from "../control-plane/ca-passphrase.ts";
 import { ControlPlane, type ControlPlaneOptions } from "../control-plane/control-plane.ts";
+import { parseBundleEndpoint } from "../control-plane/federation/bundle-endpoint-place.ts";
 import { type ListenAddress, parseListenAddress } from "../control-plane/listen-address.ts";
 import { redisFrom } from "../control-plane/rate-limit/redis-option.ts";
 import { systemClock } from "../core/clock.ts";
@@ -70,6 +71,11 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
         ? undefined
         : parseAdvertisedHost(flags.xdsAdvertiseAddress, "--xds-advertise-address"),
     trustDomain: flags.trustDomain,
+    bundleEndpoint: parseBundleEndpoint({
+      address: flags.bundleEndpointAddress,
+      certificateFile: flags.bundleEndpointCertFile,
+      keyFile: flags.bundleEndpointKeyFile,
+    }),
     rateLimitRedis: redisFrom({
       url: flags.rateLimitRedis,
       file: flags.rateLimitRedisFile,

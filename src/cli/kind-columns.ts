@@ -297,6 +297,25 @@ const AUTHENTICATION_COLUMNS: KindColumns = {
   },
 };
 
+const FEDERATION_COLUMNS: KindColumns = {
+  columns: [
+    { title: "TRUST DOMAIN" },
+    { title: "PROFILE" },
+    { title: "ENDPOINT" },
+    { title: "ACCEPTED" },
+  ],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    const { spec } = object;
+    return [
+      textAt(spec, "trustDomain"),
+      textAt(asRecord(valueAt(spec, "bundleEndpointProfile")), "type"),
+      textAt(spec, "bundleEndpointURL"),
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
+
 /** Whom a policy for workloads is for. */
 function workloadsText(spec: ResourceObject["spec"]): string {
   const targets = recordsAt(spec, "targetRefs").map((target) => textAt(target, "name"));
@@ -311,6 +330,7 @@ const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   AuthorizationPolicy: AUTHORIZATION_COLUMNS,
   CachePolicy: CACHE_POLICY_COLUMNS,
   FaultPolicy: FAULT_POLICY_COLUMNS,
+  Gateway: GATEWAY_COLUMNS,
   GRPCRoute: ROUTE_COLUMNS,
   HTTPRoute: ROUTE_COLUMNS,
   TCPRoute: ROUTE_COLUMNS,
@@ -320,7 +340,9 @@ const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   PeerAuthentication: PEER_AUTHENTICATION_COLUMNS,
   RequestAuthentication: AUTHENTICATION_COLUMNS,
   Revocation: REVOCATION_COLUMNS,
+  SecurityPolicy: SECURITY_COLUMNS,
   Rollout: ROLLOUT_COLUMNS,
+  TrustDomainFederation: FEDERATION_COLUMNS,
   Workload: WORKLOAD_COLUMNS,
 };
 
@@ -330,7 +352,6 @@ export function columnsOf(kind: string): KindColumns {
 
 /** Asks for what the kind's columns need besides the objects. */
 export async function readLiveView(client: AdminClient, kind: string): Promise<LiveView> {
-  Gateway: GATEWAY_COLUMNS,
   const services: ServicesResponse["services"] =
     kind === "Service" ? (await client.services()).services : [];
   const instances: InstancesResponse["instances"] =
@@ -340,7 +361,6 @@ export async function readLiveView(client: AdminClient, kind: string): Promise<L
     instances: new Map(instances.map((view) => [liveKey(view), view])),
   };
 }
-  SecurityPolicy: SECURITY_COLUMNS,
 
 /**
  * The object's `Accepted` condition: `True`, the reason when it is not, or `Unknown` when nobody has judged it.

@@ -34,6 +34,7 @@ export const KINDS: readonly KindNames[] = [
   kind("TCPRoute", "tcproutes", ["tcpr"]),
   kind("TLSRoute", "tlsroutes", ["tlsr"]),
   kind("TrafficPolicy", "trafficpolicies", ["tp"]),
+  kind("TrustDomainFederation", "trustdomainfederations", ["tdf"], false),
   kind("Workload", "workloads", ["wl"]),
 ];
 

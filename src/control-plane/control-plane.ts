@@ -30,6 +30,8 @@ import { createAuditSide } from "./audit/audit-side.ts";
 import type { AuditTarget } from "./audit/export-queue.ts";
 import { authorityTrustDomain } from "./authority-trust-domain.ts";
 import { registerCaMetrics } from "./ca/ca-metrics.ts";
+import { BundleEndpoint } from "./federation/bundle-endpoint.ts";
+import type { BundleEndpointPlace } from "./federation/bundle-endpoint-place.ts";
 import { createGrpcSide, type GrpcSide } from "./grpc-side.ts";
 import { createJoinTokenIssuer } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
@@ -53,6 +55,8 @@ export interface ControlPlaneOptions {
   readonly xdsAdvertised?: AdvertisedHost | undefined;
   /** Undefined: as MeshConfig says, or its default. */
   readonly trustDomain: string | undefined;
+  /** Where other trust domains fetch the mesh's bundle. Undefined: nowhere. */
+  readonly bundleEndpoint?: BundleEndpointPlace | undefined;
   readonly caPassphrase: string | undefined;
   /** Where global rate limits are counted; undefined for in this process. */
   readonly rateLimitRedis?: RedisAddress | undefined;
@@ -189,6 +193,13 @@ export class ControlPlane implements Component {
     return JwtAuthority.open({ path: directory.jwtKeysPath, passphrase, clock });
   }
 
+  #bundleEndpoint({ agent, federation }: GrpcSide): readonly BundleEndpoint[] {
+    const { clock, log, bundleEndpoint: place } = this.#options;
+    if (place === undefined) return [];
+    const document = (): string => federation.ownBundle.document();
+    return [new BundleEndpoint({ ...place, agent, document, clock, log: log.child("federation") })];
+  }
+
   #build(opened: Opened) {
     const { clock, prng, log, version } = this.#options;
     const { store, authority } = opened;
@@ -201,6 +212,10 @@ export class ControlPlane implements Component {
       issuedPath: opened.directory.issuedPath,
       rotationPath: opened.directory.caRotationPath,
       jwtAuthority: this.#openJwtAuthority(opened.directory),
+      federationFiles: {
+        bundlesPath: opened.directory.federatedBundlesPath,
+        ownBundlePath: opened.directory.ownBundlePath,
+      },
       keySetsPath: opened.directory.keySetsPath,
       tokenStore,
       address: this.#options.xdsAddress,
@@ -253,6 +268,7 @@ export class ControlPlane implements Component {
         listener,
         grpc.identity.controller,
         grpc.federation,
+        ...this.#bundleEndpoint(grpc),
         rollouts,
         ...auditSide,
         admin,

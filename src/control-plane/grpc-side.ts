@@ -27,7 +27,7 @@ import type { AdvertisedHost } from "./advertised-address.ts";
 import type { AuditTrail } from "./audit/audit-trail.ts";
 import { type AuthenticatedCallsOptions, authenticateFirst } from "./authenticated-calls.ts";
 import { IdentitySide } from "./ca/identity-side.ts";
-import { FederationSide } from "./federation/federation-side.ts";
+import { type FederationFiles, FederationSide } from "./federation/federation-side.ts";
 import { SYSTEM_NAMESPACE } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { createMeshState, type MeshState } from "./mesh-state.ts";
@@ -59,6 +59,7 @@ export interface GrpcSideOptions {
   readonly rotationPath: string;
   /** Keys for JWT-SVIDs. */
   readonly jwtAuthority: JwtAuthority;
+  readonly federationFiles: FederationFiles | undefined;
   /** Keys of issuers of users' tokens, as they were fetched last. */
   readonly keySetsPath?: string;
   readonly tokenStore: JoinTokenStore;
@@ -93,8 +94,12 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   const { trustDomain } = authority;
   const federation = new FederationSide({
     ...options,
+    trustDomain,
+    getOwnBundle: () => authority.bundle,
+    getAllowedAddresses: () => mesh.settings.fetchableAddresses,
     onChanged: () => mesh.reconciler.trustChanged(),
   });
+  authority.onChange(() => federation.rootsChanged());
   // The parts know each other: what is made first calls what is made later, once everything runs.
   const mesh = createMeshState({
     store,

@@ -267,8 +267,20 @@ export class Reconciler implements Component {
     this.#translatedRevision = this.#seenRevision;
     this.#rememberCause(startMs);
     for (const entry of proxies.connected()) this.#give(entry);
+    this.#reportScopedFaults();
     proxies.notify();
     metrics.pushTimeSeconds.observe((clock.monotonicMs() - startMs) / 1000);
+  }
+
+  /** Objects that only the translation for one proxy stumbled over. */
+  #reportScopedFaults(): void {
+    const { translator, metrics, statusWriter } = this.#options;
+    const { faults } = translator;
+    const before = this.#report.faults;
+    if (faults === before) return;
+    metrics.internalErrors.add(Math.max(0, faults.length - before.length));
+    this.#report = { ...this.#report, faults };
+    statusWriter.write(this.#report);
   }
 
   /** False when nothing at all could be translated: everything then stays as it is. */
@@ -301,7 +313,11 @@ export class Reconciler implements Component {
         }),
       );
       metrics.internalErrors.add(report.faults.length);
-      const findings = [...report.findings, ...held.map(heldFinding)];
+      const findings = [
+        ...report.findings,
+        ...held.map(heldFinding),
+        ...(this.#options.spiffeTrust?.findings ?? []),
+      ];
       this.#report = { findings: withChecks(findings, objects), faults: report.faults };
       metrics.heldServices.set(held.length);
       this.#options.statusWriter.write(this.#report);

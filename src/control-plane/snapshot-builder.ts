@@ -142,6 +142,7 @@ function fromWorkload(workload: ObjectOf<"Workload">): MeshInstance {
     name: metadata.name,
     namespace: metadata.namespace,
     serviceAccount: spec.serviceAccount,
+    ...(spec.trustDomain === undefined ? {} : { trustDomain: spec.trustDomain }),
     labels: metadata.labels,
     zone: spec.zone,
     address: spec.address,

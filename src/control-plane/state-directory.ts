@@ -73,6 +73,16 @@ export class StateDirectory {
     return join(this.path, "jwt-svid.key");
   }
 
+  /** The mesh's own bundle, as other trust domains fetch it. */
+  get ownBundlePath(): string {
+    return join(this.path, "trust-bundle.json");
+  }
+
+  /** Bundles of other trust domains that were fetched last. */
+  get federatedBundlesPath(): string {
+    return join(this.path, "federated-bundles.json");
+  }
+
   /** Keys of issuers that were fetched last. */
   get keySetsPath(): string {
     return join(this.path, "key-sets.json");

@@ -94,6 +94,7 @@ export class StatusWriter {
       ...objects.list("RequestAuthentication"),
       ...objects.list("Rollout"),
       ...objects.list("Revocation"),
+      ...objects.list("TrustDomainFederation"),
       ...objects.list("MeshConfig"),
       ...manualWorkloads(objects),
     ];

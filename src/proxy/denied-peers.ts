@@ -1,9 +1,10 @@
 /**
- * Peers whose identity or certificate is revoked: none gets in any more, and whoever is connected is cut off. Only
+ * Peers whose identity or certificate is revoked, or whose trust domain is not trusted any more: none gets in any more, and whoever is connected is cut off. Only
  * connections with a verified peer are known here.
  */
 import type { Socket } from "node:net";
 import { type DenyList, denialOf, NOTHING_DENIED } from "../identity/deny-list.ts";
+import { parseSpiffeId } from "../identity/spiffe-id.ts";
 
 export interface KnownPeer {
   readonly spiffeId: string;
@@ -43,6 +44,17 @@ export class DeniedPeers {
       const reason = denialOf(list, peer);
       if (reason === undefined) continue;
       this.#tell(peer, "closed", reason);
+      peer.socket.destroy();
+    }
+  }
+
+  /** These trust domains are not trusted any more: connections of their peers are closed. */
+  distrust(trustDomains: ReadonlySet<string>): void {
+    if (trustDomains.size === 0) return;
+    for (const peer of [...this.#live]) {
+      const parsed = parseSpiffeId(peer.spiffeId);
+      if (!parsed.ok || !trustDomains.has(parsed.trustDomain)) continue;
+      this.#tell(peer, "closed", `trust domain ${parsed.trustDomain} is not trusted any more`);
       peer.socket.destroy();
     }
   }

@@ -76,8 +76,22 @@ export class SecretStore {
   }
 
   setValidation(name: string, validation: Validation): void {
+    const before = this.#trustDomains();
     this.#validations.set(name, validation);
+    const now = this.#trustDomains();
     this.#changed();
+    this.deniedPeers.distrust(new Set([...before].filter((domain) => !now.has(domain))));
+  }
+
+  /** Those that somebody can be trusted in. */
+  #trustDomains(): ReadonlySet<string> {
+    const domains = new Set<string>();
+    for (const { bundles } of this.#validations.values()) {
+      for (const name of bundles?.trustDomains ?? []) {
+        if ((bundles?.get(name)?.roots.length ?? 0) > 0) domains.add(name);
+      }
+    }
+    return domains;
   }
 
   certificate(name: string): Certificate | undefined {

@@ -19,6 +19,7 @@ import type { Service } from "./kinds/service.ts";
 import type { TcpRoute } from "./kinds/tcp-route.ts";
 import type { TlsRoute } from "./kinds/tls-route.ts";
 import type { TrafficPolicy } from "./kinds/traffic-policy.ts";
+import type { TrustDomainFederation } from "./kinds/trust-domain-federation.ts";
 import type { Workload } from "./kinds/workload.ts";
 
 export interface KindMap {
@@ -36,11 +37,12 @@ export interface KindMap {
   readonly RateLimitPolicy: RateLimitPolicy;
   readonly RequestAuthentication: RequestAuthentication;
   readonly RouteFilter: RouteFilter;
-  readonly Service: Service;
   readonly SecurityPolicy: SecurityPolicy;
+  readonly Service: Service;
   readonly TCPRoute: TcpRoute;
   readonly TLSRoute: TlsRoute;
   readonly TrafficPolicy: TrafficPolicy;
+  readonly TrustDomainFederation: TrustDomainFederation;
   readonly Workload: Workload;
 }
 

@@ -12,15 +12,16 @@ import { httpRouteKind } from "./kinds/http-route.ts";
 import { meshConfigKind } from "./kinds/mesh-config.ts";
 import { peerAuthenticationKind } from "./kinds/peer-authentication.ts";
 import { rateLimitPolicyKind } from "./kinds/rate-limit-policy.ts";
+import { requestAuthenticationKind } from "./kinds/request-authentication.ts";
 import { revocationKind } from "./kinds/revocation.ts";
 import { rolloutKind } from "./kinds/rollout.ts";
-import { requestAuthenticationKind } from "./kinds/request-authentication.ts";
 import { routeFilterKind } from "./kinds/route-filter.ts";
 import { securityPolicyKind } from "./kinds/security-policy.ts";
 import { serviceKind } from "./kinds/service.ts";
 import { tcpRouteKind } from "./kinds/tcp-route.ts";
 import { tlsRouteKind } from "./kinds/tls-route.ts";
 import { trafficPolicyKind } from "./kinds/traffic-policy.ts";
+import { trustDomainFederationKind } from "./kinds/trust-domain-federation.ts";
 import { workloadKind } from "./kinds/workload.ts";
 import { nearestName } from "./nearest-name.ts";
 
@@ -55,11 +56,12 @@ const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
   RateLimitPolicy: rateLimitPolicyKind,
   RequestAuthentication: requestAuthenticationKind,
   RouteFilter: routeFilterKind,
-  Service: serviceKind,
   SecurityPolicy: securityPolicyKind,
+  Service: serviceKind,
   TCPRoute: tcpRouteKind,
   TLSRoute: tlsRouteKind,
   TrafficPolicy: trafficPolicyKind,
+  TrustDomainFederation: trustDomainFederationKind,
   Workload: workloadKind,
 };
 

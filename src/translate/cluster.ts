@@ -202,7 +202,7 @@ function transportSocketOf(
   const { name, namespace } = service.service.resource.metadata;
   const identities = new Set(
     port.targets.map(({ instance }) =>
-      spiffeId(trustDomain, instance.namespace, instance.serviceAccount),
+      spiffeId(instance.trustDomain ?? trustDomain, instance.namespace, instance.serviceAccount),
     ),
   );
   if (identities.size === 0) identities.add(spiffeId(trustDomain, namespace, name));

@@ -115,6 +115,8 @@ export interface MeshInstance {
   readonly name: string;
   readonly namespace: string;
   readonly serviceAccount: string;
+  /** Of its identity, where that is not the mesh's own. */
+  readonly trustDomain?: string;
   /** What the selectors of Services are held against. */
   readonly labels: Readonly<Record<string, string>>;
   /** Empty when unknown. */

@@ -77,6 +77,14 @@ export type FindingCode =
   | "keys-stale"
   /** A key of a set that is no good, and passed over. */
   | "keys-unusable"
+  /** Nobody of a trust domain is trusted: there is no bundle of it, or one without roots. */
+  | "bundle-missing"
+  /** It is on its way: the control plane has just been told of the trust domain. */
+  | "bundle-pending"
+  /** A bundle that was fetched before is in use: it could not be fetched again. */
+  | "bundle-stale"
+  /** An entry of a bundle that is no good, and passed over. */
+  | "bundle-unusable"
   /** The port speaks a protocol that is not routed yet; nothing is generated for it. */
   | "protocol-unsupported"
   /** A Service's port speaks HTTP, an instance's port behind it does not: the instance gets nothing. */

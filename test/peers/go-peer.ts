@@ -57,6 +57,13 @@ export const GO_SPIFFE: GoModule = {
   isSlow: true,
 };
 
+export const OPA: GoModule = {
+  path: "github.com/open-policy-agent/opa",
+  version: "v1.22.2",
+  packages: ["github.com/open-policy-agent/opa"],
+  isSlow: true,
+};
+
 export type GoPeer =
   | { readonly folder: string; readonly skip: false }
   | { readonly folder: ""; readonly skip: string };

@@ -26,13 +26,20 @@ test("certificates, tokens, bundles and TLS by go-spiffe", { skip }, async () =>
     const up = home.start(["up"]);
     const [, endpoint = ""] = await up.waitFor(/endpoint (\S+)\./);
     const env = { ...process.env, SPIFFE_ENDPOINT_SOCKET: endpoint };
-    const { stdout } = await promisify(execFile)(join(folder, "go-spiffe"), ["orders"], { env });
+    const document = [join(home.path, "go", "trust-bundle.json"), "tulle.local"];
+    const { stdout } = await promisify(execFile)(
+      join(folder, "go-spiffe"),
+      ["orders", ...document],
+      {
+        env,
+      },
+    );
     const { documentRoots, documentKeys, sequence, ...seen } = JSON.parse(stdout);
     assert.deepEqual(seen, {
       ...{ id: ID, tokenId: ID, validatedId: ID, peerId: ID },
       ...{ bundles: ["tulle.local"], jwtBundles: ["tulle.local"] },
     });
-    assert.deepEqual([documentRoots, documentKeys, sequence], [0, 0, 0]);
+    assert.deepEqual([documentRoots, documentKeys, sequence], [1, 1, 1]);
   } finally {
     await home.remove();
   }

@@ -168,6 +168,7 @@ function instanceOf({ metadata, spec }: ObjectOf<"Workload">): MeshInstance {
     name: metadata.name,
     namespace: metadata.namespace,
     serviceAccount: spec.serviceAccount,
+    ...(spec.trustDomain === undefined ? {} : { trustDomain: spec.trustDomain }),
     labels: metadata.labels,
     zone: spec.zone,
     address: spec.address,

@@ -4,7 +4,7 @@ import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import { LOG_LEVELS } from "../../core/logger.ts";
-import type { Command, CommandInput } from "../command.ts";
+import type { Command, CommandInput, OptionSpec } from "../command.ts";
 import type { Programs } from "../command-entry.ts";
 import type { CliContext } from "../context.ts";
 import { usageError } from "../errors.ts";
@@ -13,6 +13,27 @@ const LOG_FORMATS = ["text", "json"] as const;
 
 /** A mesh's name is a folder and a host name's label. */
 const MESH_PATTERN = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+const BUNDLE_ENDPOINT_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "bundle-endpoint-address",
+    value: "IP:PORT",
+    summary: "Where other trust domains fetch the mesh's bundle, by HTTPS (default: nowhere)",
+  },
+  {
+    name: "bundle-endpoint-cert-file",
+    value: "FILE",
+    summary:
+      "A certificate of the web for it, in PEM (https_web; default: the control plane's own, https_spiffe)",
+    completion: { kind: "files" },
+  },
+  {
+    name: "bundle-endpoint-key-file",
+    value: "FILE",
+    summary: "The key of that certificate",
+    completion: { kind: "files" },
+  },
+];
 
 export function createCommand(runControlPlane: Programs["controlPlane"]): Command {
   return {
@@ -71,6 +92,7 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
         summary:
           "SPIFFE trust domain of the mesh; fixed when its state is made (default tulle.local)",
       },
+      ...BUNDLE_ENDPOINT_OPTIONS,
       {
         name: "ca-passphrase-file",
         value: "FILE",
@@ -131,6 +153,9 @@ async function run(
     xdsAddress: input.optionalString("xds-address"),
     xdsAdvertiseAddress: input.optionalString("xds-advertise-address"),
     trustDomain: input.optionalString("trust-domain"),
+    bundleEndpointAddress: input.optionalString("bundle-endpoint-address"),
+    bundleEndpointCertFile: input.optionalString("bundle-endpoint-cert-file"),
+    bundleEndpointKeyFile: input.optionalString("bundle-endpoint-key-file"),
     caPassphraseFile: passphraseFile,
     rateLimitRedis: input.optionalString("rate-limit-redis"),
     rateLimitRedisFile: input.optionalString("rate-limit-redis-file"),

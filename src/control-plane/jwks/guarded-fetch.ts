@@ -20,11 +20,7 @@ export function fetchDocument(address: string, limits: FetchLimits): Promise<Buf
   const { timeoutMs, guard, sizeBytesMax } = limits;
   return new Promise((resolve, reject) => {
     const url = new URL(address);
-    const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-    if (isIP(host) !== 0 && !guard.allows(host)) {
-      reject(closedError(host));
-      return;
-    }
+    assertOpen(url, guard);
     const request = url.protocol === "https:" ? httpsRequest : httpRequest;
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([limits.signal, deadline]);
@@ -47,8 +43,14 @@ export function fetchDocument(address: string, limits: FetchLimits): Promise<Buf
   });
 }
 
+/** Throws when the URL has an address that is closed; names are judged by `guardedLookup`. */
+export function assertOpen(url: URL, guard: EgressGuard): void {
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  if (isIP(host) !== 0 && !guard.allows(host)) throw closedError(host);
+}
+
 /** Of several addresses those that are open are left. */
-function guardedLookup(guard: EgressGuard): LookupFunction {
+export function guardedLookup(guard: EgressGuard): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) {

@@ -39,6 +39,15 @@ const specSchema = z.strictObject({
   serviceAccount: dnsSubdomain()
     .default("default")
     .describe("The last part of its identity, spiffe://<trust domain>/ns/<namespace>/sa/<this>."),
+  trustDomain: z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(/^[a-z0-9._-]+$/, { error: "a SPIFFE trust domain: a-z, 0-9, ., - and _" })
+    .optional()
+    .describe(
+      "The first part of its identity, for an instance in another mesh that a TrustDomainFederation is about. Default: the mesh's own.",
+    ),
   zone: z.string().max(63).default("").describe("Where it runs; empty when that says nothing."),
   weight: z
     .int()
