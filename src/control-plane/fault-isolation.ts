@@ -1,9 +1,10 @@
 /**
  * What a push does when translation throws, which is a defect of ours: finds the objects that make it throw,
  * keeps the last good version of each (or does without it) and goes on with all others. Never the whole mesh
- * stands still because of one object.
+ * stands still because of one object, whatever its kind: every list of a snapshot is searched.
  */
 import { messageOf } from "../core/errors.ts";
+import { type AuthorizationPolicy, isDryRun } from "../resource/kinds/authorization-policy.ts";
 import { formatKey, keyOf, type ObjectKey } from "../resource/object.ts";
 import type { MeshSnapshot } from "../translate/mesh-snapshot.ts";
 
@@ -11,8 +12,11 @@ import type { MeshSnapshot } from "../translate/mesh-snapshot.ts";
 export interface TranslationFault {
   readonly object: ObjectKey;
   readonly message: string;
-  /** Whether an earlier version of the object is in force in its place. */
-  readonly isLastGoodKept: boolean;
+  /**
+   * What is in force in its place: its last good version; for a policy that denies and never was good, a policy that
+   * denies everything where it holds; or nothing.
+   */
+  readonly inForce: "last-good" | "closed" | "nothing";
 }
 
 export interface IsolatedResult<T> {
@@ -22,23 +26,24 @@ export interface IsolatedResult<T> {
   readonly faults: readonly TranslationFault[];
 }
 
+/** Members of a snapshot that hold one value each, and whose authors those values are. */
+const SINGLES = {
+  meshConfig: "MeshConfig",
+  identityPolicy: "Revocation",
+  spiffeTrust: "TrustDomainFederation",
+  keySets: "RequestAuthentication",
+} as const satisfies Partial<Record<keyof MeshSnapshot, string>>;
+/** What others refer to stands before what refers: the blame is with whichever comes last. */
+const FIRST = ["services", "externalServices", "routeFilters", "instances"] as const;
+
+type SingleName = keyof typeof SINGLES;
+type ListName = {
+  [K in keyof MeshSnapshot]-?: NonNullable<MeshSnapshot[K]> extends readonly unknown[] ? K : never;
+}[keyof MeshSnapshot];
+type ItemOf<L extends ListName> = NonNullable<MeshSnapshot[L]>[number];
 type Part =
-  | { readonly list: "services"; readonly value: MeshSnapshot["services"][number] }
-  | { readonly list: "externalServices"; readonly value: MeshSnapshot["externalServices"][number] }
-  | { readonly list: "routeFilters"; readonly value: MeshSnapshot["routeFilters"][number] }
-  | { readonly list: "httpRoutes"; readonly value: MeshSnapshot["httpRoutes"][number] }
-  | { readonly list: "tlsRoutes"; readonly value: MeshSnapshot["tlsRoutes"][number] }
-  | { readonly list: "tcpRoutes"; readonly value: MeshSnapshot["tcpRoutes"][number] }
-  | { readonly list: "grpcRoutes"; readonly value: MeshSnapshot["grpcRoutes"][number] }
-  | {
-      readonly list: "rateLimitPolicies";
-      readonly value: MeshSnapshot["rateLimitPolicies"][number];
-    }
-  | { readonly list: "trafficPolicies"; readonly value: MeshSnapshot["trafficPolicies"][number] }
-  | { readonly list: "cachePolicies"; readonly value: MeshSnapshot["cachePolicies"][number] }
-  | { readonly list: "faultPolicies"; readonly value: MeshSnapshot["faultPolicies"][number] }
-  | { readonly list: "instances"; readonly value: MeshSnapshot["instances"][number] }
-  | { readonly list: "meshConfig"; readonly value: NonNullable<MeshSnapshot["meshConfig"]> };
+  | { [L in ListName]: { readonly member: L; readonly value: ItemOf<L> } }[ListName]
+  | { [S in SingleName]: { readonly member: S; readonly value: MeshSnapshot[S] } }[SingleName];
 
 /** Translates `snapshot`. Rethrows only when even the empty mesh cannot be translated. */
 export function translateIsolated<T>(
@@ -87,67 +92,91 @@ function isolate<T>(
       part,
     ]),
   );
+  const isAddable = (part: Part | undefined): part is Part => {
+    if (part === undefined || errorOf([...good, part]) !== undefined) return false;
+    good.push(part);
+    return true;
+  };
   const faults = faulty.map(({ part, error }): TranslationFault => {
     const object = keyOfPart(part);
-    const before = earlier.get(formatKey(object));
-    const isLastGoodKept = before !== undefined && errorOf([...good, before]) === undefined;
-    if (isLastGoodKept) good.push(before);
-    return { object, message: messageOf(error), isLastGoodKept };
+    let inForce: TranslationFault["inForce"] = "nothing";
+    if (isAddable(earlier.get(formatKey(object)))) inForce = "last-good";
+    else if (isAddable(closedInstead(part))) inForce = "closed";
+    return { object, message: messageOf(error), inForce };
   });
   const usable = assemble(snapshot, good);
   return { value: translate(usable), snapshot: usable, faults };
 }
 
+function isListName(name: string, snapshot: MeshSnapshot): name is ListName {
+  return Array.isArray(snapshot[name as keyof MeshSnapshot]);
+}
+
+/** Of every list that the snapshot has: a new kind needs no line here. */
 function partsOf(snapshot: MeshSnapshot): readonly Part[] {
-  const { meshConfig } = snapshot;
+  const singles = (Object.keys(SINGLES) as SingleName[])
+    .filter((member) => snapshot[member] !== undefined)
+    .map((member) => ({ member, value: snapshot[member] }) as Part);
+  const rest = Object.keys(snapshot).filter((name) => !FIRST.some((first) => first === name));
+  const lists = [...FIRST, ...rest].filter((name) => isListName(name, snapshot));
   return [
-    ...(meshConfig === undefined ? [] : [{ list: "meshConfig", value: meshConfig } as const]),
-    ...snapshot.services.map((value) => ({ list: "services", value }) as const),
-    ...snapshot.externalServices.map((value) => ({ list: "externalServices", value }) as const),
-    ...snapshot.routeFilters.map((value) => ({ list: "routeFilters", value }) as const),
-    ...snapshot.instances.map((value) => ({ list: "instances", value }) as const),
-    ...snapshot.rateLimitPolicies.map((value) => ({ list: "rateLimitPolicies", value }) as const),
-    ...snapshot.trafficPolicies.map((value) => ({ list: "trafficPolicies", value }) as const),
-    ...snapshot.cachePolicies.map((value) => ({ list: "cachePolicies", value }) as const),
-    ...snapshot.faultPolicies.map((value) => ({ list: "faultPolicies", value }) as const),
-    ...snapshot.httpRoutes.map((value) => ({ list: "httpRoutes", value }) as const),
-    ...snapshot.tlsRoutes.map((value) => ({ list: "tlsRoutes", value }) as const),
-    ...snapshot.tcpRoutes.map((value) => ({ list: "tcpRoutes", value }) as const),
-    ...snapshot.grpcRoutes.map((value) => ({ list: "grpcRoutes", value }) as const),
+    ...singles,
+    ...lists.flatMap((member) =>
+      (snapshot[member] ?? []).map((value) => ({ member, value }) as Part),
+    ),
   ];
 }
 
+/** `base` with these parts and no others. */
 function assemble(base: MeshSnapshot, parts: readonly Part[]): MeshSnapshot {
-  const of = <L extends Part["list"]>(list: L) =>
-    parts.flatMap((part) =>
-      part.list === list ? [part.value as (Part & { list: L })["value"]] : [],
-    );
-  return {
-    ...base,
-    meshConfig: of("meshConfig")[0],
-    services: of("services"),
-    externalServices: of("externalServices"),
-    routeFilters: of("routeFilters"),
-    instances: of("instances"),
-    rateLimitPolicies: of("rateLimitPolicies"),
-    trafficPolicies: of("trafficPolicies"),
-    cachePolicies: of("cachePolicies"),
-    faultPolicies: of("faultPolicies"),
-    httpRoutes: of("httpRoutes"),
-    tlsRoutes: of("tlsRoutes"),
-    tcpRoutes: of("tcpRoutes"),
-    grpcRoutes: of("grpcRoutes"),
-  };
+  const members: Record<string, unknown> = { ...base };
+  const lists = new Map<string, unknown[]>();
+  for (const name of Object.keys(base)) {
+    if (!isListName(name, base)) continue;
+    const list: unknown[] = [];
+    lists.set(name, list);
+    members[name] = list;
+  }
+  for (const name of Object.keys(SINGLES)) delete members[name];
+  for (const { member, value } of parts) {
+    const list = lists.get(member);
+    if (list === undefined) members[member] = value;
+    else list.push(value);
+  }
+  return members as unknown as MeshSnapshot;
 }
 
 function keyOfPart(part: Part): ObjectKey {
-  switch (part.list) {
+  switch (part.member) {
     case "services":
     case "externalServices":
       return keyOf(part.value.resource);
     case "instances":
       return { kind: "Workload", namespace: part.value.namespace, name: part.value.name };
+    case "meshConfig":
+      return { kind: SINGLES.meshConfig, namespace: "", name: part.value?.metadata.name ?? "" };
+    case "identityPolicy":
+    case "spiffeTrust":
+    case "keySets":
+      return { kind: SINGLES[part.member], namespace: "", name: "(all)" };
     default:
       return keyOf(part.value);
   }
+}
+
+/** Without a policy that denies, more would be let in than its author meant: until it can be translated nothing is. */
+function closedInstead(part: Part): Part | undefined {
+  if (part.member !== "authorizationPolicies") return undefined;
+  const { spec } = part.value;
+  if (spec.action === "AUDIT" || isDryRun(part.value)) return undefined;
+  const { selector, targetRefs, action, dryRun } = spec;
+  const closed: AuthorizationPolicy["spec"] = {
+    ...(selector === undefined ? {} : { selector }),
+    ...(targetRefs === undefined ? {} : { targetRefs }),
+    dryRun,
+    // Without rules an ALLOW policy lets nothing in.
+    ...(action === "ALLOW" ? { action } : { action: "DENY", rules: [{}] }),
+  };
+  const metadata = { ...part.value.metadata, labels: {}, annotations: {} };
+  return { member: part.member, value: { ...part.value, metadata, spec: closed } };
 }

@@ -113,7 +113,7 @@ test("a route whose parent follows another kind of route is not accepted there",
 
 test("a defect of translation is told, with what is in force instead", () => {
   const service = object("Service");
-  const fault = { object: keyOf(service), message: "boom", isLastGoodKept: true };
+  const fault = { object: keyOf(service), message: "boom", inForce: "last-good" } as const;
   const status = statusToWrite(service, { findings: [], fault, now: NOW });
   const [accepted] = status?.conditions ?? [];
   assert.equal(accepted?.status, "False");

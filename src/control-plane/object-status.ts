@@ -193,15 +193,18 @@ function verdict(type: string, reasons: readonly MeshFinding[]): ConditionCore {
   return { type, status: "True", reason: type, message: "" };
 }
 
+const CONSEQUENCE: Readonly<Record<TranslationFault["inForce"], string>> = {
+  "last-good": "its last good version is in force",
+  closed: "until then everything that it holds for is denied",
+  nothing: "it has no effect",
+};
+
 function faultCondition(fault: TranslationFault): ConditionCore {
-  const consequence = fault.isLastGoodKept
-    ? "its last good version is in force"
-    : "it has no effect";
   return {
     type: "Accepted",
     status: "False",
     reason: "TranslationFailed",
-    message: `the control plane cannot translate it (${fault.message}); ${consequence}`,
+    message: `the control plane cannot translate it (${fault.message}); ${CONSEQUENCE[fault.inForce]}`,
   };
 }
 

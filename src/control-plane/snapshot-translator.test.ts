@@ -160,7 +160,7 @@ test("an object that cannot be translated stops nobody else", () => {
     {
       object: { kind: "Service", namespace: "default", name: "bad" },
       message: "bad is beyond me",
-      isLastGoodKept: false,
+      inForce: "nothing",
     },
   ]);
 });
@@ -170,12 +170,12 @@ test("an object that was good before keeps its last good version", () => {
   translator.update(snapshot(1, [service("a"), service("bad", 80)]));
   const many = Array.from({ length: 50 }, (_, i) => service(`s${i}`));
   const report = translator.update(snapshot(2, [service("a", 81), service("bad", 666), ...many]));
-  assert.equal(report.faults[0]?.isLastGoodKept, true);
+  assert.equal(report.faults[0]?.inForce, "last-good");
   assert.equal(clusters().length, 52);
   // The last good version outlives further pushes.
   assert.equal(
-    translator.update(snapshot(3, [service("bad", 666)])).faults[0]?.isLastGoodKept,
-    true,
+    translator.update(snapshot(3, [service("bad", 666)])).faults[0]?.inForce,
+    "last-good",
   );
   assert.deepEqual(clusters(), ["bad"]);
   assert.deepEqual(translator.update(snapshot(4, [service("bad", 80)])).faults, []);

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "../core/logger.ts";
 import { faultEndMs } from "../resource/kinds/fault-policy.ts";
+import { formatKey } from "../resource/object.ts";
 import type { AddressedInstance, MeshSnapshot, ProxyScope } from "../translate/mesh-snapshot.ts";
 import type { Finding, ScopedTranslation, SharedTranslation } from "../translate/translation.ts";
 import type { ProxySnapshot, ResourceMap } from "../xds/snapshot.ts";
@@ -18,6 +19,13 @@ import {
 } from "../xds/type-urls.ts";
 import { encodeResources, type Overlay, overlay } from "./encoded-resources.ts";
 import { type TranslationFault, translateIsolated } from "./fault-isolation.ts";
+
+/** What was found when the part of one proxy could not be translated: the others of the same push begin with it. */
+interface ScopedIsolation {
+  readonly of: MeshSnapshot;
+  readonly usable: MeshSnapshot;
+  readonly faults: readonly TranslationFault[];
+}
 
 /** The two halves of translation, passed in. Both are pure. */
 export interface Translate {
@@ -45,6 +53,9 @@ interface SharedState {
 interface ScopedState {
   readonly scope: ProxyScope;
   readonly snapshot: MeshSnapshot;
+  /** What of `snapshot` could be translated for it: the last good of the next translation. */
+  readonly usable: MeshSnapshot;
+  readonly faults: readonly TranslationFault[];
   readonly listeners: ResourceMap;
   /** The clusters of the app beside the proxy, laid over those that all have. */
   readonly clusters: Overlay;
@@ -58,6 +69,7 @@ export class SnapshotTranslator {
   readonly #log: Logger;
   #shared: SharedState | undefined;
   #report: TranslationReport = { findings: [], faults: [] };
+  #isolation: ScopedIsolation | undefined;
   /** By proxy key. */
   readonly #scoped = new Map<string, ScopedState>();
 
@@ -110,7 +122,15 @@ export class SnapshotTranslator {
     for (const finding of [...this.#report.findings, ...scoped]) {
       byText.set(JSON.stringify(finding), finding);
     }
-    return { findings: [...byText.values()], faults: this.#report.faults };
+    return { findings: [...byText.values()], faults: this.faults };
+  }
+
+  /** Those of the last update, and of the proxies' own parts where these have some: each object once. */
+  get faults(): readonly TranslationFault[] {
+    const scoped = [...this.#scoped.values()].flatMap((state) => state.faults);
+    if (scoped.length === 0) return this.#report.faults;
+    const all = [...scoped, ...this.#report.faults];
+    return [...new Map(all.map((fault) => [formatKey(fault.object), fault])).values()];
   }
 
   #scopedFor(key: string, scope: ProxyScope, shared: SharedState): ScopedState {
@@ -135,11 +155,14 @@ export class SnapshotTranslator {
     const { snapshot } = shared;
     const known = this.#scoped.get(key);
     try {
-      const translation = this.#translate.scoped(snapshot, scope);
+      const isolated = this.#isolated(snapshot, scope, known?.usable);
+      const { value: translation, usable, faults } = isolated;
       const over = encodeResources(translation.clusters, known?.clusters.over);
       return {
         scope,
         snapshot,
+        usable,
+        faults,
         listeners: encodeResources(translation.listeners, known?.listeners),
         clusters: overlay(shared.clusters, over, known?.clusters),
         routes: overlay(
@@ -150,13 +173,34 @@ export class SnapshotTranslator {
         findings: translation.findings,
       };
     } catch (error) {
-      // A defect of ours: the proxy keeps its last good listeners and all else goes on.
+      // A defect of ours, and no object is to blame: the proxy keeps what it has and all else goes on.
       this.#log.error("the listeners of a proxy cannot be translated", { proxy: key, error });
       const clusters = known?.clusters ?? overlay(shared.clusters, new Map(), undefined);
       const listeners: ResourceMap = known?.listeners ?? new Map();
       const routes = known?.routes ?? overlay(routesOf(shared, scope), new Map(), undefined);
-      return { scope, snapshot, listeners, clusters, routes, findings: [] };
+      const usable = known?.usable ?? snapshot;
+      return { scope, snapshot, usable, listeners, clusters, routes, faults: [], findings: [] };
     }
+  }
+
+  /** What one proxy is to have. Objects that cannot be translated are left out or kept as they were, for later ones too. */
+  #isolated(snapshot: MeshSnapshot, scope: ProxyScope, lastGood: MeshSnapshot | undefined) {
+    const before = this.#isolation;
+    const found = before?.of === snapshot ? before : undefined;
+    const result = translateIsolated(
+      found?.usable ?? snapshot,
+      lastGood ?? before?.usable,
+      (candidate) => this.#translate.scoped(candidate, scope),
+    );
+    const { value, snapshot: usable } = result;
+    const faults = [...(found?.faults ?? []), ...result.faults];
+    if (result.faults.length > 0) {
+      this.#isolation = { of: snapshot, usable, faults };
+      for (const fault of result.faults) {
+        this.#log.error("an object cannot be translated", { ...fault, proxy: scope.nodeId });
+      }
+    }
+    return { value, usable, faults };
   }
 
   #encode(snapshot: MeshSnapshot, translation: SharedTranslation): SharedState {

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parse, stringify } from "yaml";
+import { snapshotOf, TEST_SCOPE } from "../../test/support/mesh-fixture.ts";
+import { silentLogger } from "../core/logger.ts";
+import { registry } from "../resource/registry.ts";
+import type { MeshSnapshot } from "../translate/mesh-snapshot.ts";
+import type { SharedTranslation } from "../translate/translation.ts";
+import { translateIsolated } from "./fault-isolation.ts";
+import { SnapshotTranslator } from "./snapshot-translator.ts";
+
+/** What makes the translation of these tests throw, on an object of whatever kind. */
+const MARK = "beyond-translation";
+/** They reach translation as parts of others: a Rollout as routes, the others as lists that are always formatted. */
+const NO_LIST_OF_THEIR_OWN = ["Rollout", "Revocation", "TrustDomainFederation"];
+const DEFINITIONS = registry.kinds.filter(({ kind }) => !NO_LIST_OF_THEIR_OWN.includes(kind));
+
+/** One object of every kind, as its reference page has it. That of `marked` has the mark. */
+function mesh(version: string, marked?: string): MeshSnapshot {
+  const documents = DEFINITIONS.map(({ kind, example }) => {
+    const object = parse(example);
+    const labels = {
+      ...object.metadata.labels,
+      version,
+      ...(kind === marked ? { [MARK]: "x" } : {}),
+    };
+    return stringify({ ...object, metadata: { ...object.metadata, labels } });
+  });
+  return snapshotOf(documents.join("---\n"), "all.yaml");
+}
+
+function digest(snapshot: MeshSnapshot): MeshSnapshot {
+  if (JSON.stringify(snapshot).includes(MARK)) throw new Error("beyond me");
+  return snapshot;
+}
+
+/** All that a snapshot holds, whatever its version. */
+function inventory(snapshot: MeshSnapshot): readonly string[] {
+  return Object.entries(snapshot).map(
+    ([name, value]) => `${name} ${Array.isArray(value) ? value.length : value !== undefined}`,
+  );
+}
+
+for (const { kind } of DEFINITIONS) {
+  test(`${kind}: one that cannot be translated keeps its last good version`, () => {
+    const { faults, value } = translateIsolated(mesh("2", kind), mesh("1"), digest);
+    assert.deepEqual(
+      faults.map(({ object, inForce }) => [object.kind, inForce]),
+      [[kind, "last-good"]],
+    );
+    assert.deepEqual(inventory(value).sort(), inventory(mesh("2")).sort());
+    assert.deepEqual(JSON.stringify(value).split('"version":"1"').length, 2, "it alone is old");
+  });
+
+  test(`${kind}: one that never could be translated stops nobody else`, () => {
+    const { faults, value } = translateIsolated(mesh("2", kind), undefined, digest);
+    const isClosed = kind === "AuthorizationPolicy";
+    assert.deepEqual(
+      faults.map(({ object, inForce }) => [object.kind, inForce]),
+      [[kind, isClosed ? "closed" : "nothing"]],
+    );
+    const lost = inventory(mesh("2")).filter((line) => !inventory(value).includes(line));
+    assert.equal(lost.length, isClosed ? 0 : 1, lost.join());
+  });
+}
+
+function policy(spec: object): MeshSnapshot {
+  const document = {
+    apiVersion: "mesh.tulle.dev/v1",
+    kind: "AuthorizationPolicy",
+    metadata: { name: "p", labels: { [MARK]: "x" } },
+    spec: { selector: { matchLabels: { app: "catalog" } }, ...spec },
+  };
+  return snapshotOf(stringify(document), "policy.yaml");
+}
+
+/** Of an AuthorizationPolicy the mark is in what it says, which a closed one does not have. */
+function digestRules(snapshot: MeshSnapshot): MeshSnapshot {
+  if (JSON.stringify(snapshot.authorizationPolicies).includes("/beyond")) throw new Error("no");
+  return snapshot;
+}
+
+const RULES = [{ to: [{ operation: { paths: ["/beyond"] } }] }];
+
+for (const { spec, action, rules, inForce } of [
+  { spec: { action: "ALLOW", rules: RULES }, action: "ALLOW", rules: undefined, inForce: "closed" },
+  { spec: { action: "DENY", rules: RULES }, action: "DENY", rules: [{}], inForce: "closed" },
+  { spec: { action: "AUDIT", rules: RULES }, inForce: "nothing" },
+  { spec: { action: "DENY", rules: RULES, dryRun: true }, inForce: "nothing" },
+] as const) {
+  test(`a policy that never could be translated lets nothing in: ${JSON.stringify(spec)}`, () => {
+    const { value, faults } = translateIsolated(policy(spec), undefined, digestRules);
+    assert.equal(faults[0]?.inForce, inForce);
+    const [closed] = value.authorizationPolicies ?? [];
+    assert.equal(closed?.spec.action, action);
+    assert.deepEqual(closed?.spec.rules, rules);
+    if (inForce === "closed")
+      assert.deepEqual(
+        closed?.spec.selector,
+        policy(spec).authorizationPolicies?.[0]?.spec.selector,
+      );
+  });
+}
+
+test("the list of who is revoked keeps its last good version", () => {
+  const good = {
+    denied: { spiffeIds: new Set(["a"]), serials: new Set<string>() },
+    issuers: [],
+    reissueWithinMs: 0,
+  };
+  const snapshot = { ...mesh("1"), identityPolicy: { ...good, reissueWithinMs: -1 } };
+  const { value, faults } = translateIsolated(
+    snapshot,
+    { ...mesh("1"), identityPolicy: good },
+    (candidate) => {
+      if ((candidate.identityPolicy?.reissueWithinMs ?? 0) < 0) throw new Error("beyond me");
+      return candidate;
+    },
+  );
+  assert.deepEqual(
+    faults.map(({ object, inForce }) => [object.kind, inForce]),
+    [["Revocation", "last-good"]],
+  );
+  assert.equal(value.identityPolicy, good);
+});
+
+const NOTHING: SharedTranslation = {
+  clusters: [],
+  endpoints: [],
+  zoneEndpoints: new Map(),
+  secrets: [],
+  routes: [],
+  consumerRoutes: new Map(),
+  findings: [],
+};
+
+test("what only a proxy's own part stumbles over is found, too, and once for all proxies", () => {
+  const seen: MeshSnapshot[] = [];
+  let attempts = 0;
+  const translator = new SnapshotTranslator({
+    log: silentLogger,
+    translate: {
+      shared: () => NOTHING,
+      scoped: (snapshot) => {
+        attempts += 1;
+        seen.push(digest(snapshot));
+        return { listeners: [], clusters: [], routes: [], findings: [] };
+      },
+    },
+  });
+  const give = (key: string) => {
+    translator.forProxy(key, { ...TEST_SCOPE, nodeId: key }, 1);
+    return seen.at(-1)?.peerAuthentications?.[0]?.metadata.labels["version"];
+  };
+  translator.update(mesh("1"));
+  assert.equal(give("a"), "1");
+  assert.deepEqual(translator.faults, []);
+  const broken = mesh("2", "PeerAuthentication");
+  translator.update(broken);
+  assert.equal(give("a"), "1");
+  const needed = attempts;
+  assert.equal(give("b"), "1", "a proxy that is new gets what the others have");
+  assert.equal(attempts, needed + 1, "nobody looks for it a second time");
+  const found = translator.faults.map(({ object, inForce }) => [object.kind, inForce]);
+  assert.deepEqual(found, [["PeerAuthentication", "last-good"]]);
+  // Only instances change: nothing of the proxies' own parts is made anew, and the fault is still there.
+  translator.update({ ...broken, instances: [] });
+  assert.equal(give("a"), "1");
+  assert.equal(translator.report().faults.length, 1);
+  translator.update(mesh("3"));
+  assert.equal(give("a"), "3");
+  assert.equal(give("b"), "3");
+  assert.deepEqual(translator.faults, []);
+});
