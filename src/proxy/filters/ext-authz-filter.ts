@@ -80,6 +80,8 @@ export class ExtAuthzFilter implements HttpFilter {
         ? this.#deny(call, "it is not asked about this request")
         : GO_ON;
     }
+    // What only this filter may say.
+    if (this.#rule.tellsFailure) call.request.head!.headers.remove(FAILURE_ALLOWED.name);
     const check = new RequestCheck(this, call, own);
     const body = this.#bodyRule(call, own);
     if (body === undefined) return this.ask(call, check) ?? WAITS;
