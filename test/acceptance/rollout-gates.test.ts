@@ -88,7 +88,7 @@ test("a canary that is slow goes back by itself", async () => {
   const said = await until("v2", /RolledBack/);
   assert.match(said, /request-duration/);
   const described = await mesh.tulle("describe", "rollout", "v2");
-  assert.match(described, /Spec[^]*setWeight: 50[^]*RolledBack[^]*request-duration/);
+  assert.match(described, /Spec[\s\S]*setWeight: 50[\s\S]*RolledBack[\s\S]*request-duration/);
   while ((await versions()).has("v2"));
   await mesh.tulle("delete", "--wait", "rollout", "v2");
 });
