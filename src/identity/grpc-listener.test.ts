@@ -259,6 +259,24 @@ test("a connection ends when the certificate of its client expires", async () =>
   client.close();
 });
 
+test("T30: a client that proves nothing has a short while, and those that do are not touched", async () => {
+  const svid = issueTestSvid(controlPlane.authority, WORKLOAD_ID);
+  const [known, unknown] = [channel(controlPlane, svid), channel(controlPlane, undefined)];
+  await Promise.all([who(known), who(unknown)]);
+  const linesBefore = controlPlane.log.length;
+  clock.advance(30_000);
+  const closed = controlPlane.log
+    .slice(linesBefore)
+    .filter((entry) => entry["message"] === "connection closed");
+  assert.deepEqual(
+    closed.map((entry) => entry["reason"]),
+    ["peer proved no identity in time"],
+  );
+  assert.deepEqual(await who(known), { id: WORKLOAD_ID });
+  known.close();
+  unknown.close();
+});
+
 test("a root that is taken away ends the connections that it vouched for", async () => {
   const svid = issueTestSvid(controlPlane.authority, WORKLOAD_ID);
   const [known, unknown] = [channel(controlPlane, svid), channel(controlPlane, undefined)];

@@ -28,6 +28,12 @@ import type { TrustBundleSet } from "./trust-bundle.ts";
 /** A handshake that takes longer is cut off. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** Who has proven nothing may ask for a first certificate and nothing else, which takes no longer. */
+const UNPROVEN_MS = 30_000;
+
+/** Connections of such clients at one time: they must not take the place of sidecars. A thousand may join together. */
+const UNPROVEN_CONNECTIONS_MAX = 2_000;
+
 /** Connections at one time, handshakes included. */
 const CONNECTIONS_MAX_DEFAULT = 10_000;
 
@@ -119,6 +125,7 @@ class GrpcListener implements MeshGrpcListener {
   readonly #waiting = new Set<Socket>();
   /** By remote address, for messages only: it decides nothing. */
   readonly #refusals = new Map<string, string>();
+  #unproven = 0;
   #identity: TlsIdentity;
   #denied = NOTHING_DENIED;
 
@@ -246,9 +253,9 @@ class GrpcListener implements MeshGrpcListener {
       this.#connections.delete(socket);
       this.#refusals.delete(address);
     });
-    if (verdict.ok) {
-      this.#watchExpiry(socket, connection, verdict.notAfterMs);
-    } else if (verdict.code !== "no-certificate") {
+    if (verdict.ok) this.#watchExpiry(socket, connection, verdict.notAfterMs);
+    else if (!this.#admitUnproven(socket, connection)) return;
+    if (!verdict.ok && verdict.code !== "no-certificate") {
       this.#refusals.set(address, verdict.reason);
       this.#logger.warn("client certificate refused", {
         peer: address,
@@ -258,6 +265,22 @@ class GrpcListener implements MeshGrpcListener {
       this.#options.onRefused?.({ ...verdict, address: socket.remoteAddress ?? "" });
     }
     this.#injector.injectConnection(socket);
+  }
+
+  /** Whether there is room for one more client that has proven nothing; it has a short while. */
+  #admitUnproven(socket: TLSSocket, connection: Connection): boolean {
+    if (this.#unproven >= UNPROVEN_CONNECTIONS_MAX) {
+      this.#close(socket, "too many clients without a certificate");
+      return false;
+    }
+    this.#unproven += 1;
+    socket.once("close", () => {
+      this.#unproven -= 1;
+    });
+    connection.expiry = this.#options.clock.schedule(UNPROVEN_MS, () =>
+      this.#close(socket, "peer proved no identity in time"),
+    );
+    return true;
   }
 
   /** No identity outlives its certificate. The wall clock is read again whenever the timer runs. */
