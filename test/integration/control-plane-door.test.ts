@@ -174,3 +174,31 @@ test("T30: a sidecar speaks for no other service, whatever its node says", TIMEO
   client.close();
   await liar.agent.stop();
 });
+
+test("T30: a namespace takes no host of another's away", TIMEOUT, async () => {
+  const { file } = controlPlane;
+  const sidecar = new StandInSidecar({ file, id: "caller-a", service: "caller", block: 53 });
+  await sidecar.start();
+  const host = `catalog.default.svc.${TRUST_DOMAIN}`;
+  const name = `outbound|80||${host}`;
+  const route = () => sidecar.resources.get(ROUTE_TYPE_URL)?.get(name);
+  await sidecar.until(() => route() !== undefined);
+  const before = route();
+  await apply(`apiVersion: mesh.tulle.dev/v1
+kind: ExternalService
+metadata: {name: thief, namespace: evil}
+spec: {hosts: [${host}, catalog.default], ports: [{name: http, port: 80}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: thief, namespace: evil}
+spec:
+  parentRefs: [{group: "", kind: Service, name: catalog, namespace: default}]
+  rules: [{backendRefs: [{group: mesh.tulle.dev, kind: ExternalService, name: thief, port: 80}]}]
+`);
+  await sidecar.until(() =>
+    sidecar.names(ROUTE_TYPE_URL).some((one) => one.includes("thief.evil")),
+  );
+  assert.deepEqual(route(), before);
+  await sidecar.stop();
+});
