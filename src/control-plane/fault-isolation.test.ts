@@ -11,8 +11,8 @@ import { SnapshotTranslator } from "./snapshot-translator.ts";
 
 /** What makes the translation of these tests throw, on an object of whatever kind. */
 const MARK = "beyond-translation";
-/** They reach translation as parts of others: a Rollout as routes, the others as lists that are always formatted. */
-const NO_LIST_OF_THEIR_OWN = ["Rollout", "Revocation", "TrustDomainFederation"];
+/** They reach translation as parts of others (a Rollout as routes), or not at all (a WorkloadAttestor). */
+const NO_LIST_OF_THEIR_OWN = ["Rollout", "Revocation", "TrustDomainFederation", "WorkloadAttestor"];
 const DEFINITIONS = registry.kinds.filter(({ kind }) => !NO_LIST_OF_THEIR_OWN.includes(kind));
 
 /** One object of every kind, as its reference page has it. That of `marked` has the mark. */
@@ -48,7 +48,7 @@ for (const { kind } of DEFINITIONS) {
       faults.map(({ object, inForce }) => [object.kind, inForce]),
       [[kind, "last-good"]],
     );
-    assert.deepEqual(inventory(value).sort(), inventory(mesh("2")).sort());
+    assert.deepEqual(inventory(value).toSorted(), inventory(mesh("2")).toSorted());
     assert.deepEqual(JSON.stringify(value).split('"version":"1"').length, 2, "it alone is old");
   });
 
@@ -161,7 +161,7 @@ test("what only a proxy's own part stumbles over is found, too, and once for all
   const needed = attempts;
   assert.equal(give("b"), "1", "a proxy that is new gets what the others have");
   assert.equal(attempts, needed + 1, "nobody looks for it a second time");
-  const found = translator.faults.map(({ object, inForce }) => [object.kind, inForce]);
+  const found = translator.report().faults.map(({ object, inForce }) => [object.kind, inForce]);
   assert.deepEqual(found, [["PeerAuthentication", "last-good"]]);
   // Only instances change: nothing of the proxies' own parts is made anew, and the fault is still there.
   translator.update({ ...broken, instances: [] });

@@ -114,7 +114,7 @@ function compileSource(
       return cookieSource(specifier.value, `${path}.cookie`, errors);
     case "connectionProperties":
       return specifier.value.sourceIp
-        ? (_, { remoteAddress }) => (remoteAddress === "" ? undefined : remoteAddress)
+        ? (request, { remoteAddress }) => request.clientAddress || remoteAddress || undefined
         : undefined;
     case "queryParameter": {
       const name = wireText(specifier.value.name);

@@ -175,6 +175,9 @@ const HASHED_REQUESTS: readonly (readonly [string, Readonly<Record<string, strin
     ["?user=4", { "x-key": "-1-2-3", cookie: "other=1;  sid=x=y; z", host: "a.example" }],
     ["?user=5", { cookie: ["a=1", "sid=two"], host: "b.example" }],
     ["?user=6&u=1", { cookie: "sid=", "x-first": "2" }],
+    ["?user=7", { "x-key": "k", "x-forwarded-for": "203.0.113.9" }],
+    ["?user=8", { "x-key": "k", "x-forwarded-for": "203.0.113.9, 2001:db8::7" }],
+    ["?user=9", { "x-key": "k", "x-forwarded-for": "203.0.113.9, none" }],
   ];
 
 test(

@@ -29,6 +29,8 @@ interface Ask {
 interface Case {
   readonly limit: JsonObject;
   readonly ofRoute?: JsonObject;
+  /** Whose word for the client's address is taken. */
+  readonly manager?: JsonObject;
   readonly asks: readonly Ask[];
 }
 
@@ -52,6 +54,27 @@ const told = { enable_x_ratelimit_headers: "DRAFT_VERSION_03", enable_retry_afte
 const ONLY_DESCRIPTORS = {
   token_bucket: { ...bucket(1), max_tokens: 1000 },
   always_consume_default_token_bucket: false,
+};
+/** Which of them are counted together tells whom the proxy takes for the client. */
+const EACH_ADDRESS: Case = {
+  limit: {
+    ...ONLY_DESCRIPTORS,
+    descriptors: [descriptor(1, entry("remote_address", ""))],
+    rate_limits: [{ actions: [{ remote_address: {} }] }],
+  },
+  asks: [
+    {},
+    from("10.1.1.1"),
+    from("10.1.1.1"),
+    from("10.2.2.2"),
+    from("10.2.2.2, 10.1.1.1"),
+    from("10.3.3.3, 10.1.1.1"),
+    from("10.1.1.1, 10.2.2.2, 10.4.4.4"),
+    from("10.5.5.5, none"),
+    from("none, 10.6.6.6"),
+    from("2001:db8::1, 10.1.1.1"),
+    {},
+  ],
 };
 const grpc: Ask = { method: "POST", headers: ["Content-Type: application/grpc"] };
 
@@ -227,6 +250,14 @@ const CASES: Readonly<Record<string, Case>> = {
       {},
     ],
   },
+  ...Object.fromEntries(
+    Object.entries({
+      "client-at-the-edge": { use_remote_address: true },
+      "client-behind-a-proxy": { use_remote_address: true, xff_num_trusted_hops: 1 },
+      "client-behind-two": { xff_num_trusted_hops: 1 },
+      "client-nobody-tells": { xff_num_trusted_hops: 1000 },
+    }).map(([name, manager]) => [name, { ...EACH_ADDRESS, manager }]),
+  ),
   networks: {
     limit: {
       ...ONLY_DESCRIPTORS,
@@ -278,13 +309,17 @@ function limit(name: string, fields: JsonObject): JsonObject {
   };
 }
 
-function listenerOf([name, { limit: fields, ofRoute }]: readonly [string, Case]): ListenerSpec {
+function listenerOf([name, { limit: fields, ofRoute, manager }]: readonly [
+  string,
+  Case,
+]): ListenerSpec {
   const route = routeTo("app");
   const config = ofRoute && { typed_per_filter_config: { [NAME]: limit(name, ofRoute) } };
   return {
     name,
     routes: [{ ...route, ...config }],
     manager: {
+      ...manager,
       http_filters: [
         { name: NAME, typed_config: limit(name, fields) },
         { name: "router", typed_config: { "@type": `${HTTP}.router.v3.Router` } },

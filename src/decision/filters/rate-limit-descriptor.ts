@@ -176,11 +176,9 @@ function requireText(text: string, path: string, errors: FieldError[]): void {
 const peerPrincipal: EntryValue = (_request, caller) =>
   caller.peerPrincipal === "" ? undefined : caller.peerPrincipal;
 
-/** The last address of X-Forwarded-For, which the nearest proxy wrote; without it the connection's. */
+/** As Envoy: who the connection manager takes for the client, by the hops of X-Forwarded-For that it trusts. */
 function trustedAddress(request: RequestView, { remoteAddress }: RequestCaller): string {
-  const forwarded = request.header("x-forwarded-for");
-  if (forwarded === undefined) return remoteAddress;
-  return forwarded.slice(forwarded.lastIndexOf(",") + 1).trim() || remoteAddress;
+  return request.clientAddress || remoteAddress;
 }
 
 function compileMask(

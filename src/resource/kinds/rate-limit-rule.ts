@@ -47,7 +47,7 @@ export const rateLimitMatch = z.strictObject({
   sourceCIDR: cidr
     .optional()
     .describe(
-      "Where the request comes from: the last address in X-Forwarded-For, else the connection's.",
+      "Where the request comes from: whoever connects, or whom the trusted hops of X-Forwarded-For name (numTrustedProxies of MeshConfig).",
     ),
 });
 
