@@ -99,7 +99,10 @@ export class TlsAcceptor {
       maxVersion,
       ciphers: TLS_CIPHERS,
       ecdhCurve: opensslGroupList(groups),
-      secureOptions: hasTickets ? 0 : constants.SSL_OP_NO_TICKET,
+      // RFC 9113 section 9.2.1, and for all: a client that asks for handshakes again and again costs many times what it
+      // pays.
+      secureOptions:
+        constants.SSL_OP_NO_RENEGOTIATION | (hasTickets ? 0 : constants.SSL_OP_NO_TICKET),
       sessionTimeout: TLS_SESSION_LIFETIME_MS / 1000,
       // With the ticket keys, which a new context makes anew at random, this binds sessions to this context
       // and no other (T27).

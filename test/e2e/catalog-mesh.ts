@@ -30,6 +30,8 @@ export interface CatalogMeshOptions {
   readonly services?: Readonly<Record<string, object>>;
   /** What the client sets in mesh.yaml beyond its command and what it depends on. */
   readonly client?: object;
+  /** Gateways that run beside them, as in mesh.yaml. */
+  readonly gateways?: Readonly<Record<string, object>>;
   /** Objects that are there from the start. */
   readonly resources?: readonly object[];
 }
@@ -126,7 +128,7 @@ export class CatalogMesh {
 }
 
 async function writeMesh(home: TulleHome, options: CatalogMeshOptions): Promise<void> {
-  const { services = { catalog: {} }, client = {}, resources = [] } = options;
+  const { services = { catalog: {} }, client = {}, resources = [], gateways = {} } = options;
   const apps = Object.entries(services).map(([name, more]) => [
     name,
     { command: ["node", "app.js"], port: "http=auto", ...more },
@@ -134,6 +136,7 @@ async function writeMesh(home: TulleHome, options: CatalogMeshOptions): Promise<
   const mesh = {
     mesh: options.name,
     ...(resources.length === 0 ? {} : { resources: "resources.yaml" }),
+    gateways,
     services: {
       ...Object.fromEntries(apps),
       client: { command: ["node", "client.js"], dependsOn: Object.keys(services), ...client },

@@ -42,6 +42,7 @@ before(async () => {
   mesh = await CatalogMesh.start({
     name: "logins",
     app: APP,
+    gateways: { shop: { workers: 1 } },
     resources: [
       {
         apiVersion: "mesh.tulle.dev/v1",
@@ -55,8 +56,6 @@ before(async () => {
   ca = certificate.pem;
   const secretFile = join(mesh.home.path, "oidc-secret");
   await writeFile(secretFile, `${SECRET}\n`, { mode: 0o600 });
-  const gateway = mesh.home.start(["gateway", "shop", "--mesh", "logins", "--workers", "1"]);
-  await gateway.waitFor(/gateway shop is ready/);
   await mesh.apply(
     {
       apiVersion: GATEWAY_API,

@@ -25,7 +25,7 @@ export function writeServerCertificate(
       ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
       ...[
         "-days",
-        "30",
+        "90",
         "-subj",
         `/CN=${hosts[0]}`,
         "-addext",

@@ -5,6 +5,7 @@ import { WORKER_COUNT_RULE } from "../../core/worker-count.ts";
 import { dnsLabel } from "../../resource/fields.ts";
 import { INSTANCE_PROTOCOLS } from "../../resource/port-protocol.ts";
 import { isRecord, objectRule, type Report, stringRule, valueAt } from "../../resource/rule.ts";
+import { GATEWAY_ADDRESS_DEFAULT } from "../gateway/gateway-spec.ts";
 import { nearest } from "../nearest.ts";
 import { labelProblem } from "../run/instance-spec.ts";
 import { isProtocol, parsePortSpec } from "../run/port-spec.ts";
@@ -107,6 +108,22 @@ const service = objectRule(
 
 const READY = "tcp, none or a path such as /healthz";
 
+const gateway = z.strictObject({
+  address: z
+    .union([z.ipv4(), z.ipv6()], { error: "an IP address" })
+    .default(GATEWAY_ADDRESS_DEFAULT)
+    .describe("Where it listens; 0.0.0.0 for everyone who reaches this machine."),
+  namespace: dnsLabel().default("default").describe("The namespace of its Gateway."),
+  serviceAccount: dnsLabel()
+    .optional()
+    .describe("The last part of its identity. Default: the Gateway's name."),
+  zone: z.string().max(63).default("").describe("Where it says that it runs."),
+  workers: z
+    .union([z.int().min(1).max(WORKERS_MAX), z.literal("auto")], { error: WORKER_COUNT_RULE })
+    .default("auto")
+    .describe("How many processes share its traffic; auto is one per core."),
+});
+
 export const meshFileSchema = objectRule(
   z.strictObject({
     mesh: dnsLabel()
@@ -120,6 +137,10 @@ export const meshFileSchema = objectRule(
         "A file or folder of resources to apply, relative to mesh.yaml. Default: the folder resources, when there is one.",
       ),
     services: z.record(dnsLabel(), service).describe("What runs, by name."),
+    gateways: z
+      .record(dnsLabel(), gateway)
+      .default({})
+      .describe("Gateways that run beside it, by the names of their Gateway objects."),
   }),
   checkFile,
 );

@@ -39,7 +39,35 @@ test("fills in every default", () => {
         zone: "",
       },
     ],
+    gateways: [],
   });
+});
+
+test("reads gateways", () => {
+  const text =
+    "services:\n  catalog: {command: node app.js}\ngateways:\n  shop: {}\n  all: {address: 0.0.0.0, workers: 2, serviceAccount: edge}\n";
+  assert.deepEqual(parseMeshFile(text, "mesh.yaml").gateways, [
+    {
+      name: "shop",
+      namespace: "default",
+      serviceAccount: "shop",
+      address: "127.0.0.1",
+      zone: "",
+      workers: "auto",
+    },
+    {
+      name: "all",
+      namespace: "default",
+      serviceAccount: "edge",
+      address: "0.0.0.0",
+      zone: "",
+      workers: 2,
+    },
+  ]);
+  assert.throws(
+    () => parseMeshFile(text.replace("0.0.0.0", "everywhere"), "mesh.yaml"),
+    /gateways\.all\.address.*an IP address/,
+  );
 });
 
 test("reads every field", () => {

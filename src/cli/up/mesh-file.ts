@@ -47,11 +47,23 @@ export interface MeshService {
   readonly zone: string;
 }
 
+/** One entry of `gateways`. */
+export interface MeshGateway {
+  /** Of its Gateway. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly address: string;
+  readonly zone: string;
+  readonly workers: WorkerCount;
+}
+
 export interface MeshFile {
   readonly mesh: string;
   /** Relative to the file's folder; undefined: `resources` when it exists. */
   readonly resources: string | undefined;
   readonly services: readonly MeshService[];
+  readonly gateways: readonly MeshGateway[];
 }
 
 /** A larger file is not one that people write. */
@@ -83,11 +95,15 @@ export function parseMeshFile(text: string, file: string): MeshFile {
       ),
     );
   }
-  const { mesh, resources, services } = parsed.data;
+  const { mesh, resources, services, gateways } = parsed.data;
   return {
     mesh,
     resources,
     services: Object.entries(services).map(([key, entry]) => meshService(key, entry)),
+    gateways: Object.entries(gateways).map(([name, { serviceAccount = name, ...entry }]) => ({
+      ...{ name, serviceAccount },
+      ...entry,
+    })),
   };
 }
 

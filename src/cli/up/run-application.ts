@@ -16,6 +16,7 @@ import { describeStatus, type ExitStatus } from "../run/process-group.ts";
 import { Application } from "./application.ts";
 import { applyResources } from "./apply-resources.ts";
 import { findRunning, startControlPlane } from "./control-plane-process.ts";
+import { Gateways } from "./gateways.ts";
 import { LogOutput } from "./log-output.ts";
 import type { MeshFile } from "./mesh-file.ts";
 import { type PlannedInstance, planInstances } from "./plan.ts";
@@ -104,7 +105,12 @@ class ApplicationLife {
     const { file, folder } = this.#request;
     const { env, stdout } = this.#context;
     const planned = await planInstances({ file, folder, env, prng: this.#prng });
-    const log = new LogOutput(stdout, [...planned.map(({ label }) => label), OWN_NAME]);
+    const gateways = file.gateways.map(({ name }) => name);
+    const log = new LogOutput(stdout, [
+      ...planned.map(({ label }) => label),
+      ...gateways,
+      OWN_NAME,
+    ]);
     const reporter = createReporter(this.#context, log);
     for (const { label, service, spec, isFallback } of planned) {
       if (!isFallback) continue;
@@ -189,9 +195,19 @@ class ApplicationLife {
         await hooks?.onAppStopped(instance, address);
       },
     });
-    const stopped = this.#whenAsked(reporter, application);
+    const gateways = new Gateways({
+      gateways: this.#request.file.gateways,
+      env: this.#context.env,
+      ...{ controlPlane, guardian: this.#around.guardian, clock, prng: this.#prng, log, reporter },
+    });
+    const stopped = this.#whenAsked(reporter, {
+      stop: async () => {
+        await gateways.stop();
+        await application.stop();
+      },
+    });
     try {
-      await application.start();
+      await Promise.all([application.start(), gateways.start()]);
       if (!this.#around.stopRequest.signal.aborted) {
         reporter.say(`everything is ready after ${this.#elapsed()}`);
         hooks?.onReady({
@@ -205,17 +221,18 @@ class ApplicationLife {
       }
       await Promise.race([application.finished(), stopped]);
     } finally {
+      await gateways.stop();
       await application.stop();
     }
   }
 
   /** Settles when somebody has asked for the end and it has come. */
-  #whenAsked(reporter: Reporter, application: Application): Promise<void> {
+  #whenAsked(reporter: Reporter, all: { stop(): Promise<void> }): Promise<void> {
     const { signal } = this.#around.stopRequest;
     return new Promise((resolve, reject) => {
       const stop = (): void => {
         reporter.say("stopping; Ctrl-C again stops it at once");
-        application.stop().then(resolve, reject);
+        all.stop().then(resolve, reject);
       };
       if (signal.aborted) stop();
       else signal.addEventListener("abort", stop, { once: true });
