@@ -316,6 +316,20 @@ const FEDERATION_COLUMNS: KindColumns = {
   },
 };
 
+const ATTESTOR_COLUMNS: KindColumns = {
+  columns: [{ title: "BY" }, { title: "FROM" }, { title: "ACCEPTED" }],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    const [way = "", settings] = Object.entries(asRecord(object.spec))[0] ?? [];
+    const from = ["issuer", "server", "socketPath"].map((name) => textAt(asRecord(settings), name));
+    return [
+      way,
+      from.join(""),
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
+
 /** Whom a policy for workloads is for. */
 function workloadsText(spec: ResourceObject["spec"]): string {
   const targets = recordsAt(spec, "targetRefs").map((target) => textAt(target, "name"));
@@ -344,6 +358,7 @@ const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   Rollout: ROLLOUT_COLUMNS,
   TrustDomainFederation: FEDERATION_COLUMNS,
   Workload: WORKLOAD_COLUMNS,
+  WorkloadAttestor: ATTESTOR_COLUMNS,
 };
 
 export function columnsOf(kind: string): KindColumns {

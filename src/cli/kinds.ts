@@ -36,6 +36,7 @@ export const KINDS: readonly KindNames[] = [
   kind("TrafficPolicy", "trafficpolicies", ["tp"]),
   kind("TrustDomainFederation", "trustdomainfederations", ["tdf"], false),
   kind("Workload", "workloads", ["wl"]),
+  kind("WorkloadAttestor", "workloadattestors", ["wa"], false),
 ];
 
 /** The kind that a word means: kind, singular, plural or short name, in any case. */

@@ -268,6 +268,7 @@ export class ControlPlane implements Component {
         listener,
         grpc.identity.controller,
         grpc.federation,
+        grpc.joinSockets,
         ...this.#bundleEndpoint(grpc),
         rollouts,
         ...auditSide,

@@ -24,6 +24,8 @@ import type { Store } from "../store/store.ts";
 import { AdsServer } from "../xds/ads-server.ts";
 import { HdsServer } from "../xds/hds-server.ts";
 import type { AdvertisedHost } from "./advertised-address.ts";
+import { Attestors } from "./attestation/attestors.ts";
+import { JoinSockets } from "./attestation/join-sockets.ts";
 import type { AuditTrail } from "./audit/audit-trail.ts";
 import { type AuthenticatedCallsOptions, authenticateFirst } from "./authenticated-calls.ts";
 import { IdentitySide } from "./ca/identity-side.ts";
@@ -82,6 +84,8 @@ export interface GrpcSide {
   /** Keeps the control plane's own certificate. Starts before the listener. */
   readonly agent: IdentityAgent;
   readonly listener: XdsListener;
+  /** Sockets by which workloads of other users join. */
+  readonly joinSockets: JoinSockets;
   /** Keys for tokens and trust in other domains, kept up to date. */
   readonly federation: FederationSide;
   /** Where global limits are counted, unless in this process. */
@@ -100,6 +104,7 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     onChanged: () => mesh.reconciler.trustChanged(),
   });
   authority.onChange(() => federation.rootsChanged());
+  const joinSockets = new JoinSockets(options);
   // The parts know each other: what is made first calls what is made later, once everything runs.
   const mesh = createMeshState({
     store,
@@ -107,6 +112,7 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     getTrustBundlePem: () => formatTrustBundlePem(authority.bundle),
     getIdentityPolicy: () => identity.policy,
     spiffeTrust: federation,
+    onObjects: (objects) => joinSockets.want(objects.list("WorkloadAttestor")),
     onRevocationsChanged: () => identity.revocationsChanged(),
     getControlPlaneAddress: () => listener.advertised,
     keySetsPath: options.keySetsPath,
@@ -135,10 +141,12 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   const ads = createAdsServer(sessions, options);
   const hds = createHdsServer(sessions);
   const onRefused = (refused: CertificateRefused): void => identity.onRefused(refused);
-  const server = createServer(options, { refusalOf, onRefused });
+  const attestors = createAttestors(options, mesh);
+  const server = createServer(options, attestors, { refusalOf, onRefused });
   ads.addTo(server);
   hds.addTo(server);
   addIdentityServices(server, options, {
+    redeemToken: (token) => attestors.redeem(token),
     getLifetimeMs: () => mesh.settings.certificateLifetimeMs,
     refusalOf,
     denialOf: (holder) => identity.denialOf(holder),
@@ -162,16 +170,16 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
   };
   const onStart = (): void => mesh.reconciler.addressChanged();
   const listener: XdsListener = new XdsListener({ ...options, server, agent, onStop, onStart });
-  return { mesh, identity, agent, listener, redis, federation };
+  return { mesh, identity, agent, listener, redis, federation, joinSockets };
 }
 
 function createServer(
-  { authority, tokenStore, clock }: GrpcSideOptions,
+  { authority }: GrpcSideOptions,
+  attestors: Attestors,
   deps: Pick<AuthenticatedCallsOptions, "refusalOf" | "onRefused">,
 ): Server {
   const { trustDomain } = authority;
-  const tokens = new JoinTokens({ clock, store: tokenStore });
-  const isKnownToken = (token: string): boolean => tokens.isKnown(token);
+  const isKnownToken = (token: string): boolean => attestors.isWorthJudging(token);
   return new Server({
     "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
@@ -180,18 +188,32 @@ function createServer(
   });
 }
 
+function createAttestors(
+  { authority, tokenStore, clock }: GrpcSideOptions,
+  mesh: MeshState,
+): Attestors {
+  return new Attestors({
+    trustDomain: authority.trustDomain,
+    getAttestors: () => mesh.objects.list("WorkloadAttestor"),
+    getKeySets: () => mesh.keySets.sets,
+    joinTokens: new JoinTokens({ clock, store: tokenStore }),
+    nowMs: () => clock.nowMs(),
+  });
+}
+
 function addIdentityServices(
   server: Server,
-  { authority, jwtAuthority, tokenStore, clock, log: logger }: GrpcSideOptions,
-  deps: Pick<CertificateServiceDeps, "getLifetimeMs" | "refusalOf" | "onIssued" | "onRefused"> &
+  { authority, jwtAuthority, clock, log: logger }: GrpcSideOptions,
+  deps: Pick<
+    CertificateServiceDeps,
+    "redeemToken" | "getLifetimeMs" | "refusalOf" | "onIssued" | "onRefused"
+  > &
     Pick<JwtSvidServiceDeps, "denialOf">,
 ): void {
   const { trustDomain } = authority;
-  const tokens = new JoinTokens({ clock, store: tokenStore });
   addCertificateService(server, {
     ...{ ...deps, authority, peerOf, clock, logger },
     getTrustBundle: () => authority.bundle,
-    redeemToken: (token) => tokens.redeem(token),
   });
   addJwtSvidService(server, {
     ...{ ...deps, authority: jwtAuthority, trustDomain, peerOf, clock, logger },

@@ -28,6 +28,8 @@ export interface MeshStateOptions {
   readonly trustDomain: string;
   readonly getTrustBundlePem: () => string;
   readonly getIdentityPolicy?: () => IdentityPolicy;
+  /** Called with the mesh's objects before each translation. */
+  readonly onObjects?: (objects: ObjectCache) => void;
   /** Keys for tokens, and other trust domains. */
   readonly spiffeTrust?: SpiffeTrustSource;
   /** Revocations were written or deleted; `objects` has them. */
@@ -113,6 +115,7 @@ export function createMeshState(options: MeshStateOptions): MeshState {
     getTrustBundlePem: options.getTrustBundlePem,
     getIdentityPolicy: options.getIdentityPolicy ?? (() => undefined),
     spiffeTrust: options.spiffeTrust,
+    onObjects: options.onObjects,
     onRevocationsChanged: options.onRevocationsChanged ?? (() => {}),
     getControlPlaneAddress: options.getControlPlaneAddress ?? (() => ""),
     onWorkloadLost: (key) => recorder.record(key),

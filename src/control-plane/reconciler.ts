@@ -10,6 +10,7 @@ import type { IdentityPolicy } from "../identity/identity-policy.ts";
 import { revisionOf, type Store, type WatchEvent } from "../store/store.ts";
 import type { ProxySnapshot } from "../xds/snapshot.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
+import { attestorIssuers } from "./attestation/attestors.ts";
 import type { EmptySetGuard } from "./empty-set-guard.ts";
 import { FaultEnds } from "./fault-ends.ts";
 import type { SpiffeTrustSource } from "./federation/spiffe-trust-source.ts";
@@ -50,6 +51,8 @@ export interface ReconcilerOptions {
   readonly trustDomain: string;
   readonly getTrustBundlePem: () => string;
   readonly getIdentityPolicy?: () => IdentityPolicy | undefined;
+  /** Called with the mesh's objects before each translation. */
+  readonly onObjects?: ((objects: ObjectCache) => void) | undefined;
   /** Keys for tokens, and other trust domains. */
   readonly spiffeTrust?: SpiffeTrustSource | undefined;
   /** Revocations were written or deleted: whoever enforces them must not wait for the next push. */
@@ -288,9 +291,11 @@ export class Reconciler implements Component {
     const { objects, registry, guard, serviceIndexes, translator, metrics, log } = this.#options;
     try {
       this.#allocateIndexes();
+      this.#options.onObjects?.(objects);
       const instances = registry.list();
       this.#options.keySets?.want([
         ...objects.list("RequestAuthentication"),
+        ...attestorIssuers(objects.list("WorkloadAttestor")),
         ...objects.list("SecurityPolicy").map(({ spec: { oidc } }) => ({
           spec: { jwtRules: [{ ...oidc.provider, timeout: oidc.timeout }] },
         })),

@@ -95,6 +95,7 @@ export class StatusWriter {
       ...objects.list("Rollout"),
       ...objects.list("Revocation"),
       ...objects.list("TrustDomainFederation"),
+      ...objects.list("WorkloadAttestor"),
       ...objects.list("MeshConfig"),
       ...manualWorkloads(objects),
     ];

@@ -51,8 +51,11 @@ export interface CertificateServiceDeps {
   readonly getTrustBundle: () => TrustBundle;
   /** How long a certificate lives, in milliseconds, at this moment. */
   readonly getLifetimeMs: () => number;
-  /** Uses a join token up. Throws `join-token-refused`. */
-  readonly redeemToken: (token: string) => WorkloadIdentity;
+  /**
+   * Uses a join token up, or judges another proof. Throws `join-token-refused`, or `attestation-unavailable` when nobody
+   * can judge it now.
+   */
+  readonly redeemToken: (token: string) => WorkloadIdentity | Promise<WorkloadIdentity>;
   /** The client that a certificate proved, if one did. */
   readonly peerOf: (call: PeerCall) => MeshPeer | undefined;
   /** Why the certificate of a client was refused, if it sent one. */
@@ -100,7 +103,7 @@ export function addCertificateService(server: Server, deps: CertificateServiceDe
     { SignCertificate: SIGN_CERTIFICATE_METHOD },
     {
       SignCertificate: (call: SignCall, callback: sendUnaryData<SignCertificateResponse>) => {
-        service.handle(call, callback);
+        void service.handle(call, callback);
       },
     },
   );
@@ -139,9 +142,10 @@ class CertificateService {
     });
   }
 
-  handle(call: SignCall, callback: sendUnaryData<SignCertificateResponse>): void {
+  /** Never rejects. */
+  async handle(call: SignCall, callback: sendUnaryData<SignCertificateResponse>): Promise<void> {
     try {
-      callback(null, this.#sign(call));
+      callback(null, await this.#sign(call));
     } catch (error) {
       const isRefusal = error instanceof Refusal;
       const code = isRefusal ? error.status : grpcStatus.INTERNAL;
@@ -156,7 +160,7 @@ class CertificateService {
     }
   }
 
-  #sign(call: SignCall): SignCertificateResponse {
+  async #sign(call: SignCall): Promise<SignCertificateResponse> {
     if (!this.#globalLimit.tryTake()) throw tooMany("too many certificates are being asked for");
     // Before the token is used up, so that a broken request does not cost one.
     const publicKey = refuseWith(grpcStatus.INVALID_ARGUMENT, "csr-refused", () =>
@@ -170,7 +174,7 @@ class CertificateService {
     if (use === undefined) {
       throw new Refusal(grpcStatus.INVALID_ARGUMENT, "use must be empty or workload-api");
     }
-    const caller = this.#authenticate(call);
+    const caller = await this.#authenticate(call);
     const denial = this.#deps.denialOf?.({ spiffeId: caller.spiffeId, instance });
     if (denial !== undefined) throw new Refusal(grpcStatus.PERMISSION_DENIED, denial);
     if (!this.#identityLimit.tryTake(caller.spiffeId)) {
@@ -202,13 +206,11 @@ class CertificateService {
   }
 
   /** A token counts before a certificate: who joins anew may still hold an old identity. */
-  #authenticate(call: SignCall): Caller {
+  async #authenticate(call: SignCall): Promise<Caller> {
     const token = bearerToken(call.metadata);
     const { authority, redeemToken, peerOf, refusalOf } = this.#deps;
     if (token !== undefined) {
-      const identity = refuseWith(grpcStatus.UNAUTHENTICATED, "join-token-refused", () =>
-        redeemToken(token),
-      );
+      const identity = await redeemed(() => redeemToken(token));
       return { spiffeId: workloadSpiffeId(identity), method: "token" };
     }
     const peer = peerOf(call);
@@ -224,6 +226,23 @@ class CertificateService {
       );
     }
     return { spiffeId: peer.spiffeId, method: "certificate" };
+  }
+}
+
+/** A token that is no good is told from one that cannot be judged now. */
+async function redeemed(
+  act: () => WorkloadIdentity | Promise<WorkloadIdentity>,
+): Promise<WorkloadIdentity> {
+  try {
+    return await act();
+  } catch (error) {
+    if (hasCode(error, "join-token-refused")) {
+      throw new Refusal(grpcStatus.UNAUTHENTICATED, error.message, error);
+    }
+    if (hasCode(error, "attestation-unavailable")) {
+      throw new Refusal(grpcStatus.UNAVAILABLE, error.message, error);
+    }
+    throw error;
   }
 }
 

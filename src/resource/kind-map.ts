@@ -21,6 +21,7 @@ import type { TlsRoute } from "./kinds/tls-route.ts";
 import type { TrafficPolicy } from "./kinds/traffic-policy.ts";
 import type { TrustDomainFederation } from "./kinds/trust-domain-federation.ts";
 import type { Workload } from "./kinds/workload.ts";
+import type { WorkloadAttestor } from "./kinds/workload-attestor.ts";
 
 export interface KindMap {
   readonly ExternalService: ExternalService;
@@ -44,6 +45,7 @@ export interface KindMap {
   readonly TrafficPolicy: TrafficPolicy;
   readonly TrustDomainFederation: TrustDomainFederation;
   readonly Workload: Workload;
+  readonly WorkloadAttestor: WorkloadAttestor;
 }
 
 export type KindName = keyof KindMap;

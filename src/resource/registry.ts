@@ -23,6 +23,7 @@ import { tlsRouteKind } from "./kinds/tls-route.ts";
 import { trafficPolicyKind } from "./kinds/traffic-policy.ts";
 import { trustDomainFederationKind } from "./kinds/trust-domain-federation.ts";
 import { workloadKind } from "./kinds/workload.ts";
+import { workloadAttestorKind } from "./kinds/workload-attestor.ts";
 import { nearestName } from "./nearest-name.ts";
 
 /** A definition whose objects are of some known kind. */
@@ -63,6 +64,7 @@ const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
   TrafficPolicy: trafficPolicyKind,
   TrustDomainFederation: trustDomainFederationKind,
   Workload: workloadKind,
+  WorkloadAttestor: workloadAttestorKind,
 };
 
 /** Every kind of this release. */

@@ -6,6 +6,7 @@
 import { type ConnectionInjector, Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../../core/clock.ts";
 import type { Component } from "../../core/component.ts";
+import { WORKLOAD_API_CONNECTIONS_MAX } from "../../core/limits.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Prng } from "../../core/prng.ts";
 import { parseBundleMap } from "../../decision/spiffe/bundle-document.ts";
@@ -14,9 +15,9 @@ import type { DenyList } from "../../identity/deny-list.ts";
 import type { IdentityAgent, IdentityStatus } from "../../identity/identity-agent.ts";
 import type { JwtSvidClient } from "../../identity/jwt-svid-client.ts";
 import type { SpiffeId } from "../../identity/spiffe-id.ts";
+import { OwnerSocket } from "../../net/owner-socket.ts";
 import type { TrustListener } from "../identity-updates.ts";
 import { AppIdentity } from "./app-identity.ts";
-import { OwnerSocket } from "./owner-socket.ts";
 import { PushStreams } from "./push-streams.ts";
 import { addSecretService } from "./secret-service.ts";
 import { Standing } from "./standing.ts";
@@ -82,7 +83,11 @@ export class WorkloadApi implements Component, TrustListener {
     addWorkloadService(this.#server, { ...shared, tokens: this.#tokens, clock });
     addSecretService(this.#server, { ...shared, log });
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#socket = new OwnerSocket(path, (socket) => this.#injector.injectConnection(socket));
+    this.#socket = new OwnerSocket({
+      path,
+      connectionsMax: WORKLOAD_API_CONNECTIONS_MAX,
+      onConnection: (socket) => this.#injector.injectConnection(socket),
+    });
     this.#standing = new Standing({
       ...options,
       onVerdict: (refusal) => this.#identity.setRefusal(refusal),
@@ -90,7 +95,7 @@ export class WorkloadApi implements Component, TrustListener {
     this.#identity.onChange(() => this.#changed());
   }
 
-  /** Resolves when the socket is there; the identity comes later. Throws `workload-api-unusable`. */
+  /** Resolves when the socket is there; the identity comes later. Throws `socket-unusable`. */
   async start(): Promise<void> {
     await this.#socket.listen();
     this.#log.info("serving the Workload API", { path: this.#path });

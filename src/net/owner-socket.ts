@@ -1,40 +1,49 @@
 /**
- * A listening unix socket that its owner alone can open. It is made under another name, closed to everybody else and then
+ * A listening unix socket that its owner alone can open, or a group with it. It is made under another name, closed to everybody else and then
  * put in its place: nobody meets it open, one that a killed process left is replaced, and a process that takes over from
  * another one takes its name without a moment in which nobody listens.
  */
-import { chmodSync, lstatSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
-import { MeshError, messageOf } from "../../core/errors.ts";
-import { WORKLOAD_API_CONNECTIONS_MAX } from "../../core/limits.ts";
+import { MeshError, messageOf } from "../core/errors.ts";
+
+export interface OwnerSocketOptions {
+  /** Absolute. */
+  readonly path: string;
+  /** A group whose members may open it, too. Undefined: its owner alone. */
+  readonly groupId?: number | undefined;
+  readonly connectionsMax: number;
+  readonly onConnection: (socket: Socket) => void;
+}
 
 /** `sun_path` of unix(7) holds 108 bytes with the terminating zero. */
 const PATH_BYTES_MAX = 107;
 
 export class OwnerSocket {
   readonly #path: string;
+  readonly #groupId: number | undefined;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #inode: number | undefined;
 
-  /** `path` is absolute. */
-  constructor(path: string, onConnection: (socket: Socket) => void) {
+  constructor({ path, groupId, connectionsMax, onConnection }: OwnerSocketOptions) {
     this.#path = path;
+    this.#groupId = groupId;
     this.#server = createServer((socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
       socket.on("error", () => {});
       onConnection(socket);
     });
-    this.#server.maxConnections = WORKLOAD_API_CONNECTIONS_MAX;
+    this.#server.maxConnections = connectionsMax;
   }
 
   get connectionCount(): number {
     return this.#sockets.size;
   }
 
-  /** Throws `workload-api-unusable`. */
+  /** Throws `socket-unusable`. */
   async listen(): Promise<void> {
     const temporary = `${this.#path}.${process.pid}`;
     if (Buffer.byteLength(temporary) > PATH_BYTES_MAX) {
@@ -53,7 +62,8 @@ export class OwnerSocket {
           resolve();
         });
       });
-      chmodSync(temporary, 0o600);
+      if (this.#groupId !== undefined) chownSync(temporary, -1, this.#groupId);
+      chmodSync(temporary, this.#groupId === undefined ? 0o600 : 0o660);
       this.#inode = lstatSync(temporary).ino;
       renameSync(temporary, this.#path);
     } catch (error) {
@@ -79,14 +89,14 @@ function assertOwnFolder(folder: string): void {
   if (uid === process.getuid?.() && (mode & 0o022) === 0) return;
   throw unusable(
     folder,
-    "it must belong to the user of the sidecar, and nobody else may write to it",
+    "it must belong to the user of this process, and nobody else may write to it",
   );
 }
 
 function unusable(path: string, reason: string, cause?: unknown): MeshError {
   return new MeshError(
-    { code: "workload-api-unusable" },
-    `the Workload API cannot be served at ${path}: ${reason}`,
+    { code: "socket-unusable" },
+    `no socket can be made at ${path}: ${reason}`,
     cause,
   );
 }
