@@ -87,7 +87,8 @@ export interface AdminClient {
   whoami(): Promise<WhoamiResponse>;
   login(): Promise<LoginResponse>;
   audit(query: Readonly<Record<string, string | undefined>>): Promise<AuditResponse>;
-  verifyAudit(): Promise<AuditVerificationResponse>;
+  /** `head`: number and hash of a record that must be there. */
+  verifyAudit(head?: string): Promise<AuditVerificationResponse>;
   tokens(): Promise<TokensResponse>;
   createToken(body: TokenRequest): Promise<TokenResponse>;
   revokeToken(name: string): Promise<TokenView>;
@@ -175,10 +176,11 @@ export function clientOver(transport: AdminTransport): AdminClient {
     whoami: () => get("/api/v1/whoami"),
     login: () => get("/api/v1/login"),
     audit: (query) => get("/api/v1/audit", query),
-    verifyAudit: () =>
+    verifyAudit: (head) =>
       transport.request({
         method: "GET",
         path: "/api/v1/audit/verification",
+        query: { head },
         timeoutMs: VERIFY_TIMEOUT_MS,
       }),
     tokens: () => get("/api/v1/tokens"),

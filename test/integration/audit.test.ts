@@ -211,7 +211,9 @@ test("a killed control plane loses no record, and a torn one is told", TIMEOUT, 
     online,
     /records in 1 file are as they were written\na crash before .* tore a record/,
   );
-  const short = await home.tulle(["audit", "verify", "--head", "100000"]);
+  const [, head = ""] = /^head: (\S+)$/m.exec(online) ?? [];
+  assert.match(await home.succeed(["audit", "verify", "--head", head]), /as they were written/);
+  const short = await home.tulle(["audit", "verify", "--head", `100000:${"a".repeat(64)}`]);
   assert.equal(short.code, 1);
 });
 

@@ -354,8 +354,15 @@ export const API_ROUTES: readonly ApiRoute[] = [
     path: "/api/v1/audit/verification",
     summary: "Whether the audit log is as it was written, or which record is the first that is not.",
     response: "AuditVerificationResponse",
-    parameters: [],
-    errors: [],
+    parameters: [
+      {
+        name: "head",
+        in: "query",
+        type: "string",
+        description: "Number and hash of a record that must be there: 4812:5f0c1a2b.",
+      },
+    ],
+    errors: [400],
   },
   {
     method: "GET",

@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { AUDIT_KINDS } from "../../telemetry/audit/audit-record.ts";
 import { searchAudit } from "../../telemetry/audit/search-audit.ts";
-import { verifyAudit } from "../../telemetry/audit/verify-audit.ts";
+import { parseNotedHead, verifyAudit } from "../../telemetry/audit/verify-audit.ts";
 import type { AuditResponse, AuditVerificationResponse } from "../audit-types.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
@@ -37,7 +37,14 @@ export function auditRoutes(deps: AdminApiDeps): Hono {
     return context.json(response);
   });
   app.get("/audit/verification", async (context) => {
-    const response: AuditVerificationResponse = await verifyAudit(deps.audit.folder);
+    const head = context.req.query("head");
+    const noted = head === undefined ? undefined : parseNotedHead(head);
+    if (head !== undefined && noted === undefined) {
+      throw apiError("bad_request", `head: "${head}" is no number and hash`, {
+        hint: "write it as 4812:5f0c…, as a verification gave it",
+      });
+    }
+    const response: AuditVerificationResponse = await verifyAudit(deps.audit.folder, noted);
     return context.json(response);
   });
   return app;

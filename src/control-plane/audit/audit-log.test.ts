@@ -194,3 +194,19 @@ test("a search finds by kind, actor, object, text and place, in the order of wha
   assert.deepEqual(await names({ since, limit: 9 }), ["d", "e"]);
   assert.deepEqual(await names({ kind: "change", until: since, limit: 9 }), ["a", "b", "c", "d"]);
 });
+
+test("a log that was cut short or written anew lacks the head that was noted", async () => {
+  const { folder, log } = open();
+  for (const name of ["a", "b", "c"]) log.record(change(name));
+  const noted = { ...log.head, hash: log.head.hash.slice(0, 8) };
+  log.record(change("d"));
+  assert.equal((await verifyAudit(folder, noted)).ok, true);
+  const lines = readFileSync(only(folder), "utf8").split("\n");
+  writeFileSync(only(folder), `${lines.slice(0, 3).join("\n")}\n`);
+  assert.equal((await verifyAudit(folder)).ok, true);
+  assert.match((await verifyAudit(folder, noted)).broken?.reason ?? "", /record 4, .* is missing/);
+  const anew = open();
+  for (const name of ["a", "x", "c", "d"]) anew.log.record(change(name));
+  const { broken } = await verifyAudit(anew.folder, noted);
+  assert.deepEqual([broken?.seq, broken?.reason], [4, "it is not the one that was noted"]);
+});

@@ -24,3 +24,13 @@ tulle_policy_decisions_total{policy="broken",result="denied"
     ],
   );
 });
+
+test("refused certificates are read by their reason, other refusals are not", () => {
+  const text = `tulle_downstream_connections_refused_total{reason="expired"} 2
+tulle_downstream_connections_refused_total{reason="connection-limit"} 9
+tulle_downstream_connections_refused_total{reason="no-certificate"} 9
+`;
+  const [series, ...others] = readDenials(text).values();
+  assert.deepEqual([series?.by, series?.condition, series?.count], ["certificate", "expired", 2]);
+  assert.deepEqual(others, []);
+});

@@ -29,8 +29,22 @@ interface LogDetails {
   readonly tornBytes?: unknown;
 }
 
-export async function verifyAudit(folder: string): Promise<AuditVerification> {
-  const chain = new Chain();
+/** A record that was in the log once, as somebody noted it elsewhere. */
+export interface NotedHead {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** `4812:5f0c…`, the number and the hash, or the beginning of it: 8 digits or more. Undefined for anything else. */
+export function parseNotedHead(text: string): NotedHead | undefined {
+  const match = /^(\d{1,15})[: ]([0-9a-f]{8,64})$/.exec(text);
+  const [, seq = "", hash = ""] = match ?? [];
+  return match === null ? undefined : { seq: Number(seq), hash };
+}
+
+/** With `noted`, that record must be there as it was: a log that was cut short, or written anew, is told by it. */
+export async function verifyAudit(folder: string, noted?: NotedHead): Promise<AuditVerification> {
+  const chain = new Chain(noted);
   const segments = listSegments(folder);
   for (const { path } of segments) {
     const { lines, tail } = await readSegment(path);
@@ -51,16 +65,24 @@ export async function verifyAudit(folder: string): Promise<AuditVerification> {
       return chain.result(segments.length, { file, line: lines.length + 1, reason });
     }
   }
-  return chain.result(segments.length, chain.missingStart(basename(segments[0]?.path ?? "")));
+  const first = basename(segments[0]?.path ?? "");
+  const last = basename(segments.at(-1)?.path ?? "");
+  return chain.result(segments.length, chain.missingStart(first) ?? chain.missingHead(last));
 }
 
 class Chain {
+  readonly #noted: NotedHead | undefined;
+  #isNotedMet = false;
   #records = 0;
   #first: { readonly seq: number; readonly prev: string } | undefined;
   #head = { seq: 0, hash: GENESIS_HASH };
   readonly #torn: AuditVerification["torn"][number][] = [];
   /** Hashes of last records that were removed, by number. */
   readonly #removed = new Map<number, string>();
+
+  constructor(noted: NotedHead | undefined) {
+    this.#noted = noted;
+  }
 
   /** Why the record breaks the chain. */
   take(line: string): string | undefined {
@@ -72,6 +94,10 @@ class Chain {
         return `its number is ${record.seq}, ${this.#head.seq + 1} should follow`;
       }
       if (record.prev !== this.#head.hash) return "it does not follow the record before it";
+    }
+    if (record.seq === this.#noted?.seq) {
+      if (!record.hash.startsWith(this.#noted.hash)) return "it is not the one that was noted";
+      this.#isNotedMet = true;
     }
     this.#first ??= { seq: record.seq, prev: record.prev };
     this.#head = { seq: record.seq, hash: record.hash };
@@ -86,6 +112,16 @@ class Chain {
     if (first === undefined || (first.seq === 1 && first.prev === GENESIS_HASH)) return undefined;
     if (this.#removed.get(first.seq - 1) === first.prev) return undefined;
     return { file, line: 1, seq: first.seq, reason: "the records before it are missing" };
+  }
+
+  /** The record that was noted must not be missing at the end. What the log removed itself is older. */
+  missingHead(file: string): AuditVerification["broken"] {
+    const noted = this.#noted;
+    if (noted === undefined || this.#isNotedMet || noted.seq < (this.#first?.seq ?? 0)) {
+      return undefined;
+    }
+    const reason = `record ${noted.seq}, which was noted, is missing`;
+    return { file, line: this.#records + 1, reason };
   }
 
   result(segments: number, broken: AuditVerification["broken"]): AuditVerification {
