@@ -101,6 +101,8 @@ export interface MeshIndex {
   readonly routeFilters: ReadonlyMap<string, RouteFilter>;
   /** For routes that have a policy of their own. */
   readonly settingsOf: TrafficSettingsOf;
+  /** What asks about requests of routes that say so, by Service or Gateway (`namespace/name`). */
+  readonly routeAuth: ReadonlyMap<string, readonly FilterContribution[]>;
   /** Whose users requests are. */
   readonly authentication: Authentication;
   /** Who may call whom. */
@@ -154,6 +156,7 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
     routeFilters: new Map(
       snapshot.routeFilters.map((filter) => [qualifiedName(filter.metadata), filter]),
     ),
+    routeAuth: context.routeAuth,
     authentication,
     authorization: resolveAuthorization(snapshot, findings),
     accessLogs: accessLogs(config.accessLog),

@@ -35,8 +35,9 @@ export function gatewayParent(
   const hasSessions = routes.some((route) =>
     route.spec.rules.some(({ sessionPersistence }) => sessionPersistence !== undefined),
   );
+  const auth = index.routeAuth.get(key) ?? [];
   // A preflight has no cookies: it is answered before a login is asked for.
-  const before = [...(hasCors ? [corsContribution] : []), ...logins.filters];
+  const before = [...(hasCors ? [corsContribution] : []), ...logins.filters, ...auth];
   const behind = hasSessions ? [sessionContribution(undefined)] : [];
   const port: IndexedPort = {
     port: { port: portNumber, protocol: "TCP" } as IndexedPort["port"],

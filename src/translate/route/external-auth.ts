@@ -29,7 +29,12 @@ export type ExternalAuth = DeepReadonly<
 const NAME = "envoy.filters.http.ext_authz.route";
 const HASH_LENGTH = 12;
 
-/** The filters that the routes of each Service (`namespace/name`) turn on. */
+/** Whether a listener without the filter of this name would let requests of its route pass unasked. */
+export function isRouteAuth(filterName: string): boolean {
+  return filterName.startsWith(`${NAME}.`);
+}
+
+/** The filters that the routes of each Service, or Gateway, turn on, by `namespace/name`. */
 export function routeAuthFilters({
   httpRoutes,
   trustDomain,

@@ -25,6 +25,7 @@ import type { RequestRoute } from "./attachment.ts";
 import { type Backend, resolveBackends } from "./backend.ts";
 import { type FailureStatus, forwardTo } from "./destination.ts";
 import { directResponse } from "./direct-response.ts";
+import { isRouteAuth } from "./external-auth.ts";
 import { divideByHash, hashPolicies } from "./hash-policy.ts";
 import { headerMutations } from "./header-modifier.ts";
 import { matchAll, translateMatch } from "./match.ts";
@@ -46,6 +47,8 @@ export interface RuleContext {
   readonly caller?: Caller;
   /** The request names a host of the parent itself, which lies outside the mesh: its Host is left alone. */
   readonly keepsHost?: boolean;
+  /** Clients are strangers, whose version of HTTP says nothing of what the app speaks. */
+  readonly isEdge?: boolean;
 }
 
 type RouteBase = Pick<Route, "name" | "typedPerFilterConfig">;
@@ -72,6 +75,12 @@ export function ruleRoutes(candidate: Candidate, context: RuleContext): readonly
   if ("error" in filters) {
     context.findings.add("field-unsupported", filters.place, filters.error);
     return fail("the rule asks for something that the mesh cannot do");
+  }
+  const inListener = new Set(context.service.filters.outbound.map(({ name }) => name));
+  const isUnasked = (name: string): boolean => isRouteAuth(name) && !inListener.has(name);
+  if (Object.keys(filters.configs).some(isUnasked)) {
+    context.findings.add("field-unsupported", place, "ExternalAuth cannot be asked for here");
+    return fail("the rule's authorization service cannot be asked");
   }
   const typedPerFilterConfig = { ...named.typedPerFilterConfig, ...filters.configs };
   const base: RouteBase = { name: named.name, typedPerFilterConfig };
@@ -117,7 +126,7 @@ interface Forwarding {
 function forwardingRoute(
   { base, rule, filters, backends, settings, isGrpc, route }: Forwarding,
   { match, tries }: { readonly match: Route["match"]; readonly tries: Tries },
-  { service, keepsHost = false }: RuleContext,
+  { service, keepsHost = false, isEdge = false }: RuleContext,
 ): Route {
   const action = create(RouteActionSchema, {
     ...routeTimeouts(rule, settings, isGrpc),
@@ -138,7 +147,7 @@ function forwardingRoute(
     : backends;
   const headers = forwardTo(action, shown, failureStatus(route));
   if (rule.userKey !== undefined) divideByHash(action);
-  const isToldProtocol = backends.some(({ isMeshed: isTold }) => isTold);
+  const isToldProtocol = !isEdge && backends.some(({ isMeshed: isTold }) => isTold);
   const requestHeadersToAdd = [
     ...(headers.requestHeadersToAdd ?? []),
     ...(isToldProtocol ? [PROTOCOL] : []),
