@@ -84,9 +84,12 @@ export class MeshMember {
 
   /**
    * Connects and asks once: only an answer shows that it was let in. Resolves with the open connection, or with
-   * nothing when it was turned away.
+   * nothing when it was turned away. What echoes is asked by the ALPN of opaque TCP.
    */
-  connect(place: Place): Promise<TLSSocket | undefined> {
+  connect(
+    place: Place,
+    alpn: "http/1.1" | "tulle-tcp" = "http/1.1",
+  ): Promise<TLSSocket | undefined> {
     const svid = this.agent.current;
     return new Promise((resolve) => {
       const socket = connect({
@@ -94,7 +97,7 @@ export class MeshMember {
         cert: svid?.certificateChainPem,
         key: svid?.privateKeyPem,
         rejectUnauthorized: false,
-        ALPNProtocols: ["http/1.1"],
+        ALPNProtocols: [alpn],
       });
       this.#sockets.add(socket);
       socket.on("error", () => {});
