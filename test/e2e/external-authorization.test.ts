@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import type { CheckRequest } from "../../src/gen/envoy/service/auth/v3/external_auth_pb.js";
+import { freePort } from "../peers/peer-process.ts";
 import {
   ALLOWED,
   type AuthorizationService,
@@ -298,6 +299,55 @@ test("a route asks, in its callers' sidecars", async () => {
   assert.equal(JSON.parse(allowed.body).headers["x-user"], undefined);
   assert.equal((await mesh.ask("/items")).status, 200);
   await mesh.tulle("delete", "httproute", "catalog", "--wait");
+});
+
+test("a route of a Gateway asks, too", async () => {
+  const port = await freePort();
+  await mesh.apply(
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "Gateway",
+      metadata: { name: "edge" },
+      spec: { gatewayClassName: "tulle", listeners: [{ name: "http", port, protocol: "HTTP" }] },
+    },
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "HTTPRoute",
+      metadata: { name: "edge" },
+      spec: {
+        parentRefs: [{ name: "edge" }],
+        rules: [
+          {
+            filters: [
+              {
+                type: "ExternalAuth",
+                externalAuth: {
+                  protocol: "GRPC",
+                  backendRef: {
+                    group: "mesh.tulle.dev",
+                    kind: "ExternalService",
+                    name: "opa",
+                    port: 9191,
+                  },
+                  grpc: {},
+                },
+              },
+            ],
+            backendRefs: [{ name: "catalog", port: 80 }],
+          },
+        ],
+      },
+    },
+  );
+  const mode = ["--mesh", "external-authorization", "--workers", "1"];
+  const gateway = mesh.home.start(["gateway", "edge", ...mode]);
+  await gateway.waitFor(/gateway edge is ready/);
+  const ask = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/items`)).status;
+  decide = () => DENIED;
+  assert.equal(await ask(), 403);
+  decide = () => ALLOWED;
+  assert.equal(await ask(), 200);
+  await mesh.tulle("delete", "httproute", "edge", "--wait");
 });
 
 test("what cannot be asked is denied, and said", async () => {
