@@ -12,6 +12,7 @@ import { parseExportTarget, parseOtlpHeaders } from "../control-plane/audit/expo
 import { readPassphrase } from "../control-plane/ca-passphrase.ts";
 import { ControlPlane, type ControlPlaneOptions } from "../control-plane/control-plane.ts";
 import { parseBundleEndpoint } from "../control-plane/federation/bundle-endpoint-place.ts";
+import { readIssuerConfig } from "../control-plane/issuers/issuer-config.ts";
 import { type ListenAddress, parseListenAddress } from "../control-plane/listen-address.ts";
 import { redisFrom } from "../control-plane/rate-limit/redis-option.ts";
 import { systemClock } from "../core/clock.ts";
@@ -82,6 +83,7 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
       env: process.env,
     }),
     caPassphrase: passphraseFile === undefined ? undefined : readPassphrase(passphraseFile),
+    issuer: flags.issuerFile === undefined ? undefined : readIssuerConfig(flags.issuerFile),
     version: readVersion(),
     clock: systemClock,
     prng: new SeededPrng(randomInt(2 ** 32)),

@@ -31,6 +31,7 @@ export interface ControlPlaneFlags {
   readonly bundleEndpointCertFile?: string | undefined;
   readonly bundleEndpointKeyFile?: string | undefined;
   readonly caPassphraseFile: string | undefined;
+  readonly issuerFile?: string | undefined;
   readonly rateLimitRedis: string | undefined;
   readonly rateLimitRedisFile: string | undefined;
   readonly logLevel: string;

@@ -7,6 +7,8 @@ export type RotationStep = "prepare" | "distribute" | "activate" | "re-issue" | 
 
 export interface CaResponse {
   readonly trustDomain: string;
+  /** Who signs. */
+  readonly issuer: IssuerView;
   /** The one whose key signs first, then by age. */
   readonly roots: readonly RootView[];
   /** Of the control plane itself. */
@@ -16,6 +18,20 @@ export interface CaResponse {
   readonly bundles: readonly BundleView[];
   /** The last one, under way or finished. */
   readonly rotation: RotationView | null;
+}
+
+export interface IssuerView {
+  /** `built-in`, or the kind of an issuer outside the mesh: `file`, `vault`, `istio`. */
+  readonly kind: string;
+  /** Where it is; null for the built-in authority. */
+  readonly place: string | null;
+  /** When what signs expires; null while that is not known. */
+  readonly notAfter: string | null;
+  /** Why it failed last; null when the last attempt succeeded. */
+  readonly lastError: string | null;
+  readonly lastErrorAt: string | null;
+  /** Since the last success. */
+  readonly failures: number;
 }
 
 export interface RootView {

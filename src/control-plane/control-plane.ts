@@ -7,6 +7,8 @@ import type { Clock } from "../core/clock.ts";
 import { type Component, startAll, stopAll } from "../core/component.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
+import { ExternalAuthority } from "../identity/issuers/external-authority.ts";
+import type { MeshAuthority } from "../identity/issuers/mesh-authority.ts";
 import { MemoryJoinTokenStore } from "../identity/join-token.ts";
 import { JwtAuthority } from "../identity/jwt-authority.ts";
 import { rootIdOf } from "../identity/root-id.ts";
@@ -33,6 +35,8 @@ import { registerCaMetrics } from "./ca/ca-metrics.ts";
 import { BundleEndpoint } from "./federation/bundle-endpoint.ts";
 import type { BundleEndpointPlace } from "./federation/bundle-endpoint-place.ts";
 import { createGrpcSide, type GrpcSide } from "./grpc-side.ts";
+import { createIssuer } from "./issuers/create-issuer.ts";
+import type { IssuerConfig } from "./issuers/issuer-config.ts";
 import { createJoinTokenIssuer } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { collectMeshMetrics } from "./mesh-metrics.ts";
@@ -58,6 +62,8 @@ export interface ControlPlaneOptions {
   /** Where other trust domains fetch the mesh's bundle. Undefined: nowhere. */
   readonly bundleEndpoint?: BundleEndpointPlace | undefined;
   readonly caPassphrase: string | undefined;
+  /** Who signs certificates; undefined for the built-in authority. */
+  readonly issuer?: IssuerConfig | undefined;
   /** Where global rate limits are counted; undefined for in this process. */
   readonly rateLimitRedis?: RedisAddress | undefined;
   readonly version: string;
@@ -69,7 +75,7 @@ export interface ControlPlaneOptions {
 interface Opened {
   readonly directory: StateDirectory;
   readonly store: Store;
-  readonly authority: TrustAuthority;
+  readonly authority: MeshAuthority;
   readonly audit: AuditLog;
 }
 
@@ -125,7 +131,9 @@ export class ControlPlane implements Component {
     const config = await store.get("MeshConfig", "", MESH_CONFIG_NAME);
     const trustDomain = this.#trustDomain(config?.spec.trustDomain, directory);
     const { rootLifetime } = (config?.spec ?? defaultMeshConfigSpec()).certificates;
-    const authority = this.#openAuthority(directory, trustDomain, durationMs(rootLifetime));
+    const authority =
+      (await this.#openIssuer(directory, trustDomain)) ??
+      this.#openAuthority(directory, trustDomain, durationMs(rootLifetime));
     const audit = new AuditLog({ folder: directory.auditPath, clock, log: log.child("audit") });
     // First in, last out: what the others do while they stop is told, too.
     this.#components = [audit];
@@ -159,6 +167,23 @@ export class ControlPlane implements Component {
       log.warn("MeshConfig names another trust domain", { configured, inForce: chosen });
     }
     return chosen;
+  }
+
+  async #openIssuer(
+    directory: StateDirectory,
+    trustDomain: string,
+  ): Promise<ExternalAuthority | undefined> {
+    const { issuer: config, clock, prng } = this.#options;
+    if (config === undefined) return undefined;
+    const log = this.#options.log.child("issuer");
+    return await ExternalAuthority.open({
+      trustDomain,
+      issuer: createIssuer(config, { trustDomain, clock, log }),
+      rootsPath: directory.issuerRootsPath,
+      ownRootsPath: directory.caCertificatePath,
+      ownKeyPaths: [directory.caKeyPath, directory.caNextKeyPath],
+      ...{ clock, prng, log },
+    });
   }
 
   /** One that has expired is replaced: nobody trusts it any more, so there is nothing to lose by it. */
@@ -262,6 +287,7 @@ export class ControlPlane implements Component {
     return {
       components: [
         ...(grpc.redis === undefined ? [] : [grpc.redis]),
+        ...(authority instanceof ExternalAuthority ? [authority] : []),
         agent,
         recorder,
         mesh.reconciler,

@@ -14,11 +14,11 @@ import {
 import { LocalCertificateSource } from "../identity/certificate-source.ts";
 import { type PeerCall, peerOf } from "../identity/grpc-listener.ts";
 import { IdentityAgent } from "../identity/identity-agent.ts";
+import type { MeshAuthority } from "../identity/issuers/mesh-authority.ts";
 import { type JoinTokenStore, JoinTokens } from "../identity/join-token.ts";
 import type { JwtAuthority } from "../identity/jwt-authority.ts";
 import { addJwtSvidService, type JwtSvidServiceDeps } from "../identity/jwt-svid-service.ts";
 import { workloadSpiffeId } from "../identity/spiffe-id.ts";
-import type { TrustAuthority } from "../identity/trust-authority.ts";
 import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
 import type { Store } from "../store/store.ts";
 import { AdsServer } from "../xds/ads-server.ts";
@@ -55,7 +55,7 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 export interface GrpcSideOptions {
   readonly store: Store;
-  readonly authority: TrustAuthority;
+  readonly authority: MeshAuthority;
   /** Files of the identity side: which certificates are out, and how far a rotation is. */
   readonly issuedPath: string | undefined;
   readonly rotationPath: string;

@@ -63,6 +63,11 @@ export class StateDirectory {
     return join(this.path, "ca-next.key");
   }
 
+  /** Roots of an issuer outside the mesh, as they were at last. */
+  get issuerRootsPath(): string {
+    return join(this.path, "issuer-roots.pem");
+  }
+
   /** How far a rotation of the root is. */
   get caRotationPath(): string {
     return join(this.path, "ca-rotation.json");

@@ -13,6 +13,7 @@ import {
   keyIdentifierOf,
   keyUsageDer,
   nameDer,
+  type SigningAlgorithm,
   subjectKeyIdentifierDer,
   writeCertificate,
 } from "./certificate-writer.ts";
@@ -41,6 +42,8 @@ export interface CertificateAuthorityOptions {
   /** Belongs to `key`. */
   readonly certificate: Certificate;
   readonly clock: Clock;
+  /** Of `key`. Default: ECDSA with SHA-256. */
+  readonly algorithm?: SigningAlgorithm | undefined;
 }
 
 export interface IssueRequest {
@@ -49,6 +52,8 @@ export interface IssueRequest {
   /** From now on, in milliseconds. Cut where the authority's own certificate ends. */
   readonly lifetimeMs: number;
   readonly dnsNames?: readonly string[];
+  /** What the public key was asked to be signed with; for authorities outside the mesh. */
+  readonly csrDer?: Buffer;
 }
 
 export interface IssuedCertificate {
@@ -64,12 +69,14 @@ export class CertificateAuthority {
   readonly certificate: Certificate;
   readonly #key: KeyObject;
   readonly #clock: Clock;
+  readonly #algorithm: SigningAlgorithm | undefined;
 
   constructor(options: CertificateAuthorityOptions) {
     this.trustDomain = options.trustDomain;
     this.certificate = options.certificate;
     this.#key = options.key;
     this.#clock = options.clock;
+    this.#algorithm = options.algorithm;
   }
 
   /**
@@ -111,6 +118,7 @@ export class CertificateAuthority {
         ],
       },
       this.#key,
+      this.#algorithm,
     );
     const certificate = parseCertificate(der);
     return {

@@ -20,11 +20,12 @@ import {
   type SignCertificateResponse,
   SignCertificateResponseSchema,
 } from "../gen/tulle/ca/v1/certificate_service_pb.js";
-import type { CertificateAuthority } from "./certificate-authority.ts";
+import type { IssuedCertificate, IssueRequest } from "./certificate-authority.ts";
 import { SIGN_CERTIFICATE_METHOD } from "./certificate-method.ts";
 import { type CertificateUse, certificateUse } from "./certificate-use.ts";
 import { publicKeyFromCsr } from "./csr.ts";
 import type { MeshPeer, PeerCall } from "./grpc-listener.ts";
+import type { MeshAuthority } from "./issuers/mesh-authority.ts";
 import { RATE_LIMIT_KEYS_MAX } from "./limits.ts";
 import {
   type SpiffeId,
@@ -46,7 +47,7 @@ const INSTANCE_CHARACTERS_MAX = 253;
 const IDENTITY_LIMIT = { burst: 50, perSecond: 5 };
 
 export interface CertificateServiceDeps {
-  readonly authority: Pick<CertificateAuthority, "issue" | "trustDomain">;
+  readonly authority: Pick<MeshAuthority, "issue" | "trustDomain" | "external">;
   /** Every root of the trust domain, at this moment. */
   readonly getTrustBundle: () => TrustBundle;
   /** How long a certificate lives, in milliseconds, at this moment. */
@@ -162,9 +163,10 @@ class CertificateService {
 
   async #sign(call: SignCall): Promise<SignCertificateResponse> {
     if (!this.#globalLimit.tryTake()) throw tooMany("too many certificates are being asked for");
+    const csrDer = Buffer.from(call.request.csr);
     // Before the token is used up, so that a broken request does not cost one.
     const publicKey = refuseWith(grpcStatus.INVALID_ARGUMENT, "csr-refused", () =>
-      publicKeyFromCsr(Buffer.from(call.request.csr)),
+      publicKeyFromCsr(csrDer),
     );
     const { instance } = call.request;
     if (instance.length > INSTANCE_CHARACTERS_MAX || !INSTANCE.test(instance)) {
@@ -174,19 +176,21 @@ class CertificateService {
     if (use === undefined) {
       throw new Refusal(grpcStatus.INVALID_ARGUMENT, "use must be empty or workload-api");
     }
+    // Before the token is used up, too.
+    const outage = this.#deps.authority.external?.outage;
+    if (outage !== undefined) throw new Refusal(grpcStatus.UNAVAILABLE, outage);
     const caller = await this.#authenticate(call);
     const denial = this.#deps.denialOf?.({ spiffeId: caller.spiffeId, instance });
     if (denial !== undefined) throw new Refusal(grpcStatus.PERMISSION_DENIED, denial);
     if (!this.#identityLimit.tryTake(caller.spiffeId)) {
       throw tooMany(`too many certificates are being asked for by ${caller.spiffeId}`);
     }
-    const issued = refuseWith(grpcStatus.UNAVAILABLE, "ca-not-valid", () =>
-      this.#deps.authority.issue({
-        publicKey,
-        spiffeId: caller.spiffeId,
-        lifetimeMs: this.#deps.getLifetimeMs(),
-      }),
-    );
+    const issued = await this.#issue({
+      publicKey,
+      csrDer,
+      spiffeId: caller.spiffeId,
+      lifetimeMs: this.#deps.getLifetimeMs(),
+    });
     this.#logger.info("certificate issued", {
       peer: call.getPeer(),
       spiffeId: caller.spiffeId,
@@ -203,6 +207,15 @@ class CertificateService {
       spiffeId: caller.spiffeId,
       notAfter: timestampFromMs(issued.notAfterMs),
     });
+  }
+
+  async #issue(request: IssueRequest): Promise<IssuedCertificate> {
+    try {
+      return await this.#deps.authority.issue(request);
+    } catch (error) {
+      const isKnown = hasCode(error, "ca-not-valid") || hasCode(error, "issuer-failed");
+      throw isKnown ? new Refusal(grpcStatus.UNAVAILABLE, error.message, error) : error;
+    }
   }
 
   /** A token counts before a certificate: who joins anew may still hold an old identity. */

@@ -1,6 +1,6 @@
 /** Where an identity agent gets its certificates from, and the source that is the authority itself. */
-import type { CertificateAuthority } from "./certificate-authority.ts";
 import { publicKeyFromCsr } from "./csr.ts";
+import type { MeshAuthority } from "./issuers/mesh-authority.ts";
 import type { SpiffeId } from "./spiffe-id.ts";
 import type { Svid } from "./svid.ts";
 import type { TrustBundle } from "./trust-bundle.ts";
@@ -24,7 +24,7 @@ export interface CertificateSource {
 }
 
 export interface LocalSourceOptions {
-  readonly authority: Pick<CertificateAuthority, "issue">;
+  readonly authority: Pick<MeshAuthority, "issue">;
   readonly getTrustBundle: () => TrustBundle;
   readonly getLifetimeMs: () => number;
   readonly spiffeId: SpiffeId;
@@ -41,8 +41,10 @@ export class LocalCertificateSource implements CertificateSource {
 
   async obtain(request: CertificateRequest): Promise<SignedCertificate> {
     const { authority, getTrustBundle, getLifetimeMs, spiffeId, dnsNames } = this.#options;
-    const issued = authority.issue({
-      publicKey: publicKeyFromCsr(request.csrDer),
+    const { csrDer } = request;
+    const issued = await authority.issue({
+      publicKey: publicKeyFromCsr(csrDer),
+      csrDer,
       spiffeId,
       lifetimeMs: getLifetimeMs(),
       dnsNames,

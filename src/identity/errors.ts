@@ -18,6 +18,8 @@ export type IdentityErrorDetail =
   | { readonly code: "ca-state-invalid"; readonly path: string }
   /** The authority's own certificate is not valid now, so it signs nothing. */
   | { readonly code: "ca-not-valid" }
+  /** Who signs certificates outside the mesh did not. `isRetryable`: it may do so later by itself. */
+  | { readonly code: "issuer-failed"; readonly isRetryable: boolean }
   /** A root signs certificates, or something depends on it: it stays trusted. */
   | { readonly code: "ca-root-in-use" }
   /** A certificate signing request was refused. */

@@ -20,6 +20,7 @@ export const OID = {
   curveP256: "1.2.840.10045.3.1.7",
   curveP384: "1.3.132.0.34",
   ecdsaWithSha256: "1.2.840.10045.4.3.2",
+  sha256WithRsa: "1.2.840.113549.1.1.11",
 } as const;
 
 /** A signature algorithm that is accepted: the kind of key it needs, and the hash to verify with. */

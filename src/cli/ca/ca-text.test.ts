@@ -40,6 +40,14 @@ const CERTIFICATE = {
 
 const CA: CaResponse = {
   trustDomain: "mesh.test",
+  issuer: {
+    kind: "built-in",
+    place: null,
+    notAfter: at(400 * DAY_MS),
+    lastError: null,
+    lastErrorAt: null,
+    failures: 0,
+  },
   roots: [
     {
       id: "bbbb",
@@ -76,6 +84,23 @@ test("the status names whoever is behind, and nobody else", () => {
   assert.match(text, /shop\/a trusts aaaa and is not connected/);
   assert.match(text, /shop\/b has acknowledged no bundle yet$/m);
   assert.doesNotMatch(text, /shop\/c/);
+});
+
+test("an issuer outside the mesh is named, with what it failed for last", () => {
+  const issuer = {
+    kind: "file",
+    place: "/ca/tls.crt",
+    notAfter: at(DAY_MS),
+    lastError: "the pair is refused",
+    lastErrorAt: at(0),
+    failures: 1,
+  };
+  const text = statusText({ ...CA, issuer }, options);
+  assert.match(
+    text,
+    /signed by the issuer file at \/ca\/tls\.crt, with a certificate that is valid/,
+  );
+  assert.match(text, /^Last error, at 2026-11-26T00:00:00\.000Z: the pair is refused$/m);
 });
 
 test("a mesh in which all is well has nothing but its root", () => {

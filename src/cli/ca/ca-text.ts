@@ -23,6 +23,7 @@ export function statusText(ca: CaResponse, options: TextOptions): string {
   const others = ca.certificates.filter(({ root }) => root !== active?.id);
   const sections = [
     `${style.bold(`Roots of ${ca.trustDomain}`)}\n${rootTable(ca, options)}`,
+    ...issuerText(ca, options),
     ...(ca.controlPlane === null
       ? []
       : [
@@ -35,6 +36,16 @@ export function statusText(ca: CaResponse, options: TextOptions): string {
     ...(ca.rotation === null ? [] : [rotationText(ca.rotation, options)]),
   ];
   return sections.join("\n");
+}
+
+/** Nothing for the built-in authority: the table of roots says it all. */
+function issuerText({ issuer }: CaResponse, { style }: TextOptions): string[] {
+  const { kind, place, notAfter, lastError, lastErrorAt } = issuer;
+  if (kind === "built-in") return [];
+  const until = notAfter === null ? "" : `, with a certificate that is valid until ${notAfter}`;
+  const error =
+    lastError === null ? "" : `${style.red(`Last error, at ${lastErrorAt}: ${lastError}`)}\n`;
+  return [`Certificates are signed by the issuer ${kind} at ${place}${until}.\n${error}`];
 }
 
 function rootTable(ca: CaResponse, { style, width, nowMs }: TextOptions): string {

@@ -100,6 +100,13 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
         completion: { kind: "files" },
       },
       {
+        name: "issuer-file",
+        value: "FILE",
+        summary:
+          "Who signs certificates, in YAML (default: the built-in authority): a pair of files, Vault, or another mesh's authority",
+        completion: { kind: "files" },
+      },
+      {
         name: "rate-limit-redis",
         value: "URL",
         summary:
@@ -157,6 +164,7 @@ async function run(
     bundleEndpointCertFile: input.optionalString("bundle-endpoint-cert-file"),
     bundleEndpointKeyFile: input.optionalString("bundle-endpoint-key-file"),
     caPassphraseFile: passphraseFile,
+    issuerFile: input.optionalString("issuer-file"),
     rateLimitRedis: input.optionalString("rate-limit-redis"),
     rateLimitRedisFile: input.optionalString("rate-limit-redis-file"),
     logLevel: input.string("log-level"),

@@ -17,6 +17,9 @@ const DAY_MS = 86_400_000;
 /** Roots are replaced by themselves long before: one that is so near its end stands still. */
 const ROOT_WARNING_MS = 30 * DAY_MS;
 const ROOT_ERROR_MS = 7 * DAY_MS;
+/** Intermediates of other authorities may live for days only. */
+const ISSUER_WARNING_MS = 3 * DAY_MS;
+const ISSUER_ERROR_MS = DAY_MS;
 /** Parts of a certificate's life; renewal is at 45 to 55 %. */
 const OVERDUE_WARNING = 0.7;
 const OVERDUE_ERROR = 0.95;
@@ -26,6 +29,7 @@ type Judged = Omit<CheckView, "status">;
 export function caChecks(options: CaCheckOptions): readonly Judged[] {
   return [
     rootsCheck(options),
+    issuerCheck(options),
     certificatesCheck(options),
     rotationCheck(options),
     revocationsCheck(options),
@@ -50,13 +54,42 @@ function rootsCheck({ identity, nowMs, failWithinMs }: CaCheckOptions): Judged {
           leftMs <= 0
             ? `${what} has expired`
             : `${what} expires in ${Math.floor(leftMs / DAY_MS)} days`,
-        hint: id === activeId ? "tulle ca rotate replaces it" : `tulle ca retire ${id}`,
+        hint:
+          authority.external !== undefined
+            ? "it is replaced where the issuer has it"
+            : id === activeId
+              ? "tulle ca rotate replaces it"
+              : `tulle ca retire ${id}`,
       },
     ];
   });
   const days = Math.round(warningMs / DAY_MS);
   const title = `every root is valid for more than ${days} days`;
   return { name: "certificate-authority", title, findings };
+}
+
+/** Only an issuer outside the mesh can fail by itself. */
+function issuerCheck({ identity, nowMs, failWithinMs }: CaCheckOptions): Judged {
+  const { external } = identity.authority;
+  const findings: Finding[] = [];
+  if (external?.lastError !== undefined) {
+    findings.push({
+      severity: external.consecutiveFailures > 0 ? "error" : "warning",
+      code: "issuer-failed",
+      message: `the issuer ${external.kind} at ${external.place}: ${external.lastError}`,
+      hint: "certificates in use stay valid meanwhile; tulle ca status shows how long",
+    });
+  }
+  const leftMs = (external?.notAfterMs ?? Number.POSITIVE_INFINITY) - nowMs;
+  if (external !== undefined && leftMs <= (failWithinMs ?? ISSUER_WARNING_MS)) {
+    findings.push({
+      severity: leftMs <= (failWithinMs ?? ISSUER_ERROR_MS) ? "error" : "warning",
+      code: leftMs <= 0 ? "issuer-expired" : "issuer-expires",
+      message: `what the issuer ${external.kind} signs with ends at ${new Date(nowMs + leftMs).toISOString()}`,
+      hint: "give it a new pair: no certificate outlives the one that signed it",
+    });
+  }
+  return { name: "certificate-issuer", title: "the issuer of certificates signs", findings };
 }
 
 /** Holders that are not connected cannot renew: the proxies' check tells of them. */

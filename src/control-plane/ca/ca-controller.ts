@@ -7,8 +7,8 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import type { Component } from "../../core/component.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
+import type { MeshAuthority } from "../../identity/issuers/mesh-authority.ts";
 import { rootIdOf } from "../../identity/root-id.ts";
-import type { TrustAuthority } from "../../identity/trust-authority.ts";
 import type {
   Blocker,
   RetireRequest,
@@ -34,7 +34,7 @@ const RUNNING_TICK_MS = 200;
 const ROTATE_AT_LIFE = 0.8;
 
 export interface CaControllerOptions {
-  readonly authority: TrustAuthority;
+  readonly authority: MeshAuthority;
   readonly trust: Pick<MeshTrust, "proxies" | "heldCertificates">;
   /** Id of the root that the control plane's own certificate is under. */
   readonly getOwnRootId: () => string | undefined;
@@ -74,6 +74,13 @@ export class CaController implements Component {
 
   /** Throws `rotation-refused`. */
   command(request: RotationRequest): RotationView {
+    const { external } = this.#options.authority;
+    if (external !== undefined) {
+      throw refused(
+        `certificates are signed by the issuer ${external.kind} at ${external.place}: its root is not ours to rotate`,
+        "give the issuer a new pair under a root that is trusted already (docs/guides/issuers.md)",
+      );
+    }
     switch (request.action) {
       case "start":
         this.#start(request);
@@ -174,7 +181,8 @@ export class CaController implements Component {
   }
 
   #tick(): void {
-    if (this.#isStopped) return;
+    // Roots that are somebody else's are rotated there; what was under way of our own waits until they are back.
+    if (this.#isStopped || this.#options.authority.external !== undefined) return;
     this.#timer?.cancel();
     try {
       this.#renewRoot();

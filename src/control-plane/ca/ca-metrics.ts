@@ -1,5 +1,6 @@
 /** The state of roots, certificates and revocations as metrics: what is about to expire, and who depends on what. */
 import type { Clock } from "../../core/clock.ts";
+import type { ExternalIssuerState } from "../../identity/issuers/issuer-state.ts";
 import { LIFE_ALARMS } from "../../identity/life-alarms.ts";
 import { rootIdOf } from "../../identity/root-id.ts";
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
@@ -33,6 +34,7 @@ export function registerCaMetrics(
       "Steps that the rotation under way has taken, of 5; -1 when there is none.",
     )
     .with({});
+  const issuer = issuerMetrics(registry, identity.authority.external?.kind);
   let shown = new Set<string>();
   registry.onCollect(() => {
     const nowMs = clock.nowMs();
@@ -52,6 +54,7 @@ export function registerCaMetrics(
       );
       overdue.with({ percent: String(part * 100) }).set(late.length);
     }
+    issuer(identity.authority.external);
     const { denied } = identity.policy;
     revocations.with({ kind: "identity" }).set(denied.spiffeIds.size);
     revocations.with({ kind: "certificate" }).set(denied.serials.size);
@@ -60,4 +63,40 @@ export function registerCaMetrics(
     const done = rotation?.steps.filter(({ state }) => state === "done").length ?? 0;
     steps.set(isUnderWay ? Math.min(done, ROTATION_STEPS.length) : -1);
   });
+}
+
+/** An issuer outside the mesh; the built-in authority shows as `tulle_issuer_info` alone. */
+function issuerMetrics(
+  registry: MetricRegistry,
+  kind: string | undefined,
+): (state: ExternalIssuerState | undefined) => void {
+  registry
+    .gauge("tulle_issuer_info", "Who signs certificates; the value is always 1.")
+    .with({ issuer: kind ?? "built-in" })
+    .set(1);
+  if (kind === undefined) return () => {};
+  const requests = registry.counter(
+    "tulle_issuer_requests_total",
+    "What was asked of the issuer, by result: signed, failed. Reloads that were refused count as failed.",
+  );
+  const signed = requests.with({ result: "signed" });
+  const failed = requests.with({ result: "failed" });
+  const failures = registry
+    .gauge("tulle_issuer_consecutive_failures", "Failures of the issuer since its last success.")
+    .with({});
+  const expiry = registry
+    .gauge(
+      "tulle_issuer_expiry_timestamp_seconds",
+      "When what the issuer signs with expires; 0 while that is not known.",
+    )
+    .with({});
+  let counted = { signed: 0, failed: 0 };
+  return (state) => {
+    if (state === undefined) return;
+    signed.add(state.signedCount - counted.signed);
+    failed.add(state.failureCount - counted.failed);
+    counted = { signed: state.signedCount, failed: state.failureCount };
+    failures.set(state.consecutiveFailures);
+    expiry.set((state.notAfterMs ?? 0) / 1000);
+  };
 }

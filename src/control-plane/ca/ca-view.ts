@@ -1,12 +1,13 @@
 /** How the authority stands, as the admin API tells it. */
+
+import type { MeshAuthority } from "../../identity/issuers/mesh-authority.ts";
 import { rootIdOf } from "../../identity/root-id.ts";
-import type { TrustAuthority } from "../../identity/trust-authority.ts";
-import type { CaResponse, CertificateView, RootView } from "../ca-types.ts";
+import type { CaResponse, CertificateView, IssuerView, RootView } from "../ca-types.ts";
 import type { CaController } from "./ca-controller.ts";
 import type { HeldEntry, MeshTrust } from "./mesh-trust.ts";
 
 export interface CaViewSource {
-  readonly authority: TrustAuthority;
+  readonly authority: MeshAuthority;
   readonly trust: Pick<MeshTrust, "proxies" | "certificates">;
   readonly controller: Pick<CaController, "rotation">;
   /** The control plane's own certificate. */
@@ -19,6 +20,7 @@ export function caView(source: CaViewSource): CaResponse {
   const bundles = trust.proxies().filter(({ followsTrust }) => followsTrust);
   return {
     trustDomain: authority.trustDomain,
+    issuer: issuerView(authority),
     roots: rootViews(source),
     controlPlane: own === undefined ? null : certificateView({ ...own, isConnected: true }),
     certificates: trust.certificates().map(certificateView),
@@ -28,6 +30,19 @@ export function caView(source: CaViewSource): CaResponse {
       roots: roots ?? null,
     })),
     rotation: controller.rotation ?? null,
+  };
+}
+
+function issuerView({ external, root }: MeshAuthority): IssuerView {
+  const { kind = "built-in", place = null, lastError = null, lastErrorAtMs } = external ?? {};
+  const notAfterMs = external === undefined ? root.notAfterMs : external.notAfterMs;
+  return {
+    kind,
+    place,
+    notAfter: notAfterMs === undefined ? null : iso(notAfterMs),
+    lastError,
+    lastErrorAt: lastErrorAtMs === undefined ? null : iso(lastErrorAtMs),
+    failures: external?.consecutiveFailures ?? 0,
   };
 }
 

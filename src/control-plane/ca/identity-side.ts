@@ -12,8 +12,8 @@ import type {
 import { type DenyList, denialOf, NOTHING_DENIED } from "../../identity/deny-list.ts";
 import type { IdentityAgent } from "../../identity/identity-agent.ts";
 import type { IdentityPolicy } from "../../identity/identity-policy.ts";
+import type { MeshAuthority } from "../../identity/issuers/mesh-authority.ts";
 import { rootIdOf } from "../../identity/root-id.ts";
-import type { TrustAuthority } from "../../identity/trust-authority.ts";
 import { formatTrustBundlePem } from "../../identity/trust-bundle.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import {
@@ -34,7 +34,7 @@ const REISSUES_PER_SECOND = 25;
 const REISSUE_WITHIN_MS_MIN = 2_000;
 
 export interface IdentitySideOptions {
-  readonly authority: TrustAuthority;
+  readonly authority: MeshAuthority;
   readonly issuedPath: string | undefined;
   readonly rotationPath: string;
   readonly objects: ObjectCache;
@@ -50,7 +50,7 @@ export interface IdentitySideOptions {
 }
 
 export class IdentitySide {
-  readonly authority: TrustAuthority;
+  readonly authority: MeshAuthority;
   readonly issued: IssuedCertificates;
   readonly trust: MeshTrust;
   readonly controller: CaController;
