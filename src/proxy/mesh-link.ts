@@ -16,6 +16,7 @@ import type { Cluster } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { Node } from "../gen/envoy/config/core/v3/base_pb.js";
 import { ApiConfigSource_ApiType as ApiType } from "../gen/envoy/config/core/v3/config_source_pb.js";
 import { CertificateClient } from "../identity/certificate-client.ts";
+import { CertificateTokenSource } from "../identity/certificate-token-source.ts";
 import { ControlPlaneSource } from "../identity/control-plane-source.ts";
 import { createMeshChannelCredentials } from "../identity/grpc-credentials.ts";
 import { IdentityAgent } from "../identity/identity-agent.ts";
@@ -212,7 +213,7 @@ function createIdentity(
     source: new ControlPlaneSource({
       trustDomain,
       client,
-      tokenSource: tokenSource(options, namespace, serviceAccount),
+      tokenSource: tokenSource(options, namespace, serviceAccount, deps.clock),
       clock: deps.clock,
     }),
     clock: deps.clock,
@@ -257,8 +258,19 @@ function tokenSource(
   options: SidecarOptions,
   namespace: string,
   serviceAccount: string,
+  clock: Clock,
 ): TokenSource {
-  const { joinSocket, joinTokenFile, joinBundleFile } = options;
+  const { joinSocket, joinTokenFile, joinBundleFile, joinCertificateFile, joinKeyFile } = options;
+  if (
+    joinCertificateFile !== undefined &&
+    joinKeyFile !== undefined &&
+    joinBundleFile !== undefined
+  ) {
+    return new CertificateTokenSource({
+      ...{ certificatePath: joinCertificateFile, keyPath: joinKeyFile, clock },
+      ...{ trustBundlePath: joinBundleFile, audience: controlPlaneId(options.trustDomain) },
+    });
+  }
   if (joinTokenFile !== undefined && joinBundleFile !== undefined) {
     return new FileTokenSource({ tokenPath: joinTokenFile, trustBundlePath: joinBundleFile });
   }

@@ -11,6 +11,9 @@ export interface SidecarOptions {
   /** A file with a join token, and one with the roots to trust when joining. */
   readonly joinTokenFile: string | undefined;
   readonly joinBundleFile: string | undefined;
+  /** A certificate of another authority and its key, to join with; `joinBundleFile` goes with them. */
+  readonly joinCertificateFile: string | undefined;
+  readonly joinKeyFile: string | undefined;
   readonly trustDomain: string;
   /** Where the SPIFFE Workload API is served to the app: a unix socket. Undefined: nowhere. */
   readonly workloadApi: string | undefined;
@@ -20,7 +23,8 @@ export interface SidecarOptions {
   readonly workers: WorkerCount | undefined;
 }
 
-const USAGE = `usage: tulle sidecar --bootstrap FILE [--join-socket PATH | --join-token-file FILE --join-bundle-file FILE]
+const USAGE = `usage: tulle sidecar --bootstrap FILE [--join-socket PATH | --join-token-file FILE --join-bundle-file FILE
+                     | --join-certificate-file FILE --join-key-file FILE --join-bundle-file FILE]
                      [--trust-domain NAME] [--log-level LEVEL] [--log-format json|text]
                      [--workers N|auto] [--workload-api SOCKET]`;
 
@@ -55,6 +59,8 @@ export function parseSidecarOptions(words: readonly string[]): SidecarOptions {
     joinSocket: values.get("join-socket"),
     joinTokenFile: values.get("join-token-file"),
     joinBundleFile: values.get("join-bundle-file"),
+    joinCertificateFile: values.get("join-certificate-file"),
+    joinKeyFile: values.get("join-key-file"),
     trustDomain: values.get("trust-domain") ?? DEFAULT_TRUST_DOMAIN,
     workloadApi: values.get("workload-api"),
     logLevel: logLevel as LogLevel,
@@ -81,6 +87,8 @@ const FLAGS: ReadonlySet<string> = new Set([
   "join-socket",
   "join-token-file",
   "join-bundle-file",
+  "join-certificate-file",
+  "join-key-file",
   "trust-domain",
   "log-level",
   "log-format",

@@ -1,10 +1,10 @@
 /**
  * Workloads that join by another proof than a join token: a token of an issuer, a service account's token as the API server
- * judges it, and a socket of their own. The API server here is a small one that answers TokenReviews as the published API
+ * judges it, a certificate of another authority, and a socket of their own. The API server here is a small one that answers TokenReviews as the published API
  * (authentication.k8s.io/v1) does; no cluster runs.
  */
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -13,9 +13,19 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
-import { systemClock } from "../../src/core/clock.ts";
+import { ManualClock, systemClock } from "../../src/core/clock.ts";
 import { CertificateClient } from "../../src/identity/certificate-client.ts";
+import {
+  type CertificateParts,
+  createTestLeaf,
+  createTestRoot,
+  KEY_USAGE_CA,
+  type TestIssuer,
+} from "../../src/identity/certificate-fixtures.ts";
+import { CertificateTokenSource } from "../../src/identity/certificate-token-source.ts";
+import { alternativeNamesDer } from "../../src/identity/certificate-writer.ts";
 import { createCsr } from "../../src/identity/csr.ts";
+import { formatCertificatesPem } from "../../src/identity/pem.ts";
 import { SocketTokenSource } from "../../src/identity/token-source.ts";
 import { parseTrustBundlePem, TrustBundleSet } from "../../src/identity/trust-bundle.ts";
 import { keySetOf, signedToken, signingKey } from "../support/signed-tokens.ts";
@@ -224,6 +234,87 @@ test("a service account's token, judged by its cluster for our audience alone", 
   }
   verdict = { status: 403, body: {} };
   assert.match(await joinWith(token), /UNAVAILABLE.*no verdict.*403/);
+});
+
+test("a certificate of another authority, named by its DNS name, for one use", async () => {
+  const nowMs = Date.now();
+  const [authority, stranger] = [
+    createTestRoot(nowMs, "machines"),
+    createTestRoot(nowMs, "machines"),
+  ];
+  const files = {
+    certificatePath: join(home.path, "machine.pem"),
+    keyPath: join(home.path, "machine.key"),
+    trustBundlePath: join(home.path, "join", "ca.crt"),
+  };
+  const audience = "spiffe://tulle.local/ns/tulle-system/sa/control-plane";
+  const assertion = async (
+    dnsName: string,
+    more: {
+      readonly issuer?: TestIssuer;
+      readonly parts?: CertificateParts;
+      readonly audience?: string;
+      readonly clock?: ManualClock;
+    } = {},
+  ): Promise<string> => {
+    const alternativeNames = alternativeNamesDer({ uris: [], dnsNames: [dnsName] }, true);
+    const parts = { alternativeNames, ...more.parts };
+    const { der, key } = createTestLeaf(nowMs, more.issuer ?? authority, [], parts);
+    await writeFile(files.certificatePath, formatCertificatesPem([der]));
+    await writeFile(files.keyPath, key.export({ format: "pem", type: "pkcs8" }));
+    const options = {
+      ...files,
+      audience: more.audience ?? audience,
+      clock: more.clock ?? systemClock,
+    };
+    return (await new CertificateTokenSource(options).getCredentials()).token;
+  };
+  await apply("machines", {
+    x509: {
+      caCertificates: formatCertificatesPem([authority.der]),
+      dnsNames: ["*.rack.example"],
+      namespace: "default",
+      serviceAccount: "node-{dns}",
+    },
+  });
+  for (;;) {
+    const seen = await joinWith(await assertion("a1.rack.example"));
+    if (seen === "spiffe://tulle.local/ns/default/sa/node-a1") break;
+    assert.match(seen, /UNAUTHENTICATED|UNAVAILABLE/);
+  }
+  const once = await assertion("a2.rack.example");
+  assert.equal(await joinWith(once), "spiffe://tulle.local/ns/default/sa/node-a2");
+  assert.match(await joinWith(once), /used before/);
+  for (const [token, reason] of [
+    [await assertion("a1.rack.example", { issuer: stranger }), /certificate is refused/],
+    [await assertion("a1.other.example"), /no DNS name that is taken/],
+    [await assertion("rack.example"), /no DNS name that is taken/],
+    [await assertion("b.a1.rack.example"), /no DNS name that is taken/],
+    [await assertion("a1.rack.example", { audience: ISSUER }), /is not for spiffe/],
+    [await assertion("a1.rack.example", { clock: new ManualClock(nowMs - 600_000) }), /expired/],
+    [
+      await assertion("a1.rack.example", { clock: new ManualClock(nowMs + 600_000) }),
+      /more than 120 s/,
+    ],
+    [
+      await assertion("a1.rack.example", { parts: { keyUsage: KEY_USAGE_CA } }),
+      /certificate is that of an authority/,
+    ],
+    [
+      await assertion("a1.rack.example", { parts: { notAfterMs: nowMs - 1000 } }),
+      /certificate has expired/,
+    ],
+  ] as const) {
+    assert.match(await joinWith(token), reason);
+  }
+  // Another key than the certificate's.
+  const [head = "", body = ""] = (await assertion("a1.rack.example")).split(".");
+  const forged = sign("sha256", Buffer.from(`${head}.${body}`), {
+    key: key.privateKey,
+    dsaEncoding: "ieee-p1363",
+  });
+  const token = `${head}.${body}.${forged.toString("base64url")}`;
+  assert.match(await joinWith(token), /has not signed/);
 });
 
 test("a socket is for one identity", async () => {

@@ -2,14 +2,17 @@
 import { decodeBase64url } from "../../decision/jwt/base64url.ts";
 import { parseJsonObject } from "../../decision/jwt/strict-json.ts";
 import type { JoinTokens } from "../../identity/join-token.ts";
-import type { WorkloadIdentity } from "../../identity/spiffe-id.ts";
+import { type WorkloadIdentity, workloadSpiffeId } from "../../identity/spiffe-id.ts";
 import type { JwtAttestor, WorkloadAttestor } from "../../resource/kinds/workload-attestor.ts";
 import { type FetchedKeySets, keySourceOf } from "../../translate/jwt/key-source.ts";
 import { SYSTEM_NAMESPACE } from "../join-token-issuer.ts";
 import { proofRefused, proofUnjudged } from "./attestation-error.ts";
+import { isAssertion, UsedAssertions, workloadOfCertificate } from "./certificate-attestation.ts";
 import { type NamedWorkload, workloadOfToken } from "./jwt-attestation.ts";
 import { workloadOfServiceAccount } from "./kubernetes-attestation.ts";
 
+/** Whom assertions are for. */
+const CONTROL_PLANE = { namespace: SYSTEM_NAMESPACE, serviceAccount: "control-plane" };
 /** Of the keys of an issuer. */
 const FETCH_TIMEOUT = "5s";
 
@@ -24,6 +27,7 @@ export interface AttestorsOptions {
 
 export class Attestors {
   readonly #options: AttestorsOptions;
+  readonly #used = new UsedAssertions();
 
   constructor(options: AttestorsOptions) {
     this.#options = options;
@@ -35,8 +39,10 @@ export class Attestors {
     if (!isJwt(token)) return joinTokens.isKnown(token);
     const issuer = issuerOf(token);
     return getAttestors().some(
-      ({ spec: { jwt, kubernetes } }) =>
-        kubernetes !== undefined || (jwt !== undefined && jwt.issuer === issuer),
+      ({ spec: { jwt, kubernetes, x509 } }) =>
+        kubernetes !== undefined ||
+        x509 !== undefined ||
+        (jwt !== undefined && jwt.issuer === issuer),
     );
   }
 
@@ -49,6 +55,7 @@ export class Attestors {
   async #attest(token: string): Promise<WorkloadIdentity> {
     const { trustDomain, getAttestors, nowMs } = this.#options;
     const attestors = getAttestors().map(({ spec }) => spec);
+    if (isAssertion(token)) return this.#byCertificate(token);
     const issuer = issuerOf(token);
     const byIssuer = attestors.flatMap(({ jwt }) =>
       jwt !== undefined && jwt.issuer === issuer ? [jwt] : [],
@@ -65,6 +72,21 @@ export class Attestors {
     for (const { kubernetes } of attestors) {
       if (kubernetes === undefined) continue;
       const named = await attempt(() => workloadOfServiceAccount(token, kubernetes));
+      if (!(named instanceof Error)) return identityOf(named, trustDomain);
+      refusal = named;
+    }
+    throw refusal;
+  }
+
+  async #byCertificate(assertion: string): Promise<WorkloadIdentity> {
+    const { trustDomain, getAttestors, nowMs } = this.#options;
+    const audience = workloadSpiffeId({ trustDomain, ...CONTROL_PLANE });
+    const rules = { audience, nowMs: nowMs(), used: this.#used };
+    let refusal = proofRefused("nothing in the mesh takes certificates of other authorities");
+    for (const { spec } of getAttestors()) {
+      const { x509 } = spec;
+      if (x509 === undefined) continue;
+      const named = await attempt(() => workloadOfCertificate(assertion, x509, rules));
       if (!(named instanceof Error)) return identityOf(named, trustDomain);
       refusal = named;
     }

@@ -104,7 +104,33 @@ const unix = z.strictObject({
   serviceAccount: dnsSubdomain().describe("Of the identity."),
 });
 
-const WAYS = ["jwt", "kubernetes", "unix"] as const;
+const x509 = z.strictObject({
+  caCertificates: z
+    .string()
+    .min(1)
+    .max(65_536)
+    .includes("-----BEGIN CERTIFICATE-----", { error: "certificates in PEM" })
+    .describe("Roots of the other authority, in PEM."),
+  dnsNames: z
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(253)
+        .regex(/^(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*$/, {
+          error: "a DNS name in lower case, or *. and one",
+        }),
+    )
+    .min(1)
+    .max(64)
+    .describe("One of them must be a DNS name of the certificate; *. stands for one label."),
+  namespace: template().describe("Of the identity; {dns} takes the first label of the DNS name."),
+  serviceAccount: template().describe(
+    "Of the identity; {dns} takes the first label of the DNS name.",
+  ),
+});
+
+const WAYS = ["jwt", "kubernetes", "unix", "x509"] as const;
 
 const specSchema = objectRule(
   z.strictObject({
@@ -112,6 +138,9 @@ const specSchema = objectRule(
     kubernetes: kubernetes
       .optional()
       .describe("Tokens of service accounts, judged by the cluster itself (TokenReview)."),
+    x509: x509
+      .optional()
+      .describe("Certificates of another authority, such as those that machines have."),
     unix: unix.optional().describe("Who can open a socket on the control plane's machine."),
   }),
   (value, report) => {
@@ -128,6 +157,7 @@ const specSchema = objectRule(
 export type WorkloadAttestorSpec = DeepReadonly<z.output<typeof specSchema>>;
 export type JwtAttestor = NonNullable<WorkloadAttestorSpec["jwt"]>;
 export type KubernetesAttestor = NonNullable<WorkloadAttestorSpec["kubernetes"]>;
+export type CertificateAttestor = NonNullable<WorkloadAttestorSpec["x509"]>;
 export type UnixAttestor = NonNullable<WorkloadAttestorSpec["unix"]>;
 export type WorkloadAttestor = MeshObject<"WorkloadAttestor", WorkloadAttestorSpec, ObjectStatus>;
 
@@ -140,7 +170,7 @@ export const workloadAttestorKind = defineKind<WorkloadAttestor>({
   name: dnsSubdomain(),
   spec: specSchema,
   description:
-    "Lets workloads join by another proof than a join token: a token of an issuer, a service account of a Kubernetes cluster, or a socket of their own. What the proof says decides the identity; the sidecar sends it as it would a join token (--join-token-file, --join-socket).",
+    "Lets workloads join by another proof than a join token: a token of an issuer, a service account of a Kubernetes cluster, a certificate of another authority, or a socket of their own. What the proof says decides the identity; the sidecar sends it as it would a join token (--join-token-file, --join-certificate-file, --join-socket).",
   status: [{ path: "conditions", description: "Accepted." }],
   example: `apiVersion: mesh.tulle.dev/v1
 kind: WorkloadAttestor
