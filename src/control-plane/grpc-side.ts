@@ -18,6 +18,7 @@ import type { MeshAuthority } from "../identity/issuers/mesh-authority.ts";
 import { type JoinTokenStore, JoinTokens } from "../identity/join-token.ts";
 import type { JwtAuthority } from "../identity/jwt-authority.ts";
 import { addJwtSvidService, type JwtSvidServiceDeps } from "../identity/jwt-svid-service.ts";
+import { rootIdOf } from "../identity/root-id.ts";
 import { workloadSpiffeId } from "../identity/spiffe-id.ts";
 import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
 import type { Store } from "../store/store.ts";
@@ -129,8 +130,8 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     peerOf,
     refusalOf,
     peerCertificate,
-    isTrustedIssuer: (issuerDer) =>
-      authority.bundle.roots.some((root) => root.subjectDer.equals(issuerDer)),
+    rootIdOf: (certificate) => identity.trust.rootIdOf(certificate),
+    isTrustedRoot: (rootId) => authority.bundle.roots.some((root) => rootIdOf(root) === rootId),
     onConnected: (entry, certificate) => identity.trust.noteConnected(entry, certificate),
     onLeft: (entry) => identity.proxyLeft(entry),
     closeStream: (streamId, details) => ads.close(streamId, details),

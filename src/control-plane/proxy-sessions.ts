@@ -6,7 +6,7 @@ import { status } from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import { hasCode, messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { parseCertificate } from "../identity/certificate.ts";
+import { type Certificate, parseCertificate } from "../identity/certificate.ts";
 import type { MeshPeer, PeerCall } from "../identity/grpc-listener.ts";
 import type { AcknowledgeEvent, RefuseEvent } from "../xds/ads-server-options.ts";
 import type { EndpointHealth } from "../xds/endpoint-health.ts";
@@ -32,8 +32,10 @@ export interface ProxySessionsOptions {
   readonly refusalOf: (call: PeerCall) => string | undefined;
   /** The verified certificate of the caller, in DER. */
   readonly peerCertificate: (call: PeerCall) => Buffer | undefined;
-  /** Whether this is the name of a root that is trusted at this moment. */
-  readonly isTrustedIssuer?: (issuerDer: Buffer) => boolean;
+  /** The id of the root that a certificate is under, if that is known. */
+  readonly rootIdOf?: (certificate: Certificate) => string | undefined;
+  /** Whether the root with this id is trusted at this moment. */
+  readonly isTrustedRoot?: (rootId: string) => boolean;
   /** A proxy is connected, with this certificate. */
   readonly onConnected?: (entry: ProxyEntry, certificateDer: Buffer | undefined) => void;
   /** A proxy goes away for good. */
@@ -56,9 +58,8 @@ type Authenticated =
 /** The certificate that a stream was opened with; later ones come without a new stream. */
 interface OpenedWith {
   readonly notAfterMs: number;
-  readonly issuerDer: Buffer;
-  /** Whether a root of that name was trusted then. */
-  readonly isTrusted: boolean;
+  /** Of the root that it is under; undefined where that is not known. */
+  readonly rootId: string | undefined;
 }
 
 export class ProxySessions {
@@ -95,9 +96,9 @@ export class ProxySessions {
     }
     const certificate = this.#options.peerCertificate(stream.call);
     if (certificate !== undefined) {
-      const { notAfterMs, issuerDer } = parseCertificate(certificate);
-      const isTrusted = this.#options.isTrustedIssuer?.(issuerDer) ?? false;
-      this.#openedWith.set(stream.id, { notAfterMs, issuerDer, isTrusted });
+      const parsed = parseCertificate(certificate);
+      const rootId = this.#options.rootIdOf?.(parsed);
+      this.#openedWith.set(stream.id, { notAfterMs: parsed.notAfterMs, rootId });
     }
     this.#options.onConnected?.(entry, certificate);
     reconciler.proxyConnected(entry);
@@ -168,8 +169,8 @@ export class ProxySessions {
     const openedWith = this.#openedWith.get(stream.id);
     this.#openedWith.delete(stream.id);
     if (openedWith === undefined) return false;
-    const { notAfterMs, issuerDer, isTrusted } = openedWith;
-    const isRetired = isTrusted && this.#options.isTrustedIssuer?.(issuerDer) === false;
+    const { notAfterMs, rootId } = openedWith;
+    const isRetired = rootId !== undefined && this.#options.isTrustedRoot?.(rootId) === false;
     return isRetired || this.#options.clock.nowMs() >= notAfterMs;
   }
 

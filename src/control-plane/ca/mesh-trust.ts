@@ -79,9 +79,18 @@ export class MeshTrust {
     return this.certificates().map((entry) => ({ ...entry, who: keyOf(entry) }));
   }
 
+  /** As it was written down when it was issued: an intermediate may stand between. Else by the name of its issuer. */
+  rootIdOf({ serialHex, issuerDer }: Certificate): string | undefined {
+    const { issued, getRoots } = this.#options;
+    const known = issued.valid().find((entry) => entry.serialHex === serialHex);
+    if (known !== undefined && known.rootId !== "") return known.rootId;
+    const root = getRoots().find((one) => one.subjectDer.equals(issuerDer));
+    return root && rootIdOf(root);
+  }
+
   /** A proxy connected with this certificate: it counts from now on, should nothing be known of it. */
   noteConnected(entry: ProxyEntry, certificateDer: Buffer | undefined): void {
-    const { issued, getRoots } = this.#options;
+    const { issued } = this.#options;
     if (certificateDer === undefined) return;
     const certificate = parseCertificate(certificateDer);
     const { serialHex, notBeforeMs, notAfterMs } = certificate;
@@ -91,8 +100,7 @@ export class MeshTrust {
       .current()
       .find((one) => (one.use ?? "") === "" && holderOf(one) === holderOf(holder));
     if (known !== undefined && known.notAfterMs >= notAfterMs) return;
-    const root = getRoots().find((one) => one.subjectDer.equals(certificate.issuerDer));
-    const rootId = root === undefined ? "" : rootIdOf(root);
+    const rootId = this.rootIdOf(certificate) ?? "";
     issued.add({ ...holder, serialHex, rootId, notBeforeMs, notAfterMs });
   }
 
