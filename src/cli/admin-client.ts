@@ -30,7 +30,12 @@ import type {
   VersionResponse,
 } from "../control-plane/api-types.ts";
 import type { AuditResponse, AuditVerificationResponse } from "../control-plane/audit-types.ts";
-import type { AuthzCheckRequest, AuthzCheckResponse } from "../control-plane/authz-types.ts";
+import type {
+  AuthzCheckRequest,
+  AuthzCheckResponse,
+  AuthzSuggestRequest,
+  AuthzSuggestResponse,
+} from "../control-plane/authz-types.ts";
 import type {
   CaResponse,
   RetireRequest,
@@ -79,6 +84,7 @@ export interface AdminClient {
   checks(certExpiresInMs?: number): Promise<ChecksResponse>;
   explain(request: ExplainRequest): Promise<ExplainResponse>;
   checkAuthorization(request: AuthzCheckRequest): Promise<AuthzCheckResponse>;
+  suggestAuthorization(request: AuthzSuggestRequest): Promise<AuthzSuggestResponse>;
   instanceAction(ref: ObjectRef, body: InstanceActionRequest): Promise<InstanceActionResponse>;
   rolloutAction(ref: ObjectRef, body: RolloutActionRequest): Promise<RolloutActionResponse>;
   ca(): Promise<CaResponse>;
@@ -157,6 +163,8 @@ export function clientOver(transport: AdminTransport): AdminClient {
       }),
     checkAuthorization: (body) =>
       transport.request({ method: "POST", path: "/api/v1/authz/check", body }),
+    suggestAuthorization: (body) =>
+      transport.request({ method: "POST", path: "/api/v1/authz/suggest", body }),
     explain: (body) => transport.request({ method: "POST", path: "/api/v1/explain", body }),
     instanceAction: (ref, body) =>
       transport.request({

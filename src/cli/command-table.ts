@@ -25,6 +25,12 @@ export function commandTable(programs: Programs): readonly CommandEntry[] {
         (await import("./commands/authz-check-command.ts")).createCommand(programs.explain),
     },
     {
+      name: "authz suggest",
+      summary: "Write least-privilege policies from observed traffic",
+      group: "inspect",
+      load: async () => (await import("./authz/authz-suggest-command.ts")).command,
+    },
+    {
       name: "version",
       summary: "Show the version of this program and of the control plane",
       group: "other",

@@ -1,4 +1,5 @@
 /** `tulle authz check` as it travels in JSON: who asks for what, and what policy says. */
+import type { ObservedCall } from "../telemetry/observed/observed-calls.ts";
 
 export interface AuthzCheckRequest {
   /** An instance, a Service, an identity (`spiffe://…`), or `anonymous` for a caller without one. */
@@ -49,4 +50,68 @@ export interface AuthzVerdict {
   readonly reason: string;
   /** Policies under dry run that would have denied it, in a sentence each. */
   readonly dryRuns: readonly string[];
+}
+
+export const SUGGEST_LEVELS = ["identity", "method", "path"] as const;
+/** How much rules say: who, with which method, at which path. */
+export type SuggestLevel = (typeof SUGGEST_LEVELS)[number];
+
+export interface AuthzSuggestRequest {
+  /** `catalog` or `shop/catalog`. Default: all. */
+  readonly service?: string;
+  readonly namespace?: string;
+  /** Default: as much as is known. */
+  readonly level?: SuggestLevel;
+  /** Allow, too, what was seen once or failed. */
+  readonly includeFailed?: boolean;
+  /** Suggest policies under dry run. */
+  readonly dryRun?: boolean;
+  /** From access logs. Default: what the sidecars' counters say. */
+  readonly calls?: readonly ObservedCall[];
+}
+
+export interface AuthzSuggestResponse {
+  readonly level: SuggestLevel;
+  readonly source: "log" | "sidecars";
+  readonly policies: readonly SuggestedPolicy[];
+  /** Everything that was seen, and what comes of it. */
+  readonly calls: readonly SuggestedCall[];
+  /** Calls that went to nothing that is known now. */
+  readonly unknownCalls: number;
+}
+
+export interface SuggestedPolicy {
+  /** `default/catalog`. */
+  readonly service: string;
+  /** The object, as `tulle apply` takes it. */
+  readonly policy: object;
+  /** A line for each rule: what was seen. */
+  readonly seen: readonly string[];
+  /** ALLOW policies that are there: what they let in stays let in. */
+  readonly besides: readonly string[];
+}
+
+/** Why nothing is allowed for it. */
+export type LeftOut = "once" | "failed" | "anonymous" | "inexpressible";
+
+export interface SuggestedCall {
+  /** `default/catalog`. */
+  readonly service: string;
+  readonly principal: string;
+  /** Of the Service; null where it is not known. */
+  readonly port: number | null;
+  readonly method: string | null;
+  /** With `{*}` for ids. */
+  readonly path: string | null;
+  readonly count: number;
+  readonly failed: number;
+  readonly firstSeen: string | null;
+  readonly lastSeen: string | null;
+  readonly leftOut: LeftOut | null;
+  /** By policies as they are. Null: cannot be told. */
+  readonly isAllowedNow: boolean | null;
+  /** With the suggested ones, enforced. */
+  readonly isAllowedThen: boolean | null;
+  /** Of the second: which policy decides, or what did not hold. */
+  readonly reason: string;
 }

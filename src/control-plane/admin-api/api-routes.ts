@@ -22,6 +22,7 @@ export interface ApiRoute {
   readonly request?:
     | "ApplyRequest"
     | "AuthzCheckRequest"
+    | "AuthzSuggestRequest"
     | "InstanceActionRequest"
     | "ExplainRequest"
     | "JoinTokenRequest"
@@ -323,6 +324,15 @@ export const API_ROUTES: readonly ApiRoute[] = [
     errors: [400, 404],
   },
   {
+    method: "POST",
+    path: "/api/v1/authz/suggest",
+    summary: "The least policies that let observed calls in, and what they would have denied.",
+    response: "AuthzSuggestResponse",
+    request: "AuthzSuggestRequest",
+    parameters: [],
+    errors: [400, 404],
+  },
+  {
     method: "GET",
     path: "/api/v1/audit",
     summary: "Records of the audit log: the newest that match, or those after a number.",
@@ -352,7 +362,8 @@ export const API_ROUTES: readonly ApiRoute[] = [
   {
     method: "GET",
     path: "/api/v1/audit/verification",
-    summary: "Whether the audit log is as it was written, or which record is the first that is not.",
+    summary:
+      "Whether the audit log is as it was written, or which record is the first that is not.",
     response: "AuditVerificationResponse",
     parameters: [
       {

@@ -1,6 +1,8 @@
 /** The bodies that the admin API reads, checked before anything else sees them. */
 import { z } from "zod";
+import { OBSERVED_CALLS_MAX } from "../../telemetry/observed/observed-calls.ts";
 import { ADMIN_ROLES } from "../access/roles.ts";
+import { SUGGEST_LEVELS } from "../authz-types.ts";
 import { ROTATION_STEPS } from "../ca/rotation-record.ts";
 import { ROLLOUT_ACTIONS } from "../rollout/rollout-command.ts";
 import { apiError } from "./api-error.ts";
@@ -9,6 +11,20 @@ import { apiError } from "./api-error.ts";
 const FILES_MAX = 10_000;
 /** Of one request that is explained. */
 const EXPLAINED_HEADERS_MAX = 100;
+
+const observedCall = z.strictObject({
+  principal: z.string().max(2048),
+  address: z.string().max(512),
+  authority: z.string().max(2048),
+  appPort: z.int().min(1).max(65_535).optional(),
+  method: z.string().min(1).max(256).optional(),
+  path: z.string().regex(/^\//).max(8192).optional(),
+  isIdentityOnly: z.boolean().optional(),
+  count: z.int().min(1),
+  failed: z.int().min(0),
+  firstSeen: z.iso.datetime().nullable(),
+  lastSeen: z.iso.datetime().nullable(),
+});
 
 export const REQUEST_SCHEMAS = {
   ApplyRequest: z.strictObject({
@@ -60,6 +76,18 @@ export const REQUEST_SCHEMAS = {
       .describe("Where the connection comes from. Default: 127.0.0.1."),
     port: z.int().min(1).max(65_535).optional(),
     namespace: z.string().min(1).max(253).default("default"),
+  }),
+  AuthzSuggestRequest: z.strictObject({
+    service: z.string().min(1).max(512).optional().describe("Default: all."),
+    namespace: z.string().min(1).max(253).default("default"),
+    level: z.enum(SUGGEST_LEVELS).optional().describe("Default: as much as is known."),
+    includeFailed: z.boolean().default(false),
+    dryRun: z.boolean().default(false).describe("Suggest policies under dry run."),
+    calls: z
+      .array(observedCall)
+      .max(OBSERVED_CALLS_MAX)
+      .optional()
+      .describe("From access logs. Default: what sidecars count."),
   }),
   JoinTokenRequest: z.strictObject({
     namespace: z.string().min(1).max(253).default("default"),

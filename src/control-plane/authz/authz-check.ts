@@ -55,22 +55,39 @@ export function checkAuthorization(
   snapshot: MeshSnapshot,
   callers: readonly KnownCaller[],
 ): AuthzCheckResponse {
-  const namespace = asked.namespace ?? "default";
-  const principal = principalOf(asked.from, namespace, { snapshot, callers });
-  const { destinations, host } = destinationsOf(asked, namespace, snapshot);
-  const judged = destinations.map((destination) => {
-    const rules = inboundRules(listenerOf(destination, snapshot));
-    return { destination, ...judgeAt(asked, rules, { destination, principal, host }) };
-  });
-  const [first] = judged;
-  const verdicts = grouped(judged);
-  return {
-    allowed: verdicts.every(({ allowed }) => allowed),
-    principal,
-    protocol: asked.path === undefined ? "tcp" : "http",
-    method: asked.path === undefined ? "" : (asked.method ?? "GET").toUpperCase(),
-    path: first?.path ?? "",
-    verdicts,
+  return authorizationChecker(snapshot, callers)(asked);
+}
+
+/** The same for many questions: what a workload's sidecar would get is made once. */
+export function authorizationChecker(
+  snapshot: MeshSnapshot,
+  callers: readonly KnownCaller[],
+): (asked: AuthzCheckRequest) => AuthzCheckResponse {
+  const known = new Map<string, InboundRules>();
+  const rulesOf = (destination: Destination): InboundRules => {
+    const key = `${qualifiedName(destination.instance)} ${destination.port.port}`;
+    const rules = known.get(key) ?? inboundRules(listenerOf(destination, snapshot));
+    known.set(key, rules);
+    return rules;
+  };
+  return (asked) => {
+    const namespace = asked.namespace ?? "default";
+    const principal = principalOf(asked.from, namespace, { snapshot, callers });
+    const { destinations, host } = destinationsOf(asked, namespace, snapshot);
+    const judged = destinations.map((destination) => ({
+      destination,
+      ...judgeAt(asked, rulesOf(destination), { destination, principal, host }),
+    }));
+    const [first] = judged;
+    const verdicts = grouped(judged);
+    return {
+      allowed: verdicts.every(({ allowed }) => allowed),
+      principal,
+      protocol: asked.path === undefined ? "tcp" : "http",
+      method: asked.path === undefined ? "" : (asked.method ?? "GET").toUpperCase(),
+      path: first?.path ?? "",
+      verdicts,
+    };
   };
 }
 
