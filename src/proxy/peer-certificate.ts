@@ -34,6 +34,7 @@ export class PeerCertificate {
   readonly #socket: TLSSocket;
   #chain: PeerChain | undefined;
   #names: PeerNames | undefined;
+  #ownUris: readonly string[] | undefined;
   #field: HeaderField | undefined;
   #fieldOwner: object | undefined;
 
@@ -44,8 +45,11 @@ export class PeerCertificate {
 
   /** The URI SANs of the certificate that this side showed. */
   get ownUris(): readonly string[] {
-    const own = this.#socket.getX509Certificate();
-    return own === undefined ? [] : namesOf(own.raw).uris;
+    if (this.#ownUris === undefined) {
+      const own = this.#socket.getX509Certificate();
+      this.#ownUris = own === undefined ? [] : namesOf(own.raw).uris;
+    }
+    return this.#ownUris;
   }
 
   /** SHA-256 of the peer's own certificate, in lower case hexadecimal. */
