@@ -15,6 +15,7 @@ import { reportFailoverTargets } from "./failover-cluster.ts";
 import { dependOnCaller } from "./filters/filter-contribution.ts";
 import { rateLimitClusters } from "./filters/rate-limit-service-cluster.ts";
 import { Findings } from "./findings.ts";
+import { edgeClusters } from "./gateway/edge-clusters.ts";
 import { gatewayResources } from "./gateway/gateway-listeners.ts";
 import { type GatewayPlans, planGateways } from "./gateway/gateway-plan.ts";
 import { inboundResources } from "./inbound-listener.ts";
@@ -48,8 +49,7 @@ export function translateProxy(snapshot: MeshSnapshot, scope: ProxyScope): Trans
   const scoped = scopedOf(prepared, scope);
   return {
     resources: [
-      ...shared.clusters,
-      ...scoped.clusters,
+      ...replaced(shared.clusters, scoped.clusters),
       ...endpointsFor(shared, scope.zone),
       ...shared.secrets,
       ...scoped.listeners,
@@ -230,12 +230,17 @@ function scopedOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
 }
 
 /** Of a gateway whose Gateway does not exist nothing: it waits for it. */
-function gatewayOf({ gateways, index }: Prepared, scope: ProxyScope): ScopedTranslation {
+function gatewayOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
+  const { gateways, index, reachable } = prepared;
   const findings = new Findings();
   const plan = gateways.get(`${scope.namespace}/${scope.gateway ?? ""}`);
   const { listeners, routes } =
     plan === undefined
       ? { listeners: [], routes: [] }
       : gatewayResources(plan, { index, scope, findings });
-  return { listeners, clusters: plan?.logins.clusters ?? [], routes, findings: findings.list() };
+  const all = reachable.flatMap((service) =>
+    service.ports.flatMap((port) => outboundClusters(service, port, index)),
+  );
+  const clusters = [...edgeClusters(all), ...(plan?.logins.clusters ?? [])];
+  return { listeners, clusters, routes, findings: findings.list() };
 }

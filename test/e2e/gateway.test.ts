@@ -3,6 +3,9 @@
  * certificates that come and go.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:http2";
+import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { freePort } from "../peers/peer-process.ts";
 import { askGateway } from "../support/gateway-client.ts";
@@ -65,7 +68,7 @@ before(async () => {
   });
   shop = writeServerCertificate(mesh.home.path, "shop", ["shop.example"]);
   other = writeServerCertificate(mesh.home.path, "other", ["*.other.example"]);
-  gateway = mesh.home.start(["gateway", "shop", "--mesh", "edge", "--workers", "1"]);
+  gateway = mesh.home.start(["gateway", "shop", "--mesh", "edge", "--workers", "2"]);
   await gateway.waitFor(/gateway shop is ready/);
   await mesh.apply(
     gatewayObject(),
@@ -143,6 +146,18 @@ test("fields of the mesh that strangers send are removed, and addresses that the
   assert.equal(headers["x-tulle-protocol"], undefined);
   assert.equal(headers["x-envoy-retry-on"], undefined);
   assert.doesNotMatch(headers["x-forwarded-client-cert"], /admin/);
+});
+
+test("browsers speak HTTP/2 with it", async () => {
+  const session = connect(`https://127.0.0.1:${https}`, {
+    ca: shop.pem,
+    servername: "shop.example",
+  });
+  const stream = session.request({ ":path": "/", ":authority": "shop.example" });
+  const [headers] = await once(stream, "response");
+  assert.equal(headers[":status"], 200);
+  assert.equal(JSON.parse(await text(stream)).app, "catalog");
+  session.close();
 });
 
 test("HTTP is sent to HTTPS; hosts without a route get 404; another certificate's host 421", async () => {

@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { freePort } from "../peers/peer-process.ts";
 import { FormBrowser, type Page } from "../support/form-browser.ts";
 import { LoginPages } from "../support/login-pages.ts";
-import { writeServerCertificate } from "../support/server-certificate.ts";
+import { type ServerCertificate, writeServerCertificate } from "../support/server-certificate.ts";
 import { signingKey } from "../support/signed-tokens.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";
 
@@ -26,23 +26,27 @@ const ID_TOKEN_SECONDS = 4;
 let mesh: CatalogMesh;
 let provider: LoginPages;
 let origin: string;
+/** A gateway of which one route asks for logins. */
+let club: string;
 let ca: string;
 
 before(async () => {
   const port = await freePort();
   origin = `https://shop.example:${port}`;
+  const clubPort = await freePort();
+  club = `https://club.example:${clubPort}`;
   provider = await LoginPages.start({
     key: signingKey("ES256", "first"),
     clientId: "shop",
     clientSecret: SECRET,
-    redirectUri: `${origin}/oauth2/callback`,
+    redirectUris: [`${origin}/oauth2/callback`, `${club}/oauth2/callback`],
     logoutUri: `${origin}/`,
     idTokenSeconds: ID_TOKEN_SECONDS,
   });
   mesh = await CatalogMesh.start({
     name: "logins",
     app: APP,
-    gateways: { shop: { workers: 1 } },
+    gateways: { shop: { workers: 1 }, club: { workers: 1 } },
     resources: [
       {
         apiVersion: "mesh.tulle.dev/v1",
@@ -52,60 +56,26 @@ before(async () => {
       },
     ],
   });
-  const certificate = writeServerCertificate(mesh.home.path, "shop", ["shop.example"]);
+  const certificate = writeServerCertificate(mesh.home.path, "shop", [
+    "shop.example",
+    "club.example",
+  ]);
   ca = certificate.pem;
   const secretFile = join(mesh.home.path, "oidc-secret");
   await writeFile(secretFile, `${SECRET}\n`, { mode: 0o600 });
   await mesh.apply(
-    {
-      apiVersion: GATEWAY_API,
-      kind: "Gateway",
-      metadata: { name: "shop" },
-      spec: {
-        listeners: [
-          {
-            name: "https",
-            port,
-            protocol: "HTTPS",
-            tls: {
-              options: {
-                "mesh.tulle.dev/certificate-file": certificate.certificateFile,
-                "mesh.tulle.dev/key-file": certificate.keyFile,
-              },
-            },
-          },
-        ],
-      },
-    },
-    {
-      apiVersion: GATEWAY_API,
-      kind: "HTTPRoute",
-      metadata: { name: "shop" },
-      spec: {
-        parentRefs: [{ name: "shop" }],
-        rules: [{ backendRefs: [{ name: "catalog", port: 80 }] }],
-      },
-    },
-    {
-      apiVersion: "mesh.tulle.dev/v1",
-      kind: "SecurityPolicy",
-      metadata: { name: "staff" },
-      spec: {
-        targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "shop" }],
-        oidc: {
-          provider: {
-            issuer: provider.issuer,
-            authorizationEndpoint: `${provider.issuer}/auth`,
-            tokenEndpoint: `${provider.issuer}/token`,
-            endSessionEndpoint: `${provider.issuer}/session/end`,
-          },
-          clientID: "shop",
-          clientSecretFile: secretFile,
-          redirectURL: `${origin}/oauth2/callback`,
-          claimToHeaders: [{ header: "x-user", claim: "sub" }],
-        },
-      },
-    },
+    gatewayObject("shop", port, certificate),
+    routeObject("shop", "shop", ["/"]),
+    policyObject("staff", { kind: "Gateway", name: "shop" }, secretFile, {
+      redirectURL: `${origin}/oauth2/callback`,
+    }),
+    gatewayObject("club", clubPort, certificate),
+    routeObject("open", "club", ["/"]),
+    routeObject("members", "club", ["/members", "/oauth2/callback", "/logout"]),
+    policyObject("members", { kind: "HTTPRoute", name: "members" }, secretFile, {
+      forwardAccessToken: true,
+      clientAuthentication: "Basic",
+    }),
     {
       apiVersion: "mesh.tulle.dev/v1",
       kind: "AuthorizationPolicy",
@@ -123,6 +93,65 @@ before(async () => {
   );
   await untilKeysAreThere();
 });
+
+/** A Gateway with one port, which ends TLS. */
+function gatewayObject(
+  name: string,
+  port: number,
+  { certificateFile, keyFile }: ServerCertificate,
+) {
+  const options = {
+    "mesh.tulle.dev/certificate-file": certificateFile,
+    "mesh.tulle.dev/key-file": keyFile,
+  };
+  const listener = { name: "https", port, protocol: "HTTPS", tls: { options } };
+  return {
+    apiVersion: GATEWAY_API,
+    kind: "Gateway",
+    metadata: { name },
+    spec: { listeners: [listener] },
+  };
+}
+
+function routeObject(name: string, gateway: string, paths: readonly string[]) {
+  return {
+    apiVersion: GATEWAY_API,
+    kind: "HTTPRoute",
+    metadata: { name },
+    spec: {
+      parentRefs: [{ name: gateway }],
+      rules: [
+        {
+          matches: paths.map((value) => ({ path: { value } })),
+          backendRefs: [{ name: "catalog", port: 80 }],
+        },
+      ],
+    },
+  };
+}
+
+function policyObject(name: string, target: object, secretFile: string, more: object = {}) {
+  return {
+    apiVersion: "mesh.tulle.dev/v1",
+    kind: "SecurityPolicy",
+    metadata: { name },
+    spec: {
+      targetRefs: [{ group: "gateway.networking.k8s.io", ...target }],
+      oidc: {
+        provider: {
+          issuer: provider.issuer,
+          authorizationEndpoint: `${provider.issuer}/auth`,
+          tokenEndpoint: `${provider.issuer}/token`,
+          endSessionEndpoint: `${provider.issuer}/session/end`,
+        },
+        clientID: "shop",
+        clientSecretFile: secretFile,
+        claimToHeaders: [{ header: "x-user", claim: "sub" }],
+        ...more,
+      },
+    },
+  };
+}
 
 after(async () => {
   await mesh?.remove();
@@ -287,6 +316,31 @@ test("logging out ends the session here and at the provider", async () => {
   // The shop sends whoever has no session to log in, and the provider asks who it is.
   assert.equal(home.url.origin, provider.issuer);
   assert.match(home.body, /name="login"/);
+});
+
+test("one route asks for a login, at each of its hosts; another does not", async () => {
+  const browser = new FormBrowser([ca]);
+  const open = await browser.fetch(new URL("/", club), { headers: { "x-user": "root" } });
+  assert.equal(open.status, 200, "without a login");
+  const login = await browser.open(new URL("/members", club));
+  assert.equal(login.url.origin, provider.issuer, login.body);
+  const consent = await browser.submit(login, { login: "gerd", password: "x" }, isCallback);
+  assert.ok(isCallback(consent.url) || consent.status === 200, consent.body);
+  const back = isCallback(consent.url) ? consent : await browser.submit(consent, {}, isCallback);
+  assert.equal(back.url.origin, club);
+  const page = await browser.open(back.url);
+  assert.equal(page.status, 200, page.body);
+  assert.equal(page.url.href, `${club}/members`);
+  const { headers } = JSON.parse(page.body);
+  assert.equal(headers["x-user"], "gerd");
+  assert.match(headers.authorization, /^Bearer \S+$/, "the access token");
+  const elsewhere = new FormBrowser([ca]);
+  elsewhere.cookies.set("shop.example", browser.cookies.get("club.example") ?? new Map());
+  assert.equal(
+    (await elsewhere.fetch(new URL("/", origin))).status,
+    302,
+    "another policy's session",
+  );
 });
 
 test("wrong fields are refused by name, and a target that is not there is told", async () => {

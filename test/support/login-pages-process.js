@@ -5,7 +5,7 @@
 import { createServer } from "node:http";
 import Provider from "oidc-provider";
 
-const { JWKS, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, LOGOUT_URI, ID_TOKEN_SECONDS } = process.env;
+const { JWKS, CLIENT_ID, CLIENT_SECRET, REDIRECT_URIS, LOGOUT_URI, ID_TOKEN_SECONDS } = process.env;
 const server = createServer();
 server.listen(0, "127.0.0.1", () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
@@ -15,7 +15,7 @@ server.listen(0, "127.0.0.1", () => {
         client_id: CLIENT_ID,
         client_secret: CLIENT_SECRET,
         grant_types: ["authorization_code", "refresh_token"],
-        redirect_uris: [REDIRECT_URI],
+        redirect_uris: JSON.parse(REDIRECT_URIS),
         post_logout_redirect_uris: [LOGOUT_URI],
         response_types: ["code"],
         id_token_signed_response_alg: "ES256",

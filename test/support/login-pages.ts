@@ -12,7 +12,7 @@ export interface LoginPagesOptions {
   readonly key: SigningKey;
   readonly clientId: string;
   readonly clientSecret: string;
-  readonly redirectUri: string;
+  readonly redirectUris: readonly string[];
   readonly logoutUri: string;
   readonly idTokenSeconds: number;
 }
@@ -38,7 +38,7 @@ export class LoginPages {
         JWKS: JSON.stringify([{ ...privateKey.export({ format: "jwk" }), ...jwk }]),
         CLIENT_ID: options.clientId,
         CLIENT_SECRET: options.clientSecret,
-        REDIRECT_URI: options.redirectUri,
+        REDIRECT_URIS: JSON.stringify(options.redirectUris),
         LOGOUT_URI: options.logoutUri,
         ID_TOKEN_SECONDS: String(options.idTokenSeconds),
       },

@@ -114,7 +114,7 @@ class GatewayPort {
     const attached = group.flatMap((one) => one.routes.map(({ route }) => route));
     const { index, scope, findings } = this.#context;
     const parent = gatewayParent(this.#plan, this.#port, attached, index);
-    const context: RuleContext = { index, ...parent, findings, caller: scope };
+    const context: RuleContext = { index, ...parent, findings, caller: scope, isEdge: true };
     routes.push(resourceOf(RouteConfigurationSchema, name, gatewayRoutes(name, group, context)));
     const filters = [
       this.#manager(name, [

@@ -1,9 +1,12 @@
 /** What a gateway's listeners make of requests, by host and path: translated, and matched as the proxy matches. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { snapshotOf, TEST_SCOPE } from "../../../test/support/mesh-fixture.ts";
+import type { Cluster } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { Listener } from "../../gen/envoy/config/listener/v3/listener_pb.js";
 import type { RouteConfiguration } from "../../gen/envoy/config/route/v3/route_pb.js";
+import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import type { ProxyScope } from "../mesh-snapshot.ts";
 import { translateProxy, translateScoped } from "../translate.ts";
 
@@ -106,6 +109,27 @@ test("each listener with TLS has a chain and routes of its own; the one for ever
     "gateway|443|any|default/shop",
     "gateway|443|one|default/shop",
   ]);
+});
+
+test("apps without a sidecar are spoken to in HTTP/1.1, whatever a browser speaks", () => {
+  const workload = `
+---
+apiVersion: mesh.tulle.dev/v1
+kind: Workload
+metadata: {name: a-1, labels: {app: a}}
+spec: {serviceAccount: a, address: 127.0.0.9, ports: [{name: http, port: 80}]}`;
+  const { clusters } = translateScoped(snapshotOf(SERVICES + workload, "test"), SCOPE);
+  const [cluster] = clusters.map(({ message }) => message as Cluster);
+  const packed = cluster?.typedExtensionProtocolOptions[HttpProtocolOptionsSchema.typeName];
+  assert.ok(packed);
+  const options = anyUnpack(packed, HttpProtocolOptionsSchema);
+  assert.equal(options?.upstreamProtocolOptions.case, "explicitHttpConfig");
+  assert.equal(
+    translateScoped(snapshotOf(SERVICES + workload, "test"), TEST_SCOPE).clusters.some(
+      ({ name }) => name === cluster?.name,
+    ),
+    false,
+  );
 });
 
 test("a gateway has its own resources beside the clusters of the mesh; sidecars have none of them", () => {
