@@ -1,20 +1,22 @@
 /** The limits of the RateLimitPolicy that holds for a Service, each with the object that it comes from. Pure. */
 import type { ObjectOf } from "../../resource/kind-map.ts";
-import { placeOf } from "../../resource/kinds/rate-limit-policy.ts";
+import { loadShedding as sheddingSchema } from "../../resource/kinds/load-shedding.ts";
+import { placeOf, rateLimitPolicyKind } from "../../resource/kinds/rate-limit-policy.ts";
 import { RATE_LIMIT_UNIT_MS } from "../../resource/kinds/rate-limit-rule.ts";
 import { formatKey, keyOf } from "../../resource/object.ts";
-import { compareAge } from "../../translate/object-order.ts";
+import type { LooseRecord } from "../../resource/rule.ts";
 import type { EffectiveSetting } from "../api-types.ts";
 import type { ObjectCache } from "../object-cache.ts";
+import { BUILT_IN, policyLeaves, policyOf } from "./policy-of-service.ts";
 
 /** Empty where no policy names the Service. */
 export function effectiveLimits(
   service: ObjectOf<"Service" | "ExternalService">,
   objects: ObjectCache,
 ): readonly EffectiveSetting[] {
-  const policy = policyOf(service, objects);
-  if (policy === undefined) return [];
-  const { mode, local, bandwidth, loadShedding } = policy.spec;
+  const policy = service.kind === "Service" && policyOf(service, objects.list("RateLimitPolicy"));
+  if (!policy) return [];
+  const { mode, local, bandwidth } = policy.spec;
   const origin = formatKey(keyOf(policy));
   const where = placeOf(policy.spec) === "Server" ? "each instance" : "each caller";
   const rules = (local?.rules ?? []).map(({ name, per = [], limit }) => {
@@ -36,11 +38,34 @@ export function effectiveLimits(
     const value = `${limit.kibibytesPerSecond} KiB/s at ${where}`;
     rules.push({ field: `bandwidth.${direction}`, value, origin });
   }
-  if (loadShedding === undefined) return rules;
-  const { minConcurrency, maxConcurrency, classes } = loadShedding;
-  const named = classes.map(({ priority }) => priority).join(", ") || "none";
-  const value = `${minConcurrency} to ${maxConcurrency} requests at a time, classes: ${named}`;
-  return [...rules, { field: "loadShedding", value, origin }];
+  return [...rules, ...refusalsOf(policy, origin), ...sheddingOf(policy, origin)];
+}
+
+/** What all rules have in common: of requests, so that limits of bytes and connections have none of it. */
+function refusalsOf(
+  { spec }: ObjectOf<"RateLimitPolicy">,
+  origin: string,
+): readonly EffectiveSetting[] {
+  const { where, mode, tellsClients, response, local, global } = spec;
+  if (local === undefined && global === undefined) return [];
+  const place = { field: "rateLimit.where", value: placeOf(spec) };
+  const shared = { mode, tellsClients, response, ...(local && { maxClients: local.maxClients }) };
+  return [
+    { ...place, origin: where === undefined ? BUILT_IN : origin },
+    ...policyLeaves(shared, { prefix: "rateLimit", policy: origin, builtIn: limitDefaults() }),
+  ];
+}
+
+function sheddingOf(
+  { spec: { loadShedding } }: ObjectOf<"RateLimitPolicy">,
+  origin: string,
+): readonly EffectiveSetting[] {
+  if (loadShedding === undefined) return [];
+  const classes = loadShedding.classes.map(({ priority }) => priority);
+  return policyLeaves(
+    { ...loadShedding, classes },
+    { prefix: "loadShedding", policy: origin, builtIn: sheddingSchema.parse({}) },
+  );
 }
 
 function connectionLimitsOf(
@@ -81,18 +106,12 @@ function globalLimitsOf(
   });
 }
 
-function policyOf(
-  { kind, metadata }: ObjectOf<"Service" | "ExternalService">,
-  objects: ObjectCache,
-): ObjectOf<"RateLimitPolicy"> | undefined {
-  return objects
-    .list("RateLimitPolicy")
-    .filter(
-      (policy) =>
-        policy.metadata.namespace === metadata.namespace &&
-        policy.spec.targetRefs.some(
-          (target) => target.group === "" && target.kind === kind && target.name === metadata.name,
-        ),
-    )
-    .toSorted(compareAge)[0];
+/** What holds of rules that say nothing. */
+function limitDefaults(): LooseRecord {
+  const rule = { name: "any", limit: { requests: 1 } };
+  const { local, ...spec } = rateLimitPolicyKind.spec.parse({
+    targetRefs: [{ name: "any" }],
+    local: { rules: [rule] },
+  });
+  return { ...spec, maxClients: local?.maxClients };
 }

@@ -3,7 +3,7 @@ import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
 import { formatKey, keyOf } from "../../resource/object.ts";
 import type { EffectiveSetting } from "../api-types.ts";
 import type { ObjectCache } from "../object-cache.ts";
-import { BUILT_IN, settingText } from "./service-policy.ts";
+import { BUILT_IN, settingText } from "./policy-of-service.ts";
 
 export function effectiveMeshSettings(objects: ObjectCache): readonly EffectiveSetting[] {
   const meshConfig = objects.list("MeshConfig")[0];

@@ -4,19 +4,16 @@ import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
 import { mergeSettings, settingLeaves } from "../../resource/merge-settings.ts";
 import { formatKey, keyOf } from "../../resource/object.ts";
 import { type LooseRecord, valueAt } from "../../resource/rule.ts";
-import { compareAge } from "../../translate/object-order.ts";
 import type { EffectiveSetting } from "../api-types.ts";
 import type { ObjectCache } from "../object-cache.ts";
-
-/** The origin of a setting that nobody wrote. */
-export const BUILT_IN = "built-in default";
+import { BUILT_IN, policyOf, settingText } from "./policy-of-service.ts";
 
 /** As translation does it: of several policies for one Service the oldest holds, and what it leaves out is MeshConfig's. */
 export function effectiveSettings(
   service: ObjectOf<"Service" | "ExternalService">,
   objects: ObjectCache,
 ): readonly EffectiveSetting[] {
-  const policy = policyOf(service, objects);
+  const policy = policyOf(service, objects.list("TrafficPolicy"));
   const meshConfig = objects.list("MeshConfig")[0];
   const builtIn = defaultMeshConfigSpec().defaults;
   const defaults = meshConfig?.spec.defaults ?? builtIn;
@@ -33,40 +30,4 @@ export function effectiveSettings(
     if (isBuiltIn || meshConfig === undefined) return { ...setting, origin: BUILT_IN };
     return { ...setting, origin: formatKey(keyOf(meshConfig)) };
   });
-}
-
-/** The largest number of a limit stands for none. */
-const NO_LIMIT = "4294967295";
-
-/** As `describe` shows it. */
-export function settingText(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (Array.isArray(value)) {
-    return value.length === 0 ? "none" : value.map((item) => itemText(item)).join(", ");
-  }
-  const text = JSON.stringify(value) ?? "";
-  return text === NO_LIMIT ? "no limit" : text;
-}
-
-function itemText(item: unknown): string {
-  return typeof item === "string" ? item : JSON.stringify(item);
-}
-
-function policyOf(
-  service: ObjectOf<"Service" | "ExternalService">,
-  objects: ObjectCache,
-): ObjectOf<"TrafficPolicy"> | undefined {
-  const { namespace, name } = service.metadata;
-  const { kind } = service;
-  const group = kind === "Service" ? "" : "mesh.tulle.dev";
-  return objects
-    .list("TrafficPolicy")
-    .filter(
-      ({ metadata, spec }) =>
-        metadata.namespace === namespace &&
-        spec.targetRefs.some(
-          (target) => target.group === group && target.kind === kind && target.name === name,
-        ),
-    )
-    .toSorted(compareAge)[0];
 }

@@ -24,6 +24,8 @@ import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
 import { effectiveAuthentication } from "./service-authentication.ts";
 import { effectiveAuthorization } from "./service-authorization.ts";
+import { effectiveCache } from "./service-cache.ts";
+import { effectiveFaults } from "./service-faults.ts";
 import { effectiveLimits } from "./service-limits.ts";
 import { effectiveMeshSettings } from "./service-mesh-settings.ts";
 import { effectiveMtls } from "./service-mtls.ts";
@@ -125,6 +127,8 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
     policy: [
       ...effectiveSettings(service, deps.objects),
       ...effectiveLimits(service, deps.objects),
+      ...effectiveFaults(service, deps.objects, deps.clock.nowMs()),
+      ...effectiveCache(service, deps.objects),
       ...effectiveMtls(ports, endpoints, deps.objects),
       ...effectiveMeshSettings(deps.objects),
       ...effectiveAuthentication(

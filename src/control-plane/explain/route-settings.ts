@@ -8,7 +8,7 @@ import type {
   RouteAction,
   Route as RouteMessage,
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
-import { BUILT_IN } from "../admin-api/service-policy.ts";
+import { BUILT_IN } from "../admin-api/policy-of-service.ts";
 import type { EffectiveSetting } from "../api-types.ts";
 import type { RouteSource } from "./explain-types.ts";
 
