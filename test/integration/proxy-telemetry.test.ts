@@ -106,7 +106,7 @@ const REFUSALS: readonly Refusal[] = [
     status: 502,
     flag: "UPE",
     details: "upstream_reset_before_response_started{protocol_error}",
-    says: /breaks HTTP\/1\.1: the status line/,
+    says: /breaks its protocol: the status line/,
   },
   {
     request: `GET /%00 HTTP/1.1\r\nHost: app\r\n${JSON_CLIENT}\r\n`,
