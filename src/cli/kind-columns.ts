@@ -11,7 +11,6 @@ import { GATEWAY_COLUMNS } from "./gateway/gateway-columns.ts";
 import { asRecord, labelsText, recordsAt, textAt, valueAt } from "./json-view.ts";
 import type { Style } from "./output/style.ts";
 import type { Cell, Column } from "./output/table.ts";
-import { ATTESTOR_TEXTS, FEDERATION_TEXTS, type TextColumns } from "./trust-columns.ts";
 
 /** What is known of the running mesh, for columns that no object holds. */
 export interface LiveView {
@@ -298,16 +297,38 @@ const AUTHENTICATION_COLUMNS: KindColumns = {
   },
 };
 
-function withAcceptance({ titles, texts }: TextColumns): KindColumns {
-  return {
-    columns: [...titles, "ACCEPTED"].map((title) => ({ title })),
-    cells: (object, _live, style) => {
-      const accepted = acceptedText(object);
-      const paint = accepted === "True" ? style.green : style.yellow;
-      return [...texts(object.spec), { text: accepted, paint }];
-    },
-  };
-}
+const FEDERATION_COLUMNS: KindColumns = {
+  columns: [
+    { title: "TRUST DOMAIN" },
+    { title: "PROFILE" },
+    { title: "ENDPOINT" },
+    { title: "ACCEPTED" },
+  ],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    const { spec } = object;
+    return [
+      textAt(spec, "trustDomain"),
+      textAt(asRecord(valueAt(spec, "bundleEndpointProfile")), "type"),
+      textAt(spec, "bundleEndpointURL"),
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
+
+const ATTESTOR_COLUMNS: KindColumns = {
+  columns: [{ title: "BY" }, { title: "FROM" }, { title: "ACCEPTED" }],
+  cells: (object, _live, style) => {
+    const accepted = acceptedText(object);
+    const [way = "", settings] = Object.entries(asRecord(object.spec))[0] ?? [];
+    const from = ["issuer", "server", "socketPath"].map((name) => textAt(asRecord(settings), name));
+    return [
+      way,
+      from.join(""),
+      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
+    ];
+  },
+};
 
 /** Whom a policy for workloads is for. */
 function workloadsText(spec: ResourceObject["spec"]): string {
@@ -335,9 +356,9 @@ const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   Revocation: REVOCATION_COLUMNS,
   SecurityPolicy: SECURITY_COLUMNS,
   Rollout: ROLLOUT_COLUMNS,
-  TrustDomainFederation: withAcceptance(FEDERATION_TEXTS),
+  TrustDomainFederation: FEDERATION_COLUMNS,
   Workload: WORKLOAD_COLUMNS,
-  WorkloadAttestor: withAcceptance(ATTESTOR_TEXTS),
+  WorkloadAttestor: ATTESTOR_COLUMNS,
 };
 
 export function columnsOf(kind: string): KindColumns {
