@@ -1,9 +1,12 @@
 /** The issuer that a configuration names. */
+import { assertNever } from "../../core/assert.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { CertificateIssuer } from "../../identity/issuers/certificate-issuer.ts";
 import { FileIssuer } from "../../identity/issuers/file-issuer.ts";
 import type { IssuerConfig } from "./issuer-config.ts";
+import { IstioIssuer } from "./istio-issuer.ts";
+import { VaultIssuer } from "./vault-issuer.ts";
 
 export interface IssuerDeps {
   readonly trustDomain: string;
@@ -12,5 +15,14 @@ export interface IssuerDeps {
 }
 
 export function createIssuer(config: IssuerConfig, deps: IssuerDeps): CertificateIssuer {
-  return new FileIssuer({ ...config, ...deps });
+  switch (config.kind) {
+    case "file":
+      return new FileIssuer({ ...config, ...deps });
+    case "vault":
+      return new VaultIssuer({ ...config, ...deps });
+    case "istio":
+      return new IstioIssuer({ ...config, ...deps });
+    default:
+      return assertNever(config, "issuer");
+  }
 }

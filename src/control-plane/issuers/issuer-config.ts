@@ -19,7 +19,37 @@ const fileIssuer = z.strictObject({
   rootsFile: file,
 });
 
-const issuer = z.discriminatedUnion("kind", [fileIssuer]);
+/** A token is worth as much as a key: it goes by TLS, or not off this machine. */
+const address = z.url({ protocol: /^https?$/ }).refine(
+  (text) => {
+    const { protocol, hostname } = new URL(text);
+    return protocol === "https:" || /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+  },
+  { message: "http:// is for loopback addresses only: use https://" },
+);
+
+const vaultIssuer = z.strictObject({
+  kind: z.literal("vault"),
+  address,
+  mount: z.string().min(1).default("pki"),
+  role: z.string().min(1),
+  tokenFile: file,
+  caFile: file.optional(),
+  namespace: z.string().min(1).optional(),
+  rootsFile: file.optional(),
+});
+
+const istioIssuer = z.strictObject({
+  kind: z.literal("istio"),
+  address: z.string().regex(/^[^\s/]+:\d+$/, "is not HOST:PORT"),
+  tokenFile: file,
+  rootsFile: file,
+  caFile: file.optional(),
+  serverName: z.string().min(1).optional(),
+  clusterId: z.string().min(1).optional(),
+});
+
+const issuer = z.discriminatedUnion("kind", [fileIssuer, vaultIssuer, istioIssuer]);
 
 export type IssuerConfig = z.infer<typeof issuer>;
 
