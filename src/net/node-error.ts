@@ -24,6 +24,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: "the peer does not speak TLS here",
   ERR_SSL_HTTP_REQUEST: "plain HTTP arrived where TLS was expected",
   ERR_SSL_UNSUPPORTED_PROTOCOL: "the peer offers no TLS version that is allowed here",
+  ERR_SSL_NO_APPLICATION_PROTOCOL: "the peer offers no protocol (ALPN) that is spoken here",
   ERR_SSL_NO_SHARED_CIPHER: "the peer offers no cipher that is allowed here",
   ERR_SSL_NO_SUITABLE_KEY_SHARE: "the peer offers no key exchange group that is allowed here",
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION:
