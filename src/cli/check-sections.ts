@@ -37,6 +37,7 @@ const SECTION_BY_CHECK: Readonly<Record<string, string>> = {
   "instances-serving": "services",
   "services-have-endpoints": "services",
   "objects-accepted": "configuration",
+  authorization: "configuration",
 };
 const OTHER_SECTION = "mesh";
 

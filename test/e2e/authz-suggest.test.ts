@@ -78,7 +78,10 @@ test("what was seen passes under the policies that it suggests, and nothing else
   assert.match(yaml, /# Of 9 calls that were seen, 3 would have been denied:/);
   assert.match(yaml, /default\/catalog POST \/rare \(1×\): seen once only/);
   assert.match(yaml, /GET \/missing\/\{\*\} \(2×\): ended in 401, 403 or 404 each time/);
+  const check = () => mesh.home.start(["check"]).ended;
+  assert.match((await check()).output, /a service lets every caller in: default\/catalog\n/);
   await applyText(yaml);
+  assert.doesNotMatch((await check()).output, /lets every caller in/);
   for (const [path, method] of USUAL) assert.equal(await ask(path, method), 200);
   for (const [path, method] of [
     ["/items/7", "DELETE"],

@@ -2,7 +2,9 @@
 import { Hono } from "hono";
 import { defaultMeshConfigSpec } from "../../resource/kinds/mesh-config.ts";
 import type { ChecksResponse, CheckView, Finding } from "../api-types.ts";
+import { authorizationFindings } from "../authz/authz-findings.ts";
 import { caChecks } from "../ca/ca-checks.ts";
+import { currentSnapshot } from "../explain/explain-mesh.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
@@ -34,6 +36,7 @@ export function checkRoutes(deps: AdminApiDeps): Hono {
       instancesCheck(deps),
       endpointsCheck(deps),
       objectsCheck(deps),
+      authorizationCheck(deps),
     ];
     const response: ChecksResponse = {
       ok: checks.every(({ status }) => status === "pass"),
@@ -171,6 +174,11 @@ function objectsCheck(deps: AdminApiDeps): CheckView {
     ),
     ...findings.map(findingView),
   ]);
+}
+
+function authorizationCheck(deps: AdminApiDeps): CheckView {
+  const title = "authorization policies are for somebody, and change something";
+  return check("authorization", title, authorizationFindings(currentSnapshot(deps)));
 }
 
 /** A MeshConfig that leaves the field out holds its default, which nobody chose. */

@@ -1,5 +1,4 @@
 /** What authorization policies say of a request or a connection that is only described: `tulle authz check`. Pure. */
-import type { DynamicMetadata, MetadataValue } from "../../decision/dynamic-metadata.ts";
 import type { RbacConnection } from "../../decision/rbac/rbac-connection.ts";
 import {
   type AuthorizationVerdict,
@@ -7,7 +6,6 @@ import {
   judgeRequest,
 } from "../../decision/rbac/verdict.ts";
 import type { RequestView } from "../../decision/request-view.ts";
-import { JWT_METADATA, JWT_PAYLOAD } from "../../decision/verified-token.ts";
 import type { Listener } from "../../gen/envoy/config/listener/v3/listener_pb.js";
 import { targetPortOf } from "../../resource/kinds/service.ts";
 import { isSelected } from "../../translate/mesh-index.ts";
@@ -305,24 +303,9 @@ function requestOf(
     path: question < 0 ? path : path.slice(0, question),
     query: question < 0 ? "" : path.slice(question + 1),
   };
-  const explained = explainedRequest({ method, url: "", headers }, target, manager);
-  const view = requestView(explained, target);
-  return claims === undefined ? view : { ...view, metadata: metadataOf(claims) };
-}
-
-function metadataOf(claims: Readonly<Record<string, unknown>>): DynamicMetadata {
-  return new Map([[JWT_METADATA, new Map([[JWT_PAYLOAD, metadataValue(claims)]])]]);
-}
-
-function metadataValue(value: unknown): MetadataValue {
-  if (Array.isArray(value)) return value.map(metadataValue);
-  if (typeof value === "object" && value !== null) {
-    return new Map(Object.entries(value).map(([name, inner]) => [name, metadataValue(inner)]));
-  }
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
-    return value;
-  }
-  return null;
+  const supposed = claims === undefined ? {} : { claims };
+  const explained = explainedRequest({ method, url: "", headers, ...supposed }, target, manager);
+  return requestView(explained, target);
 }
 
 interface Judged extends JudgedCall {

@@ -7,12 +7,10 @@ import { parseDocuments } from "../../resource/documents.ts";
 import {
   type AuthorizationPolicy,
   authorizationPolicyKind,
-  isDryRun,
 } from "../../resource/kinds/authorization-policy.ts";
 import type { Registry as KindRegistry } from "../../resource/registry.ts";
 import type { ObservedCall } from "../../telemetry/observed/observed-calls.ts";
 import { foldSiblings, isExpressible, pathShape } from "../../telemetry/observed/path-shape.ts";
-import { isSelected } from "../../translate/mesh-index.ts";
 import type { MeshService, MeshSnapshot } from "../../translate/mesh-snapshot.ts";
 import { compareText, qualifiedName } from "../../translate/names.ts";
 import type {
@@ -28,6 +26,7 @@ import type {
 import { notFound } from "../explain/explain-error.ts";
 import { authorizationChecker, type KnownCaller } from "./authz-check.ts";
 import { type CallDestination, destinationFinder } from "./call-destination.ts";
+import { policyReach } from "./policy-reach.ts";
 import { type CallerRule, callerRules } from "./suggested-rules.ts";
 
 export interface SuggestMesh {
@@ -255,27 +254,13 @@ function seenText({ principal, count }: CallerRule, kept: readonly PlacedCall[])
 
 /** Those of others: what they let in stays let in. */
 function allowPoliciesOf(service: MeshService, snapshot: MeshSnapshot): readonly string[] {
-  const { metadata } = service.resource;
-  const root = snapshot.meshConfig?.spec.rootNamespace ?? "tulle-system";
-  const behind = snapshot.instances.filter(
-    (one) =>
-      one.namespace === metadata.namespace &&
-      isSelected(one.labels, service.resource.spec.selector),
-  );
-  return (snapshot.authorizationPolicies ?? [])
-    .filter((policy) => {
-      if (policy.spec.action !== "ALLOW" || isDryRun(policy)) return false;
-      const { namespace, name } = policy.metadata;
-      if (namespace !== metadata.namespace && namespace !== root) return false;
-      if (namespace === metadata.namespace && name === suggestedName(metadata.name)) return false;
-      const { targetRefs, selector } = policy.spec;
-      if (targetRefs !== undefined) return targetRefs.some((one) => one.name === metadata.name);
-      const labels = selector?.matchLabels ?? {};
-      return (
-        Object.keys(labels).length === 0 || behind.some((one) => isSelected(one.labels, labels))
-      );
-    })
-    .map(({ metadata: own }) => qualifiedName(own))
+  const { namespace, name } = service.resource.metadata;
+  const own = qualifiedName({ namespace, name: suggestedName(name) });
+  return policyReach(snapshot)
+    .policiesOf(service)
+    .filter(({ spec }) => spec.action === "ALLOW")
+    .map(({ metadata }) => qualifiedName(metadata))
+    .filter((policy) => policy !== own)
     .toSorted(compareText);
 }
 
