@@ -11,6 +11,7 @@ import { GATEWAY_COLUMNS } from "./gateway/gateway-columns.ts";
 import { asRecord, labelsText, recordsAt, textAt, valueAt } from "./json-view.ts";
 import type { Style } from "./output/style.ts";
 import type { Cell, Column } from "./output/table.ts";
+import { ATTESTOR_TEXTS, FEDERATION_TEXTS, type TextColumns } from "./trust-columns.ts";
 
 /** What is known of the running mesh, for columns that no object holds. */
 export interface LiveView {
@@ -297,38 +298,16 @@ const AUTHENTICATION_COLUMNS: KindColumns = {
   },
 };
 
-const FEDERATION_COLUMNS: KindColumns = {
-  columns: [
-    { title: "TRUST DOMAIN" },
-    { title: "PROFILE" },
-    { title: "ENDPOINT" },
-    { title: "ACCEPTED" },
-  ],
-  cells: (object, _live, style) => {
-    const accepted = acceptedText(object);
-    const { spec } = object;
-    return [
-      textAt(spec, "trustDomain"),
-      textAt(asRecord(valueAt(spec, "bundleEndpointProfile")), "type"),
-      textAt(spec, "bundleEndpointURL"),
-      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
-    ];
-  },
-};
-
-const ATTESTOR_COLUMNS: KindColumns = {
-  columns: [{ title: "BY" }, { title: "FROM" }, { title: "ACCEPTED" }],
-  cells: (object, _live, style) => {
-    const accepted = acceptedText(object);
-    const [way = "", settings] = Object.entries(asRecord(object.spec))[0] ?? [];
-    const from = ["issuer", "server", "socketPath"].map((name) => textAt(asRecord(settings), name));
-    return [
-      way,
-      from.join(""),
-      { text: accepted, paint: accepted === "True" ? style.green : style.yellow },
-    ];
-  },
-};
+function withAcceptance({ titles, texts }: TextColumns): KindColumns {
+  return {
+    columns: [...titles, "ACCEPTED"].map((title) => ({ title })),
+    cells: (object, _live, style) => {
+      const accepted = acceptedText(object);
+      const paint = accepted === "True" ? style.green : style.yellow;
+      return [...texts(object.spec), { text: accepted, paint }];
+    },
+  };
+}
 
 /** Whom a policy for workloads is for. */
 function workloadsText(spec: ResourceObject["spec"]): string {
@@ -356,9 +335,9 @@ const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   Revocation: REVOCATION_COLUMNS,
   SecurityPolicy: SECURITY_COLUMNS,
   Rollout: ROLLOUT_COLUMNS,
-  TrustDomainFederation: FEDERATION_COLUMNS,
+  TrustDomainFederation: withAcceptance(FEDERATION_TEXTS),
   Workload: WORKLOAD_COLUMNS,
-  WorkloadAttestor: ATTESTOR_COLUMNS,
+  WorkloadAttestor: withAcceptance(ATTESTOR_TEXTS),
 };
 
 export function columnsOf(kind: string): KindColumns {
