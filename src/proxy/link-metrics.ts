@@ -3,6 +3,7 @@ import { LIFE_ALARMS } from "../identity/life-alarms.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { shortTypeName } from "../xds/type-urls.ts";
 import { registerCircuitMetrics } from "./circuit-metrics.ts";
+import { registerConcurrencyGauges } from "./concurrency-gauges.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { registerHealthMetrics } from "./health/health-metrics.ts";
 import type { MeshLink } from "./mesh-link.ts";
@@ -83,6 +84,7 @@ function registerWorkloadApiMetrics(registry: MetricRegistry, link: MeshLink): v
 export function registerClusterMetrics(registry: MetricRegistry, proxy: DataPlane): void {
   registerCircuitMetrics(registry, proxy.clusters);
   registerHealthMetrics(registry, proxy.clusters);
+  registerConcurrencyGauges(registry, proxy.listeners);
   const connections = registry.gauge(
     "tulle_upstream_connections_active",
     "Upstream connections, by cluster.",

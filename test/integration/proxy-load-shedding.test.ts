@@ -160,4 +160,11 @@ test("of a real process's requests, those that can be spared are refused, critic
     metrics.body,
     /tulle_admission_requests_total\{priority="sheddable",result="shed"\}/,
   );
+  const gauge = (name: string): number =>
+    Number(
+      new RegExp(`^${name}\\{listener="main",chain="0"\\} (\\S+)$`, "m").exec(metrics.body)?.[1],
+    );
+  const limit = gauge("tulle_admission_concurrency_limit");
+  assert.ok(limit >= 3 && limit <= 6, metrics.body);
+  assert.ok(gauge("tulle_admission_base_latency_milliseconds") > 0, metrics.body);
 });

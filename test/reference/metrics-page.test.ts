@@ -35,6 +35,8 @@ const LABELS: Readonly<Record<string, readonly string[]>> = {
   tulle_upstream_retry_successes_total: ["cluster"],
   tulle_upstream_timeouts_total: ["cluster"],
   tulle_upstream_try_timeouts_total: ["cluster"],
+  tulle_admission_concurrency_limit: ["listener", "chain"],
+  tulle_admission_base_latency_milliseconds: ["listener", "chain"],
   tulle_circuit_breaker_open: ["cluster", "priority", "resource"],
   tulle_circuit_breaker_remaining: ["cluster", "priority", "resource"],
   tulle_mirrored_requests_total: ["result"],

@@ -87,6 +87,11 @@ export class ConcurrencyController {
     return Math.floor(this.#limit);
   }
 
+  /** Latency with little to do, in milliseconds; 0 while it is not known. */
+  get baseMs(): number {
+    return this.#baseMs;
+  }
+
   get inFlight(): number {
     return this.#inFlight;
   }

@@ -82,6 +82,20 @@ export class ConcurrencyFilter implements HttpFilter {
     this.#reply = { ...LOCAL_REPLY.concurrencyLimit, status: rule.status };
   }
 
+  get isEnabled(): boolean {
+    return this.#rule.isEnabled;
+  }
+
+  /** Requests that the upstream gets at a time. */
+  get limit(): number {
+    return this.#controller.limit;
+  }
+
+  /** Latency of the upstream with little to do, in milliseconds; 0 while it is not known. */
+  get baseMs(): number {
+    return this.#controller.baseMs;
+  }
+
   onRequest(call: FilterCall): FilterVerdict {
     const { request, outcome } = call;
     // A tunnel's work cannot be told from its silence.
