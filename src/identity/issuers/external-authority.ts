@@ -184,7 +184,10 @@ export class ExternalAuthority implements MeshAuthority, Component {
     } catch (error) {
       const { roots } = parseTrustBundlePem(trustDomain, readOptionalFile(rootsPath) ?? "");
       const reason = `the issuer ${issuer.kind} at ${issuer.place} cannot be used: ${messageOf(error)}`;
-      if (roots.length === 0 || !isRetryable(error)) throw issuerFailed(reason, false, error);
+      if (roots.length === 0 || !isRetryable(error)) {
+        issuer.close();
+        throw issuerFailed(reason, false, error);
+      }
       log.warn("the issuer cannot be reached: its roots are those of the last start", { reason });
       this.#trust(roots);
       this.#failed(error);
