@@ -22,7 +22,7 @@ import {
   serviceHost,
   spiffeId,
 } from "../../translate/names.ts";
-import { translateScoped } from "../../translate/translate.ts";
+import { Translator } from "../../translate/translate.ts";
 import type { AuthzCheckRequest, AuthzCheckResponse, AuthzVerdict } from "../authz-types.ts";
 import { badRequest, notFound } from "../explain/explain-error.ts";
 import { explainedRequest, requestView } from "../explain/explained-request.ts";
@@ -62,9 +62,10 @@ export function authorizationChecker(
   callers: readonly KnownCaller[],
 ): (asked: AuthzCheckRequest) => AuthzCheckResponse {
   const known = new Map<string, InboundRules>();
+  const translator = new Translator();
   const rulesOf = (destination: Destination): InboundRules => {
     const key = `${qualifiedName(destination.instance)} ${destination.port.port}`;
-    const rules = known.get(key) ?? inboundRules(listenerOf(destination, snapshot));
+    const rules = known.get(key) ?? inboundRules(listenerOf(destination, snapshot, translator));
     known.set(key, rules);
     return rules;
   };
@@ -237,7 +238,11 @@ function portOf({ name, ports }: MeshInstance, port: number | undefined): MeshIn
   throw badRequest(`${name} has no port ${port ?? ""}`, `its ports are ${there}`);
 }
 
-function listenerOf({ instance, port }: Destination, snapshot: MeshSnapshot): Listener {
+function listenerOf(
+  { instance, port }: Destination,
+  snapshot: MeshSnapshot,
+  translator: Translator,
+): Listener {
   const inboundPort = port.inboundPort ?? INBOUND_PORT_SUPPOSED;
   const { name, namespace, serviceAccount, labels, zone, address } = instance;
   const scope: ProxyScope = {
@@ -247,7 +252,7 @@ function listenerOf({ instance, port }: Destination, snapshot: MeshSnapshot): Li
     role: "sidecar",
   };
   const wanted = inboundListenerName(inboundPort);
-  const { listeners } = translateScoped(snapshot, scope);
+  const { listeners } = translator.scoped(snapshot, scope);
   const found = listeners.find((listener) => listener.name === wanted);
   if (found === undefined) throw badRequest(`${name} serves nothing at port ${port.port}`);
   return found.message as Listener;
