@@ -131,6 +131,11 @@ test("routes are chosen by claims, and by no header that says the same", async (
   assert.equal((await ask(await provider.token())).app, "preview");
   assert.equal((await ask()).app, "catalog");
   assert.equal((await ask(undefined, { "request.auth.claims.groups": "beta" })).app, "catalog");
+  const explained = (claim: string) =>
+    mesh.tulle("explain", "http://catalog/", "--from", "client", "--claim", claim);
+  assert.match(await explained('groups=["beta"]'), /^forwarded to outbound\|80\|\|preview/m);
+  assert.match(await explained("groups=beta"), /^forwarded to outbound\|80\|\|preview/m);
+  assert.match(await explained("groups=staff"), /^forwarded to outbound\|80\|\|catalog/m);
   await mesh.tulle("delete", "httproute", "preview", "--wait");
 });
 
@@ -151,6 +156,13 @@ test("authorization asks for a user", async () => {
   });
   assert.equal((await ask()).status, 403);
   assert.equal((await ask(await provider.token())).status, 200);
+  const explained = (group: string) => {
+    const claims = [`iss=${provider.issuer}`, "sub=anna", `groups=${group}`];
+    const words = claims.flatMap((claim) => ["--claim", claim]);
+    return mesh.tulle("explain", "http://catalog/", "--from", "client", ...words);
+  };
+  assert.match(await explained("staff"), /Authorization\n.*\n.*catalog-\S+ +yes/);
+  assert.match(await explained("guests"), /Authorization\n.*\n.*catalog-\S+ +no/);
   await mesh.tulle("delete", "authorizationpolicy", "users-only", "--wait");
 });
 

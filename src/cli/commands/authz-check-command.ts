@@ -4,6 +4,7 @@ import type {
   AuthzCheckResponse,
   AuthzVerdict,
 } from "../../control-plane/authz-types.ts";
+import { CLAIM_OPTION, claimsOf } from "../claim-option.ts";
 import type { Command, CommandInput } from "../command.ts";
 import type { Programs } from "../command-entry.ts";
 import type { CliContext } from "../context.ts";
@@ -70,12 +71,7 @@ The exit code is 0 when it is allowed by every workload of TO, and 1 when it is 
       isMultiple: true,
       summary: "A header of the request",
     },
-    {
-      name: "claim",
-      value: "NAME=VALUE",
-      isMultiple: true,
-      summary: "A claim of the user's verified token; JSON where it is no text",
-    },
+    CLAIM_OPTION,
     {
       name: "port",
       value: "PORT",
@@ -152,26 +148,6 @@ function headerOf(text: string): readonly [string, string] {
   const colon = text.indexOf(":");
   if (colon > 0) return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
   throw usageError(`${JSON.stringify(text)} is no header`, "write it as -H 'x-user: 5'");
-}
-
-function claimsOf(texts: readonly string[]): Readonly<Record<string, unknown>> | undefined {
-  if (texts.length === 0) return undefined;
-  return Object.fromEntries(
-    texts.map((text) => {
-      const equals = text.indexOf("=");
-      if (equals > 0) return [text.slice(0, equals), claimValue(text.slice(equals + 1))];
-      throw usageError(`${JSON.stringify(text)} is no claim`, "write it as --claim sub=alice");
-    }),
-  );
-}
-
-/** `["a","b"]` is a list, `alice` and `1a` are texts. */
-function claimValue(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 function verdictText(response: AuthzCheckResponse, style: Style): string {

@@ -51,6 +51,9 @@ function headText(response: ExplainResponse, options: TextOptions): string {
     ["Listener", `${listener.name} (${listener.address})`],
     ["Virtual host", virtualHost === null ? "none" : virtualHost.name],
     ["Headers", request.headers.map(([name, value]) => `${name}: ${value}`).join(", ") || "none"],
+    ...(request.claims === undefined
+      ? []
+      : [["Claims", `${JSON.stringify(request.claims)} (supposed)`] as const]),
   ] as const;
   return `${title}\n${isFailure ? style.red(printable(outcome)) : style.green(printable(outcome))}\n\n${table(facts, options)}`;
 }

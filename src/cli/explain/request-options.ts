@@ -1,5 +1,6 @@
 /** The request that `tulle explain` asks about, from the words of its command line. */
 import type { ExplainProtocol, ExplainRequest } from "../../control-plane/explain/explain-types.ts";
+import { CLAIM_OPTION, claimsOf } from "../claim-option.ts";
 import type { CommandInput, OptionSpec } from "../command.ts";
 import { usageError } from "../errors.ts";
 
@@ -19,6 +20,7 @@ export const REQUEST_OPTIONS: readonly OptionSpec[] = [
     isMultiple: true,
     summary: "A header of the request",
   },
+  CLAIM_OPTION,
   {
     name: "protocol",
     value: "PROTOCOL",
@@ -53,6 +55,7 @@ export function explainRequestOf(
   const method = isUrlAlone ? (protocol === "grpc" ? METHOD_OF_GRPC : "GET") : first;
   const from = input.optionalString("from");
   const listener = input.optionalString("listener");
+  const claims = claimsOf(input.strings("claim"));
   const hasBody = input.optionalString("body-size") !== undefined;
   return {
     method: method.toUpperCase(),
@@ -62,6 +65,7 @@ export function explainRequestOf(
     protocol,
     ...(from === undefined ? {} : { from }),
     ...(listener === undefined ? {} : { listener }),
+    ...(claims === undefined ? {} : { claims }),
     ...(hasBody
       ? { bodySizeBytes: input.integer("body-size", { min: 0, max: BODY_SIZE_MAX }) }
       : {}),

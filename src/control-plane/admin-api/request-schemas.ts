@@ -52,6 +52,10 @@ export const REQUEST_SCHEMAS = {
     namespace: z.string().min(1).max(253).default("default"),
     protocol: z.enum(["http", "http2", "grpc"]).default("http"),
     bodySizeBytes: z.int().min(0).optional(),
+    claims: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe("Supposed to be in the user's verified token. Default: there is none."),
     listener: z.string().min(1).max(512).optional(),
   }),
   AuthzCheckRequest: z.strictObject({

@@ -17,6 +17,8 @@ export interface ExplainRequest {
   readonly namespace?: string;
   readonly protocol?: ExplainProtocol;
   readonly bodySizeBytes?: number;
+  /** Claims that a user's verified token is supposed to have, as JSON. Default: there is no token. */
+  readonly claims?: Readonly<Record<string, unknown>>;
   /** The name of the listener, where the URL does not tell. */
   readonly listener?: string;
 }
@@ -77,6 +79,8 @@ export interface ExplainedRequest {
   readonly query: string;
   readonly protocol: ExplainProtocol;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Those that are supposed. */
+  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 export interface ExplainedCaller {

@@ -5,6 +5,7 @@ import { HttpConnectionManager_PathWithEscapedSlashesAction as Slashes } from ".
 import { normalizePath, type PathNormalization } from "../../http/path-normalization.ts";
 import { badRequest } from "./explain-error.ts";
 import type { ExplainedRequest, ExplainProtocol, ExplainRequest } from "./explain-types.ts";
+import { claimsMetadata } from "./supposed-claims.ts";
 
 /** Where a request is sent, before any proxy has looked at it. */
 export interface Target {
@@ -70,6 +71,7 @@ export function explainedRequest(
     query: target.query,
     protocol,
     headers,
+    ...(asked.claims === undefined ? {} : { claims: asked.claims }),
   };
 }
 
@@ -136,5 +138,6 @@ export function requestView(request: ExplainedRequest, target: Target): RequestV
       return values.length === 0 ? undefined : values.join(",");
     },
     headerValues,
+    metadata: request.claims === undefined ? undefined : claimsMetadata(request.claims),
   };
 }

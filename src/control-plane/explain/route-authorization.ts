@@ -36,6 +36,7 @@ export function routeAuthorization(
         path: path + query,
         headers: [["host", request.authority], ...request.headers],
         port: Number(port),
+        ...(request.claims === undefined ? {} : { claims: request.claims }),
       },
       snapshot,
       callers,
