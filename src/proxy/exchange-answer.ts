@@ -5,7 +5,8 @@
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { ClusterChoice } from "../decision/weighted-clusters.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
-import { HeaderField, HeaderName } from "../http/header-field.ts";
+import { HeaderField } from "../http/header-field.ts";
+import { ATTEMPT_COUNT } from "../http/known-headers.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
 import type { ResponseEditor } from "./filters/http-filter.ts";
@@ -15,8 +16,6 @@ import { type LocalReply, localAnswer } from "./local-reply.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 import { applyResponseMutations } from "./route-mutations.ts";
 import type { ServerStream } from "./stream.ts";
-
-const ATTEMPT_COUNT = new HeaderName("x-envoy-attempt-count");
 
 export class ExchangeAnswer {
   readonly #codec: ServerStream;

@@ -6,6 +6,7 @@ import { GRPC_REPLY_BYTES_MAX } from "../core/limits.ts";
 import { TimerEntry, type TimerWheel } from "../core/timer-wheel.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
+import { GRPC_TIMEOUT } from "../http/known-headers.ts";
 import { BODY_CHUNKED, RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { GRPC_STATUS, grpcStatusOfHttp, parseGrpcStatus } from "../telemetry/grpc-status.ts";
@@ -42,7 +43,6 @@ const PREFIX_BYTES = 5;
 const NOTHING: Buffer = Buffer.alloc(0);
 const CONTENT_TYPE = new HeaderField(new HeaderName("content-type"), "application/grpc");
 const TE = new HeaderField(new HeaderName("te"), "trailers");
-const GRPC_TIMEOUT = new HeaderName("grpc-timeout");
 
 export class GrpcCall implements ClientStreamHandler, FaultOwner {
   readonly #options: GrpcCallOptions;

@@ -8,14 +8,13 @@ import { formatGrpcTimeout, parseGrpcTimeout } from "../decision/grpc-timeout.ts
 import { appliesTo, type RetryRule, withoutRetries } from "../decision/retry-rule.ts";
 import { EXPECTED_TIMEOUT, type ForwardAction } from "../decision/route.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
-import { HeaderField, HeaderName } from "../http/header-field.ts";
+import { HeaderField } from "../http/header-field.ts";
+import { ATTEMPT_COUNT, GRPC_TIMEOUT } from "../http/known-headers.ts";
 import type { HttpConfig } from "./http-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 import { type RequestOverrides, takeOverrides } from "./request-overrides.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 
-const GRPC_TIMEOUT = new HeaderName("grpc-timeout");
-const ATTEMPT_COUNT = new HeaderName("x-envoy-attempt-count");
 const FIRST_ATTEMPT = new HeaderField(ATTEMPT_COUNT, "1");
 
 export class RequestTimeouts {
@@ -153,6 +152,6 @@ export class RequestTimeouts {
 }
 
 function grpcTimeoutOf(headers: HeaderBlock): number | undefined {
-  const text = headers.get("grpc-timeout");
+  const text = headers.get(GRPC_TIMEOUT.lower);
   return text === undefined ? undefined : parseGrpcTimeout(text);
 }

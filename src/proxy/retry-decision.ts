@@ -3,6 +3,7 @@ import type { Prng } from "../core/prng.ts";
 import { askedPauseMs } from "../decision/retry-backoff.ts";
 import type { RetryRule } from "../decision/retry-rule.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
+import { UNDELIVERED_HEADER } from "../http/known-headers.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { parseGrpcStatus } from "../telemetry/grpc-status.ts";
 import type { UpstreamFailure } from "./stream.ts";
@@ -68,12 +69,9 @@ export function isRetriableAnswer(rule: RetryRule, { status, headers }: AnswerHe
   return rule.onRateLimited && isRateLimited(headers);
 }
 
-/** What the sidecar of an app that does not listen puts on its answer: see `UNDELIVERED_HEADER` of translation. */
-const UNDELIVERED = "x-tulle-undelivered";
-
 /** Whether an answer says that it comes from no app: a sidecar did not reach the one behind it. */
 export function isUndelivered({ status, headers }: AnswerHead): boolean {
-  return status === 503 && headers.get(UNDELIVERED) !== undefined;
+  return status === 503 && headers.get(UNDELIVERED_HEADER) !== undefined;
 }
 
 function isRateLimited(headers: HeaderBlock): boolean {

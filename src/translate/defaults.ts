@@ -7,12 +7,6 @@ export const SAFE_RETRY_ON = [
   "reset-before-request",
   "retriable-headers",
 ] as const;
-/**
- * What the sidecar of an app that does not listen puts on its answer: the request never reached the app, so the
- * caller's sidecar may send it to another instance. It travels between sidecars only: neither does an app see it,
- * nor can one set it.
- */
-export const UNDELIVERED_HEADER = "x-tulle-undelivered";
 /** Envoy's response flag for a connection that could not be made: nothing was sent. */
 export const UNDELIVERED_FLAG = "UF";
 /** Retries of one request besides the first attempt. Istio's default. */

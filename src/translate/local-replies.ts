@@ -8,7 +8,8 @@ import type {
   LocalReplyConfigSchema,
   ResponseMapperSchema,
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import { UNDELIVERED_FLAG, UNDELIVERED_HEADER } from "./defaults.ts";
+import { UNDELIVERED_HEADER } from "../http/known-headers.ts";
+import { UNDELIVERED_FLAG } from "./defaults.ts";
 import type { FilterContribution } from "./filters/filter-contribution.ts";
 
 /** Envoy's response flag of an answer that a sidecar gave itself. */

@@ -5,6 +5,7 @@
 import { applyMutations } from "../../decision/header-mutation.ts";
 import type { HeaderBlock } from "../../http/header-block.ts";
 import { HeaderField, HeaderName } from "../../http/header-field.ts";
+import { GRPC_TIMEOUT } from "../../http/known-headers.ts";
 import { BODY_CHUNKED, RequestHead } from "../../http/request-head.ts";
 import type { ResponseHead } from "../../http/response-head.ts";
 import { grpcSnakeName, grpcStatusOfHttp, parseGrpcStatus } from "../../telemetry/grpc-status.ts";
@@ -24,7 +25,6 @@ const PREFIX_BYTES = 5;
 
 const CONTENT_TYPE = new HeaderField(new HeaderName("content-type"), "application/grpc");
 const TE = new HeaderField(new HeaderName("te"), "trailers");
-const GRPC_TIMEOUT = new HeaderName("grpc-timeout");
 
 export class GrpcProbeRequest implements ProbeRequest {
   readonly codec = "http2";

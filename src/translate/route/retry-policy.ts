@@ -9,9 +9,9 @@ import {
   RetryPolicySchema,
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { PreviousHostsPredicateSchema } from "../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+import { UNDELIVERED_HEADER } from "../../http/known-headers.ts";
 import { durationMs } from "../../resource/duration.ts";
 import { UNSAFE_RETRY_CONDITIONS } from "../../resource/kinds/retry-settings.ts";
-import { UNDELIVERED_HEADER } from "../defaults.ts";
 import { duration, pack } from "../message.ts";
 import type { TrafficSettings } from "../traffic-settings.ts";
 import type { Rule } from "./precedence.ts";

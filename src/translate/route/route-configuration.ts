@@ -2,10 +2,10 @@
 import { create } from "@bufbuild/protobuf";
 import { compileRegex } from "../../decision/linear-regex.ts";
 import { RouteConfigurationSchema } from "../../gen/envoy/config/route/v3/route_pb.js";
+import { UNDELIVERED_HEADER } from "../../http/known-headers.ts";
 import type { GrpcRoute } from "../../resource/kinds/grpc-route.ts";
 import type { HttpRoute } from "../../resource/kinds/http-route.ts";
 import { keyOf } from "../../resource/object.ts";
-import { UNDELIVERED_HEADER } from "../defaults.ts";
 import { hostFilterConfigs, hostRateLimits } from "../filters/filter-contribution.ts";
 import { resourceOf } from "../message.ts";
 import type { XdsResource } from "../translation.ts";
