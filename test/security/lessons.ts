@@ -216,6 +216,8 @@ export const LESSONS: readonly Lesson[] = [
         "fields that do not come to their end",
         "a body that does not come to its end",
       ],
+      "test/security/slow-clients.test.ts": ["a thousand slow clients leave an honest one served"],
+      "test/security/tls-cases.test.ts": ["half a handshake ends at its deadline"],
     },
   },
   {
