@@ -13,6 +13,7 @@ import type { Findings } from "./findings.ts";
 import type { MeshSnapshot } from "./mesh-snapshot.ts";
 import { compareText, qualifiedName } from "./names.ts";
 import { compareAge } from "./object-order.ts";
+import { hasLabels } from "./workload-policy.ts";
 
 /** What a port takes from its callers. */
 export interface PortMtls {
@@ -57,7 +58,8 @@ export function resolvePeerAuthentication(
   return {
     modeOf: ({ namespace, labels }, appPort) => {
       const own = withSelector.find(
-        (policy) => policy.metadata.namespace === namespace && isSelected(policy, labels),
+        (policy) =>
+          policy.metadata.namespace === namespace && hasLabels(labels, policy.spec.selector),
       );
       return (
         (own && saying(own, mtlsModeOf(own.spec.portLevelMtls?.[String(appPort)]?.mode))) ??
@@ -87,14 +89,6 @@ function hasSelector({ spec }: PeerAuthentication): boolean {
   return Object.keys(spec.selector?.matchLabels ?? {}).length > 0;
 }
 
-function isSelected(
-  { spec }: PeerAuthentication,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  const wanted = Object.entries(spec.selector?.matchLabels ?? {});
-  return wanted.every(([key, value]) => labels[key] === value);
-}
-
 /** A policy that chooses only workloads which an older one has already is told. */
 function reportSelected(
   policies: readonly PeerAuthentication[],
@@ -105,12 +99,15 @@ function reportSelected(
   for (const [index, policy] of policies.entries()) {
     const chosen = ordered.filter(
       ({ namespace, labels }) =>
-        namespace === policy.metadata.namespace && isSelected(policy, labels),
+        namespace === policy.metadata.namespace && hasLabels(labels, policy.spec.selector),
     );
     for (const { namespace, name, labels } of chosen) {
       const older = policies
         .slice(0, index)
-        .find((other) => other.metadata.namespace === namespace && isSelected(other, labels));
+        .find(
+          (other) =>
+            other.metadata.namespace === namespace && hasLabels(labels, other.spec.selector),
+        );
       if (older === undefined) continue;
       reportConflict(policy, older, `instance ${namespace}/${name}`, findings);
       break;

@@ -12,7 +12,7 @@ export interface WorkloadPort {
   readonly services: readonly string[];
 }
 
-interface WorkloadPolicySpec {
+export interface WorkloadPolicySpec {
   readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> } | undefined;
   readonly targetRefs?:
     | readonly { readonly group: string; readonly kind: string; readonly name: string }[]
@@ -36,8 +36,15 @@ export function holdsFor(
     );
   }
   if (metadata.namespace !== namespace && metadata.namespace !== rootNamespace) return false;
-  const wanted = Object.entries(spec.selector?.matchLabels ?? {});
-  return wanted.every(([key, value]) => labels[key] === value);
+  return hasLabels(labels, spec.selector);
+}
+
+/** Whether a workload has all labels of a selector. One that names none selects all. */
+export function hasLabels(
+  labels: Readonly<Record<string, string>>,
+  selector: WorkloadPolicySpec["selector"],
+): boolean {
+  return Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
 }
 
 /** Targets that are no Service, or none that there is, are findings on the policy. */
@@ -46,11 +53,12 @@ export function reportWorkloadTargets(
   services: ReadonlySet<string>,
   findings: Findings,
 ): void {
+  const what = `${/^[AEIOU]/.test(policy.kind) ? "an" : "a"} ${policy.kind}`;
   for (const [index, { group, kind, name }] of (policy.spec.targetRefs ?? []).entries()) {
     const place = { object: keyOf(policy), path: `spec.targetRefs[${index}]` };
     const target = qualifiedName({ namespace: policy.metadata.namespace, name });
     if (group !== "" || kind !== "Service") {
-      findings.add("field-ignored", place, `${policy.kind} has no effect on a ${kind}`);
+      findings.add("field-ignored", place, `${what} has no effect on a ${kind}`);
     } else if (!services.has(target)) {
       findings.add("target-not-found", place, `there is no Service ${target}`);
     }

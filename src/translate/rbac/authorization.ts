@@ -28,6 +28,7 @@ import type { Findings } from "../findings.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
 import { pack } from "../message.ts";
 import { compareText, qualifiedName } from "../names.ts";
+import { holdsFor, reportWorkloadTargets, type WorkloadPort } from "../workload-policy.ts";
 import {
   type CustomProviders,
   type CustomQuestion,
@@ -43,11 +44,7 @@ import {
 } from "./rule-policy.ts";
 
 /** A workload's port that policies may protect. */
-export interface ProtectedPort {
-  readonly namespace: string;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Services that lead to the port: `default/catalog`. */
-  readonly services: readonly string[];
+export interface ProtectedPort extends WorkloadPort {
   readonly port: RulePort;
 }
 
@@ -92,13 +89,13 @@ export function resolveAuthorization(
   const services = new Set(
     snapshot.services.map(({ resource }) => qualifiedName(resource.metadata)),
   );
-  for (const policy of policies) reportTargets(policy, services, findings);
+  for (const policy of policies) reportWorkloadTargets(policy, services, findings);
   const providers = resolveCustomProviders(snapshot, findings);
   for (const policy of policies) reportProvider(policy, providers, findings);
   const policiesOf = (port: ProtectedPort) =>
     policies.filter(
       (policy) =>
-        isFor(policy, port, rootNamespace) && !providers.asksItself(policy, port.services),
+        holdsFor(policy, port, rootNamespace) && !providers.asksItself(policy, port.services),
     );
   const known = new Map<string, AuthorizationFilters>();
   return {
@@ -118,22 +115,6 @@ export function resolveAuthorization(
   };
 }
 
-function reportTargets(
-  policy: AuthorizationPolicy,
-  services: ReadonlySet<string>,
-  findings: Findings,
-): void {
-  for (const [index, { group, kind, name }] of (policy.spec.targetRefs ?? []).entries()) {
-    const place = { object: keyOf(policy), path: `spec.targetRefs[${index}]` };
-    const target = qualifiedName({ namespace: policy.metadata.namespace, name });
-    if (group !== "" || kind !== "Service") {
-      findings.add("field-ignored", place, `an AuthorizationPolicy has no effect on a ${kind}`);
-    } else if (!services.has(target)) {
-      findings.add("target-not-found", place, `there is no Service ${target}`);
-    }
-  }
-}
-
 function reportProvider(
   policy: AuthorizationPolicy,
   providers: CustomProviders,
@@ -150,24 +131,6 @@ function reportProvider(
 
 function questionOf(provider: string): CustomQuestion {
   return { provider, policyKey: `${shadowPrefixOf(provider)}shadow_effective_policy_id` };
-}
-
-function isFor(
-  { metadata, spec }: AuthorizationPolicy,
-  { namespace, labels, services }: ProtectedPort,
-  rootNamespace: string,
-): boolean {
-  if (spec.targetRefs !== undefined) {
-    return spec.targetRefs.some(
-      ({ group, kind, name }) =>
-        group === "" &&
-        kind === "Service" &&
-        services.includes(qualifiedName({ namespace: metadata.namespace, name })),
-    );
-  }
-  if (metadata.namespace !== namespace && metadata.namespace !== rootNamespace) return false;
-  const wanted = Object.entries(spec.selector?.matchLabels ?? {});
-  return wanted.every(([key, value]) => labels[key] === value);
 }
 
 interface FilterContext {
