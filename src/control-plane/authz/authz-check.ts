@@ -8,7 +8,9 @@ import {
 import type { RequestView } from "../../decision/request-view.ts";
 import type { Listener } from "../../gen/envoy/config/listener/v3/listener_pb.js";
 import { targetPortOf } from "../../resource/kinds/service.ts";
-import { isSelected } from "../../translate/mesh-index.ts";
+import { Findings } from "../../translate/findings.ts";
+import { inboundResources } from "../../translate/inbound-listener.ts";
+import { buildMeshIndex, isSelected, type MeshIndex } from "../../translate/mesh-index.ts";
 import type {
   MeshInstance,
   MeshInstancePort,
@@ -22,7 +24,6 @@ import {
   serviceHost,
   spiffeId,
 } from "../../translate/names.ts";
-import { Translator } from "../../translate/translate.ts";
 import type { AuthzCheckRequest, AuthzCheckResponse, AuthzVerdict } from "../authz-types.ts";
 import { badRequest, notFound } from "../explain/explain-error.ts";
 import { explainedRequest, requestView } from "../explain/explained-request.ts";
@@ -62,10 +63,10 @@ export function authorizationChecker(
   callers: readonly KnownCaller[],
 ): (asked: AuthzCheckRequest) => AuthzCheckResponse {
   const known = new Map<string, InboundRules>();
-  const translator = new Translator();
+  const index = buildMeshIndex(snapshot, new Findings());
   const rulesOf = (destination: Destination): InboundRules => {
     const key = `${qualifiedName(destination.instance)} ${destination.port.port}`;
-    const rules = known.get(key) ?? inboundRules(listenerOf(destination, snapshot, translator));
+    const rules = known.get(key) ?? inboundRules(listenerOf(destination, index));
     known.set(key, rules);
     return rules;
   };
@@ -238,11 +239,7 @@ function portOf({ name, ports }: MeshInstance, port: number | undefined): MeshIn
   throw badRequest(`${name} has no port ${port ?? ""}`, `its ports are ${there}`);
 }
 
-function listenerOf(
-  { instance, port }: Destination,
-  snapshot: MeshSnapshot,
-  translator: Translator,
-): Listener {
+function listenerOf({ instance, port }: Destination, index: MeshIndex): Listener {
   const inboundPort = port.inboundPort ?? INBOUND_PORT_SUPPOSED;
   const { name, namespace, serviceAccount, labels, zone, address } = instance;
   const scope: ProxyScope = {
@@ -252,7 +249,7 @@ function listenerOf(
     role: "sidecar",
   };
   const wanted = inboundListenerName(inboundPort);
-  const { listeners } = translator.scoped(snapshot, scope);
+  const { listeners } = inboundResources(index, scope);
   const found = listeners.find((listener) => listener.name === wanted);
   if (found === undefined) throw badRequest(`${name} serves nothing at port ${port.port}`);
   return found.message as Listener;
