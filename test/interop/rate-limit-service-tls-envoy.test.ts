@@ -1,7 +1,7 @@
 /** A rate limit service that speaks TLS, asked by our sidecar's process and by a real Envoy: believed by its name, or not asked. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createSecureServer } from "node:http2";
+import { createSecureServer, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
@@ -26,7 +26,7 @@ async function limitService(context: TestContext, root: Root): Promise<number> {
   const dnsNames = ["limits.example"];
   const names = { alternativeNames: alternativeNamesDer({ uris: [], dnsNames }, true) };
   const server = createSecureServer(keyPair(root, [], names));
-  server.on("stream", (stream) => {
+  server.on("stream", (stream: ServerHttp2Stream) => {
     stream.on("error", () => {});
     stream.respond(
       { ":status": 200, "content-type": "application/grpc" },
