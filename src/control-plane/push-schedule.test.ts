@@ -33,6 +33,19 @@ test("a trickle of configuration is pushed after a second at the latest", () => 
   assert.equal(pushes[0]?.atMs, 1000);
 });
 
+test("who may do what waits 20 ms, and 100 ms at the latest", () => {
+  const { clock, pushes, schedule } = setUp();
+  schedule.trigger("config");
+  schedule.trigger("access");
+  clock.advance(20);
+  assert.deepEqual(pushes, [{ atMs: 20, triggers: ["config", "access"] }]);
+  for (let i = 0; i < 20; i++) {
+    schedule.trigger("access");
+    clock.advance(10);
+  }
+  assert.equal(pushes[1]?.atMs, 120);
+});
+
 test("endpoints wait 30 ms and take pending configuration along", () => {
   const { clock, pushes, schedule } = setUp();
   schedule.trigger("config");

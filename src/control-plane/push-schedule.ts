@@ -5,14 +5,15 @@
 import type { Clock, Timer } from "../core/clock.ts";
 
 /**
- * `removal`: traffic must leave an endpoint. `endpoints`: one came or changed. `config`: an object of the
- * store means something else. `revision`: only the revision moved on, and waiters want to hear of it.
+ * `removal`: traffic must leave an endpoint. `access`: who may do what. `endpoints`: one came or changed. `config`: an
+ * object of the store means something else. `revision`: only the revision moved on, and waiters want to hear of it.
  */
-export type PushTrigger = "removal" | "endpoints" | "config" | "revision";
+export type PushTrigger = "removal" | "access" | "endpoints" | "config" | "revision";
 
 /** After the last trigger of a burst, milliseconds. */
 const QUIET_MS = {
   removal: 0,
+  access: 20,
   endpoints: 30,
   config: 100,
   revision: 100,
@@ -20,6 +21,7 @@ const QUIET_MS = {
 /** After the first trigger of a burst, milliseconds: a steady trickle must not hold pushes up. */
 const DELAY_MS_MAX = {
   removal: 0,
+  access: 100,
   endpoints: 100,
   config: 1000,
   revision: 1000,

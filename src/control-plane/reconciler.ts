@@ -238,7 +238,8 @@ export class Reconciler implements Component {
       if (!this.#isRelevant(event)) continue;
       // Access that was taken away is gone at once.
       if (event.object.kind === "Revocation") trigger = "removal";
-      else if (trigger !== "removal") trigger = "config";
+      else if (isAboutAccess(event)) trigger = trigger === "removal" ? trigger : "access";
+      else if (trigger === "revision") trigger = "config";
     }
     if (trigger === "removal") this.#options.onRevocationsChanged?.();
     this.#trigger(trigger);
@@ -383,4 +384,13 @@ export class Reconciler implements Component {
       this.#causedMs.delete(revision);
     }
   }
+}
+
+const ACCESS_KINDS: ReadonlySet<string> = new Set([
+  ...["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "SecurityPolicy"],
+]);
+
+/** Whether people wait for it to hold. */
+function isAboutAccess({ object }: WatchEvent): boolean {
+  return ACCESS_KINDS.has(object.kind);
 }
