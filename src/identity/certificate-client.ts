@@ -6,8 +6,8 @@ import {
   SignCertificateRequestSchema,
   type SignCertificateResponse,
 } from "../gen/tulle/ca/v1/certificate_service_pb.js";
-import type { CertificateUse } from "./certificate-use.ts";
 import { SIGN_CERTIFICATE_METHOD } from "./certificate-method.ts";
+import type { CertificateUse } from "./certificate-use.ts";
 import { identityError } from "./errors.ts";
 import { type ChannelIdentity, createMeshChannelCredentials } from "./grpc-credentials.ts";
 

@@ -14,8 +14,8 @@ import type { HealthResponse, JoinTokenRequest, JoinTokenResponse } from "../api
 import type { AuditLog } from "../audit/audit-log.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import type { IdentitySide } from "../ca/identity-side.ts";
-import type { ObjectCache } from "../object-cache.ts";
 import type { KeySetKeeper } from "../jwks/key-set-keeper.ts";
+import type { ObjectCache } from "../object-cache.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
 import type { Reconciler } from "../reconciler.ts";
 import type { Registry } from "../registry.ts";
@@ -29,9 +29,9 @@ export interface AdminApiDeps {
   readonly serviceIndexes: ServiceIndexes;
   readonly proxies: ProxyDirectory;
   readonly reconciler: Pick<Reconciler, "translatedRevision" | "report" | "snapshotOf">;
-  readonly kinds: KindRegistry;
   /** Keys of issuers that were fetched. */
   readonly keySets: Pick<KeySetKeeper, "sets">;
+  readonly kinds: KindRegistry;
   /** Translates without leaving a trace, to judge what an apply would do. */
   readonly translate: (snapshot: MeshSnapshot) => SharedTranslation;
   /** Throws when the identity is not one to be given out. */
