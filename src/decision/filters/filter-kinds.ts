@@ -23,13 +23,13 @@ import {
   type JwtAuthnRule,
 } from "./jwt-authn-rule.ts";
 import { compileLocalRateLimit, type LocalRateLimitRule } from "./local-rate-limit-rule.ts";
+import { compileOidc, type OidcRule } from "./oidc-rule.ts";
 import {
   compileRateLimitService,
   compileRateLimitServiceOfRoute,
   type RateLimitServiceRouteRule,
   type RateLimitServiceRule,
 } from "./rate-limit-service-rule.ts";
-import { compileOidc, type OidcRule } from "./oidc-rule.ts";
 import { compileRbacFilter, compileRbacOfRoute, type RbacRule } from "./rbac-rule.ts";
 import {
   compileStatefulSession,
