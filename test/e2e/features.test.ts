@@ -192,7 +192,7 @@ test("a policy of one route limits its time alone, and describe says so", async 
   assert.match(await mesh.tulle("explain", "GET", "http://catalog/search"), /200ms +TrafficPolicy/);
   // And what the instance's sidecar does with it.
   const there =
-    /At default\/catalog-\S+\n +Listener: +inbound\|\d+ .*\n.*\n +Then: +forwarded to inbound\|/;
+    /At default\/catalog-\S+\n +Listener: +inbound\|\d+ .*\n +Mutual TLS: +STRICT .*\n +Route: .*\n +Then: +forwarded to inbound\|/;
   assert.match(await mesh.tulle("explain", "GET", "http://catalog/search"), there);
   assert.doesNotMatch(await mesh.tulle("explain", "GET", "http://catalog/other"), /200ms/);
 });

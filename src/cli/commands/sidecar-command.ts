@@ -29,7 +29,19 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
   {
     name: "join-bundle-file",
     value: "FILE",
-    summary: "The roots to trust when joining with a token, in PEM",
+    summary: "The roots to trust when joining with a token or a certificate, in PEM",
+    completion: { kind: "files" },
+  },
+  {
+    name: "join-certificate-file",
+    value: "FILE",
+    summary: "A certificate of another authority to join with, in PEM",
+    completion: { kind: "files" },
+  },
+  {
+    name: "join-key-file",
+    value: "FILE",
+    summary: "Its key, in PEM",
     completion: { kind: "files" },
   },
   { name: "trust-domain", value: "NAME", summary: "SPIFFE trust domain (default tulle.local)" },
@@ -49,6 +61,12 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     name: "workers",
     value: "N|auto",
     summary: "Processes that share the traffic; auto is one per core (default 1)",
+  },
+  {
+    name: "workload-api",
+    value: "SOCKET",
+    summary: "Serve the SPIFFE Workload API to the app, on a socket of its owner's",
+    completion: { kind: "files" },
   },
 ];
 
