@@ -84,7 +84,10 @@ export class RouteTable {
       for (const [at, raw] of message.domains.entries()) {
         const domain = raw.toLowerCase();
         if (seen.has(domain)) {
-          errors.push({ path: `${path}.domains[${at}]`, message: `${raw} stands in two places` });
+          errors.push({
+            path: `${path}.domains[${at}]`,
+            message: `${raw === "" ? '""' : raw} stands in two places`,
+          });
         }
         seen.add(domain);
         if (domain === "*") any = searched;
