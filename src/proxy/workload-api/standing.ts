@@ -10,6 +10,8 @@ import type { JwtSvidClient } from "../../identity/jwt-svid-client.ts";
 import type { SpiffeId } from "../../identity/spiffe-id.ts";
 
 const TICK_MS = 1_000;
+/** In a row. One may be about a certificate that is being replaced while roots change. */
+const REFUSALS_LEAST = 2;
 
 export interface StandingOptions {
   readonly spiffeId: SpiffeId;
@@ -24,7 +26,7 @@ export interface StandingOptions {
 export class Standing {
   readonly #options: StandingOptions;
   #timer: Timer | undefined;
-  #isRefused = false;
+  #refusals = 0;
   #isStopped = false;
 
   constructor(options: StandingOptions) {
@@ -43,7 +45,7 @@ export class Standing {
   async #tick(): Promise<void> {
     const { isConnected, sidecar } = this.#options;
     // A sidecar whose certificate has expired is refused as well, and helps itself.
-    const isInDoubt = !isConnected() || this.#isRefused;
+    const isInDoubt = !isConnected() || this.#refusals > 0;
     if (isInDoubt && sidecar.status.state === "valid") await this.#ask();
     if (!this.#isStopped) this.start();
   }
@@ -64,7 +66,7 @@ export class Standing {
       refusal = messageOf(error);
     }
     if (this.#isStopped) return;
-    this.#isRefused = refusal !== undefined;
-    onVerdict(refusal);
+    this.#refusals = refusal === undefined ? 0 : this.#refusals + 1;
+    if (refusal === undefined || this.#refusals >= REFUSALS_LEAST) onVerdict(refusal);
   }
 }
