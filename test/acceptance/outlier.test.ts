@@ -1,6 +1,7 @@
 /**
- * One of four instances of catalog answers 503 to everything, in a mesh with no settings of its own: its caller leaves it
- * alone after five answers, tries it with one request now and then, and uses it again when it is well.
+ * One of four instances of catalog answers 503 to everything, in a mesh that says nothing about outliers: its caller leaves
+ * it alone after five answers, tries it with one request now and then, and uses it again when it is well. Each is
+ * asked in turn: by their latency, one that was slow for a moment would not be asked five times within the second.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -24,7 +25,20 @@ const SHARE = 5;
 let application: Application;
 
 before(async () => {
-  application = await Application.start({ catalog: { v1: 4 } });
+  application = await Application.start({
+    catalog: { v1: 4 },
+    resources: [
+      {
+        apiVersion: "mesh.tulle.dev/v1",
+        kind: "TrafficPolicy",
+        metadata: { name: "in-turn" },
+        spec: {
+          targetRefs: [{ kind: "Service", name: "catalog" }],
+          loadBalancer: { algorithm: "RoundRobin" },
+        },
+      },
+    ],
+  });
 });
 
 after(() => application?.close());
