@@ -8,7 +8,7 @@ import type {
   RouteMatch,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
 import type { MetadataMatcher } from "../gen/envoy/type/matcher/v3/metadata_pb.js";
-import type { StringMatcher } from "../gen/envoy/type/matcher/v3/string_pb.js";
+import { headerWanted, shown, stringWanted } from "./matcher-text.ts";
 import { compileMetadataCondition } from "./rbac/metadata-condition.ts";
 import { NO_CONNECTION } from "./rbac/rbac-connection.ts";
 import type { RequestView } from "./request-view.ts";
@@ -114,30 +114,6 @@ function headerValue(request: RequestView, name: string): string | undefined {
   }
 }
 
-function headerWanted(matcher: HeaderMatcher): string {
-  const specifier = matcher.headerMatchSpecifier;
-  const not = matcher.invertMatch ? "not " : "";
-  switch (specifier.case) {
-    case undefined:
-    case "presentMatch":
-      return (specifier.value ?? true) !== matcher.invertMatch ? "present" : "absent";
-    case "stringMatch":
-      return not + stringWanted(specifier.value);
-    case "safeRegexMatch":
-      return `${not}regex ${specifier.value.regex}`;
-    case "exactMatch":
-      return `${not}exact ${specifier.value}`;
-    case "prefixMatch":
-      return `${not}prefix ${specifier.value}`;
-    case "suffixMatch":
-      return `${not}suffix ${specifier.value}`;
-    case "containsMatch":
-      return `${not}containing ${specifier.value}`;
-    case "rangeMatch":
-      return `${not}a number from ${specifier.value.start} to below ${specifier.value.end}`;
-  }
-}
-
 function queryText(matcher: QueryParameterMatcher): ConditionText {
   const specifier = matcher.queryParameterMatchSpecifier;
   const isPresence = specifier.case !== "stringMatch";
@@ -166,31 +142,4 @@ function queryValue(query: string, name: string): string | undefined {
     return equals < 0 ? "" : pair.slice(equals + 1);
   }
   return undefined;
-}
-
-function stringWanted({ matchPattern: pattern, ignoreCase }: StringMatcher): string {
-  const anyCase = ignoreCase ? " in any case" : "";
-  switch (pattern.case) {
-    case "exact":
-      return `exact ${pattern.value === "" ? '""' : pattern.value}${anyCase}`;
-    case "prefix":
-    case "suffix":
-      return `${pattern.case} ${pattern.value}${anyCase}`;
-    case "contains":
-      return `containing ${pattern.value}${anyCase}`;
-    case "safeRegex":
-      return `regex ${pattern.value.regex}`;
-    default:
-      return "of a kind that is not known here";
-  }
-}
-
-/** A value that is longer is cut. */
-const SHOWN_LENGTH_MAX = 100;
-
-function shown(value: string | undefined, isReadAsEmpty = false): string {
-  if (value === undefined) return isReadAsEmpty ? "missing, which counts as empty" : "missing";
-  if (value === "") return "empty";
-  const cut = value.length > SHOWN_LENGTH_MAX ? `${value.slice(0, SHOWN_LENGTH_MAX)}…` : value;
-  return /^[!-~…]+$/.test(cut) ? cut : JSON.stringify(cut);
 }

@@ -5,9 +5,9 @@
 import type { HeaderMatcher } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import type { FieldError } from "../field-error.ts";
 import { compileHeaderMatcher, headerReader } from "../header-matcher.ts";
+import { headerWanted, shown } from "../matcher-text.ts";
 import type { RequestView } from "../request-view.ts";
 import { type Condition, leaf } from "./condition.ts";
-import { headerWanted, shown } from "./matcher-text.ts";
 
 /** How a condition errs where a request says two things at once: towards a match, or away from one. */
 export type Leaning = "wide" | "narrow";

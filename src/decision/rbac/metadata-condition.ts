@@ -9,9 +9,9 @@ import type { DoubleMatcher } from "../../gen/envoy/type/matcher/v3/number_pb.js
 import type { ValueMatcher } from "../../gen/envoy/type/matcher/v3/value_pb.js";
 import { type MetadataValue, metadataAt } from "../dynamic-metadata.ts";
 import type { FieldError } from "../field-error.ts";
+import { shown, stringWanted } from "../matcher-text.ts";
 import { compileStringMatcher } from "../string-matcher.ts";
 import { type Condition, leaf, never } from "./condition.ts";
-import { shown, stringWanted } from "./matcher-text.ts";
 
 type ValueTest = (value: MetadataValue | undefined) => boolean;
 

@@ -7,11 +7,11 @@ import { UriTemplateMatchConfigSchema } from "../../gen/envoy/extensions/path/ma
 import type { PathMatcher } from "../../gen/envoy/type/matcher/v3/path_pb.js";
 import type { StringMatcher } from "../../gen/envoy/type/matcher/v3/string_pb.js";
 import type { FieldError } from "../field-error.ts";
+import { shown, stringWanted } from "../matcher-text.ts";
 import { compileStringMatcher, type StringTest } from "../string-matcher.ts";
 import { compileAddressRange } from "./address-range.ts";
 import { allOf, always, anyOf, type Condition, leaf, never, noneOf } from "./condition.ts";
 import { compileHeaderCondition, type Leaning } from "./header-condition.ts";
-import { shown, stringWanted } from "./matcher-text.ts";
 import { compileMetadataCondition } from "./metadata-condition.ts";
 import { compileUriTemplate } from "./uri-template.ts";
 

@@ -2,6 +2,7 @@
 import type { CidrRange } from "../../gen/envoy/config/core/v3/address_pb.js";
 import type { Principal, Principal_Authenticated } from "../../gen/envoy/config/rbac/v3/rbac_pb.js";
 import type { FieldError } from "../field-error.ts";
+import { shown, stringWanted } from "../matcher-text.ts";
 import type { RequestView } from "../request-view.ts";
 import { compileAddressRange } from "./address-range.ts";
 import {
@@ -16,7 +17,6 @@ import {
   principalLeaf,
 } from "./condition.ts";
 import { compileHeaderCondition } from "./header-condition.ts";
-import { shown, stringWanted } from "./matcher-text.ts";
 import { compileMetadataCondition } from "./metadata-condition.ts";
 import {
   type ConditionOptions,

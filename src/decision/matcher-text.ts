@@ -1,6 +1,6 @@
-/** Envoy's matchers in words, for those who ask why a policy did not match. */
-import type { HeaderMatcher } from "../../gen/envoy/config/route/v3/route_components_pb.js";
-import type { StringMatcher } from "../../gen/envoy/type/matcher/v3/string_pb.js";
+/** Envoy's matchers in words, for those who ask why a route or a policy did not match. */
+import type { HeaderMatcher } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import type { StringMatcher } from "../gen/envoy/type/matcher/v3/string_pb.js";
 
 /** A value that is longer is cut. */
 const SHOWN_LENGTH_MAX = 100;
@@ -55,9 +55,9 @@ export function headerWanted({ headerMatchSpecifier, invertMatch }: HeaderMatche
   }
 }
 
-/** A value of a request or connection, as it stands in a sentence. */
-export function shown(value: string | undefined): string {
-  if (value === undefined) return "missing";
+/** A value of a request or connection, as it stands in a sentence. `isReadAsEmpty`: when it is missing. */
+export function shown(value: string | undefined, isReadAsEmpty = false): string {
+  if (value === undefined) return isReadAsEmpty ? "missing, which counts as empty" : "missing";
   if (value === "") return "empty";
   const cut = value.length > SHOWN_LENGTH_MAX ? `${value.slice(0, SHOWN_LENGTH_MAX)}…` : value;
   return /^[!-~…]+$/.test(cut) ? cut : JSON.stringify(cut);
