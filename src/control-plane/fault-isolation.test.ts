@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { parse, stringify } from "yaml";
 import { snapshotOf, TEST_SCOPE } from "../../test/support/mesh-fixture.ts";
 import { silentLogger } from "../core/logger.ts";
+import { NO_KEYS } from "../decision/jwt/public-key-set.ts";
 import { registry } from "../resource/registry.ts";
 import type { MeshSnapshot } from "../translate/mesh-snapshot.ts";
 import type { SharedTranslation } from "../translate/translation.ts";
@@ -14,6 +15,11 @@ const MARK = "beyond-translation";
 /** They reach translation as parts of others (a Rollout as routes), or not at all (a WorkloadAttestor). */
 const NO_LIST_OF_THEIR_OWN = ["Rollout", "Revocation", "TrustDomainFederation", "WorkloadAttestor"];
 const DEFINITIONS = registry.kinds.filter(({ kind }) => !NO_LIST_OF_THEIR_OWN.includes(kind));
+
+const DECIDES_ABOUT_ACCESS = [
+  ...["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "SecurityPolicy"],
+  ...["MeshConfig"],
+];
 
 /** One object of every kind, as its reference page has it. That of `marked` has the mark. */
 function mesh(version: string, marked?: string): MeshSnapshot {
@@ -54,7 +60,7 @@ for (const { kind } of DEFINITIONS) {
 
   test(`${kind}: one that never could be translated stops nobody else`, () => {
     const { faults, value } = translateIsolated(mesh("2", kind), undefined, digest);
-    const isClosed = kind === "AuthorizationPolicy";
+    const isClosed = DECIDES_ABOUT_ACCESS.includes(kind);
     assert.deepEqual(
       faults.map(({ object, inForce }) => [object.kind, inForce]),
       [[kind, isClosed ? "closed" : "nothing"]],
@@ -101,6 +107,90 @@ for (const { spec, action, rules, inForce } of [
       );
   });
 }
+
+/** As `policy`, for any kind, with `beyond` somewhere in its spec. */
+function faulty(kind: string, spec: object): MeshSnapshot {
+  const metadata = { name: kind === "MeshConfig" ? "default" : "p" };
+  const document = { apiVersion: "mesh.tulle.dev/v1", kind, metadata, spec };
+  return snapshotOf(stringify(document), "faulty.yaml");
+}
+
+function digestSpec(snapshot: MeshSnapshot): MeshSnapshot {
+  if (JSON.stringify(snapshot).includes("beyond")) throw new Error("beyond me");
+  return snapshot;
+}
+
+const OIDC = {
+  provider: {
+    issuer: "https://beyond.example",
+    authorizationEndpoint: "https://beyond.example/auth",
+    tokenEndpoint: "https://beyond.example/token",
+  },
+  clientID: "shop",
+  clientSecretFile: "/etc/secret",
+};
+const GATEWAY = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "shop" };
+
+test("a SecurityPolicy that never could be translated lets nobody pass where it asks for logins", () => {
+  const snapshot = faulty("SecurityPolicy", { targetRefs: [GATEWAY], oidc: OIDC });
+  const { value, faults } = translateIsolated(snapshot, undefined, digestSpec);
+  assert.equal(faults[0]?.inForce, "closed");
+  assert.deepEqual(value.securityPolicies?.[0]?.spec, { targetRefs: [GATEWAY], isClosed: true });
+  // The next push has no better one: what stands in is no version that was good.
+  const again = translateIsolated(snapshot, value, digestSpec);
+  assert.equal(again.faults[0]?.inForce, "closed");
+});
+
+test("mutual TLS is required where a PeerAuthentication that cannot be translated requires it somewhere", () => {
+  const selector = { matchLabels: { app: "catalog" } };
+  const modes = (spec: object) => {
+    const snapshot = faulty("PeerAuthentication", { selector, ...spec });
+    const { value, faults } = translateIsolated(snapshot, undefined, (candidate) => {
+      if (candidate.peerAuthentications?.some((one) => one.spec.portLevelMtls))
+        throw new Error("beyond me");
+      return candidate;
+    });
+    return [faults[0]?.inForce, value.peerAuthentications?.[0]?.spec];
+  };
+  const closed = ["closed", { selector, mtls: { mode: "STRICT" } }];
+  assert.deepEqual(modes({ portLevelMtls: { 80: { mode: "Strict" } } }), closed);
+  assert.deepEqual(
+    modes({ mtls: { mode: "STRICT" }, portLevelMtls: { 80: { mode: "DISABLE" } } }),
+    closed,
+  );
+  assert.deepEqual(modes({ portLevelMtls: { 80: { mode: "PERMISSIVE" } } }), [
+    "nothing",
+    undefined,
+  ]);
+});
+
+test("no token is good where a RequestAuthentication that cannot be translated looks for tokens", () => {
+  const jwtRules = [{ issuer: "https://beyond.example", fromHeaders: [{ name: "x-token" }] }];
+  const snapshot = faulty("RequestAuthentication", { jwtRules });
+  const { value, faults } = translateIsolated(snapshot, undefined, digestSpec);
+  assert.equal(faults[0]?.inForce, "closed");
+  const [rule] = value.requestAuthentications?.[0]?.spec.jwtRules ?? [];
+  assert.deepEqual(
+    [rule?.issuer, rule?.jwks, rule?.fromHeaders],
+    ["https://nobody.invalid", NO_KEYS, [{ name: "x-token", prefix: "" }]],
+  );
+});
+
+test("a MeshConfig that cannot be translated still denies what no policy allows", () => {
+  const snapshot = faulty("MeshConfig", {
+    authorization: { defaultAction: "Deny" },
+    rootNamespace: "root",
+    accessLog: { path: "/beyond" },
+    numTrustedProxies: 2,
+  });
+  const { value, faults } = translateIsolated(snapshot, undefined, digestSpec);
+  assert.equal(faults[0]?.inForce, "closed");
+  const { spec } = value.meshConfig ?? {};
+  assert.deepEqual(
+    [spec?.authorization.defaultAction, spec?.rootNamespace, spec?.numTrustedProxies],
+    ["Deny", "root", 2],
+  );
+});
 
 test("the list of who is revoked keeps its last good version", () => {
   const good = {

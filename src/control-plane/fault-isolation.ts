@@ -4,20 +4,34 @@
  * stands still because of one object, whatever its kind: every list of a snapshot is searched.
  */
 import { messageOf } from "../core/errors.ts";
-import { type AuthorizationPolicy, isDryRun } from "../resource/kinds/authorization-policy.ts";
 import { formatKey, keyOf, type ObjectKey } from "../resource/object.ts";
 import type { MeshSnapshot } from "../translate/mesh-snapshot.ts";
+import {
+  closedAuthorization,
+  closedLogin,
+  closedMeshConfigs,
+  closedPeers,
+  closedTokens,
+  isStandIn,
+} from "./closed-stand-ins.ts";
 
 /** An object that translation cannot digest. */
 export interface TranslationFault {
   readonly object: ObjectKey;
   readonly message: string;
   /**
-   * What is in force in its place: its last good version; for a policy that denies and never was good, a policy that
-   * denies everything where it holds; or nothing.
+   * What is in force in its place: its last good version; for what decides about access and never was good, something
+   * that lets in nothing that it might have kept out; or nothing.
    */
   readonly inForce: "last-good" | "closed" | "nothing";
 }
+
+/** For people, behind what is wrong. */
+export const FAULT_CONSEQUENCE: Readonly<Record<TranslationFault["inForce"], string>> = {
+  "last-good": "its last good version is in force",
+  closed: "until then nothing gets in that it might have kept out",
+  nothing: "it has no effect",
+};
 
 export interface IsolatedResult<T> {
   readonly value: T;
@@ -99,9 +113,12 @@ function isolate<T>(
   };
   const faults = faulty.map(({ part, error }): TranslationFault => {
     const object = keyOfPart(part);
+    const before = earlier.get(formatKey(object));
+    const isGood = before !== undefined && !isClosed(before);
     let inForce: TranslationFault["inForce"] = "nothing";
-    if (isAddable(earlier.get(formatKey(object)))) inForce = "last-good";
-    else if (isAddable(closedInstead(part))) inForce = "closed";
+    if (isGood && isAddable(before)) inForce = "last-good";
+    // Where it holds may have changed since it was closed.
+    else if (closedInstead(part).some(isAddable) || isAddable(before)) inForce = "closed";
     return { object, message: messageOf(error), inForce };
   });
   const usable = assemble(snapshot, good);
@@ -164,19 +181,28 @@ function keyOfPart(part: Part): ObjectKey {
   }
 }
 
-/** Without a policy that denies, more would be let in than its author meant: until it can be translated nothing is. */
-function closedInstead(part: Part): Part | undefined {
-  if (part.member !== "authorizationPolicies") return undefined;
-  const { spec } = part.value;
-  if (spec.action === "AUDIT" || isDryRun(part.value)) return undefined;
-  const { selector, targetRefs, action, dryRun } = spec;
-  const closed: AuthorizationPolicy["spec"] = {
-    ...(selector === undefined ? {} : { selector }),
-    ...(targetRefs === undefined ? {} : { targetRefs }),
-    dryRun,
-    // Without rules an ALLOW policy lets nothing in.
-    ...(action === "ALLOW" ? { action } : { action: "DENY", rules: [{}] }),
-  };
-  const metadata = { ...part.value.metadata, labels: {}, annotations: {} };
-  return { member: part.member, value: { ...part.value, metadata, spec: closed } };
+function isClosed(part: Part): boolean {
+  const { value } = part;
+  return value !== undefined && "metadata" in value && isStandIn(value);
+}
+
+/**
+ * Without what decides about access more would be let in than its author meant: until it can be translated, less is.
+ * The first that can be translated counts. None for what only directs traffic.
+ */
+function closedInstead(part: Part): readonly Part[] {
+  switch (part.member) {
+    case "authorizationPolicies":
+      return closedAuthorization(part.value).map((value) => ({ member: part.member, value }));
+    case "securityPolicies":
+      return closedLogin(part.value).map((value) => ({ member: part.member, value }));
+    case "peerAuthentications":
+      return closedPeers(part.value).map((value) => ({ member: part.member, value }));
+    case "requestAuthentications":
+      return closedTokens(part.value).map((value) => ({ member: part.member, value }));
+    case "meshConfig":
+      return closedMeshConfigs(part.value).map((value) => ({ member: part.member, value }));
+    default:
+      return [];
+  }
 }

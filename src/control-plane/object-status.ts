@@ -10,7 +10,7 @@ import { GATEWAY_API_GROUP } from "../resource/kinds/route-references.ts";
 import type { RouteStatus } from "../resource/kinds/route-status.ts";
 import type { ServiceStatus } from "../resource/kinds/service.ts";
 import type { Condition, ObjectStatus } from "../resource/object.ts";
-import type { TranslationFault } from "./fault-isolation.ts";
+import { FAULT_CONSEQUENCE, type TranslationFault } from "./fault-isolation.ts";
 import type { MeshFinding } from "./mesh-finding.ts";
 
 /** Gateway API, RouteParentStatus: who judged. */
@@ -193,18 +193,12 @@ function verdict(type: string, reasons: readonly MeshFinding[]): ConditionCore {
   return { type, status: "True", reason: type, message: "" };
 }
 
-const CONSEQUENCE: Readonly<Record<TranslationFault["inForce"], string>> = {
-  "last-good": "its last good version is in force",
-  closed: "until then everything that it holds for is denied",
-  nothing: "it has no effect",
-};
-
 function faultCondition(fault: TranslationFault): ConditionCore {
   return {
     type: "Accepted",
     status: "False",
     reason: "TranslationFailed",
-    message: `the control plane cannot translate it (${fault.message}); ${CONSEQUENCE[fault.inForce]}`,
+    message: `the control plane cannot translate it (${fault.message}); ${FAULT_CONSEQUENCE[fault.inForce]}`,
   };
 }
 

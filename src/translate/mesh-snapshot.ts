@@ -22,6 +22,7 @@ import type { Service } from "../resource/kinds/service.ts";
 import type { TcpRoute } from "../resource/kinds/tcp-route.ts";
 import type { TlsRoute } from "../resource/kinds/tls-route.ts";
 import type { TrafficPolicy } from "../resource/kinds/traffic-policy.ts";
+import type { MeshObject, ObjectStatus } from "../resource/object.ts";
 import type { InstanceProtocol } from "../resource/port-protocol.ts";
 import type { FetchedKeySets } from "./jwt/key-source.ts";
 
@@ -57,7 +58,7 @@ export interface MeshSnapshot {
   /** Undefined: none. */
   readonly gateways?: readonly Gateway[];
   /** Undefined: none. */
-  readonly securityPolicies?: readonly SecurityPolicy[];
+  readonly securityPolicies?: readonly (SecurityPolicy | ClosedSecurityPolicy)[];
   /** Undefined: none. */
   readonly requestAuthentications?: readonly RequestAuthentication[];
   /** Keys of issuers that were fetched. Undefined: none yet. */
@@ -68,6 +69,13 @@ export interface MeshSnapshot {
   readonly authorizationPolicies?: readonly AuthorizationPolicy[];
   readonly instances: readonly MeshInstance[];
 }
+
+/** In place of a SecurityPolicy that cannot be translated: nobody passes where it holds. Never in the store. */
+export type ClosedSecurityPolicy = MeshObject<
+  "SecurityPolicy",
+  { readonly targetRefs: SecurityPolicy["spec"]["targetRefs"]; readonly isClosed: true },
+  ObjectStatus
+>;
 
 /** What is trusted beside the mesh's own roots. The same object until something changes. */
 export interface SpiffeTrust {

@@ -5,6 +5,7 @@ import type { ChecksResponse, CheckView, Finding } from "../api-types.ts";
 import { authorizationFindings } from "../authz/authz-findings.ts";
 import { caChecks } from "../ca/ca-checks.ts";
 import { currentSnapshot } from "../explain/explain-mesh.ts";
+import { FAULT_CONSEQUENCE } from "../fault-isolation.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
@@ -167,7 +168,7 @@ function objectsCheck(deps: AdminApiDeps): CheckView {
       (fault): Finding => ({
         severity: "error",
         code: "translation-failed",
-        message: `the control plane cannot translate it: ${fault.message}`,
+        message: `the control plane cannot translate it (${fault.message}); ${FAULT_CONSEQUENCE[fault.inForce]}`,
         object: fault.object,
         hint: "this is a defect of Tulle: please report it with the object",
       }),

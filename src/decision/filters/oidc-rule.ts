@@ -18,10 +18,17 @@ export const OIDC_TYPE_URL = "type.googleapis.com/tulle.filters.http.oidc.v1.Oid
 export interface OidcRule {
   readonly kind: "oidc";
   /** Undefined for the listener's part of logins that only routes ask for. */
-  readonly login: OidcLogin | undefined;
+  readonly login: OidcLogin | ClosedLogin | undefined;
+}
+
+/** Nobody passes: translation of the policy of this name failed, and it asked for logins. */
+export interface ClosedLogin {
+  readonly kind: "closed";
+  readonly name: string;
 }
 
 export interface OidcLogin {
+  readonly kind: "login";
   /** Of the policy: `default/staff`. Sessions are those of one policy. */
   readonly name: string;
   readonly clientId: string;
@@ -61,6 +68,7 @@ export function compileOidc(config: Any, path: string, errors: FieldError[]): Oi
   const struct = structOf(config, OIDC_TYPE_URL);
   if (struct === undefined) return undefined;
   if (Object.keys(struct).length === 0) return { kind: "oidc", login: undefined };
+  if ("closed" in struct) return { kind: "oidc", login: closedLogin(struct, path, errors) };
   refuseUnknownFields(struct, FIELDS, path, errors);
   const text = (name: string): string => textIn(struct, name, path, errors);
   const token = urlIn(struct, "token_endpoint", path, errors);
@@ -71,6 +79,7 @@ export function compileOidc(config: Any, path: string, errors: FieldError[]): Oi
   return {
     kind: "oidc",
     login: {
+      kind: "login",
       name: text("name"),
       clientId: text("client_id"),
       clientSecretFile: text("client_secret_file"),
@@ -90,6 +99,14 @@ export function compileOidc(config: Any, path: string, errors: FieldError[]): Oi
       tokenRules: tokenRules(struct, path, errors),
     },
   };
+}
+
+function closedLogin(struct: JsonObject, path: string, errors: FieldError[]): ClosedLogin {
+  refuseUnknownFields(struct, ["name", "closed"], path, errors);
+  if (struct["closed"] !== true) {
+    errors.push({ path: `${path}.value.closed`, message: "must be true, or not be there" });
+  }
+  return { kind: "closed", name: textIn(struct, "name", path, errors) };
 }
 
 function tokenRules(struct: JsonObject, path: string, errors: FieldError[]): TokenRules {

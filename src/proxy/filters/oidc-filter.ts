@@ -1,8 +1,16 @@
 /** Asks for logins where the listener or a route says so. */
 import type { OidcLogin, OidcRule } from "../../decision/filters/oidc-rule.ts";
+import { FLAG } from "../../telemetry/response-flag.ts";
 import { LoginGate } from "../oidc/login-gate.ts";
+import { refuse } from "../oidc/login-page.ts";
 import type { FilterServices } from "./filter-services.ts";
-import { type FilterCall, type FilterVerdict, GO_ON, type HttpFilter } from "./http-filter.ts";
+import {
+  ANSWERED,
+  type FilterCall,
+  type FilterVerdict,
+  GO_ON,
+  type HttpFilter,
+} from "./http-filter.ts";
 
 export class OidcFilter implements HttpFilter {
   readonly #rule: OidcRule;
@@ -19,6 +27,12 @@ export class OidcFilter implements HttpFilter {
     const { ofRoute } = call;
     const login = (ofRoute?.kind === "oidc" ? ofRoute : this.#rule).login;
     if (login === undefined) return GO_ON;
+    if (login.kind === "closed") {
+      call.outcome.flag = FLAG.UAEX;
+      const text = `logins of ${login.name} cannot be asked for at present: see the status of the policy`;
+      refuse(call, 503, "oidc_policy_closed", text);
+      return ANSWERED;
+    }
     let gate = this.#gates.get(login);
     if (gate === undefined) {
       gate = new LoginGate(login, this.#services);

@@ -22,7 +22,7 @@ import { type FilterContribution, routeKey } from "../filters/filter-contributio
 import type { Findings } from "../findings.ts";
 import { loginKeySource } from "../jwt/key-source.ts";
 import { onlyEndpoint } from "../load-balancing-policy.ts";
-import type { MeshSnapshot } from "../mesh-snapshot.ts";
+import type { ClosedSecurityPolicy, MeshSnapshot } from "../mesh-snapshot.ts";
 import { duration, pack, resourceOf, socketAddress } from "../message.ts";
 import { qualifiedName } from "../names.ts";
 import { type PolicyTargets, resolvePolicyTargets } from "../policy-targets.ts";
@@ -42,6 +42,8 @@ export interface GatewayLogins {
   readonly clusters: readonly XdsResource[];
 }
 
+type HeldPolicy = SecurityPolicy | ClosedSecurityPolicy;
+
 export type GatewayLoginsOf = (gateway: GatewayAttachment) => GatewayLogins;
 
 /** Resolves the policies once. */
@@ -53,17 +55,17 @@ export function resolveLogins(snapshot: MeshSnapshot, findings: Findings): Gatew
     snapshot,
     findings,
   );
-  for (const policy of policies) reportKeys(policy, snapshot, findings);
+  for (const policy of policies) if (!isClosed(policy)) reportKeys(policy, snapshot, findings);
   return (gateway) => loginsOf(gateway, targets, snapshot);
 }
 
 function loginsOf(
   { gateway, listeners }: GatewayAttachment,
-  targets: PolicyTargets<SecurityPolicy>,
+  targets: PolicyTargets<HeldPolicy>,
   snapshot: MeshSnapshot,
 ): GatewayLogins {
   const own = targets.of("Gateway", qualifiedName(gateway.metadata));
-  const ofRoutes = new Map<string, SecurityPolicy>();
+  const ofRoutes = new Map<string, HeldPolicy>();
   for (const { route } of listeners.flatMap(({ routes }) => routes)) {
     const name = qualifiedName(route.metadata);
     const policy = targets.of(route.kind, name);
@@ -83,14 +85,20 @@ function loginsOf(
       }),
     ),
   };
-  return { filters: [filter], clusters: [...used].map(clusterOf) };
+  const clusters = [...used].flatMap((policy) => (isClosed(policy) ? [] : [clusterOf(policy)]));
+  return { filters: [filter], clusters };
+}
+
+function isClosed(policy: HeldPolicy): policy is ClosedSecurityPolicy {
+  return "isClosed" in policy.spec;
 }
 
 function config(value: JsonObject): Any {
   return pack(TypedStructSchema, create(TypedStructSchema, { typeUrl: OIDC_TYPE_URL, value }));
 }
 
-function settingsOf(policy: SecurityPolicy, { keySets }: MeshSnapshot): JsonObject {
+function settingsOf(policy: HeldPolicy, { keySets }: MeshSnapshot): JsonObject {
+  if (isClosed(policy)) return { name: qualifiedName(policy.metadata), closed: true };
   const { oidc } = policy.spec;
   const { provider } = oidc;
   const source = loginKeySource(oidc);
