@@ -83,7 +83,8 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
       env: process.env,
     }),
     caPassphrase: passphraseFile === undefined ? undefined : readPassphrase(passphraseFile),
-    issuer: flags.issuerFile === undefined ? undefined : readIssuerConfig(flags.issuerFile),
+    issuer:
+      flags.issuerFile === undefined ? undefined : readIssuerConfig(flags.issuerFile, process.env),
     version: readVersion(),
     clock: systemClock,
     prng: new SeededPrng(randomInt(2 ** 32)),

@@ -12,7 +12,7 @@ import {
   type SigningAlgorithm,
   signDer,
 } from "./certificate-writer.ts";
-import { createCsr, publicKeyFromCsr } from "./csr.ts";
+import { asksForNothingBut, createCsr, publicKeyFromCsr } from "./csr.ts";
 import {
   derContext,
   derElement,
@@ -23,6 +23,9 @@ import {
 } from "./der-writer.ts";
 import { OID } from "./oid.ts";
 import { formatPem } from "./pem.ts";
+import { requireSpiffeId } from "./spiffe-id.ts";
+
+const CATALOG = requireSpiffeId("spiffe://td/ns/shop/sa/catalog");
 
 const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
 
@@ -57,21 +60,25 @@ function refusal(der: Buffer): string {
 }
 
 test("the public key of a request is read", () => {
-  const der = createCsr(keys);
+  const der = createCsr(keys, CATALOG);
   const publicKeyDer = keys.publicKey.export({ format: "der", type: "spki" });
   assert.deepEqual(publicKeyFromCsr(der).der, publicKeyDer);
-  assert.ok(der.length < 300);
+  assert.ok(der.length < 400);
 });
 
 const openssl = spawnSync("openssl", ["version"]);
 
 test("OpenSSL accepts a request", { skip: openssl.status !== 0 && "no openssl command" }, () => {
-  const input = formatPem("CERTIFICATE REQUEST", createCsr(keys));
+  const input = formatPem("CERTIFICATE REQUEST", createCsr(keys, CATALOG));
   const result = spawnSync("openssl", ["req", "-verify", "-noout", "-text"], { input });
   const output = `${result.stdout}${result.stderr}`;
   assert.equal(result.status, 0, output);
   assert.match(output, /verify OK/i);
   assert.match(output, /Version: 1 \(0x0\)\s+Subject:\s+Subject Public Key Info:/);
+  assert.match(
+    output,
+    /X509v3 Subject Alternative Name: critical\s+URI:spiffe:\/\/td\/ns\/shop\/sa\/catalog\n/,
+  );
   assert.match(output, /Signature Algorithm: ecdsa-with-SHA256/);
 });
 
@@ -82,6 +89,21 @@ test("whatever a request asks for is ignored", () => {
   const identifier = derSequence(derOid("1.2.840.113549.1.1.11"), derElement(5));
   const request = csrWith({ key: rsa, algorithm: { identifier, hash: "sha256" } });
   assert.equal(publicKeyFromCsr(request).algorithm.kind, "rsa");
+});
+
+test("what goes to those who sign what they read names the identity and nothing else", () => {
+  const names = (uris: readonly string[], dnsNames: readonly string[] = []): Buffer =>
+    csrWith({ extensions: [alternativeNamesDer({ uris, dnsNames }, true)] });
+  assert.ok(asksForNothingBut(createCsr(keys, CATALOG), CATALOG));
+  for (const [what, der] of [
+    ["no name", createCsr(keys)],
+    ["a subject", names([CATALOG])],
+    ["another identity", createCsr(keys, requireSpiffeId("spiffe://td/ns/shop/sa/admin"))],
+    ["a DNS name", names([CATALOG], ["admin"])],
+    ["two identities", names([CATALOG, "spiffe://td/ns/shop/sa/admin"])],
+  ] as const) {
+    assert.ok(!asksForNothingBut(der, CATALOG), what);
+  }
 });
 
 test("bad requests are refused with the reason", () => {

@@ -5,7 +5,7 @@
 import type { KeyObject } from "node:crypto";
 import { messageOf } from "../core/errors.ts";
 import { type CertificateExtensions, readExtensions } from "./certificate.ts";
-import { ECDSA_WITH_SHA256, signDer } from "./certificate-writer.ts";
+import { alternativeNamesDer, ECDSA_WITH_SHA256, signDer } from "./certificate-writer.ts";
 import {
   DER_TAG,
   DerReader,
@@ -13,7 +13,7 @@ import {
   oidFrom,
   readSingleElement,
 } from "./der-reader.ts";
-import { derContext, derInteger, derSequence } from "./der-writer.ts";
+import { derContext, derInteger, derOid, derSequence, derSetOfOne } from "./der-writer.ts";
 import { identityError } from "./errors.ts";
 import { CSR_BYTES_MAX } from "./limits.ts";
 import { OID } from "./oid.ts";
@@ -24,20 +24,39 @@ import {
   publicKeyProblem,
   type SubjectPublicKey,
 } from "./public-key.ts";
+import type { SpiffeId } from "./spiffe-id.ts";
 
 const TAG_ATTRIBUTES = 0xa0;
 
 /**
- * A request for an elliptic curve key on P-256. It names nobody and asks for nothing: the certificate
- * authority decides by who is asking.
+ * A request for an elliptic curve key on P-256. Its one name is the identity, for issuers that sign what a request says;
+ * the mesh's own authority decides by who is asking, and needs no name.
  */
-export function createCsr(keys: {
-  readonly publicKey: KeyObject;
-  readonly privateKey: KeyObject;
-}): Buffer {
+export function createCsr(
+  keys: { readonly publicKey: KeyObject; readonly privateKey: KeyObject },
+  spiffeId?: SpiffeId,
+): Buffer {
   const publicKeyDer = keys.publicKey.export({ format: "der", type: "spki" });
-  const info = derSequence(derInteger(0), derSequence(), publicKeyDer, derContext(0));
-  return signDer(info, keys.privateKey, ECDSA_WITH_SHA256);
+  return signDer(infoDer(publicKeyDer, spiffeId), keys.privateKey, ECDSA_WITH_SHA256);
+}
+
+/**
+ * Whether a request says exactly what `createCsr` writes: this identity, no subject, nothing else. Only such a one may
+ * go to an issuer that signs what it reads: any other name would be one that the caller chose.
+ */
+export function asksForNothingBut(csrDer: Buffer, spiffeId: SpiffeId): boolean {
+  const { infoDer: info, publicKey } = parseCsr(csrDer);
+  return info.equals(infoDer(publicKey.der, spiffeId));
+}
+
+/** RFC 2986 section 4.1. Without a subject the name is critical (RFC 5280 section 4.2.1.6). */
+function infoDer(publicKeyDer: Buffer, spiffeId: SpiffeId | undefined): Buffer {
+  if (spiffeId === undefined) {
+    return derSequence(derInteger(0), derSequence(), publicKeyDer, derContext(0));
+  }
+  const extensions = derSequence(alternativeNamesDer({ uris: [spiffeId] }, true));
+  const attribute = derSequence(derOid(OID.extensionRequest), derSetOfOne(extensions));
+  return derSequence(derInteger(0), derSequence(), publicKeyDer, derContext(0, attribute));
 }
 
 /** The public key of a request that is well formed, signed by it, and strong. Throws `csr-refused`. */

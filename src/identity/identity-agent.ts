@@ -252,11 +252,11 @@ export class IdentityAgent implements Component {
   }
 
   async #obtainOnce(): Promise<void> {
-    const { source } = this.#options;
+    const { source, spiffeId } = this.#options;
     const keys = await promisify(generateKeyPair)("ec", { namedCurve: "P-256" });
     const held = this.#held;
     const signed = await source.obtain({
-      csrDer: createCsr(keys),
+      csrDer: createCsr(keys, spiffeId),
       current: held === undefined ? undefined : { svid: held.svid, bundle: this.#bundle },
     });
     if (!this.#isRunning) return;

@@ -4,8 +4,10 @@ import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { CertificateIssuer } from "../../identity/issuers/certificate-issuer.ts";
 import { FileIssuer } from "../../identity/issuers/file-issuer.ts";
+import { CertManagerIssuer } from "./cert-manager-issuer.ts";
 import type { IssuerConfig } from "./issuer-config.ts";
 import { IstioIssuer } from "./istio-issuer.ts";
+import { KubernetesCsrIssuer } from "./kubernetes-csr-issuer.ts";
 import { VaultIssuer } from "./vault-issuer.ts";
 
 export interface IssuerDeps {
@@ -22,6 +24,10 @@ export function createIssuer(config: IssuerConfig, deps: IssuerDeps): Certificat
       return new VaultIssuer({ ...config, ...deps });
     case "istio":
       return new IstioIssuer({ ...config, ...deps });
+    case "kubernetes-csr":
+      return new KubernetesCsrIssuer({ ...config, ...deps });
+    case "cert-manager":
+      return new CertManagerIssuer({ ...config, ...deps });
     default:
       return assertNever(config, "issuer");
   }

@@ -8,6 +8,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf } from "../../core/errors.ts";
 import { controlPlaneError } from "../errors.ts";
+import { inPodAccess } from "./cluster-access.ts";
 
 const OPTION = "--issuer-file";
 const file = z.string().min(1);
@@ -49,12 +50,57 @@ const istioIssuer = z.strictObject({
   clusterId: z.string().min(1).optional(),
 });
 
-const issuer = z.discriminatedUnion("kind", [fileIssuer, vaultIssuer, istioIssuer]);
+/** How to reach a Kubernetes API server; nothing of it: as a pod is told. */
+const cluster = {
+  kubeconfigFile: file.optional(),
+  context: z.string().min(1).optional(),
+  server: z.url({ protocol: /^https$/, error: "is not https://HOST:PORT" }).optional(),
+  tokenFile: file.optional(),
+  caFile: file.optional(),
+};
+const usages = z.array(z.string().min(1)).min(1).max(16).optional();
+
+const kubernetesCsrIssuer = z.strictObject({
+  kind: z.literal("kubernetes-csr"),
+  ...cluster,
+  // As the API server has it: a domain, a slash, a path.
+  signerName: z
+    .string()
+    .max(571)
+    .regex(/^[a-z0-9.-]+\/[\w./-]+$/i, "is not DOMAIN/NAME"),
+  rootsFile: file,
+  usages,
+  approve: z.boolean().default(false),
+});
+
+const certManagerIssuer = z.strictObject({
+  kind: z.literal("cert-manager"),
+  ...cluster,
+  namespace: z.string().min(1).max(63),
+  issuerRef: z.strictObject({
+    name: z.string().min(1),
+    kind: z.string().min(1).default("Issuer"),
+    group: z.string().min(1).default("cert-manager.io"),
+  }),
+  usages,
+  rootsFile: file.optional(),
+});
+
+const issuer = z.discriminatedUnion("kind", [
+  fileIssuer,
+  vaultIssuer,
+  istioIssuer,
+  kubernetesCsrIssuer,
+  certManagerIssuer,
+]);
 
 export type IssuerConfig = z.infer<typeof issuer>;
 
-/** Throws `option-invalid` with everything that is wrong. */
-export function readIssuerConfig(path: string): IssuerConfig {
+/** Throws `option-invalid` with everything that is wrong. `env` is what a pod is told its API server by. */
+export function readIssuerConfig(
+  path: string,
+  env: Readonly<Record<string, string | undefined>>,
+): IssuerConfig {
   let value: unknown;
   try {
     value = parse(readFileSync(path, "utf8"));
@@ -68,7 +114,29 @@ export function readIssuerConfig(path: string): IssuerConfig {
     );
     throw invalid(`${path}: ${problems.join("; ")}`);
   }
-  return withAbsolutePaths(result.data, dirname(resolve(path)));
+  return withCluster(withAbsolutePaths(result.data, dirname(resolve(path))), path, env);
+}
+
+function withCluster(
+  config: IssuerConfig,
+  path: string,
+  env: Readonly<Record<string, string | undefined>>,
+): IssuerConfig {
+  if (config.kind !== "kubernetes-csr" && config.kind !== "cert-manager") return config;
+  const { kubeconfigFile, context, server, tokenFile, caFile } = config;
+  if (kubeconfigFile !== undefined && (server ?? tokenFile ?? caFile) !== undefined) {
+    throw invalid(`${path}: kubeconfigFile says it all: leave server, tokenFile and caFile out`);
+  }
+  if (kubeconfigFile === undefined && context !== undefined) {
+    throw invalid(`${path}: context: is one of a kubeconfigFile, which is missing`);
+  }
+  const access = inPodAccess(config, env);
+  if (access === undefined) {
+    throw invalid(
+      `${path}: there is no KUBERNETES_SERVICE_HOST, so this is no pod: set kubeconfigFile, or server, tokenFile and caFile`,
+    );
+  }
+  return { ...config, ...access };
 }
 
 function withAbsolutePaths(config: IssuerConfig, folder: string): IssuerConfig {

@@ -13,7 +13,7 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
-import type { Clock, Timer } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import {
@@ -30,11 +30,9 @@ import {
   type SignRequest,
 } from "../../identity/issuers/certificate-issuer.ts";
 import { formatPem, parsePem } from "../../identity/pem.ts";
-import { rootIdOf } from "../../identity/root-id.ts";
-import { parseTrustBundlePem } from "../../identity/trust-bundle.ts";
+import { RootsFile } from "./roots-file.ts";
 import { readSecret, readText } from "./secret-file.ts";
 
-const REREAD_MS = 60_000;
 const IMPERSONATED_IDENTITY = "ImpersonatedIdentity";
 
 /** Codes by which a server says that it will not do this, now or later. */
@@ -83,28 +81,29 @@ export class IstioIssuer implements CertificateIssuer {
   readonly notAfterMs = undefined;
   readonly #options: IstioIssuerOptions;
   readonly #listeners: (() => void)[] = [];
+  readonly #rootsFile: RootsFile;
   #client: Client | undefined;
   #clientCa = "";
-  #roots: readonly Certificate[] = [];
-  #finding: string | undefined;
-  #timer: Timer | undefined;
 
   constructor(options: IstioIssuerOptions) {
     this.#options = options;
     this.place = options.address;
+    const onRead = (): void => {
+      for (const listener of this.#listeners) listener();
+    };
+    this.#rootsFile = new RootsFile({ ...options, path: options.rootsFile, onRead });
   }
 
   get roots(): readonly Certificate[] {
-    return this.#roots;
+    return this.#rootsFile.roots;
   }
 
   get finding(): string | undefined {
-    return this.#finding;
+    return this.#rootsFile.finding;
   }
 
   async open(): Promise<void> {
-    this.#roots = this.#readRoots();
-    this.#rereadLater();
+    this.#rootsFile.open();
   }
 
   sign(request: SignRequest, signal: AbortSignal): Promise<readonly Buffer[]> {
@@ -137,7 +136,7 @@ export class IstioIssuer implements CertificateIssuer {
   }
 
   close(): void {
-    this.#timer?.cancel();
+    this.#rootsFile.close();
     this.#client?.close();
   }
 
@@ -161,27 +160,6 @@ export class IstioIssuer implements CertificateIssuer {
       });
     }
     return this.#client;
-  }
-
-  #readRoots(): readonly Certificate[] {
-    const { trustDomain, rootsFile } = this.#options;
-    const { roots } = parseTrustBundlePem(trustDomain, readText(rootsFile));
-    if (roots.length === 0) throw issuerFailed(`${rootsFile} holds no certificate`, false);
-    return roots;
-  }
-
-  #rereadLater(): void {
-    this.#timer = this.#options.clock.schedule(REREAD_MS, () => {
-      try {
-        const roots = this.#readRoots();
-        if (roots.map(rootIdOf).join() !== this.#roots.map(rootIdOf).join()) this.#roots = roots;
-        this.#finding = undefined;
-      } catch (error) {
-        this.#finding = `the roots cannot be read: ${messageOf(error)}`;
-      }
-      for (const listener of this.#listeners) listener();
-      this.#rereadLater();
-    });
   }
 }
 

@@ -18,7 +18,7 @@ export interface SignRequest {
 }
 
 export interface CertificateIssuer {
-  /** `file`, `vault`, `istio`. */
+  /** As in the configuration: `file`, `vault`, `cert-manager`. */
   readonly kind: string;
   /** Where it is, for people. Holds no secret. */
   readonly place: string;

@@ -1,7 +1,7 @@
 /** How an issuer outside the mesh stands, for `tulle ca status`, checks and metrics. */
 
 export interface ExternalIssuerState {
-  /** `file`, `vault`, `istio`. */
+  /** As in the configuration: `file`, `vault`, `cert-manager`. */
   readonly kind: string;
   /** Where it is, for people: a path or an address. Holds no secret. */
   readonly place: string;
