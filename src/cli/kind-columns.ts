@@ -7,6 +7,7 @@ import type {
   ServiceView,
 } from "../control-plane/api-types.ts";
 import type { AdminClient } from "./admin-client.ts";
+import { EXPORTER_TEXTS } from "./exporter-columns.ts";
 import { GATEWAY_COLUMNS } from "./gateway/gateway-columns.ts";
 import { asRecord, labelsText, recordsAt, textAt, valueAt } from "./json-view.ts";
 import type { Style } from "./output/style.ts";
@@ -348,6 +349,8 @@ export function columnsOf(kind: string): KindColumns {
 export async function readLiveView(client: AdminClient, kind: string): Promise<LiveView> {
   const services: ServicesResponse["services"] =
     kind === "Service" ? (await client.services()).services : [];
+  TelemetryExporter: withAcceptance(EXPORTER_TEXTS),
+  TelemetryPolicy: withAcceptance(TELEMETRY_TEXTS),
   const instances: InstancesResponse["instances"] =
     kind === "Workload" ? (await client.instances()).instances : [];
   return {

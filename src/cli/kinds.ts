@@ -32,6 +32,8 @@ export const KINDS: readonly KindNames[] = [
   kind("SecurityPolicy", "securitypolicies", ["sp"]),
   kind("Service", "services", ["svc"]),
   kind("TCPRoute", "tcproutes", ["tcpr"]),
+  kind("TelemetryExporter", "telemetryexporters", ["te"], false),
+  kind("TelemetryPolicy", "telemetrypolicies", ["tel"]),
   kind("TLSRoute", "tlsroutes", ["tlsr"]),
   kind("TrafficPolicy", "trafficpolicies", ["tp"]),
   kind("TrustDomainFederation", "trustdomainfederations", ["tdf"], false),

@@ -17,6 +17,8 @@ import type { RouteFilter } from "./kinds/route-filter.ts";
 import type { SecurityPolicy } from "./kinds/security-policy.ts";
 import type { Service } from "./kinds/service.ts";
 import type { TcpRoute } from "./kinds/tcp-route.ts";
+import type { TelemetryExporter } from "./kinds/telemetry-exporter.ts";
+import type { TelemetryPolicy } from "./kinds/telemetry-policy.ts";
 import type { TlsRoute } from "./kinds/tls-route.ts";
 import type { TrafficPolicy } from "./kinds/traffic-policy.ts";
 import type { TrustDomainFederation } from "./kinds/trust-domain-federation.ts";
@@ -43,6 +45,7 @@ export interface KindMap {
   readonly TCPRoute: TcpRoute;
   readonly TLSRoute: TlsRoute;
   readonly TrafficPolicy: TrafficPolicy;
+  readonly TelemetryExporter: TelemetryExporter;
   readonly TrustDomainFederation: TrustDomainFederation;
   readonly Workload: Workload;
   readonly WorkloadAttestor: WorkloadAttestor;

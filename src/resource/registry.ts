@@ -19,6 +19,8 @@ import { routeFilterKind } from "./kinds/route-filter.ts";
 import { securityPolicyKind } from "./kinds/security-policy.ts";
 import { serviceKind } from "./kinds/service.ts";
 import { tcpRouteKind } from "./kinds/tcp-route.ts";
+import { telemetryExporterKind } from "./kinds/telemetry-exporter.ts";
+import { telemetryPolicyKind } from "./kinds/telemetry-policy.ts";
 import { tlsRouteKind } from "./kinds/tls-route.ts";
 import { trafficPolicyKind } from "./kinds/traffic-policy.ts";
 import { trustDomainFederationKind } from "./kinds/trust-domain-federation.ts";
@@ -62,6 +64,7 @@ const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
   TCPRoute: tcpRouteKind,
   TLSRoute: tlsRouteKind,
   TrafficPolicy: trafficPolicyKind,
+  TelemetryExporter: telemetryExporterKind,
   TrustDomainFederation: trustDomainFederationKind,
   Workload: workloadKind,
   WorkloadAttestor: workloadAttestorKind,
