@@ -41,6 +41,11 @@ const KNOWN_NAMES = [
   "location",
   "proxy-authenticate",
   "proxy-authorization",
+  "b3",
+  "x-b3-traceid",
+  "x-b3-sampled",
+  "x-b3-flags",
+  "uber-trace-id",
 ] as const;
 
 export type KnownName = (typeof KNOWN_NAMES)[number];
@@ -79,7 +84,7 @@ const slotHashes = new Int32Array(SLOT_COUNT);
 
 for (const [index, name] of KNOWN_NAMES.entries()) {
   const hash = hashOfName(name);
-  const slot = (hash ^ (hash >>> 10)) & SLOT_MASK;
+  const slot = (hash ^ (hash >>> 14)) & SLOT_MASK;
   if (slotIds[slot] !== 0) throw new Error(`header name table: ${name} collides; enlarge it`);
   slotIds[slot] = index + 1;
   slotHashes[slot] = hash;
@@ -87,7 +92,7 @@ for (const [index, name] of KNOWN_NAMES.entries()) {
 
 /** The number that may belong to a name with this hash: the caller still compares the bytes. */
 export function candidateId(hash: number): number {
-  const slot = (hash ^ (hash >>> 10)) & SLOT_MASK;
+  const slot = (hash ^ (hash >>> 14)) & SLOT_MASK;
   return slotHashes[slot] === hash ? slotIds[slot]! : HEADER_UNKNOWN;
 }
 
