@@ -41,6 +41,8 @@ import { addRateLimitService } from "./rate-limit/rate-limit-service.ts";
 import type { RedisAddress } from "./rate-limit/redis-address.ts";
 import { RedisClient } from "./rate-limit/redis-client.ts";
 import { RedisCounter } from "./rate-limit/redis-counter.ts";
+import { addOtlpServices } from "./telemetry/otlp-grpc-service.ts";
+import type { TelemetryIntake } from "./telemetry/telemetry-intake.ts";
 import { XdsListener } from "./xds-listener.ts";
 
 /** The service account and DNS name that sidecars expect of the control plane. */
@@ -74,6 +76,8 @@ export interface GrpcSideOptions {
   readonly metrics: ControlPlaneMetrics;
   /** Where what happens to identities is told. */
   readonly audit?: AuditTrail | undefined;
+  /** Takes what proxies tell by OTLP, once the mesh's state is made. Undefined: they are told that nobody does. */
+  readonly createIntake?: (mesh: MeshState) => Pick<TelemetryIntake, "take">;
   readonly clock: Clock;
   readonly prng: Prng;
   readonly log: Logger;
@@ -154,8 +158,8 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     onIssued: (record) => identity.onIssued(record),
     onRefused,
   });
-  const redis = createRedisClient(options);
-  addRateLimits(server, options, mesh, redis);
+  const redis = addRateLimits(server, options, mesh);
+  addTelemetry(server, options, mesh);
   const agent = createAgent(options, mesh);
   const identity: IdentitySide = new IdentitySide({
     ...options,
@@ -223,10 +227,11 @@ function addIdentityServices(
 
 function addRateLimits(
   server: Server,
-  { authority, metrics, clock }: GrpcSideOptions,
+  options: GrpcSideOptions,
   mesh: MeshState,
-  redis: RedisClient | undefined,
-): void {
+): RedisClient | undefined {
+  const { authority, metrics, clock } = options;
+  const redis = createRedisClient(options);
   const nowUs = (): number => clock.monotonicMs() * 1000;
   addRateLimitService(server, {
     policyOf: (domain) => {
@@ -239,6 +244,17 @@ function addRateLimits(
     decisions: metrics.rateLimitDecisions,
     failures: metrics.rateLimitFailures,
   });
+  return redis;
+}
+
+function addTelemetry(
+  server: Server,
+  { authority, createIntake }: GrpcSideOptions,
+  mesh: MeshState,
+): void {
+  const intake = createIntake?.(mesh);
+  if (intake === undefined) return;
+  addOtlpServices(server, { intake, trustDomain: authority.trustDomain, peerOf });
 }
 
 function createRedisClient({ redis: address, clock, prng, log }: GrpcSideOptions) {

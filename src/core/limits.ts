@@ -107,6 +107,16 @@ export const MIRRORED_BODY_BYTES_MAX = 64 * 1024;
 export const MIRRORED_REQUESTS_MAX = 1_024;
 /** Time series of one metric family; later ones are counted in an overflow series (T30). */
 export const METRIC_SERIES_MAX = 2_000;
+/** Series of one message of OTLP: with 25 labels each some 400 KB, a tenth of what gRPC takes, encoded within a millisecond or two. */
+export const OTLP_METRICS_SERIES_PER_MESSAGE = 250;
+/** A receiver that takes longer gets nothing more of this push. */
+export const OTLP_METRICS_TIMEOUT_MS = 5_000;
+/** Series that did not change are told again after this time, for receivers that forget. */
+export const OTLP_METRICS_REFRESH_MS = 60_000;
+/** Time for the last push of a process that ends. */
+export const OTLP_METRICS_LAST_PUSH_MS = 1_000;
+/** Between pushes: Envoy's default for `stats_flush_interval`. */
+export const STATS_FLUSH_INTERVAL_MS = 5_000;
 
 // Connections before and beside HTTP.
 /**
@@ -368,3 +378,15 @@ export const EXT_AUTHZ_BODY_IDLE_MS = 300_000;
 export const EXT_AUTHZ_REPLY_BYTES_MAX = 64 * 1024;
 /** Fields that one answer may change, of requests and responses together. A field section holds 100. */
 export const EXT_AUTHZ_HEADERS_MAX = 256;
+
+// Telemetry that the control plane receives.
+/** One export request, unpacked. As gRPC's own bound, which SDKs stay below. */
+export const TELEMETRY_MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+/** Spans or log records of one request; a message of 4 MiB holds hardly more. */
+export const TELEMETRY_RECORDS_PER_REQUEST_MAX = 10_000;
+/** Export requests of one identity a second, all its instances together: fifty replicas with each signal every second. */
+export const TELEMETRY_REQUESTS_PER_SECOND = 150;
+/** Identities that send at one time. */
+export const TELEMETRY_SENDERS_MAX = 10_000;
+/** Connections of apps and Envoys that send by OTLP/HTTP. */
+export const OTLP_HTTP_CONNECTIONS_MAX = 512;

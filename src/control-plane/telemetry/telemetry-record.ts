@@ -1,6 +1,6 @@
 /**
- * What proxies tell, decoded once: spans, log records and metric points with the resource they belong to. The receiver
- * makes them of OTLP; the store and the exporters are sinks, which never make the receiver wait.
+ * What proxies tell, decoded once: spans and log records with the resource they belong to. The receiver makes them of
+ * OTLP; the store and the exporters are sinks, which never make the receiver wait. Figures stay bytes: see MetricsSink.
  */
 
 /** A value of OTLP's AnyValue; 64-bit integers as numbers, which ours fit into. */
@@ -64,38 +64,8 @@ export interface LogEvent {
   readonly attributes: Attributes;
 }
 
-interface MetricPointBase {
-  readonly resource: TelemetryResource;
-  /** As Prometheus has it, with `_total`: `istio_requests_total`. */
-  readonly name: string;
-  readonly unit: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly timeNs: bigint;
-  /** When a cumulative value began at zero: a new one means that the proxy was started anew. */
-  readonly startNs: bigint;
-}
-
-export interface Exemplar {
-  readonly timeNs: bigint;
-  readonly value: number;
-  readonly traceId: string;
-  readonly spanId: string;
-}
-
-export type MetricPoint =
-  | (MetricPointBase & { readonly type: "counter" | "gauge"; readonly value: number })
-  | (MetricPointBase & {
-      readonly type: "histogram";
-      readonly bounds: readonly number[];
-      /** One more than `bounds`, not cumulative over buckets. */
-      readonly counts: readonly number[];
-      readonly sum: number;
-      readonly exemplars: readonly Exemplar[];
-    });
-
 /** Takes batches and returns at once: what it cannot keep it counts as dropped. */
 export interface TelemetrySink {
   addSpans(spans: readonly SpanRecord[]): void;
   addLogs(logs: readonly LogEvent[]): void;
-  addMetrics(points: readonly MetricPoint[]): void;
 }
