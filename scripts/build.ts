@@ -1,13 +1,14 @@
 /**
  * Compiles `src/` to `dist/` for the package: Node does not strip types under `node_modules`. Tests
  * stay out; generated code is JavaScript already and is copied. The sidecar becomes one file: loading
- * its 400 modules one by one costs it 10 MB, and one runs beside every service.
+ * its 400 modules one by one costs it 10 MB, and one runs beside every service. The dashboard comes beside it.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 import { billOfMaterials } from "./bill-of-materials.ts";
+import { buildDashboard } from "./build-dashboard.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const OUTPUT = join(ROOT, "dist");
@@ -24,6 +25,7 @@ if (result.status === 0) {
 }
 if (result.status === 0) {
   bundleSidecar();
+  buildDashboard(join(OUTPUT, "dashboard"));
   const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
   writeFileSync(join(OUTPUT, "sbom.cdx.json"), JSON.stringify(billOfMaterials(lock.packages)));
 }

@@ -1,13 +1,20 @@
 /**
  * Installs what a clone lacks, with visible progress: the npm packages when they differ from
- * `package-lock.json`, then the generated protobuf code. Does nothing, quickly, when all is there.
+ * `package-lock.json`, then the generated protobuf code and the dashboard. Does nothing, quickly, when all is there.
  * Plain JavaScript for Node 20. `node scripts/install.cjs FILE ARGS…` then runs FILE on the pinned
  * runtime: a shell that has looked up `node` once goes on using the old one.
  */
 "use strict";
 const { spawn } = require("node:child_process");
 const { createHash } = require("node:crypto");
-const { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
+const {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} = require("node:fs");
 const path = require("node:path");
 const { runAsChild } = require("../bin/run-as-child.js");
 
@@ -18,7 +25,7 @@ const TERMINAL_PROGRESS_MS = 100;
 const LOCK_LOOK_MS = 100;
 const SPINNER = ["|", "/", "-", "\\"];
 
-module.exports = { ensureGenerated };
+module.exports = { ensureDashboard, ensureGenerated };
 
 if (require.main === module) {
   main().catch((error) => {
@@ -30,6 +37,7 @@ if (require.main === module) {
 async function main() {
   await ensurePackages();
   await ensureGenerated();
+  await ensureDashboard();
   const [file, ...args] = process.argv.slice(2);
   if (file === undefined) return;
   const target = path.join(ROOT, file);
@@ -72,6 +80,32 @@ async function ensureGenerated() {
   }
 }
 
+/**
+ * Builds the dashboard unless it was built from the present sources. That it cannot be built is said and stops nothing:
+ * a mesh works without it. It is tried again when something has changed.
+ */
+async function ensureDashboard() {
+  const folder = path.join(ROOT, ".cache", "dashboard");
+  const stampFile = `${folder}.stamp`;
+  const stamp = dashboardStamp();
+  const isFresh = () => existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
+  if (isFresh()) return;
+  mkdirSync(path.dirname(folder), { recursive: true });
+  const release = await lock(`${folder}.lock`);
+  try {
+    if (isFresh()) return;
+    await runWithProgress("building the dashboard", runtime(), [
+      path.join("scripts", "build-dashboard.ts"),
+      folder,
+    ]);
+  } catch (error) {
+    process.stderr.write(`${error.message}\nThe dashboard is not there; everything else is.\n`);
+  } finally {
+    writeFileSync(stampFile, stamp);
+    release();
+  }
+}
+
 /** Waits until the file is this process's own; it holds the number of the one whose it is. Returns what gives it back. */
 async function lock(file) {
   for (;;) {
@@ -105,6 +139,14 @@ function generatedStamp() {
     const manifest = path.join(ROOT, "node_modules", name, "package.json");
     hash.update(JSON.parse(readFileSync(manifest, "utf8")).version);
   }
+  return hash.digest("hex");
+}
+
+/** The same for the dashboard. */
+function dashboardStamp() {
+  const hash = createHash("sha256");
+  const inputs = ["scripts/build-dashboard.ts", "package-lock.json", ...filesUnder("dashboard")];
+  for (const file of inputs) hash.update(file).update(readFileSync(path.join(ROOT, file)));
   return hash.digest("hex");
 }
 

@@ -27,6 +27,7 @@ if (files.length === 0) {
 const failedSteps: string[] = [];
 if (paths.length === 0) {
   step("type check", "node_modules/.bin/tsc", ["--noEmit"]);
+  step("type check of the dashboard", "node_modules/.bin/tsc", ["-p", "dashboard"]);
   const colors = process.stdout.isTTY ? [] : ["--colors=off"];
   step("lint", "node_modules/.bin/biome", ["ci", "--error-on-warnings", ...colors]);
 }

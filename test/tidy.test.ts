@@ -30,10 +30,10 @@ import {
 } from "./tidy/text-rules.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const all = repositoryFiles(ROOT, (path) => /\.(?:ts|mjs|cjs|js|py|md)$/.test(path));
+const all = repositoryFiles(ROOT, (path) => /\.(?:tsx?|css|mjs|cjs|js|py|md)$/.test(path));
 const documents = all.filter(({ path }) => path.endsWith(".md"));
 const sources = all.filter(({ path }) => !path.endsWith(".md"));
-const code = sources.filter(({ path }) => path.endsWith(".ts"));
+const code = sources.filter(({ path }) => /\.tsx?$/.test(path));
 const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 const repository = {
   exists: (path: string) => existsSync(join(ROOT, path)),

@@ -13,6 +13,8 @@ import { auditRoutes } from "./audit-routes.ts";
 import { authzRoutes } from "./authz-routes.ts";
 import { caRoutes } from "./ca-routes.ts";
 import { checkRoutes } from "./check-routes.ts";
+import { DashboardFiles } from "./dashboard-files.ts";
+import { dashboardFolder, dashboardFront } from "./dashboard-front.ts";
 import { explainRoute } from "./explain-route.ts";
 import { instanceRoutes } from "./instance-routes.ts";
 import { joinTokenRoutes } from "./join-token-routes.ts";
@@ -48,6 +50,7 @@ export function createAdminApp(deps: AdminApiDeps): AdminApp {
     await next();
   });
 
+  app.use(dashboardFront(new DashboardFiles(dashboardFolder())));
   app.use(accessGuard(deps));
   app.route("/", metaRoutes(deps));
   // These know who asks.

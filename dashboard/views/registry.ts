@@ -1,0 +1,90 @@
+/**
+ * Every view of the dashboard: one entry and one folder each. A view is loaded when it is first opened; what it exports under
+ * the name `View` is rendered with the parameters of its path.
+ */
+import type { FunctionComponent } from "preact";
+import type { IconName } from "../ui/icons.tsx";
+
+/** Values of the path's `:parameters`. */
+export interface ViewProps {
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export interface ViewModule {
+  readonly View: FunctionComponent<ViewProps>;
+}
+
+export interface ViewEntry {
+  /** `/services/:namespace/:name`. */
+  readonly path: string;
+  /** In the navigation, in this group; absent: reached by links only. */
+  readonly navigation?: {
+    readonly title: string;
+    readonly group: ViewGroup;
+    readonly icon: IconName;
+  };
+  /** After `g`. */
+  readonly key?: string;
+  readonly load: () => Promise<ViewModule>;
+}
+
+export type ViewGroup = "Health" | "Traffic" | "Trust" | "Mesh";
+
+export const VIEW_GROUPS: readonly ViewGroup[] = ["Health", "Traffic", "Trust", "Mesh"];
+
+/** In the order of the navigation. */
+export const VIEWS: readonly ViewEntry[] = [
+  {
+    path: "/",
+    key: "o",
+    navigation: { title: "Overview", group: "Health", icon: "overview" },
+    load: () => import("./overview/overview-view.tsx"),
+  },
+  {
+    path: "/services",
+    key: "s",
+    navigation: { title: "Services", group: "Health", icon: "services" },
+    load: () => import("./services/services-view.tsx"),
+  },
+  { path: "/services/:namespace/:name", load: () => import("./service/service-view.tsx") },
+  {
+    path: "/errors",
+    key: "e",
+    navigation: { title: "Errors", group: "Health", icon: "errors" },
+    load: () => import("./errors/errors-view.tsx"),
+  },
+  {
+    path: "/traces",
+    key: "t",
+    navigation: { title: "Traces", group: "Traffic", icon: "traces" },
+    load: () => import("./traces/traces-view.tsx"),
+  },
+  { path: "/traces/:id", load: () => import("./trace/trace-view.tsx") },
+];
+
+/** The view of a path, with the values of its parameters. */
+export function matchView(
+  path: string,
+): { readonly view: ViewEntry; readonly parameters: Readonly<Record<string, string>> } | undefined {
+  const parts = path.split("/").filter((part) => part !== "");
+  for (const view of VIEWS) {
+    const wanted = view.path.split("/").filter((part) => part !== "");
+    if (wanted.length !== parts.length) continue;
+    const parameters: Record<string, string> = {};
+    const fits = wanted.every((want, index) => {
+      const part = decode(parts[index] ?? "");
+      if (want.startsWith(":")) parameters[want.slice(1)] = part;
+      return want.startsWith(":") || want === part;
+    });
+    if (fits) return { view, parameters };
+  }
+  return undefined;
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,192 @@
+/** All services with every figure, as a table or as cards. */
+import type {
+  HealthState,
+  ServicesResponse,
+  ServiceTraffic,
+} from "../../../src/control-plane/telemetry-types.ts";
+import { formatCount, serviceName } from "../../core/format.ts";
+import { HEALTH, HEALTH_STATES } from "../../core/health.ts";
+import { useLive } from "../../core/live.ts";
+import { parameter, setParameters } from "../../core/location.ts";
+import { rangeFlags, rangeParameters } from "../../core/time-range.ts";
+import { SearchField, SegmentedParameter } from "../../ui/controls.tsx";
+import { Empty, Loaded, Page, ServiceLink } from "../../ui/page.tsx";
+import { Sparkline } from "../../ui/sparkline.tsx";
+import { Health, Mark } from "../../ui/status.tsx";
+import { type Column, Table } from "../../ui/table.tsx";
+import { type Figure, RESOURCE_FIGURES, TRAFFIC_FIGURES } from "./figures.ts";
+import { ServiceCard } from "./service-card.tsx";
+
+const SHOWN = [
+  { value: "table", label: "Table" },
+  { value: "cards", label: "Cards" },
+];
+
+/** The view. */
+export function View() {
+  const live = useLive<ServicesResponse>("/telemetry/services", rangeParameters.value);
+  return (
+    <Page title="Services" cli={`tulle stat${rangeFlags.value}`}>
+      <Loaded live={live} lines={8}>
+        {({ services }) => <ServiceList services={services} />}
+      </Loaded>
+    </Page>
+  );
+}
+
+function ServiceList({ services }: { readonly services: readonly ServiceTraffic[] }) {
+  if (services.length === 0) {
+    return (
+      <Empty title="There are no services yet">
+        Apply a Service, or start one: <code>tulle run --service NAME -- COMMAND</code>
+      </Empty>
+    );
+  }
+  const shown = services.filter(isWanted);
+  return (
+    <>
+      <div class="toolbar">
+        <SearchField name="q" label="Find a service" isMain />
+        <HealthFilter services={services} />
+        <div class="toolbar-end services-shape">
+          <SegmentedParameter name="show" label="Shown as" choices={SHOWN} />
+        </div>
+      </div>
+      {shown.length === 0 && <Empty title="No service is like that" />}
+      {shown.length > 0 && parameter("show") !== "cards" && <ServiceTable services={shown} />}
+      {shown.length > 0 && <Cards services={shown} isAlways={parameter("show") === "cards"} />}
+    </>
+  );
+}
+
+function isWanted({ service, health }: ServiceTraffic): boolean {
+  const wanted = parameter("health");
+  if (wanted !== "" && health !== wanted) return false;
+  return serviceName(service).includes(parameter("q").trim().toLowerCase());
+}
+
+function HealthFilter({ services }: { readonly services: readonly ServiceTraffic[] }) {
+  const wanted = parameter("health");
+  const counts = new Map<HealthState, number>();
+  for (const { health } of services) counts.set(health, (counts.get(health) ?? 0) + 1);
+  return (
+    <fieldset class="filter-chips">
+      <legend class="visually-hidden">Health</legend>
+      {HEALTH_STATES.filter((state) => counts.has(state)).map((state) => (
+        <button
+          key={state}
+          type="button"
+          class="chip"
+          aria-pressed={wanted === state}
+          onClick={() => setParameters({ health: wanted === state ? null : state })}
+        >
+          <Mark look={HEALTH[state]} />
+          {HEALTH[state].word} <span class="faint">{counts.get(state)}</span>
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+const COLUMNS: readonly Column<ServiceTraffic>[] = [
+  {
+    key: "name",
+    title: "Service",
+    sortBy: ({ service }) => serviceName(service),
+    cell: ({ service }) => <ServiceLink service={service} />,
+  },
+  {
+    key: "health",
+    title: "Health",
+    sortBy: ({ health }) => HEALTH[health].rank,
+    cell: ({ health, healthReason }) => (
+      <span title={healthReason ?? undefined}>
+        <Health state={health} />
+      </span>
+    ),
+  },
+  ...TRAFFIC_FIGURES.map((figure) => columnOf(figure, false)),
+  ...RESOURCE_FIGURES.map((figure) => columnOf(figure, true)),
+  {
+    key: "instances",
+    title: "Instances",
+    hint: "Healthy of all",
+    isNumeric: true,
+    sortBy: ({ instances }) => instances.total,
+    cell: ({ instances }) => <Instances {...instances} />,
+  },
+];
+
+function columnOf(figure: Figure, isWide: boolean): Column<ServiceTraffic> {
+  return {
+    key: figure.key,
+    title: figure.title,
+    hint: figure.hint,
+    isNumeric: true,
+    isWide,
+    sortBy: (service) => figure.value(service),
+    cell: (service) => <FigureCell figure={figure} service={service} />,
+  };
+}
+
+function FigureCell({
+  figure,
+  service,
+}: {
+  readonly figure: Figure;
+  readonly service: ServiceTraffic;
+}) {
+  const value = figure.value(service);
+  const tone = figure.tone?.(value);
+  const spark = figure.spark?.(service);
+  return (
+    <span class={`figure-cell ${tone === undefined ? "" : `tone-${tone}`}`}>
+      {spark !== undefined && <Sparkline {...spark} />}
+      <span>{figure.format(value)}</span>
+    </span>
+  );
+}
+
+/** `2/3`, and whether some were put out. */
+export function Instances({ total, healthy, ejected }: ServiceTraffic["instances"]) {
+  const isWhole = healthy === total;
+  return (
+    <span class={isWhole ? "" : "tone-warn"}>
+      {formatCount(healthy)}/{formatCount(total)}
+      {ejected > 0 && <span title="put out by outlier detection"> ({ejected} out)</span>}
+    </span>
+  );
+}
+
+function ServiceTable({ services }: { readonly services: readonly ServiceTraffic[] }) {
+  return (
+    <div class="panel panel-flush services-table">
+      <Table
+        label="Services"
+        columns={COLUMNS}
+        rows={services}
+        keyOf={({ service }) => `${service.namespace}/${service.name}`}
+        order="health"
+      />
+    </div>
+  );
+}
+
+function Cards({
+  services,
+  isAlways,
+}: {
+  readonly services: readonly ServiceTraffic[];
+  readonly isAlways: boolean;
+}) {
+  const sorted = services.toSorted((a, b) => HEALTH[a.health].rank - HEALTH[b.health].rank);
+  return (
+    <ul class={`service-cards ${isAlways ? "" : "only-small"}`} aria-label="Services">
+      {sorted.map((service) => (
+        <li key={`${service.service.namespace}/${service.service.name}`}>
+          <ServiceCard service={service} />
+        </li>
+      ))}
+    </ul>
+  );
+}
