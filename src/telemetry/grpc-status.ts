@@ -1,4 +1,5 @@
 /** The status codes of gRPC: their names, and what an HTTP status means where there is none. */
+import { GRPC_CODE_NAMES } from "../http/grpc-code-names.ts";
 
 /** By code, as Envoy's `%GRPC_STATUS%` writes them. */
 const CAMEL_NAMES = [
@@ -19,27 +20,6 @@ const CAMEL_NAMES = [
   "Unavailable",
   "DataLoss",
   "Unauthenticated",
-] as const;
-
-/** As the gRPC specification writes them. */
-const SNAKE_NAMES = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
 ] as const;
 
 /** By code, as Envoy and gRPC-Gateway have them. */
@@ -97,5 +77,5 @@ export function grpcCamelName(code: number): string {
 }
 
 export function grpcSnakeName(code: number): string {
-  return SNAKE_NAMES[code] ?? String(code);
+  return GRPC_CODE_NAMES[code] ?? String(code);
 }

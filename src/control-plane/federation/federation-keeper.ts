@@ -8,6 +8,7 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { parseBundleDocument, type SpiffeBundle } from "../../decision/spiffe/bundle-document.ts";
+import { readRecords, writeRecords } from "../../identity/record-file.ts";
 import { parseSpiffeId } from "../../identity/spiffe-id.ts";
 import type { TrustBundle } from "../../identity/trust-bundle.ts";
 import type {
@@ -17,7 +18,7 @@ import type {
 import type { Finding } from "../../translate/translation.ts";
 import { EgressGuard } from "../jwks/egress-guard.ts";
 import { fetchBundle } from "./bundle-fetch.ts";
-import { type BundleRecord, readBundles, writeBundles } from "./bundle-record.ts";
+import { type BundleRecord, isBundleRecord } from "./bundle-record.ts";
 
 /** SPIFFE Federation section 5.1: where the bundle has no hint. */
 const REFRESH_S_DEFAULT = 300;
@@ -113,7 +114,7 @@ export class FederationKeeper {
   #begin({ metadata, spec }: TrustDomainFederation): void {
     const { path } = this.#options;
     const { trustDomain } = spec;
-    this.#records ??= path === undefined ? [] : readBundles(path);
+    this.#records ??= path === undefined ? [] : readRecords(path, isBundleRecord);
     const entry: Entry = {
       name: metadata.name,
       spec,
@@ -181,7 +182,7 @@ export class FederationKeeper {
       document === "" ? [] : [{ trustDomain, document }],
     );
     try {
-      writeBundles(path, records);
+      writeRecords(path, records);
       this.#records = records;
     } catch (error) {
       log.warn("fetched bundles cannot be kept", { reason: messageOf(error) });

@@ -12,6 +12,7 @@ import {
   JWKS_SOURCES_MAX,
 } from "../../core/limits.ts";
 import type { Logger } from "../../core/logger.ts";
+import { readRecords, writeRecords } from "../../identity/record-file.ts";
 import { durationMs } from "../../resource/duration.ts";
 import type { Counter, Gauge } from "../../telemetry/counter.ts";
 import type { SeriesSource } from "../../telemetry/metric-registry.ts";
@@ -24,7 +25,7 @@ import {
 } from "../../translate/jwt/key-source.ts";
 import { EgressGuard } from "./egress-guard.ts";
 import { fetchKeys } from "./fetch-keys.ts";
-import { type KeySetRecord, readKeySets, writeKeySets } from "./key-set-record.ts";
+import { isKeySetRecord, type KeySetRecord } from "./key-set-record.ts";
 
 export interface KeySetKeeperOptions {
   /** Where keys are kept over a restart; undefined for nowhere. */
@@ -114,7 +115,7 @@ export class KeySetKeeper {
 
   #begin(source: KeySource, timeoutMs: number): void {
     const { path, clock } = this.#options;
-    this.#records ??= path === undefined ? [] : readKeySets(path);
+    this.#records ??= path === undefined ? [] : readRecords(path, isKeySetRecord);
     const record = this.#records.find(({ key }) => key === source.key);
     const isFresh = record !== undefined && clock.nowMs() - record.fetchedAtMs < JWKS_LAST_GOOD_MS;
     const entry: Entry = {
@@ -202,7 +203,7 @@ export class KeySetKeeper {
         document === undefined ? [] : [{ key, document, fetchedAtMs }],
     );
     try {
-      writeKeySets(path, records);
+      writeRecords(path, records);
       this.#records = records;
     } catch (error) {
       log.warn("fetched keys cannot be kept", { error: messageOf(error) });

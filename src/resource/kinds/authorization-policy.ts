@@ -1,23 +1,16 @@
 /** `mesh.tulle.dev/v1 AuthorizationPolicy`: who may call what. Istio's fields and meaning, and roles as another way to write them. */
 import { z } from "zod";
-import { apiGroup, apiKind, dnsSubdomain, objectName } from "../fields.ts";
+import { dnsSubdomain } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import { labels } from "../metadata.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
 import { type LooseRecord, objectRule, type Report } from "../rule.ts";
 import { authorizationBindings, authorizationRoles, checkBindings } from "./authorization-roles.ts";
 import { authorizationRules } from "./authorization-rule.ts";
+import { policyTargetRefs, SERVICE_ONLY } from "./policy-target-refs.ts";
 
 /** Istio's annotation for a dry run. */
 export const DRY_RUN_ANNOTATION = "istio.io/dry-run";
-
-const TARGETS_MAX = 16;
-
-const targetRef = z.strictObject({
-  group: apiGroup().default("").describe("Empty for Service."),
-  kind: apiKind().default("Service").describe("Service."),
-  name: objectName().describe("A Service in the policy's namespace."),
-});
 
 const specSchema = objectRule(
   z.strictObject({
@@ -27,10 +20,7 @@ const specSchema = objectRule(
       .describe(
         "Workloads with all of these labels, in the policy's namespace; of a policy in the root namespace, in all of them. Default: all workloads.",
       ),
-    targetRefs: z
-      .array(targetRef)
-      .min(1)
-      .max(TARGETS_MAX)
+    targetRefs: policyTargetRefs(SERVICE_ONLY)
       .optional()
       .describe("Instead of selector: the ports that these Services lead to."),
     action: z

@@ -1,5 +1,6 @@
 /** `mesh.tulle.dev/v1 FaultPolicy`: failures on purpose, injected by callers' sidecars, to see what comes of them. */
 import { z } from "zod";
+import { GRPC_CODE_NAMES } from "../../http/grpc-code-names.ts";
 import { durationMs } from "../duration.ts";
 import { dnsSubdomain, duration } from "../fields.ts";
 import { defineKind } from "../kind.ts";
@@ -10,27 +11,6 @@ import { HTTP_METHODS, headerMatches, httpRouteMatch } from "./http-route-match.
 import { policyTargetRefs, SERVICE_OR_ROUTE } from "./policy-target-refs.ts";
 
 const HOUR_MS = 3_600_000;
-
-/** The codes of gRPC by their number. */
-export const GRPC_CODES = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-] as const;
 
 /** Envoy counts in millionths. */
 const percentage = z
@@ -60,7 +40,7 @@ const abort = objectRule(
   z.strictObject({
     httpStatus: z.int().min(200).max(599).optional().describe("The status of the answer."),
     grpcStatus: z
-      .enum(GRPC_CODES)
+      .enum(GRPC_CODE_NAMES)
       .optional()
       .describe("The code of gRPC that callers get. Callers that do not speak gRPC get 200."),
     fromRequest: fromRequest.describe(

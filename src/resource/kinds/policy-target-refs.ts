@@ -19,6 +19,13 @@ export const SERVICE_OR_ROUTE: TargetTexts = {
   name: "An object in the policy's namespace.",
 };
 
+/** Of policies for workloads, beside a selector. */
+export const SERVICE_ONLY: TargetTexts = {
+  group: "Empty for Service.",
+  kind: "Service.",
+  name: "A Service in the policy's namespace.",
+};
+
 export function policyTargetRefs(texts: TargetTexts) {
   const targetRef = z.strictObject({
     group: apiGroup().default("").describe(texts.group),

@@ -1,6 +1,6 @@
 /** `mesh.tulle.dev/v1 RequestAuthentication`: whose tokens say who a user is. Istio's fields and meaning. */
 import { z } from "zod";
-import { apiGroup, apiKind, dnsSubdomain, duration, headerName, objectName } from "../fields.ts";
+import { dnsSubdomain, duration, headerName } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import { labels } from "../metadata.ts";
 import type { DeepReadonly, MeshObject, ObjectStatus } from "../object.ts";
@@ -13,8 +13,8 @@ import {
   stringRule,
   valueAt,
 } from "../rule.ts";
+import { policyTargetRefs, SERVICE_ONLY } from "./policy-target-refs.ts";
 
-const TARGETS_MAX = 16;
 const RULES_MAX = 64;
 /** What a key set may have inline. */
 const JWKS_LENGTH_MAX = 65_536;
@@ -121,12 +121,6 @@ const jwtRule = objectRule(
   },
 );
 
-const targetRef = z.strictObject({
-  group: apiGroup().default("").describe("Empty for Service."),
-  kind: apiKind().default("Service").describe("Service."),
-  name: objectName().describe("A Service in the policy's namespace."),
-});
-
 const specSchema = objectRule(
   z.strictObject({
     selector: z
@@ -135,10 +129,7 @@ const specSchema = objectRule(
       .describe(
         "Workloads with all of these labels, in the policy's namespace; of a policy in the root namespace, in all of them. Default: all workloads.",
       ),
-    targetRefs: z
-      .array(targetRef)
-      .min(1)
-      .max(TARGETS_MAX)
+    targetRefs: policyTargetRefs(SERVICE_ONLY)
       .optional()
       .describe("Instead of selector: the ports that these Services lead to."),
     jwtRules: z

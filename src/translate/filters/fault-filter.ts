@@ -14,12 +14,12 @@ import {
   FractionalPercentSchema,
 } from "../../gen/envoy/type/v3/percent_pb.js";
 import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
+import { GRPC_CODE_NAMES } from "../../http/grpc-code-names.ts";
 import { durationMs } from "../../resource/duration.ts";
 import {
   type FaultPolicy,
   type FaultPolicySpec,
   faultEndMs,
-  GRPC_CODES,
 } from "../../resource/kinds/fault-policy.ts";
 import { keyOf } from "../../resource/object.ts";
 import { type Caller, isFrom } from "../caller.ts";
@@ -181,7 +181,7 @@ function abortOf(abort: NonNullable<FaultPolicySpec["abort"]>): NonNullable<Faul
     return { errorType: { case: "httpStatus", value: abort.httpStatus }, percentage };
   }
   if (abort.grpcStatus !== undefined) {
-    const value = GRPC_CODES.indexOf(abort.grpcStatus);
+    const value = GRPC_CODE_NAMES.indexOf(abort.grpcStatus);
     return { errorType: { case: "grpcStatus", value }, percentage };
   }
   return { errorType: { case: "headerAbort", value: {} }, percentage };
