@@ -52,6 +52,8 @@ interface AppPort {
 export class MeshLink {
   readonly ads: AdsClient;
   readonly identity: IdentityAgent | undefined;
+  /** Further connections to the control plane, as this identity. */
+  readonly createClient: GrpcClientFactory;
   readonly #hds: HdsClient | undefined;
   readonly #address: string;
   readonly #appPorts: readonly AppPort[];
@@ -72,6 +74,7 @@ export class MeshLink {
     const target = channelTarget(channel);
     this.identity = createIdentity(target, node, options, deps);
     const createClient = clientFactory(target, this.identity, options.trustDomain, deps.clock);
+    this.createClient = createClient;
     const shared = { clock: deps.clock, prng: deps.prng, log: deps.log, createClient, node };
     const isSotw = bootstrap.dynamicResources?.adsConfig?.apiType === ApiType.GRPC;
     this.#updates =

@@ -32,6 +32,8 @@ import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
 import { localClusterOf } from "./local-cluster.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import { openFilesMax } from "./open-files.ts";
+import { MetricsSinks } from "./otlp-metrics/metrics-sinks.ts";
+import { compileStatsSinks } from "./otlp-metrics/stats-sinks-config.ts";
 import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "./own-identity.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
@@ -69,6 +71,7 @@ export class Sidecar implements ReplacedSidecar {
   #link: MeshLink | undefined;
   #dynamic: DynamicResources | undefined;
   #drain: Drain | undefined;
+  #sinks: MetricsSinks | undefined;
   #isStopped = false;
   #isReplaced = false;
 
@@ -88,6 +91,11 @@ export class Sidecar implements ReplacedSidecar {
     const channel = channelCluster(bootstrap, errors);
     const principal = ownPrincipal(bootstrap.node, channel, this.#options.trustDomain);
     const connectionsMax = compileConnectionsMax(bootstrap, errors);
+    this.#sinks = new MetricsSinks({
+      ...{ clock, log, registry: this.#registry, node: bootstrap.node, version },
+      config: compileStatsSinks(bootstrap, channel, errors),
+      metrics: () => snapshotOf(this.#registry.families()),
+    });
     const proxy = new DataPlane({
       clock,
       log,
@@ -118,6 +126,7 @@ export class Sidecar implements ReplacedSidecar {
     this.#logListeners(resources);
     if (channel === undefined) await this.#becomeLive();
     else await this.#startLink(channel, proxy);
+    await this.#sinks.start(this.#link);
   }
 
   /** Lets go of callers, finishes what is in flight, and ends. Also while it starts, or when that failed. */
@@ -127,6 +136,7 @@ export class Sidecar implements ReplacedSidecar {
     const isGraceful = !this.#isReplaced && (this.#proxy?.hasListeners("inbound") ?? false);
     await this.#drain?.run({ direction: "all", isGraceful, graceMs });
     this.#idleTrim?.stop();
+    await this.#sinks?.stop();
     await this.#link?.stop();
     await this.#proxy?.stop();
     await this.#admin?.close();
@@ -139,11 +149,13 @@ export class Sidecar implements ReplacedSidecar {
   }
 
   holdLink(): void {
+    this.#sinks?.hold();
     this.#link?.hold();
   }
 
   resumeLink(): void {
     this.#link?.resume();
+    this.#sinks?.resume();
   }
 
   /**

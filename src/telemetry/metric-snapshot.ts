@@ -16,6 +16,19 @@ export interface HistogramSnapshot {
   readonly counts: readonly number[];
   readonly sum: number;
   readonly count: number;
+  /** At most one a bucket, none without traces. */
+  readonly exemplars?: readonly ExemplarSnapshot[];
+}
+
+/** A request that was traced, as an example of those in its bucket. */
+export interface ExemplarSnapshot {
+  readonly value: number;
+  /** Wall clock. */
+  readonly timeMs: number;
+  /** 32 hexadecimal digits. */
+  readonly traceId: string;
+  /** 16 of them, or empty. */
+  readonly spanId: string;
 }
 
 export interface FamilySnapshot {

@@ -199,6 +199,16 @@ export function sampleBootstrap(): JsonObject {
       lds_config: ADS,
       cds_config: ADS,
     },
+    stats_flush_interval: "5s",
+    stats_sinks: [
+      {
+        name: "envoy.stat_sinks.open_telemetry",
+        typed_config: {
+          "@type": `${TYPE}.extensions.stat_sinks.open_telemetry.v3.SinkConfig`,
+          grpc_service: { envoy_grpc: { cluster_name: SAMPLE_CHANNEL } },
+        },
+      },
+    ],
     overload_manager: {
       resource_monitors: [
         {

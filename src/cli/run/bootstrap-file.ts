@@ -46,6 +46,16 @@ export function bootstrapOf(input: BootstrapInput): Readonly<Record<string, unkn
       cds_config: ads,
       lds_config: ads,
     },
+    // Metrics go where the configuration comes from.
+    stats_sinks: [
+      {
+        name: "envoy.stat_sinks.open_telemetry",
+        typed_config: {
+          "@type": `${TYPE_PREFIX}.stat_sinks.open_telemetry.v3.SinkConfig`,
+          grpc_service: { envoy_grpc: { cluster_name: XDS_CLUSTER } },
+        },
+      },
+    ],
     static_resources: { clusters: [xdsCluster(controlPlane)] },
   };
 }

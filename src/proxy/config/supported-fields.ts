@@ -5,7 +5,9 @@
  */
 export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.bootstrap.v3.Bootstrap":
-    "node admin static_resources dynamic_resources overload_manager cluster_manager",
+    "node admin static_resources dynamic_resources overload_manager cluster_manager stats_sinks stats_flush_interval",
+  "envoy.config.metrics.v3.StatsSink": "name typed_config",
+  "envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig": "grpc_service",
   "envoy.config.bootstrap.v3.ClusterManager": "local_cluster_name",
   "envoy.config.overload.v3.OverloadManager": "resource_monitors",
   "envoy.config.overload.v3.ResourceMonitor": "name typed_config",

@@ -26,6 +26,9 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.overload.v3.ResourceMonitor.typed_config": [
     "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
   ],
+  "envoy.config.metrics.v3.StatsSink.typed_config": [
+    "envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig",
+  ],
   "envoy.config.listener.v3.Filter.typed_config": [
     "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
     "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz",

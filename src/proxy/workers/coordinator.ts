@@ -34,6 +34,8 @@ import type { ReplacedSidecar } from "../handover/restart.ts";
 import { IdleTrim } from "../idle-trim.ts";
 import { registerLinkMetrics } from "../link-metrics.ts";
 import type { MeshLink } from "../mesh-link.ts";
+import { MetricsSinks } from "../otlp-metrics/metrics-sinks.ts";
+import { compileStatsSinks, type StatsSinksConfig } from "../otlp-metrics/stats-sinks-config.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
 import { SecretStore } from "../secret-store.ts";
 import type { SidecarDeps } from "../sidecar.ts";
@@ -69,6 +71,7 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
   #admin: AdminServer | undefined;
   #link: MeshLink | undefined;
   #ads: AdsClient | undefined;
+  #sinks: MetricsSinks | undefined;
   #isStopped = false;
   #isReplaced = false;
 
@@ -107,7 +110,13 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
 
   /** Resolves when the static listeners of all workers are bound and the link to the control plane has begun. */
   async start(): Promise<void> {
-    const channel = this.#check();
+    const { channel, sinks } = this.#check();
+    const { clock, log, version } = this.#deps;
+    this.#sinks = new MetricsSinks({
+      ...{ clock, log, registry: this.#registry, node: this.#bootstrap.node, version },
+      config: sinks,
+      metrics: () => this.#metrics.collect(this.#group),
+    });
     registerProcessMetrics(this.#registry, this.#deps.version);
     this.#idleTrim.start();
     this.#checkSuccession();
@@ -121,6 +130,7 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
     }
     if (channel === undefined) await this.#becomeLive();
     else await this.#startLink(channel);
+    await this.#sinks.start(this.#link);
   }
 
   /** Lets go of callers, finishes what is in flight, and ends. Also while it starts, or when that failed. */
@@ -133,6 +143,7 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
       !this.#isReplaced && listeners.some(({ direction }) => direction === "inbound");
     await this.#drain.run({ direction: "all", isGraceful, graceMs });
     this.#idleTrim.stop();
+    await this.#sinks?.stop();
     await this.#link?.stop();
     await this.#group.stop();
     await this.#admin?.close();
@@ -145,11 +156,13 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
   }
 
   holdLink(): void {
+    this.#sinks?.hold();
     this.#link?.hold();
   }
 
   resumeLink(): void {
     this.#link?.resume();
+    this.#sinks?.resume();
   }
 
   /** As `Sidecar.replace`. */
@@ -174,7 +187,7 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
   }
 
   /** Compiles the file as each worker will: what is wrong with it ends this process before it has any. */
-  #check(): Cluster | undefined {
+  #check(): { readonly channel: Cluster | undefined; readonly sinks: StatsSinksConfig } {
     const { clock } = this.#deps;
     const errors: FieldError[] = [];
     const channel = channelCluster(this.#bootstrap, errors);
@@ -185,9 +198,10 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
       () => clock.nowMs(),
     );
     compileConnectionsMax(this.#bootstrap, errors);
+    const sinks = compileStatsSinks(this.#bootstrap, channel, errors);
     applyStaticSecrets(this.#bootstrap, new SecretStore(), errors);
     if (errors.length > 0) throw invalid(this.#options.bootstrapFile, errors);
-    return channel;
+    return { channel, sinks };
   }
 
   #startInput(place: WorkerPlace): StartInput {
