@@ -265,6 +265,19 @@ const PEER_AUTHENTICATION_COLUMNS: KindColumns = {
   },
 };
 
+const TELEMETRY_TEXTS: TextColumns = {
+  titles: ["LOGS", "METRICS", "FOR"],
+  texts: (spec) => {
+    const isSaid = asRecord(spec)["accessLogs"] !== undefined;
+    const outputs = recordsAt(spec, "accessLogs").map((log) => textAt(log, "output") || "Stdout");
+    return [
+      outputs.join(",") || (isSaid ? "none" : "-"),
+      valueAt(spec, "metrics") === undefined ? "-" : "changed",
+      workloadsText(asRecord(spec)),
+    ];
+  },
+};
+
 const AUTHORIZATION_COLUMNS: KindColumns = {
   columns: [{ title: "ACTION" }, { title: "RULES" }, { title: "FOR" }, { title: "ACCEPTED" }],
   cells: (object, _live, style) => {
@@ -336,6 +349,8 @@ const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {
   Revocation: REVOCATION_COLUMNS,
   SecurityPolicy: SECURITY_COLUMNS,
   Rollout: ROLLOUT_COLUMNS,
+  TelemetryExporter: withAcceptance(EXPORTER_TEXTS),
+  TelemetryPolicy: withAcceptance(TELEMETRY_TEXTS),
   TrustDomainFederation: withAcceptance(FEDERATION_TEXTS),
   Workload: WORKLOAD_COLUMNS,
   WorkloadAttestor: withAcceptance(ATTESTOR_TEXTS),
@@ -349,8 +364,6 @@ export function columnsOf(kind: string): KindColumns {
 export async function readLiveView(client: AdminClient, kind: string): Promise<LiveView> {
   const services: ServicesResponse["services"] =
     kind === "Service" ? (await client.services()).services : [];
-  TelemetryExporter: withAcceptance(EXPORTER_TEXTS),
-  TelemetryPolicy: withAcceptance(TELEMETRY_TEXTS),
   const instances: InstancesResponse["instances"] =
     kind === "Workload" ? (await client.instances()).instances : [];
   return {

@@ -88,6 +88,7 @@ export function buildSnapshot(source: SnapshotSource): MeshSnapshot {
     ...(source.keySets === undefined ? {} : { keySets: source.keySets }),
     peerAuthentications: objects.list("PeerAuthentication"),
     authorizationPolicies: objects.list("AuthorizationPolicy"),
+    telemetryPolicies: objects.list("TelemetryPolicy"),
     instances,
   };
 }

@@ -260,6 +260,7 @@ function isSameForScoped(a: MeshSnapshot, b: MeshSnapshot): boolean {
     isSameList(a.requestAuthentications ?? [], b.requestAuthentications ?? []) &&
     a.keySets === b.keySets &&
     isSameList(a.authorizationPolicies ?? [], b.authorizationPolicies ?? []) &&
+    isSameList(a.telemetryPolicies ?? [], b.telemetryPolicies ?? []) &&
     endedFaults(a) === endedFaults(b) &&
     isSameAllocation(a.services, b.services) &&
     isSameAllocation(a.externalServices, b.externalServices)

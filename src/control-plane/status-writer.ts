@@ -92,6 +92,7 @@ export class StatusWriter {
       ...objects.list("AuthorizationPolicy"),
       ...objects.list("PeerAuthentication"),
       ...objects.list("RequestAuthentication"),
+      ...objects.list("TelemetryPolicy"),
       ...objects.list("Rollout"),
       ...objects.list("Revocation"),
       ...objects.list("TrustDomainFederation"),

@@ -43,6 +43,7 @@ export interface KindMap {
   readonly SecurityPolicy: SecurityPolicy;
   readonly Service: Service;
   readonly TCPRoute: TcpRoute;
+  readonly TelemetryPolicy: TelemetryPolicy;
   readonly TLSRoute: TlsRoute;
   readonly TrafficPolicy: TrafficPolicy;
   readonly TelemetryExporter: TelemetryExporter;

@@ -62,6 +62,7 @@ const DEFINITIONS: { readonly [K in KindName]: KindDefinition<KindMap[K]> } = {
   SecurityPolicy: securityPolicyKind,
   Service: serviceKind,
   TCPRoute: tcpRouteKind,
+  TelemetryPolicy: telemetryPolicyKind,
   TLSRoute: tlsRouteKind,
   TrafficPolicy: trafficPolicyKind,
   TelemetryExporter: telemetryExporterKind,

@@ -113,6 +113,7 @@ function checkOrderDoesNotMatter({ snapshot, scope }: MeshFixture, expected: Tra
       faultPolicies: snapshot.faultPolicies.toReversed(),
       peerAuthentications: snapshot.peerAuthentications?.toReversed() ?? [],
       authorizationPolicies: snapshot.authorizationPolicies?.toReversed() ?? [],
+      telemetryPolicies: snapshot.telemetryPolicies?.toReversed() ?? [],
       instances: snapshot.instances
         .toReversed()
         .map((instance) => ({ ...instance, labels: reverseKeys(instance.labels) })),

@@ -20,6 +20,7 @@ import type { RouteFilter } from "../resource/kinds/route-filter.ts";
 import type { SecurityPolicy } from "../resource/kinds/security-policy.ts";
 import type { Service } from "../resource/kinds/service.ts";
 import type { TcpRoute } from "../resource/kinds/tcp-route.ts";
+import type { TelemetryPolicy } from "../resource/kinds/telemetry-policy.ts";
 import type { TlsRoute } from "../resource/kinds/tls-route.ts";
 import type { TrafficPolicy } from "../resource/kinds/traffic-policy.ts";
 import type { MeshObject, ObjectStatus } from "../resource/object.ts";
@@ -67,6 +68,8 @@ export interface MeshSnapshot {
   readonly peerAuthentications?: readonly PeerAuthentication[];
   /** Undefined: none. */
   readonly authorizationPolicies?: readonly AuthorizationPolicy[];
+  /** Undefined: none. */
+  readonly telemetryPolicies?: readonly TelemetryPolicy[];
   readonly instances: readonly MeshInstance[];
 }
 

@@ -124,6 +124,7 @@ export function snapshotOf(text: string, fileName: string): MeshSnapshot {
     securityPolicies: ofKind(objects, "SecurityPolicy"),
     peerAuthentications: ofKind(objects, "PeerAuthentication"),
     authorizationPolicies: ofKind(objects, "AuthorizationPolicy"),
+    telemetryPolicies: ofKind(objects, "TelemetryPolicy"),
     requestAuthentications: ofKind(objects, "RequestAuthentication"),
     instances,
   };
