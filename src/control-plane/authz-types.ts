@@ -37,6 +37,7 @@ export interface AuthzCheckResponse {
 export interface AuthzVerdict {
   /** `default/catalog-v1-x7k2p`. */
   readonly workloads: readonly string[];
+  /** Where `asks` is not empty: provided that each provider allows it. */
   readonly allowed: boolean;
   /** What decided: a policy's action, or null where no policy has a say. */
   readonly action: "ALLOW" | "DENY" | null;
@@ -48,8 +49,22 @@ export interface AuthzVerdict {
   readonly condition: string | null;
   /** A sentence. */
   readonly reason: string;
-  /** Policies under dry run that would have denied it, in a sentence each. */
+  /** Policies under dry run that would have denied it, or asked about it, in a sentence each. */
   readonly dryRuns: readonly string[];
+  /** Providers that policies of action CUSTOM ask first. What they answer cannot be told. */
+  readonly asks: readonly AuthzQuestion[];
+}
+
+export interface AuthzQuestion {
+  /** `opa`, of MeshConfig `extensionProviders`. */
+  readonly provider: string;
+  /** `default/catalog`, and its rule that matched. */
+  readonly policy: string | null;
+  readonly rule: string | null;
+  /** What becomes of it when the provider does not answer. */
+  readonly withoutAnswer: "allowed" | "denied";
+  /** A sentence. */
+  readonly reason: string;
 }
 
 export const SUGGEST_LEVELS = ["identity", "method", "path"] as const;

@@ -192,6 +192,19 @@ test("its denial is the client's answer, in metrics and on the way of the reques
   assert.match(metrics, /tulle_ext_authz_checks_total\{provider="opa",result="denied"\} 1/);
 });
 
+test("who would be asked is told without asking", async () => {
+  opa.asked.length = 0;
+  const answer = await mesh.tulle("authz", "check", CLIENT, "catalog", "GET", "/admin/users");
+  assert.match(answer, /allowed if opa allows it, by default\/catalog-/);
+  assert.match(answer, /default\/admin rule 0 asks opa: .*; without an answer it is denied/);
+  const explained = await mesh.tulle("explain", "http://catalog/admin/users", "--from", "client");
+  assert.match(explained, /if opa allows it/);
+  assert.match(explained, /default\/admin rule 0 asks opa/);
+  const other = await mesh.tulle("authz", "check", CLIENT, "catalog", "GET", "/items");
+  assert.match(other, /^allowed by /m);
+  assert.equal(opa.asked.length, 0);
+});
+
 test("CUSTOM comes first, and does not let in what ALLOW does not", async () => {
   decide = () => ALLOWED;
   const allow = { action: "ALLOW", provider: undefined, ...paths("/items", "/admin/open") };

@@ -31,7 +31,9 @@ With -f the mesh is read from files instead, so that policies can be tried befor
 
 Without METHOD and PATH a TCP connection is judged. Policies under dry run that would deny it are told, too.
 
-The exit code is 0 when it is allowed by every workload of TO, and 1 when it is denied.`,
+A policy of action CUSTOM asks a provider first. What that answers cannot be told: the answer names the provider, the policy and its rule, and says what follows if the provider allows it.
+
+The exit code is 0 when it is allowed by every workload of TO, provided that the providers that are asked allow it, and 1 when it is denied.`,
   examples: [
     {
       line: "tulle authz check storefront catalog GET /items/7",
@@ -159,8 +161,17 @@ function verdictText(response: AuthzCheckResponse, style: Style): string {
 }
 
 function oneText(verdict: AuthzVerdict, style: Style): string {
-  const { allowed, reason, workloads, dryRuns } = verdict;
-  const word = allowed ? style.green("allowed") : style.red("denied");
+  const { allowed, reason, workloads, dryRuns, asks } = verdict;
+  const providers = asks.map(({ provider }) => provider).join(" and ");
+  const isOpen = allowed && asks.length > 0;
+  const word = isOpen
+    ? style.yellow(`allowed if ${printable(providers)} allows it,`)
+    : allowed
+      ? style.green("allowed")
+      : style.red("denied");
+  const questions = asks
+    .map((one) => `    ${printable(one.reason)}; without an answer it is ${one.withoutAnswer}\n`)
+    .join("");
   const shadow = dryRuns.map((text) => `    dry run: ${printable(text)}\n`).join("");
-  return `${word} by ${printable(workloads.join(", "))}: ${printable(reason)}\n${shadow}`;
+  return `${word} by ${printable(workloads.join(", "))}: ${printable(reason)}\n${questions}${shadow}`;
 }

@@ -1,5 +1,6 @@
 /** An explanation for people: what comes of the request first, then the way there. */
 import type { EffectiveSetting } from "../../control-plane/api-types.ts";
+import type { AuthzQuestion } from "../../control-plane/authz-types.ts";
 import type {
   ExplainedCluster,
   ExplainedEndpoint,
@@ -11,7 +12,7 @@ import type {
 import { keyText } from "../findings.ts";
 import { percentText } from "../kind-columns.ts";
 import type { Style } from "../output/style.ts";
-import { renderTable } from "../output/table.ts";
+import { type Cell, renderTable } from "../output/table.ts";
 import { printable } from "../output/text-width.ts";
 
 export interface TextOptions {
@@ -166,15 +167,23 @@ function authorizationText({ authorization }: ExplainResponse, options: TextOpti
   const { style, columns } = options;
   return renderTable({
     columns: [{ title: "WORKLOAD", isKept: true }, { title: "LETS IT IN" }, { title: "BECAUSE" }],
-    rows: authorization.map(({ workloads, allowed, reason }) => [
+    rows: authorization.map(({ workloads, allowed, reason, asks }) => [
       workloads.join(", "),
-      allowed ? { text: "yes", paint: style.green } : { text: "no", paint: style.red },
-      printable(reason),
+      letsIn(allowed, asks, style),
+      printable([...asks.map((one) => one.reason), reason].join("; ")),
     ]),
     style,
     width: columns,
     indent: "  ",
   });
+}
+
+/** What a provider would answer nobody knows. */
+function letsIn(allowed: boolean, asks: readonly AuthzQuestion[], style: Style): Cell {
+  if (!allowed) return { text: "no", paint: style.red };
+  if (asks.length === 0) return { text: "yes", paint: style.green };
+  const providers = asks.map(({ provider }) => provider).join(" and ");
+  return { text: printable(`if ${providers} allows it`), paint: style.yellow };
 }
 
 function clusterTitle({ name, share }: ExplainedCluster): string {

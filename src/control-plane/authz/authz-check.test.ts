@@ -117,6 +117,90 @@ test("a connection of TCP is judged without what only requests have", () => {
   assert.equal(check({ to: "catalog-1", port: 8080, sourceIp: "10.1.2.3" }).allowed, false);
 });
 
+const BY_NAME = { from: "storefront", to: "catalog-1", headers: [["host", "catalog"]] } as const;
+const CUSTOM = `
+---
+apiVersion: v1
+kind: Service
+metadata: {name: opa}
+spec: {selector: {app: opa}, ports: [{name: grpc, port: 9191}]}
+---
+apiVersion: mesh.tulle.dev/v1
+kind: MeshConfig
+metadata: {name: default}
+spec:
+  extensionProviders:
+    - {name: opa, envoyExtAuthzGrpc: {service: opa.default.svc, port: 9191}}
+    - {name: lax, envoyExtAuthzGrpc: {service: opa.default.svc, port: 9191, failOpen: true}}
+---
+apiVersion: mesh.tulle.dev/v1
+kind: AuthorizationPolicy
+metadata: {name: asked}
+spec:
+  selector: {matchLabels: {app: catalog}}
+  action: CUSTOM
+  provider: {name: opa}
+  rules:
+    - to: [{operation: {paths: [/items/none]}}]
+    - to: [{operation: {methods: [GET]}}]
+    - to: [{operation: {ports: ["9090"]}}]
+---
+apiVersion: mesh.tulle.dev/v1
+kind: AuthorizationPolicy
+metadata: {name: lax}
+spec:
+  selector: {matchLabels: {version: v2}}
+  action: CUSTOM
+  provider: {name: lax}
+---
+apiVersion: mesh.tulle.dev/v1
+kind: AuthorizationPolicy
+metadata: {name: maybe}
+spec:
+  action: CUSTOM
+  dryRun: true
+  provider: {name: opa}
+  rules: [{to: [{operation: {paths: [/items/7]}}]}]
+`;
+
+const WITHOUT_PROVIDER = `
+---
+apiVersion: mesh.tulle.dev/v1
+kind: AuthorizationPolicy
+metadata: {name: nobody}
+spec:
+  action: CUSTOM
+  provider: {name: gone}
+  rules: [{to: [{operation: {paths: [/gone]}}]}]
+`;
+
+test("policies of action CUSTOM: who would be asked, by which rule, and what follows", () => {
+  const closed = 'rules: [{to: [{operation: {paths: ["*/secret"]}}]}]';
+  const text = MESH.replace(closed, "rules: []") + CUSTOM;
+  const askIn = (mesh: string, asked: Partial<AuthzCheckRequest>) =>
+    checkAuthorization({ ...BY_NAME, ...asked }, snapshotOf(mesh, "mesh.yaml"), []).verdicts[0];
+  const ask = (asked: Partial<AuthzCheckRequest>) => askIn(text, asked);
+  const asked = {
+    ...{ provider: "opa", policy: "default/asked", rule: "1", withoutAnswer: "denied" },
+    reason: "default/asked rule 1 asks opa: method is GET (exact GET)",
+  };
+  const first = ask({ path: "/items/7" });
+  assert.deepEqual(first?.asks, [asked]);
+  assert.deepEqual([first?.allowed, first?.policy], [true, "default/readers"]);
+  assert.match(first?.dryRuns.join() ?? "", /default\/maybe rule 0 asks opa: path is \/items\/7/);
+  // The same request is denied whatever the provider says.
+  const denied = ask({ path: "/items/7", from: "anonymous" });
+  assert.deepEqual([denied?.allowed, denied?.asks.length], [false, 1]);
+  // A method that no rule asks about.
+  assert.deepEqual(ask({ method: "PUT", path: "/items/7" })?.asks, []);
+  // Without a provider nobody can be asked.
+  const gone = askIn(text + WITHOUT_PROVIDER, { path: "/gone", method: "PUT" });
+  assert.deepEqual([gone?.allowed, gone?.policy, gone?.asks], [false, "default/nobody", []]);
+  // Connections are asked about, too.
+  const tcp = ask({ port: 9090, sourceIp: "10.1.2.3" });
+  assert.deepEqual([tcp?.allowed, tcp?.asks[0]?.provider], [true, "opa"]);
+});
+
 test("names, ports and protocols that do not fit are told", () => {
   const wrong = (asked: Partial<AuthzCheckRequest>, message: RegExp): void => {
     assert.throws(() => check(asked), message);

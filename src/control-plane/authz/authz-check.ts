@@ -1,9 +1,13 @@
 /** What authorization policies say of a request or a connection that is only described: `tulle authz check`. Pure. */
 import type { RbacConnection } from "../../decision/rbac/rbac-connection.ts";
+import { ruleText } from "../../decision/rbac/rule-name.ts";
 import {
   type AuthorizationVerdict,
+  type DryRun,
   judgeConnection,
   judgeRequest,
+  type Question,
+  type RuleVerdict,
 } from "../../decision/rbac/verdict.ts";
 import type { RequestView } from "../../decision/request-view.ts";
 import type { Listener } from "../../gen/envoy/config/listener/v3/listener_pb.js";
@@ -24,7 +28,13 @@ import {
   serviceHost,
   spiffeId,
 } from "../../translate/names.ts";
-import type { AuthzCheckRequest, AuthzCheckResponse, AuthzVerdict } from "../authz-types.ts";
+import { providerOfDryRun } from "../../translate/rbac/custom-provider.ts";
+import type {
+  AuthzCheckRequest,
+  AuthzCheckResponse,
+  AuthzQuestion,
+  AuthzVerdict,
+} from "../authz-types.ts";
 import { badRequest, notFound } from "../explain/explain-error.ts";
 import { explainedRequest, requestView } from "../explain/explained-request.ts";
 import { type InboundRules, inboundRules } from "./inbound-rules.ts";
@@ -337,6 +347,7 @@ function viewOf({
   isAllowed,
   deciding,
   dryRuns,
+  questions,
 }: AuthorizationVerdict): Omit<AuthzVerdict, "workloads"> {
   const policy = deciding?.isMatched === true ? deciding.policy : undefined;
   return {
@@ -345,7 +356,28 @@ function viewOf({
     policy: policy?.policy ?? null,
     rule: policy?.rule ?? null,
     condition: deciding?.condition || null,
-    reason: deciding?.reason ?? "no policy has a say about it",
-    dryRuns: dryRuns.map(({ reason }) => reason),
+    reason:
+      deciding?.reason ?? `no ${questions.length > 0 ? "other " : ""}policy has a say about it`,
+    dryRuns: dryRuns.map(dryRunText),
+    asks: questions.map(questionOf),
   };
+}
+
+function dryRunText(dryRun: DryRun): string {
+  const provider = providerOfDryRun(dryRun.shadowPrefix);
+  return provider === undefined ? dryRun.reason : askingText(provider, dryRun);
+}
+
+function questionOf({ label, allowsOnFailure, chosenBy }: Question): AuthzQuestion {
+  return {
+    provider: label,
+    policy: chosenBy?.policy?.policy ?? null,
+    rule: chosenBy?.policy?.rule ?? null,
+    withoutAnswer: allowsOnFailure ? "allowed" : "denied",
+    reason: chosenBy === undefined ? `${label} is asked` : askingText(label, chosenBy),
+  };
+}
+
+function askingText(provider: string, { policy, held }: RuleVerdict): string {
+  return `${policy === undefined ? "a policy" : ruleText(policy)} asks ${provider}: ${held}`;
 }

@@ -18,6 +18,8 @@ export interface Judgement {
   readonly isMatched: boolean;
   /** Of a policy that did not match: `method POST`, as the policy wants it. Of one that did: "". */
   readonly condition: string;
+  /** Of a policy that matched: what of it did. Of one that did not: "". */
+  readonly held: string;
   /** A sentence. */
   readonly reason: string;
 }
@@ -44,12 +46,12 @@ export function explainMatch(
     const held = heldText(matched, request, connection);
     const verb = { allow: "allows", deny: "denies", log: "logs" }[engine.action];
     const reason = `${ruleText(matched)} ${verb} it: ${held}`;
-    return { isAllowed, policy: matched, isMatched: true, condition: "", reason };
+    return { isAllowed, policy: matched, isMatched: true, condition: "", held, reason };
   }
   const nearest = isAllowed ? undefined : nearestOf(engine, request, connection);
   if (nearest === undefined) {
     const reason = isAllowed ? "no policy matches" : "there is no ALLOW policy that could match";
-    return { isAllowed, policy: undefined, isMatched: false, condition: "", reason };
+    return { isAllowed, policy: undefined, isMatched: false, condition: "", held: "", reason };
   }
   const { policy, failure } = nearest;
   return {
@@ -57,6 +59,7 @@ export function explainMatch(
     policy,
     isMatched: false,
     condition: failure.condition,
+    held: "",
     reason: `no ALLOW policy matches; nearest is ${ruleText(policy)}: ${failure.sentence}`,
   };
 }

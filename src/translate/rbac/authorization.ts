@@ -32,6 +32,7 @@ import { holdsFor, reportWorkloadTargets, type WorkloadPort } from "../workload-
 import {
   type CustomProviders,
   type CustomQuestion,
+  dryRunPrefixOf,
   resolveCustomProviders,
   shadowPrefixOf,
 } from "./custom-provider.ts";
@@ -270,7 +271,7 @@ function customFilters(
     const name = `envoy.filters.http.rbac.custom.${provider}`;
     const watch = shadowRules && {
       shadowRules,
-      shadowRulesStatPrefix: `dry_run_${prefix}`,
+      shadowRulesStatPrefix: dryRunPrefixOf(provider),
     };
     const dryRun = watch === undefined ? [] : [always(`${name}.dry-run`, watch)];
     if (rules === undefined) return dryRun;

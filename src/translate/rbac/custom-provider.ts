@@ -93,6 +93,16 @@ export function shadowPrefixOf(provider: string): string {
   return `custom_${provider}_`;
 }
 
+/** Before the names of the result of those of dry-run policies. */
+export function dryRunPrefixOf(provider: string): string {
+  return `dry_run_${shadowPrefixOf(provider)}`;
+}
+
+/** The provider that would be asked; undefined for the prefix of other policies' dry runs. */
+export function providerOfDryRun(prefix: string): string | undefined {
+  return /^dry_run_custom_(.+)_$/.exec(prefix)?.[1];
+}
+
 function knownProviders(
   snapshot: ProviderMesh,
   findings: Findings,
