@@ -284,6 +284,12 @@ const INSPECT_ENTRIES: readonly CommandEntry[] = [
     load: async () => (await import("./commands/status-command.ts")).command,
   },
   {
+    name: "dashboard",
+    summary: "Open the dashboard in a browser",
+    group: "inspect",
+    load: async () => (await import("./commands/dashboard-command.ts")).command,
+  },
+  {
     name: "check",
     summary: "Check that everything is right, with a hint for each thing that is not",
     group: "inspect",

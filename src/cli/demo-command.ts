@@ -1,5 +1,4 @@
 /** `tulle demo`: the shop under demo/ as `tulle up` runs it, with a word on what to try and how it went. */
-import { spawn } from "node:child_process";
 import { constants } from "node:fs";
 import { access, rm } from "node:fs/promises";
 import { delimiter, join, relative } from "node:path";
@@ -8,12 +7,13 @@ import type { CliContext } from "./context.ts";
 import { failedError } from "./errors.ts";
 import { EXIT_FINDINGS, EXIT_OK } from "./exit-codes.ts";
 import { findControlPlane, isProcessAlive, tulleHome } from "./find-control-plane.ts";
+import { openBrowser } from "./open-browser.ts";
 import type { InstanceEvent } from "./run/instance.ts";
 import { PACKAGE_ROOT } from "./run/launcher.ts";
 import { APP_HOST, parsePortSpec } from "./run/port-spec.ts";
 import { describeStatus, type ExitStatus } from "./run/process-group.ts";
 import { askSidecar } from "./run/sidecar-admin.ts";
-import { findRunning } from "./up/control-plane-process.ts";
+import { dashboardUrlOf, findRunning } from "./up/control-plane-process.ts";
 import { demoProblems, demoSummary, instanceTable, thingsToTry } from "./up/demo-report.ts";
 import type { MeshFile } from "./up/mesh-file.ts";
 import { parseRequestSeries, type RequestSeries, summarizeTraffic } from "./up/mesh-traffic.ts";
@@ -175,7 +175,8 @@ class DemoVisit {
     return hasFailed || demoProblems(outcome).length > 0 ? EXIT_FINDINGS : EXIT_OK;
   }
 
-  async #show({ planned, addressOf, controlPlane }: RunningApplication): Promise<void> {
+  async #show(running: RunningApplication): Promise<void> {
+    const { planned, addressOf, controlPlane, stateFolder } = running;
     const { stdout, env } = this.#context;
     const { bold } = stdout.style;
     const only = await findControlPlane({ mesh: undefined, env, isAlive: isProcessAlive }).then(
@@ -187,7 +188,8 @@ class DemoVisit {
     stdout.write(
       [
         `\n${instanceTable(planned, addressOf, stdout)}\n`,
-        `The shop is open at ${bold(shopUrl(planned))}\n\n`,
+        `The shop is open at ${bold(shopUrl(planned))}\n`,
+        `Its dashboard is at ${bold((await dashboardUrlOf(stateFolder)) ?? "")}\n\n`,
         "Try in another terminal:\n",
         thingsToTry(planned, tulle, suffix),
         "\n",
@@ -215,11 +217,4 @@ async function ownName(env: CliContext["env"], cwd: string): Promise<string> {
     if (isHere) return "tulle";
   }
   return relative(cwd, join(PACKAGE_ROOT, "bin", "tulle"));
-}
-
-function openBrowser(url: string): void {
-  const opener = spawn("xdg-open", [url], { stdio: "ignore", detached: true });
-  // A machine without a desktop has no opener; the address is on the screen.
-  opener.on("error", () => {});
-  opener.unref();
 }

@@ -47,6 +47,12 @@ export async function findRunning(stateFolder: string): Promise<ControlPlaneRef 
   return describeControlPlane(admin, record.adminSocket).catch(() => undefined);
 }
 
+/** Where the dashboard of the control plane that runs on this state folder is; undefined when none does. */
+export async function dashboardUrlOf(stateFolder: string): Promise<string | undefined> {
+  const record = await readRecord(stateFolder);
+  return record && `${record.adminUrl}/`;
+}
+
 /** Starts one and waits until it answers. Throws `CLI_FAILED` with the end of its log when it does not. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<OwnedControlPlane> {
   const { stateFolder, clock, prng } = options;

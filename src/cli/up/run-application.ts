@@ -15,7 +15,7 @@ import type { InstanceEvent } from "../run/instance.ts";
 import { describeStatus, type ExitStatus } from "../run/process-group.ts";
 import { Application } from "./application.ts";
 import { applyResources } from "./apply-resources.ts";
-import { findRunning, startControlPlane } from "./control-plane-process.ts";
+import { dashboardUrlOf, findRunning, startControlPlane } from "./control-plane-process.ts";
 import { Gateways } from "./gateways.ts";
 import { LogOutput } from "./log-output.ts";
 import type { MeshFile } from "./mesh-file.ts";
@@ -210,6 +210,10 @@ class ApplicationLife {
       await Promise.all([application.start(), gateways.start()]);
       if (!this.#around.stopRequest.signal.aborted) {
         reporter.say(`everything is ready after ${this.#elapsed()}`);
+        const dashboard = await dashboardUrlOf(this.#around.stateFolder);
+        // The demo has a place of its own for it.
+        if (dashboard !== undefined && hooks === undefined)
+          reporter.say(`the dashboard is at ${dashboard}`);
         hooks?.onReady({
           planned,
           controlPlane,
