@@ -143,7 +143,11 @@ class GrpcListener implements MeshGrpcListener {
     });
     this.#front = createNetServer((socket) => this.#admit(socket));
     this.#front.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT;
-    this.#tls.on("secureConnection", (socket) => this.#accept(socket));
+    this.#tls.on("secureConnection", (socket) => {
+      // The runtime only tells of errors behind the handshake, and keeps the connection (RFC 8446 section 6.2).
+      socket.on("error", () => socket.destroy());
+      this.#accept(socket);
+    });
     this.#tls.on("tlsClientError", (error, socket) => {
       this.#logger.warn("handshake failed", { peer: addressOf(socket), error: error.message });
     });

@@ -133,8 +133,9 @@ export class TlsAcceptor {
   }
 
   #onSecure(socket: TLSSocket): void {
-    // Whoever takes the socket over listens too; until then an error must not end the process.
-    socket.on("error", () => {});
+    // The runtime only tells of errors behind the handshake, and keeps the connection: RFC 8446 section 6.2 has both
+    // sides close it at once, whoever sends the alert.
+    socket.on("error", () => socket.destroy());
     try {
       const isResumed = socket.isSessionReused();
       this.#options.onHandshake?.(isResumed);

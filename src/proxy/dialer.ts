@@ -195,6 +195,8 @@ class Dial implements PendingDial, FaultOwner {
     );
     socket.setNoDelay(true);
     this.#socket = socket;
+    // The runtime only tells of errors behind the handshake, and keeps the connection (RFC 8446 section 6.2).
+    socket.on("error", () => socket.destroy());
     socket.once(
       "secureConnect",
       guarded(this, () => {
