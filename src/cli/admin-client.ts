@@ -52,6 +52,7 @@ import type {
 import type { AdminCredentials } from "./access/credentials.ts";
 import { type AdminTransport, createAdminTransport } from "./admin-transport.ts";
 import type { AdminAddress } from "./find-control-plane.ts";
+import { createTelemetryClient, type TelemetryClient } from "./telemetry/telemetry-client.ts";
 
 /** One object, or one service. The namespace of a kind that has none is empty. */
 export interface ObjectRef {
@@ -100,6 +101,8 @@ export interface AdminClient {
   revokeToken(name: string): Promise<TokenView>;
   /** Only over the unix socket. */
   joinToken(request: JoinTokenRequest): Promise<JoinTokenResponse>;
+  /** What sidecars measured. */
+  readonly telemetry: TelemetryClient;
 }
 
 export interface CallOptions {
@@ -196,6 +199,7 @@ export function clientOver(transport: AdminTransport): AdminClient {
     revokeToken: (name) =>
       transport.request({ method: "DELETE", path: path`/api/v1/tokens/${name}` }),
     joinToken: (body) => transport.request({ method: "POST", path: "/api/v1/join-tokens", body }),
+    telemetry: createTelemetryClient(transport),
   };
 }
 

@@ -10,6 +10,7 @@ import type { AdminCredentials } from "./access/credentials.ts";
 import { adminTlsOptions } from "./admin-tls.ts";
 import { CliError } from "./errors.ts";
 import type { AdminAddress } from "./find-control-plane.ts";
+import { serverSentEvents } from "./server-sent-events.ts";
 
 /** A whole answer is small; one larger than this is not from our control plane. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
@@ -33,6 +34,8 @@ export interface AdminTransport {
   readonly address: string;
   /** The parsed JSON of a 2xx answer. The caller names its type. */
   request<T>(request: AdminRequest): Promise<T>;
+  /** The data of server-sent events, parsed. Ends when the request's signal aborts; throws when the stream breaks off. */
+  follow<T>(request: AdminRequest): AsyncIterable<T>;
 }
 
 /** The control plane understood the request and answered with an error. */
@@ -68,13 +71,45 @@ export function createAdminTransport(
       const body = parseBody(text, response);
       if (status < 200 || status > 299) throw new AdminApiError(status, errorOf(body));
       if (typeof body === "object") return body as T;
-      throw new CliError(
-        "CLI_CANNOT_CONNECT",
-        `${shown} answers, but not as a Tulle control plane`,
-        "check the address given with --control-plane or TULLE_CONTROL_PLANE",
-      );
+      throw notOurs(shown);
+    },
+    async *follow<T>(request: AdminRequest): AsyncIterable<T> {
+      const response = await open(request);
+      try {
+        for await (const { event, data } of serverSentEvents(response)) {
+          if (event === "error") throw new AdminApiError(200, errorOf(JSON.parse(data)));
+          yield JSON.parse(data) as T;
+        }
+      } catch (error) {
+        if (request.signal?.aborted === true) return;
+        throw error instanceof CliError ? error : connectError(shown, asError(error));
+      } finally {
+        response.destroy();
+      }
+      if (request.signal?.aborted === true) return;
+      throw new CliError("CLI_CANNOT_CONNECT", `${shown} ended the stream`, "try it again");
     },
   };
+
+  /** The stream of an answer of events. */
+  async function open(request: AdminRequest): Promise<IncomingMessage> {
+    const response = await send(address, request, credentials);
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) {
+      throw new AdminApiError(status, errorOf(parseBody(await readAll(response, shown), response)));
+    }
+    if (/^text\/event-stream\b/.test(response.headers["content-type"] ?? "")) return response;
+    response.destroy();
+    throw notOurs(shown);
+  }
+}
+
+function notOurs(shown: string): CliError {
+  return new CliError(
+    "CLI_CANNOT_CONNECT",
+    `${shown} answers, but not as a Tulle control plane`,
+    "check the address given with --control-plane or TULLE_CONTROL_PLANE",
+  );
 }
 
 function send(
@@ -184,6 +219,10 @@ function connectError(shown: string, error: Error): CliError {
   }
 }
 
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
 async function readAll(response: IncomingMessage, shown: string): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -194,7 +233,7 @@ async function readAll(response: IncomingMessage, shown: string): Promise<string
       chunks.push(chunk);
     }
   } catch (error) {
-    throw connectError(shown, error instanceof Error ? error : new Error(String(error)));
+    throw connectError(shown, asError(error));
   }
   return Buffer.concat(chunks).toString("utf8");
 }

@@ -4,7 +4,7 @@ import type { ExplainRequest, ExplainResponse } from "../control-plane/explain/e
 import type { Command } from "./command.ts";
 import type { DocumentFile } from "./read-documents.ts";
 
-export const COMMAND_GROUPS = ["run", "configure", "inspect", "other"] as const;
+export const COMMAND_GROUPS = ["run", "configure", "observe", "inspect", "other"] as const;
 export type CommandGroup = (typeof COMMAND_GROUPS)[number];
 
 export interface CommandEntry {

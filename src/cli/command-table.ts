@@ -8,6 +8,7 @@ export function commandTable(programs: Programs): readonly CommandEntry[] {
   const table: readonly CommandEntry[] = [
     ...runEntries(programs),
     ...CONFIGURE_ENTRIES,
+    ...OBSERVE_ENTRIES,
     ...INSPECT_ENTRIES,
     ...ACCESS_ENTRIES,
     {
@@ -273,6 +274,63 @@ const ACCESS_ENTRIES: readonly CommandEntry[] = [
     summary: "Revoke a token of the admin API",
     group: "configure",
     load: async () => (await import("./access/token-revoke-command.ts")).command,
+  },
+];
+
+const OBSERVE_ENTRIES: readonly CommandEntry[] = [
+  {
+    name: "stat",
+    summary: "Show requests, success rate and latency of each service",
+    group: "observe",
+    load: async () => (await import("./telemetry/stat-command.ts")).command,
+  },
+  {
+    name: "edges",
+    summary: "Show who calls whom, how well, and whether the caller is proven",
+    group: "observe",
+    load: async () => (await import("./telemetry/edges-command.ts")).command,
+  },
+  {
+    name: "routes",
+    summary: "Show the routes of services with the requests that took each",
+    group: "observe",
+    load: async () => (await import("./telemetry/routes-command.ts")).command,
+  },
+  {
+    name: "errors",
+    summary: "Show failed requests by service, status and flag, with what they mean",
+    group: "observe",
+    load: async () => (await import("./telemetry/errors-command.ts")).command,
+  },
+  {
+    name: "logs",
+    summary: "Show requests from the access logs of the whole mesh, and follow them",
+    group: "observe",
+    load: async () => (await import("./telemetry/logs-command.ts")).command,
+  },
+  {
+    name: "trace",
+    summary: "Find traces, or show one hop by hop",
+    group: "observe",
+    load: async () => (await import("./telemetry/trace-command.ts")).command,
+  },
+  {
+    name: "tap",
+    summary: "Watch live requests, with filters",
+    group: "observe",
+    load: async () => (await import("./telemetry/tap-command.ts")).command,
+  },
+  {
+    name: "top",
+    summary: "Watch which requests are made most, and how they fare",
+    group: "observe",
+    load: async () => (await import("./telemetry/top-command.ts")).command,
+  },
+  {
+    name: "events",
+    summary: "Show what happened in the mesh: changes, ejections, certificates, denials",
+    group: "observe",
+    load: async () => (await import("./telemetry/events-command.ts")).command,
   },
 ];
 

@@ -11,6 +11,7 @@ const HELP_WIDTH_MAX = 100;
 const GROUP_TITLES: Readonly<Record<CommandGroup, string>> = {
   run: "Run a mesh",
   configure: "Configure it",
+  observe: "See the traffic",
   inspect: "See what it does",
   other: "Other",
 };

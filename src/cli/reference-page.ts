@@ -9,6 +9,7 @@ import { usageLine } from "./parse.ts";
 const GROUP_TITLES: Readonly<Record<CommandGroup, string>> = {
   run: "Run a mesh",
   configure: "Configure it",
+  observe: "See the traffic",
   inspect: "See what it does",
   other: "Other",
 };

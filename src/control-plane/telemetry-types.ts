@@ -248,7 +248,8 @@ export interface ErrorsResponse {
   readonly groups: readonly ErrorGroup[];
 }
 
-// ---- logs: /logs?status=5xx&minDurationMs=&flag=&traceId=&requestId=&text=&limit=100&before=CURSOR; /logs/follow is the same as server-sent events ----
+// ---- logs: /logs?status=5xx|503|0&minDurationMs=&flag=&traceId=&requestId=&text=&method=&path=PREFIX&source=NS/NAME&destination=NS/NAME&limit=100&before=CURSOR;
+// /logs/follow is the same as server-sent events. `service`: from or to it. ----
 
 export interface AccessLogView {
   readonly time: string;
@@ -410,7 +411,7 @@ export interface ProxiesTelemetryResponse {
   readonly proxies: readonly ProxyFigures[];
 }
 
-// ---- tap: GET /tap as server-sent events `request`; query as of /logs, and `maxPerSecond` (100), `method`, `path`, `header=NAME:VALUE`, `to`, `from` ----
+// ---- tap: GET /tap as server-sent events `request`; filters of /logs without those of text and ids, `maxPerSecond` (100), and `show=NAME,NAME`: headers to tell ----
 
 export interface TapEvent extends AccessLogView {
   /** Chosen by the caller, redacted unless an administrator allows them. */

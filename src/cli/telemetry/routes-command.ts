@@ -1,0 +1,93 @@
+/** `tulle routes`: which routes requests took, and how they were divided. */
+import type { RouteTraffic } from "../../control-plane/telemetry-types.ts";
+import type { Command, CommandInput } from "../command.ts";
+import type { CliContext } from "../context.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+import { type Cell, type Column, renderTable } from "../output/table.ts";
+import { writeResult } from "../output/write-result.ts";
+import {
+  hasNamespaces,
+  latencyText,
+  rateText,
+  serviceText,
+  shareText,
+  successCell,
+} from "./figures.ts";
+import { repeat, WATCH_OPTION } from "./repeat.ts";
+import { serviceQuery, WINDOW_OPTIONS, windowQuery } from "./window-options.ts";
+
+export const command: Command = {
+  name: "routes",
+  summary: "Show the routes of services with the requests that took each",
+  description:
+    "In the order in which they are tried. WANTED is the share that the route gives a backend, SEEN the share that it got. A route that no request took has a dash.",
+  examples: [
+    { line: "tulle routes catalog", summary: "The routes of one service" },
+    { line: "tulle routes --since 1h", summary: "Of all services" },
+  ],
+  arguments: [
+    {
+      name: "SERVICE",
+      summary: "Only routes of this service",
+      completion: { kind: "names", of: { kind: "Service" } },
+    },
+  ],
+  options: [...WINDOW_OPTIONS, WATCH_OPTION],
+  formats: ["table", "wide", "json", "yaml", "name"],
+  run,
+};
+
+async function run(context: CliContext, input: CommandInput): Promise<number> {
+  const { telemetry } = await context.adminClient();
+  const about = serviceQuery(context, input.optionalArgument("SERVICE"));
+  await repeat(context, input, async () => {
+    const data = await telemetry.routes({ ...windowQuery(context, input), ...about });
+    await writeResult(context, {
+      data,
+      names: data.routes.map(({ name }) => name),
+      table: (isWide) => routesText(context, data.routes, isWide),
+    });
+  });
+  return EXIT_OK;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "SERVICE", isKept: true },
+  { title: "ROUTE" },
+  { title: "MATCHES" },
+  { title: "BACKEND", isKept: true },
+  { title: "WANTED", align: "right" },
+  { title: "SEEN", align: "right" },
+  { title: "RPS", align: "right" },
+  { title: "SUCCESS", align: "right" },
+  { title: "P50", align: "right", isWide: true },
+  { title: "P99", align: "right" },
+];
+
+/** A line for each backend; what the one above says already is left out. */
+function routesText(context: CliContext, routes: readonly RouteTraffic[], isWide: boolean): string {
+  const { style, columns: width } = context.stdout;
+  if (routes.length === 0) return "no routes\n";
+  const hasNamespace = hasNamespaces(routes.map(({ service }) => service));
+  const rows = routes.flatMap((route) => {
+    const head = [
+      serviceText(route.service, hasNamespace),
+      route.route,
+      route.matches.join(" or ") || "everything",
+    ];
+    return route.backends.map(({ backend, configuredShare, observedShare, traffic }, index) => {
+      const row: readonly Cell[] = [
+        ...(index === 0 ? head : ["", "", ""]),
+        backend,
+        shareText(configuredShare),
+        shareText(observedShare),
+        traffic.requests === 0 ? "-" : rateText(traffic.requestsPerSecond),
+        successCell(traffic, style),
+        latencyText(traffic.latency.p50),
+        latencyText(traffic.latency.p99),
+      ];
+      return row;
+    });
+  });
+  return renderTable({ columns: COLUMNS, rows, style, width, isWide });
+}
