@@ -109,6 +109,7 @@ const ROOTS = [
   "opentelemetry/proto/collector/metrics/v1/metrics_service.proto",
   "opentelemetry/proto/collector/trace/v1/trace_service.proto",
   "spiffe/workload/workload.proto",
+  "spire/api/server/svid/v1/svid.proto",
   "tulle/ca/v1/certificate_service.proto",
   "tulle/ca/v1/jwt_svid_service.proto",
 ];

@@ -178,7 +178,7 @@ export class ControlPlane implements Component {
     const log = this.#options.log.child("issuer");
     return await ExternalAuthority.open({
       trustDomain,
-      issuer: createIssuer(config, { trustDomain, clock, log }),
+      issuer: createIssuer(config, { trustDomain, clock, prng, log }),
       rootsPath: directory.issuerRootsPath,
       ownRootsPath: directory.caCertificatePath,
       ownKeyPaths: [directory.caKeyPath, directory.caNextKeyPath],

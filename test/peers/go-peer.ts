@@ -22,7 +22,7 @@ import { messageOf } from "../../src/core/errors.ts";
 import { whyMissing } from "./peer-process.ts";
 
 const CACHE = join(import.meta.dirname, "..", "..", ".cache", "peers");
-const BUILD_TIMEOUT_MS = 900_000;
+const BUILD_TIMEOUT_MS = 1_800_000;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface GoModule {
@@ -61,6 +61,22 @@ export const OPA: GoModule = {
   path: "github.com/open-policy-agent/opa",
   version: "v1.22.2",
   packages: ["github.com/open-policy-agent/opa"],
+  isSlow: true,
+};
+
+/** Vault's API. */
+export const OPENBAO: GoModule = {
+  path: "github.com/openbao/openbao",
+  version: "v0.0.0-20250828202315-f9407a27fbee",
+  packages: ["github.com/openbao/openbao"],
+  isSlow: true,
+};
+
+/** The server needs cgo for its SQLite. */
+export const SPIRE: GoModule = {
+  path: "github.com/spiffe/spire",
+  version: "v1.13.3",
+  packages: ["github.com/spiffe/spire/cmd/spire-server", "github.com/spiffe/spire/cmd/spire-agent"],
   isSlow: true,
 };
 

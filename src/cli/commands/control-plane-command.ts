@@ -103,7 +103,7 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
         name: "issuer-file",
         value: "FILE",
         summary:
-          "Who signs certificates, in YAML (default: the built-in authority): a pair of files, Vault, cert-manager, Kubernetes, or another mesh's authority",
+          "Who signs certificates, in YAML (default: the built-in authority): a pair of files, Vault, cert-manager, Kubernetes, SPIRE, or another mesh's authority",
         completion: { kind: "files" },
       },
       {

@@ -86,12 +86,20 @@ const certManagerIssuer = z.strictObject({
   rootsFile: file.optional(),
 });
 
+const spireIssuer = z.strictObject({
+  kind: z.literal("spire"),
+  server: z.string().regex(/^[^\s/]+:\d+$/, "is not HOST:PORT"),
+  // As SPIFFE_ENDPOINT_SOCKET has it; an agent on another machine would not know who is asking.
+  workloadApi: z.string().regex(/^unix:(\/\/)?\/./, "is not unix:///PATH"),
+});
+
 const issuer = z.discriminatedUnion("kind", [
   fileIssuer,
   vaultIssuer,
   istioIssuer,
   kubernetesCsrIssuer,
   certManagerIssuer,
+  spireIssuer,
 ]);
 
 export type IssuerConfig = z.infer<typeof issuer>;
