@@ -2,7 +2,7 @@
 import { bench, do_not_optimize, group } from "mitata";
 import { defaultLineFormat, textLineFormat } from "../../src/telemetry/access-log-format.ts";
 import { Counter } from "../../src/telemetry/counter.ts";
-import { Histogram } from "../../src/telemetry/histogram.ts";
+import { BYTE_BOUNDS, Histogram } from "../../src/telemetry/histogram.ts";
 import { HttpDate } from "../../src/telemetry/http-date.ts";
 import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
 import { prometheusText } from "../../src/telemetry/prometheus-text.ts";
@@ -17,8 +17,10 @@ group("count a request", () => {
   const series = {
     requests: new Counter(),
     duration: new Histogram(),
-    requestBytes: new Histogram(),
-    responseBytes: new Histogram(),
+    requestBytes: new Histogram(BYTE_BOUNDS),
+    responseBytes: new Histogram(BYTE_BOUNDS),
+    graph: { requests: new Counter(), failed: new Counter(), seconds: new Histogram() },
+    isFailure: false,
   };
   let value = 0;
   bench("observe a small value", () => {

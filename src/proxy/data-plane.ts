@@ -317,6 +317,7 @@ export class DataPlane {
 export function listenErrorText(error: unknown): string {
   return error instanceof MeshError ? error.message : messageOf(error);
 }
+      this.#options.registry.expire(this.#options.clock.monotonicMs());
 
 function isSameAddress(a: ListenerConfig, b: ListenerConfig): boolean {
   return a.address.host === b.address.host && a.address.port === b.address.port;

@@ -109,3 +109,8 @@ export class HttpServer extends ConnectionServer {
     this.#recorder.record(outcome, this.config);
   }
 }
+  /** The request is one of gRPC, whose messages are counted. */
+  beginMessages(outcome: RequestOutcome): void {
+    this.#recorder.beginMessages(outcome);
+  }
+

@@ -7,6 +7,8 @@ import type { RouteTable } from "../decision/route-table.ts";
 import type { LineWriter } from "../telemetry/line-writer.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { RequestMetrics, type WorkloadLabels } from "../telemetry/request-metrics.ts";
+import { MessageMetrics } from "../telemetry/request-metrics-messages.ts";
+import { RouteMetrics } from "../telemetry/request-metrics-routes.ts";
 import { TcpMetrics } from "../telemetry/tcp-metrics.ts";
 import { BackgroundRequests } from "./background-request.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
@@ -59,6 +61,8 @@ export class ListenerFactory {
   readonly #requestMetrics: RequestMetrics;
   readonly #tcpMetrics: TcpMetrics;
   readonly #listenerMetrics: ListenerMetrics;
+  readonly #messageMetrics: MessageMetrics;
+  readonly #routeMetrics: RouteMetrics;
   readonly #mtlsMetrics: MtlsMetrics;
   readonly #limitMetrics: ChainLimitMetrics;
   readonly #mirrorMetrics: MirrorMetrics;
@@ -70,6 +74,8 @@ export class ListenerFactory {
     this.#requestMetrics = new RequestMetrics(options.registry);
     this.#tcpMetrics = new TcpMetrics(options.registry);
     this.#listenerMetrics = new ListenerMetrics(options.registry);
+    this.#messageMetrics = new MessageMetrics(options.registry);
+    this.#routeMetrics = new RouteMetrics(options.registry);
     this.#mtlsMetrics = new MtlsMetrics(options.registry);
     this.#limitMetrics = new ChainLimitMetrics(options.registry);
     this.#mirrorMetrics = createMirrorMetrics(options.registry);
@@ -113,7 +119,12 @@ export class ListenerFactory {
     switch (service.kind) {
       case "http": {
         const { http } = service;
-        const recorder = new OutcomeRecorder({ ...reported, metrics: this.#requestMetrics });
+        const recorder = new OutcomeRecorder({
+          ...reported,
+          metrics: this.#requestMetrics,
+          messageMetrics: this.#messageMetrics,
+          routeMetrics: this.#routeMetrics,
+        });
         const mirrorMetrics = this.#mirrorMetrics;
         const wallMs = (): number => clock.nowMs();
         const server = new HttpServer({

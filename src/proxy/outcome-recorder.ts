@@ -4,6 +4,7 @@ import { METRIC_SERIES_MAX } from "../core/limits.ts";
 import type { AccessLogEntry } from "../telemetry/access-log-format.ts";
 import type { LineWriter } from "../telemetry/line-writer.ts";
 import {
+  type ReportedEnds,
   type RequestLabels,
   type RequestMetrics,
   type RequestSeries,
@@ -13,15 +14,20 @@ import {
   UNKNOWN_WORKLOAD,
   type WorkloadLabels,
 } from "../telemetry/request-metrics.ts";
+import type { MessageMetrics, MessageSeries } from "../telemetry/request-metrics-messages.ts";
+import type { RouteMetrics, RouteSeries } from "../telemetry/request-metrics-routes.ts";
 import { RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
 import { accessLogWriter } from "./access-log-writers.ts";
 import type { HttpConfig } from "./http-config.ts";
+import { OutcomeMessages } from "./outcome-messages.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 
 export interface OutcomeRecorderOptions {
   readonly clock: Clock;
   readonly metrics: RequestMetrics;
+  readonly messageMetrics: MessageMetrics;
+  readonly routeMetrics: RouteMetrics;
   /** This proxy's own workload. */
   readonly workload: WorkloadLabels;
   readonly direction: "inbound" | "outbound";
@@ -33,30 +39,77 @@ export class OutcomeRecorder {
   readonly #options: OutcomeRecorderOptions;
   /** By service and, for inbound requests, the caller's principal. Outbound ones that found an endpoint are kept there. */
   readonly #series = new WeakMap<ServiceLabels, Map<string, OutcomeSeries>>();
+  /** Of the routes of the app's own requests: by name, the first of a list of backends. */
+  readonly #routes = new Map<string, RouteSeries>();
 
   constructor(options: OutcomeRecorderOptions) {
     this.#options = options;
   }
 
+  beginMessages(outcome: RequestOutcome): void {
+    outcome.messages ??= new OutcomeMessages(this.#options.messageMetrics, () =>
+      this.#messagesOf(outcome),
+    );
+    outcome.messages.begin();
+  }
+
   record(outcome: RequestOutcome, config: HttpConfig): void {
-    const durationMs = this.#options.clock.monotonicMs() - outcome.startMs;
+    const { clock, direction } = this.#options;
+    const durationMs = clock.monotonicMs() - outcome.startMs;
     const { requestBytes, responseBytes } = outcome.wire;
-    recordRequest(this.#seriesOf(outcome), durationMs, requestBytes, responseBytes);
+    const series = this.#seriesOf(outcome);
+    recordRequest(series, durationMs, requestBytes, responseBytes);
+    if (outcome.isGrpc) outcome.messages?.end();
+    if (direction === "outbound" && outcome.routeName !== "") {
+      this.#routeOf(outcome).record(outcome.status, outcome.grpcResult, durationMs);
+    }
     if (config.accessLogs.length > 0) this.#log(outcome, config, durationMs);
   }
 
   #seriesOf(outcome: RequestOutcome): RequestSeries {
-    const isInbound = this.#options.direction === "inbound";
-    const principal = isInbound ? outcome.connection.peerPrincipal : "";
-    let outcomes = isInbound ? undefined : outcome.endpoint?.outcomes;
-    outcomes ??= this.#outcomesOf(outcome.service ?? UNKNOWN_SERVICE, principal);
+    const outcomes = this.#outcomesFor(outcome);
     const known = outcomes.get(outcome.status, outcome.flag, outcome.grpcResult);
     if (known !== undefined) return known;
-    const series = this.#options.metrics.series(
-      isInbound ? this.#inboundLabels(outcome, principal) : this.#outboundLabels(outcome),
-    );
+    const series = this.#options.metrics.series({
+      ...this.#endsOf(outcome),
+      ...resultLabels(outcome),
+      securityPolicy: this.#securityPolicy(outcome),
+    });
     outcomes.set(outcome.status, outcome.flag, outcome.grpcResult, series);
     return series;
+  }
+
+  /** Undefined while it is not known who answers. */
+  #messagesOf(outcome: RequestOutcome): MessageSeries | undefined {
+    if (this.#options.direction === "outbound" && outcome.endpoint === undefined) return undefined;
+    const outcomes = this.#outcomesFor(outcome);
+    if (outcomes.messages === undefined || outcomes.messages.requests.isExpired) {
+      outcomes.messages = this.#options.messageMetrics.series(this.#endsOf(outcome));
+    }
+    return outcomes.messages;
+  }
+
+  #routeOf(outcome: RequestOutcome): RouteSeries {
+    const { routeName: route, clusterName: backend } = outcome;
+    const first = this.#routes.get(route);
+    for (let found = first; found !== undefined; found = found.next) {
+      if (found.backend === backend) return found;
+    }
+    const service = outcome.service ?? UNKNOWN_SERVICE;
+    const series = this.#options.routeMetrics.series({ service, route, backend });
+    series.next = first;
+    // What configurations before have named goes with them.
+    if (this.#routes.size >= METRIC_SERIES_MAX) this.#routes.clear();
+    this.#routes.set(route, series);
+    return series;
+  }
+
+  #outcomesFor(outcome: RequestOutcome): OutcomeSeries {
+    const isInbound = this.#options.direction === "inbound";
+    const outcomes = isInbound ? undefined : outcome.endpoint?.outcomes;
+    if (outcomes !== undefined) return outcomes;
+    const principal = isInbound ? outcome.connection.peerPrincipal : "";
+    return this.#outcomesOf(outcome.service ?? UNKNOWN_SERVICE, principal);
   }
 
   #outcomesOf(service: ServiceLabels, principal: string): OutcomeSeries {
@@ -68,37 +121,35 @@ export class OutcomeRecorder {
     let outcomes = byPrincipal.get(principal);
     if (outcomes === undefined) {
       outcomes = new OutcomeSeries();
-      // Peers choose their names within the mesh: what comes after the bound is looked up each time (T30).
-      if (byPrincipal.size < METRIC_SERIES_MAX) byPrincipal.set(principal, outcomes);
+      // Peers choose their names within the mesh (T30): those that are still there are found anew.
+      if (byPrincipal.size >= METRIC_SERIES_MAX) byPrincipal.clear();
+      byPrincipal.set(principal, outcomes);
     }
     return outcomes;
   }
 
-  #outboundLabels(outcome: RequestOutcome): RequestLabels {
+  #endsOf(outcome: RequestOutcome): ReportedEnds {
+    const { direction, workload } = this.#options;
+    const service = outcome.service ?? UNKNOWN_SERVICE;
+    if (direction === "outbound") {
+      const destination = outcome.endpoint?.info.workload ?? UNKNOWN_WORKLOAD;
+      return { reporter: "source", source: workload, destination, service };
+    }
+    const { peerPrincipal } = outcome.connection;
     return {
-      reporter: "source",
-      source: this.#options.workload,
-      destination: outcome.endpoint?.info.workload ?? UNKNOWN_WORKLOAD,
-      service: outcome.service ?? UNKNOWN_SERVICE,
-      ...resultLabels(outcome),
-      // Istio's rule: only the server's side knows.
-      securityPolicy: "unknown",
+      reporter: "destination",
+      source: workloadOfPrincipal(peerPrincipal),
+      // Only mutual TLS proves to the caller who we are.
+      destination:
+        peerPrincipal === "" ? { ...workload, principal: UNKNOWN_WORKLOAD.principal } : workload,
+      service,
     };
   }
 
-  #inboundLabels(outcome: RequestOutcome, principal: string): RequestLabels {
-    return {
-      reporter: "destination",
-      source: workloadOfPrincipal(principal),
-      // Only mutual TLS proves to the caller who we are.
-      destination:
-        principal === ""
-          ? { ...this.#options.workload, principal: UNKNOWN_WORKLOAD.principal }
-          : this.#options.workload,
-      service: outcome.service ?? UNKNOWN_SERVICE,
-      ...resultLabels(outcome),
-      securityPolicy: principal === "" ? "none" : "mutual_tls",
-    };
+  /** Istio's rule: only the server's side knows. */
+  #securityPolicy({ connection }: RequestOutcome): RequestLabels["securityPolicy"] {
+    if (this.#options.direction === "outbound") return "unknown";
+    return connection.peerPrincipal === "" ? "none" : "mutual_tls";
   }
 
   #log(outcome: RequestOutcome, config: HttpConfig, durationMs: number): void {

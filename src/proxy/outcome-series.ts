@@ -1,25 +1,32 @@
 /** Metric series of one pair of workloads by outcome, with the last one at hand: outcomes repeat. */
 import type { RequestSeries } from "../telemetry/request-metrics.ts";
+import type { MessageSeries } from "../telemetry/request-metrics-messages.ts";
 
 export class OutcomeSeries {
   readonly #series = new Map<number, RequestSeries>();
   #lastKey = -1;
   #last: RequestSeries | undefined;
+  /** Of gRPC, whatever its outcome. */
+  messages: MessageSeries | undefined;
 
-  /** `grpcResult`: the code of gRPC, -1 for none, or -2 for other requests. */
+  /** Undefined for one that was idle for so long that its family has given it up. `grpcResult`: the code of gRPC, -1 for none, or -2 for other requests. */
   get(status: number, flag: number, grpcResult: number): RequestSeries | undefined {
     const key = keyOf(status, flag, grpcResult);
-    if (key === this.#lastKey) return this.#last;
-    const series = this.#series.get(key);
-    if (series !== undefined) {
+    if (key !== this.#lastKey) {
+      const series = this.#series.get(key);
+      if (series === undefined) return undefined;
       this.#lastKey = key;
       this.#last = series;
     }
-    return series;
+    const last = this.#last;
+    return last?.requests.isExpired === true ? undefined : last;
   }
 
   set(status: number, flag: number, grpcResult: number, series: RequestSeries): void {
-    this.#series.set(keyOf(status, flag, grpcResult), series);
+    const key = keyOf(status, flag, grpcResult);
+    this.#series.set(key, series);
+    this.#lastKey = key;
+    this.#last = series;
   }
 }
 

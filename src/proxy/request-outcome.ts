@@ -8,6 +8,8 @@ import type { ServiceLabels } from "../telemetry/request-metrics.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { OutcomeMessages } from "./outcome-messages.ts";
+import type { RequestTrace } from "./tracing/request-trace.ts";
 
 /** What the request came on. Streams change their connection between two requests. */
 export interface RequestOrigin extends WireBytes {
@@ -37,6 +39,8 @@ export class RequestOutcome {
   isGrpc = false;
   /** What trailers or an answer without body said, or -1. */
   grpcStatus = -1;
+  /** Of gRPC: its messages, and those of requests before on the same stream object. */
+  messages: OutcomeMessages | undefined;
   /** Index into RESPONSE_FLAGS. */
   flag: number = FLAG.none;
   /** Envoy's `response_code_details`. */

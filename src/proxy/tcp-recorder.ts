@@ -75,7 +75,7 @@ export class TcpRecorder {
       this.#series.set(holder, byPrincipal);
     }
     const known = byPrincipal.get(principal);
-    if (known !== undefined) return known;
+    if (known !== undefined && !known.closed.isExpired && !known.opened.isExpired) return known;
     const series = metrics.series(labels());
     // Peers choose their names within the mesh: what comes after the bound is looked up each time (T30).
     if (byPrincipal.size < METRIC_SERIES_MAX) byPrincipal.set(principal, series);

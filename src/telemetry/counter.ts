@@ -1,6 +1,8 @@
 /** A number that only grows. Handles are resolved when configuration changes; adding is one addition. */
 export class Counter {
   value = 0;
+  /** Its family has given it up: whoever holds it asks for a new one. Only of families that expire. */
+  isExpired = false;
 
   add(amount: number): void {
     this.value += amount;
@@ -10,6 +12,7 @@ export class Counter {
 /** A number that goes up and down. */
 export class Gauge {
   value = 0;
+  isExpired = false;
 
   set(value: number): void {
     this.value = value;

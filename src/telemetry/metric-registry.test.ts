@@ -1,8 +1,9 @@
 /** Families and series: one for each set of labels, and a bound that no peer can pass. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { METRIC_SERIES_MAX } from "../core/limits.ts";
-import { MetricRegistry } from "./metric-registry.ts";
+import { METRIC_EXPIRY_INTERVAL_MS, METRIC_IDLE_MS, METRIC_SERIES_MAX } from "../core/limits.ts";
+import { Counter } from "./counter.ts";
+import { EXPIRES, MetricRegistry } from "./metric-registry.ts";
 
 test("the same labels are the same series, in whatever order they are named", () => {
   const registry = new MetricRegistry();
@@ -55,7 +56,13 @@ test("beyond the bound all label sets share one overflow series", () => {
   second.add(1);
   assert.equal(first, second);
   assert.equal(first.value, 2);
-  const [family] = registry.families();
+  const [family, dropped] = registry.families();
+  const told = [...(dropped?.series.values() ?? [])].map(({ labels, metric }) => [
+    labels,
+    metric instanceof Counter && metric.value,
+  ]);
+  assert.equal(dropped?.name, "tulle_metrics_dropped_series_total");
+  assert.deepEqual(told, [[{ family: "c_total" }, 2]]);
   assert.equal(family?.series.size, METRIC_SERIES_MAX + 1);
   assert.deepEqual([...(family?.series.values() ?? [])].at(-1)?.labels, {
     user: "overflow",
@@ -71,4 +78,43 @@ test("one family's overflow leaves the others alone", () => {
   for (let i = 0; i <= METRIC_SERIES_MAX; i++) full.with({ user: String(i) });
   const other = registry.gauge("other", "A gauge.");
   assert.notEqual(other.with({ user: "1" }), other.with({ user: "2" }));
+});
+
+/** Looks for idle series once a minute, from `fromMs` on. */
+function expireUntil(registry: MetricRegistry, fromMs: number, toMs: number): void {
+  for (let ms = fromMs; ms <= toMs; ms += METRIC_EXPIRY_INTERVAL_MS) registry.expire(ms);
+}
+
+test("a series that was idle for a quarter of an hour is given up, and its holder can see it", () => {
+  const registry = new MetricRegistry();
+  const counter = registry.counter("c_total", "A counter.", EXPIRES);
+  const sizes = registry.histogram("s", "A histogram.", [1], EXPIRES);
+  const [idle, busy] = [counter.with({ a: "idle" }), counter.with({ a: "busy" })];
+  const size = sizes.with({});
+  idle.value = 1;
+  size.observe(1);
+  let ms = METRIC_EXPIRY_INTERVAL_MS;
+  for (; ms < METRIC_IDLE_MS; ms += METRIC_EXPIRY_INTERVAL_MS) {
+    busy.value += 1;
+    registry.expire(ms);
+  }
+  assert.deepEqual([idle.isExpired, busy.isExpired, size.isExpired], [false, false, false]);
+  busy.value += 1;
+  expireUntil(registry, ms, METRIC_IDLE_MS * 1.5);
+  assert.deepEqual([idle.isExpired, busy.isExpired, size.isExpired], [true, false, true]);
+  assert.deepEqual(
+    registry.families().map(({ series }) => series.size),
+    [1, 0],
+  );
+  const again = counter.with({ a: "idle" });
+  assert.notEqual(again, idle);
+  assert.equal(again.value, 0);
+});
+
+test("families that do not expire keep what they have", () => {
+  const registry = new MetricRegistry();
+  const counter = registry.counter("c_total", "A counter.").with({});
+  expireUntil(registry, METRIC_EXPIRY_INTERVAL_MS, METRIC_IDLE_MS * 3);
+  assert.equal(counter.isExpired, false);
+  assert.equal(registry.families()[0]?.series.size, 1);
 });

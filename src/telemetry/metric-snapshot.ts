@@ -3,7 +3,8 @@
  * exactly. What a worker counted stays in the sums after it is gone, so that no counter ever falls.
  */
 import { Histogram } from "./histogram.ts";
-import type { Labels, MergeRule, MetricFamily } from "./metric-registry.ts";
+import type { ExemplarSnapshot } from "./histogram-exemplars.ts";
+import type { Labels, MergeRule, MetricFamily } from "./metric-family.ts";
 
 export interface SeriesSnapshot {
   readonly key: string;
@@ -18,17 +19,6 @@ export interface HistogramSnapshot {
   readonly count: number;
   /** At most one a bucket, none without traces. */
   readonly exemplars?: readonly ExemplarSnapshot[];
-}
-
-/** A request that was traced, as an example of those in its bucket. */
-export interface ExemplarSnapshot {
-  readonly value: number;
-  /** Wall clock. */
-  readonly timeMs: number;
-  /** 32 hexadecimal digits. */
-  readonly traceId: string;
-  /** 16 of them, or empty. */
-  readonly spanId: string;
 }
 
 export interface FamilySnapshot {
@@ -95,9 +85,33 @@ function mergeValues(
     counts: a.counts.map((count, index) => count + (b.counts[index] ?? 0)),
     sum: a.sum + b.sum,
     count: a.count + b.count,
+    ...(a.exemplars === undefined && b.exemplars === undefined
+      ? {}
+      : { exemplars: mergeExemplars(a, b) }),
   };
 }
 
-function histogramSnapshot({ bounds, counts, sum, count }: Histogram): HistogramSnapshot {
-  return { bounds, counts: [...counts], sum, count };
+/** Of each bucket the newest one. */
+function mergeExemplars(
+  { bounds, exemplars: a = [] }: HistogramSnapshot,
+  { exemplars: b = [] }: HistogramSnapshot,
+): readonly ExemplarSnapshot[] {
+  const byBucket = new Map<number, ExemplarSnapshot>();
+  for (const exemplar of [...a, ...b].sort((x, y) => x.timeMs - y.timeMs)) {
+    byBucket.set(bucketOf(bounds, exemplar.value), exemplar);
+  }
+  return [...byBucket].sort(([x], [y]) => x - y).map(([, exemplar]) => exemplar);
+}
+
+/** Where a value falls; the number of bounds for one above all. */
+export function bucketOf(bounds: readonly number[], value: number): number {
+  const found = bounds.findIndex((bound) => value <= bound);
+  return found < 0 ? bounds.length : found;
+}
+
+function histogramSnapshot(histogram: Histogram): HistogramSnapshot {
+  const { bounds, counts, sum, count } = histogram;
+  const exemplars = histogram.exemplars?.snapshot();
+  const plain = { bounds, counts: Array.from(counts), sum, count };
+  return exemplars === undefined ? plain : { ...plain, exemplars };
 }

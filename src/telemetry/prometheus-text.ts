@@ -1,5 +1,5 @@
 /** The Prometheus text format, version 0.0.4. */
-import type { Labels, MetricFamily } from "./metric-registry.ts";
+import type { Labels, MetricFamily } from "./metric-family.ts";
 import { type FamilySnapshot, type HistogramSnapshot, snapshotOf } from "./metric-snapshot.ts";
 
 export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -40,12 +40,12 @@ function histogramLines(name: string, labels: Labels, histogram: HistogramSnapsh
   return lines;
 }
 
-function numberText(value: number): string {
+export function numberText(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return "+Inf";
   return value === Number.NEGATIVE_INFINITY ? "-Inf" : String(value);
 }
 
-function labelText(labels: Labels): string {
+export function labelText(labels: Labels): string {
   const parts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
   return parts.length === 0 ? "" : `{${parts.join(",")}}`;
 }

@@ -1,6 +1,7 @@
 /** Istio's metrics: names, labels, and what one request adds. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Histogram } from "./histogram.ts";
 import { MetricRegistry } from "./metric-registry.ts";
 import {
   type RequestLabels,
@@ -27,7 +28,7 @@ test("a request is counted once in each family, under Istio's labels in Istio's 
   const metrics = new RequestMetrics(registry);
   const series = metrics.series(labels);
   recordRequest(series, 12.4, 300, 4_000);
-  const families = registry.families();
+  const families = registry.families().filter(({ name }) => name.startsWith("istio_"));
   assert.deepEqual(
     families.map(({ name }) => name),
     [
@@ -89,4 +90,52 @@ test("the same labels give the same series", () => {
   assert.equal(metrics.series(labels).requests, metrics.series(again).requests);
   const other = metrics.series({ ...labels, service: UNKNOWN_SERVICE });
   assert.notEqual(other.requests, metrics.series(labels).requests);
+});
+
+function graphOf(registry: MetricRegistry): Readonly<Record<string, number>> {
+  const families = registry.families().filter(({ name }) => name.startsWith("traces_"));
+  return Object.fromEntries(
+    families.flatMap(({ name, series }) =>
+      [...series.values()].map(({ labels: { client, server }, metric }) => [
+        `${name.slice("traces_service_graph_request_".length)} ${client}>${server}`,
+        metric instanceof Histogram ? metric.count : metric.value,
+      ]),
+    ),
+  );
+}
+
+test("an edge of the service graph is counted once: by the caller, or for strangers by the server", () => {
+  const registry = new MetricRegistry();
+  const metrics = new RequestMetrics(registry);
+  const source = { ...UNKNOWN_WORKLOAD, canonicalService: "cart" };
+  const record = (changes: Partial<RequestLabels>): void => {
+    recordRequest(metrics.series({ ...labels, responseCode: 200, ...changes }), 12.4, 1, 1);
+  };
+  record({ source });
+  record({ source, responseCode: 503 });
+  record({ source, responseCode: 0 });
+  record({ source, protocol: "grpc", grpcStatus: 5 });
+  record({ source, responseCode: 404 });
+  record({ source, reporter: "destination" });
+  record({ source: UNKNOWN_WORKLOAD, reporter: "destination" });
+  assert.deepEqual(graphOf(registry), {
+    "client_seconds cart>catalog": 5,
+    "failed_total cart>catalog": 3,
+    "failed_total user>catalog": 0,
+    "server_seconds cart>catalog": 1,
+    "server_seconds user>catalog": 1,
+    "total cart>catalog": 5,
+    "total user>catalog": 1,
+  });
+});
+
+test("seconds fall into the buckets of their milliseconds", () => {
+  const registry = new MetricRegistry();
+  const series = new RequestMetrics(registry).series(labels);
+  for (const ms of [0, 0.6, 5.4, 30, 9_000_000]) recordRequest(series, ms, 1, 1);
+  assert.deepEqual(series.graph.seconds.counts, series.duration.counts);
+  assert.equal(series.graph.seconds.sum, 9_000.036);
+  const again = new Histogram(series.graph.seconds.bounds);
+  for (const seconds of [0, 0.001, 0.005, 0.03, 9_000]) again.observe(seconds);
+  assert.deepEqual(again.counts, series.duration.counts);
 });

@@ -2,9 +2,11 @@
  * Istio's request metrics. The labels of a series are known once the destination and the outcome
  * are; whoever records keeps the series, so that a request costs a few additions.
  */
-import type { Counter } from "./counter.ts";
-import type { Histogram } from "./histogram.ts";
-import type { MetricRegistry, SeriesSource } from "./metric-registry.ts";
+import { Counter } from "./counter.ts";
+import { BYTE_BOUNDS, DEFAULT_BOUNDS, type Histogram } from "./histogram.ts";
+import { EXPIRES, type MetricRegistry, type SeriesSource } from "./metric-registry.ts";
+
+const SECOND_BOUNDS = DEFAULT_BOUNDS.map((ms) => ms / 1000);
 
 /** The two ends of a request as labels. Missing values are `unknown`, as Istio writes them. */
 export interface WorkloadLabels {
@@ -60,11 +62,25 @@ export interface RequestLabels extends ReportedEnds {
   readonly securityPolicy: "mutual_tls" | "none" | "unknown";
 }
 
+/**
+ * An edge of the service graph as Grafana's view of it wants: `traces_service_graph_*`, with the names of the two
+ * services. The caller's side counts requests, the server's those of callers that have no sidecar.
+ */
+export interface ServiceGraphSeries {
+  readonly requests: Counter;
+  readonly failed: Counter;
+  readonly seconds: Histogram;
+}
+
 export interface RequestSeries {
   readonly requests: Counter;
   readonly duration: Histogram;
   readonly requestBytes: Histogram;
   readonly responseBytes: Histogram;
+  /** The edge of the service graph, which series of other outcomes share. */
+  readonly graph: ServiceGraphSeries;
+  /** No answer, an error of the server's, or of gRPC any status but OK. */
+  readonly isFailure: boolean;
 }
 
 export class RequestMetrics {
@@ -72,20 +88,32 @@ export class RequestMetrics {
   readonly #duration: SeriesSource<Histogram>;
   readonly #requestBytes: SeriesSource<Histogram>;
   readonly #responseBytes: SeriesSource<Histogram>;
+  readonly #graph: ServiceGraphMetrics;
 
   constructor(registry: MetricRegistry) {
-    this.#requests = registry.counter("istio_requests_total", "Requests, counted when they end.");
+    this.#graph = new ServiceGraphMetrics(registry);
+    this.#requests = registry.counter(
+      "istio_requests_total",
+      "Requests, counted when they end.",
+      EXPIRES,
+    );
     this.#duration = registry.histogram(
       "istio_request_duration_milliseconds",
       "Time from the first byte of a request to the end of its response.",
+      undefined,
+      EXPIRES,
     );
     this.#requestBytes = registry.histogram(
       "istio_request_bytes",
       "Size of requests on the downstream wire.",
+      BYTE_BOUNDS,
+      EXPIRES,
     );
     this.#responseBytes = registry.histogram(
       "istio_response_bytes",
       "Size of responses on the downstream wire.",
+      BYTE_BOUNDS,
+      EXPIRES,
     );
   }
 
@@ -96,21 +124,34 @@ export class RequestMetrics {
       duration: this.#duration.with(set),
       requestBytes: this.#requestBytes.with(set),
       responseBytes: this.#responseBytes.with(set),
+      graph: this.#graph.series(labels),
+      isFailure: isFailure(labels),
     };
   }
 }
 
-/** Counts one finished request. */
+/** Counts one finished request. Returns the bucket of its duration. */
 export function recordRequest(
   series: RequestSeries,
   durationMs: number,
   requestBytes: number,
   responseBytes: number,
-): void {
+): number {
   series.requests.value += 1;
-  series.duration.observe(Math.round(durationMs));
+  const ms = Math.round(durationMs);
+  const bucket = series.duration.observe(ms);
   series.requestBytes.observe(requestBytes);
   series.responseBytes.observe(responseBytes);
+  const { graph } = series;
+  graph.requests.value += 1;
+  if (series.isFailure) graph.failed.value += 1;
+  // The same bounds in seconds.
+  graph.seconds.addTo(bucket, ms / 1000);
+  return bucket;
+}
+
+function isFailure({ responseCode, grpcStatus }: RequestLabels): boolean {
+  return responseCode === 0 || responseCode >= 500 || grpcStatus > 0;
 }
 
 /** Istio's 25 labels, of which requests other than gRPC's have no `grpc_response_status`, in the order of its golden files. */
@@ -150,4 +191,57 @@ export function endLabels(ends: ReportedEnds): Record<string, string> {
     destination_service_namespace: service.namespace,
     destination_cluster: destination.cluster,
   };
+}
+
+class ServiceGraphMetrics {
+  readonly #requests: SeriesSource<Counter>;
+  readonly #failed: SeriesSource<Counter>;
+  readonly #serverSeconds: SeriesSource<Histogram>;
+  readonly #clientSeconds: SeriesSource<Histogram>;
+
+  constructor(registry: MetricRegistry) {
+    this.#requests = registry.counter(
+      "traces_service_graph_request_total",
+      "Requests from one service to another, for Grafana's service graph.",
+      EXPIRES,
+    );
+    this.#failed = registry.counter(
+      "traces_service_graph_request_failed_total",
+      "Those of them that failed: no answer, 5xx, or a status of gRPC other than OK.",
+      EXPIRES,
+    );
+    this.#serverSeconds = registry.histogram(
+      "traces_service_graph_request_server_seconds",
+      "How long they took by the server's sidecar.",
+      SECOND_BOUNDS,
+      EXPIRES,
+    );
+    this.#clientSeconds = registry.histogram(
+      "traces_service_graph_request_client_seconds",
+      "How long they took by the caller's sidecar.",
+      SECOND_BOUNDS,
+      EXPIRES,
+    );
+  }
+
+  series({ reporter, source, service }: ReportedEnds): ServiceGraphSeries {
+    const isStranger = source.canonicalService === UNKNOWN_WORKLOAD.canonicalService;
+    const labels = {
+      // Tempo's word for a caller that tells nothing.
+      client: isStranger ? "user" : source.canonicalService,
+      server: service.name,
+      client_namespace: source.namespace,
+      server_namespace: service.namespace,
+    };
+    const seconds = (reporter === "source" ? this.#clientSeconds : this.#serverSeconds).with(
+      labels,
+    );
+    // Of a caller with a sidecar that one counts.
+    if (reporter === "destination" && !isStranger) return { ...uncounted(), seconds };
+    return { requests: this.#requests.with(labels), failed: this.#failed.with(labels), seconds };
+  }
+}
+
+function uncounted(): Pick<ServiceGraphSeries, "requests" | "failed"> {
+  return { requests: new Counter(), failed: new Counter() };
 }

@@ -1,6 +1,6 @@
 /** Istio's TCP metrics. Whoever records keeps the series: bytes are counted as they flow. */
 import type { Counter } from "./counter.ts";
-import type { MetricRegistry, SeriesSource } from "./metric-registry.ts";
+import { EXPIRES, type MetricRegistry, type SeriesSource } from "./metric-registry.ts";
 import { endLabels, type ReportedEnds } from "./request-metrics.ts";
 
 export interface TcpLabels extends ReportedEnds {
@@ -27,18 +27,22 @@ export class TcpMetrics {
     this.#opened = registry.counter(
       "istio_tcp_connections_opened_total",
       "TCP connections, counted when the upstream is connected or has failed.",
+      EXPIRES,
     );
     this.#closed = registry.counter(
       "istio_tcp_connections_closed_total",
       "TCP connections, counted when they end.",
+      EXPIRES,
     );
     this.#sent = registry.counter(
       "istio_tcp_sent_bytes_total",
       "Bytes that servers sent to clients over TCP connections.",
+      EXPIRES,
     );
     this.#received = registry.counter(
       "istio_tcp_received_bytes_total",
       "Bytes that servers received from clients over TCP connections.",
+      EXPIRES,
     );
   }
 

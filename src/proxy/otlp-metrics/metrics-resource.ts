@@ -1,6 +1,6 @@
 /** Who tells the metrics: this proxy as a resource of OpenTelemetry. */
 import type { Node } from "../../gen/envoy/config/core/v3/base_pb.js";
-import type { Labels } from "../../telemetry/metric-registry.ts";
+import type { Labels } from "../../telemetry/metric-family.ts";
 import { nodeLabels } from "../config/metadata-labels.ts";
 
 /** Attributes by OpenTelemetry's conventions for services; `mesh.cluster` where it is known. */

@@ -2,7 +2,7 @@
  * Metrics as OTLP's ExportMetricsServiceRequest (opentelemetry.proto.collector.metrics.v1), cumulative, with the names
  * that Prometheus has. What does not change from push to push, resource and labels, is encoded once.
  */
-import type { Labels } from "../metric-registry.ts";
+import type { Labels } from "../metric-family.ts";
 import type { FamilySnapshot, HistogramSnapshot } from "../metric-snapshot.ts";
 import { fieldLength, ProtoBuffer } from "./metrics-wire.ts";
 
