@@ -305,6 +305,7 @@ export class DataPlane {
   #scheduleSweep(): void {
     this.#options.clock.schedule(SWEEP_INTERVAL_MS, () => {
       if (this.#isStopped) return;
+      this.#options.registry.expire(this.#options.clock.monotonicMs());
       for (const cluster of this.clusters.values()) {
         for (const endpoint of cluster.endpoints) endpoint.sweep();
       }
@@ -317,7 +318,6 @@ export class DataPlane {
 export function listenErrorText(error: unknown): string {
   return error instanceof MeshError ? error.message : messageOf(error);
 }
-      this.#options.registry.expire(this.#options.clock.monotonicMs());
 
 function isSameAddress(a: ListenerConfig, b: ListenerConfig): boolean {
   return a.address.host === b.address.host && a.address.port === b.address.port;

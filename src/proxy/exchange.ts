@@ -123,8 +123,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
 
   take(bytes: Buffer, start: number, end: number): boolean {
     if (!this.#isActive) return true;
-    const taken = this.#call.sendBody(bytes, start, end, this.#tunnel.isHeld);
     if (this.outcome.isGrpc) this.outcome.messages?.request.take(bytes, start, end);
+    const taken = this.#call.sendBody(bytes, start, end, this.#tunnel.isHeld);
     if (taken === "malformed") this.abortRequest(400, this.#call.body.malformedReason);
     return taken !== "full";
   }
@@ -222,8 +222,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onAnswerBody(bytes: Buffer, start: number, end: number): void {
-    if (!this.answer.stream.sendBody(bytes, start, end)) this.#call.pauseAnswer();
     if (this.outcome.isGrpc) this.outcome.messages?.response.take(bytes, start, end);
+    if (!this.answer.stream.sendBody(bytes, start, end)) this.#call.pauseAnswer();
   }
 
   onAnswerEnd(trailers: HeaderBlock | undefined): void {
@@ -289,8 +289,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.answer.begin();
     this.outcome.begin(head, request.httpVersion, this.#server.nowMs());
     this.outcome.isGrpc = isGrpcRequest(head);
-    this.#tunnel.begin(request.isForTunnel);
     if (this.outcome.isGrpc) this.#server.beginMessages(this.outcome);
+    this.#tunnel.begin(request.isForTunnel);
     this.#call.reset();
     this.#isActive = true;
     this.#isRequestEnded = false;

@@ -105,12 +105,12 @@ export class HttpServer extends ConnectionServer {
     return this.config.requestHeadTimeoutMs || REQUEST_HEAD_TIMEOUT_MS;
   }
 
-  record(outcome: RequestOutcome): void {
-    this.#recorder.record(outcome, this.config);
-  }
-}
   /** The request is one of gRPC, whose messages are counted. */
   beginMessages(outcome: RequestOutcome): void {
     this.#recorder.beginMessages(outcome);
   }
 
+  record(outcome: RequestOutcome): void {
+    this.#recorder.record(outcome, this.config);
+  }
+}

@@ -59,10 +59,10 @@ export interface ListenerFactoryOptions {
 export class ListenerFactory {
   readonly #options: ListenerFactoryOptions;
   readonly #requestMetrics: RequestMetrics;
-  readonly #tcpMetrics: TcpMetrics;
-  readonly #listenerMetrics: ListenerMetrics;
   readonly #messageMetrics: MessageMetrics;
   readonly #routeMetrics: RouteMetrics;
+  readonly #tcpMetrics: TcpMetrics;
+  readonly #listenerMetrics: ListenerMetrics;
   readonly #mtlsMetrics: MtlsMetrics;
   readonly #limitMetrics: ChainLimitMetrics;
   readonly #mirrorMetrics: MirrorMetrics;
@@ -72,10 +72,10 @@ export class ListenerFactory {
   constructor(options: ListenerFactoryOptions) {
     this.#options = options;
     this.#requestMetrics = new RequestMetrics(options.registry);
-    this.#tcpMetrics = new TcpMetrics(options.registry);
-    this.#listenerMetrics = new ListenerMetrics(options.registry);
     this.#messageMetrics = new MessageMetrics(options.registry);
     this.#routeMetrics = new RouteMetrics(options.registry);
+    this.#tcpMetrics = new TcpMetrics(options.registry);
+    this.#listenerMetrics = new ListenerMetrics(options.registry);
     this.#mtlsMetrics = new MtlsMetrics(options.registry);
     this.#limitMetrics = new ChainLimitMetrics(options.registry);
     this.#mirrorMetrics = createMirrorMetrics(options.registry);

@@ -9,7 +9,6 @@ import { FLAG } from "../telemetry/response-flag.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { OutcomeMessages } from "./outcome-messages.ts";
-import type { RequestTrace } from "./tracing/request-trace.ts";
 
 /** What the request came on. Streams change their connection between two requests. */
 export interface RequestOrigin extends WireBytes {
