@@ -12,6 +12,7 @@ import { GATEWAY_COLUMNS } from "./gateway/gateway-columns.ts";
 import { asRecord, labelsText, recordsAt, textAt, valueAt } from "./json-view.ts";
 import type { Style } from "./output/style.ts";
 import type { Cell, Column } from "./output/table.ts";
+import { TELEMETRY_TEXTS, workloadsText } from "./telemetry-columns.ts";
 import { ATTESTOR_TEXTS, FEDERATION_TEXTS, type TextColumns } from "./trust-columns.ts";
 
 /** What is known of the running mesh, for columns that no object holds. */
@@ -265,19 +266,6 @@ const PEER_AUTHENTICATION_COLUMNS: KindColumns = {
   },
 };
 
-const TELEMETRY_TEXTS: TextColumns = {
-  titles: ["LOGS", "METRICS", "FOR"],
-  texts: (spec) => {
-    const isSaid = asRecord(spec)["accessLogs"] !== undefined;
-    const outputs = recordsAt(spec, "accessLogs").map((log) => textAt(log, "output") || "Stdout");
-    return [
-      outputs.join(",") || (isSaid ? "none" : "-"),
-      valueAt(spec, "metrics") === undefined ? "-" : "changed",
-      workloadsText(asRecord(spec)),
-    ];
-  },
-};
-
 const AUTHORIZATION_COLUMNS: KindColumns = {
   columns: [{ title: "ACTION" }, { title: "RULES" }, { title: "FOR" }, { title: "ACCEPTED" }],
   cells: (object, _live, style) => {
@@ -321,14 +309,6 @@ function withAcceptance({ titles, texts }: TextColumns): KindColumns {
       return [...texts(object.spec), { text: accepted, paint }];
     },
   };
-}
-
-/** Whom a policy for workloads is for. */
-function workloadsText(spec: ResourceObject["spec"]): string {
-  const targets = recordsAt(spec, "targetRefs").map((target) => textAt(target, "name"));
-  const labels = Object.entries(asRecord(valueAt(spec, "selector", "matchLabels")));
-  const selected = labels.map(([key, value]) => `${key}=${String(value)}`);
-  return targets.join(",") || selected.join(",") || "all workloads";
 }
 
 const COLUMNS_BY_KIND: Readonly<Record<string, KindColumns>> = {

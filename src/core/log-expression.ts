@@ -45,6 +45,21 @@ const TEXT_ATTRIBUTES: ReadonlyMap<string, string> = new Map([
 ]);
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
+/** Whether a `!` stands before flags, which Envoy's filters have no word for. */
+export function negatesFlags(expression: LogExpression, isNegated = false): boolean {
+  switch (expression.kind) {
+    case "and":
+    case "or":
+      return expression.items.some((item) => negatesFlags(item, isNegated));
+    case "not":
+      return negatesFlags(expression.item, !isNegated);
+    case "flags":
+      return isNegated;
+    default:
+      return false;
+  }
+}
+
 export function parseLogExpression(text: string): ParsedExpression {
   const parser = new Parser(text);
   try {
@@ -140,8 +155,8 @@ class Parser {
     if (this.#number() !== 0) {
       this.#fail("flags are compared with 0; say 'UF' in response.flags for one of them", -1);
     }
-    const any: LogExpression = { kind: "flags", flags: [] };
-    return test === "!=" ? any : { kind: "not", item: any };
+    const some: LogExpression = { kind: "flags", flags: [] };
+    return test === "!=" ? some : { kind: "not", item: some };
   }
 
   #textTest(header: string): LogExpression {

@@ -36,6 +36,7 @@ export type HttpConnectionManagerOptions = Required<
     | "commonHttpProtocolOptions"
     | "forwardClientCertDetails"
     | "localReplyConfig"
+    | "proxyStatusConfig"
     | "setCurrentClientCertDetails"
     | "streamIdleTimeout"
     | "useRemoteAddress"

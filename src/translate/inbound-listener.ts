@@ -30,6 +30,8 @@ import type { PortMtls } from "./peer-authentication.ts";
 import { protocolMetadata } from "./protocol-metadata.ts";
 import type { AuthorizationFilters } from "./rbac/authorization.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
+import { hasTelemetryReceiver } from "./telemetry/control-plane-cluster.ts";
+import { type ListenerTelemetry, listenerTelemetry } from "./telemetry/listener-telemetry.ts";
 import type { XdsResource } from "./translation.ts";
 
 /**
@@ -68,8 +70,10 @@ export function inboundResources(index: MeshIndex, scope: ProxyScope): InboundRe
       services: services.map(({ key }) => key),
     });
     const mtls = index.peers.modeOf(scope, port.port);
+    const effective = index.telemetry.groupOf(scope).of(services.map(({ key }) => key));
+    const telemetry = listenerTelemetry(effective, "SERVER", hasTelemetryReceiver(index.snapshot));
     const shared = { index, workload, address: scope.address, authentication, authorization };
-    const inbound = { ...shared, port, inboundPort, shape, services, mtls };
+    const inbound = { ...shared, port, inboundPort, shape, services, mtls, telemetry };
     listeners.push(inboundListener(inbound));
     clusters.push(...appClusters(inbound));
   }
@@ -113,6 +117,7 @@ interface InboundPort {
   readonly mtls: PortMtls;
   /** Who may call it. */
   readonly authorization: AuthorizationFilters;
+  readonly telemetry: ListenerTelemetry;
 }
 
 function inboundListener(inbound: InboundPort): XdsResource {
@@ -129,14 +134,14 @@ function inboundListener(inbound: InboundPort): XdsResource {
 }
 
 function inboundChains(inbound: InboundPort): ListenerChains {
-  const { index, port, shape, services } = inbound;
+  const { index, shape, services } = inbound;
   const { http, isOpaque } = shape;
   // A connection does not say by which Service it came: the first that has limits holds.
   const limits =
     services.find(({ filters }) => filters.inboundConnections.length > 0)?.filters
       .inboundConnections ?? [];
   const stream = isOpaque
-    ? [...limits, ...inbound.authorization.connections, streamFilter(index, port)]
+    ? [...limits, ...inbound.authorization.connections, streamFilter(inbound)]
     : undefined;
   const requests = http === undefined ? undefined : [...limits, requestFilter(inbound, http)];
   const filters = { http: requests, stream };
@@ -144,13 +149,13 @@ function inboundChains(inbound: InboundPort): ListenerChains {
 }
 
 /** Idle limits are the caller's business, as for requests: this side's are longer. */
-function streamFilter(index: MeshIndex, port: MeshInstancePort): Filter {
+function streamFilter({ port, telemetry }: InboundPort): Filter {
   const clusterName = inboundName(port.port);
   return tcpProxy({
     statPrefix: clusterName,
     backends: [{ clusterName, weight: 1 }],
     idleTimeoutMs: INBOUND_IDLE_TIMEOUT_MS,
-    accessLog: index.accessLogs,
+    accessLog: telemetry.accessLogs,
   });
 }
 
@@ -159,7 +164,7 @@ function streamFilter(index: MeshIndex, port: MeshInstancePort): Filter {
  * only a connection to the app that broke before the request was written to it.
  */
 function requestFilter(
-  { index, workload, port, services, authentication, authorization }: InboundPort,
+  { index, workload, port, services, authentication, authorization, telemetry }: InboundPort,
   http: NonNullable<InboundShape["http"]>,
 ): Filter {
   const target = inboundName(port.port);
@@ -168,9 +173,11 @@ function requestFilter(
     ...authorization.http,
     ...inboundContributions(services),
   ];
+  const { accessLogs, ...told } = telemetry;
   return httpConnectionManager({
     statPrefix: target,
-    accessLog: [...index.accessLogs],
+    accessLog: [...accessLogs],
+    ...told,
     commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
     streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
     paths: index.paths,

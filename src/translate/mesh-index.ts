@@ -1,5 +1,4 @@
 /** The snapshot, resolved once: which ports are routed, which instances stand behind each, under which names. */
-import type { AccessLog } from "../gen/envoy/config/accesslog/v3/accesslog_pb.js";
 import { durationMs } from "../resource/duration.ts";
 import { type ExternalService, servicePorts } from "../resource/kinds/external-service.ts";
 import type { HttpRoute } from "../resource/kinds/http-route.ts";
@@ -8,7 +7,6 @@ import type { RouteFilter } from "../resource/kinds/route-filter.ts";
 import type { ServicePort } from "../resource/kinds/service.ts";
 import { keyOf, type MeshObject } from "../resource/object.ts";
 import { effectiveProtocol, mayBeOpaque, type PortProtocol } from "../resource/port-protocol.ts";
-import { accessLogs } from "./access-log.ts";
 import { CORS_FILTER } from "./filters/cors-filter.ts";
 import type { FilterContribution } from "./filters/filter-contribution.ts";
 import {
@@ -39,6 +37,7 @@ import { servicesWithClaimRoutes } from "./route/claim-match.ts";
 import { routeAuthFilters } from "./route/external-auth.ts";
 import { servicesWithSessions, sessionContribution } from "./session-filter.ts";
 import { resolveTargets, type Target } from "./target.ts";
+import { resolveTelemetry, type TelemetryIndex } from "./telemetry/telemetry-index.ts";
 import {
   resolveTrafficSettings,
   type TrafficSettings,
@@ -107,8 +106,8 @@ export interface MeshIndex {
   readonly authentication: Authentication;
   /** Who may call whom. */
   readonly authorization: Authorization;
-  /** What every listener writes. */
-  readonly accessLogs: readonly AccessLog[];
+  /** What is told of requests. */
+  readonly telemetry: TelemetryIndex;
   /** Of a stream without a byte, in milliseconds, where no TrafficPolicy says otherwise; 0 for none. */
   readonly streamIdleTimeoutMs: number;
   /** Milliseconds that the first bytes of a connection are waited for; 0 for no limit. */
@@ -159,7 +158,7 @@ export function buildMeshIndex(snapshot: MeshSnapshot, findings: Findings): Mesh
     routeAuth: context.routeAuth,
     authentication,
     authorization: resolveAuthorization(snapshot, findings),
-    accessLogs: accessLogs(config.accessLog),
+    telemetry: resolveTelemetry(snapshot, findings),
     streamIdleTimeoutMs: durationMs(config.defaults.timeouts.idle),
     trustedHops: trustedHops(config.numTrustedProxies),
     paths: pathNormalizationFields(config.pathNormalization),

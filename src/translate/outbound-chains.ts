@@ -29,6 +29,9 @@ import { compareText, missingClusterName, qualifiedName } from "./names.ts";
 import { compareAge } from "./object-order.ts";
 import { type StreamRoute, streamBackends } from "./route/stream-backends.ts";
 import { type StreamBackend, tcpProxy } from "./tcp-proxy.ts";
+import { hasTelemetryReceiver } from "./telemetry/control-plane-cluster.ts";
+import { type ListenerTelemetry, listenerTelemetry } from "./telemetry/listener-telemetry.ts";
+import type { TelemetryGroup } from "./telemetry/telemetry-index.ts";
 
 /** The part of a listener that all sidecars share. */
 export type ListenerChains = Pick<
@@ -44,6 +47,8 @@ export interface ChainsContext {
   readonly index: MeshIndex;
   readonly service: IndexedService;
   readonly port: IndexedPort;
+  /** Of the callers. */
+  readonly telemetry: TelemetryGroup;
   readonly findings: Findings;
 }
 
@@ -98,10 +103,13 @@ function limited(filter: Filter, { service }: ChainsContext): Filter[] {
   return [...service.filters.outboundConnections, filter];
 }
 
-function httpFilter({ index, service, port }: ChainsContext): Filter {
+function httpFilter(context: ChainsContext): Filter {
+  const { index, service, port } = context;
+  const { accessLogs, ...told } = telemetryOf(context);
   return httpConnectionManager({
     statPrefix: port.name,
-    accessLog: [...index.accessLogs],
+    accessLog: [...accessLogs],
+    ...told,
     streamIdleTimeout: duration(index.streamIdleTimeoutMs),
     paths: index.paths,
     // The app is the client, whatever it says of others.
@@ -114,6 +122,11 @@ function httpFilter({ index, service, port }: ChainsContext): Filter {
       value: { configSource: adsConfigSource(), routeConfigName: port.name },
     },
   });
+}
+
+function telemetryOf({ index, service, telemetry }: ChainsContext): ListenerTelemetry {
+  const effective = telemetry.of([service.key]);
+  return listenerTelemetry(effective, "CLIENT", hasTelemetryReceiver(index.snapshot));
 }
 
 /** To the Service's own instances, or where the oldest TCPRoute says: its rules have nothing to match. */
@@ -155,12 +168,12 @@ function closingChain(context: ChainsContext): FilterChain {
 }
 
 function streamFilter(backends: readonly StreamBackend[], context: ChainsContext): Filter {
-  const { index, service, port } = context;
+  const { service, port } = context;
   return tcpProxy({
     statPrefix: port.name,
     backends,
     idleTimeoutMs: durationMs(service.settings.timeouts.connectionIdle),
-    accessLog: index.accessLogs,
+    accessLog: telemetryOf(context).accessLogs,
   });
 }
 

@@ -12,7 +12,15 @@ import { outboundListenerName } from "./names.ts";
 import { type ListenerChains, outboundChains } from "./outbound-chains.ts";
 import { protocolMetadata } from "./protocol-metadata.ts";
 import type { Attachments } from "./route/attachment.ts";
+import type { TelemetryGroup } from "./telemetry/telemetry-index.ts";
 import type { XdsResource } from "./translation.ts";
+
+export interface OutboundPlanInput {
+  readonly index: MeshIndex;
+  readonly attachments: Attachments;
+  /** Of the callers. */
+  readonly telemetry: TelemetryGroup;
+}
 
 /** A listener, but for the address, which differs from sidecar to sidecar. */
 export interface OutboundListenerPlan {
@@ -24,10 +32,9 @@ export interface OutboundListenerPlan {
   readonly consumerChains: ReadonlyMap<string, ListenerChains>;
 }
 
-/** Made once per snapshot: the filter chains of a port are the same for every sidecar. */
+/** Made once per snapshot and group of callers: the filter chains of a port are the same for every sidecar of it. */
 export function planOutboundListeners(
-  index: MeshIndex,
-  attachments: Attachments,
+  { index, attachments, telemetry }: OutboundPlanInput,
   findings: Findings,
 ): readonly OutboundListenerPlan[] {
   return index.services.flatMap((service) => {
@@ -43,7 +50,7 @@ export function planOutboundListeners(
         return [];
       }
       portByListenPort.set(listenPort, port);
-      const context = { index, service, port: indexed, findings };
+      const context = { index, service, port: indexed, telemetry, findings };
       const tcp = attachments.tcp.get(indexed.name);
       const tls = attachments.tls.get(indexed.name);
       const producer = { tcp: tcp?.producer ?? [], tls: tls?.producer ?? [] };

@@ -34,6 +34,8 @@ import { type Attachments, resolveAttachments } from "./route/attachment.ts";
 import { routeConfiguration } from "./route/route-configuration.ts";
 import { haveSources } from "./route/rule-source.ts";
 import { identityPolicySecret, spiffeBundlesSecret, trustBundleSecret } from "./secret.ts";
+import { telemetryClusters } from "./telemetry/control-plane-cluster.ts";
+import type { TelemetryGroup } from "./telemetry/telemetry-index.ts";
 import type {
   Finding,
   ScopedTranslation,
@@ -110,7 +112,8 @@ export class Translator {
 interface Prepared {
   readonly index: MeshIndex;
   readonly attachments: Attachments;
-  readonly listenerPlans: readonly OutboundListenerPlan[];
+  /** For callers with this telemetry: what others have done already is used again. */
+  readonly listenerPlans: (telemetry: TelemetryGroup) => readonly OutboundListenerPlan[];
   /** All that callers reach by a name: Services, and instances of headless ones. */
   readonly reachable: readonly IndexedService[];
   readonly dns: DnsPlan;
@@ -124,15 +127,31 @@ function prepare(snapshot: MeshSnapshot): Prepared {
   const attachments = resolveAttachments(index, findings);
   const instances = instanceServices(index, findings);
   const reachable = [...index.services, ...instances];
-  const listenerPlans = planOutboundListeners(
-    { ...index, services: reachable },
-    attachments,
-    findings,
-  );
+  const listenerPlans = plansByTelemetry({ ...index, services: reachable }, attachments, findings);
   reportFailoverTargets(index, findings);
   const dns = planDns(index, instances, findings);
   const gateways = planGateways(snapshot, findings);
   return { index, attachments, listenerPlans, reachable, dns, gateways, findings: findings.list() };
+}
+
+function plansByTelemetry(
+  index: MeshIndex,
+  attachments: Attachments,
+  findings: Findings,
+): Prepared["listenerPlans"] {
+  // What is wrong with routes does not depend on who calls: it is said once.
+  const first = index.telemetry.groupOf({ namespace: "", labels: {} });
+  const plan = (telemetry: TelemetryGroup, told: Findings) =>
+    planOutboundListeners({ index, attachments, telemetry }, told);
+  const byKey = new Map([[first.key, plan(first, findings)]]);
+  return (telemetry) => {
+    let plans = byKey.get(telemetry.key);
+    if (plans === undefined) {
+      plans = plan(telemetry, new Findings());
+      byKey.set(telemetry.key, plans);
+    }
+    return plans;
+  };
 }
 
 function sharedOf(prepared: Prepared): SharedTranslation {
@@ -160,7 +179,7 @@ function sharedOf(prepared: Prepared): SharedTranslation {
     }
   }
   const zoneEndpoints = translateZoneEndpoints(index);
-  clusters.push(...rateLimitClusters(snapshot));
+  clusters.push(...rateLimitClusters(snapshot), ...telemetryClusters(snapshot));
   const secrets = [
     trustBundleSecret(
       snapshot.trustDomain,
@@ -220,7 +239,8 @@ function scopedOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
   const inbound = inboundResources(prepared.index, scope);
   const object = { kind: "Workload", namespace: scope.namespace, name: scope.nodeId };
   const report = { findings, place: { object, path: "" } };
-  const outbound = outboundListeners(prepared.listenerPlans, scope, report);
+  const plans = prepared.listenerPlans(prepared.index.telemetry.groupOf(scope));
+  const outbound = outboundListeners(plans, scope, report);
   return {
     listeners: [...inbound.listeners, ...outbound, ...dnsListener(prepared.dns, scope)],
     clusters: inbound.clusters,
@@ -241,6 +261,10 @@ function gatewayOf(prepared: Prepared, scope: ProxyScope): ScopedTranslation {
   const all = reachable.flatMap((service) =>
     service.ports.flatMap((port) => outboundClusters(service, port, index)),
   );
-  const clusters = [...edgeClusters(all), ...(plan?.logins.clusters ?? [])];
+  const clusters = [
+    ...edgeClusters(all),
+    ...(plan?.logins.clusters ?? []),
+    ...telemetryClusters(index.snapshot),
+  ];
   return { listeners, clusters, routes, findings: findings.list() };
 }

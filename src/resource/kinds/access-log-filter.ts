@@ -1,16 +1,18 @@
 /** Which requests an access log is told of: Envoy's access log filters, written in YAML or as an expression of CEL. */
 import { z } from "zod";
-import { parseLogExpression } from "../../core/log-expression.ts";
+import { negatesFlags, parseLogExpression } from "../../core/log-expression.ts";
 import { GRPC_CODE_NAMES } from "../../http/grpc-code-names.ts";
 import { duration } from "../fields.ts";
 import type { DeepReadonly } from "../object.ts";
-import { isRecord, objectRule, type Report, stringRule } from "../rule.ts";
+import { isRecord, objectRule, type Report, stringRule, valueAt } from "../rule.ts";
 import { headerMatches } from "./http-route-match.ts";
 
 const HOUR_MS = 3_600_000;
 /** `404`, `5xx`, `500-503`. */
 const STATUS_RANGE = /^(?:[1-5]xx|[1-5]\d\d(?:-[1-5]\d\d)?)$/;
 const EXPRESSION_LENGTH_MAX = 1024;
+const NO_NEGATED_FLAGS =
+  "negates response flags, which access log filters have no word for; name the flags that you want";
 
 /** Envoy's response flags, in the order of its enum. */
 export const ENVOY_RESPONSE_FLAGS = [
@@ -30,8 +32,16 @@ const statusRange = stringRule(
 
 const expression = stringRule(z.string().min(1).max(EXPRESSION_LENGTH_MAX), (text, report) => {
   const parsed = parseLogExpression(text);
-  if (parsed.ok) return;
-  report({ path: [], code: "invalid-value", message: parsed.message, allowed: parsed.allowed });
+  if (!parsed.ok) {
+    report({ path: [], code: "invalid-value", message: parsed.message, allowed: parsed.allowed });
+  } else if (negatesFlags(parsed.expression)) {
+    report({
+      path: [],
+      code: "invalid-value",
+      message: NO_NEGATED_FLAGS,
+      allowed: "no ! before flags",
+    });
+  }
 });
 
 const tests = {
@@ -79,7 +89,13 @@ export const accessLogFilter = objectRule(
     any: z.array(test).min(1).max(16).optional().describe("One of these must hold, too."),
     not: test.optional().describe("And this must not hold."),
   }),
-  (value, report) => saysSomething(value, report),
+  (value, report) => {
+    saysSomething(value, report);
+    for (const field of ["errors", "responseFlags", "expression"]) {
+      if (valueAt(value, "not", field) === undefined) continue;
+      report({ path: ["not", field], message: "cannot be negated; name what you want instead" });
+    }
+  },
 );
 
 export type AccessLogFilterSpec = DeepReadonly<z.output<typeof accessLogFilter>>;

@@ -200,6 +200,10 @@ function checkAccessLog(value: LooseRecord, report: Report): void {
   if (output === "ControlPlane" && value["format"] !== undefined) {
     report({ path: ["format"], message: "the control plane has a format of its own" });
   }
+  if (value["capture"] !== undefined && valueAt(value, "format", "text") !== undefined) {
+    const message = "has no place in a text; write %REQ(NAME)% and %RESP(NAME)% into it";
+    report({ path: ["capture"], message, allowed: "format.json, or no format" });
+  }
   if (typeof samplePerSecond === "number" && samplePerSecond > 0 && filter === undefined) {
     const message = "has no effect without a filter: all requests are written";
     report({ path: ["samplePerSecond"], message });

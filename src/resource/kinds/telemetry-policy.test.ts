@@ -48,10 +48,18 @@ test("formats are checked where they are written", () => {
 test("filters say something, and expressions are read", () => {
   const filter = (value: object): readonly string[] => ofLog({ filter: value });
   assert.deepEqual(
-    filter({ statusCodes: ["5xx", "404", "429-431"], not: { responseFlags: ["DC"] } }),
+    filter({
+      statusCodes: ["5xx", "404", "429-431"],
+      not: { headers: [{ name: "a", value: "b" }] },
+    }),
     [],
   );
   assert.deepEqual(filter({ expression: "response.code >= 500" }), []);
+  assert.match(
+    filter({ not: { responseFlags: ["DC"] } })[0] ?? "",
+    /not\.responseFlags: .*negated/,
+  );
+  assert.match(filter({ expression: "!('UF' in response.flags)" })[0] ?? "", /negates response/);
   assert.match(filter({})[0] ?? "", /says nothing of requests/);
   assert.match(filter({ any: [{}] })[0] ?? "", /filter\.any\[0\]: .*says nothing/);
   assert.match(filter({ statusCodes: ["600"] })[0] ?? "", /filter\.statusCodes\[0\]/);

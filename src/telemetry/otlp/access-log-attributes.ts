@@ -1,8 +1,8 @@
 /**
  * What an access log record of OTLP calls its values: written by sidecars (and by Envoy, from the same formats), read by the
  * control plane's receiver. OpenTelemetry's names where it has one, ours begin with `mesh.`. Envoy writes every
- * value as text, our sidecar numbers as integers: a reader takes both. What a request has no value for is left out.
- * Its trace is `trace_id` and `span_id` of the record itself.
+ * value as text, our sidecar numbers as integers: a reader takes both. What a request has no value for our sidecar leaves
+ * out, Envoy writes `-`. The record's time is that of the request's beginning, its trace is `trace_id` and `span_id` of the record itself.
  */
 
 /** `event_name` of the record; also the attribute `event.name`, which is all that Envoy can set. */

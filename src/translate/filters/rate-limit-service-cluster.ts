@@ -39,7 +39,6 @@ const CONTROL_PLANE = "control-plane";
 
 /** Those that policies name. */
 export function rateLimitClusters(snapshot: MeshSnapshot): readonly XdsResource[] {
-  const { controlPlaneAddress = "" } = snapshot;
   const policies = snapshot.rateLimitPolicies.filter(({ spec }) => spec.global !== undefined);
   const own = policies.filter(({ spec }) => spec.global?.service !== undefined);
   const byName = new Map(own.map((policy) => [rateLimitClusterName(policy), policy]));
@@ -47,11 +46,17 @@ export function rateLimitClusters(snapshot: MeshSnapshot): readonly XdsResource[
     .sort(([a], [b]) => compareText(a, b))
     .map(([name, { spec }]) => ownService(name, spec.global?.service));
   if (policies.length === own.length) return clusters;
-  const name = `rate-limit.${CONTROL_PLANE}`;
-  const spiffeIds = [controlPlaneSpiffeId(snapshot.trustDomain)];
+  return [controlPlaneCluster(snapshot, `rate-limit.${CONTROL_PLANE}`), ...clusters];
+}
+
+/** The control plane itself, by mutual TLS; without an endpoint where its address is not known. */
+export function controlPlaneCluster(
+  { controlPlaneAddress = "", trustDomain }: MeshSnapshot,
+  name: string,
+): XdsResource {
+  const spiffeIds = [controlPlaneSpiffeId(trustDomain)];
   const transportSocket = upstreamTls({ sni: "", alpn: ["h2"], spiffeIds });
-  const isOurs = true;
-  return [clusterOf({ address: controlPlaneAddress, name, transportSocket, isOurs }), ...clusters];
+  return clusterOf({ address: controlPlaneAddress, name, transportSocket, isOurs: true });
 }
 
 function ownService(

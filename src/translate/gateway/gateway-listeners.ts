@@ -24,6 +24,8 @@ import type { ProxyScope } from "../mesh-snapshot.ts";
 import { adsConfigSource, duration, resourceOf, socketAddress } from "../message.ts";
 import { qualifiedName } from "../names.ts";
 import type { RuleContext } from "../route/rule-route.ts";
+import { hasTelemetryReceiver } from "../telemetry/control-plane-cluster.ts";
+import { listenerTelemetry } from "../telemetry/listener-telemetry.ts";
 import type { XdsResource } from "../translation.ts";
 import { gatewayTls } from "../transport-socket.ts";
 import { edgeHops } from "../trusted-hops.ts";
@@ -142,11 +144,17 @@ class GatewayPort {
   }
 
   #manager(routeConfigName: string, filters: readonly FilterContribution[]): Filter {
-    const { index } = this.#context;
+    const { index, scope } = this.#context;
     const { gateway } = this.#plan;
+    // It calls for its clients, as a sidecar does for its app.
+    const { accessLogs, ...told } = listenerTelemetry(
+      ...([index.telemetry.groupOf(scope).of([]), "CLIENT"] as const),
+      hasTelemetryReceiver(index.snapshot),
+    );
     return httpConnectionManager({
       statPrefix: routeConfigName,
-      accessLog: [...index.accessLogs],
+      accessLog: [...accessLogs],
+      ...told,
       streamIdleTimeout: duration(index.streamIdleTimeoutMs),
       paths: index.paths,
       // The edge: fields of the mesh are removed, and x-forwarded-for begins with whoever connects.

@@ -1,0 +1,19 @@
+/** The cluster over which sidecars send logs and spans to the control plane: gRPC by mutual TLS. */
+import { controlPlaneCluster } from "../filters/rate-limit-service-cluster.ts";
+import type { MeshSnapshot } from "../mesh-snapshot.ts";
+import type { XdsResource } from "../translation.ts";
+
+/** Also what Envoy calls the server: it takes the cluster's name for the authority. */
+export const TELEMETRY_CLUSTER = "telemetry.control-plane";
+
+/** What sidecars of this release understand. */
+const SIDECARS_SEND: boolean = false;
+
+/** Whether the control plane can be told anything. */
+export function hasTelemetryReceiver({ controlPlaneAddress = "" }: MeshSnapshot): boolean {
+  return SIDECARS_SEND && controlPlaneAddress !== "";
+}
+
+export function telemetryClusters(snapshot: MeshSnapshot): readonly XdsResource[] {
+  return hasTelemetryReceiver(snapshot) ? [controlPlaneCluster(snapshot, TELEMETRY_CLUSTER)] : [];
+}
