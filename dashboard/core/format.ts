@@ -40,6 +40,7 @@ export function formatShare(value: number | null): string {
 /** Milliseconds with a unit: 0.8 ms, 12 ms, 1.25 s, 2.1 min. */
 export function formatMs(value: number | null): string {
   if (value === null) return UNKNOWN;
+  if (value === 0) return "0 ms";
   if (value < 10) return `${withPlaces(value, value < 1 ? 2 : 1)} ms`;
   if (value < 1000) return `${withPlaces(value, 0)} ms`;
   if (value < 60_000) return `${withPlaces(value / 1000, 2)} s`;

@@ -2,7 +2,8 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { hrefTo } from "../core/location.ts";
 import { Empty, Skeleton } from "../ui/page.tsx";
-import { matchView, type ViewEntry, type ViewModule } from "../views/registry.ts";
+import { matchView, type ViewEntry } from "../views/registry.ts";
+import type { ViewModule } from "../views/view-props.ts";
 
 /** Views that were loaded stay. */
 const loaded = new Map<ViewEntry, ViewModule>();

@@ -1,7 +1,7 @@
 /** A line of a figure's last minutes, without axes: it stands beside the figure and says where it came from. */
 import { memo } from "./memo.ts";
 
-const WIDTH = 72;
+const WIDTH = 48;
 const HEIGHT = 20;
 const PAD = 2;
 
@@ -22,9 +22,10 @@ export const Sparkline = memo(function Sparkline({
   isWide = false,
 }: SparklineProps) {
   const { line, area, end } = sparkPaths(values, max);
+  const shown = values.every((value) => value === null || value === 0) ? "none" : tone;
   return (
     <svg
-      class={`spark spark-${tone} ${isWide ? "spark-wide" : ""}`}
+      class={`spark spark-${shown} ${isWide ? "spark-wide" : ""}`}
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       width={WIDTH}
       height={HEIGHT}
@@ -32,7 +33,7 @@ export const Sparkline = memo(function Sparkline({
       aria-hidden="true"
     >
       {line === "" ? (
-        <path class="spark-none" d={`M0 ${HEIGHT - PAD}H${WIDTH}`} />
+        <path class="spark-gap" d={`M0 ${HEIGHT - PAD}H${WIDTH}`} />
       ) : (
         <>
           <path class="spark-area" d={area} />

@@ -90,7 +90,7 @@ function Heading<T>({
     <th scope="col" class={classes} title={hint} aria-sort={direction ?? "none"}>
       <button
         type="button"
-        onClick={() => setParameters({ [parameterName]: chosen === first ? other : first })}
+        onClick={() => setParameters({ [parameterName]: nextOrder(chosen, first, other) })}
       >
         {title}
         {direction !== undefined && (
@@ -99,6 +99,12 @@ function Heading<T>({
       </button>
     </th>
   );
+}
+
+/** One way, the other way, and back to the order that the table had. */
+function nextOrder(chosen: string, first: string, other: string): string | null {
+  if (chosen === first) return other;
+  return chosen === other ? null : first;
 }
 
 interface RowProps {

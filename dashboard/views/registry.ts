@@ -2,17 +2,8 @@
  * Every view of the dashboard: one entry and one folder each. A view is loaded when it is first opened; what it exports under
  * the name `View` is rendered with the parameters of its path.
  */
-import type { FunctionComponent } from "preact";
 import type { IconName } from "../ui/icons.tsx";
-
-/** Values of the path's `:parameters`. */
-export interface ViewProps {
-  readonly parameters: Readonly<Record<string, string>>;
-}
-
-export interface ViewModule {
-  readonly View: FunctionComponent<ViewProps>;
-}
+import type { ViewModule } from "./view-props.ts";
 
 export interface ViewEntry {
   /** `/services/:namespace/:name`. */

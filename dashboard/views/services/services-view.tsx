@@ -12,7 +12,7 @@ import { rangeFlags, rangeParameters } from "../../core/time-range.ts";
 import { SearchField, SegmentedParameter } from "../../ui/controls.tsx";
 import { Empty, Loaded, Page, ServiceLink } from "../../ui/page.tsx";
 import { Sparkline } from "../../ui/sparkline.tsx";
-import { Health, Mark } from "../../ui/status.tsx";
+import { Mark } from "../../ui/status.tsx";
 import { type Column, Table } from "../../ui/table.tsx";
 import { type Figure, RESOURCE_FIGURES, TRAFFIC_FIGURES } from "./figures.ts";
 import { ServiceCard } from "./service-card.tsx";
@@ -88,25 +88,27 @@ function HealthFilter({ services }: { readonly services: readonly ServiceTraffic
   );
 }
 
+/** The worst first, and in the order of names. */
+function byHealth({ health, service }: ServiceTraffic): string {
+  return `${HEALTH[health].rank} ${serviceName(service)}`;
+}
+
 const COLUMNS: readonly Column<ServiceTraffic>[] = [
   {
     key: "name",
     title: "Service",
     sortBy: ({ service }) => serviceName(service),
-    cell: ({ service }) => <ServiceLink service={service} />,
-  },
-  {
-    key: "health",
-    title: "Health",
-    sortBy: ({ health }) => HEALTH[health].rank,
-    cell: ({ health, healthReason }) => (
-      <span title={healthReason ?? undefined}>
-        <Health state={health} />
+    cell: ({ service, health, healthReason }) => (
+      <span class="cell-name-state" title={healthReason ?? undefined}>
+        <Mark look={HEALTH[health]} />
+        <ServiceLink service={service} />
+        <span>{HEALTH[health].word}</span>
       </span>
     ),
   },
-  ...TRAFFIC_FIGURES.map((figure) => columnOf(figure, false)),
-  ...RESOURCE_FIGURES.map((figure) => columnOf(figure, true)),
+  ...TRAFFIC_FIGURES.map(columnOf),
+  pairOf("cpu", "CPU", RESOURCE_FIGURES.slice(0, 2)),
+  pairOf("memory", "Memory", RESOURCE_FIGURES.slice(2)),
   {
     key: "instances",
     title: "Instances",
@@ -117,13 +119,32 @@ const COLUMNS: readonly Column<ServiceTraffic>[] = [
   },
 ];
 
-function columnOf(figure: Figure, isWide: boolean): Column<ServiceTraffic> {
+/** What the app takes, and below it what its sidecar takes. */
+function pairOf(key: string, title: string, figures: readonly Figure[]): Column<ServiceTraffic> {
+  return {
+    key,
+    title,
+    hint: "Of the apps of all instances, and below it of their sidecars",
+    isNumeric: true,
+    sortBy: (service) => figures[0]?.value(service) ?? null,
+    cell: (service) => (
+      <span class="cell-pair">
+        {figures.map((figure) => (
+          <span key={figure.key} title={figure.hint}>
+            {figure.format(figure.value(service))}
+          </span>
+        ))}
+      </span>
+    ),
+  };
+}
+
+function columnOf(figure: Figure): Column<ServiceTraffic> {
   return {
     key: figure.key,
     title: figure.title,
     hint: figure.hint,
     isNumeric: true,
-    isWide,
     sortBy: (service) => figure.value(service),
     cell: (service) => <FigureCell figure={figure} service={service} />,
   };
@@ -147,13 +168,14 @@ function FigureCell({
   );
 }
 
-/** `2/3`, and whether some were put out. */
-export function Instances({ total, healthy, ejected }: ServiceTraffic["instances"]) {
-  const isWhole = healthy === total;
+/** `2/3`, and how many were put out. */
+function Instances({ total, healthy, ejected }: ServiceTraffic["instances"]) {
   return (
-    <span class={isWhole ? "" : "tone-warn"}>
-      {formatCount(healthy)}/{formatCount(total)}
-      {ejected > 0 && <span title="put out by outlier detection"> ({ejected} out)</span>}
+    <span class={`cell-pair ${healthy === total ? "" : "tone-warn"}`}>
+      <span>
+        {formatCount(healthy)}/{formatCount(total)}
+      </span>
+      {ejected > 0 && <span title="put out by outlier detection">{ejected} out</span>}
     </span>
   );
 }
@@ -164,9 +186,8 @@ function ServiceTable({ services }: { readonly services: readonly ServiceTraffic
       <Table
         label="Services"
         columns={COLUMNS}
-        rows={services}
+        rows={services.toSorted((a, b) => byHealth(a).localeCompare(byHealth(b)))}
         keyOf={({ service }) => `${service.namespace}/${service.name}`}
-        order="health"
       />
     </div>
   );

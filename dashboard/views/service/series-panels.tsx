@@ -1,0 +1,76 @@
+/** The service over time: requests and errors, latency as percentiles and as it was, and what happened meanwhile. */
+import type { MeshEvent, SeriesResponse } from "../../../src/control-plane/telemetry-types.ts";
+import { formatMs, formatRate, formatTime } from "../../core/format.ts";
+import { SEVERITY } from "../../core/health.ts";
+import type { Live } from "../../core/live.ts";
+import { Heatmap } from "../../ui/heatmap.tsx";
+import { Loaded, Panel } from "../../ui/page.tsx";
+import { Mark } from "../../ui/status.tsx";
+import { TimeChart } from "../../ui/time-chart.tsx";
+
+export function SeriesPanels({ live }: { readonly live: Live<SeriesResponse> }) {
+  return (
+    <Loaded live={live} lines={6}>
+      {(series) => (
+        <div class="charts">
+          <Panel title="Requests" note="per second">
+            <TimeChart
+              title="Requests per second"
+              times={series.times}
+              format={formatRate}
+              events={series.events}
+              series={[
+                { label: "All", values: series.requestsPerSecond, color: "accent", isFilled: true },
+                { label: "Errors", values: series.errorsPerSecond, color: "bad", isFilled: true },
+              ]}
+            />
+          </Panel>
+          <Panel title="Latency" note="percentiles">
+            <TimeChart
+              title="Latency percentiles"
+              times={series.times}
+              format={formatMs}
+              events={series.events}
+              series={[
+                { label: "P99", values: series.p99, color: "rank-3" },
+                { label: "P90", values: series.p90, color: "rank-2" },
+                { label: "P50", values: series.p50, color: "rank-1" },
+                { label: "Mean", values: series.mean, color: "text-3", dash: [3, 3] },
+              ]}
+            />
+          </Panel>
+          <Panel title="Latency, request by request">
+            <Heatmap series={series} />
+          </Panel>
+          <Panel title="What happened" note="the numbers in the charts">
+            <Events events={series.events} />
+          </Panel>
+        </div>
+      )}
+    </Loaded>
+  );
+}
+
+function Events({ events }: { readonly events: readonly MeshEvent[] }) {
+  if (events.length === 0) return <p class="muted">Nothing changed in this time.</p>;
+  return (
+    <ol class="numbered-events">
+      {events.map(({ time, severity, subject, message, actor }, index) => (
+        <li key={`${time} ${subject} ${message}`}>
+          <span class="event-number tabular" aria-hidden="true">
+            {index + 1}
+          </span>
+          <Mark look={SEVERITY[severity]} />
+          <span>
+            <b>{subject}</b> {message}
+            <span class="faint">
+              {" "}
+              <time dateTime={time}>{formatTime(time)}</time>
+              {actor !== null && ` · ${actor}`}
+            </span>
+          </span>
+        </li>
+      ))}
+    </ol>
+  );
+}
