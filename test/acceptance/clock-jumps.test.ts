@@ -58,7 +58,7 @@ before(async () => {
     FAKETIME_DISABLE_SHM: "1",
   });
   application = await Application.start({ catalog: { v1: 2 } });
-}, OPTIONS);
+});
 
 after(async () => {
   await application?.close();

@@ -92,7 +92,7 @@ export class FormBrowser {
     fields: Readonly<Record<string, string>>,
     until?: (next: URL) => boolean,
   ): Promise<Page> {
-    const action = /<form[^>]*\baction="([^"]+)"/.exec(page.body)?.[1];
+    const action = /<form[^>]*\baction="([^"]+)"/.exec(page.body)?.[1]?.replaceAll("&amp;", "&");
     assert.ok(action !== undefined, page.body);
     const hidden = [...page.body.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([input]) => [
       /name="([^"]*)"/.exec(input)?.[1] ?? "",
