@@ -11,11 +11,12 @@ import type { ProxyRecord } from "../xds/proxy-record.ts";
 import type { ProxySnapshot } from "../xds/snapshot.ts";
 import { EmptySetGuard } from "./empty-set-guard.ts";
 import type { SpiffeTrustSource } from "./federation/spiffe-trust-source.ts";
+import { GatewayListeners } from "./gateway-listeners.ts";
 import { KeySetKeeper } from "./jwks/key-set-keeper.ts";
 import { MeshSettings } from "./mesh-settings.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import { ObjectCache } from "./object-cache.ts";
-import { ProxyDirectory, runningGateways } from "./proxy-directory.ts";
+import { ProxyDirectory } from "./proxy-directory.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Registry } from "./registry.ts";
 import { ServiceIndexes } from "./service-index.ts";
@@ -94,6 +95,11 @@ export function createMeshState(options: MeshStateOptions): MeshState {
     clock,
     log: log.child("keys"),
   });
+  const gatewayListeners = new GatewayListeners({
+    proxies,
+    onChanged: () => reconciler.gatewaysChanged(),
+    clock,
+  });
   const reconciler = new Reconciler({
     store,
     objects,
@@ -108,8 +114,9 @@ export function createMeshState(options: MeshStateOptions): MeshState {
     }),
     statusWriter: new StatusWriter({
       ...{ store, objects, serviceIndexes, clock, log },
-      runningGateways: () => runningGateways(proxies.connected()),
+      gatewayProcesses: (gateway) => gatewayListeners.processesOf(gateway),
     }),
+    gatewayListeners,
     setSnapshot: options.setSnapshot,
     trustDomain: options.trustDomain,
     getTrustBundlePem: options.getTrustBundlePem,

@@ -11,6 +11,7 @@ import type { RouteStatus } from "../resource/kinds/route-status.ts";
 import type { ServiceStatus } from "../resource/kinds/service.ts";
 import type { Condition, ObjectStatus } from "../resource/object.ts";
 import { FAULT_CONSEQUENCE, type TranslationFault } from "./fault-isolation.ts";
+import type { GatewayProcesses } from "./gateway-listeners.ts";
 import type { MeshFinding } from "./mesh-finding.ts";
 
 /** Gateway API, RouteParentStatus: who judged. */
@@ -33,10 +34,9 @@ export interface Judgement {
   readonly now: string;
 }
 
-export interface GatewayFacts {
+export interface GatewayFacts extends GatewayProcesses {
   /** By the listener's name. */
   readonly routeCounts: ReadonlyMap<string, number>;
-  readonly isRunning: boolean;
 }
 
 type ConditionCore = Pick<Condition, "type" | "status" | "reason" | "message">;
@@ -152,15 +152,18 @@ function gatewayStatus(
   const accepted =
     fault === undefined ? verdict("Accepted", isOurs ? [] : findings) : faultCondition(fault);
   const { name } = gateway.metadata;
-  const programmed: ConditionCore =
-    facts?.isRunning === true && accepted.status === "True"
-      ? { type: "Programmed", status: "True", reason: "Programmed", message: "" }
-      : {
-          type: "Programmed",
-          status: "False",
-          reason: "Pending",
-          message: `no gateway of this name runs: tulle gateway ${name}`,
-        };
+  const programmedAt = (ports: readonly number[]): ConditionCore => {
+    if (accepted.status !== "True") return { ...PENDING, message: "it is not accepted" };
+    if (facts?.isRunning !== true) {
+      return { ...PENDING, message: `no gateway of this name runs: tulle gateway ${name}` };
+    }
+    const problems = ports
+      .map((port) => facts.portProblem(port))
+      .filter((one) => one !== undefined);
+    if (problems.length === 0) return PROGRAMMED;
+    return { ...PENDING, message: [...new Set(problems)].join("; ") };
+  };
+  const programmed = programmedAt(gateway.spec.listeners.map(({ port }) => port));
   const conditions = stamp([accepted, programmed], gateway, before?.conditions, now);
   const listeners = gateway.spec.listeners.map((listener) => {
     const known = before?.listeners?.find((one) => one.name === listener.name);
@@ -168,7 +171,7 @@ function gatewayStatus(
       { ...accepted, message: "" },
       { type: "Conflicted", status: "False", reason: "NoConflicts", message: "" },
       { type: "ResolvedRefs", status: "True", reason: "ResolvedRefs", message: "" },
-      { ...programmed, message: "" },
+      programmedAt([listener.port]),
     ];
     return {
       name: listener.name,
@@ -181,6 +184,15 @@ function gatewayStatus(
   });
   return { ...before, conditions, listeners };
 }
+
+const PROGRAMMED: ConditionCore = {
+  type: "Programmed",
+  status: "True",
+  reason: "Programmed",
+  message: "",
+};
+/** Gateway API v1, GatewayReasonPending: not all of it is there yet. */
+const PENDING = { type: "Programmed", status: "False", reason: "Pending" } as const;
 
 const SUPPORTED_KINDS = GATEWAY_ROUTE_KINDS.map((kind) => ({ group: GATEWAY_API_GROUP, kind }));
 

@@ -43,15 +43,6 @@ export interface WaitOptions {
   readonly signal: AbortSignal;
 }
 
-/** Gateways (`namespace/name`) that these proxies run. */
-export function runningGateways(proxies: readonly ProxyEntry[]): ReadonlySet<string> {
-  return new Set(
-    proxies.flatMap(({ node: { scope } }) =>
-      scope.gateway === undefined ? [] : [`${scope.namespace}/${scope.gateway}`],
-    ),
-  );
-}
-
 export class ProxyDirectory {
   readonly #options: ProxyDirectoryOptions;
   readonly #entries = new Map<string, ProxyEntry>();

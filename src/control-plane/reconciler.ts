@@ -14,6 +14,7 @@ import { attestorIssuers } from "./attestation/attestors.ts";
 import type { EmptySetGuard } from "./empty-set-guard.ts";
 import { FaultEnds } from "./fault-ends.ts";
 import type { SpiffeTrustSource } from "./federation/spiffe-trust-source.ts";
+import type { GatewayListeners } from "./gateway-listeners.ts";
 import { guardedServices, heldFinding } from "./held-set.ts";
 import { isServing } from "./instance.ts";
 import { headlessServices, wantedInstanceKeys } from "./instance-indexes.ts";
@@ -32,6 +33,9 @@ import { descriptionFromWorkload, instanceHealth, isRegistered } from "./workloa
 
 /** Time between attempts to follow the store again. */
 const WATCH_RETRY_MS = 1000;
+/** What happened, in the words of Istio's board. */
+const EVENT_NAMES = { put: "update", delete: "delete" } as const;
+
 /** Revisions whose push time is remembered, for the convergence metric. */
 const PUSHES_REMEMBERED_MAX = 256;
 
@@ -46,6 +50,8 @@ export interface ReconcilerOptions {
   readonly proxies: ProxyDirectory;
   readonly translator: SnapshotTranslator;
   readonly statusWriter: StatusWriter;
+  /** Undefined: nobody asks what gateways have bound. */
+  readonly gatewayListeners?: Pick<GatewayListeners, "start" | "stop">;
   /** The ADS server's. */
   readonly setSnapshot: (streamId: string, snapshot: ProxySnapshot) => void;
   readonly trustDomain: string;
@@ -101,12 +107,14 @@ export class Reconciler implements Component {
     this.#restore();
     this.#push(new Set(["config"]));
     this.#following = this.#follow();
+    this.#options.gatewayListeners?.start();
   }
 
   async stop(): Promise<void> {
     this.#schedule.stop();
     this.#faultEnds.stop();
     this.#options.keySets?.stop();
+    await this.#options.gatewayListeners?.stop();
     this.#options.guard.stop();
     this.#stopping.abort();
     await this.#following;
@@ -150,6 +158,11 @@ export class Reconciler implements Component {
     this.#given.delete(entry.key);
     this.#options.translator.forget(entry.key);
     this.#gatewayChanged(entry);
+  }
+
+  /** What processes of gateways have bound is another thing than before. */
+  gatewaysChanged(): void {
+    this.#options.statusWriter.write(this.#report);
   }
 
   /** The status of a Gateway says whether it runs. */
@@ -235,6 +248,9 @@ export class Reconciler implements Component {
     let trigger: PushTrigger = "revision";
     for (const event of events) {
       this.#seenRevision = Math.max(this.#seenRevision, event.revision);
+      this.#options.metrics.configEvents
+        .with({ type: event.object.kind, event: EVENT_NAMES[event.type] })
+        .add(1);
       if (!this.#isRelevant(event)) continue;
       // Access that was taken away is gone at once.
       if (event.object.kind === "Revocation") trigger = "removal";
@@ -369,7 +385,11 @@ export class Reconciler implements Component {
     const before = this.#given.get(key);
     for (const [typeUrl, resources] of snapshot.resources) {
       if (before?.resources.get(typeUrl) === resources) continue;
-      metrics.pushes.with({ type: shortTypeName(typeUrl).toLowerCase() }).add(1);
+      const type = shortTypeName(typeUrl).toLowerCase();
+      metrics.pushes.with({ type }).add(1);
+      let bytes = 0;
+      for (const resource of resources.values()) bytes += resource.bytes.length;
+      metrics.configSizes.with({ type }).observe(bytes);
     }
     this.#given.set(key, snapshot);
     setSnapshot(streamId, snapshot);

@@ -10,6 +10,7 @@ import type { AnyObject } from "../resource/kind-map.ts";
 import { formatKey, keyOf } from "../resource/object.ts";
 import { type Change, revisionOf, type Store } from "../store/store.ts";
 import type { TranslationFault } from "./fault-isolation.ts";
+import type { GatewayProcesses } from "./gateway-listeners.ts";
 import { instanceIndexesOf } from "./instance-indexes.ts";
 import { groupByObject, type MeshFinding } from "./mesh-finding.ts";
 import type { ObjectCache } from "./object-cache.ts";
@@ -27,8 +28,8 @@ export interface StatusWriterOptions {
   readonly store: Store;
   readonly objects: ObjectCache;
   readonly serviceIndexes: ServiceIndexes;
-  /** Gateways (`namespace/name`) of which a proxy is connected. */
-  readonly runningGateways?: () => ReadonlySet<string>;
+  /** Of a Gateway (`namespace/name`). Undefined: none runs. */
+  readonly gatewayProcesses?: (gateway: string) => GatewayProcesses;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -123,12 +124,11 @@ export class StatusWriter {
   }
 
   #gatewayFacts(): (gateway: string) => GatewayFacts {
-    const { objects, runningGateways } = this.#options;
+    const { objects, gatewayProcesses } = this.#options;
     const routes = [...objects.list("HTTPRoute"), ...objects.list("GRPCRoute")];
     const { byGateway } = attachToGateways(objects.list("Gateway"), routes);
-    const running = runningGateways?.() ?? new Set();
     return (gateway) => ({
-      isRunning: running.has(gateway),
+      ...(gatewayProcesses?.(gateway) ?? { isRunning: false, portProblem: () => undefined }),
       routeCounts: new Map(
         byGateway
           .get(gateway)

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:http2";
+import { type AddressInfo, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { freePort } from "../peers/peer-process.ts";
@@ -196,10 +197,11 @@ test("statuses say what is attached, and why something is not", async () => {
   const get = async (kind: string, name: string) =>
     JSON.parse(await mesh.tulle("get", kind, name, "-o", "json"));
   const conditionOf = (
-    conditions: { type: string; status: string; reason: string }[],
+    conditions: { type: string; status: string; reason: string; message: string }[],
     type: string,
-  ) => conditions.find((one) => one.type === type);
-  // Written when the gateway's process has connected, behind what requests wait for.
+  ): { type: string; status: string; reason: string; message: string } | undefined =>
+    conditions.find((one) => one.type === type);
+  // Written when the gateway's process has opened its ports, behind what requests wait for.
   let { status } = await get("gateway", "shop");
   for (let tries = 0; conditionOf(status.conditions, "Programmed")?.status !== "True"; tries++) {
     assert.ok(tries < 50, JSON.stringify(status));
@@ -217,6 +219,32 @@ test("statuses say what is attached, and why something is not", async () => {
       ["other", 1],
     ],
   );
+  // A port that somebody else has: the Gateway is not what it says until that one lets go of it.
+  const holder = createServer().listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { port: taken } = holder.address() as AddressInfo;
+  const both = gatewayObject() as { spec: { listeners: object[] } };
+  both.spec.listeners.push({ name: "taken", port: taken, protocol: "HTTP" });
+  await mesh.tryApply(both);
+  const programmed = async (wanted: string, message: RegExp) => {
+    for (let tries = 0; ; tries++) {
+      ({ status } = await get("gateway", "shop"));
+      const whole = conditionOf(status.conditions, "Programmed");
+      const one = status.listeners.find(({ name }: { name: string }) => name === "taken");
+      const own = conditionOf(one?.conditions ?? [], "Programmed");
+      const isSo = [whole, own].every(
+        (condition) => condition?.status === wanted && message.test(condition.message),
+      );
+      if (isSo) return;
+      assert.ok(tries < 100, JSON.stringify(status));
+    }
+  };
+  await programmed("False", new RegExp(`cannot open port ${taken}: .*address already in use`));
+  const http1 = status.listeners.find(({ name }: { name: string }) => name === "http");
+  assert.equal(conditionOf(http1.conditions, "Programmed")?.status, "True");
+  holder.close();
+  await programmed("True", /^$/);
+  await mesh.apply(gatewayObject());
   const parents = async (name: string) =>
     (await get("httproute", name)).status.parents[0].conditions;
   await mesh.tryApply(

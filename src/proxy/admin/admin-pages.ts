@@ -160,7 +160,12 @@ function listeners(status: ProxyStatus, query: URLSearchParams): AdminResponse {
     // Not in Envoy's message: what accepted connections turned out to speak.
     accepted_connections: accepted,
   }));
-  return jsonResponse({ listener_statuses: statuses });
+  // Nor is that in Envoy's: what could not be bound, and why.
+  const failed = [...status.bindErrors].map(([name, { reason }]) => ({ name, reason }));
+  return jsonResponse({
+    listener_statuses: statuses,
+    ...(failed.length === 0 ? {} : { failed_listeners: failed }),
+  });
 }
 
 function listenerLine({ name, host, port }: ListenerStatus): string {

@@ -164,7 +164,10 @@ export const gatewayKind = defineKind<Gateway>({
   description:
     "Where requests from outside enter the mesh: ports, hosts and certificates. HTTPRoutes and GRPCRoutes that name it as a parent say where requests go. `tulle gateway NAME` runs it, on any number of machines.",
   status: [
-    { path: "conditions", description: "Accepted, and Programmed: a gateway of this name runs." },
+    {
+      path: "conditions",
+      description: "Accepted, and Programmed: gateways of this name run and have opened its ports.",
+    },
     { path: "listeners[].attachedRoutes", description: "How many routes it has." },
     {
       path: "listeners[].conditions",
