@@ -354,6 +354,12 @@ const INSPECT_ENTRIES: readonly CommandEntry[] = [
     load: async () => (await import("./commands/check-command.ts")).command,
   },
   {
+    name: "check metrics",
+    summary: "Check that a Prometheus has what each panel of the Grafana boards shows",
+    group: "inspect",
+    load: async () => (await import("./telemetry/check-metrics-command.ts")).command,
+  },
+  {
     name: "proxy config",
     summary: "Show the configuration that a proxy runs, as the proxy itself tells it",
     group: "inspect",

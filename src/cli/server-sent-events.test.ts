@@ -7,7 +7,9 @@ async function eventsOf(chunks: readonly Uint8Array[]): Promise<readonly ServerS
   async function* bytes(): AsyncGenerator<Uint8Array> {
     yield* chunks;
   }
-  return await Array.fromAsync(serverSentEvents(bytes()));
+  const events: ServerSentEvent[] = [];
+  for await (const event of serverSentEvents(bytes())) events.push(event);
+  return events;
 }
 
 test("names, data of several lines and comments", async () => {

@@ -313,3 +313,12 @@ export interface WatchEventData {
   /** Null for `delete` and `bookmark`. */
   readonly object: ResourceObject | null;
 }
+
+// ---- GET /api/v1/prometheus/targets ----
+
+/** An entry of Prometheus' HTTP service discovery; the answer is a list of them. */
+export interface ScrapeTarget {
+  /** `host:port`. */
+  readonly targets: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}

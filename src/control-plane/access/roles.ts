@@ -34,6 +34,7 @@ export const ROUTE_ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /api/v1/whoami": "viewer",
   "GET /api/v1/resources/{kind}": "viewer",
   "GET /api/v1/resources/{kind}/{namespace}/{name}": "viewer",
+  "GET /api/v1/prometheus/targets": "viewer",
   "GET /api/v1/proxies": "viewer",
   "GET /api/v1/proxies/{id}": "viewer",
   "GET /api/v1/proxies/{id}/config": "viewer",

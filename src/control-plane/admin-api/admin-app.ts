@@ -19,6 +19,7 @@ import { explainRoute } from "./explain-route.ts";
 import { instanceRoutes } from "./instance-routes.ts";
 import { joinTokenRoutes } from "./join-token-routes.ts";
 import { metaRoutes } from "./meta-routes.ts";
+import { prometheusRoutes } from "./prometheus-routes.ts";
 import { proxyRoutes } from "./proxy-routes.ts";
 import { refusalOf } from "./request-guard.ts";
 import { resourceRoutes } from "./resource-routes.ts";
@@ -67,6 +68,7 @@ export function createAdminApp(deps: AdminApiDeps): AdminApp {
     app.route("/api/v1", routes(deps));
   }
   for (const routes of [
+    prometheusRoutes,
     proxyRoutes,
     revisionRoutes,
     serviceRoutes,

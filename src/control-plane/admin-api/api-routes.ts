@@ -75,6 +75,14 @@ export const API_ROUTES: readonly ApiRoute[] = [
   },
   {
     method: "GET",
+    path: "/api/v1/prometheus/targets",
+    summary: "Whom Prometheus is to scrape, for its http_sd_configs.",
+    response: "ScrapeTarget[]",
+    parameters: [],
+    errors: [],
+  },
+  {
+    method: "GET",
     path: "/api/v1/openapi.json",
     summary: "This document.",
     response: "OpenApiDocument",
