@@ -15,6 +15,7 @@ import { parseBundleEndpoint } from "../control-plane/federation/bundle-endpoint
 import { readIssuerConfig } from "../control-plane/issuers/issuer-config.ts";
 import { type ListenAddress, parseListenAddress } from "../control-plane/listen-address.ts";
 import { redisFrom } from "../control-plane/rate-limit/redis-option.ts";
+import { telemetryFrom } from "../control-plane/telemetry/telemetry-options.ts";
 import { systemClock } from "../core/clock.ts";
 import { hasCode, MeshError } from "../core/errors.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../core/logger.ts";
@@ -77,6 +78,7 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
       certificateFile: flags.bundleEndpointCertFile,
       keyFile: flags.bundleEndpointKeyFile,
     }),
+    telemetry: telemetryFrom(flags),
     rateLimitRedis: redisFrom({
       url: flags.rateLimitRedis,
       file: flags.rateLimitRedisFile,

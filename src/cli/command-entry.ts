@@ -27,6 +27,10 @@ export interface ControlPlaneFlags {
   readonly xdsAddress: string | undefined;
   readonly xdsAdvertiseAddress: string | undefined;
   readonly trustDomain: string | undefined;
+  readonly otlpAddress?: string | undefined;
+  readonly telemetryRetention?: string | undefined;
+  readonly telemetrySize?: string | undefined;
+  readonly prometheus?: string | undefined;
   readonly bundleEndpointAddress?: string | undefined;
   readonly bundleEndpointCertFile?: string | undefined;
   readonly bundleEndpointKeyFile?: string | undefined;

@@ -40,10 +40,12 @@ import type { IssuerConfig } from "./issuers/issuer-config.ts";
 import { createJoinTokenIssuer } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { collectMeshMetrics } from "./mesh-metrics.ts";
-import { createControlPlaneMetrics } from "./metrics.ts";
+import { type ControlPlaneMetrics, createControlPlaneMetrics } from "./metrics.ts";
 import type { RedisAddress } from "./rate-limit/redis-address.ts";
 import { RolloutController } from "./rollout/rollout-controller.ts";
 import { StateDirectory } from "./state-directory.ts";
+import type { TelemetryOptions } from "./telemetry/telemetry-options.ts";
+import { TelemetrySide } from "./telemetry/telemetry-side.ts";
 
 export interface ControlPlaneOptions {
   /** The mesh's name. */
@@ -66,6 +68,8 @@ export interface ControlPlaneOptions {
   readonly issuer?: IssuerConfig | undefined;
   /** Where global rate limits are counted; undefined for in this process. */
   readonly rateLimitRedis?: RedisAddress | undefined;
+  /** Where telemetry comes from and how much of it is kept. */
+  readonly telemetry?: TelemetryOptions | undefined;
   readonly version: string;
   readonly clock: Clock;
   readonly prng: Prng;
@@ -226,32 +230,17 @@ export class ControlPlane implements Component {
   }
 
   #build(opened: Opened) {
-    const { clock, prng, log, version } = this.#options;
+    const { clock, log, version } = this.#options;
     const { store, authority } = opened;
     const tokenStore = new MemoryJoinTokenStore();
     const metricRegistry = new MetricRegistry();
     const metrics = createControlPlaneMetrics(metricRegistry, version);
-    const grpc = createGrpcSide({
-      store,
-      authority,
-      issuedPath: opened.directory.issuedPath,
-      rotationPath: opened.directory.caRotationPath,
-      jwtAuthority: this.#openJwtAuthority(opened.directory),
-      federationFiles: {
-        bundlesPath: opened.directory.federatedBundlesPath,
-        ownBundlePath: opened.directory.ownBundlePath,
-      },
-      keySetsPath: opened.directory.keySetsPath,
-      tokenStore,
-      address: this.#options.xdsAddress,
-      advertised: this.#options.xdsAdvertised,
-      redis: this.#options.rateLimitRedis,
-      audit: opened.audit,
-      metrics,
-      clock,
-      prng,
-      log,
+    const telemetry = new TelemetrySide({
+      ...this.#options.telemetry,
+      path: opened.directory.telemetryPath,
+      ...{ registry: metricRegistry, clock, log },
     });
+    const grpc = this.#createGrpc(opened, { tokenStore, metrics, telemetry });
     const { mesh, agent, listener } = grpc;
     metricRegistry.onCollect(() =>
       collectMeshMetrics(metrics, {
@@ -287,6 +276,7 @@ export class ControlPlane implements Component {
     return {
       components: [
         ...(grpc.redis === undefined ? [] : [grpc.redis]),
+        ...telemetry.components,
         ...(authority instanceof ExternalAuthority ? [authority] : []),
         agent,
         recorder,
@@ -298,11 +288,43 @@ export class ControlPlane implements Component {
         ...this.#bundleEndpoint(grpc),
         rollouts,
         ...auditSide,
+        ...telemetry.listeners,
         admin,
       ],
       admin,
       grpc,
     };
+  }
+
+  #createGrpc(
+    { directory, store, authority, audit }: Opened,
+    parts: {
+      readonly tokenStore: MemoryJoinTokenStore;
+      readonly metrics: ControlPlaneMetrics;
+      readonly telemetry: TelemetrySide;
+    },
+  ): GrpcSide {
+    const { clock, prng, log } = this.#options;
+    return createGrpcSide({
+      store,
+      authority,
+      issuedPath: directory.issuedPath,
+      rotationPath: directory.caRotationPath,
+      jwtAuthority: this.#openJwtAuthority(directory),
+      federationFiles: {
+        bundlesPath: directory.federatedBundlesPath,
+        ownBundlePath: directory.ownBundlePath,
+      },
+      keySetsPath: directory.keySetsPath,
+      tokenStore: parts.tokenStore,
+      address: this.#options.xdsAddress,
+      advertised: this.#options.xdsAdvertised,
+      redis: this.#options.rateLimitRedis,
+      audit,
+      createIntake: (mesh) => parts.telemetry.createIntake(mesh),
+      metrics: parts.metrics,
+      ...{ clock, prng, log },
+    });
   }
 
   #createAdmin(

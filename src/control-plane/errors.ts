@@ -21,6 +21,8 @@ export type ControlPlaneErrorDetail =
       readonly blockers: readonly Blocker[];
       readonly hint: string | undefined;
     }
+  /** The telemetry store cannot answer now. Nothing of the mesh depends on it. */
+  | { readonly code: "telemetry-unavailable" }
   /** A proxy says that it is somebody whom its certificate does not name, or says it badly. */
   | { readonly code: "proxy-refused"; readonly proxy: string };
 

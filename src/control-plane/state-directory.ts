@@ -113,6 +113,11 @@ export class StateDirectory {
     return join(this.path, "issued.jsonl");
   }
 
+  /** Figures, logs and traces. */
+  get telemetryPath(): string {
+    return join(this.path, "telemetry.db");
+  }
+
   /** Where the owner-only socket goes. A state directory too deep for a socket gets one elsewhere. */
   get adminSocketPath(): string {
     const path = join(this.path, "admin.sock");

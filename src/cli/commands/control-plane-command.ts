@@ -35,6 +35,29 @@ const BUNDLE_ENDPOINT_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+const TELEMETRY_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "otlp-address",
+    value: "IP:PORT",
+    summary: "Where apps of this machine send spans and logs by OTLP/HTTP (default: nowhere)",
+  },
+  {
+    name: "telemetry-retention",
+    value: "DURATION",
+    summary: "How long traffic figures, logs and traces are kept (default 24h)",
+  },
+  {
+    name: "telemetry-size",
+    value: "MEGABYTES",
+    summary: "How much of them is kept at most (default 512)",
+  },
+  {
+    name: "prometheus",
+    value: "URL",
+    summary: "Read traffic figures from this Prometheus instead of the built-in store",
+  },
+];
+
 export function createCommand(runControlPlane: Programs["controlPlane"]): Command {
   return {
     name: "control-plane",
@@ -92,6 +115,7 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
         summary:
           "SPIFFE trust domain of the mesh; fixed when its state is made (default tulle.local)",
       },
+      ...TELEMETRY_OPTIONS,
       ...BUNDLE_ENDPOINT_OPTIONS,
       {
         name: "ca-passphrase-file",
@@ -160,6 +184,10 @@ async function run(
     xdsAddress: input.optionalString("xds-address"),
     xdsAdvertiseAddress: input.optionalString("xds-advertise-address"),
     trustDomain: input.optionalString("trust-domain"),
+    otlpAddress: input.optionalString("otlp-address"),
+    telemetryRetention: input.optionalString("telemetry-retention"),
+    telemetrySize: input.optionalString("telemetry-size"),
+    prometheus: input.optionalString("prometheus"),
     bundleEndpointAddress: input.optionalString("bundle-endpoint-address"),
     bundleEndpointCertFile: input.optionalString("bundle-endpoint-cert-file"),
     bundleEndpointKeyFile: input.optionalString("bundle-endpoint-key-file"),

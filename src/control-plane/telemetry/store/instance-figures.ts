@@ -1,0 +1,139 @@
+/** What each proxy tells of itself beside traffic: CPU, memory, delays, hosts that it ejected. The last word only. */
+import { type MetricPoint, readLabels } from "./point-reader.ts";
+import type { Teller } from "./traffic-ingest.ts";
+
+/** As a proxy told last; null for what it did not. */
+export interface InstanceFigures {
+  readonly namespace: string;
+  readonly service: string;
+  readonly instance: string;
+  readonly heardMs: number;
+  readonly cpuCores: number | null;
+  readonly memoryBytes: number | null;
+  readonly appCpuCores: number | null;
+  readonly appMemoryBytes: number | null;
+  readonly eventLoopLagMs: number | null;
+  readonly startedMs: number | null;
+  /** Hosts that it ejected, by cluster; clusters with none are left out. */
+  readonly ejected: Readonly<Record<string, number>>;
+}
+
+interface CpuReading {
+  readonly timeMs: number;
+  readonly seconds: number;
+}
+
+interface Known {
+  teller: Teller;
+  heardMs: number;
+  readonly values: Map<string, number>;
+  readonly cpu: Map<string, readonly CpuReading[]>;
+  readonly ejected: Map<string, number>;
+}
+
+const CPU = "process_cpu_seconds_total";
+const APP_CPU = "tulle_app_cpu_seconds_total";
+const EJECTED = "tulle_outlier_ejections_active";
+const MEMORY = "process_resident_memory_bytes";
+const APP_MEMORY = "tulle_app_resident_memory_bytes";
+const LAG = "tulle_event_loop_lag_seconds";
+const STARTED = "process_start_time_seconds";
+const FAMILIES: ReadonlySet<string> = new Set([
+  CPU,
+  APP_CPU,
+  EJECTED,
+  MEMORY,
+  APP_MEMORY,
+  LAG,
+  STARTED,
+]);
+/** CPU is what was used in the last seconds, but not of one push: these come unevenly. */
+const CPU_SPAN_MS = 15_000;
+const CPU_READINGS_MAX = 16;
+const INSTANCES_MAX = 20_000;
+const CLUSTERS_MAX = 2000;
+
+export class InstanceFiguresTable {
+  readonly #known = new Map<string, Known>();
+
+  wants(family: string): boolean {
+    return FAMILIES.has(family);
+  }
+
+  /** Anything that was told is a sign of life. */
+  hear(teller: Teller, nowMs: number): void {
+    const key = `${teller.namespace}/${teller.instance}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) {
+      known.teller = teller;
+      known.heardMs = nowMs;
+      return;
+    }
+    if (this.#known.size >= INSTANCES_MAX) return;
+    const empty = { values: new Map(), cpu: new Map(), ejected: new Map() };
+    this.#known.set(key, { teller, heardMs: nowMs, ...empty });
+  }
+
+  add(teller: Teller, point: MetricPoint, bytes: Uint8Array, nowMs: number): void {
+    this.hear(teller, nowMs);
+    const known = this.#known.get(`${teller.namespace}/${teller.instance}`);
+    if (known === undefined) return;
+    const { family, value } = point;
+    if (family === CPU || family === APP_CPU) {
+      addReading(known.cpu, family, { timeMs: point.timeMs, seconds: value });
+    } else if (family === EJECTED) {
+      const labels = readLabels(bytes, { start: point.labelsStart, end: point.labelsEnd });
+      const cluster = labels.get("cluster") ?? "";
+      if (value === 0) known.ejected.delete(cluster);
+      else if (known.ejected.size < CLUSTERS_MAX) known.ejected.set(cluster, value);
+    } else known.values.set(family, value);
+  }
+
+  /** Those that were heard since. */
+  list(sinceMs: number): readonly InstanceFigures[] {
+    return [...this.#known.values()]
+      .filter(({ heardMs }) => heardMs >= sinceMs)
+      .map(({ teller, heardMs, values, cpu, ejected }) => {
+        const lag = values.get(LAG);
+        const started = values.get(STARTED);
+        return {
+          namespace: teller.namespace,
+          service: teller.service,
+          instance: teller.instance,
+          heardMs,
+          cpuCores: coresOf(cpu.get(CPU)),
+          memoryBytes: values.get(MEMORY) ?? null,
+          appCpuCores: coresOf(cpu.get(APP_CPU)),
+          appMemoryBytes: values.get(APP_MEMORY) ?? null,
+          eventLoopLagMs: lag === undefined ? null : lag * 1000,
+          startedMs: started === undefined ? null : started * 1000,
+          ejected: Object.fromEntries(ejected),
+        };
+      });
+  }
+
+  forget(beforeMs: number): void {
+    for (const [key, { heardMs }] of this.#known) if (heardMs < beforeMs) this.#known.delete(key);
+  }
+}
+
+function addReading(
+  all: Map<string, readonly CpuReading[]>,
+  family: string,
+  one: CpuReading,
+): void {
+  const readings = all.get(family) ?? [];
+  const last = readings.at(-1);
+  // A process that was started anew.
+  const kept = last !== undefined && last.seconds > one.seconds ? [] : readings;
+  // Up to one that is older than the span, which the difference begins with.
+  const first = kept.findLastIndex(({ timeMs }) => timeMs <= one.timeMs - CPU_SPAN_MS);
+  all.set(family, [...kept.slice(Math.max(0, first)), one].slice(-CPU_READINGS_MAX));
+}
+
+/** Null until there are two readings. */
+function coresOf(readings: readonly CpuReading[] | undefined): number | null {
+  const [first, last] = [readings?.[0], readings?.at(-1)];
+  if (first === undefined || last === undefined || last.timeMs <= first.timeMs) return null;
+  return (last.seconds - first.seconds) / ((last.timeMs - first.timeMs) / 1000);
+}
