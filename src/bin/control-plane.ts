@@ -60,6 +60,7 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
       parseExportTarget(target, {
         mesh,
         version: readVersion(),
+        clock: systemClock,
         otlpHeaders: parseOtlpHeaders(process.env["OTEL_EXPORTER_OTLP_HEADERS"]),
       }),
     ),

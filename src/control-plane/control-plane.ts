@@ -29,7 +29,7 @@ import type { AdvertisedHost } from "./advertised-address.ts";
 import type { ControlPlaneFile, HealthResponse } from "./api-types.ts";
 import { AuditLog } from "./audit/audit-log.ts";
 import { createAuditSide } from "./audit/audit-side.ts";
-import type { AuditTarget } from "./audit/export-queue.ts";
+import type { AuditTarget } from "./audit/export-target.ts";
 import { authorityTrustDomain } from "./authority-trust-domain.ts";
 import { registerCaMetrics } from "./ca/ca-metrics.ts";
 import { BundleEndpoint } from "./federation/bundle-endpoint.ts";
@@ -46,6 +46,8 @@ import { RolloutController } from "./rollout/rollout-controller.ts";
 import { StateDirectory } from "./state-directory.ts";
 import type { TelemetryOptions } from "./telemetry/telemetry-options.ts";
 import { TelemetrySide } from "./telemetry/telemetry-side.ts";
+import { createExportMetrics, type ExportMetrics } from "./telemetry/export/export-metrics.ts";
+import { ExporterSet } from "./telemetry/export/exporter-set.ts";
 
 export interface ControlPlaneOptions {
   /** The mesh's name. */
@@ -230,17 +232,23 @@ export class ControlPlane implements Component {
   }
 
   #build(opened: Opened) {
-    const { clock, log, version } = this.#options;
+    const { clock, prng, log, version } = this.#options;
     const { store, authority } = opened;
     const tokenStore = new MemoryJoinTokenStore();
     const metricRegistry = new MetricRegistry();
     const metrics = createControlPlaneMetrics(metricRegistry, version);
     const telemetry = new TelemetrySide({
       ...this.#options.telemetry,
+    registerProcessMetrics(metricRegistry, true);
+    new EventLoopLag(clock, metricRegistry);
       path: opened.directory.telemetryPath,
       ...{ registry: metricRegistry, clock, log },
     });
-    const grpc = this.#createGrpc(opened, { tokenStore, metrics, telemetry });
+    const exportMetrics = createExportMetrics(metricRegistry);
+    const exporters = this.#createExporters(opened, exportMetrics);
+    telemetry.sinks.push(exporters);
+    telemetry.figures.push(exporters);
+    const grpc = this.#createGrpc(opened, { tokenStore, metrics, telemetry, exporters });
     const { mesh, agent, listener } = grpc;
     metricRegistry.onCollect(() =>
       collectMeshMetrics(metrics, {
@@ -261,13 +269,18 @@ export class ControlPlane implements Component {
     const auditSide = createAuditSide({
       ...mesh,
       audit: opened.audit,
-      targets: this.#options.auditTargets ?? [],
+      exports: {
+        targets: this.#options.auditTargets ?? [],
+        ...{ exporters, prng, metrics: exportMetrics },
+      },
       denialsPath: opened.directory.auditDenialsPath,
       registry: metricRegistry,
       clock,
       log: log.child("audit"),
     });
-    const admin = this.#createAdmin(opened, grpc, { tokenStore, metricRegistry, rollouts });
+    const admin = this.#createAdmin(opened, grpc, {
+      ...{ tokenStore, metricRegistry, rollouts, exporters },
+    });
     const recorder: Component = {
       name: "instance recorder",
       start: () => Promise.resolve(),
@@ -279,6 +292,7 @@ export class ControlPlane implements Component {
         ...telemetry.components,
         ...(authority instanceof ExternalAuthority ? [authority] : []),
         agent,
+        exporters,
         recorder,
         mesh.reconciler,
         listener,
@@ -298,12 +312,22 @@ export class ControlPlane implements Component {
 
   #createGrpc(
     { directory, store, authority, audit }: Opened,
+  #createExporters({ directory }: Opened, metrics: ExportMetrics): ExporterSet {
+    const { mesh, version, clock, prng, log } = this.#options;
+    const folder = directory.exportPath;
+    return new ExporterSet({
+      ...{ mesh, version, folder, metrics, clock, prng },
+      log: log.child("export"),
+    });
+  }
+
     parts: {
       readonly tokenStore: MemoryJoinTokenStore;
       readonly metrics: ControlPlaneMetrics;
       readonly telemetry: TelemetrySide;
     },
   ): GrpcSide {
+      readonly exporters: ExporterSet;
     const { clock, prng, log } = this.#options;
     return createGrpcSide({
       store,
@@ -324,6 +348,7 @@ export class ControlPlane implements Component {
       createIntake: (mesh) => parts.telemetry.createIntake(mesh),
       metrics: parts.metrics,
       ...{ clock, prng, log },
+      onObjects: (objects) => parts.exporters.want(objects.list("TelemetryExporter")),
     });
   }
 
@@ -336,6 +361,7 @@ export class ControlPlane implements Component {
       readonly rollouts: RolloutController;
     },
   ): AdminServer {
+      readonly exporters: ExporterSet;
     const { clock, log, mesh, version, adminAddress } = this.#options;
     const { authority } = opened;
     const { trustDomain } = authority;
@@ -358,6 +384,7 @@ export class ControlPlane implements Component {
       rollouts: parts.rollouts,
       identity: grpc.identity,
       access: createAdminAccess({
+      exporters: parts.exporters,
         ...grpc.mesh,
         tokensPath: opened.directory.adminTokensPath,
         metrics: parts.metricRegistry,

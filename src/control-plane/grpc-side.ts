@@ -35,6 +35,7 @@ import { SYSTEM_NAMESPACE } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { createMeshState, type MeshState } from "./mesh-state.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
+import type { ObjectCache } from "./object-cache.ts";
 import { ProxySessions } from "./proxy-sessions.ts";
 import { MemoryCounter } from "./rate-limit/memory-counter.ts";
 import { addRateLimitService } from "./rate-limit/rate-limit-service.ts";
@@ -78,6 +79,8 @@ export interface GrpcSideOptions {
   readonly audit?: AuditTrail | undefined;
   /** Takes what proxies tell by OTLP, once the mesh's state is made. Undefined: they are told that nobody does. */
   readonly createIntake?: (mesh: MeshState) => Pick<TelemetryIntake, "take">;
+  /** Called with the mesh's objects before each translation. */
+  readonly onObjects?: (objects: ObjectCache) => void;
   readonly clock: Clock;
   readonly prng: Prng;
   readonly log: Logger;
@@ -117,15 +120,16 @@ export function createGrpcSide(options: GrpcSideOptions): GrpcSide {
     getTrustBundlePem: () => formatTrustBundlePem(authority.bundle),
     getIdentityPolicy: () => identity.policy,
     spiffeTrust: federation,
-    onObjects: (objects) => joinSockets.want(objects.list("WorkloadAttestor")),
+    onObjects: (objects) => {
+      joinSockets.want(objects.list("WorkloadAttestor"));
+      options.onObjects?.(objects);
+    },
     onRevocationsChanged: () => identity.revocationsChanged(),
     getControlPlaneAddress: () => listener.advertised,
     keySetsPath: options.keySetsPath,
     setSnapshot: (streamId, snapshot) => ads.setSnapshot(streamId, snapshot),
     recordOf: (streamId) => ads.record(streamId),
-    metrics,
-    clock,
-    log,
+    ...{ metrics, clock, log },
   });
   const refusalOf = (call: PeerCall): string | undefined => listener.refusalOf(call);
   const sessions = new ProxySessions({

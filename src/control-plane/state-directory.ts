@@ -118,6 +118,11 @@ export class StateDirectory {
     return join(this.path, "telemetry.db");
   }
 
+  /** The folder of what waits to be exported. */
+  get exportPath(): string {
+    return join(this.path, "export");
+  }
+
   /** Where the owner-only socket goes. A state directory too deep for a socket gets one elsewhere. */
   get adminSocketPath(): string {
     const path = join(this.path, "admin.sock");

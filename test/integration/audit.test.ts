@@ -6,9 +6,12 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:f
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 import { after, before, test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { fromBinary } from "@bufbuild/protobuf";
 import type { ApplyResponse, ControlPlaneFile } from "../../src/control-plane/api-types.ts";
+import { ExportLogsServiceRequestSchema } from "../../src/gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.js";
 import type { AuditRecord } from "../../src/telemetry/audit/audit-record.ts";
 import type { AuditVerification } from "../../src/telemetry/audit/verify-audit.ts";
 import { callApi, StandInSidecar, serviceYaml } from "../support/control-plane-fixture.ts";
@@ -21,10 +24,12 @@ let child: ChildProcess;
 let log = "";
 const collected: { readonly eventName: string }[] = [];
 const collector = createHttpServer((request, response) => {
-  text(request).then((body) => {
-    const [{ scopeLogs }] = JSON.parse(body).resourceLogs;
-    collected.push(...scopeLogs[0].logRecords);
-    response.end("{}");
+  buffer(request).then((body) => {
+    const { resourceLogs } = fromBinary(ExportLogsServiceRequestSchema, gunzipSync(body));
+    for (const { scopeLogs } of resourceLogs) {
+      collected.push(...scopeLogs.flatMap(({ logRecords }) => logRecords));
+    }
+    response.end();
   }, assert.fail);
 });
 let syslog = "";
@@ -227,7 +232,10 @@ test("records are sent on as they come", TIMEOUT, async () => {
   while (has().includes(false)) await new Promise(setImmediate);
   assert.match(syslog, /^\d+ <\d+>1 \S+ \S+ tulle \d+ /);
   const { body } = await callApi<string>(file(), "GET", "/metrics");
-  assert.match(body, /^tulle_audit_exported_total\{target="otlp:127\.0\.0\.1:\d+"\} [1-9]/m);
+  assert.match(
+    body,
+    /^tulle_export_records_total\{exporter="http:\/\/127\.0\.0\.1:\d+\/v1\/logs",signal="audit"\} [1-9]/m,
+  );
 });
 
 test("tail shows the newest, and follows", TIMEOUT, async () => {

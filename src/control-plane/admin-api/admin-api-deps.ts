@@ -21,6 +21,7 @@ import type { Reconciler } from "../reconciler.ts";
 import type { Registry } from "../registry.ts";
 import type { RolloutController } from "../rollout/rollout-controller.ts";
 import type { ServiceIndexes } from "../service-index.ts";
+import type { ExporterSet } from "../telemetry/export/exporter-set.ts";
 
 export interface AdminApiDeps {
   readonly store: Store;
@@ -38,6 +39,7 @@ export interface AdminApiDeps {
   readonly issueJoinToken: (request: JoinTokenRequest) => JoinTokenResponse;
   readonly metrics: MetricRegistry;
   readonly rollouts: Pick<RolloutController, "command">;
+  readonly exporters: Pick<ExporterSet, "findings">;
   readonly identity: Pick<IdentitySide, "authority" | "trust" | "controller" | "own">;
   readonly access: AdminAccess;
   readonly audit: AuditTrail & Pick<AuditLog, "folder" | "head">;

@@ -38,6 +38,7 @@ export function checkRoutes(deps: AdminApiDeps): Hono {
       endpointsCheck(deps),
       objectsCheck(deps),
       authorizationCheck(deps),
+      check("exports", "what is exported arrives", deps.exporters.findings),
     ];
     const response: ChecksResponse = {
       ok: checks.every(({ status }) => status === "pass"),

@@ -9,10 +9,6 @@ export interface AuditMetrics {
   readonly records: SeriesSource<Counter>;
   /** Label `kind`. */
   readonly securityEvents: SeriesSource<Counter>;
-  /** Label `target`, all three. */
-  readonly exported: SeriesSource<Counter>;
-  readonly exportDropped: SeriesSource<Counter>;
-  readonly exportFailures: SeriesSource<Counter>;
 }
 
 export function createAuditMetrics(registry: MetricRegistry, log: AuditLog): AuditMetrics {
@@ -34,17 +30,5 @@ export function createAuditMetrics(registry: MetricRegistry, log: AuditLog): Aud
   return {
     securityEvents,
     records: registry.counter("tulle_audit_records_total", "Records of the audit log, by kind."),
-    exported: registry.counter(
-      "tulle_audit_exported_total",
-      "Audit records that a target has taken, by target.",
-    ),
-    exportDropped: registry.counter(
-      "tulle_audit_export_dropped_total",
-      "Audit records that a target does not get because too many wait for it, by target.",
-    ),
-    exportFailures: registry.counter(
-      "tulle_audit_export_failures_total",
-      "Tries to send audit records that failed, by target.",
-    ),
   };
 }

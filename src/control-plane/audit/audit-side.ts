@@ -7,15 +7,15 @@ import { defaultMeshConfigSpec, MESH_CONFIG_NAME } from "../../resource/kinds/me
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
+import { type AuditExports, createAuditExport } from "./audit-export.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { createAuditMetrics } from "./audit-metrics.ts";
 import { DenialReader } from "./denial-reader.ts";
-import { type AuditTarget, ExportQueue } from "./export-queue.ts";
 import { SecurityEvents, type Thresholds } from "./security-events.ts";
 
 export interface AuditSideOptions {
   readonly audit: AuditLog;
-  readonly targets: readonly AuditTarget[];
+  readonly exports: AuditExports;
   readonly denialsPath: string;
   readonly objects: ObjectCache;
   readonly proxies: ProxyDirectory;
@@ -39,21 +39,12 @@ export function createAuditSide(options: AuditSideOptions): readonly Component[]
     },
     clock,
   });
-  const queues = options.targets.map(
-    (target) => new ExportQueue({ target, metrics, clock, log: log.child("export") }),
-  );
+  const exporter = createAuditExport(options.exports, { clock, log: log.child("export") });
   audit.onRecord((record) => {
     metrics.records.with({ kind: record.kind }).add(1);
-    for (const queue of queues) queue.add(record);
+    exporter.add(record);
     events.see(record);
   });
-  const exporter: Component = {
-    name: "audit export",
-    start: () => Promise.resolve(),
-    stop: async (graceMs) => {
-      await Promise.all(queues.map((queue) => queue.stop(graceMs)));
-    },
-  };
   const reader = new DenialReader({
     ...options,
     path: options.denialsPath,

@@ -7,23 +7,25 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { after, test } from "node:test";
-import { ManualClock, systemClock } from "../../core/clock.ts";
+import { gunzipSync } from "node:zlib";
+import { fromBinary } from "@bufbuild/protobuf";
+import { systemClock } from "../../core/clock.ts";
 import { hasCode } from "../../core/errors.ts";
-import { silentLogger } from "../../core/logger.ts";
+import { ExportLogsServiceRequestSchema } from "../../gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.js";
 import type { AuditRecord } from "../../telemetry/audit/audit-record.ts";
-import { MetricRegistry } from "../../telemetry/metric-registry.ts";
-import { prometheusText } from "../../telemetry/prometheus-text.ts";
-import { AuditLog } from "./audit-log.ts";
-import { createAuditMetrics } from "./audit-metrics.ts";
-import { type AuditTarget, ExportQueue } from "./export-queue.ts";
-import { parseExportTarget, parseOtlpHeaders } from "./export-target.ts";
+import type { SendOutcome } from "../telemetry/export/export-target.ts";
+import { attributesOf } from "../telemetry/otlp-values.ts";
+import { type AuditTarget, parseExportTarget, parseOtlpHeaders } from "./export-target.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tulle-export-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const CONTEXT = { mesh: "shop", version: "1.2.3", otlpHeaders: parseOtlpHeaders("x-key=a%20b") };
+const CONTEXT = {
+  ...{ mesh: "shop", version: "1.2.3", clock: systemClock },
+  otlpHeaders: parseOtlpHeaders("x-key=a%20b"),
+};
 const RECORD: AuditRecord = {
   seq: 7,
   time: "2026-01-02T03:04:05.678Z",
@@ -37,6 +39,11 @@ const RECORD: AuditRecord = {
   hash: "b".repeat(64),
 };
 
+function send({ target, encode }: AuditTarget, count: number): Promise<SendOutcome> {
+  const records = Array.from({ length: count }, () => encode(RECORD) ?? Buffer.alloc(0));
+  return target.send(records, new AbortController().signal);
+}
+
 async function portOf(server: Server): Promise<number> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -46,7 +53,7 @@ async function portOf(server: Server): Promise<number> {
 test("a file gets lines of JSON", async () => {
   const path = join(folder, "out.jsonl");
   const target = parseExportTarget(`file://${path}`, CONTEXT);
-  await target.send([RECORD, RECORD]);
+  await send(target, 2);
   const lines = readFileSync(path, "utf8").trimEnd().split("\n");
   assert.deepEqual(
     lines.map((line) => JSON.parse(line)),
@@ -54,42 +61,36 @@ test("a file gets lines of JSON", async () => {
   );
 });
 
-test("OTLP gets logs as its JSON mapping has them", async () => {
+test("OTLP gets logs", async () => {
   const server = createHttpServer();
   const port = await portOf(server);
   const target = parseExportTarget(`http://127.0.0.1:${port}/v1/logs`, CONTEXT);
-  const sending = target.send([RECORD]);
+  const sending = send(target, 1);
   const [request, response] = await once(server, "request");
-  const body = JSON.parse(await text(request));
-  response.end("{}");
-  await sending;
-  assert.equal(request.headers["content-type"], "application/json");
+  const body = fromBinary(ExportLogsServiceRequestSchema, gunzipSync(await buffer(request)));
+  response.end();
+  assert.deepEqual(await sending, { kind: "done", rejected: 0, reason: "" });
+  assert.equal(request.headers["content-type"], "application/x-protobuf");
   assert.equal(request.headers["x-key"], "a b");
-  const [{ resource, scopeLogs }] = body.resourceLogs;
-  assert.deepEqual(resource.attributes[0], {
-    key: "service.name",
-    value: { stringValue: "tulle-control-plane" },
-  });
-  const [log] = scopeLogs[0].logRecords;
-  assert.equal(log.timeUnixNano, "1767323045678000000");
+  const [{ resource, scopeLogs } = {}] = body.resourceLogs;
+  assert.equal(attributesOf(resource?.attributes ?? [])["service.name"], "tulle-control-plane");
+  const log = scopeLogs?.[0]?.logRecords[0];
+  assert.equal(log?.timeUnixNano, 1767323045678000000n);
+  assert.equal(log.eventName, "tulle.audit.change");
   assert.deepEqual([log.severityNumber, log.severityText], [13, "WARN"]);
-  const attributes = Object.fromEntries(
-    log.attributes.map(({ key, value }: { key: string; value: object }) => [
-      key,
-      Object.values(value)[0],
-    ]),
-  );
-  assert.equal(attributes["tulle.audit.seq"], "7");
-  assert.equal(attributes["tulle.details.revision"], "12");
+  const attributes = attributesOf(log.attributes);
+  assert.equal(attributes["tulle.audit.seq"], 7);
+  assert.equal(attributes["tulle.details.revision"], 12);
   assert.equal(attributes["tulle.details.fields"], '["spec.ports[0]"]');
-  const again = target.send([RECORD]);
+  const again = send(target, 1);
   const [, busy] = await once(server, "request");
   busy.writeHead(503).end();
-  await assert.rejects(again, /status 503/);
-  const refused = target.send([RECORD]);
+  assert.equal((await again).kind, "retry");
+  const refused = send(target, 1);
   const [, bad] = await once(server, "request");
   bad.writeHead(400).end();
-  await refused;
+  assert.deepEqual(await refused, { kind: "done", rejected: 1, reason: "status 400" });
+  target.target.close();
   server.close();
 });
 
@@ -108,9 +109,9 @@ test("syslog by UDP is one datagram for a record", async () => {
   await once(server, "listening");
   const target = parseExportTarget(`syslog+udp://127.0.0.1:${server.address().port}`, CONTEXT);
   const arrives = once(server, "message");
-  await target.send([RECORD]);
+  await send(target, 1);
   assertSyslog(String((await arrives)[0]));
-  target.close();
+  target.target.close();
   server.close();
 });
 
@@ -122,8 +123,8 @@ test("syslog by TCP and by a unix socket counts octets", async () => {
     const place = kind === "unix" ? path : `127.0.0.1:${await portOf(server)}`;
     const target = parseExportTarget(`syslog+${kind}://${place}`, CONTEXT);
     const accepts = once(server, "connection");
-    await target.send([RECORD, RECORD]);
-    target.close();
+    await send(target, 2);
+    target.target.close();
     const [socket] = await accepts;
     let left = Buffer.from(await text(socket));
     for (let count = 0; count < 2; count += 1) {
@@ -149,47 +150,4 @@ test("what is no target is refused, and a secret in it is not shown", () => {
     () => parseExportTarget("https://user:hidden@a/v1/logs", CONTEXT),
     (error: Error) => !error.message.includes("hidden"),
   );
-});
-
-function queueOf(target: AuditTarget, queueMax: number) {
-  const registry = new MetricRegistry();
-  const clock = new ManualClock();
-  const log = new AuditLog({ folder: join(folder, "log"), clock: systemClock, log: silentLogger });
-  const metrics = createAuditMetrics(registry, log);
-  const queue = new ExportQueue({ target, metrics, clock, log: silentLogger, queueMax });
-  const count = (name: string) =>
-    Number(
-      new RegExp(`^tulle_audit_${name}_total\\{target="t"\\} (\\d+)$`, "m").exec(
-        prometheusText(registry.families()),
-      )?.[1] ?? 0,
-    );
-  return { queue, clock, count };
-}
-
-test("a target that is away costs a bounded queue; what does not fit is counted", async () => {
-  const taken: number[] = [];
-  let isAway = true;
-  const tries: (() => void)[] = [];
-  const target: AuditTarget = {
-    name: "t",
-    send: async (records) => {
-      tries.shift()?.();
-      if (isAway) throw new Error("away");
-      taken.push(...records.map(({ seq }) => seq));
-    },
-    close: () => undefined,
-  };
-  const { queue, clock, count } = queueOf(target, 3);
-  for (let seq = 1; seq <= 5; seq += 1) queue.add({ ...RECORD, seq });
-  await new Promise(setImmediate);
-  assert.equal(count("export_dropped"), 2);
-  assert.equal(count("export_failures"), 1);
-  isAway = false;
-  const tried = new Promise<void>((resolve) => tries.push(resolve));
-  clock.advance(500);
-  await tried;
-  await new Promise(setImmediate);
-  assert.deepEqual(taken, [1, 2, 3]);
-  assert.equal(count("exported"), 3);
-  await queue.stop(0);
 });
