@@ -19,6 +19,8 @@ import { defaultMeshConfigSpec, MESH_CONFIG_NAME } from "../resource/kinds/mesh-
 import { registry as kinds } from "../resource/registry.ts";
 import { openSqliteStore } from "../store/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
+import { EventLoopLag } from "../telemetry/metric-event-loop.ts";
+import { registerProcessMetrics } from "../telemetry/metric-process.ts";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { translateShared } from "../translate/translate.ts";
 import { createAdminAccess } from "./access/admin-access.ts";
@@ -237,6 +239,8 @@ export class ControlPlane implements Component {
     const tokenStore = new MemoryJoinTokenStore();
     const metricRegistry = new MetricRegistry();
     const metrics = createControlPlaneMetrics(metricRegistry, version);
+    registerProcessMetrics(metricRegistry, true);
+    new EventLoopLag(clock, metricRegistry);
     const telemetry = new TelemetrySide({
       ...this.#options.telemetry,
     registerProcessMetrics(metricRegistry, true);

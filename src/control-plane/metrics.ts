@@ -5,6 +5,8 @@ import type { MetricRegistry, SeriesSource } from "../telemetry/metric-registry.
 
 /** Istio's own bounds, in seconds. */
 const CONVERGENCE_BOUNDS = [0.1, 0.5, 1, 3, 5, 10, 20, 30];
+/** Bytes. */
+const SIZE_BOUNDS = [1, 10_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000];
 const PUSH_BOUNDS = [0.01, 0.1, 1, 3, 5, 10, 20, 30];
 
 export interface ControlPlaneMetrics {
@@ -12,6 +14,10 @@ export interface ControlPlaneMetrics {
   /** Label `type`: cds, eds, lds, rds, sds. */
   readonly pushes: SeriesSource<Counter>;
   readonly rejects: SeriesSource<Counter>;
+  /** Of what a push has of one type, in bytes. Label `type`. */
+  readonly configSizes: SeriesSource<Histogram>;
+  /** Labels `type`, an object's kind, and `event`. */
+  readonly configEvents: SeriesSource<Counter>;
   readonly internalErrors: Counter;
   readonly pushTimeSeconds: Histogram;
   readonly convergenceSeconds: Histogram;
@@ -50,16 +56,25 @@ export function createControlPlaneMetrics(
     histogram: (name: string, help: string, bounds: readonly number[]) =>
       registry.histogram(name, help, bounds).with({}),
   };
-  registry
-    .gauge("istio_build", "What runs; the value is always 1.")
-    .with({ component: "tulle-control-plane", tag: version })
-    .set(1);
+  const builds = registry.gauge("istio_build", "What runs; the value is always 1.");
+  builds.with({ component: "tulle-control-plane", tag: version }).set(1);
+  // Istio's word for it, which its boards ask for.
+  builds.with({ component: "pilot", tag: version }).set(1);
   return {
     connectedProxies: gauge("pilot_xds", "Proxies connected by ADS."),
     pushes: registry.counter("pilot_xds_pushes", "Resource sets handed to proxies, by type."),
     rejects: registry.counter(
       "pilot_total_xds_rejects",
       "Responses that proxies refused, by type.",
+    ),
+    configSizes: registry.histogram(
+      "pilot_xds_config_size_bytes",
+      "Size of the resources that a proxy is given, by type.",
+      SIZE_BOUNDS,
+    ),
+    configEvents: registry.counter(
+      "pilot_k8s_cfg_events",
+      "Objects that were put or deleted, by kind and event. Istio's name for those of its store.",
     ),
     internalErrors: counter("pilot_total_xds_internal_errors", "Translations that failed."),
     pushTimeSeconds: histogram("pilot_xds_push_time", "Seconds that one push took.", PUSH_BOUNDS),
@@ -106,6 +121,22 @@ export function createControlPlaneMetrics(
     certificateNotAfterSeconds: gauge(
       "tulle_certificate_not_after_timestamp_seconds",
       "When the control plane's own certificate expires.",
+    ),
+  };
+}
+
+/** Of objects that somebody applied. Label `kind`. */
+export interface ValidationMetrics {
+  readonly passed: SeriesSource<Counter>;
+  readonly failed: SeriesSource<Counter>;
+}
+
+export function createValidationMetrics(registry: MetricRegistry): ValidationMetrics {
+  return {
+    passed: registry.counter("galley_validation_passed", "Objects that were valid, by kind."),
+    failed: registry.counter(
+      "galley_validation_failed",
+      "Objects of requests to apply that were refused for what is in them, by kind.",
     ),
   };
 }

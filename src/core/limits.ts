@@ -107,6 +107,12 @@ export const MIRRORED_BODY_BYTES_MAX = 64 * 1024;
 export const MIRRORED_REQUESTS_MAX = 1_024;
 /** Time series of one metric family; later ones are counted in an overflow series (T30). */
 export const METRIC_SERIES_MAX = 2_000;
+/** A series of requests or connections that has not changed for so long is given up. */
+export const METRIC_IDLE_MS = 15 * 60_000;
+/** How often that is looked for: all series once. */
+export const METRIC_EXPIRY_INTERVAL_MS = 60_000;
+/** Processes of an app whose CPU and memory are added up: each costs two small files at every reading. */
+export const APP_PROCESSES_MAX = 64;
 /** Series of one message of OTLP: with 25 labels each some 400 KB, a tenth of what gRPC takes, encoded within a millisecond or two. */
 export const OTLP_METRICS_SERIES_PER_MESSAGE = 250;
 /** A receiver that takes longer gets nothing more of this push. */

@@ -19,6 +19,7 @@ export function registerCircuitMetrics(
   registry: MetricRegistry,
   clusters: ReadonlyMap<string, Cluster>,
 ): void {
+  registerBudgets(registry, clusters);
   const counters = countersOf(registry);
   const open = registry.gauge(
     "tulle_circuit_breaker_open",
@@ -44,6 +45,20 @@ export function registerCircuitMetrics(
         }
         if (isTracked) remaining.with(labels).set(Math.max(0, max - used));
       }
+    }
+  });
+}
+
+function registerBudgets(registry: MetricRegistry, clusters: ReadonlyMap<string, Cluster>): void {
+  const budget = registry.gauge(
+    "tulle_retry_budget_remaining",
+    "Retries of requests of usual priority that the budget allows now, by cluster.",
+  );
+  registry.onCollect(() => {
+    for (const { name, breaker, counts } of clusters.values()) {
+      if (counts.retries + counts.retryOverflows === 0) continue;
+      if (breaker.limits.retryBudget === undefined) continue;
+      budget.with({ cluster: name }).set(breaker.retriesLeft);
     }
   });
 }

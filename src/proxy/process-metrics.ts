@@ -1,23 +1,20 @@
-/** The process's own figures, under the names that dashboards know. */
+/** What a sidecar tells of its own processes. */
+import type { Clock } from "../core/clock.ts";
+import { EventLoopLag } from "../telemetry/metric-event-loop.ts";
+import { registerProcessMetrics as register } from "../telemetry/metric-process.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 
-export function registerProcessMetrics(registry: MetricRegistry, version: string): void {
-  const cpu = registry
-    .counter("process_cpu_seconds_total", "CPU time of this process in seconds.")
-    .with({});
-  const memory = registry
-    .gauge("process_resident_memory_bytes", "Resident memory of this process.")
-    .with({});
-  const heap = registry.gauge("nodejs_heap_size_used_bytes", "JavaScript heap in use.").with({});
+/** `isWhole`: as of the process that has the admin port. */
+export function registerProcessMetrics(
+  registry: MetricRegistry,
+  version: string,
+  clock: Clock,
+  isWhole: boolean,
+): void {
+  register(registry, isWhole);
   registry
     .gauge("istio_build", "Version of this component.", "max")
     .with({ component: "proxy", tag: version })
     .set(1);
-  registry.onCollect(() => {
-    const { user, system } = process.cpuUsage();
-    cpu.value = (user + system) / 1e6;
-    const usage = process.memoryUsage();
-    memory.value = usage.rss;
-    heap.value = usage.heapUsed;
-  });
+  new EventLoopLag(clock, registry);
 }

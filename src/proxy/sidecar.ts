@@ -17,6 +17,7 @@ import type { AdminServer } from "./admin/admin-server.ts";
 import { NOTHING_DYNAMIC, type ProxyStatus, statusOf } from "./admin/proxy-status.ts";
 import { startAdmin } from "./admin/start-admin.ts";
 import { invalid } from "./bootstrap.ts";
+import { registerAppProcessMetrics } from "./app-process-metrics.ts";
 import { channelCluster } from "./config/dynamic-config.ts";
 import { nodeLabels } from "./config/metadata-labels.ts";
 import { compileConnectionsMax } from "./config/overload-config.ts";
@@ -86,7 +87,8 @@ export class Sidecar implements ReplacedSidecar {
   async start(): Promise<void> {
     const bootstrap = this.#bootstrap;
     const { clock, log, prng, version } = this.#deps;
-    registerProcessMetrics(this.#registry, version);
+    registerProcessMetrics(this.#registry, version, clock, true);
+    registerAppProcessMetrics(this.#registry, bootstrap.node?.metadata);
     const errors: FieldError[] = [];
     const channel = channelCluster(bootstrap, errors);
     const principal = ownPrincipal(bootstrap.node, channel, this.#options.trustDomain);

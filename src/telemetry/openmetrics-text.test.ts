@@ -89,6 +89,6 @@ test("who asks for it gets it", () => {
     "application/openmetrics-text;version=1.0.0;q=0",
     "application/openmetrics-text;version=1.0.0;q=x",
   ]) {
-    assert.ok(!wantsOpenMetrics(accept), accept);
+    assert.ok(!wantsOpenMetrics(accept), accept ?? "nothing");
   }
 });

@@ -4,8 +4,8 @@ import type { Histogram } from "./histogram.ts";
 import { EXPIRES, type MetricRegistry, type SeriesSource } from "./metric-registry.ts";
 import type { ServiceLabels } from "./request-metrics.ts";
 
-/** Of milliseconds. Fewer than a request's: there is a histogram for each route and backend. */
-const BOUNDS = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000] as const;
+/** Of seconds. Fewer than a request's: there is a histogram for each route and backend. */
+const BOUNDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5] as const;
 
 /** By the first digit of the status. */
 const CLASSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
@@ -33,7 +33,7 @@ export class RouteMetrics {
       EXPIRES,
     );
     this.#duration = registry.histogram(
-      "tulle_route_request_duration_milliseconds",
+      "tulle_route_request_duration_seconds",
       "How long requests took, by the route and the backend that were chosen.",
       BOUNDS,
       EXPIRES,
@@ -87,7 +87,7 @@ export class RouteSeries {
     }
     requests.value += 1;
     if (this.#duration.isExpired) this.#duration = this.#durations.with(this.#labels);
-    this.#duration.observe(durationMs);
+    this.#duration.observe(durationMs / 1000);
   }
 }
 

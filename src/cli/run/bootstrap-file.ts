@@ -15,6 +15,8 @@ export interface BootstrapInput {
   readonly spec: ProxySpec;
   readonly block: LoopbackBlock;
   readonly controlPlane: ControlPlaneRef;
+  /** Holds the pid of the app's first process while it runs. */
+  readonly appPidFile?: string | undefined;
 }
 
 /** Writes `bootstrap.json` into `folder`, readable by its owner only, and returns its path. */
@@ -33,7 +35,7 @@ export function bootstrapOf(input: BootstrapInput): Readonly<Record<string, unkn
       id: spec.name,
       cluster: spec.service,
       ...(spec.zone === "" ? {} : { locality: { zone: spec.zone } }),
-      metadata: nodeMetadata(spec, block),
+      metadata: nodeMetadata(input),
       user_agent_name: "tulle",
     },
     admin: { address: socketAddress(block.address, SIDECAR_ADMIN_PORT) },
@@ -60,7 +62,11 @@ export function bootstrapOf(input: BootstrapInput): Readonly<Record<string, unkn
   };
 }
 
-function nodeMetadata(spec: ProxySpec, block: LoopbackBlock): Readonly<Record<string, unknown>> {
+function nodeMetadata({
+  spec,
+  block,
+  appPidFile,
+}: BootstrapInput): Readonly<Record<string, unknown>> {
   return {
     NAMESPACE: spec.namespace,
     SERVICE_ACCOUNT: spec.serviceAccount,
@@ -74,6 +80,7 @@ function nodeMetadata(spec: ProxySpec, block: LoopbackBlock): Readonly<Record<st
       protocol,
     })),
     LOOPBACK_BLOCK: block.cidr,
+    ...(appPidFile === undefined ? {} : { APP_PID_FILE: appPidFile }),
     ADMIN_ADDRESS: `${block.address}:${SIDECAR_ADMIN_PORT}`,
     ...(spec.gateway === undefined
       ? { ROLE: "sidecar" }

@@ -8,7 +8,8 @@
  */
 
 import type { StdioOptions } from "node:child_process";
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { ServicesResponse } from "../../control-plane/api-types.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Prng } from "../../core/prng.ts";
@@ -124,6 +125,7 @@ export class Instance {
     this.#sidecar = new Sidecar({
       ...this.#options,
       block: this.#claim.block,
+      appPidFile: appPidFile(this.#options.folder),
       onLine: (line, kind) =>
         onEvent({ kind: kind === "log" ? "sidecar-log" : "access-log", line }),
       onEnded: (status, next) => onEvent({ kind: "sidecar-ended", status, next }),
@@ -210,8 +212,14 @@ export class Instance {
       stdio: appStdio,
       guardian,
     });
+    // Its sidecar tells its CPU and memory.
+    await writeFile(appPidFile(folder), `${group.pid ?? ""}\n`);
     onAppProcess(group);
     onEvent({ kind: "app-started", pid: group.pid });
     return group;
   }
+}
+
+function appPidFile(folder: string): string {
+  return join(folder, "app.pid");
 }

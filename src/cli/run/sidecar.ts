@@ -34,6 +34,8 @@ export interface SidecarOptions {
   /** Holds its files; made when missing. */
   readonly folder: string;
   readonly joinFiles: JoinFiles | undefined;
+  /** Where the pid of its app is written, if it has one. */
+  readonly appPidFile?: string | undefined;
   readonly guardian: Guardian;
   readonly clock: Clock;
   readonly prng: Prng;
@@ -73,9 +75,9 @@ export class Sidecar {
 
   /** Resolves when it has its first configuration. Throws when it ends before that, or takes too long. */
   async start(signal: AbortSignal): Promise<void> {
-    const { folder, spec, block, controlPlane, joinFiles } = this.#options;
+    const { folder, spec, block, controlPlane, joinFiles, appPidFile } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const bootstrap = await writeBootstrapFile(folder, { spec, block, controlPlane });
+    const bootstrap = await writeBootstrapFile(folder, { spec, block, controlPlane, appPidFile });
     const { workers, workloadApi = false } = spec;
     if (workloadApi) await makeSocketFolder(folder);
     this.#arguments = [

@@ -14,6 +14,7 @@ import type { DocumentViolation } from "../api-error-types.ts";
 import type { AppliedObject, ApplyRequest, ApplyResponse } from "../api-types.ts";
 import { changeEvent } from "../audit/object-change.ts";
 import { type MeshFinding, withChecks } from "../mesh-finding.ts";
+import { createValidationMetrics, type ValidationMetrics } from "../metrics.ts";
 import { buildSnapshot } from "../snapshot-builder.ts";
 import { denied } from "./access-guard.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
@@ -33,21 +34,23 @@ const ACTIONS = {
 
 export function applyRoute(deps: AdminApiDeps): Hono<AdminEnv> {
   const app = new Hono<AdminEnv>();
+  const validations = createValidationMetrics(deps.metrics);
   app.post("/apply", async (context) => {
     const request = parseBody(REQUEST_SCHEMAS.ApplyRequest, await readBody(context.req.raw));
     context.set("audited", { isTold: true });
-    return context.json(await apply(deps, request, context.get("principal")));
+    return context.json(await apply(deps, validations, request, context.get("principal")));
   });
   return app;
 }
 
 async function apply(
   deps: AdminApiDeps,
+  validations: ValidationMetrics,
   request: ApplyRequest,
   principal: Principal,
 ): Promise<ApplyResponse> {
   const dryRun = request.dryRun ?? false;
-  const documents = readDocuments(deps, request);
+  const documents = readDocuments(deps, validations, request);
   if (documents.length === 0) {
     throw apiError("bad_request", "there is nothing to apply: no document in any file", {
       hint: "a file holds YAML or JSON documents with apiVersion, kind, metadata and spec",
@@ -106,14 +109,21 @@ function stored(deps: AdminApiDeps, object: AnyObject): Promise<AnyObject | unde
 }
 
 /** Throws `invalid` with every violation of every file. */
-function readDocuments(deps: AdminApiDeps, request: ApplyRequest): readonly ParsedDocument[] {
+function readDocuments(
+  deps: AdminApiDeps,
+  { passed, failed }: ValidationMetrics,
+  request: ApplyRequest,
+): readonly ParsedDocument[] {
   const parsed = request.files.map(({ name, text }) => parseDocuments(text, name, deps.kinds));
   const documents = parsed.flatMap((one) => one.documents);
   const violations = [
     ...parsed.flatMap((one) => one.violations),
     ...duplicatesAcrossFiles(documents),
   ];
+  const counted = violations.length === 0 ? passed : failed;
+  for (const { object } of documents) counted.with({ kind: object.kind }).add(1);
   if (violations.length === 0) return documents;
+  if (documents.length === 0) failed.with({ kind: "unknown" }).add(1);
   const count = violations.length === 1 ? "1 violation" : `${violations.length} violations`;
   throw apiError("invalid", `${count} in the documents; nothing was written`, {
     details: { violations: violations.map(violationView) },

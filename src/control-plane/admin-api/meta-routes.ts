@@ -1,6 +1,7 @@
 /** Routes about the control plane itself: health, version, metrics, the API's own description. */
 import { Hono } from "hono";
-import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "../../telemetry/prometheus-text.ts";
+import { exposition } from "../../telemetry/metric-exposition.ts";
+import { snapshotOf } from "../../telemetry/metric-snapshot.ts";
 import type { HealthResponse, VersionResponse } from "../api-types.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { isoTime } from "./iso-time.ts";
@@ -16,11 +17,11 @@ export function metaRoutes(deps: AdminApiDeps): Hono {
     return context.json(response, status === "ok" ? 200 : 503);
   });
 
-  app.get("/metrics", (context) =>
-    context.body(prometheusText(deps.metrics.families()), 200, {
-      "content-type": PROMETHEUS_CONTENT_TYPE,
-    }),
-  );
+  app.get("/metrics", (context) => {
+    const families = snapshotOf(deps.metrics.families());
+    const { body, contentType } = exposition(families, context.req.header("accept"));
+    return context.body(body, 200, { "content-type": contentType });
+  });
 
   app.get("/api/v1/openapi.json", (context) => context.json(openApiDocument(info.version)));
 

@@ -2,8 +2,8 @@
 import { messageOf } from "../../core/errors.ts";
 import { RESTART_DRAIN_MS, RESTART_DRAIN_MS_MAX } from "../../core/limits.ts";
 import { LOG_LEVELS, type LogLevel } from "../../core/logger.ts";
+import { exposition } from "../../telemetry/metric-exposition.ts";
 import type { FamilySnapshot } from "../../telemetry/metric-snapshot.ts";
-import { PROMETHEUS_CONTENT_TYPE, snapshotText } from "../../telemetry/prometheus-text.ts";
 import type { DrainDirection } from "../drain.ts";
 import { type AdminPage, type AdminResponse, jsonResponse, textResponse } from "./admin-server.ts";
 import { clustersJson, clustersText } from "./clusters-page.ts";
@@ -30,10 +30,12 @@ export interface AdminPagesOptions {
 }
 
 export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, AdminPage> {
-  const metrics = async (): Promise<AdminResponse> => ({
+  const metrics = async (
+    _query: URLSearchParams,
+    accept: string | undefined,
+  ): Promise<AdminResponse> => ({
     status: 200,
-    contentType: PROMETHEUS_CONTENT_TYPE,
-    body: snapshotText(await options.metrics()),
+    ...exposition(await options.metrics(), accept),
   });
   return new Map<string, AdminPage>([
     [

@@ -14,7 +14,11 @@ export interface AdminResponse {
 export interface AdminPage {
   readonly method: "GET" | "POST";
   readonly summary: string;
-  readonly run: (query: URLSearchParams) => AdminResponse | Promise<AdminResponse>;
+  /** `accept`: the header field of the request. */
+  readonly run: (
+    query: URLSearchParams,
+    accept: string | undefined,
+  ) => AdminResponse | Promise<AdminResponse>;
 }
 
 export class AdminServer {
@@ -87,7 +91,7 @@ export class AdminServer {
       // Nor must a form or a script: browsers name the page that a POST comes from.
       send(response, textResponse(403, "requests from web pages are refused\n"));
     } else {
-      send(response, await page.run(url.searchParams));
+      send(response, await page.run(url.searchParams, request.headers.accept));
     }
   }
 

@@ -24,6 +24,7 @@ import { CLUSTER_TYPE_URL, LISTENER_TYPE_URL } from "../../xds/type-urls.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
 import { mergeStatuses, type ProxyStatus } from "../admin/proxy-status.ts";
 import { startAdmin } from "../admin/start-admin.ts";
+import { registerAppProcessMetrics } from "../app-process-metrics.ts";
 import { invalid } from "../bootstrap.ts";
 import { channelCluster } from "../config/dynamic-config.ts";
 import { compileConnectionsMax } from "../config/overload-config.ts";
@@ -117,7 +118,8 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
       config: sinks,
       metrics: () => this.#metrics.collect(this.#group),
     });
-    registerProcessMetrics(this.#registry, this.#deps.version);
+    registerProcessMetrics(this.#registry, version, clock, true);
+    registerAppProcessMetrics(this.#registry, this.#bootstrap.node?.metadata);
     this.#idleTrim.start();
     this.#checkSuccession();
     // The process before this one answers until this one is ready.

@@ -112,7 +112,7 @@ export class Worker {
     const errors: FieldError[] = [];
     const channel = channelCluster(bootstrap, errors);
     const principal = ownPrincipal(bootstrap.node, channel, input.trustDomain);
-    registerProcessMetrics(this.#registry, input.version);
+    registerProcessMetrics(this.#registry, input.version, clock, false);
     const connectionsMax = compileConnectionsMax(bootstrap, errors);
     const proxy = new DataPlane({
       clock,
