@@ -72,7 +72,7 @@ function otlpTarget(url: URL, context: AuditExportContext): AuditTarget {
     signal: "audit",
     target: new OtlpHttpTarget(url, "audit", {
       headers: Object.fromEntries(context.otlpHeaders),
-      ...{ authentication: undefined, tls: undefined, isCompressed: true },
+      ...{ authentication: undefined, tls: undefined, isCompressed: true, clock: context.clock },
     }),
     encode: (record) => encodeLog(auditLogEvent(record, context)),
   };

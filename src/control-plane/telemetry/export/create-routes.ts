@@ -69,7 +69,7 @@ function routeOf(
   context: RouteContext,
 ): AnyRoute | undefined {
   const { otlp, zipkin, elasticsearch, loki, forward, syslog } = spec;
-  const http = httpOptions(spec);
+  const http = httpDelivery(spec, context);
   if (otlp !== undefined) {
     const target =
       otlp.protocol === "Grpc"
@@ -114,11 +114,11 @@ function rotatingFile(
   return new RotatingFile({ path, rotation, clock });
 }
 
-export function otlpRoute(
+function otlpRoute(
   target: ExportTarget,
   signal: ExportSignal,
-  source: AuditSource,
-  temporality: "Cumulative" | "Delta" = "Cumulative",
+  context: RouteContext,
+  temporality: "Cumulative" | "Delta",
 ): AnyRoute {
   switch (signal) {
     case "traces":
@@ -126,10 +126,10 @@ export function otlpRoute(
     case "logs":
       return { signal, target, encode: encodeLog };
     case "audit":
-      return { signal, target, encode: (record) => encodeLog(auditLogEvent(record, source)) };
+      return { signal, target, encode: (record) => encodeLog(auditLogEvent(record, context)) };
     case "metrics": {
       if (temporality === "Cumulative") return { signal, target, encode: encodeFigures };
-      const deltas = new DeltaFigures();
+      const deltas = new DeltaFigures(context.clock.nowMs());
       return {
         signal,
         target,
@@ -142,7 +142,7 @@ export function otlpRoute(
   }
 }
 
-export function syslogRoute(
+function syslogRoute(
   place: SyslogPlace,
   signal: ExportSignal,
   { mesh }: AuditSource,
@@ -164,7 +164,7 @@ export function syslogRoute(
   }
 }
 
-export function fileRoute(
+function fileRoute(
   target: ExportTarget,
   signal: ExportSignal,
   source: AuditSource,
@@ -194,9 +194,9 @@ function lineRoute(
   }
 }
 
-function httpOptions(spec: TelemetryExporterSpec): HttpDelivery {
+function httpDelivery(spec: TelemetryExporterSpec, { clock }: RouteContext): HttpDelivery {
   const { authentication, tls, compression } = spec;
-  return { authentication, tls, isCompressed: compression === "Gzip" };
+  return { authentication, tls, isCompressed: compression === "Gzip", clock };
 }
 
 type Placed = NonNullable<TelemetryExporterSpec["forward"]>;

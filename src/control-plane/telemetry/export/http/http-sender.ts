@@ -3,6 +3,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import type { Clock } from "../../../../core/clock.ts";
 import {
   type Authentication,
   authenticationHeaders,
@@ -20,6 +21,7 @@ export interface HttpDelivery {
   readonly authentication: Authentication | undefined;
   readonly tls: TlsFiles | undefined;
   readonly isCompressed: boolean;
+  readonly clock: Clock;
   /** Beside those of the authentication. May hold secrets. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -47,7 +49,7 @@ export class HttpSender {
 
   /** Rejects when there is no answer, and when a file of ours cannot be read. */
   async post(url: URL, body: Buffer, signal: AbortSignal): Promise<HttpAnswer> {
-    const { authentication, isCompressed } = this.#delivery;
+    const { authentication, isCompressed, clock } = this.#delivery;
     const sent = isCompressed ? await compressed(body) : body;
     const fields = {
       ...this.#headers,
@@ -56,11 +58,12 @@ export class HttpSender {
       "content-length": String(sent.length),
     };
     const agent = this.#agentFor(url);
+    const nowMs = clock.nowMs();
     return await new Promise((resolve, reject) => {
       const request = url.protocol === "https:" ? httpsRequest : httpRequest;
       const outgoing = request(url, { method: "POST", agent, headers: fields, signal });
       outgoing.on("error", reject);
-      outgoing.on("response", (response) => void answerOf(response).then(resolve, reject));
+      outgoing.on("response", (response) => void answerOf(response, nowMs).then(resolve, reject));
       outgoing.end(sent);
     });
   }
@@ -85,7 +88,7 @@ export class HttpSender {
   }
 }
 
-async function answerOf(response: IncomingMessage): Promise<HttpAnswer> {
+async function answerOf(response: IncomingMessage, nowMs: number): Promise<HttpAnswer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response) {
@@ -95,7 +98,7 @@ async function answerOf(response: IncomingMessage): Promise<HttpAnswer> {
   }
   return {
     status: response.statusCode ?? 0,
-    afterMs: retryAfterMs(response.headers["retry-after"], Date.now()),
+    afterMs: retryAfterMs(response.headers["retry-after"], nowMs),
     contentType: response.headers["content-type"] ?? "",
     body: Buffer.concat(chunks),
   };

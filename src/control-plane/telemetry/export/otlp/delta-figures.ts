@@ -25,12 +25,14 @@ const DELTA = AggregationTemporality.DELTA;
 type Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint;
 
 export class DeltaFigures {
-  readonly #startNs = BigInt(Date.now()) * 1_000_000n;
+  readonly #startNs: bigint;
   readonly #seriesMax: number;
   /** The one that was used last is at the end. */
   readonly #last = new Map<string, Point>();
 
-  constructor(seriesMax = SERIES_MAX) {
+  /** `nowMs`: series that have begun before it are known to others already. */
+  constructor(nowMs: number, seriesMax = SERIES_MAX) {
+    this.#startNs = BigInt(Math.trunc(nowMs)) * 1_000_000n;
     this.#seriesMax = seriesMax;
   }
 
