@@ -17,3 +17,12 @@ export function detached(text: string): string {
   const bytes = Buffer.from(text, "latin1");
   return latin1(bytes, 0, bytes.length);
 }
+
+interface Latin1Writable {
+  latin1Write(text: string, at: number, length: number): number;
+}
+
+/** Writes at most `length` characters, of which each is a byte. Returns how many. */
+export function writeLatin1(bytes: Buffer, text: string, at: number, length: number): number {
+  return (bytes as unknown as Latin1Writable).latin1Write(text, at, length);
+}

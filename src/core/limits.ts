@@ -105,6 +105,29 @@ export const REQUEST_RETRIES_MAX = 100;
 export const MIRRORED_BODY_BYTES_MAX = 64 * 1024;
 /** Copies under way to one mirror cluster, which may be as slow as it likes. */
 export const MIRRORED_REQUESTS_MAX = 1_024;
+/** Spans that are kept for a while although nobody has sampled their trace: some 2 MB a process, made when tracing begins. */
+export const TRACE_RING_SPANS = 4_096;
+/** Method, host, path and request id of one of them. */
+export const TRACE_RING_TEXT_BYTES = 384;
+/** Traces of which spans that end later are told, too: minutes of failures. A power of two. */
+export const WANTED_TRACES_MAX = 1_024;
+/** A message of spans is sent when it has so many, or so many bytes, or after this time. */
+export const SPANS_PER_MESSAGE = 512;
+export const SPANS_MESSAGE_BYTES = 1024 * 1024;
+export const SPANS_INTERVAL_MS = 1_000;
+/** Messages under way to one receiver; what comes meanwhile is dropped and counted. */
+export const SPANS_MESSAGES_MAX = 4;
+export const SPANS_TIMEOUT_MS = 10_000;
+/** With pauses of one, two and three seconds: a control plane that is started anew. */
+export const SPANS_RETRIES_MAX = 3;
+/** Traces that one process keeps in a second; when everything fails, spans must not cost more than requests. */
+export const KEPT_TRACES_PER_SECOND = 50;
+/** Characters of a path in a span where nothing is said: Envoy's default. */
+export const TRACE_PATH_LENGTH = 256;
+/** A question for wanted traces is held so long where there are none. */
+export const WANTED_TRACES_HOLD_MS = 30_000;
+/** Before the next question to a control plane that did not answer one. */
+export const WANTED_TRACES_RETRY_MS = 5_000;
 /** Time series of one metric family; later ones are counted in an overflow series (T30). */
 export const METRIC_SERIES_MAX = 2_000;
 /** A series of requests or connections that has not changed for so long is given up. */

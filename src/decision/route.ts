@@ -32,6 +32,7 @@ import {
   withoutRetries,
 } from "./retry-rule.ts";
 import { type CompiledMatch, compileRouteMatch } from "./route-match.ts";
+import { compileRouteTracing, pathTemplate, type RouteTracing } from "./route-tracing.ts";
 import { compileSubsetCriteria } from "./subset-criteria.ts";
 import { compileUpgrades, type UpgradeRules } from "./upgrade-rule.ts";
 import { type ClusterSplit, compileWeightedClusters, singleCluster } from "./weighted-clusters.ts";
@@ -78,6 +79,10 @@ export interface Route extends MessageMutations, CompiledMatch {
   readonly filterRules: RouteFilterRules;
   /** What a rate limit service is asked about; undefined where nothing is. */
   readonly rateLimits: RouteLimits | undefined;
+  /** What all paths of its requests have in common, for names of spans. */
+  readonly pathTemplate: string;
+  /** Undefined where traces are the listener's business alone. */
+  readonly tracing: RouteTracing | undefined;
   readonly action: ForwardAction | RedirectRule | DirectResponse;
 }
 
@@ -118,6 +123,8 @@ export function compileRoute(
       { route: path, host: defaults.path },
       errors,
     ),
+    pathTemplate: pathTemplate(route.match),
+    tracing: compileRouteTracing(route.tracing, `${path}.tracing`, errors),
     path: match.path,
     isForConnect: match.isForConnect,
     tests: match.tests,

@@ -8,7 +8,7 @@ import type { HttpConnectionManager } from "../gen/envoy/extensions/filters/netw
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { HEADER } from "../http/header-name.ts";
-import { newRequestId, newTraceparent } from "../telemetry/request-id.ts";
+import { newRequestId } from "../telemetry/request-id.ts";
 import { type ClientAddressRule, compileClientAddress } from "./config/client-address.ts";
 import { type ClientCertRule, compileClientCertRule } from "./config/client-cert-rule.ts";
 import { compileInternalAddresses, type InternalAddresses } from "./config/internal-addresses.ts";
@@ -17,7 +17,6 @@ import type { RequestOutcome } from "./request-outcome.ts";
 const X_FORWARDED_PROTO = new HeaderName("x-forwarded-proto");
 const X_REQUEST_ID = new HeaderName("x-request-id");
 const X_ENVOY_INTERNAL = new HeaderField(new HeaderName("x-envoy-internal"), "true");
-const TRACEPARENT = new HeaderName("traceparent");
 const PROTO = {
   http: new HeaderField(X_FORWARDED_PROTO, "http"),
   https: new HeaderField(X_FORWARDED_PROTO, "https"),
@@ -63,7 +62,6 @@ export class ArrivalHeaders {
   readonly #underscores: Underscores;
   readonly #generatesRequestId: boolean;
   readonly #keepsExternalId: boolean;
-  readonly #isTraced: boolean;
 
   constructor(manager: HttpConnectionManager, path: string, errors: FieldError[]) {
     this.#client = compileClientAddress(manager, path, errors);
@@ -77,7 +75,6 @@ export class ArrivalHeaders {
       manager.commonHttpProtocolOptions?.headersWithUnderscoresAction ?? Underscores.ALLOW;
     this.#generatesRequestId = manager.generateRequestId ?? true;
     this.#keepsExternalId = manager.preserveExternalRequestId;
-    this.#isTraced = manager.tracing !== undefined;
   }
 
   /** Returns false for a request that is to be refused: a name has an underscore, which servers of CGI read as `-`. */
@@ -102,9 +99,6 @@ export class ArrivalHeaders {
     if (client.isEdge) this.#distrust(headers);
     if (headers.indexOf(HEADER["x-forwarded-proto"]) < 0) headers.add(PROTO[connection.scheme]);
     if (this.#generatesRequestId) ensureRequestId(outcome, headers);
-    if (this.#isTraced && headers.indexOf(HEADER.traceparent) < 0) {
-      headers.add(new HeaderField(TRACEPARENT, newTraceparent(false)));
-    }
   }
 
   #dropInternal(headers: HeaderBlock): void {

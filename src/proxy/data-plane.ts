@@ -36,6 +36,7 @@ import { NamedEndpoints } from "./named-endpoints.ts";
 import { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
 import { TlsMetrics } from "./tls-metrics.ts";
+import { TracingHub } from "./tracing/tracing-hub.ts";
 
 const REQUEST_TICK_MS = 20;
 const IDLE_TICK_MS = 500;
@@ -57,6 +58,9 @@ export interface DataPlaneOptions {
   readonly local?: LocalCluster | undefined;
   /** Processes that share the proxy's traffic, this one included; 1 when absent. */
   readonly workers?: number;
+  /** Who tells spans: attributes of OpenTelemetry's resource, and the proxy's version. */
+  readonly resource?: Readonly<Record<string, string>>;
+  readonly version?: string;
 }
 
 export class DataPlane {
@@ -73,6 +77,7 @@ export class DataPlane {
   readonly #named: NamedEndpoints;
   readonly #faults: CallbackFaults;
   readonly #connectionLimit: ConnectionLimit;
+  readonly #tracing: TracingHub;
   readonly #logWriters = new Map<string, LineWriter>();
   /** Listeners that are gone, while their last connections live. */
   readonly #retired = new Set<ProxyListener>();
@@ -103,8 +108,14 @@ export class DataPlane {
       clusters: this.clusters,
       localZones: () => localZonesOf(options.local, this.clusters),
     });
+    this.#tracing = new TracingHub({
+      ...{ clock, registry, timers: this.#timers, faults: this.#faults, clusters: this.clusters },
+      resource: options.resource ?? {},
+      version: options.version ?? "",
+    });
     this.#listenerFactory = new ListenerFactory({
       ...options,
+      tracing: this.#tracing,
       tlsMetrics,
       sharedAddresses: options.sharedAddresses,
       inherited: options.inherited,
@@ -250,6 +261,7 @@ export class DataPlane {
   /** Cuts whatever is left, with a last word for streams whose clients understand one. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#tracing.stop();
     this.#named.stop();
     await this.dnsListeners.close();
     await Promise.all([...this.listeners.values()].map((listener) => listener.close()));

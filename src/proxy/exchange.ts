@@ -93,6 +93,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       return;
     }
     this.route.match = match;
+    server.tracer?.begin(head.headers, this.outcome, match);
     const { filters } = server;
     if (filters.length === 0) {
       this.onFiltersPassed();
@@ -348,7 +349,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       return;
     }
     this.route.apply(action, match);
-    const mirrored = action.mirrors.length > 0 ? mirrorOf(action, request, server) : undefined;
+    const mirrored =
+      action.mirrors.length > 0 ? mirrorOf(action, request, this.outcome, server) : undefined;
     const retry = this.#timeouts.settle(action, request, this.outcome, server.config);
     this.answer.tellsAttempts = action.tellsClientAttempts;
     if (!this.#call.begin(cluster, retry, action.isUrgent)) {
@@ -433,6 +435,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#filters?.cancel();
     this.#timers.disarmAll();
     this.#call.end();
+    this.#server.tracer?.end(this.outcome);
     this.#server.record(this.outcome);
   }
 }

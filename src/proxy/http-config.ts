@@ -1,4 +1,5 @@
 /** An HttpConnectionManager compiled: what every request of a listener goes through before and after routing. */
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { STREAM_IDLE_TIMEOUT_MS } from "../core/limits.ts";
 import { compileDuration } from "../decision/duration.ts";
@@ -24,6 +25,7 @@ import { compileHttpFilters, type FilterEntry } from "./config/http-filters.ts";
 import { compileHttp2Options, type Http2Options } from "./config/http2-options.ts";
 import { compileLocalReplies, type LocalReplyHeaders } from "./config/local-reply-config.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
+import { compileTracing, type TracingConfig } from "./tracing/tracing-config.ts";
 
 const X_REQUEST_ID = new HeaderName("x-request-id");
 const DATE = new HeaderName("date");
@@ -64,6 +66,8 @@ export class HttpConfig {
   /** The time that the hop before waits for this one counts like the route's timeout. */
   readonly respectsExpectedTimeout: boolean;
   readonly accessLogs: readonly AccessLogConfig[];
+  /** Undefined where nothing is traced. */
+  readonly tracing: TracingConfig | undefined;
   readonly upgrades: UpgradeRules;
   /** What requests pass before the router. */
   readonly filters: readonly FilterEntry[];
@@ -75,11 +79,13 @@ export class HttpConfig {
   readonly #date = new HttpDate();
   readonly #wallMs: () => number;
 
+  /** `own`: what the metadata of its filter chain say of traces. */
   constructor(
     manager: HttpConnectionManager,
     path: string,
     errors: FieldError[],
     wallMs: () => number,
+    own?: JsonObject,
   ) {
     this.statPrefix = manager.statPrefix;
     this.pathNormalization = {
@@ -104,6 +110,7 @@ export class HttpConfig {
     refuseLifetimes(manager, path, errors);
     this.requestHeadTimeoutMs =
       duration(manager.requestHeadersTimeout, "request_headers_timeout") ?? 0;
+    this.tracing = compileTracing(manager.tracing, own, `${path}.tracing`, errors);
     this.accessLogs = manager.accessLog.map((log, index) =>
       compileAccessLog(log, `${path}.access_log[${index}]`, errors),
     );

@@ -13,6 +13,8 @@ import type { HttpConfig } from "./http-config.ts";
 import type { MirrorMetrics } from "./mirror-metrics.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
+import { Tracer } from "./tracing/tracer.ts";
+import type { TracingHub } from "./tracing/tracing-hub.ts";
 
 export interface ProxyTimers {
   /** Fine ticks, for request timeouts. */
@@ -37,6 +39,9 @@ export interface HttpServerOptions {
   readonly startBackground: (server: HttpServer, request: BackgroundRequest) => boolean;
   /** Processes that share the proxy's traffic. */
   readonly workers: number;
+  readonly tracing: TracingHub;
+  /** Its requests are for the app beside the proxy. */
+  readonly isInbound: boolean;
 }
 
 export class HttpServer extends ConnectionServer {
@@ -52,6 +57,10 @@ export class HttpServer extends ConnectionServer {
   readonly faults: CallbackFaults;
   readonly mirrorMetrics: MirrorMetrics;
   readonly #recorder: OutcomeRecorder;
+  readonly #tracing: TracingHub;
+  readonly #isInbound: boolean;
+  /** Undefined where nothing is traced. */
+  tracer: Tracer | undefined;
 
   constructor(options: HttpServerOptions) {
     super();
@@ -78,6 +87,9 @@ export class HttpServer extends ConnectionServer {
     this.faults = options.faults;
     this.mirrorMetrics = options.mirrorMetrics;
     this.#recorder = options.recorder;
+    this.#tracing = options.tracing;
+    this.#isInbound = options.isInbound;
+    this.tracer = this.#createTracer(options.config);
   }
 
   get config(): HttpConfig {
@@ -92,6 +104,7 @@ export class HttpServer extends ConnectionServer {
   /** Requests take it from the next on. */
   reconfigure(config: HttpConfig): void {
     this.#config = config;
+    this.tracer = this.#createTracer(config);
     this.#filters = createFilterChain(config.filters, this.#filterServices, this.#filters);
     for (const connection of this.connections) connection.judgeTunnels?.();
   }
@@ -112,5 +125,9 @@ export class HttpServer extends ConnectionServer {
 
   record(outcome: RequestOutcome): void {
     this.#recorder.record(outcome, this.config);
+  }
+
+  #createTracer({ tracing }: HttpConfig): Tracer | undefined {
+    return tracing && new Tracer(tracing, this.#tracing, this.#isInbound);
   }
 }

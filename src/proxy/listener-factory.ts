@@ -33,6 +33,7 @@ import type { SharedAddresses } from "./shared-addresses.ts";
 import { TcpRecorder } from "./tcp-recorder.ts";
 import { TcpServer } from "./tcp-server.ts";
 import type { TlsMetrics } from "./tls-metrics.ts";
+import type { TracingHub } from "./tracing/tracing-hub.ts";
 
 export interface ListenerFactoryOptions {
   readonly clock: Clock;
@@ -52,6 +53,7 @@ export interface ListenerFactoryOptions {
   readonly connectionLimit: ConnectionLimit;
   /** Processes that share the proxy's traffic. */
   readonly workers: number;
+  readonly tracing: TracingHub;
   /** By path, shared by all access logs of the process. */
   readonly logWriters: Map<string, LineWriter>;
 }
@@ -136,6 +138,8 @@ export class ListenerFactory {
           filterMetrics: this.#filterMetrics,
           startBackground: this.#background.start,
           workers,
+          tracing: this.#options.tracing,
+          isInbound: direction === "inbound",
         });
         server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
         server.authorize(new ChainAuthorization(authorization, policyMetrics));

@@ -16,12 +16,15 @@ import { outlierStatusOf } from "./health/outlier-monitor.ts";
 import { isRefusal } from "./health/refused-answer.ts";
 import type { MirrorMetrics } from "./mirror-metrics.ts";
 import type { ClientStream, ClientStreamHandler } from "./stream.ts";
+import type { MirrorSpan } from "./tracing/mirror-span.ts";
 
 export interface MirrorStreamOptions {
   /** Has admitted the request. */
   readonly cluster: Cluster;
   readonly endpoint: Endpoint;
   readonly head: RequestHead;
+  /** Undefined where its request is in no trace. */
+  readonly span: MirrorSpan | undefined;
   readonly target: string;
   readonly authority: string;
   readonly isHttp2: boolean;
@@ -42,6 +45,7 @@ export class MirrorStream implements ClientStreamHandler, FaultOwner {
   #isOver = false;
   /** The mirror is slow. */
   #isBlocked = false;
+  #status = 0;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   /** The request is complete: what comes behind the chunks. */
@@ -104,6 +108,7 @@ export class MirrorStream implements ClientStreamHandler, FaultOwner {
   onResponseBody(_bytes: Buffer, _start: number, _end: number): void {}
 
   onResponseHead(head: ResponseHead): void {
+    this.#status = head.status;
     const result = outlierStatusOf(head, false);
     if (result >= 500 && isRefusal(head.headers)) return;
     this.#options.endpoint.outlier?.onStatus(result, this.#outlierGeneration);
@@ -164,7 +169,8 @@ export class MirrorStream implements ClientStreamHandler, FaultOwner {
   #finish(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const { endpoint, cluster, timers } = this.#options;
+    const { endpoint, cluster, timers, span } = this.#options;
+    span?.end(this.#status, endpoint.key);
     timers.disarm(this.#timeout);
     cluster.breaker.releaseRequest();
     this.#chunks.length = 0;

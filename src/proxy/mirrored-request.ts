@@ -11,6 +11,7 @@ import { RequestHead } from "../http/request-head.ts";
 import { withSampling } from "../telemetry/request-id.ts";
 import type { HttpServer } from "./http-server.ts";
 import { MirrorStream } from "./mirror-stream.ts";
+import type { RequestOutcome } from "./request-outcome.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 
 /** Tells whoever gets a copy that nobody waits for its answer. */
@@ -20,13 +21,14 @@ const MIRRORED = new HeaderField(new HeaderName("x-tulle-mirrored"), "true");
 export function mirrorOf(
   action: ForwardAction,
   request: RoutedRequest,
+  outcome: RequestOutcome,
   server: HttpServer,
 ): MirroredRequest | undefined {
   if (request.isForTunnel) return undefined;
   let mirrored: MirroredRequest | undefined;
   for (const mirror of action.mirrors) {
     if (mirror.fraction < 1 && server.prng.next() >= mirror.fraction) continue;
-    const stream = streamTo(mirror, action, request, server);
+    const stream = streamTo(mirror, action, request, outcome, server);
     if (stream === undefined) continue;
     mirrored ??= new MirroredRequest(server.nowMs);
     mirrored.streams.push(stream);
@@ -65,6 +67,7 @@ function streamTo(
   mirror: Mirror,
   { timeoutMs }: ForwardAction,
   request: RoutedRequest,
+  outcome: RequestOutcome,
   server: HttpServer,
 ): MirrorStream | undefined {
   const { head, target, authority, isHttp2 } = request;
@@ -79,10 +82,12 @@ function streamTo(
     mirrorMetrics.overflow.value += 1;
     return undefined;
   }
+  const copy = copiedHead(head!, mirror);
   return new MirrorStream({
     cluster,
     endpoint,
-    head: copiedHead(head!, mirror),
+    head: copy,
+    span: server.tracer?.beginMirror(copy.headers, outcome, mirror),
     target,
     authority: mirror.appendsShadowSuffix ? shadowHost(authority) : authority,
     isHttp2,

@@ -9,6 +9,7 @@ import { FLAG } from "../telemetry/response-flag.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { OutcomeMessages } from "./outcome-messages.ts";
+import type { RequestTrace } from "./tracing/request-trace.ts";
 
 /** What the request came on. Streams change their connection between two requests. */
 export interface RequestOrigin extends WireBytes {
@@ -58,6 +59,8 @@ export class RequestOutcome {
   isInternal = false;
   /** Milliseconds until the upstream's response head, or -1. */
   upstreamTimeMs = -1;
+  /** Undefined until a request of the exchange is traced. Kept for the next. */
+  trace: RequestTrace | undefined;
 
   constructor(origin: RequestOrigin) {
     this.#origin = origin;
@@ -102,6 +105,7 @@ export class RequestOutcome {
     this.clientAddress = "";
     this.isInternal = false;
     this.upstreamTimeMs = -1;
+    this.trace?.reset();
   }
 
   /** Takes what a head or a trailer section says about the result. */

@@ -130,6 +130,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     if (this.#count > 1) {
       this.#timeouts.announceRetry(request.head!.headers, this.#count, nowMs);
     }
+    this.#beginSpan(nowMs);
     this.#isConnecting = true;
     this.#connectMs = nowMs;
     const outcome = this.#try.connect(cluster, request.pick, request.isHttp2, nowMs);
@@ -195,8 +196,10 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     this.#try.timers.disarm();
     this.#giveUpOthers();
     this.body.reset();
-    this.#outcome.endpoint = this.#try.endpoint;
-    this.#outcome.attempts = this.#count;
+    const outcome = this.#outcome;
+    outcome.endpoint = this.#try.endpoint;
+    outcome.attempts = this.#count;
+    if (outcome.trace !== undefined) outcome.trace.lastTry = this.#try.span;
     const breaker = this.#breaker;
     if (breaker === undefined) return;
     this.#breaker = undefined;
@@ -211,6 +214,11 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     one.sentAtMs = this.#isConnecting ? this.#connectMs : this.#server.nowMs();
     one.timers.armStream(this.#cluster!.streamDurationMs);
     const { head, target, authority } = this.#request;
+    const { trace } = this.#outcome;
+    // Several tries share the request's header fields.
+    if (trace?.isActive === true && (one.span !== undefined || this.#count > 1)) {
+      this.#server.tracer?.announceTry(head!.headers, trace, one.span);
+    }
     stream.sendHead(head!, target, authority);
     if (!this.#isTunnel) this.body.sendTo(stream);
     if (this.#isWhole || this.#isTunnel) {
@@ -289,6 +297,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     }
     const isRetriable = !this.#isAnswered && mayRetryFailure(this.#retry, failure, state);
     if (isRetriable && !one.isSuperseded && this.#admitRetry(!state.mayHaveArrived)) {
+      this.#endSpan(one, 0, failure.kind);
       // Another endpoint may well be fine: only the same one, and a request that was sent, need a pause.
       if (state.mayHaveArrived || !this.#hasOtherEndpoint) this.#tryAgainLater();
       else this.connect(this.#server.nowMs());
@@ -355,6 +364,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
       this.#outcome.flag = FLAG.UO;
       return false;
     }
+    this.#endSpan(one, head.status, "");
     one.giveUp(this.#request.pick);
     if (toldMs === undefined) this.#tryAgainLater();
     else this.#retryTimer.arm(toldMs);
@@ -396,11 +406,11 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
         return false;
       }
       this.#others.splice(this.#others.indexOf(one), 1);
-      one.giveUp(this.#request.pick);
+      this.#giveTryUp(one);
       return true;
     }
     if (this.#others.length === 0) return false;
-    one.giveUp(this.#request.pick);
+    this.#giveTryUp(one);
     return this.#promoteOther();
   }
 
@@ -424,6 +434,22 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   }
 
   #giveUpOthers(): void {
-    while (this.#others.length > 0) this.#others.pop()!.giveUp(this.#request.pick);
+    while (this.#others.length > 0) this.#giveTryUp(this.#others.pop()!);
+  }
+
+  /** Another try answers in its place. */
+  #giveTryUp(one: UpstreamTry): void {
+    this.#endSpan(one, 0, "superseded");
+    one.giveUp(this.#request.pick);
+  }
+
+  #beginSpan(nowMs: number): void {
+    const { tracer } = this.#server;
+    if (tracer === undefined || (this.#count === 1 && !tracer.spawnsTries)) return;
+    this.#try.span = tracer.beginTry(this.#count - 1, nowMs);
+  }
+
+  #endSpan(one: UpstreamTry, status: number, reason: string): void {
+    this.#server.tracer?.endTry(this.#outcome, one, status, reason);
   }
 }

@@ -10,6 +10,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { PickContext } from "./pick-context.ts";
 import type { ClientStream, ClientStreamHandler, UpstreamFailure } from "./stream.ts";
+import type { TrySpan } from "./tracing/request-trace.ts";
 import { type TryTimerHandler, TryTimers } from "./try-timers.ts";
 
 export type ConnectOutcome = "asked" | "no-endpoint" | "overflow";
@@ -43,6 +44,8 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
   sentAtMs = 0;
   /** Hedging: its time is over, and another try runs beside it. */
   isSuperseded = false;
+  /** Undefined where it goes by the span of its request, or by none. */
+  span: TrySpan | undefined;
 
   constructor(timers: ProxyTimers, owner: UpstreamTryOwner) {
     this.#owner = owner;
@@ -54,6 +57,7 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
     this.isUrgent = isUrgent;
     this.endpoint = undefined;
     this.isSuperseded = false;
+    this.span = undefined;
   }
 
   /** Waits for a connection, or has a stream. */

@@ -72,7 +72,8 @@ const NOTES: Readonly<Record<string, string>> = {
   "http_connection_manager.v3.HttpConnectionManager.forward_client_cert_details":
     "`SANITIZE` or `ALWAYS_FORWARD_ONLY`",
   "http_connection_manager.v3.HttpConnectionManager.tracing":
-    "requests without `traceparent` get one that is not sampled",
+    "without a provider nothing is traced",
+  "trace.v3.Tracing.Http.typed_config": "`envoy.config.trace.v3.OpenTelemetryConfig`",
   "http_connection_manager.v3.HttpConnectionManager.http_filters":
     "the router comes last; before it `envoy.filters.http.grpc_web`",
   "http_connection_manager.v3.ResponseMapper.headers_to_add":

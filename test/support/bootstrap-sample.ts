@@ -24,6 +24,7 @@ import {
   tls,
 } from "./sample-parts.ts";
 import { TCP_LISTENER } from "./tcp-listener-sample.ts";
+import { TRACING } from "./tracing-sample.ts";
 
 /** Nobody is revoked. */
 const NOBODY = formatIdentityPolicy({
@@ -136,7 +137,7 @@ const EVERYTHING_LISTENER: JsonObject = {
               },
             ],
           },
-          tracing: {},
+          tracing: TRACING,
           upgrade_configs: [{ upgrade_type: "websocket", enabled: true }],
         }),
       ],

@@ -15,6 +15,8 @@ export interface ListenerSpec {
   /** More fields of the HttpConnectionManager. */
   readonly manager?: Json;
   readonly tls?: Json;
+  /** Of the filter chain. */
+  readonly metadata?: Json;
 }
 
 export interface ClusterSpec {
@@ -43,6 +45,7 @@ export function bootstrapOf(
 export function listenerJson(spec: ListenerSpec): Json {
   const { name = "main", port = 0, direction = "OUTBOUND", routes, manager = {}, tls } = spec;
   const chain: Json = {
+    ...(spec.metadata === undefined ? {} : { metadata: spec.metadata }),
     filters: [
       {
         name: "http",

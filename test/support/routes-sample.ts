@@ -5,6 +5,7 @@ import { ROUTE_FILTERS } from "./filters-sample.ts";
 import { RATE_LIMITS } from "./rate-limit-sample.ts";
 import { RETRY_POLICY, ROUTE_LIMITS, VIRTUAL_HOST_DEFAULTS } from "./resilience-sample.ts";
 import { inline, MUTATIONS, metadata, OK, PREFIX } from "./sample-parts.ts";
+import { ROUTE_TRACING } from "./tracing-sample.ts";
 
 const MATCHES: readonly JsonObject[] = [
   { prefix: "/a", case_sensitive: false },
@@ -102,7 +103,7 @@ const ACTIONS: readonly JsonObject[] = [
   { redirect: { scheme_redirect: "https", path_redirect: "/n", response_code: "FOUND" } },
   { redirect: { prefix_rewrite: "/n" } },
   { redirect: { regex_rewrite: REWRITE } },
-  { direct_response: { status: 418, body: inline("teapot") } },
+  { direct_response: { status: 418, body: inline("teapot") }, tracing: ROUTE_TRACING },
 ];
 
 export const ROUTES: JsonObject = {

@@ -1,4 +1,5 @@
 /** A FilterChain compiled: which connections it takes, its transport socket, and its network filters. */
+import type { JsonObject } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import {
   compileNetworkExtAuthz,
@@ -86,6 +87,14 @@ function compileGates(
   return { limits, authorization, checks };
 }
 
+/** What Envoy has no field for: `tulle.tracing` of the chain's metadata. */
+function ownTracing({ metadata }: FilterChain): JsonObject | undefined {
+  const tracing = metadata?.filterMetadata["tulle"]?.["tracing"];
+  return typeof tracing === "object" && tracing !== null && !Array.isArray(tracing)
+    ? tracing
+    : undefined;
+}
+
 function compileService(
   chain: FilterChain,
   path: string,
@@ -99,7 +108,7 @@ function compileService(
   if (any !== undefined) {
     const manager = anyUnpack(any, HttpConnectionManagerSchema);
     if (manager !== undefined) {
-      return { kind: "http", http: new HttpConfig(manager, at, errors, wallMs) };
+      return { kind: "http", http: new HttpConfig(manager, at, errors, wallMs, ownTracing(chain)) };
     }
     const proxy = anyUnpack(any, TcpProxySchema);
     if (proxy !== undefined) return { kind: "tcp", tcp: compileTcpProxy(proxy, at, errors) };

@@ -1,6 +1,7 @@
 /** The messages that may stand in an `Any` of this proxy's configuration. */
 import { createRegistry } from "@bufbuild/protobuf";
 import { FilterConfigSchema } from "../../gen/envoy/config/route/v3/route_components_pb.js";
+import { OpenTelemetryConfigSchema } from "../../gen/envoy/config/trace/v3/opentelemetry_pb.js";
 import { FileAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { StdoutAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { ClusterConfigSchema } from "../../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
@@ -71,6 +72,7 @@ import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/
 import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
 
 export const messageRegistry = createRegistry(
+  OpenTelemetryConfigSchema,
   SinkConfigSchema,
   AdaptiveConcurrencySchema,
   BandwidthLimitSchema,

@@ -82,7 +82,14 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails":
     "subject cert chain dns uri",
   "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig": "xff_num_trusted_hops",
-  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing": "",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing":
+    "client_sampling random_sampling overall_sampling max_path_tag_length custom_tags provider spawn_upstream_span",
+  "envoy.config.trace.v3.Tracing.Http": "name typed_config",
+  "envoy.config.trace.v3.OpenTelemetryConfig": "grpc_service service_name",
+  "envoy.type.tracing.v3.CustomTag": "tag literal environment request_header",
+  "envoy.type.tracing.v3.CustomTag.Literal": "value",
+  "envoy.type.tracing.v3.CustomTag.Environment": "name default_value",
+  "envoy.type.tracing.v3.CustomTag.Header": "name default_value",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig":
     "cidr_ranges",
   "envoy.extensions.filters.network.http_connection_manager.v3.Rds":
@@ -221,7 +228,8 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.route.v3.VirtualHost":
     "name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove metadata typed_per_filter_config retry_policy hedge_policy request_mirror_policies include_request_attempt_count include_attempt_count_in_response rate_limits",
   "envoy.config.route.v3.Route":
-    "name match route redirect direct_response metadata request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config",
+    "name match route redirect direct_response metadata tracing request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config",
+  "envoy.config.route.v3.Tracing": "client_sampling random_sampling overall_sampling custom_tags",
   "envoy.config.route.v3.FilterConfig": "config is_optional disabled",
   "envoy.config.route.v3.RouteMatch":
     "prefix path safe_regex path_separated_prefix connect_matcher case_sensitive headers query_parameters dynamic_metadata",

@@ -29,6 +29,7 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.metrics.v3.StatsSink.typed_config": [
     "envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig",
   ],
+  "envoy.config.trace.v3.Tracing.Http.typed_config": ["envoy.config.trace.v3.OpenTelemetryConfig"],
   "envoy.config.listener.v3.Filter.typed_config": [
     "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
     "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz",

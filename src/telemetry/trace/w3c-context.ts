@@ -2,6 +2,7 @@
  * `traceparent` and `tracestate`: W3C Trace Context, Level 1 with the random flag of Level 2. What is malformed is as if
  * it had not come.
  */
+import { latin1 } from "../../core/bytes.ts";
 import { readByte, readWords, writeByte, writeWords } from "./hex-words.ts";
 import {
   FLAG_RANDOM,
@@ -59,7 +60,7 @@ export function traceparentOf({ ids, flags }: TraceContext): string {
   writeWords(out, SPAN_START, ids, SPAN_AT, 2);
   out[FLAGS_START - 1] = DASH;
   writeByte(out, FLAGS_START, flags);
-  return out.latin1Slice(0, LENGTH);
+  return latin1(out, 0, LENGTH);
 }
 
 /** What of a `tracestate` goes on: all of it where it is within bounds, undefined where it is malformed. */
