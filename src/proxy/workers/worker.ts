@@ -27,6 +27,7 @@ import { IdleTrim } from "../idle-trim.ts";
 import { registerClusterMetrics } from "../link-metrics.ts";
 import { localClusterOf } from "../local-cluster.ts";
 import { openFilesMax } from "../open-files.ts";
+import { metricsResource } from "../otlp-metrics/metrics-resource.ts";
 import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "../own-identity.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
 import { applyStaticSecrets, compileStaticResources } from "../static-resources.ts";
@@ -121,6 +122,7 @@ export class Worker {
       registry: this.#registry,
       workload: nodeLabels(bootstrap.node?.metadata, principal),
       local: localClusterOf(bootstrap),
+      ...{ resource: metricsResource(bootstrap.node), version: input.version },
       connectionsMax: connectionsMaxOf(connectionsMax, openFilesMax(), input.place),
       workers: input.place.count,
       inherited: this.#inherited,
