@@ -12,11 +12,11 @@ export const isHelpOpen = signal(false);
 export function listenForKeys(
   views: readonly { readonly key?: string; readonly path: string }[],
 ): void {
-  let leaderMs = 0;
+  let leaderMs = Number.NEGATIVE_INFINITY;
   document.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
     const isSecond = event.timeStamp - leaderMs < SECOND_KEY_MS;
-    leaderMs = 0;
+    leaderMs = Number.NEGATIVE_INFINITY;
     if (isSecond) {
       const view = views.find(({ key }) => key === event.key);
       if (view === undefined) return;

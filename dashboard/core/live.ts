@@ -5,6 +5,7 @@
 import { type Signal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { ApiFailure, apiUrl, getJson, isLoginNeeded, type Query } from "./api.ts";
+import { nowMs } from "./now.ts";
 import { share } from "./share.ts";
 import { timeRange } from "./time-range.ts";
 
@@ -47,6 +48,7 @@ class LiveAnswer {
         this.state.value = { data: next, failure: undefined };
       }
       updatedMs.value = Date.now();
+      nowMs.value = updatedMs.value;
       isOffline.value = false;
     } catch (error) {
       if (asking.signal.aborted) return;

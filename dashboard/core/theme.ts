@@ -16,7 +16,15 @@ function stored(): Theme {
   return chosen === "light" || chosen === "dark" ? chosen : "system";
 }
 
-dark.addEventListener("change", () => paints.value++);
+/** Colours by token in the present theme: to ask the browser costs a layout. */
+const colors = new Map<string, string>();
+
+function repaint(): void {
+  colors.clear();
+  paints.value++;
+}
+
+dark.addEventListener("change", repaint);
 
 /** Whether it is dark now. */
 export function isDark(): boolean {
@@ -38,16 +46,19 @@ export function chooseTheme(chosen: Theme): void {
     // It holds for this page then.
   }
   theme.value = chosen;
-  paints.value++;
+  repaint();
 }
 
 /** What a token of `tokens.css` is in the present theme, as a canvas takes it. */
 export function colorOf(token: string): string {
+  const known = colors.get(token);
+  if (known !== undefined) return known;
   const probe = document.createElement("i");
   probe.style.color = `var(--${token})`;
   document.body.append(probe);
   const { color } = getComputedStyle(probe);
   probe.remove();
+  colors.set(token, color);
   return color;
 }
 

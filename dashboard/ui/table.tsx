@@ -28,6 +28,8 @@ export interface TableProps<T extends object> {
   readonly order?: string;
   /** The parameter of the address; one for each table of a view. */
   readonly parameterName?: string;
+  /** Where there is little room, a row becomes a small list of its cells. */
+  readonly isStacked?: boolean;
   /** A class for the row. */
   readonly rowClass?: (row: T) => string;
 }
@@ -39,6 +41,7 @@ export function Table<T extends object>({
   keyOf,
   order = "",
   parameterName = "sort",
+  isStacked = false,
   rowClass,
 }: TableProps<T>) {
   const roving = useRoving();
@@ -46,7 +49,7 @@ export function Table<T extends object>({
   const sorted = sortRows(rows, columns, chosen);
   return (
     <div class="table-frame">
-      <table class="table" aria-label={label}>
+      <table class={`table ${isStacked ? "table-stacked" : ""}`} aria-label={label}>
         <thead>
           <tr>
             {columns.map((column) => (

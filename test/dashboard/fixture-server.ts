@@ -69,6 +69,17 @@ export class FixtureServer {
       const { status, message } = refusal;
       return context.json({ error: { code: "unavailable", message, hint: "try again" } }, status);
     });
+    // The same question has the same answer, always.
+    const answers = new Map<string, string>();
+    app.use("/api/*", async (context, next) => {
+      const { url } = context.req;
+      const known = answers.get(url);
+      if (known !== undefined)
+        return context.body(known, 200, { "content-type": "application/json" });
+      await next();
+      if (context.res.ok) answers.set(url, await context.res.clone().text());
+      return undefined;
+    });
     app.route("/api/v1/telemetry", telemetry(this.mesh));
     app.notFound((context) =>
       context.json({ error: { code: "not_found", message: "there is no such service" } }, 404),

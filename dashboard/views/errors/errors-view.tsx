@@ -1,9 +1,10 @@
 /** What went wrong, counted by service, code and flag, each with its explanation; below it the requests themselves. */
 import type { ErrorGroup, ErrorsResponse } from "../../../src/control-plane/telemetry-types.ts";
-import { formatAge, formatCount, formatDate, serviceName } from "../../core/format.ts";
+import { formatCount, serviceName } from "../../core/format.ts";
 import { useLive } from "../../core/live.ts";
 import { hrefTo, parameter, setParameters } from "../../core/location.ts";
 import { rangeFlags, rangeParameters } from "../../core/time-range.ts";
+import { Age } from "../../ui/age.tsx";
 import { Empty, Loaded, Page, Panel, ServiceLink } from "../../ui/page.tsx";
 import { Badge } from "../../ui/status.tsx";
 import { type Column, Table } from "../../ui/table.tsx";
@@ -26,7 +27,7 @@ export function View() {
       <div class="stack">
         <Panel title="Kinds of errors" isFlush>
           <Loaded live={live}>
-            {({ groups, window }) =>
+            {({ groups }) =>
               groups.length === 0 ? (
                 <Empty title="Nothing failed">
                   Every request in this time had an answer that is no error.
@@ -34,9 +35,10 @@ export function View() {
               ) : (
                 <Table
                   label="Kinds of errors"
-                  columns={columnsAt(Date.parse(window.to))}
+                  columns={COLUMNS}
                   rows={groups}
                   keyOf={keyOf}
+                  isStacked
                 />
               )
             }
@@ -62,70 +64,63 @@ function explanationsOf(groups: readonly ErrorGroup[]): ReadonlyMap<string, stri
   );
 }
 
-/** Ages change while rows do not: they are told to the minute, so that a quiet table is left alone. */
-function columnsAt(nowMs: number): readonly Column<ErrorGroup>[] {
-  return [
-    {
-      key: "service",
-      title: "Service",
-      sortBy: ({ service }) => serviceName(service),
-      cell: ({ service, source }) => (
-        <span class="cell-pair">
-          <ServiceLink service={service} />
-          <span>{source === null ? "" : `from ${serviceName(source)}`}</span>
-        </span>
-      ),
-    },
-    {
-      key: "code",
-      title: "Answer",
-      sortBy: ({ responseCode }) => responseCode,
-      cell: ({ responseCode, grpcStatus }) => (
-        <Badge tone="bad">
-          {grpcStatus === null ? responseCode || "no answer" : `gRPC ${grpcStatus}`}
-        </Badge>
-      ),
-    },
-    {
-      key: "flag",
-      title: "Flag and what it means",
-      sortBy: ({ flag }) => flag,
-      cell: ({ flag, explanation }) => (
-        <span class="flag-cell">
-          <code>{flag}</code>
-          <span class="muted">{explanation ?? "The app itself answered so."}</span>
-        </span>
-      ),
-    },
-    {
-      key: "count",
-      title: "Requests",
-      isNumeric: true,
-      sortBy: ({ count }) => count,
-      cell: ({ count }) => formatCount(count),
-    },
-    {
-      key: "seen",
-      title: "First and last seen",
-      sortBy: ({ lastSeen }) => lastSeen,
-      cell: ({ firstSeen, lastSeen }) => (
-        <span class="cell-pair">
-          <time dateTime={lastSeen} title={formatDate(lastSeen)}>
-            {formatAge(lastSeen, nowMs)}
-          </time>
-          <time dateTime={firstSeen} title={formatDate(firstSeen)}>
-            since {formatAge(firstSeen, nowMs)}
-          </time>
-        </span>
-      ),
-    },
-    {
-      key: "examples",
-      title: "Examples",
-      cell: (group) => <Examples group={group} />,
-    },
-  ];
-}
+const COLUMNS: readonly Column<ErrorGroup>[] = [
+  {
+    key: "service",
+    title: "Service",
+    sortBy: ({ service }) => serviceName(service),
+    cell: ({ service, source }) => (
+      <span class="cell-pair">
+        <ServiceLink service={service} />
+        <span>{source === null ? "" : `from ${serviceName(source)}`}</span>
+      </span>
+    ),
+  },
+  {
+    key: "code",
+    title: "Answer",
+    sortBy: ({ responseCode }) => responseCode,
+    cell: ({ responseCode, grpcStatus }) => (
+      <Badge tone="bad">
+        {grpcStatus === null ? responseCode || "no answer" : `gRPC ${grpcStatus}`}
+      </Badge>
+    ),
+  },
+  {
+    key: "flag",
+    title: "Flag and what it means",
+    sortBy: ({ flag }) => flag,
+    cell: ({ flag, explanation }) => (
+      <span class="flag-cell">
+        <code>{flag}</code>
+        <span class="muted">{explanation ?? "The app itself answered so."}</span>
+      </span>
+    ),
+  },
+  {
+    key: "count",
+    title: "Requests",
+    isNumeric: true,
+    sortBy: ({ count }) => count,
+    cell: ({ count }) => formatCount(count),
+  },
+  {
+    key: "seen",
+    title: "First and last seen",
+    sortBy: ({ lastSeen }) => lastSeen,
+    cell: ({ firstSeen, lastSeen }) => (
+      <span class="cell-pair">
+        <Age at={lastSeen} />
+        <Age at={firstSeen} prefix="since " />
+      </span>
+    ),
+  },
+  {
+    key: "examples",
+    title: "Examples",
+    cell: (group) => <Examples group={group} />,
+  },
+];
 
 function Examples({ group }: { readonly group: ErrorGroup }) {
   const { service, flag, traceIds } = group;

@@ -29,6 +29,7 @@ export function InstancesPanel({ instances }: { readonly instances: readonly Ins
           keyOf={({ name }) => name}
           order="name"
           parameterName="instanceSort"
+          isStacked
         />
       )}
     </Panel>

@@ -85,7 +85,7 @@ function Facts({ trace: { traceId, summary, spans } }: { readonly trace: TraceRe
         </li>
       )}
       <li class="trace-facts-id">
-        <code>{traceId}</code>
+        trace id
         <CopyButton text={traceId} label="Copy the trace id" />
       </li>
     </ul>

@@ -1,5 +1,6 @@
 /** Traces of this time: looked for by service, operation, duration and failure. */
 import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 import type {
   ServicesResponse,
   TraceSummary,
@@ -93,6 +94,8 @@ function OpenById() {
 }
 
 function TraceTable({ traces }: { readonly traces: readonly TraceSummary[] }): ComponentChildren {
+  const longest = Math.max(...traces.map(({ durationMs }) => durationMs));
+  const columns = useMemo(() => columnsFor(longest), [longest]);
   if (traces.length === 0) {
     const isFiltered = ["service", "error", "minDurationMs", "operation"].some(
       (name) => parameter(name) !== "",
@@ -115,12 +118,12 @@ function TraceTable({ traces }: { readonly traces: readonly TraceSummary[] }): C
       </Empty>
     );
   }
-  const longest = Math.max(...traces.map(({ durationMs }) => durationMs));
   return (
     <div class="panel panel-flush">
       <Table
         label="Traces"
-        columns={columnsFor(longest)}
+        columns={columns}
+        isStacked
         rows={traces}
         keyOf={({ traceId }) => traceId}
         order="-start"
