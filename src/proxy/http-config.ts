@@ -18,8 +18,9 @@ import { HEADER } from "../http/header-name.ts";
 import type { EscapedSlashes, PathNormalization } from "../http/path-normalization.ts";
 import { HttpDate } from "../telemetry/http-date.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
+import { type AccessLogConfig, compileAccessLogs } from "./access-log/access-log-config.ts";
+import type { LogNeeds } from "./access-log/log-needs.ts";
 import { ArrivalHeaders } from "./arrival-headers.ts";
-import { type AccessLogConfig, compileAccessLog } from "./config/access-log-config.ts";
 import { compileHostRule, type HostRule } from "./config/host-rule.ts";
 import { compileHttpFilters, type FilterEntry } from "./config/http-filters.ts";
 import { compileHttp2Options, type Http2Options } from "./config/http2-options.ts";
@@ -66,6 +67,8 @@ export class HttpConfig {
   /** The time that the hop before waits for this one counts like the route's timeout. */
   readonly respectsExpectedTimeout: boolean;
   readonly accessLogs: readonly AccessLogConfig[];
+  /** What they want remembered of responses; undefined where that is nothing. */
+  readonly logNeeds: LogNeeds | undefined;
   /** Undefined where nothing is traced. */
   readonly tracing: TracingConfig | undefined;
   readonly upgrades: UpgradeRules;
@@ -79,7 +82,7 @@ export class HttpConfig {
   readonly #date = new HttpDate();
   readonly #wallMs: () => number;
 
-  /** `own`: what the metadata of its filter chain say of traces. */
+  /** `own`: what the metadata of its listener say of traces. */
   constructor(
     manager: HttpConnectionManager,
     path: string,
@@ -111,9 +114,9 @@ export class HttpConfig {
     this.requestHeadTimeoutMs =
       duration(manager.requestHeadersTimeout, "request_headers_timeout") ?? 0;
     this.tracing = compileTracing(manager.tracing, own, `${path}.tracing`, errors);
-    this.accessLogs = manager.accessLog.map((log, index) =>
-      compileAccessLog(log, `${path}.access_log[${index}]`, errors),
-    );
+    const { logs, needs } = compileAccessLogs(manager.accessLog, `${path}.access_log`, errors);
+    this.accessLogs = logs;
+    this.logNeeds = needs.isNothing ? undefined : needs;
     this.upgrades = compileUpgrades(manager.upgradeConfigs, `${path}.upgrade_configs`, errors);
     this.#returnsRequestId = manager.alwaysSetRequestIdInResponse;
     this.#serverHeader = manager.serverHeaderTransformation;

@@ -39,6 +39,7 @@ export type HttpConnectionManagerOptions = Required<
     | "proxyStatusConfig"
     | "setCurrentClientCertDetails"
     | "streamIdleTimeout"
+    | "tracing"
     | "useRemoteAddress"
     | "xffNumTrustedHops"
   > & {

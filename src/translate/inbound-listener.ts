@@ -32,6 +32,8 @@ import type { AuthorizationFilters } from "./rbac/authorization.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 import { hasTelemetryReceiver } from "./telemetry/control-plane-cluster.ts";
 import { type ListenerTelemetry, listenerTelemetry } from "./telemetry/listener-telemetry.ts";
+import type { EffectiveTelemetry } from "./telemetry/telemetry-index.ts";
+import { listenerTracing, tracingMetadata } from "./tracing/listener-tracing.ts";
 import type { XdsResource } from "./translation.ts";
 
 /**
@@ -72,8 +74,9 @@ export function inboundResources(index: MeshIndex, scope: ProxyScope): InboundRe
     const mtls = index.peers.modeOf(scope, port.port);
     const effective = index.telemetry.groupOf(scope).of(services.map(({ key }) => key));
     const telemetry = listenerTelemetry(effective, "SERVER", hasTelemetryReceiver(index.snapshot));
+    const { tracing } = effective;
     const shared = { index, workload, address: scope.address, authentication, authorization };
-    const inbound = { ...shared, port, inboundPort, shape, services, mtls, telemetry };
+    const inbound = { ...shared, port, inboundPort, shape, services, mtls, telemetry, tracing };
     listeners.push(inboundListener(inbound));
     clusters.push(...appClusters(inbound));
   }
@@ -118,6 +121,7 @@ interface InboundPort {
   /** Who may call it. */
   readonly authorization: AuthorizationFilters;
   readonly telemetry: ListenerTelemetry;
+  readonly tracing: EffectiveTelemetry["tracing"];
 }
 
 function inboundListener(inbound: InboundPort): XdsResource {
@@ -128,7 +132,10 @@ function inboundListener(inbound: InboundPort): XdsResource {
     address: socketAddress(address, inboundPort),
     ...inboundChains(inbound),
     trafficDirection: TrafficDirection.INBOUND,
-    metadata: protocolMetadata(port.protocol, "the instance's port", mtls),
+    metadata: protocolMetadata(
+      ...([port.protocol, "the instance's port", mtls] as const),
+      tracingMetadata(inbound.tracing, inbound.index.snapshot),
+    ),
   });
   return resourceOf(ListenerSchema, name, listener);
 }
@@ -164,7 +171,16 @@ function streamFilter({ port, telemetry }: InboundPort): Filter {
  * only a connection to the app that broke before the request was written to it.
  */
 function requestFilter(
-  { index, workload, port, services, authentication, authorization, telemetry }: InboundPort,
+  {
+    index,
+    workload,
+    port,
+    services,
+    authentication,
+    authorization,
+    telemetry,
+    tracing,
+  }: InboundPort,
   http: NonNullable<InboundShape["http"]>,
 ): Filter {
   const target = inboundName(port.port);
@@ -178,6 +194,7 @@ function requestFilter(
     statPrefix: target,
     accessLog: [...accessLogs],
     ...told,
+    tracing: listenerTracing(tracing, index.snapshot, false),
     commonHttpProtocolOptions: { idleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS) },
     streamIdleTimeout: duration(INBOUND_IDLE_TIMEOUT_MS),
     paths: index.paths,

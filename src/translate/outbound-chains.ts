@@ -32,6 +32,7 @@ import { type StreamBackend, tcpProxy } from "./tcp-proxy.ts";
 import { hasTelemetryReceiver } from "./telemetry/control-plane-cluster.ts";
 import { type ListenerTelemetry, listenerTelemetry } from "./telemetry/listener-telemetry.ts";
 import type { TelemetryGroup } from "./telemetry/telemetry-index.ts";
+import { listenerTracing } from "./tracing/listener-tracing.ts";
 
 /** The part of a listener that all sidecars share. */
 export type ListenerChains = Pick<
@@ -110,6 +111,7 @@ function httpFilter(context: ChainsContext): Filter {
     statPrefix: port.name,
     accessLog: [...accessLogs],
     ...told,
+    tracing: listenerTracing(context.telemetry.of([service.key]).tracing, index.snapshot, false),
     streamIdleTimeout: duration(index.streamIdleTimeoutMs),
     paths: index.paths,
     // The app is the client, whatever it says of others.

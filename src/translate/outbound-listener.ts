@@ -1,5 +1,5 @@
 /** Listeners for what the app sends: one per routed Service port, on the Service's loopback address. */
-import { create } from "@bufbuild/protobuf";
+import { create, type JsonObject } from "@bufbuild/protobuf";
 import { TrafficDirection } from "../gen/envoy/config/core/v3/base_pb.js";
 import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
 import { keyOf } from "../resource/object.ts";
@@ -13,6 +13,7 @@ import { type ListenerChains, outboundChains } from "./outbound-chains.ts";
 import { protocolMetadata } from "./protocol-metadata.ts";
 import type { Attachments } from "./route/attachment.ts";
 import type { TelemetryGroup } from "./telemetry/telemetry-index.ts";
+import { tracingMetadata } from "./tracing/listener-tracing.ts";
 import type { XdsResource } from "./translation.ts";
 
 export interface OutboundPlanInput {
@@ -30,6 +31,8 @@ export interface OutboundListenerPlan {
   readonly chains: ListenerChains;
   /** By the callers' namespace, where consumer routes ask for other chains. */
   readonly consumerChains: ReadonlyMap<string, ListenerChains>;
+  /** Of the listener's metadata. */
+  readonly tracing: JsonObject | undefined;
 }
 
 /** Made once per snapshot and group of callers: the filter chains of a port are the same for every sidecar of it. */
@@ -65,7 +68,8 @@ export function planOutboundListeners(
         }),
       );
       const chains = outboundChains(producer, context);
-      return [{ service, port: indexed, listenPort, chains, consumerChains }];
+      const tracing = tracingMetadata(telemetry.of([service.key]).tracing, index.snapshot);
+      return [{ service, port: indexed, listenPort, chains, consumerChains, tracing }];
     });
   });
 }
@@ -82,7 +86,7 @@ export function outboundListeners(
     report.findings.add("address-exhausted", report.place, message);
     return [];
   }
-  return plans.flatMap(({ service, port, listenPort, chains, consumerChains }) => {
+  return plans.flatMap(({ service, port, listenPort, chains, consumerChains, tracing }) => {
     const address = serviceAddress(base, service.service.serviceIndex);
     if (address === undefined) {
       const place = { object: keyOf(service.service.resource), path: "status.serviceIndex" };
@@ -96,7 +100,7 @@ export function outboundListeners(
       address: socketAddress(address, listenPort),
       ...(consumerChains.get(scope.namespace) ?? chains),
       trafficDirection: TrafficDirection.OUTBOUND,
-      metadata: protocolMetadata(port.protocol, port.protocolOrigin),
+      metadata: protocolMetadata(port.protocol, port.protocolOrigin, undefined, tracing),
     });
     return [resourceOf(ListenerSchema, name, listener)];
   });

@@ -1,6 +1,6 @@
 /**
- * What a listener takes its connections for, and who says so. Envoy passes over it; our sidecar names the object to change
- * where a caller comes with something else.
+ * What a listener takes its connections for, and who says so, and what of traces is our sidecar's alone. Envoy passes over
+ * it; our sidecar names the object to change where a caller comes with something else.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { InstanceProtocol, PortProtocol } from "../resource/port-protocol.ts";
@@ -10,10 +10,15 @@ export function protocolMetadata(
   protocol: PortProtocol | InstanceProtocol,
   origin: string,
   mtls?: PortMtls,
+  tracing?: JsonObject,
 ): { readonly filterMetadata: { readonly tulle: JsonObject } } {
   return {
     filterMetadata: {
-      tulle: { protocol, origin, ...(mtls === undefined ? {} : { mtls: { ...mtls } }) },
+      tulle: {
+        ...{ protocol, origin },
+        ...(mtls === undefined ? {} : { mtls: { ...mtls } }),
+        ...(tracing === undefined ? {} : { tracing }),
+      },
     },
   };
 }

@@ -15,7 +15,7 @@ const PARENT = "00f067aa0ba902b7";
 interface SetUp {
   readonly direction?: ListenerSpec["direction"];
   readonly tracing?: JsonObject;
-  /** Of the filter chain's metadata. */
+  /** Of the listener's metadata. */
   readonly own?: JsonObject;
   readonly routes?: readonly JsonObject[];
 }

@@ -15,7 +15,7 @@ export interface ListenerSpec {
   /** More fields of the HttpConnectionManager. */
   readonly manager?: Json;
   readonly tls?: Json;
-  /** Of the filter chain. */
+  /** Of the listener. */
   readonly metadata?: Json;
 }
 
@@ -45,7 +45,6 @@ export function bootstrapOf(
 export function listenerJson(spec: ListenerSpec): Json {
   const { name = "main", port = 0, direction = "OUTBOUND", routes, manager = {}, tls } = spec;
   const chain: Json = {
-    ...(spec.metadata === undefined ? {} : { metadata: spec.metadata }),
     filters: [
       {
         name: "http",
@@ -70,7 +69,10 @@ export function listenerJson(spec: ListenerSpec): Json {
       typed_config: { "@type": `${TLS}.DownstreamTlsContext`, ...tls },
     };
   }
-  return { name, address: address(port), traffic_direction: direction, filter_chains: [chain] };
+  return {
+    ...{ name, address: address(port), traffic_direction: direction, filter_chains: [chain] },
+    ...(spec.metadata === undefined ? {} : { metadata: spec.metadata }),
+  };
 }
 
 export function routeConfig(routes: string | readonly Json[], name = "routes"): Json {

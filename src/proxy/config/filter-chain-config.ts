@@ -36,12 +36,13 @@ export interface FilterChainConfig {
   readonly service: ChainService;
 }
 
-/** Undefined when `errors` says why. */
+/** Undefined when `errors` says why. `ownTracing`: what the listener's metadata say of traces. */
 export function compileFilterChain(
   chain: FilterChain,
   path: string,
   errors: FieldError[],
   wallMs: () => number,
+  ownTracing: JsonObject | undefined,
 ): FilterChainConfig | undefined {
   const match = compileChainMatch(chain.filterChainMatch, `${path}.filter_chain_match`, errors);
   const tls = compileTransportSocket(
@@ -51,7 +52,7 @@ export function compileFilterChain(
     errors,
   );
   const { limits, authorization, checks } = compileGates(chain, path, errors);
-  const service = compileService(chain, path, errors, wallMs);
+  const service = compileService(chain, path, errors, wallMs, ownTracing);
   if (checks.length > 0 && service?.kind === "http") {
     const message =
       "a network ext_authz stands before a TcpProxy only; requests have an HTTP filter";
@@ -87,19 +88,12 @@ function compileGates(
   return { limits, authorization, checks };
 }
 
-/** What Envoy has no field for: `tulle.tracing` of the chain's metadata. */
-function ownTracing({ metadata }: FilterChain): JsonObject | undefined {
-  const tracing = metadata?.filterMetadata["tulle"]?.["tracing"];
-  return typeof tracing === "object" && tracing !== null && !Array.isArray(tracing)
-    ? tracing
-    : undefined;
-}
-
 function compileService(
   chain: FilterChain,
   path: string,
   errors: FieldError[],
   wallMs: () => number,
+  ownTracing: JsonObject | undefined,
 ): ChainService | undefined {
   const last = chain.filters.length - 1;
   const filter = chain.filters[last];
@@ -108,7 +102,7 @@ function compileService(
   if (any !== undefined) {
     const manager = anyUnpack(any, HttpConnectionManagerSchema);
     if (manager !== undefined) {
-      return { kind: "http", http: new HttpConfig(manager, at, errors, wallMs, ownTracing(chain)) };
+      return { kind: "http", http: new HttpConfig(manager, at, errors, wallMs, ownTracing) };
     }
     const proxy = anyUnpack(any, TcpProxySchema);
     if (proxy !== undefined) return { kind: "tcp", tcp: compileTcpProxy(proxy, at, errors) };

@@ -1,5 +1,5 @@
 /** A Listener message compiled: where it listens and what its connections go through. */
-import { create } from "@bufbuild/protobuf";
+import { create, type JsonObject } from "@bufbuild/protobuf";
 import type { FieldError } from "../../decision/field-error.ts";
 import {
   AddressSchema,
@@ -52,7 +52,7 @@ export function compileListener(
   const table = new FilterChainTable();
   for (const [index, chain] of listener.filterChains.entries()) {
     const path = `filter_chains[${index}]`;
-    const config = compileFilterChain(chain, path, errors, wallMs);
+    const config = compileFilterChain(chain, path, errors, wallMs, ownTracing(listener));
     if (config === undefined) continue;
     const other = table.add(config.match, index);
     if (other !== undefined) {
@@ -114,7 +114,15 @@ function compileDefaultChain(
     const message = "the default chain takes what no other matches: it has no match of its own";
     errors.push({ path: "default_filter_chain.filter_chain_match", message });
   }
-  return compileFilterChain(chain, "default_filter_chain", errors, wallMs);
+  return compileFilterChain(chain, "default_filter_chain", errors, wallMs, ownTracing(listener));
+}
+
+/** What Envoy has no field for: `tulle.tracing` of the listener's metadata. */
+function ownTracing({ metadata }: Listener): JsonObject | undefined {
+  const tracing = metadata?.filterMetadata["tulle"]?.["tracing"];
+  return typeof tracing === "object" && tracing !== null && !Array.isArray(tracing)
+    ? tracing
+    : undefined;
 }
 
 /** Route configurations that come by name. */

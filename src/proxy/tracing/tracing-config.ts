@@ -1,5 +1,5 @@
 /**
- * `tracing` of an HttpConnectionManager compiled, and what of our own stands in the metadata of its filter chain, which
+ * `tracing` of an HttpConnectionManager compiled, and what of our own stands in the metadata of its listener, which
  * Envoy passes over: the formats that go on, and what is kept whatever sampling says.
  */
 import type { JsonObject } from "@bufbuild/protobuf";

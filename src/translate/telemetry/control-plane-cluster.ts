@@ -9,11 +9,16 @@ export const TELEMETRY_CLUSTER = "telemetry.control-plane";
 /** What sidecars of this release understand. */
 const SIDECARS_SEND: boolean = false;
 
-/** Whether the control plane can be told anything. */
+/** Whether the control plane can be told of spans. */
+export function hasSpanReceiver({ controlPlaneAddress = "" }: MeshSnapshot): boolean {
+  return controlPlaneAddress !== "";
+}
+
+/** Whether the control plane can be told of requests. */
 export function hasTelemetryReceiver({ controlPlaneAddress = "" }: MeshSnapshot): boolean {
   return SIDECARS_SEND && controlPlaneAddress !== "";
 }
 
 export function telemetryClusters(snapshot: MeshSnapshot): readonly XdsResource[] {
-  return hasTelemetryReceiver(snapshot) ? [controlPlaneCluster(snapshot, TELEMETRY_CLUSTER)] : [];
+  return hasSpanReceiver(snapshot) ? [controlPlaneCluster(snapshot, TELEMETRY_CLUSTER)] : [];
 }
