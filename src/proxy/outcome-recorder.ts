@@ -58,7 +58,12 @@ export class OutcomeRecorder {
     const durationMs = clock.monotonicMs() - outcome.startMs;
     const { requestBytes, responseBytes } = outcome.wire;
     const series = this.#seriesOf(outcome);
-    recordRequest(series, durationMs, requestBytes, responseBytes);
+    const bucket = recordRequest(series, durationMs, requestBytes, responseBytes);
+    const { trace } = outcome;
+    if (trace !== undefined && trace.traceparent !== "" && trace.context.isSampled) {
+      const ms = Math.round(durationMs);
+      series.duration.addExemplar(bucket, ms, trace.context.ids, clock.nowMs());
+    }
     if (outcome.isGrpc) outcome.messages?.end();
     if (direction === "outbound" && outcome.routeName !== "") {
       this.#routeOf(outcome).record(outcome.status, outcome.grpcResult, durationMs);
