@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { GATEWAY_ROUTE_KINDS } from "../resource/gateway-attachment.ts";
 import type { AnyObject, ObjectOf } from "../resource/kind-map.ts";
-import type { Gateway, GatewayStatus } from "../resource/kinds/gateway.ts";
+import type { Gateway, GatewayListener, GatewayStatus } from "../resource/kinds/gateway.ts";
 import { GATEWAY_API_GROUP } from "../resource/kinds/route-references.ts";
 import type { RouteStatus } from "../resource/kinds/route-status.ts";
 import type { ServiceStatus } from "../resource/kinds/service.ts";
@@ -175,9 +175,7 @@ function gatewayStatus(
     ];
     return {
       name: listener.name,
-      supportedKinds: (listener.allowedRoutes.kinds ?? SUPPORTED_KINDS).filter(({ kind }) =>
-        SUPPORTED_KINDS.some((one) => one.kind === kind),
-      ),
+      supportedKinds: supportedKinds(listener),
       attachedRoutes: facts?.routeCounts.get(listener.name) ?? 0,
       conditions: stamp(cores, gateway, known?.conditions, now),
     };
@@ -194,7 +192,15 @@ const PROGRAMMED: ConditionCore = {
 /** Gateway API v1, GatewayReasonPending: not all of it is there yet. */
 const PENDING = { type: "Programmed", status: "False", reason: "Pending" } as const;
 
-const SUPPORTED_KINDS = GATEWAY_ROUTE_KINDS.map((kind) => ({ group: GATEWAY_API_GROUP, kind }));
+function supportedKinds({ protocol, allowedRoutes }: GatewayListener) {
+  const ofProtocol = GATEWAY_ROUTE_KINDS[protocol].map((kind) => ({
+    group: GATEWAY_API_GROUP,
+    kind,
+  }));
+  return (allowedRoutes.kinds ?? ofProtocol).filter(({ kind }) =>
+    ofProtocol.some((one) => one.kind === kind),
+  );
+}
 
 function isWithin(path: string, place: string): boolean {
   return path === place || path.startsWith(`${place}.`);

@@ -125,14 +125,19 @@ export class StatusWriter {
 
   #gatewayFacts(): (gateway: string) => GatewayFacts {
     const { objects, gatewayProcesses } = this.#options;
-    const routes = [...objects.list("HTTPRoute"), ...objects.list("GRPCRoute")];
+    const routes = [
+      ...objects.list("HTTPRoute"),
+      ...objects.list("GRPCRoute"),
+      ...objects.list("TCPRoute"),
+      ...objects.list("TLSRoute"),
+    ];
     const { byGateway } = attachToGateways(objects.list("Gateway"), routes);
     return (gateway) => ({
       ...(gatewayProcesses?.(gateway) ?? { isRunning: false, portProblem: () => undefined }),
       routeCounts: new Map(
         byGateway
           .get(gateway)
-          ?.listeners.map(({ listener, routes: all }) => [listener.name, all.length]),
+          ?.listeners.map((one) => [one.listener.name, one.routes.length + one.streams.length]),
       ),
     });
   }

@@ -7,19 +7,27 @@ import { GATEWAY_CLASS, type Gateway, type GatewayListener } from "./kinds/gatew
 import type { GrpcRoute } from "./kinds/grpc-route.ts";
 import type { HttpRoute } from "./kinds/http-route.ts";
 import { GATEWAY_API_GROUP } from "./kinds/route-references.ts";
+import type { TcpRoute } from "./kinds/tcp-route.ts";
+import type { TlsRoute } from "./kinds/tls-route.ts";
 
+/** Of requests. */
 export type GatewayRoute = HttpRoute | GrpcRoute;
+/** Of connections. */
+export type GatewayStreamRoute = TlsRoute | TcpRoute;
+type AnyRoute = GatewayRoute | GatewayStreamRoute;
 
-export interface AttachedRoute {
-  readonly route: GatewayRoute;
+export interface AttachedRoute<R = GatewayRoute> {
+  readonly route: R;
   /** Hosts for which it holds on this listener; `*` for all. Never empty. */
   readonly hostnames: readonly string[];
 }
 
 export interface ListenerAttachment {
   readonly listener: GatewayListener;
-  /** The oldest first. */
+  /** Of requests, the oldest first; none where the protocol carries no HTTP. */
   readonly routes: readonly AttachedRoute[];
+  /** Of connections, the oldest first; none where it does. */
+  readonly streams: readonly AttachedRoute<GatewayStreamRoute>[];
 }
 
 export interface GatewayAttachment {
@@ -30,7 +38,7 @@ export interface GatewayAttachment {
 
 /** Why a route gets nothing from a parent, by Gateway API's reasons. */
 export interface RefusedParent {
-  readonly route: GatewayRoute;
+  readonly route: AnyRoute;
   readonly refIndex: number;
   readonly code: "parent-not-found" | "route-not-allowed" | "hostname-mismatch";
   readonly message: string;
@@ -42,16 +50,23 @@ export interface GatewayAttachments {
   readonly refused: readonly RefusedParent[];
 }
 
-/** Kinds of routes that a listener takes. */
-export const GATEWAY_ROUTE_KINDS = ["HTTPRoute", "GRPCRoute"] as const;
+/** Kinds of routes that listeners take, by their protocol. */
+export const GATEWAY_ROUTE_KINDS: Readonly<
+  Record<GatewayListener["protocol"], readonly AnyRoute["kind"][]>
+> = {
+  HTTP: ["HTTPRoute", "GRPCRoute"],
+  HTTPS: ["HTTPRoute", "GRPCRoute"],
+  TLS: ["TLSRoute"],
+  TCP: ["TCPRoute"],
+};
 
 export function attachToGateways(
   gateways: readonly Gateway[],
-  routes: readonly GatewayRoute[],
+  routes: readonly AnyRoute[],
 ): GatewayAttachments {
   const ours = gateways.filter(({ spec }) => spec.gatewayClassName === GATEWAY_CLASS);
   const byName = new Map(ours.map((gateway) => [nameOf(gateway.metadata), gateway]));
-  const attached = new Map<GatewayListener, AttachedRoute[]>();
+  const attached = new Map<GatewayListener, AttachedRoute<AnyRoute>[]>();
   const refused: RefusedParent[] = [];
   for (const route of routes.toSorted(compareAge)) {
     for (const [refIndex, ref] of (route.spec.parentRefs ?? []).entries()) {
@@ -64,23 +79,31 @@ export function attachToGateways(
   }
   const byGateway = new Map(
     [...byName].map(([name, gateway]) => {
-      const listeners = gateway.spec.listeners.map((listener) => ({
-        listener,
-        routes: attached.get(listener) ?? [],
-      }));
+      const listeners = gateway.spec.listeners.map((listener) => {
+        const all = attached.get(listener) ?? [];
+        return { listener, routes: all.filter(isOfRequests), streams: all.filter(isOfStreams) };
+      });
       return [name, { gateway, listeners }];
     }),
   );
   return { byGateway, refused };
 }
 
-type ParentRef = NonNullable<GatewayRoute["spec"]["parentRefs"]>[number];
+function isOfStreams(one: AttachedRoute<AnyRoute>): one is AttachedRoute<GatewayStreamRoute> {
+  return one.route.kind === "TLSRoute" || one.route.kind === "TCPRoute";
+}
+
+function isOfRequests(one: AttachedRoute<AnyRoute>): one is AttachedRoute {
+  return !isOfStreams(one);
+}
+
+type ParentRef = NonNullable<AnyRoute["spec"]["parentRefs"]>[number];
 type Verdict =
   | Pick<RefusedParent, "code" | "message">
-  | { readonly listeners: readonly (readonly [GatewayListener, AttachedRoute])[] };
+  | { readonly listeners: readonly (readonly [GatewayListener, AttachedRoute<AnyRoute>])[] };
 
 function attachOne(
-  route: GatewayRoute,
+  route: AnyRoute,
   ref: ParentRef,
   gateway: Gateway | undefined,
   name: string,
@@ -101,11 +124,13 @@ function attachOne(
   }
   const open = meant.filter((listener) => isAllowed(route, gateway, listener));
   if (open.length === 0) {
-    const message = `no listener of Gateway ${name} allows a ${route.kind} of namespace ${route.metadata.namespace}; see its allowedRoutes`;
+    const message = meant.some(({ protocol }) => takesKind(protocol, route.kind))
+      ? `no listener of Gateway ${name} allows a ${route.kind} of namespace ${route.metadata.namespace}; see its allowedRoutes`
+      : `no listener of Gateway ${name} that it means takes a ${route.kind}: their protocol is ${[...new Set(meant.map(({ protocol }) => protocol))].join(", ")}`;
     return { code: "route-not-allowed", message };
   }
   const listeners = open.flatMap((listener) => {
-    const hostnames = commonHosts(listener.hostname, route.spec.hostnames ?? []);
+    const hostnames = commonHosts(listener.hostname, hostnamesOf(route));
     return hostnames.length === 0 ? [] : [[listener, { route, hostnames }] as const];
   });
   if (listeners.length > 0) return { listeners };
@@ -114,15 +139,23 @@ function attachOne(
   return { code: "hostname-mismatch", message };
 }
 
+function hostnamesOf(route: AnyRoute): readonly string[] {
+  return route.kind === "TCPRoute" ? [] : (route.spec.hostnames ?? []);
+}
+
+function takesKind(protocol: GatewayListener["protocol"], kind: AnyRoute["kind"]): boolean {
+  return GATEWAY_ROUTE_KINDS[protocol].includes(kind);
+}
+
 function isAllowed(
-  route: GatewayRoute,
+  route: AnyRoute,
   gateway: Gateway,
-  { allowedRoutes: { namespaces, kinds } }: GatewayListener,
+  { protocol, allowedRoutes: { namespaces, kinds } }: GatewayListener,
 ): boolean {
   const isKind =
     kinds === undefined ||
     kinds.some(({ group, kind }) => group === GATEWAY_API_GROUP && kind === route.kind);
-  if (!isKind) return false;
+  if (!isKind || !takesKind(protocol, route.kind)) return false;
   const { namespace } = route.metadata;
   switch (namespaces.from) {
     case "All":
@@ -154,9 +187,9 @@ export function covers(wide: string, narrow: string): boolean {
 }
 
 function add(
-  attached: Map<GatewayListener, AttachedRoute[]>,
+  attached: Map<GatewayListener, AttachedRoute<AnyRoute>[]>,
   listener: GatewayListener,
-  one: AttachedRoute,
+  one: AttachedRoute<AnyRoute>,
 ): void {
   const list = attached.get(listener);
   const known = list?.findIndex(({ route }) => route === one.route) ?? -1;

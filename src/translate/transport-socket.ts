@@ -68,6 +68,8 @@ export interface GatewayCertificate {
   readonly certificateFile: string;
   readonly keyFile: string;
   readonly minVersion: "1.2" | "1.3";
+  /** Empty for no ALPN. */
+  readonly alpn: readonly string[];
 }
 
 /** The server's side at the edge: whoever comes is a stranger, and shows no certificate. */
@@ -75,6 +77,7 @@ export function gatewayTls({
   certificateFile,
   keyFile,
   minVersion,
+  alpn,
 }: GatewayCertificate): TransportSocket {
   const { TLSv1_2, TLSv1_3 } = TlsParameters_TlsProtocol;
   return tlsSocket(DownstreamTlsContextSchema, {
@@ -83,7 +86,7 @@ export function gatewayTls({
         tlsMinimumProtocolVersion: minVersion === "1.3" ? TLSv1_3 : TLSv1_2,
         tlsMaximumProtocolVersion: TLSv1_3,
       },
-      alpnProtocols: ["h2", "http/1.1"],
+      alpnProtocols: [...alpn],
       tlsCertificates: [
         {
           certificateChain: { specifier: { case: "filename", value: certificateFile } },

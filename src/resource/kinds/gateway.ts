@@ -49,10 +49,20 @@ const tlsOptions = z.strictObject({
 
 const tls = objectRule(
   z.strictObject({
-    mode: z.enum(["Terminate"]).default("Terminate").describe("The TLS of clients ends here."),
-    options: tlsOptions.optional().describe("Where the certificate is."),
+    mode: z
+      .enum(["Terminate", "Passthrough"])
+      .default("Terminate")
+      .describe(
+        "Terminate: the TLS of clients ends here. Passthrough, with protocol TLS: at what TLSRoutes send it to.",
+      ),
+    options: tlsOptions.optional().describe("Where the certificate is, with mode Terminate."),
   }),
   (value, report) => {
+    if (value["mode"] === "Passthrough") {
+      if (value["options"] === undefined) return;
+      report({ path: ["options"], message: "must not be set with mode Passthrough" });
+      return;
+    }
     for (const option of [CERTIFICATE_FILE_OPTION, KEY_FILE_OPTION]) {
       if (valueAt(value, "options", option) !== undefined) continue;
       report({
@@ -95,12 +105,14 @@ const allowedRoutes = z.strictObject({
     .array(
       z.strictObject({
         group: apiGroup().default(GATEWAY_API_GROUP).describe("Their group."),
-        kind: apiKind().describe("HTTPRoute or GRPCRoute."),
+        kind: apiKind().describe(
+          "HTTPRoute, GRPCRoute, TLSRoute or TCPRoute, where the protocol has them.",
+        ),
       }),
     )
     .max(8)
     .optional()
-    .describe("Kinds of routes that may attach. Default: HTTPRoute and GRPCRoute."),
+    .describe("Kinds of routes that may attach. Default: all that the protocol has."),
 });
 
 const listener = objectRule(
@@ -112,17 +124,31 @@ const listener = objectRule(
         "Hosts of requests, and of TLS handshakes. *.a.example takes b.a.example. Default: all.",
       ),
     port: portNumber().describe("Where it listens."),
-    protocol: z.enum(["HTTP", "HTTPS"]).describe("HTTPS ends TLS and needs tls."),
-    tls: tls.optional().describe("Of HTTPS."),
+    protocol: z
+      .enum(["HTTP", "HTTPS", "TLS", "TCP"])
+      .describe(
+        "HTTP, and HTTPS, which ends TLS, for HTTPRoutes and GRPCRoutes; TLS by server name for TLSRoutes; TCP for a TCPRoute.",
+      ),
+    tls: tls.optional().describe("Of HTTPS and TLS, which need it."),
     allowedRoutes: allowedRoutes.prefault({}).describe("Who may attach routes."),
   }),
   (value, report) => {
     // Gateway API v1, GatewaySpec: "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']".
-    if (value["protocol"] === "HTTP" && value["tls"] !== undefined) {
-      report({ path: ["tls"], message: "must not be set for HTTP" });
+    const { protocol } = value;
+    const isTls = protocol === "HTTPS" || protocol === "TLS";
+    if ((protocol === "HTTP" || protocol === "TCP") && value["tls"] !== undefined) {
+      report({ path: ["tls"], message: `must not be set for ${protocol}` });
     }
-    if (value["protocol"] === "HTTPS" && value["tls"] === undefined) {
-      report({ path: ["tls"], code: "missing-field", message: "is missing; HTTPS needs it" });
+    if (isTls && value["tls"] === undefined) {
+      report({ path: ["tls"], code: "missing-field", message: `is missing; ${protocol} needs it` });
+    }
+    if (protocol === "HTTPS" && valueAt(value, "tls", "mode") === "Passthrough") {
+      const message = "must be Terminate for HTTPS; with protocol TLS it is passed through";
+      report({ path: ["tls", "mode"], message });
+    }
+    // Gateway API v1, GatewaySpec: "hostname must not be specified for protocols ['TCP', 'UDP']".
+    if (protocol === "TCP" && value["hostname"] !== undefined) {
+      report({ path: ["hostname"], message: "must not be set for TCP, which names no host" });
     }
   },
 );
@@ -162,7 +188,7 @@ export const gatewayKind = defineKind<Gateway>({
   name: dnsLabel(),
   spec: specSchema,
   description:
-    "Where requests from outside enter the mesh: ports, hosts and certificates. HTTPRoutes and GRPCRoutes that name it as a parent say where requests go. `tulle gateway NAME` runs it, on any number of machines.",
+    "Where requests from outside enter the mesh: ports, hosts and certificates. HTTPRoutes and GRPCRoutes that name it as a parent say where requests go, TLSRoutes and TCPRoutes where connections go. `tulle gateway NAME` runs it, on any number of machines.",
   status: [
     {
       path: "conditions",
@@ -209,6 +235,7 @@ function checkListeners(items: readonly unknown[], report: Report): void {
     path: ["hostname"],
     what: "port, protocol and hostname together",
   });
+  // HTTPS and TLS share a port by their server names.
   const protocolOf = new Map<number, string>();
   for (const [index, item] of items.entries()) {
     const port = valueAt(item, "port");
@@ -216,7 +243,9 @@ function checkListeners(items: readonly unknown[], report: Report): void {
     if (typeof port !== "number" || typeof protocol !== "string") continue;
     const first = protocolOf.get(port) ?? protocol;
     protocolOf.set(port, first);
-    if (first === protocol) continue;
+    if (first === protocol || [first, protocol].every((one) => one === "HTTPS" || one === "TLS")) {
+      continue;
+    }
     report({
       path: [index, "protocol"],
       message: `must be ${first}, as of the other listeners of port ${port}`,

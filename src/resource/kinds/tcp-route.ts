@@ -10,7 +10,7 @@ import { streamRouteRules } from "./stream-route-rule.ts";
 const specSchema = z.strictObject({
   parentRefs: parentRefs
     .optional()
-    .describe("What the route attaches to: the Services whose callers it is for."),
+    .describe("What the route attaches to: Services, whose callers it is for, and Gateways."),
   useDefaultGateways: z.enum(["All", "None"]).optional().describe("Has no effect yet."),
   rules: streamRouteRules(16).describe(
     "The first one counts: a rule of a TCPRoute has nothing to tell connections apart by.",
@@ -29,7 +29,7 @@ export const tcpRouteKind = defineKind<TcpRoute>({
   name: dnsSubdomain(),
   spec: specSchema,
   description:
-    "Where connections to a Service go, split by weight. It is for ports that speak TCP, or whose protocol is detected as such; without a route a Service's own instances take the connections.",
+    "Where connections to a Service go, split by weight. It is for ports that speak TCP, or whose protocol is detected as such; without a route a Service's own instances take the connections. At a Gateway it is for listeners of protocol TCP, each of which follows the oldest.",
   status: ROUTE_STATUS_FIELDS,
   example: `apiVersion: gateway.networking.k8s.io/v1alpha2
 kind: TCPRoute

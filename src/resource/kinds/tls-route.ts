@@ -24,7 +24,7 @@ const serverName = stringRule(hostname, (text, report) => {
 const specSchema = z.strictObject({
   parentRefs: parentRefs
     .optional()
-    .describe("What the route attaches to: the Services whose callers it is for."),
+    .describe("What the route attaches to: Services, whose callers it is for, and Gateways."),
   hostnames: z
     .array(serverName)
     .min(1)
@@ -48,7 +48,7 @@ export const tlsRouteKind = defineKind<TlsRoute>({
   name: dnsSubdomain(),
   spec: specSchema,
   description:
-    "Where TLS connections that callers make themselves go, by the server name that they ask for. The TLS is passed through, never ended. It is for ports that speak TLS, or whose protocol is detected as such. Once a route is attached to a port, TLS with a server name that no route has is closed there.",
+    "Where TLS connections that callers make themselves go, by the server name that they ask for. The TLS is passed through, never ended. It is for ports that speak TLS, or whose protocol is detected as such. Once a route is attached to a port, TLS with a server name that no route has is closed there. At a Gateway it is for listeners of protocol TLS.",
   status: ROUTE_STATUS_FIELDS,
   example: `apiVersion: gateway.networking.k8s.io/v1
 kind: TLSRoute

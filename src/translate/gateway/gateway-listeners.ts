@@ -13,35 +13,27 @@ import { ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.j
 import { RouteConfigurationSchema } from "../../gen/envoy/config/route/v3/route_pb.js";
 import { HttpConnectionManager_ForwardClientCertDetails } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { ListenerAttachment } from "../../resource/gateway-attachment.ts";
-import { CERTIFICATE_FILE_OPTION, KEY_FILE_OPTION } from "../../resource/kinds/gateway.ts";
 import type { FilterContribution } from "../filters/filter-contribution.ts";
-import type { Findings } from "../findings.ts";
 import { httpConnectionManager } from "../http-connection-manager.ts";
 import { inspectTls } from "../listener-filters.ts";
 import { outboundReplies } from "../local-replies.ts";
-import type { MeshIndex } from "../mesh-index.ts";
-import type { ProxyScope } from "../mesh-snapshot.ts";
 import { adsConfigSource, duration, resourceOf, socketAddress } from "../message.ts";
 import { qualifiedName } from "../names.ts";
 import type { RuleContext } from "../route/rule-route.ts";
 import { hasTelemetryReceiver } from "../telemetry/control-plane-cluster.ts";
 import { listenerTelemetry } from "../telemetry/listener-telemetry.ts";
 import type { XdsResource } from "../translation.ts";
-import { gatewayTls } from "../transport-socket.ts";
 import { edgeHops } from "../trusted-hops.ts";
+import type { GatewayContext } from "./gateway-context.ts";
 import { gatewayParent } from "./gateway-parent.ts";
 import type { GatewayPlan } from "./gateway-plan.ts";
 import { compareHosts, gatewayRoutes } from "./gateway-routes.ts";
+import { listenerTls } from "./listener-tls.ts";
+import { closingChain, type StreamPort, serverNameChains, tcpChain } from "./stream-chains.ts";
 
 export interface GatewayResources {
   readonly listeners: readonly XdsResource[];
   readonly routes: readonly XdsResource[];
-}
-
-export interface GatewayContext {
-  readonly index: MeshIndex;
-  readonly scope: ProxyScope;
-  readonly findings: Findings;
 }
 
 /** What the gateway of this scope runs. */
@@ -56,13 +48,19 @@ export function gatewayResources(plan: GatewayPlan, context: GatewayContext): Ga
   const routes: XdsResource[] = [];
   for (const [port, ofPort] of byPort) {
     const part = new GatewayPort(plan, port, context);
-    const isTls = ofPort[0]?.listener.protocol === "HTTPS";
-    const groups = isTls ? ofPort.map((one) => [one]) : [ofPort];
-    const chains = groups.map((group) => part.chain(group, routes));
-    listeners.push(part.listener(chains, isTls));
+    listeners.push(part.listener(part.chains(ofPort, routes)));
   }
   return { listeners, routes };
 }
+
+interface PortChain {
+  readonly chain: FilterChain;
+  readonly isTls: boolean;
+  /** For what no other chain takes. */
+  readonly isDefault: boolean;
+}
+
+const ofTls = (chain: FilterChain): PortChain => ({ chain, isTls: true, isDefault: false });
 
 /** One port of a gateway, with what its listeners share. */
 class GatewayPort {
@@ -70,6 +68,8 @@ class GatewayPort {
   readonly #port: number;
   readonly #context: GatewayContext;
   readonly #filters: readonly FilterContribution[];
+  /** For connections that carry no HTTP. */
+  readonly #connectionFilters: readonly Filter[];
 
   constructor(plan: GatewayPlan, port: number, context: GatewayContext) {
     this.#plan = plan;
@@ -79,23 +79,55 @@ class GatewayPort {
     const { namespace, labels } = scope;
     const who = { namespace, labels, services: [] };
     // Policies select a gateway by its labels, as they select any workload.
-    this.#filters = [
-      ...index.authentication.filtersOf(who),
-      ...index.authorization.filtersOf({ ...who, port: { app: port, listener: port } }).http,
-    ];
+    const judges = index.authorization.filtersOf({ ...who, port: { app: port, listener: port } });
+    this.#filters = [...index.authentication.filtersOf(who), ...judges.http];
+    this.#connectionFilters = judges.connections;
   }
 
-  listener(
-    chains: readonly { readonly chain: FilterChain; readonly isDefault: boolean }[],
-    isTls: boolean,
-  ): XdsResource {
+  /** Those of all listeners of the port; routes of requests are added to `routes`. */
+  chains(listeners: readonly ListenerAttachment[], routes: XdsResource[]): readonly PortChain[] {
+    const plain = listeners.filter(({ listener }) => listener.protocol === "HTTP");
+    const port: StreamPort = {
+      gateway: qualifiedName(this.#plan.gateway.metadata),
+      port: this.#port,
+      listeners,
+      filters: this.#connectionFilters,
+      context: this.#context,
+    };
+    const chains = [
+      ...(plain.length === 0 ? [] : [this.#requestChain(plain, routes)]),
+      ...listeners.flatMap((one) => this.#ownChains(one, port, routes)),
+    ];
+    // A listener has one at least: at a port without routes every handshake is refused.
+    return chains.length > 0 ? chains : [ofTls(closingChain(port))];
+  }
+
+  /** Of a listener that shares none. */
+  #ownChains(
+    one: ListenerAttachment,
+    port: StreamPort,
+    routes: XdsResource[],
+  ): readonly PortChain[] {
+    switch (one.listener.protocol) {
+      case "HTTP":
+        return [];
+      case "HTTPS":
+        return [this.#requestChain([one], routes)];
+      case "TLS":
+        return serverNameChains(one, port).map(ofTls);
+      case "TCP":
+        return [{ chain: tcpChain(one, port), isTls: false, isDefault: false }];
+    }
+  }
+
+  listener(chains: readonly PortChain[]): XdsResource {
     const { scope } = this.#context;
     const name = `gateway|${this.#port}`;
     const fallback = chains.find(({ isDefault }) => isDefault);
     const listener = create(ListenerSchema, {
       name,
       address: socketAddress(scope.address, this.#port),
-      ...(isTls ? inspectTls() : {}),
+      ...(chains.some(({ isTls }) => isTls) ? inspectTls() : {}),
       filterChains: chains.filter((one) => one !== fallback).map(({ chain }) => chain),
       ...(fallback === undefined ? {} : { defaultFilterChain: fallback.chain }),
     });
@@ -103,10 +135,7 @@ class GatewayPort {
   }
 
   /** The chain of listeners that share one, whose routes are added to `routes`. */
-  chain(
-    group: readonly ListenerAttachment[],
-    routes: XdsResource[],
-  ): { readonly chain: FilterChain; readonly isDefault: boolean } {
+  #requestChain(group: readonly ListenerAttachment[], routes: XdsResource[]): PortChain {
     const { gateway } = this.#plan;
     const [first] = group.toSorted((a, b) => compareHosts(hostOf(a), hostOf(b)));
     const listener = first?.listener;
@@ -126,13 +155,9 @@ class GatewayPort {
         ...parent.behind,
       ]),
     ];
-    if (!isTls) return { chain: create(FilterChainSchema, { filters }), isDefault: false };
-    const { hostname, tls } = listener;
-    const transportSocket = gatewayTls({
-      certificateFile: tls?.options?.[CERTIFICATE_FILE_OPTION] ?? "",
-      keyFile: tls?.options?.[KEY_FILE_OPTION] ?? "",
-      minVersion: tls?.options?.["mesh.tulle.dev/min-tls-version"] ?? "1.2",
-    });
+    if (!isTls) return { chain: create(FilterChainSchema, { filters }), isTls, isDefault: false };
+    const { hostname } = listener;
+    const transportSocket = listenerTls(listener);
     const match = hostname === undefined ? {} : { filterChainMatch: { serverNames: [hostname] } };
     const chain = create(FilterChainSchema, {
       name: listener.name,
@@ -140,7 +165,7 @@ class GatewayPort {
       transportSocket,
       ...match,
     });
-    return { chain, isDefault: hostname === undefined };
+    return { chain, isTls, isDefault: hostname === undefined };
   }
 
   #manager(routeConfigName: string, filters: readonly FilterContribution[]): Filter {

@@ -13,8 +13,9 @@ export interface GatewayPlan extends GatewayAttachment {
 }
 
 export function planGateways(snapshot: MeshSnapshot, findings: Findings): GatewayPlans {
-  const { gateways = [], httpRoutes, grpcRoutes } = snapshot;
-  const { byGateway, refused } = attachToGateways(gateways, [...httpRoutes, ...grpcRoutes]);
+  const { gateways = [], httpRoutes, grpcRoutes, tcpRoutes, tlsRoutes } = snapshot;
+  const routes = [...httpRoutes, ...grpcRoutes, ...tcpRoutes, ...tlsRoutes];
+  const { byGateway, refused } = attachToGateways(gateways, routes);
   for (const { route, refIndex, code, message } of refused) {
     findings.add(code, { object: keyOf(route), path: `spec.parentRefs[${refIndex}]` }, message);
   }

@@ -111,6 +111,29 @@ test("each listener with TLS has a chain and routes of its own; the one for ever
   ]);
 });
 
+test("a login at a gateway says at which listeners nobody is asked for it", () => {
+  const policy = `
+---
+apiVersion: mesh.tulle.dev/v1
+kind: SecurityPolicy
+metadata: {name: staff}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: shop}]
+  oidc:
+    provider: {issuer: "https://a.example", authorizationEndpoint: "https://a.example/a", tokenEndpoint: "https://a.example/t"}
+    clientID: shop
+    clientSecretFile: /etc/secret`;
+  const text = gateway(
+    "{name: http, port: 80, protocol: HTTP}, {name: db, port: 81, protocol: TCP}",
+  );
+  const { findings } = translateProxy(snapshotOf(SERVICES + text + policy, "test"), SCOPE);
+  const said = findings.map(({ code, message }) => `${code}: ${message}`);
+  assert.ok(
+    said.some((line) => /^field-ignored: .* carry no HTTP: db$/.test(line)),
+    said.join(),
+  );
+});
+
 test("apps without a sidecar are spoken to in HTTP/1.1, whatever a browser speaks", () => {
   const workload = `
 ---

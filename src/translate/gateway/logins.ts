@@ -56,7 +56,27 @@ export function resolveLogins(snapshot: MeshSnapshot, findings: Findings): Gatew
     findings,
   );
   for (const policy of policies) if (!isClosed(policy)) reportKeys(policy, snapshot, findings);
-  return (gateway) => loginsOf(gateway, targets, snapshot);
+  return (gateway) => {
+    reportStreams(gateway, targets, findings);
+    return loginsOf(gateway, targets, snapshot);
+  };
+}
+
+/** Whoever asks for a login at a whole Gateway may think that it is asked for everywhere. */
+function reportStreams(
+  { gateway, listeners }: GatewayAttachment,
+  targets: PolicyTargets<HeldPolicy>,
+  findings: Findings,
+): void {
+  const policy = targets.of("Gateway", qualifiedName(gateway.metadata));
+  const open = listeners.filter(
+    ({ listener: { protocol } }) => protocol === "TCP" || protocol === "TLS",
+  );
+  if (policy === undefined || open.length === 0) return;
+  const names = open.map(({ listener }) => listener.name).join(", ");
+  const place = { object: keyOf(policy), path: "spec.targetRefs" };
+  const message = `nobody is asked to log in at the listeners of Gateway ${gateway.metadata.name} that carry no HTTP: ${names}`;
+  findings.add("field-ignored", place, message);
 }
 
 function loginsOf(
