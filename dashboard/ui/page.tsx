@@ -6,6 +6,7 @@ import type { Live } from "../core/live.ts";
 import { refresh } from "../core/live.ts";
 import { hrefTo } from "../core/location.ts";
 import { CliLine } from "./cli-line.tsx";
+import { Hint } from "./hint.tsx";
 import { Mark } from "./status.tsx";
 
 export interface PageProps {
@@ -109,7 +110,11 @@ export function Failure({ failure }: { readonly failure: NonNullable<Live<unknow
       <Mark look={{ shape: "square", tone: "bad" }} />
       <div>
         <strong>{failure.message}</strong>
-        {failure.hint !== undefined && <p>{failure.hint}</p>}
+        {failure.hint !== undefined && (
+          <p>
+            <Hint text={failure.hint} />
+          </p>
+        )}
       </div>
       <button type="button" class="button" onClick={refresh}>
         Try again

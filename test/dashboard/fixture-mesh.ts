@@ -75,7 +75,7 @@ export class FixtureMesh {
       window: this.window,
       mesh: "demo",
       revision: 42,
-      summary: `${count("failing")} of ${this.services.length} services fails`,
+      summary: `${count("failing")} of ${this.services.length} services ${count("failing") === 1 ? "fails" : "fail"}`,
       services: {
         total: this.services.length,
         healthy: count("healthy"),

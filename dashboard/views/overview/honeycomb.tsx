@@ -33,11 +33,13 @@ export const Honeycomb = memo(function Honeycomb({
           <HealthCount key={state} state={state} count={countOf(counts, state)} />
         ))}
       </ul>
-      <ul class={`honeycomb ${services.length > NAMED_MAX ? "is-dense" : ""}`}>
-        {sorted.map((service) => (
-          <Cell key={`${service.service.namespace}/${service.service.name}`} service={service} />
-        ))}
-      </ul>
+      <div class="honeycomb-frame">
+        <ul class={`honeycomb ${services.length > NAMED_MAX ? "is-dense" : ""}`}>
+          {sorted.map((service) => (
+            <Cell key={`${service.service.namespace}/${service.service.name}`} service={service} />
+          ))}
+        </ul>
+      </div>
     </>
   );
 });
@@ -74,8 +76,8 @@ function Cell({ service: traffic }: { readonly service: ServiceTraffic }) {
         title={`${name}: ${look.word.toLowerCase()}, ${rate}`}
       >
         <span class="cell-hex">
-          <svg viewBox="0 0 44 48" aria-hidden="true">
-            <path d="M22 1.5 42 12.8v22.4L22 46.5 2 35.2V12.8z" />
+          <svg viewBox="0 0 44 50.8" aria-hidden="true">
+            <path d="M22 2.3 42 13.85v23.1L22 48.5 2 36.95v-23.1z" />
           </svg>
           <Mark look={look} />
         </span>

@@ -2,6 +2,7 @@
 import type { Problem } from "../../../src/control-plane/telemetry-types.ts";
 import { SEVERITY } from "../../core/health.ts";
 import { hrefTo } from "../../core/location.ts";
+import { Hint } from "../../ui/hint.tsx";
 import { memo } from "../../ui/memo.ts";
 import { Panel } from "../../ui/page.tsx";
 import { Mark } from "../../ui/status.tsx";
@@ -40,7 +41,11 @@ function ProblemLine({ problem }: { readonly problem: Problem }) {
       <div class="problem-text">
         <span class="visually-hidden">{look.word}: </span>
         {view === null ? <strong>{message}</strong> : <a href={hrefTo(view)}>{message}</a>}
-        {hint !== null && <p class="muted">{hint}</p>}
+        {hint !== null && (
+          <p class="muted">
+            <Hint text={hint} />
+          </p>
+        )}
       </div>
       <code class="problem-code faint">{problem.code}</code>
     </div>

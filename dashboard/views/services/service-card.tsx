@@ -27,9 +27,8 @@ export const ServiceCard = memo(function ServiceCard({
         ))}
       </dl>
       <dl class="card-figures card-resources">
-        {RESOURCE_FIGURES.map((figure) => (
-          <CardFigure key={figure.key} {...{ figure, service }} />
-        ))}
+        <ResourcePair title="CPU" figures={RESOURCE_FIGURES.slice(0, 2)} service={service} />
+        <ResourcePair title="Memory" figures={RESOURCE_FIGURES.slice(2)} service={service} />
         <div>
           <dt>Instances</dt>
           <dd>
@@ -58,6 +57,24 @@ function CardFigure({
         {figure.format(value)}
         {spark !== undefined && <Sparkline {...spark} />}
       </dd>
+    </div>
+  );
+}
+
+/** What the apps take and what their sidecars take on top. */
+function ResourcePair({
+  title,
+  figures,
+  service,
+}: {
+  readonly title: string;
+  readonly figures: readonly Figure[];
+  readonly service: ServiceTraffic;
+}) {
+  return (
+    <div>
+      <dt title="Of the apps of all instances, and of their sidecars">{title}, app + sidecar</dt>
+      <dd>{figures.map((figure) => figure.format(figure.value(service))).join(" + ")}</dd>
     </div>
   );
 }
