@@ -8,6 +8,7 @@ import { corsContribution } from "../filters/cors-filter.ts";
 import type { FilterContribution } from "../filters/filter-contribution.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "../mesh-index.ts";
 import { qualifiedName } from "../names.ts";
+import { edgeSettings } from "../route/edge-settings.ts";
 import { sessionContribution } from "../session-filter.ts";
 import type { GatewayPlan } from "./gateway-plan.ts";
 
@@ -32,13 +33,20 @@ export function gatewayParent(
       route.kind === "HTTPRoute" &&
       route.spec.rules.some(({ filters }) => filters?.some(({ type }) => type === "CORS")),
   );
+  // No policy is for a Service without a name: what remains are MeshConfig's defaults.
+  const settings = index.settingsOf.service("Service", "");
   const hasSessions = routes.some((route) =>
-    route.spec.rules.some(({ sessionPersistence }) => sessionPersistence !== undefined),
+    route.spec.rules.some(
+      (rule) =>
+        (rule.sessionPersistence ??
+          edgeSettings(route, rule, { index, fallback: settings }).sessionPersistence) !==
+        undefined,
+    ),
   );
   const auth = index.routeAuth.get(key) ?? [];
   // A preflight has no cookies: it is answered before a login is asked for.
   const before = [...(hasCors ? [corsContribution] : []), ...logins.filters, ...auth];
-  const behind = hasSessions ? [sessionContribution(undefined)] : [];
+  const behind = hasSessions ? [sessionContribution(settings.sessionPersistence)] : [];
   const port: IndexedPort = {
     port: { port: portNumber, protocol: "TCP" } as IndexedPort["port"],
     name: `gateway|${portNumber}|${key}`,
@@ -58,8 +66,7 @@ export function gatewayParent(
     external: undefined,
     key,
     host: key,
-    // No policy is for a Service without a name: what remains are MeshConfig's defaults.
-    settings: index.settingsOf.service("Service", ""),
+    settings,
     filters: {
       outbound: [...before, ...behind],
       inbound: [],

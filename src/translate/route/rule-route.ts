@@ -25,6 +25,7 @@ import type { RequestRoute } from "./attachment.ts";
 import { type Backend, resolveBackends } from "./backend.ts";
 import { type FailureStatus, forwardTo } from "./destination.ts";
 import { directResponse } from "./direct-response.ts";
+import { edgeSettings } from "./edge-settings.ts";
 import { isRouteAuth } from "./external-auth.ts";
 import { divideByHash, hashPolicies } from "./hash-policy.ts";
 import { headerMutations } from "./header-modifier.ts";
@@ -39,7 +40,7 @@ import { collectFilters, type RuleFilters } from "./rule-filters.ts";
 
 export interface RuleContext {
   readonly index: MeshIndex;
-  /** The parent: its policy gives the timeouts. */
+  /** The parent: its policy gives the timeouts. A Gateway has none: that of the rule's backend does. */
   readonly service: IndexedService;
   readonly port: IndexedPort;
   readonly findings: Findings;
@@ -60,7 +61,7 @@ type RouteBase = Pick<Route, "name" | "typedPerFilterConfig">;
 export function ruleRoutes(candidate: Candidate, context: RuleContext): readonly Route[] {
   const { route, rule, ruleIndex, match } = candidate;
   const place = { object: keyOf(route), path: `spec.rules[${ruleIndex}]` };
-  const settings = settingsOf(route, context);
+  const settings = settingsOf(route, rule, context);
   const named = {
     name: routeName(candidate),
     typedPerFilterConfig: filterConfigs(route, rule, settings, context),
@@ -163,7 +164,12 @@ function forwardingRoute(
 }
 
 /** What the parent's settings are for this route: a policy for the route goes before. */
-function settingsOf(route: RequestRoute, { index, service }: RuleContext): TrafficSettings {
+function settingsOf(
+  route: RequestRoute,
+  rule: Rule,
+  { index, service, isEdge = false }: RuleContext,
+): TrafficSettings {
+  if (isEdge) return edgeSettings(route, rule, { index, fallback: service.settings });
   const target = { kind: route.kind, name: qualifiedName(route.metadata) };
   return index.settingsOf.route(target, service.settings);
 }
