@@ -113,7 +113,7 @@ function benchRun(
   const owner = ownerOf(request, match);
   const run = new FilterRun(owner, { timers: { request: timers }, clusters: new Map() });
   bench(name, () => {
-    owner.answer.begin();
+    owner.answer.begin(undefined);
     run.begin(filters);
     run.cancel();
   });

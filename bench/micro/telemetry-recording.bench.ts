@@ -1,6 +1,7 @@
 /** What is paid for each request's metrics, ids and log line. */
 import { bench, do_not_optimize, group } from "mitata";
-import { defaultLineFormat, textLineFormat } from "../../src/telemetry/access-log-format.ts";
+import { ISTIO_JSON_FORMAT } from "../../src/telemetry/access-log/istio-format.ts";
+import { jsonLineFormat, textLineFormat } from "../../src/telemetry/access-log/line-format.ts";
 import { Counter } from "../../src/telemetry/counter.ts";
 import { BYTE_BOUNDS, Histogram } from "../../src/telemetry/histogram.ts";
 import { HttpDate } from "../../src/telemetry/http-date.ts";
@@ -43,12 +44,15 @@ group("make ids and dates", () => {
 });
 
 group("write a log line", () => {
-  const json = defaultLineFormat();
+  const options = { omitsEmpty: false, surroundings: { environment: {}, hostname: "" } };
+  const refuse = (...reasons: readonly string[]): never => {
+    throw new Error(reasons.join(": "));
+  };
+  const json = jsonLineFormat(ISTIO_JSON_FORMAT, options, refuse);
   const text = textLineFormat(
-    "[%START_TIME%] %METHOD% %PATH% %RESPONSE_CODE% %DURATION%\n",
-    (reason) => {
-      throw new Error(reason);
-    },
+    "[%START_TIME%] %REQ(:METHOD)% %PATH% %RESPONSE_CODE% %DURATION%\n",
+    options,
+    refuse,
   );
   bench("JSON, Istio's keys", () => do_not_optimize(json(SAMPLE_ENTRY)));
   bench("text, five values", () => do_not_optimize(text(SAMPLE_ENTRY)));

@@ -8,7 +8,11 @@ import {
 } from "@bufbuild/protobuf";
 import { assert } from "../core/assert.ts";
 import { FileAccessLogSchema } from "../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
-import { StdoutAccessLogSchema } from "../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { OpenTelemetryAccessLogConfigSchema } from "../gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from "../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { GrpcWebSchema } from "../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
@@ -52,6 +56,8 @@ const EXTENSION_SCHEMAS: readonly DescMessage[] = [
   SPIFFECertValidatorConfigSchema,
   TypedStructSchema,
   FileAccessLogSchema,
+  OpenTelemetryAccessLogConfigSchema,
+  StderrAccessLogSchema,
   StdoutAccessLogSchema,
   ...DNS_MESSAGES,
   ...AUTHENTICATION_MESSAGES,

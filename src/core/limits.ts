@@ -430,3 +430,14 @@ export const TELEMETRY_STORE_BYTES_MAX = 512 * 1024 * 1024;
 export const TELEMETRY_RETENTION_MS = 24 * 3_600_000;
 /** Connections of apps and Envoys that send by OTLP/HTTP. */
 export const OTLP_HTTP_CONNECTIONS_MAX = 512;
+
+// Access log records that sidecars send.
+/** Between messages: Envoy's default of `buffer_flush_interval`. */
+export const LOG_RECORDS_INTERVAL_MS = 1_000;
+/** Of one message: Envoy's default of `buffer_size_bytes`. */
+export const LOG_RECORDS_BUFFER_BYTES = 16_384;
+export const LOG_RECORDS_TIMEOUT_MS = 5_000;
+/** Messages of up to a megabyte that wait for a receiver, the one under way included; the oldest of the others goes. */
+export const LOG_MESSAGES_HELD_MAX = 4;
+/** Of one message. Together with the pauses between them, which grow, a receiver may be away for a minute. */
+export const LOG_RECORDS_RETRIES_MAX = 10;

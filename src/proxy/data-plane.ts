@@ -12,10 +12,9 @@ import { TimerWheel } from "../core/timer-wheel.ts";
 import type { FieldError } from "../decision/field-error.ts";
 import { RouteTable } from "../decision/route-table.ts";
 import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.js";
-import type { LineWriter } from "../telemetry/line-writer.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import type { WorkloadLabels } from "../telemetry/request-metrics.ts";
-import { registerAccessLogMetrics } from "./access-log-metrics.ts";
+import { AccessLogHub } from "./access-log/access-log-hub.ts";
 import { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterFactory } from "./cluster-factory.ts";
@@ -78,7 +77,7 @@ export class DataPlane {
   readonly #faults: CallbackFaults;
   readonly #connectionLimit: ConnectionLimit;
   readonly #tracing: TracingHub;
-  readonly #logWriters = new Map<string, LineWriter>();
+  readonly #logs: AccessLogHub;
   /** Listeners that are gone, while their last connections live. */
   readonly #retired = new Set<ProxyListener>();
   #isStopped = false;
@@ -108,11 +107,13 @@ export class DataPlane {
       clusters: this.clusters,
       localZones: () => localZonesOf(options.local, this.clusters),
     });
-    this.#tracing = new TracingHub({
+    const telling = {
       ...{ clock, registry, timers: this.#timers, faults: this.#faults, clusters: this.clusters },
       resource: options.resource ?? {},
       version: options.version ?? "",
-    });
+    };
+    this.#tracing = new TracingHub(telling);
+    this.#logs = new AccessLogHub({ ...telling, prng });
     this.#listenerFactory = new ListenerFactory({
       ...options,
       tracing: this.#tracing,
@@ -125,14 +126,13 @@ export class DataPlane {
       secrets: this.secrets,
       faults: this.#faults,
       connectionLimit: this.#connectionLimit,
-      logWriters: this.#logWriters,
+      logs: this.#logs,
       workers: options.workers ?? 1,
     });
     this.#named = new NamedEndpoints({
       ...{ clock, prng, log },
       setEndpoints: (name, endpoints) => this.setEndpoints(name, endpoints),
     });
-    registerAccessLogMetrics(registry, this.#logWriters);
     this.#scheduleSweep();
   }
 
@@ -262,6 +262,7 @@ export class DataPlane {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#tracing.stop();
+    this.#logs.flush();
     this.#named.stop();
     await this.dnsListeners.close();
     await Promise.all([...this.listeners.values()].map((listener) => listener.close()));
@@ -270,7 +271,7 @@ export class DataPlane {
       listener.destroyConnections();
     }
     for (const cluster of this.clusters.values()) cluster.abort();
-    await Promise.all([...this.#logWriters.values()].map((writer) => writer.close()));
+    await this.#logs.stop();
   }
 
   /** Requests sent upstream since the start, by the endpoints that are still there. */

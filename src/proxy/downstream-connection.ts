@@ -1,5 +1,6 @@
 /** What a request may know of the connection that it came on. */
 
+import type { DownstreamTls } from "./downstream-tls.ts";
 import type { PeerCertificate } from "./peer-certificate.ts";
 
 /** Whether a connection may carry requests for a host. */
@@ -25,6 +26,8 @@ export interface DownstreamConnection {
   /** Which hosts may be asked for on it. Undefined: all. */
   readonly hostCheck: HostCheck | undefined;
   readonly serverName: string;
+  /** Undefined without TLS of the proxy's own. */
+  readonly tls?: DownstreamTls | undefined;
 }
 
 /** What is known of a connection before its protocol is. */

@@ -9,6 +9,8 @@ import { HeaderField } from "../http/header-field.ts";
 import { ATTEMPT_COUNT } from "../http/known-headers.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
+import type { LogNeeds } from "./access-log/log-needs.ts";
+import { ResponseMemory } from "./access-log/response-memory.ts";
 import type { ResponseEditor } from "./filters/http-filter.ts";
 import { becomeGrpcAnswer, grpcTrailers } from "./grpc-answer.ts";
 import type { HttpServer } from "./http-server.ts";
@@ -29,6 +31,8 @@ export class ExchangeAnswer {
   tellsAttempts = false;
   /** Most requests have none. */
   #editors: ResponseEditor[] | undefined;
+  /** What access logs want remembered; undefined where that is nothing. */
+  #needs: LogNeeds | undefined;
 
   constructor(codec: ServerStream, server: HttpServer, outcome: RequestOutcome) {
     this.#codec = codec;
@@ -38,7 +42,12 @@ export class ExchangeAnswer {
   }
 
   /** For the next request. */
-  begin(): void {
+  begin(requestHeaders: HeaderBlock | undefined): void {
+    this.#needs = this.#server.config.logNeeds;
+    if (this.#needs !== undefined) {
+      this.#outcome.memory ??= new ResponseMemory();
+      this.#outcome.memory.begin(this.#needs, requestHeaders);
+    }
     this.stream = this.#codec;
     this.isBegun = false;
     this.tellsAttempts = false;
@@ -51,6 +60,21 @@ export class ExchangeAnswer {
     this.#editors.push(editor);
   }
 
+  noteRequestBody(bytes: Buffer, start: number, end: number): void {
+    this.#outcome.requestBodyBytes += end - start;
+    if (this.#needs !== undefined) this.#outcome.memory?.addRequestBody(bytes, start, end);
+  }
+
+  noteBody(bytes: Buffer, start: number, end: number): void {
+    this.#outcome.responseBodyBytes += end - start;
+    if (this.#needs !== undefined) this.#outcome.memory?.addResponseBody(bytes, start, end);
+  }
+
+  noteTrailers(trailers: HeaderBlock): void {
+    this.#outcome.noteGrpcStatus(trailers);
+    if (this.#needs !== undefined) this.#outcome.memory?.noteTrailers(this.#needs, trailers);
+  }
+
   /** The head of an upstream's answer, behind which its body comes. */
   sendHead(head: ResponseHead, match: RouteMatchResult, choice: ClusterChoice | undefined): void {
     this.isBegun = true;
@@ -58,6 +82,7 @@ export class ExchangeAnswer {
     applyResponseMutations(match, choice, head.headers);
     if (this.#editors !== undefined) this.#edit(head.status, head.headers);
     this.#server.config.prepareResponse(this.#outcome, head.headers);
+    this.#noteHead(head.headers);
     this.stream.sendHead(head);
   }
 
@@ -69,6 +94,7 @@ export class ExchangeAnswer {
     this.isBegun = true;
     if (this.#editors !== undefined) this.#edit(head.status, head.headers);
     this.#server.config.prepareStoredAnswer(outcome, head.headers);
+    this.#noteHead(head.headers);
     this.stream.sendHead(head);
   }
 
@@ -106,6 +132,8 @@ export class ExchangeAnswer {
     if (this.tellsAttempts) this.#tellAttempts(headers);
     if (this.#editors !== undefined) this.#edit(status, headers);
     this.#server.config.prepareOwnAnswer(outcome.flag, outcome.routeName, headers);
+    this.#noteHead(headers);
+    if (!outcome.isGrpc) outcome.responseBodyBytes = Buffer.byteLength(body);
     this.stream.sendLocal(outcome.status, headers, outcome.isGrpc ? "" : body);
   }
 
@@ -120,6 +148,10 @@ export class ExchangeAnswer {
   cut(flag: number, details: string, reason: string): void {
     this.#outcome.fail(flag, details, reason);
     this.stream.reset();
+  }
+
+  #noteHead(headers: HeaderBlock): void {
+    if (this.#needs !== undefined) this.#outcome.memory?.noteHead(this.#needs, headers);
   }
 
   #tellAttempts(headers: HeaderBlock): void {

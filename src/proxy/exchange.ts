@@ -114,6 +114,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
+    this.answer.noteRequestBody(bytes, start, end);
     const isTaken = (this.#filters?.pacer ?? this).take(bytes, start, end);
     if (!isTaken) this.#downstream.pauseRequest();
   }
@@ -150,6 +151,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     // Envoy's reading of the route timeout: from here to the end of the response.
     const nowMs = this.#server.nowMs();
     this.#timeouts.requestEndMs = nowMs;
+    this.outcome.requestEndMs = nowMs;
     this.#timers.armResponse(this.#timeouts.answerMs, nowMs);
     return true;
   }
@@ -223,6 +225,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onAnswerBody(bytes: Buffer, start: number, end: number): void {
+    this.answer.noteBody(bytes, start, end);
     if (this.outcome.isGrpc) this.outcome.messages?.response.take(bytes, start, end);
     if (!this.answer.stream.sendBody(bytes, start, end)) this.#call.pauseAnswer();
   }
@@ -234,7 +237,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       this.#armIdle();
       return;
     }
-    if (trailers !== undefined) this.outcome.noteGrpcStatus(trailers);
+    if (trailers !== undefined) this.answer.noteTrailers(trailers);
     this.#call.leaveStream();
     this.answer.stream.sendEnd(trailers);
     this.#onAnswerGiven();
@@ -287,7 +290,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   #reset(head: RequestHead | undefined): void {
     const request = this.request;
     request.begin(head);
-    this.answer.begin();
+    this.answer.begin(head?.headers);
     this.outcome.begin(head, request.httpVersion, this.#server.nowMs());
     this.outcome.isGrpc = isGrpcRequest(head);
     if (this.outcome.isGrpc) this.#server.beginMessages(this.outcome);
@@ -435,6 +438,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#filters?.cancel();
     this.#timers.disarmAll();
     this.#call.end();
+    this.outcome.metadata = this.request.metadata;
     this.#server.tracer?.end(this.outcome);
     this.#server.record(this.outcome);
   }

@@ -15,6 +15,7 @@ import type { IntakeResult } from "./connection-intake.ts";
 import type { ConnectionRefusals } from "./connection-refusals.ts";
 import { serveHttp } from "./downstream-codec.ts";
 import type { ConnectionIdentity } from "./downstream-connection.ts";
+import { DownstreamTls } from "./downstream-tls.ts";
 import { OPAQUE, type SpokenProtocol } from "./first-bytes-verdict.ts";
 import { type ServedHosts, servedHosts } from "./host-check.ts";
 import type { ProxyTimers } from "./http-server.ts";
@@ -216,6 +217,7 @@ export class ListenerChains {
             ? new PeerCertificate(socket)
             : undefined,
           hostCheck: this.#hosts?.checkFor(index, this.port),
+          tls: new DownstreamTls(socket),
           peerNotAfterMs: peer.notAfterMs,
         };
         this.#serve(this.#servers[index]!, socket, identity, undefined);

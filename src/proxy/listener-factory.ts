@@ -4,18 +4,19 @@ import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import type { RouteTable } from "../decision/route-table.ts";
-import type { LineWriter } from "../telemetry/line-writer.ts";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { RequestMetrics, type WorkloadLabels } from "../telemetry/request-metrics.ts";
 import { MessageMetrics } from "../telemetry/request-metrics-messages.ts";
 import { RouteMetrics } from "../telemetry/request-metrics-routes.ts";
 import { TcpMetrics } from "../telemetry/tcp-metrics.ts";
+import type { AccessLogHub } from "./access-log/access-log-hub.ts";
 import { BackgroundRequests } from "./background-request.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import { ChainAuthorization } from "./chain-authorization.ts";
 import { ChainLimitMetrics, ChainLimits } from "./chain-limits.ts";
 import type { ChainServer } from "./chain-server.ts";
 import type { Cluster } from "./cluster.ts";
+import { CompatibilityMetrics } from "./compatibility-metrics.ts";
 import type { FilterChainConfig } from "./config/filter-chain-config.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
 import type { ConnectionLimit } from "./connection-limit.ts";
@@ -54,8 +55,7 @@ export interface ListenerFactoryOptions {
   /** Processes that share the proxy's traffic. */
   readonly workers: number;
   readonly tracing: TracingHub;
-  /** By path, shared by all access logs of the process. */
-  readonly logWriters: Map<string, LineWriter>;
+  readonly logs: AccessLogHub;
 }
 
 export class ListenerFactory {
@@ -69,6 +69,7 @@ export class ListenerFactory {
   readonly #limitMetrics: ChainLimitMetrics;
   readonly #mirrorMetrics: MirrorMetrics;
   readonly #filterMetrics: FilterMetrics;
+  readonly #compatibility: CompatibilityMetrics;
   readonly #background = new BackgroundRequests();
 
   constructor(options: ListenerFactoryOptions) {
@@ -82,6 +83,11 @@ export class ListenerFactory {
     this.#limitMetrics = new ChainLimitMetrics(options.registry);
     this.#mirrorMetrics = createMirrorMetrics(options.registry);
     this.#filterMetrics = createFilterMetrics(options.registry);
+    this.#compatibility = new CompatibilityMetrics({
+      ...{ registry: options.registry, clusters: options.clusters },
+      ...{ requests: this.#requestMetrics, routes: this.#routeMetrics, tcp: this.#tcpMetrics },
+      connectionCount: () => options.connectionLimit.count,
+    });
   }
 
   /** Not yet bound. */
@@ -105,11 +111,10 @@ export class ListenerFactory {
   }
 
   #createServer(
-    { service, limits: rules, authorization, checks }: FilterChainConfig,
+    { service, limits: rules, authorization, checks, metrics }: FilterChainConfig,
     direction: ListenerConfig["direction"],
   ): ChainServer {
-    const { clock, prng, workload, clusters, routeTables, timers, faults, logWriters } =
-      this.#options;
+    const { clock, prng, workload, clusters, routeTables, timers, faults, logs } = this.#options;
     const shared = { clusters, timers, prng, nowMs: () => clock.monotonicMs(), faults };
     const { workers } = this.#options;
     const limits = new ChainLimits(rules, {
@@ -117,7 +122,8 @@ export class ListenerFactory {
       nowMs: shared.nowMs,
     });
     const policyMetrics = this.#filterMetrics.authorization;
-    const reported = { clock, workload, direction, logWriters };
+    const compatibility = this.#compatibility;
+    const reported = { clock, workload, direction, logs };
     switch (service.kind) {
       case "http": {
         const { http } = service;
@@ -144,7 +150,8 @@ export class ListenerFactory {
         server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
         server.authorize(new ChainAuthorization(authorization, policyMetrics));
         const http2Streams = new Http2StreamPool(server);
-        return { kind: "http", limits, policyMetrics, server, http2Streams };
+        compatibility.apply(server, metrics);
+        return { kind: "http", limits, policyMetrics, compatibility, server, http2Streams };
       }
       case "tcp": {
         const recorder = new TcpRecorder({ ...reported, metrics: this.#tcpMetrics });
@@ -156,7 +163,8 @@ export class ListenerFactory {
           authzMetrics: this.#filterMetrics.extAuthz,
         });
         server.authorize(new ChainAuthorization(authorization, policyMetrics));
-        return { kind: "tcp", limits, policyMetrics, server };
+        compatibility.apply(server, metrics);
+        return { kind: "tcp", limits, policyMetrics, compatibility, server };
       }
       default:
         return assertNever(service, "kind of filter chain");

@@ -1,8 +1,6 @@
 /** Turns finished requests into metrics and access log lines. */
 import type { Clock } from "../core/clock.ts";
 import { METRIC_SERIES_MAX } from "../core/limits.ts";
-import type { AccessLogEntry } from "../telemetry/access-log-format.ts";
-import type { LineWriter } from "../telemetry/line-writer.ts";
 import {
   type ReportedEnds,
   type RequestLabels,
@@ -17,7 +15,8 @@ import {
 import type { MessageMetrics, MessageSeries } from "../telemetry/request-metrics-messages.ts";
 import type { RouteMetrics, RouteSeries } from "../telemetry/request-metrics-routes.ts";
 import { RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
-import { accessLogWriter } from "./access-log-writers.ts";
+import type { AccessLogHub } from "./access-log/access-log-hub.ts";
+import { RequestLogEntry } from "./access-log/request-log-entry.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { OutcomeMessages } from "./outcome-messages.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
@@ -31,8 +30,7 @@ export interface OutcomeRecorderOptions {
   /** This proxy's own workload. */
   readonly workload: WorkloadLabels;
   readonly direction: "inbound" | "outbound";
-  /** Log files are shared between listeners. */
-  readonly logWriters: Map<string, LineWriter>;
+  readonly logs: AccessLogHub;
 }
 
 export class OutcomeRecorder {
@@ -40,6 +38,8 @@ export class OutcomeRecorder {
   /** By service and, for inbound requests, the caller's principal. Outbound ones that found an endpoint are kept there. */
   readonly #series = new WeakMap<ServiceLabels, Map<string, OutcomeSeries>>();
   /** Of the routes of the app's own requests: by name, the first of a list of backends. */
+  /** Made for the first request that is logged. */
+  #entry: RequestLogEntry | undefined;
   readonly #routes = new Map<string, RouteSeries>();
 
   constructor(options: OutcomeRecorderOptions) {
@@ -68,7 +68,11 @@ export class OutcomeRecorder {
     if (direction === "outbound" && outcome.routeName !== "") {
       this.#routeOf(outcome).record(outcome.status, outcome.grpcResult, durationMs);
     }
-    if (config.accessLogs.length > 0) this.#log(outcome, config, durationMs);
+    if (config.accessLogs.length > 0) {
+      this.#entry ??= new RequestLogEntry(outcome);
+      const entry = this.#entry.set(outcome, durationMs, clock.nowMs());
+      this.#options.logs.write(config.accessLogs, entry);
+    }
   }
 
   #seriesOf(outcome: RequestOutcome): RequestSeries {
@@ -156,14 +160,6 @@ export class OutcomeRecorder {
     if (this.#options.direction === "outbound") return "unknown";
     return connection.peerPrincipal === "" ? "none" : "mutual_tls";
   }
-
-  #log(outcome: RequestOutcome, config: HttpConfig, durationMs: number): void {
-    const { clock, logWriters } = this.#options;
-    const entry = entryOf(outcome, durationMs, clock.nowMs());
-    for (const log of config.accessLogs) {
-      accessLogWriter(logWriters, log.path, clock).write(log.format(entry));
-    }
-  }
 }
 
 /** Namespace and service account stand in the principal; what runs under it is named after the account. */
@@ -191,41 +187,4 @@ function resultLabels(
     grpcStatus: outcome.grpcResult,
     responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
   };
-}
-
-function entryOf(outcome: RequestOutcome, durationMs: number, nowMs: number): AccessLogEntry {
-  const { connection } = outcome;
-  const { requestBytes, responseBytes } = outcome.wire;
-  return {
-    startTimeMs: nowMs - durationMs,
-    method: outcome.method,
-    path: outcome.target,
-    protocol: outcome.protocol,
-    responseCode: outcome.status,
-    responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
-    responseCodeDetails: outcome.details,
-    bytesReceived: requestBytes,
-    bytesSent: responseBytes,
-    durationMs,
-    upstreamServiceTimeMs: outcome.upstreamTimeMs < 0 ? undefined : outcome.upstreamTimeMs,
-    routeName: outcome.routeName || undefined,
-    authority: outcome.authority || undefined,
-    upstreamHost: outcome.endpoint?.key,
-    upstreamCluster: outcome.clusterName || undefined,
-    upstreamFailureReason: outcome.failureReason || undefined,
-    downstreamLocalAddress: `${connection.localAddress}:${connection.localPort}`,
-    downstreamRemoteAddress: clientText(outcome),
-    requestedServerName: connection.serverName || undefined,
-    peerPrincipal: connection.peerPrincipal || undefined,
-    attempts: outcome.attempts,
-    grpcStatus: outcome.grpcResult < 0 ? undefined : outcome.grpcResult,
-    requestHeader: (name) => outcome.headers?.get(name),
-  };
-}
-
-/** As in Envoy, what a proxy in front has told has no port. */
-function clientText({ clientAddress, connection }: RequestOutcome): string {
-  const { remoteAddress, remotePort } = connection;
-  const isForwarded = clientAddress !== "" && clientAddress !== remoteAddress;
-  return isForwarded ? `${clientAddress}:0` : `${remoteAddress}:${remotePort}`;
 }

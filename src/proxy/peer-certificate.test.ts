@@ -21,12 +21,14 @@ function certificateOf(
   return new PeerCertificate(socket);
 }
 
+const ISSUED = { subject: "", issuer: "CN=root", serial: "4badc0de" };
+
 test("names are as the certificate has them", () => {
   const certificate = certificateOf(["spiffe://a/b"], ["a.test", "*.b.test"]);
   assert.deepEqual(certificate.names, {
     uris: ["spiffe://a/b"],
     dnsNames: ["a.test", "*.b.test"],
-    subject: "",
+    ...ISSUED,
   });
   assert.deepEqual(certificate.ownUris, ["spiffe://a/b"]);
   assert.match(certificate.digest, /^[0-9a-f]{64}$/);
@@ -46,12 +48,14 @@ test("a name that would begin another detail is not told", () => {
     "a\r\nb",
   ];
   const { names, ownUris } = certificateOf(uris, ["a.test;URI=spiffe://admin", "b.test"]);
-  assert.deepEqual(names, { uris: [], dnsNames: ["b.test"], subject: "" });
+  assert.deepEqual(names, { uris: [], dnsNames: ["b.test"], ...ISSUED });
   assert.deepEqual(ownUris, []);
 });
 
 test("of bytes that cannot be read there is a digest, and no name", () => {
   const certificate = certificateOf(["spiffe://a/b"], [], Buffer.from("junk"));
-  assert.deepEqual(certificate.names, { uris: [], dnsNames: [], subject: "" });
+  assert.deepEqual(certificate.names, {
+    ...{ uris: [], dnsNames: [], subject: "", issuer: "", serial: "" },
+  });
   assert.match(certificate.digest, /^[0-9a-f]{64}$/);
 });

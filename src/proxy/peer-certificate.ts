@@ -28,6 +28,9 @@ export interface PeerNames {
   readonly dnsNames: readonly string[];
   /** RFC 2253 text, "" for an empty subject. */
   readonly subject: string;
+  readonly issuer: string;
+  /** Hexadecimal digits. */
+  readonly serial: string;
 }
 
 export class PeerCertificate {
@@ -95,15 +98,17 @@ export class PeerCertificate {
 /** Of a certificate that only the TLS library can read, nothing is told but its digest. */
 function namesOf(der: Buffer): PeerNames {
   try {
-    const { extensions, subjectDer } = parseCertificate(der);
+    const { extensions, subjectDer, issuerDer, serialHex } = parseCertificate(der);
     const { uris = [], dnsNames = [] } = extensions.alternativeNames ?? {};
     return {
       uris: uris.filter(isPlain),
       dnsNames: dnsNames.filter(isPlain),
       subject: distinguishedNameText(subjectDer),
+      issuer: distinguishedNameText(issuerDer),
+      serial: serialHex,
     };
   } catch {
-    return { uris: [], dnsNames: [], subject: "" };
+    return { uris: [], dnsNames: [], subject: "", issuer: "", serial: "" };
   }
 }
 

@@ -1,4 +1,5 @@
 /** What is known about one request once it is over: filled in by the exchange, read by metrics and logs. */
+import type { DynamicMetadata } from "../decision/dynamic-metadata.ts";
 import { PRIORITY_DEFAULT } from "../decision/filters/admission-rule.ts";
 import type { HttpVersion } from "../decision/request-view.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
@@ -6,6 +7,7 @@ import type { RequestHead } from "../http/request-head.ts";
 import { grpcStatusOfHttp, parseGrpcStatus } from "../telemetry/grpc-status.ts";
 import type { ServiceLabels } from "../telemetry/request-metrics.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
+import type { ResponseMemory } from "./access-log/response-memory.ts";
 import type { DownstreamConnection } from "./downstream-connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { OutcomeMessages } from "./outcome-messages.ts";
@@ -59,6 +61,16 @@ export class RequestOutcome {
   isInternal = false;
   /** Milliseconds until the upstream's response head, or -1. */
   upstreamTimeMs = -1;
+  /** Monotonic milliseconds when the whole request had come, and when the upstream's response head came; -1 before. */
+  requestEndMs = -1;
+  responseHeadMs = -1;
+  /** Of bodies, without framing. */
+  requestBodyBytes = 0;
+  responseBodyBytes = 0;
+  /** What filters have found out. */
+  metadata: DynamicMetadata | undefined;
+  /** Undefined until an access log wants something of a response remembered. Kept for the next request. */
+  memory: ResponseMemory | undefined;
   /** Undefined until a request of the exchange is traced. Kept for the next. */
   trace: RequestTrace | undefined;
 
@@ -105,7 +117,18 @@ export class RequestOutcome {
     this.clientAddress = "";
     this.isInternal = false;
     this.upstreamTimeMs = -1;
+    this.requestEndMs = -1;
+    this.responseHeadMs = -1;
+    this.requestBodyBytes = 0;
+    this.responseBodyBytes = 0;
+    this.metadata = undefined;
     this.trace?.reset();
+  }
+
+  /** The upstream's response head has come, so long after the request was sent to it. */
+  noteHead(upstreamTimeMs: number, nowMs: number): void {
+    this.upstreamTimeMs = upstreamTimeMs;
+    this.responseHeadMs = nowMs;
   }
 
   /** Takes what a head or a trailer section says about the result. */

@@ -1,8 +1,6 @@
 /** Turns TCP connections into metrics and access log lines. */
 import type { Clock } from "../core/clock.ts";
 import { METRIC_SERIES_MAX } from "../core/limits.ts";
-import type { AccessLogEntry } from "../telemetry/access-log-format.ts";
-import type { LineWriter } from "../telemetry/line-writer.ts";
 import {
   UNKNOWN_SERVICE,
   UNKNOWN_WORKLOAD,
@@ -10,7 +8,8 @@ import {
 } from "../telemetry/request-metrics.ts";
 import { FLAG, RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
 import type { TcpLabels, TcpMetrics, TcpSeries } from "../telemetry/tcp-metrics.ts";
-import { accessLogWriter } from "./access-log-writers.ts";
+import type { AccessLogHub } from "./access-log/access-log-hub.ts";
+import { TcpLogEntry } from "./access-log/tcp-log-entry.ts";
 import type { TcpProxyConfig } from "./config/tcp-proxy-config.ts";
 import { workloadOfPrincipal } from "./outcome-recorder.ts";
 import type { TcpOutcome } from "./tcp-outcome.ts";
@@ -20,8 +19,7 @@ export interface TcpRecorderOptions {
   readonly metrics: TcpMetrics;
   readonly workload: WorkloadLabels;
   readonly direction: "inbound" | "outbound";
-  /** By path, shared by all recorders of a process. */
-  readonly logWriters: Map<string, LineWriter>;
+  readonly logs: AccessLogHub;
 }
 
 export class TcpRecorder {
@@ -54,11 +52,9 @@ export class TcpRecorder {
 
   #log(outcome: TcpOutcome, config: TcpProxyConfig): void {
     if (config.accessLogs.length === 0) return;
-    const { clock, logWriters } = this.#options;
-    const entry = entryOf(outcome, clock.monotonicMs() - outcome.startMs, clock.nowMs());
-    for (const log of config.accessLogs) {
-      accessLogWriter(logWriters, log.path, clock).write(log.format(entry));
-    }
+    const { clock, logs } = this.#options;
+    const durationMs = clock.monotonicMs() - outcome.startMs;
+    logs.write(config.accessLogs, new TcpLogEntry(outcome, durationMs, clock.nowMs()));
   }
 
   #seriesOf(outcome: TcpOutcome): TcpSeries {
@@ -107,33 +103,4 @@ export class TcpRecorder {
       securityPolicy: principal === "" ? "none" : "mutual_tls",
     };
   }
-}
-
-function entryOf(outcome: TcpOutcome, durationMs: number, nowMs: number): AccessLogEntry {
-  const { connection } = outcome;
-  return {
-    startTimeMs: nowMs - durationMs,
-    method: undefined,
-    path: undefined,
-    protocol: undefined,
-    responseCode: 0,
-    responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
-    responseCodeDetails: undefined,
-    bytesReceived: outcome.bytesReceived,
-    bytesSent: outcome.bytesSent,
-    durationMs,
-    upstreamServiceTimeMs: undefined,
-    routeName: undefined,
-    authority: undefined,
-    upstreamHost: outcome.endpoint?.key,
-    upstreamCluster: outcome.clusterName || undefined,
-    upstreamFailureReason: outcome.failureReason || undefined,
-    connectionTerminationDetails: outcome.terminationDetails || undefined,
-    downstreamLocalAddress: `${connection.localAddress}:${connection.localPort}`,
-    downstreamRemoteAddress: `${connection.remoteAddress}:${connection.remotePort}`,
-    requestedServerName: connection.serverName || undefined,
-    peerPrincipal: connection.peerPrincipal || undefined,
-    attempts: outcome.attempts,
-    requestHeader: () => undefined,
-  };
 }

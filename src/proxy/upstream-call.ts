@@ -259,7 +259,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
         this.#cluster!.counts.retrySuccesses += 1;
       }
     }
-    this.#outcome.upstreamTimeMs = latencyMs;
+    this.#outcome.noteHead(latencyMs, nowMs);
     if (head.status < 500) this.#breaker!.onAnswer();
     if (one !== this.#try || this.#others.length > 0) this.#settleOn(one);
     this.#isAnswered = true;

@@ -1,4 +1,7 @@
-/** Envoy's response flags that this proxy can raise. The number indexes series; the text is what people read. */
+/**
+ * Envoy's response flags. The number indexes series; the text is what people read. What each means, and which this proxy
+ * cannot raise: `response-flag-explanations.ts`.
+ */
 export const RESPONSE_FLAGS = [
   "-",
   "NR",
@@ -25,6 +28,12 @@ export const RESPONSE_FLAGS = [
   "OM",
   "RLSE",
   "UAEX",
+  "LH",
+  "NFCF",
+  "DF",
+  "DO",
+  "DR",
+  "UDO",
 ] as const;
 
 export type ResponseFlag = (typeof RESPONSE_FLAGS)[number];

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { METRIC_SERIES_MAX } from "../../src/core/limits.ts";
-import { defaultLineFormat, OPERATOR_NAMES } from "../../src/telemetry/access-log-format.ts";
+import { FORMAT_OPERATORS } from "../../src/core/substitution-format.ts";
+import { ISTIO_JSON_FORMAT } from "../../src/telemetry/access-log/istio-format.ts";
+import { jsonLineFormat } from "../../src/telemetry/access-log/line-format.ts";
 import { DEFAULT_BOUNDS } from "../../src/telemetry/histogram.ts";
 import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
 import {
@@ -96,9 +98,14 @@ function wrapped(items: readonly string[]): string {
   return items.map(code).join(", ");
 }
 
+function defaultLine(): string {
+  const options = { omitsEmpty: false, surroundings: { environment: {}, hostname: "" } };
+  return jsonLineFormat(ISTIO_JSON_FORMAT, options, () => {})(SAMPLE_ENTRY);
+}
+
 function metricsPage(): string {
   const header = ["Metric", "Type", "Labels", "Meaning"];
-  const line = JSON.parse(defaultLineFormat()(SAMPLE_ENTRY)) as Record<string, unknown>;
+  const line = JSON.parse(defaultLine()) as Record<string, unknown>;
   return `# Metrics and access logs
 
 A sidecar has its metrics at \`/metrics\` (and \`/stats/prometheus\`) of its admin port, the control plane at \`/metrics\`
@@ -150,11 +157,12 @@ Without a format a line is a JSON object with Istio's keys and three of ours at 
 ${JSON.stringify(line, null, 2)}
 \`\`\`
 
-Operators of a format of your own: ${wrapped(OPERATOR_NAMES)}. \`REQ\` takes the name of a request header, or two with
-\`?\` between them; \`RESP\` only \`X-ENVOY-UPSTREAM-SERVICE-TIME\`; \`GRPC_STATUS\` may take \`CAMEL_STRING\`,
-\`SNAKE_STRING\` or \`NUMBER\`; the others take no argument. \`%PATH:20%\` is cut to 20
-characters, and \`%%\` is a percent sign. A value that is missing is \`null\` in JSON and \`-\` in text.
-\`CONNECTION_TERMINATION_DETAILS\` and \`UPSTREAM_LOCAL_ADDRESS\` are always missing.
+Formats of your own, filters and what is never written: [guide](../guides/logs.md). Operators: ${wrapped(FORMAT_OPERATORS)}.
+\`REQ\`, \`RESP\` and \`TRAILER\` take the name of a field, or two with \`?\` between them; \`START_TIME\` and \`EMIT_TIME\` a
+format of strftime; \`PATH\` takes \`NQ\` for a path without query; \`GRPC_STATUS\` \`CAMEL_STRING\`, \`SNAKE_STRING\` or
+\`NUMBER\`; \`METADATA\` \`CLUSTER:istio:services\` or \`DYNAMIC:filter:key\`. \`%PATH:20%\` is cut to 20 characters, and
+\`%%\` is a percent sign. A value that is missing is \`null\` in JSON and \`-\` in text. \`UPSTREAM_LOCAL_ADDRESS\` is
+always missing.
 `;
 }
 

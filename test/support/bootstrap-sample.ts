@@ -2,11 +2,13 @@
  * A bootstrap file that sets every field that the proxy implements at least once. Names say what a part is
  * there for; alternatives of one choice stand in listeners, clusters and routes of their own.
  */
+
 import type { JsonObject } from "@bufbuild/protobuf";
 import {
   formatIdentityPolicy,
   IDENTITY_POLICY_SECRET,
 } from "../../src/identity/identity-policy.ts";
+import { accessLogsSample } from "./access-logs-sample.ts";
 import { CLUSTERS, SAMPLE_CHANNEL } from "./clusters-sample.ts";
 import { DNS_LISTENER } from "./dns-listener-sample.ts";
 import { HTTP_FILTERS } from "./filters-sample.ts";
@@ -44,24 +46,6 @@ function manager(fields: JsonObject): JsonObject {
     },
   };
 }
-
-const ACCESS_LOGS: readonly JsonObject[] = [
-  {
-    name: "envoy.access_loggers.file",
-    typed_config: {
-      "@type": `${TYPE}.extensions.access_loggers.file.v3.FileAccessLog`,
-      path: "/dev/stdout",
-      log_format: { json_format: { path: "%PATH%" } },
-    },
-  },
-  {
-    name: "envoy.access_loggers.stdout",
-    typed_config: {
-      "@type": `${TYPE}.extensions.access_loggers.stream.v3.StdoutAccessLog`,
-      log_format: { text_format_source: inline("%PATH%\n") },
-    },
-  },
-];
 
 const EVERYTHING_LISTENER: JsonObject = {
   name: "everything",
@@ -109,7 +93,7 @@ const EVERYTHING_LISTENER: JsonObject = {
           server_header_transformation: "APPEND_IF_ABSENT",
           stream_idle_timeout: "30s",
           request_headers_timeout: "5s",
-          access_log: [...ACCESS_LOGS],
+          access_log: [...accessLogsSample("everything")],
           use_remote_address: true,
           generate_request_id: true,
           preserve_external_request_id: true,

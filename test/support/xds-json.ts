@@ -13,7 +13,11 @@ import { file_envoy_config_listener_v3_listener } from "../../src/gen/envoy/conf
 import { FilterConfigSchema } from "../../src/gen/envoy/config/route/v3/route_components_pb.js";
 import { file_envoy_config_route_v3_route } from "../../src/gen/envoy/config/route/v3/route_pb.js";
 import { FileAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
-import { StdoutAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { OpenTelemetryAccessLogConfigSchema } from "../../src/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from "../../src/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import {
   CorsPolicySchema,
   CorsSchema,
@@ -52,6 +56,8 @@ export function xdsRegistry(): Registry {
     ...RATE_LIMIT_MESSAGES,
     ...TRAFFIC_POLICY_MESSAGES,
     FileAccessLogSchema,
+    OpenTelemetryAccessLogConfigSchema,
+    StderrAccessLogSchema,
     StdoutAccessLogSchema,
     GrpcWebSchema,
     FilterConfigSchema,

@@ -3,7 +3,11 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { FilterConfigSchema } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import { OpenTelemetryConfigSchema } from "../../gen/envoy/config/trace/v3/opentelemetry_pb.js";
 import { FileAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
-import { StdoutAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { OpenTelemetryAccessLogConfigSchema } from "../../gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from "../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { ClusterConfigSchema } from "../../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import { AdaptiveConcurrencySchema } from "../../gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.js";
 import { BandwidthLimitSchema } from "../../gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
@@ -118,6 +122,8 @@ export const messageRegistry = createRegistry(
   SPIFFECertValidatorConfigSchema,
   StatefulSessionPerRouteSchema,
   StatefulSessionSchema,
+  OpenTelemetryAccessLogConfigSchema,
+  StderrAccessLogSchema,
   StdoutAccessLogSchema,
   SubsetSchema,
   TcpProxySchema,

@@ -37,7 +37,8 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.config.core.v3.HeaderValueOption": "header append append_action",
   "envoy.config.core.v3.HeaderValue": "key value",
   "envoy.config.core.v3.RuntimeFractionalPercent": "default_value",
-  "envoy.config.core.v3.SubstitutionFormatString": "text_format_source json_format",
+  "envoy.config.core.v3.SubstitutionFormatString":
+    "text_format_source json_format omit_empty_values",
   "envoy.config.listener.v3.Listener":
     "name address filter_chains default_filter_chain listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction stat_prefix enable_reuse_port metadata",
   "envoy.config.listener.v3.ListenerFilter": "name typed_config",
@@ -218,11 +219,30 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig": "mappers",
   "envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper":
     "filter headers_to_add",
-  "envoy.config.accesslog.v3.AccessLogFilter": "response_flag_filter",
+  "envoy.config.accesslog.v3.AccessLogFilter":
+    "response_flag_filter status_code_filter duration_filter and_filter or_filter header_filter grpc_status_filter runtime_filter",
+  "envoy.config.accesslog.v3.StatusCodeFilter": "comparison",
+  "envoy.config.accesslog.v3.DurationFilter": "comparison",
+  "envoy.config.accesslog.v3.ComparisonFilter": "op value",
+  "envoy.config.core.v3.RuntimeUInt32": "default_value runtime_key",
+  "envoy.config.accesslog.v3.AndFilter": "filters",
+  "envoy.config.accesslog.v3.OrFilter": "filters",
+  "envoy.config.accesslog.v3.HeaderFilter": "header",
+  "envoy.config.accesslog.v3.GrpcStatusFilter": "statuses exclude",
+  "envoy.config.accesslog.v3.RuntimeFilter":
+    "runtime_key percent_sampled use_independent_randomness",
   "envoy.config.accesslog.v3.ResponseFlagFilter": "flags",
-  "envoy.config.accesslog.v3.AccessLog": "name typed_config",
+  "envoy.config.accesslog.v3.AccessLog": "name filter typed_config",
   "envoy.extensions.access_loggers.file.v3.FileAccessLog": "path log_format",
   "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": "log_format",
+  "envoy.extensions.access_loggers.stream.v3.StderrAccessLog": "log_format",
+  "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig":
+    "common_config disable_builtin_labels resource_attributes body attributes",
+  "envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig":
+    "log_name grpc_service transport_api_version buffer_flush_interval buffer_size_bytes",
+  "opentelemetry.proto.common.v1.KeyValueList": "values",
+  "opentelemetry.proto.common.v1.KeyValue": "key value",
+  "opentelemetry.proto.common.v1.AnyValue": "string_value",
   "envoy.config.route.v3.RouteConfiguration":
     "name virtual_hosts request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove validate_clusters ignore_port_in_host_matching metadata typed_per_filter_config",
   "envoy.config.route.v3.VirtualHost":

@@ -80,6 +80,8 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
   "envoy.config.accesslog.v3.AccessLog.typed_config": [
     "envoy.extensions.access_loggers.file.v3.FileAccessLog",
     "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+    "envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
+    "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig",
   ],
   "envoy.config.core.v3.TransportSocket.typed_config": [
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",

@@ -1,4 +1,5 @@
 /** A TcpProxy filter compiled: where the connections of a filter chain go and how long they may be idle. */
+
 import { TCP_IDLE_TIMEOUT_MS } from "../../core/limits.ts";
 import { compileDuration } from "../../decision/duration.ts";
 import type { FieldError } from "../../decision/field-error.ts";
@@ -8,7 +9,7 @@ import type {
   TcpProxy,
   TcpProxy_WeightedCluster,
 } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
-import { type AccessLogConfig, compileAccessLog } from "./access-log-config.ts";
+import { type AccessLogConfig, compileAccessLogs } from "../access-log/access-log-config.ts";
 
 export interface TcpProxyConfig {
   readonly statPrefix: string;
@@ -41,9 +42,7 @@ export function compileTcpProxy(
     idleTimeoutMs:
       compileDuration(proxy.idleTimeout, `${path}.idle_timeout`, errors) ?? TCP_IDLE_TIMEOUT_MS,
     connectAttemptsMax: proxy.maxConnectAttempts ?? 1,
-    accessLogs: proxy.accessLog.map((log, index) =>
-      compileAccessLog(log, `${path}.access_log[${index}]`, errors),
-    ),
+    accessLogs: compileAccessLogs(proxy.accessLog, `${path}.access_log`, errors).logs,
   };
 }
 

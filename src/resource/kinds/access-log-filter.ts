@@ -58,7 +58,7 @@ const tests = {
     .optional()
     .describe("One of them: 404, 5xx or 500-503."),
   responseFlags: z
-    .array(z.enum(ENVOY_RESPONSE_FLAGS as unknown as readonly [string, ...string[]]))
+    .array(z.enum(ENVOY_RESPONSE_FLAGS))
     .min(1)
     .max(ENVOY_RESPONSE_FLAGS.length)
     .optional()
