@@ -96,6 +96,7 @@ export class ControlPlane implements Component {
   #components: readonly Component[] = [];
   #state: HealthResponse["status"] = "starting";
   #file: ControlPlaneFile | undefined;
+  #telemetry: TelemetrySide | undefined;
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
@@ -105,6 +106,11 @@ export class ControlPlane implements Component {
   get file(): ControlPlaneFile {
     assert(this.#file !== undefined, "the control plane has started");
     return this.#file;
+  }
+
+  /** Where apps send by OTLP/HTTP, `host:port`; empty when it is off. */
+  get otlpAddress(): string {
+    return this.#telemetry?.otlpAddress ?? "";
   }
 
   async start(): Promise<void> {
@@ -248,6 +254,7 @@ export class ControlPlane implements Component {
       path: opened.directory.telemetryPath,
       ...{ registry: metricRegistry, clock, log },
     });
+    this.#telemetry = telemetry;
     const exportMetrics = createExportMetrics(metricRegistry);
     const exporters = this.#createExporters(opened, exportMetrics);
     telemetry.sinks.push(exporters);
@@ -283,7 +290,7 @@ export class ControlPlane implements Component {
       log: log.child("audit"),
     });
     const admin = this.#createAdmin(opened, grpc, {
-      ...{ tokenStore, metricRegistry, rollouts, exporters },
+      ...{ tokenStore, metricRegistry, rollouts, exporters, telemetry },
     });
     const recorder: Component = {
       name: "instance recorder",
@@ -306,6 +313,7 @@ export class ControlPlane implements Component {
         ...this.#bundleEndpoint(grpc),
         rollouts,
         ...auditSide,
+        telemetry.watch({ ...mesh, audit: opened.audit, version }),
         ...telemetry.listeners,
         admin,
       ],
@@ -363,6 +371,7 @@ export class ControlPlane implements Component {
       readonly tokenStore: MemoryJoinTokenStore;
       readonly metricRegistry: MetricRegistry;
       readonly rollouts: RolloutController;
+      readonly telemetry: TelemetrySide;
     },
   ): AdminServer {
       readonly exporters: ExporterSet;
@@ -389,6 +398,7 @@ export class ControlPlane implements Component {
       identity: grpc.identity,
       access: createAdminAccess({
       exporters: parts.exporters,
+      telemetry: parts.telemetry,
         ...grpc.mesh,
         tokensPath: opened.directory.adminTokensPath,
         metrics: parts.metricRegistry,

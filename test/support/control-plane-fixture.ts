@@ -11,6 +11,7 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Client } from "@grpc/grpc-js";
 import type { ControlPlaneFile, JoinTokenResponse } from "../../src/control-plane/api-types.ts";
 import { ControlPlane } from "../../src/control-plane/control-plane.ts";
+import type { TelemetryOptions } from "../../src/control-plane/telemetry/telemetry-options.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { SeededPrng } from "../../src/core/prng.ts";
@@ -52,7 +53,11 @@ const ANY_PORT = { host: "127.0.0.1", port: 0, isFallbackAllowed: false } as con
 
 export async function startControlPlane(
   stateDirectory: string,
-  options: { readonly trustDomain?: string; readonly passphrase?: string } = {},
+  options: {
+    readonly trustDomain?: string;
+    readonly passphrase?: string;
+    readonly telemetry?: TelemetryOptions;
+  } = {},
 ): Promise<ControlPlane> {
   const controlPlane = new ControlPlane({
     mesh: "test",
@@ -61,6 +66,7 @@ export async function startControlPlane(
     xdsAddress: ANY_PORT,
     trustDomain: options.trustDomain,
     caPassphrase: options.passphrase,
+    telemetry: options.telemetry,
     version: "0.0.0-test",
     clock: systemClock,
     prng: new SeededPrng(1),

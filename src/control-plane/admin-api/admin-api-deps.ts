@@ -22,6 +22,7 @@ import type { Registry } from "../registry.ts";
 import type { RolloutController } from "../rollout/rollout-controller.ts";
 import type { ServiceIndexes } from "../service-index.ts";
 import type { ExporterSet } from "../telemetry/export/exporter-set.ts";
+import type { TelemetryReader } from "../telemetry/telemetry-side.ts";
 
 export interface AdminApiDeps {
   readonly store: Store;
@@ -42,6 +43,8 @@ export interface AdminApiDeps {
   readonly exporters: Pick<ExporterSet, "findings">;
   readonly identity: Pick<IdentitySide, "authority" | "trust" | "controller" | "own">;
   readonly access: AdminAccess;
+  /** Traffic, logs, traces and events. */
+  readonly telemetry: TelemetryReader;
   readonly audit: AuditTrail & Pick<AuditLog, "folder" | "head">;
   readonly info: ControlPlaneInfo;
   readonly clock: Clock;

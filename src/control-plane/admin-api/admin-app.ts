@@ -26,6 +26,7 @@ import { resourceRoutes } from "./resource-routes.ts";
 import { revisionRoutes } from "./revision-routes.ts";
 import { rolloutRoutes } from "./rollout-routes.ts";
 import { serviceRoutes } from "./service-routes.ts";
+import { telemetryRoutes } from "./telemetry-routes.ts";
 import { watchRoutes } from "./watch-routes.ts";
 
 export type AdminApp = Hono<AdminEnv>;
@@ -64,6 +65,7 @@ export function createAdminApp(deps: AdminApiDeps): AdminApp {
     caRoutes,
     accessRoutes,
     joinTokenRoutes,
+    telemetryRoutes,
   ]) {
     app.route("/api/v1", routes(deps));
   }

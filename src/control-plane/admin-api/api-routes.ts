@@ -2,6 +2,7 @@
  * Every endpoint of the admin API, as data: the OpenAPI document, the nearest-match hints and the
  * reference page are made of it, and a test holds it against what the application serves.
  */
+import { TELEMETRY_ROUTES } from "./telemetry-api-routes.ts";
 
 export interface ApiParameter {
   readonly name: string;
@@ -400,4 +401,5 @@ export const API_ROUTES: readonly ApiRoute[] = [
     ],
     errors: [400, 404, 410],
   },
+  ...TELEMETRY_ROUTES,
 ];

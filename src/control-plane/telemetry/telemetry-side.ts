@@ -9,9 +9,15 @@ import type { Logger } from "../../core/logger.ts";
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import type { ListenAddress } from "../listen-address.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
+import { MeshEvents, type MeshEventsOptions } from "./mesh-events.ts";
 import { OtlpHttpListener } from "./otlp-http-listener.ts";
 import { createReceiverMetrics, type ReceiverMetrics } from "./receiver-metrics.ts";
-import { TelemetryStore } from "./store/telemetry-store.ts";
+import {
+  type TelemetryListener,
+  type TelemetryQuestions,
+  TelemetryStore,
+} from "./store/telemetry-store.ts";
+import type { TrafficAnswer, TrafficQuery } from "./store/traffic-read.ts";
 import { type MetricsSink, TelemetryIntake } from "./telemetry-intake.ts";
 import type { TelemetrySink } from "./telemetry-record.ts";
 
@@ -27,7 +33,21 @@ export interface TelemetrySideOptions {
   readonly log: Logger;
 }
 
-export class TelemetrySide {
+/** What views of telemetry are made of. */
+export interface TelemetryReader {
+  /** Figures of traffic: from the store, or from Prometheus. */
+  traffic(query: TrafficQuery): Promise<TrafficAnswer>;
+  /** Everything else, which only the store has. */
+  readonly questions: TelemetryQuestions;
+  /** Hears what comes as it comes. Gives a function that ends it. */
+  listen(listener: TelemetryListener): () => void;
+  /** Since when figures are kept, milliseconds. */
+  knownFromMs(): number;
+  /** What is wrong with the store; undefined when all is well. */
+  readonly problem: string | undefined;
+}
+
+export class TelemetrySide implements TelemetryReader {
   readonly #options: TelemetrySideOptions;
   readonly store: TelemetryStore;
   readonly metrics: ReceiverMetrics;
@@ -76,9 +96,35 @@ export class TelemetrySide {
     return this.#listener?.address ?? "";
   }
 
+  get questions(): TelemetryQuestions {
+    return this.store;
+  }
+
+  get problem(): string | undefined {
+    return this.store.problem;
+  }
+
+  traffic(query: TrafficQuery): Promise<TrafficAnswer> {
+    return this.store.ask("traffic", query);
+  }
+
+  listen(listener: TelemetryListener): () => void {
+    return this.store.listen(listener);
+  }
+
+  knownFromMs(): number {
+    return this.store.knownFromMs;
+  }
+
   /** To be started before the proxies' side. */
   get components(): readonly Component[] {
     return [this.store];
+  }
+
+  /** Tells the store what happens in the mesh. To be started when the mesh's state is there. */
+  watch(mesh: Omit<MeshEventsOptions, "clock" | "log" | "store">): MeshEvents {
+    const { clock, log } = this.#options;
+    return new MeshEvents({ ...mesh, store: this.store, clock, log: log.child("events") });
   }
 
   /** To be started last. */

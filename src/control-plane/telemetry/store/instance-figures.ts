@@ -14,6 +14,9 @@ export interface InstanceFigures {
   readonly appMemoryBytes: number | null;
   readonly eventLoopLagMs: number | null;
   readonly startedMs: number | null;
+  /** Calls of the app that passed a trace's context on, and such that lost it, since the proxy was started. */
+  readonly contextPassedOn: number | null;
+  readonly contextLost: number | null;
   /** Hosts that it ejected, by cluster; clusters with none are left out. */
   readonly ejected: Readonly<Record<string, number>>;
 }
@@ -38,6 +41,8 @@ const MEMORY = "process_resident_memory_bytes";
 const APP_MEMORY = "tulle_app_resident_memory_bytes";
 const LAG = "tulle_event_loop_lag_seconds";
 const STARTED = "process_start_time_seconds";
+const PASSED_ON = "tulle_trace_context_passed_on_total";
+const LOST = "tulle_trace_context_lost_total";
 const FAMILIES: ReadonlySet<string> = new Set([
   CPU,
   APP_CPU,
@@ -46,6 +51,8 @@ const FAMILIES: ReadonlySet<string> = new Set([
   APP_MEMORY,
   LAG,
   STARTED,
+  PASSED_ON,
+  LOST,
 ]);
 /** CPU is what was used in the last seconds, but not of one push: these come unevenly. */
 const CPU_SPAN_MS = 15_000;
@@ -107,6 +114,8 @@ export class InstanceFiguresTable {
           appMemoryBytes: values.get(APP_MEMORY) ?? null,
           eventLoopLagMs: lag === undefined ? null : lag * 1000,
           startedMs: started === undefined ? null : started * 1000,
+          contextPassedOn: values.get(PASSED_ON) ?? null,
+          contextLost: values.get(LOST) ?? null,
           ejected: Object.fromEntries(ejected),
         };
       });

@@ -5,7 +5,6 @@ import type { AccessLogView, MeshEvent } from "../../telemetry-types.ts";
 import type {
   ErrorTraces,
   EventQuery,
-  LoggedRoute,
   LogPage,
   LogQuery,
   StoredEvent,
@@ -208,17 +207,6 @@ export class RecordTables {
       if (group.ids.size < TRACES_PER_ERROR_MAX) group.ids.add(trace_id);
     }
     return [...groups.values()].map(({ ids, ...rest }) => ({ ...rest, traceIds: [...ids] }));
-  }
-
-  /** How many requests each route sent where, by what callers' sidecars logged. */
-  loggedRoutes(fromMs: number, toMs: number): readonly LoggedRoute[] {
-    return this.#database
-      .prepare(
-        `SELECT destination, route, cluster, COUNT(*) AS requests, SUM(is_error) AS errors, SUM(duration_ms) AS durationSumMs
-           FROM logs WHERE reporter = 'source' AND route IS NOT NULL AND time_ms >= ? AND time_ms < ?
-           GROUP BY destination, route, cluster`,
-      )
-      .all(fromMs, toMs) as unknown as readonly LoggedRoute[];
   }
 }
 

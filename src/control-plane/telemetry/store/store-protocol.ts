@@ -96,16 +96,6 @@ export interface ErrorTraces {
   readonly traceIds: readonly string[];
 }
 
-export interface LoggedRoute {
-  /** `namespace/name`. */
-  readonly destination: string;
-  readonly route: string;
-  readonly cluster: string;
-  readonly requests: number;
-  readonly errors: number;
-  readonly durationSumMs: number;
-}
-
 export interface ExemplarQuery extends InWindow {
   /** `namespace/name`. */
   readonly destination?: string;
@@ -144,7 +134,6 @@ export interface StoreQuestions {
   };
   events: { readonly query: EventQuery; readonly answer: readonly MeshEvent[] };
   errorTraces: { readonly query: InWindow; readonly answer: readonly ErrorTraces[] };
-  loggedRoutes: { readonly query: InWindow; readonly answer: readonly LoggedRoute[] };
   exemplars: { readonly query: ExemplarQuery; readonly answer: readonly StoredExemplar[] };
   /** Writes down what waits. */
   flush: { readonly query: Record<never, never>; readonly answer: StoreState };
@@ -169,6 +158,8 @@ export type StoreRequest =
 export type StoreReply =
   | {
       readonly kind: "open";
+      /** Since when figures are kept. */
+      readonly knownFromMs: number;
       readonly setAside: { readonly path: string; readonly reason: string } | undefined;
     }
   /** A batch was dealt with: `weight` of what was sent waits no more. */

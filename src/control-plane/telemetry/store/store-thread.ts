@@ -19,7 +19,7 @@ const port = parentPort;
 assert(port !== null, "the store's thread is started by the control plane");
 const reply = (message: StoreReply): void => port.postMessage(message);
 const engine = new TelemetryEngine(workerData as StoreSettings, systemClock.nowMs());
-reply({ kind: "open", setAside: engine.setAside });
+reply({ kind: "open", knownFromMs: engine.knownFromMs, setAside: engine.setAside });
 
 /** What fails is told: the store goes on with what comes next. */
 function guarded(signal: string, dropped: number, act: () => void): void {

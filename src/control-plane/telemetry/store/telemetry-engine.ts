@@ -82,6 +82,11 @@ export class TelemetryEngine {
     });
   }
 
+  /** Since when figures are kept, milliseconds. */
+  get knownFromMs(): number {
+    return this.#meta("created_ms");
+  }
+
   /** Throws `MalformedMessage`. */
   addMetrics(bytes: Uint8Array, tellers: readonly Teller[], nowMs: number): void {
     this.#nowMs = nowMs;
@@ -122,7 +127,6 @@ export class TelemetryEngine {
       trace: ({ traceId }) => this.#records.trace(traceId),
       events: (one) => this.#records.events(one),
       errorTraces: ({ fromMs, toMs }) => this.#records.errorTraces(fromMs, toMs),
-      loggedRoutes: ({ fromMs, toMs }) => this.#records.loggedRoutes(fromMs, toMs),
       exemplars: (one) => this.#readExemplars(one),
       flush: () => this.flush(nowMs),
     };

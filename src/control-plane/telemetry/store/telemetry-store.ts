@@ -67,10 +67,17 @@ export class TelemetryStore implements Component, TelemetrySink, MetricsSink, Te
   #nextId = 1;
   #restartMs = RESTART_MS;
   #problem: string | undefined;
+  #knownFromMs = Number.POSITIVE_INFINITY;
   #onClosed: () => void = () => {};
 
   constructor(options: TelemetryStoreOptions) {
     this.#options = options;
+  }
+
+  /** Since when figures are kept, milliseconds. */
+  get knownFromMs(): number {
+    const { settings, clock } = this.#options;
+    return Math.max(this.#knownFromMs, clock.nowMs() - settings.retentionMs);
   }
 
   /** What is wrong with it, for the list of findings; undefined when all is well. */
@@ -208,6 +215,7 @@ export class TelemetryStore implements Component, TelemetrySink, MetricsSink, Te
     switch (reply.kind) {
       case "open":
         this.#restartMs = RESTART_MS;
+        this.#knownFromMs = reply.knownFromMs;
         metrics.storeUp.set(1);
         if (reply.setAside === undefined) break;
         this.#problem = `the telemetry of before cannot be read (${reply.setAside.reason}); it is kept as ${reply.setAside.path}`;

@@ -11,7 +11,7 @@ import {
 import { type MetricPoint, readLabels, readPoints } from "./point-reader.ts";
 import type { Rollups } from "./rollups.ts";
 import type { SeriesTable } from "./series-table.ts";
-import { isOwnTraffic, type TrafficKey, trafficKey } from "./traffic-key.ts";
+import { isOwnTraffic, routeKey, type TrafficKey, trafficKey } from "./traffic-key.ts";
 import {
   BUCKET_COUNT,
   DURATION_SUM,
@@ -65,14 +65,19 @@ const SETTLED_MS = 150_000;
 
 const COUNTERS: Readonly<Record<string, number>> = {
   istio_requests_total: REQUESTS,
+  tulle_route_requests_total: REQUESTS,
   istio_tcp_connections_opened_total: TCP_OPENED,
   istio_tcp_connections_closed_total: TCP_CLOSED,
   istio_tcp_sent_bytes_total: TCP_SENT,
   istio_tcp_received_bytes_total: TCP_RECEIVED,
 };
-const DURATIONS = "istio_request_duration_milliseconds";
+const ROUTE_PREFIX = "tulle_route_";
+const DURATIONS: ReadonlySet<string> = new Set([
+  "istio_request_duration_milliseconds",
+  "tulle_route_request_duration_milliseconds",
+]);
 const SEEDS: Readonly<Record<string, number>> = Object.fromEntries(
-  [...Object.keys(COUNTERS), DURATIONS].map((family, index) => [family, index + 1]),
+  [...Object.keys(COUNTERS), ...DURATIONS].map((family, index) => [family, index + 1]),
 );
 
 export class TrafficIngest {
@@ -159,7 +164,7 @@ export class TrafficIngest {
   ): boolean {
     const deltas = this.#deltas;
     deltas.fill(0);
-    const isHistogram = point.family === DURATIONS;
+    const isHistogram = DURATIONS.has(point.family);
     // A counter that fell without a new start was set back all the same.
     const isReset = counts === "difference" && this.#hasFallen(point, last);
     const isWhole = counts === "whole" || isReset;
@@ -189,7 +194,7 @@ export class TrafficIngest {
 
   /** The numbers of a point as the state has them: whole. */
   #numberOf(point: MetricPoint, index: number): number {
-    if (point.family !== DURATIONS) return Math.round(point.value);
+    if (!DURATIONS.has(point.family)) return Math.round(point.value);
     return index === 0 ? Math.round(point.sum * MICROSECONDS) : (point.buckets[index - 1] ?? 0);
   }
 
@@ -198,19 +203,25 @@ export class TrafficIngest {
     const isOwn = isOwnTraffic(labels, teller);
     if (!isOwn) this.#refused += 1;
     const series = isOwn
-      ? this.#options.series.of(trafficKey(labels, teller.instance), nowMs)
+      ? this.#options.series.of(keyOf(point.family, labels, teller), nowMs)
       : undefined;
     return {
       seriesId: series?.id ?? 0,
       startMs: Math.round(point.startMs),
-      last: new Float64Array(point.family === DURATIONS ? HISTOGRAM_NUMBERS : 1),
+      last: new Float64Array(DURATIONS.has(point.family) ? HISTOGRAM_NUMBERS : 1),
     };
   }
 
-  #tellExemplars({ family, exemplars }: MetricPoint, key: TrafficKey | undefined): void {
-    if (family !== DURATIONS || key === undefined) return;
+  #tellExemplars({ exemplars }: MetricPoint, key: TrafficKey | undefined): void {
+    if (key === undefined || key.reporter === "route") return;
     for (const { timeMs, value, traceId } of exemplars) {
       this.#options.onExemplar({ timeMs, latencyMs: value, traceId, key });
     }
   }
+}
+
+function keyOf(family: string, labels: ReadonlyMap<string, string>, teller: Teller): TrafficKey {
+  return family.startsWith(ROUTE_PREFIX)
+    ? routeKey(labels, teller)
+    : trafficKey(labels, teller.instance);
 }

@@ -1,0 +1,116 @@
+/** What the mesh knows of services and their instances, as views of telemetry need it. */
+import type { ObjectOf } from "../../resource/kind-map.ts";
+import { endpointsOf } from "../../resource/kinds/external-service.ts";
+import { serviceHost } from "../../translate/names.ts";
+import type { InstanceView } from "../api-types.ts";
+import type { InstanceFigures } from "../telemetry/store/instance-figures.ts";
+import type { ResourceFigures, ServiceRef } from "../telemetry-types.ts";
+import type { AdminApiDeps } from "./admin-api-deps.ts";
+import { instanceViews } from "./instance-routes.ts";
+
+/** What proxies told within so long is of the present. */
+const FRESH_MS = 60_000;
+
+export interface KnownService {
+  readonly ref: ServiceRef;
+  readonly host: string;
+  readonly kind: "Service" | "ExternalService";
+  readonly instances: readonly InstanceView[];
+  /** Of hosts outside, whose health nobody reports. */
+  readonly outside: number;
+}
+
+export function refText({ namespace, name }: ServiceRef): string {
+  return `${namespace}/${name}`;
+}
+
+export function refFrom(text: string): ServiceRef {
+  const slash = text.indexOf("/");
+  return { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
+}
+
+/** By `namespace/name`, in the order of these. */
+export function knownServices(deps: AdminApiDeps): ReadonlyMap<string, KnownService> {
+  const instances = instanceViews(deps);
+  const byService = new Map<string, InstanceView[]>();
+  for (const instance of instances) {
+    for (const name of instance.services) {
+      const key = `${instance.namespace}/${name}`;
+      const list = byService.get(key);
+      if (list === undefined) byService.set(key, [instance]);
+      else list.push(instance);
+    }
+  }
+  const objects: readonly (ObjectOf<"ExternalService"> | ObjectOf<"Service">)[] = [
+    ...deps.objects.list("ExternalService"),
+    ...deps.objects.list("Service"),
+  ];
+  const known = objects.map((object): readonly [string, KnownService] => {
+    const { namespace, name } = object.metadata;
+    const key = `${namespace}/${name}`;
+    return [
+      key,
+      {
+        ref: { namespace, name },
+        host: serviceHost(object.metadata, deps.info.trustDomain),
+        kind: object.kind,
+        instances: byService.get(key) ?? [],
+        outside: object.kind === "ExternalService" ? endpointsOf(object.spec).length : 0,
+      },
+    ];
+  });
+  return new Map(known.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The figures of instances that told something lately, by `namespace/instance`. */
+export async function freshFigures(
+  deps: AdminApiDeps,
+): Promise<ReadonlyMap<string, InstanceFigures>> {
+  const sinceMs = deps.clock.nowMs() - FRESH_MS;
+  const figures = await deps.telemetry.questions.ask("instances", { sinceMs });
+  return new Map(figures.map((one) => [`${one.namespace}/${one.instance}`, one]));
+}
+
+export const NO_RESOURCES: ResourceFigures = {
+  appCpuCores: null,
+  appMemoryBytes: null,
+  sidecarCpuCores: null,
+  sidecarMemoryBytes: null,
+};
+
+export function resourcesOf(figures: InstanceFigures | undefined): ResourceFigures {
+  if (figures === undefined) return NO_RESOURCES;
+  return {
+    appCpuCores: figures.appCpuCores,
+    appMemoryBytes: figures.appMemoryBytes,
+    sidecarCpuCores: figures.cpuCores,
+    sidecarMemoryBytes: figures.memoryBytes,
+  };
+}
+
+export function sumResources(all: readonly ResourceFigures[]): ResourceFigures {
+  const sum = (field: keyof ResourceFigures): number | null => {
+    const told = all.map((one) => one[field]).filter((value) => value !== null);
+    return told.length === 0 ? null : told.reduce((total, value) => total + value, 0);
+  };
+  return {
+    appCpuCores: sum("appCpuCores"),
+    appMemoryBytes: sum("appMemoryBytes"),
+    sidecarCpuCores: sum("sidecarCpuCores"),
+    sidecarMemoryBytes: sum("sidecarMemoryBytes"),
+  };
+}
+
+/** How many hosts of a service some caller ejected: the most that any of them did. By the cluster's host. */
+export function ejectedHosts(
+  figures: ReadonlyMap<string, InstanceFigures>,
+): ReadonlyMap<string, number> {
+  const byHost = new Map<string, number>();
+  for (const { ejected } of figures.values()) {
+    for (const [cluster, count] of Object.entries(ejected)) {
+      const host = cluster.split("|")[3] ?? "";
+      byHost.set(host, Math.max(byHost.get(host) ?? 0, count));
+    }
+  }
+  return byHost;
+}

@@ -1,0 +1,279 @@
+/**
+ * What happens in the mesh, for people, as events of the telemetry store: changes of configuration and security from the
+ * audit log; instances, proxies, ejections and rollouts by looking at them every second. A restart forgets nothing: it
+ * begins with what is.
+ */
+import type { Clock, Timer } from "../../core/clock.ts";
+import type { Component } from "../../core/component.ts";
+import { messageOf } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { AuditRecord } from "../../telemetry/audit/audit-record.ts";
+import { shortTypeName } from "../../xds/type-urls.ts";
+import type { AuditLog } from "../audit/audit-log.ts";
+import { type Instance, isServing } from "../instance.ts";
+import type { ObjectCache } from "../object-cache.ts";
+import type { ProxyDirectory } from "../proxy-directory.ts";
+import type { Registry } from "../registry.ts";
+import type { MeshEvent } from "../telemetry-types.ts";
+import type { TelemetryStore } from "./store/telemetry-store.ts";
+
+const LOOK_MS = 1_000;
+/** Ejections come with figures, every five seconds. */
+const EJECTIONS_EVERY = 5;
+/** Events of one look; a mesh that comes up whole says so in one. */
+const EVENTS_PER_LOOK_MAX = 200;
+const FIGURES_MS = 30_000;
+
+export interface MeshEventsOptions {
+  readonly store: Pick<TelemetryStore, "addEvents" | "ask">;
+  readonly audit: Pick<AuditLog, "onRecord">;
+  readonly registry: Pick<Registry, "list">;
+  readonly proxies: Pick<ProxyDirectory, "list" | "recordOf">;
+  readonly objects: Pick<ObjectCache, "list">;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+type Told = Omit<MeshEvent, "time" | "revision" | "actor"> &
+  Partial<Pick<MeshEvent, "revision" | "actor" | "time">>;
+
+export class MeshEvents implements Component {
+  readonly name = "mesh events";
+  readonly #options: MeshEventsOptions;
+  #timer: Timer | undefined;
+  #isStopped = false;
+  #looks = 0;
+  #instances: ReadonlyMap<string, string> | undefined;
+  #proxies: ReadonlyMap<string, string> | undefined;
+  #rollouts: ReadonlyMap<string, string> | undefined;
+  #ejected: ReadonlyMap<string, number> = new Map();
+
+  constructor(options: MeshEventsOptions) {
+    this.#options = options;
+    options.audit.onRecord((record) => {
+      const told = auditTold(record);
+      if (told !== undefined) this.#tell([told]);
+    });
+  }
+
+  start(): Promise<void> {
+    const { version } = this.#options;
+    this.#tell([
+      {
+        severity: "info",
+        type: "control-plane",
+        subject: "control plane",
+        message: `started, version ${version}`,
+      },
+    ]);
+    this.#look();
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    return Promise.resolve();
+  }
+
+  #tell(events: readonly Told[]): void {
+    if (events.length === 0) return;
+    const time = new Date(this.#options.clock.nowMs()).toISOString();
+    const shown = events.slice(0, EVENTS_PER_LOOK_MAX);
+    this.#options.store.addEvents(
+      shown.map((event) => ({ time, revision: null, actor: null, ...event })),
+    );
+  }
+
+  #look(): void {
+    if (this.#isStopped) return;
+    try {
+      this.#tell([...this.#instanceEvents(), ...this.#proxyEvents(), ...this.#rolloutEvents()]);
+    } catch (error) {
+      this.#options.log.error("events of the mesh are not told", { error: messageOf(error) });
+    }
+    this.#looks += 1;
+    if (this.#looks % EJECTIONS_EVERY === 0) void this.#lookForEjections();
+    this.#timer = this.#options.clock.schedule(LOOK_MS, () => this.#look());
+  }
+
+  #instanceEvents(): readonly Told[] {
+    const now = new Map(
+      this.#options.registry
+        .list()
+        .map((one) => [`${one.description.namespace}/${one.description.name}`, stateOf(one)]),
+    );
+    const before = this.#instances;
+    this.#instances = now;
+    return differences(before, now, (subject, from, to) => ({
+      severity: to === "healthy" || to === "starting" ? "info" : "warning",
+      type: "instance",
+      subject,
+      message: instanceMessage(from, to),
+    }));
+  }
+
+  #proxyEvents(): readonly Told[] {
+    const { proxies } = this.#options;
+    const now = new Map(
+      proxies.list().map((entry): readonly [string, string] => {
+        if (entry.streamId === undefined) return [entry.key, "disconnected"];
+        const types = [...(proxies.recordOf(entry)?.types ?? [])];
+        const refused = types.find(([, type]) => type.refused !== undefined);
+        if (refused === undefined) return [entry.key, "connected"];
+        const [typeUrl, { refused: refusal }] = refused;
+        return [entry.key, `refuses ${shortTypeName(typeUrl)}: ${refusal?.message ?? ""}`];
+      }),
+    );
+    const before = this.#proxies;
+    this.#proxies = now;
+    return differences(before, now, (subject, from, to) => {
+      const isRefusal = to?.startsWith("refuses") === true;
+      const isBack = from?.startsWith("refuses") === true && to === "connected";
+      return {
+        severity: isRefusal ? "error" : to === "connected" ? "info" : "warning",
+        type: "proxy",
+        subject,
+        message: isBack ? "accepts its configuration again" : (to ?? "forgotten"),
+      };
+    });
+  }
+
+  #rolloutEvents(): readonly Told[] {
+    const rollouts = this.#options.objects.list("Rollout");
+    const before = this.#rollouts;
+    const last = new Map<string, string>();
+    const told: Told[] = [];
+    for (const { metadata, status } of rollouts) {
+      const subject = `${metadata.namespace}/${metadata.name}`;
+      const events = status?.rollout?.events ?? [];
+      const seen = before?.get(subject) ?? "";
+      const ids = events.map(({ at, reason, message }) => `${at} ${reason} ${message}`);
+      last.set(subject, ids.at(-1) ?? "");
+      if (before === undefined) continue;
+      for (const { at, reason, message } of events.slice(ids.lastIndexOf(seen) + 1)) {
+        told.push({
+          time: at,
+          severity: ROLLOUT_TROUBLE.has(reason) ? "warning" : "info",
+          type: "rollout",
+          ...{ subject, message },
+        });
+      }
+    }
+    this.#rollouts = last;
+    return told;
+  }
+
+  async #lookForEjections(): Promise<void> {
+    const { store, clock } = this.#options;
+    try {
+      const figures = await store.ask("instances", { sinceMs: clock.nowMs() - FIGURES_MS });
+      const now = new Map<string, number>();
+      for (const { namespace, instance, ejected } of figures) {
+        for (const [cluster, count] of Object.entries(ejected)) {
+          now.set(`${namespace}/${instance} ${cluster}`, count);
+        }
+      }
+      const keys = [...new Set([...now.keys(), ...this.#ejected.keys()])];
+      const events = keys.flatMap((key): readonly Told[] => {
+        const [from, to] = [this.#ejected.get(key) ?? 0, now.get(key) ?? 0];
+        const [subject = "", cluster = ""] = key.split(" ");
+        if (from === to) return [];
+        return [
+          {
+            severity: to > from ? "warning" : "info",
+            type: "ejection",
+            subject,
+            message:
+              to > from
+                ? `ejected ${to - from} more of the hosts of ${cluster}; ${to} are out`
+                : `took ${from - to} hosts of ${cluster} back; ${to} are out`,
+          },
+        ];
+      });
+      this.#ejected = now;
+      this.#tell(events);
+    } catch {
+      // The store says itself that it does not answer.
+    }
+  }
+}
+
+const ROLLOUT_TROUBLE: ReadonlySet<string> = new Set([
+  "GateFailed",
+  "CanaryUnavailable",
+  "ProgressDeadlineExceeded",
+  "Aborted",
+  "StableNotLive",
+]);
+
+function stateOf(instance: Instance): string {
+  if (instance.isInMaintenance) return "out of service";
+  return isServing(instance) && instance.state !== "unconfirmed" ? "healthy" : instance.state;
+}
+
+function instanceMessage(from: string | undefined, to: string | undefined): string {
+  if (to === undefined) return `gone (it was ${from ?? "unknown"})`;
+  if (from === undefined) return `registered, ${to}`;
+  return `${to}, after ${from}`;
+}
+
+/** Nothing before the first look. */
+function differences(
+  before: ReadonlyMap<string, string> | undefined,
+  now: ReadonlyMap<string, string>,
+  tell: (subject: string, from: string | undefined, to: string | undefined) => Told,
+): readonly Told[] {
+  if (before === undefined) return [];
+  const subjects = new Set([...now.keys(), ...before.keys()]);
+  return [...subjects].flatMap((subject) => {
+    const [from, to] = [before.get(subject), now.get(subject)];
+    return from === to ? [] : [tell(subject, from, to)];
+  });
+}
+
+/** Undefined for what people look up in the audit log only. */
+function auditTold(record: AuditRecord): Told | undefined {
+  const { kind, action, actor, object, message = "", details, outcome } = record;
+  const who = actor?.name ?? null;
+  switch (kind) {
+    case "change":
+      return {
+        severity: "info",
+        type: "config",
+        subject: object === undefined ? "" : `${object.kind} ${object.namespace}/${object.name}`,
+        message: fieldsText(action, details?.["fields"]),
+        revision: typeof details?.["revision"] === "number" ? details["revision"] : null,
+        actor: who,
+      };
+    case "action":
+      return { severity: "info", type: "control-plane", subject: action, message, actor: who };
+    case "certificate-issued":
+      return {
+        severity: "info",
+        type: "certificate",
+        subject: who ?? "",
+        message: `issued, valid until ${String(details?.["notAfter"] ?? "")}`,
+      };
+    case "certificate-refused":
+    case "revocations-changed":
+      return { severity: "warning", type: "certificate", subject: who ?? action, message };
+    case "policy-denied":
+    case "security-event":
+    case "authentication-failed":
+    case "access-denied":
+      return {
+        severity: kind === "security-event" ? "error" : "warning",
+        type: "security",
+        subject: who ?? "unknown",
+        message: message === "" ? `${action}: ${outcome}` : message,
+      };
+    case "log":
+      return undefined;
+  }
+}
+
+function fieldsText(action: string, fields: unknown): string {
+  return Array.isArray(fields) && fields.length > 0 ? `${action}: ${fields.join(", ")}` : action;
+}
