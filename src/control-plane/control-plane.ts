@@ -371,10 +371,10 @@ export class ControlPlane implements Component {
       readonly tokenStore: MemoryJoinTokenStore;
       readonly metricRegistry: MetricRegistry;
       readonly rollouts: RolloutController;
+      readonly exporters: ExporterSet;
       readonly telemetry: TelemetrySide;
     },
   ): AdminServer {
-      readonly exporters: ExporterSet;
     const { clock, log, mesh, version, adminAddress } = this.#options;
     const { authority } = opened;
     const { trustDomain } = authority;
