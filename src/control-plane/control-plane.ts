@@ -46,10 +46,10 @@ import { type ControlPlaneMetrics, createControlPlaneMetrics } from "./metrics.t
 import type { RedisAddress } from "./rate-limit/redis-address.ts";
 import { RolloutController } from "./rollout/rollout-controller.ts";
 import { StateDirectory } from "./state-directory.ts";
-import type { TelemetryOptions } from "./telemetry/telemetry-options.ts";
-import { TelemetrySide } from "./telemetry/telemetry-side.ts";
 import { createExportMetrics, type ExportMetrics } from "./telemetry/export/export-metrics.ts";
 import { ExporterSet } from "./telemetry/export/exporter-set.ts";
+import type { TelemetryOptions } from "./telemetry/telemetry-options.ts";
+import { TelemetrySide } from "./telemetry/telemetry-side.ts";
 
 export interface ControlPlaneOptions {
   /** The mesh's name. */
@@ -249,8 +249,6 @@ export class ControlPlane implements Component {
     new EventLoopLag(clock, metricRegistry);
     const telemetry = new TelemetrySide({
       ...this.#options.telemetry,
-    registerProcessMetrics(metricRegistry, true);
-    new EventLoopLag(clock, metricRegistry);
       path: opened.directory.telemetryPath,
       ...{ registry: metricRegistry, clock, log },
     });
@@ -259,7 +257,8 @@ export class ControlPlane implements Component {
     const exporters = this.#createExporters(opened, exportMetrics);
     telemetry.sinks.push(exporters);
     telemetry.figures.push(exporters);
-    const grpc = this.#createGrpc(opened, { tokenStore, metrics, telemetry, exporters });
+    const parts = { tokenStore, metrics, telemetry, exporters };
+    const grpc = this.#createGrpc(opened, parts);
     const { mesh, agent, listener } = grpc;
     metricRegistry.onCollect(() =>
       collectMeshMetrics(metrics, {
@@ -301,9 +300,9 @@ export class ControlPlane implements Component {
       components: [
         ...(grpc.redis === undefined ? [] : [grpc.redis]),
         ...telemetry.components,
+        exporters,
         ...(authority instanceof ExternalAuthority ? [authority] : []),
         agent,
-        exporters,
         recorder,
         mesh.reconciler,
         listener,
@@ -322,8 +321,6 @@ export class ControlPlane implements Component {
     };
   }
 
-  #createGrpc(
-    { directory, store, authority, audit }: Opened,
   #createExporters({ directory }: Opened, metrics: ExportMetrics): ExporterSet {
     const { mesh, version, clock, prng, log } = this.#options;
     const folder = directory.exportPath;
@@ -333,13 +330,15 @@ export class ControlPlane implements Component {
     });
   }
 
+  #createGrpc(
+    { directory, store, authority, audit }: Opened,
     parts: {
       readonly tokenStore: MemoryJoinTokenStore;
       readonly metrics: ControlPlaneMetrics;
       readonly telemetry: TelemetrySide;
+      readonly exporters: ExporterSet;
     },
   ): GrpcSide {
-      readonly exporters: ExporterSet;
     const { clock, prng, log } = this.#options;
     return createGrpcSide({
       store,
@@ -358,9 +357,9 @@ export class ControlPlane implements Component {
       redis: this.#options.rateLimitRedis,
       audit,
       createIntake: (mesh) => parts.telemetry.createIntake(mesh),
+      onObjects: (objects) => parts.exporters.want(objects.list("TelemetryExporter")),
       metrics: parts.metrics,
       ...{ clock, prng, log },
-      onObjects: (objects) => parts.exporters.want(objects.list("TelemetryExporter")),
     });
   }
 
@@ -395,10 +394,10 @@ export class ControlPlane implements Component {
       }),
       metrics: parts.metricRegistry,
       rollouts: parts.rollouts,
-      identity: grpc.identity,
-      access: createAdminAccess({
       exporters: parts.exporters,
       telemetry: parts.telemetry,
+      identity: grpc.identity,
+      access: createAdminAccess({
         ...grpc.mesh,
         tokensPath: opened.directory.adminTokensPath,
         metrics: parts.metricRegistry,
