@@ -3,6 +3,7 @@ import { assertNever } from "../core/assert.ts";
 import type { RouteTable } from "../decision/route-table.ts";
 import { ChainAuthorization } from "./chain-authorization.ts";
 import type { ChainLimits } from "./chain-limits.ts";
+import type { CompatibilityMetrics } from "./compatibility-metrics.ts";
 import type { FilterChainConfig } from "./config/filter-chain-config.ts";
 import type { HttpServer } from "./http-server.ts";
 import type { Http2StreamPool } from "./http2-server-stream.ts";
@@ -14,6 +15,8 @@ export type ChainServer = {
   readonly limits: ChainLimits;
   /** What policies decide is counted with these. */
   readonly policyMetrics: PolicyMetrics;
+  /** Says to its server which metrics are told. */
+  readonly compatibility: CompatibilityMetrics;
 } & (
   | {
       readonly kind: "http";
@@ -30,7 +33,7 @@ export type ChainServer = {
  */
 export function reconfigure(
   chain: ChainServer,
-  { service, limits, authorization, checks }: FilterChainConfig,
+  { service, limits, authorization, checks, metrics }: FilterChainConfig,
   tables: ReadonlyMap<string, RouteTable>,
 ): void {
   chain.limits.configure(limits);
@@ -49,4 +52,5 @@ export function reconfigure(
       assertNever(chain, "kind of chain");
   }
   chain.server.authorize(new ChainAuthorization(authorization, chain.policyMetrics));
+  chain.compatibility.apply(chain.server, metrics);
 }

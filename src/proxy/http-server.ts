@@ -3,6 +3,7 @@ import { DOWNSTREAM_IDLE_TIMEOUT_MS, REQUEST_HEAD_TIMEOUT_MS } from "../core/lim
 import type { Prng } from "../core/prng.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { RouteTable } from "../decision/route-table.ts";
+import type { MetricSettings } from "../telemetry/request-metrics-settings.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import { ConnectionServer } from "./connection-server.ts";
@@ -116,6 +117,10 @@ export class HttpServer extends ConnectionServer {
 
   get requestHeadTimeoutMs(): number {
     return this.config.requestHeadTimeoutMs || REQUEST_HEAD_TIMEOUT_MS;
+  }
+
+  useMetrics(settings: MetricSettings): void {
+    this.#recorder.useMetrics(settings);
   }
 
   /** The request is one of gRPC, whose messages are counted. */

@@ -86,7 +86,7 @@ export class ListenerFactory {
     this.#compatibility = new CompatibilityMetrics({
       ...{ registry: options.registry, clusters: options.clusters },
       ...{ requests: this.#requestMetrics, routes: this.#routeMetrics, tcp: this.#tcpMetrics },
-      connectionCount: () => options.connectionLimit.count,
+      connectionCount: () => options.connectionLimit.active,
     });
   }
 

@@ -14,6 +14,7 @@ import {
 } from "../telemetry/request-metrics.ts";
 import type { MessageMetrics, MessageSeries } from "../telemetry/request-metrics-messages.ts";
 import type { RouteMetrics, RouteSeries } from "../telemetry/request-metrics-routes.ts";
+import { type MetricSettings, PLAIN_METRICS } from "../telemetry/request-metrics-settings.ts";
 import { RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
 import type { AccessLogHub } from "./access-log/access-log-hub.ts";
 import { RequestLogEntry } from "./access-log/request-log-entry.ts";
@@ -37,13 +38,19 @@ export class OutcomeRecorder {
   readonly #options: OutcomeRecorderOptions;
   /** By service and, for inbound requests, the caller's principal. Outbound ones that found an endpoint are kept there. */
   readonly #series = new WeakMap<ServiceLabels, Map<string, OutcomeSeries>>();
-  /** Of the routes of the app's own requests: by name, the first of a list of backends. */
   /** Made for the first request that is logged. */
   #entry: RequestLogEntry | undefined;
+  /** Of the routes of the app's own requests: by name, the first of a list of backends. */
   readonly #routes = new Map<string, RouteSeries>();
+  #settings = PLAIN_METRICS;
 
   constructor(options: OutcomeRecorderOptions) {
     this.#options = options;
+  }
+
+  /** What is told from now on, and under which labels. Series that were made before are to be given up. */
+  useMetrics(settings: MetricSettings): void {
+    this.#settings = settings;
   }
 
   beginMessages(outcome: RequestOutcome): void {
@@ -79,11 +86,12 @@ export class OutcomeRecorder {
     const outcomes = this.#outcomesFor(outcome);
     const known = outcomes.get(outcome.status, outcome.flag, outcome.grpcResult);
     if (known !== undefined) return known;
-    const series = this.#options.metrics.series({
+    const labels = {
       ...this.#endsOf(outcome),
       ...resultLabels(outcome),
       securityPolicy: this.#securityPolicy(outcome),
-    });
+    };
+    const series = this.#options.metrics.series(labels, this.#settings);
     outcomes.set(outcome.status, outcome.flag, outcome.grpcResult, series);
     return series;
   }
@@ -93,7 +101,10 @@ export class OutcomeRecorder {
     if (this.#options.direction === "outbound" && outcome.endpoint === undefined) return undefined;
     const outcomes = this.#outcomesFor(outcome);
     if (outcomes.messages === undefined || outcomes.messages.requests.isExpired) {
-      outcomes.messages = this.#options.messageMetrics.series(this.#endsOf(outcome));
+      outcomes.messages = this.#options.messageMetrics.series(
+        this.#endsOf(outcome),
+        this.#settings,
+      );
     }
     return outcomes.messages;
   }

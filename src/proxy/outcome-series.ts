@@ -19,7 +19,9 @@ export class OutcomeSeries {
       this.#last = series;
     }
     const last = this.#last;
-    return last?.requests.isExpired === true ? undefined : last;
+    return last === undefined || last.requests.isExpired || last.duration.isExpired
+      ? undefined
+      : last;
   }
 
   set(status: number, flag: number, grpcResult: number, series: RequestSeries): void {

@@ -1,6 +1,7 @@
 /** What is known about one TCP connection: filled in while it lives, read by metrics and the access log. */
 import type { ServiceLabels } from "../telemetry/request-metrics.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
+import type { TcpSeries } from "../telemetry/tcp-metrics.ts";
 import type { ConnectionIdentity } from "./downstream-connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -11,6 +12,8 @@ export class TcpOutcome {
   clusterName = "";
   service: ServiceLabels | undefined;
   endpoint: Endpoint | undefined;
+  /** What it counts in while it is open. */
+  series: TcpSeries | undefined;
   attempts = 0;
   /** Index into RESPONSE_FLAGS. */
   flag: number = FLAG.none;

@@ -6,6 +6,7 @@ import {
   UNKNOWN_WORKLOAD,
   type WorkloadLabels,
 } from "../telemetry/request-metrics.ts";
+import { type MetricSettings, PLAIN_METRICS } from "../telemetry/request-metrics-settings.ts";
 import { FLAG, RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
 import type { TcpLabels, TcpMetrics, TcpSeries } from "../telemetry/tcp-metrics.ts";
 import type { AccessLogHub } from "./access-log/access-log-hub.ts";
@@ -26,6 +27,7 @@ export class TcpRecorder {
   readonly #options: TcpRecorderOptions;
   /** By the object that stands for an endpoint's workload, then by who calls. */
   readonly #series = new WeakMap<object, Map<string, TcpSeries>>();
+  #settings = PLAIN_METRICS;
 
   constructor(options: TcpRecorderOptions) {
     this.#options = options;
@@ -35,10 +37,13 @@ export class TcpRecorder {
   open(outcome: TcpOutcome): TcpSeries {
     const series = this.#seriesOf(outcome);
     series.opened.value += 1;
+    outcome.series = series;
+    hold(series, 1);
     return series;
   }
 
   close(outcome: TcpOutcome, config: TcpProxyConfig): void {
+    if (outcome.series !== undefined) hold(outcome.series, -1);
     const series = this.#seriesOf(outcome);
     if (outcome.flag !== FLAG.none) series.opened.value += 1;
     series.closed.value += 1;
@@ -57,6 +62,11 @@ export class TcpRecorder {
     logs.write(config.accessLogs, new TcpLogEntry(outcome, durationMs, clock.nowMs()));
   }
 
+  /** What is told from now on, and under which labels. */
+  useMetrics(settings: MetricSettings): void {
+    this.#settings = settings;
+  }
+
   #seriesOf(outcome: TcpOutcome): TcpSeries {
     const { metrics, direction } = this.#options;
     const isInbound = direction === "inbound";
@@ -64,7 +74,8 @@ export class TcpRecorder {
     const labels = (): TcpLabels =>
       isInbound ? this.#inboundLabels(outcome, principal) : this.#outboundLabels(outcome);
     const holder = outcome.endpoint?.outcomes;
-    if (holder === undefined || outcome.flag !== FLAG.none) return metrics.series(labels());
+    if (holder === undefined || outcome.flag !== FLAG.none)
+      return metrics.series(labels(), this.#settings);
     let byPrincipal = this.#series.get(holder);
     if (byPrincipal === undefined) {
       byPrincipal = new Map();
@@ -72,7 +83,7 @@ export class TcpRecorder {
     }
     const known = byPrincipal.get(principal);
     if (known !== undefined && !known.closed.isExpired && !known.opened.isExpired) return known;
-    const series = metrics.series(labels());
+    const series = metrics.series(labels(), this.#settings);
     // Peers choose their names within the mesh: what comes after the bound is looked up each time (T30).
     if (byPrincipal.size < METRIC_SERIES_MAX) byPrincipal.set(principal, series);
     return series;
@@ -103,4 +114,9 @@ export class TcpRecorder {
       securityPolicy: principal === "" ? "none" : "mutual_tls",
     };
   }
+}
+
+/** Series of connections that are open stay, however long nothing is sent. */
+function hold({ opened, closed, sent, received }: TcpSeries, count: 1 | -1): void {
+  for (const counter of [opened, closed, sent, received]) counter.holderCount += count;
 }

@@ -1,6 +1,7 @@
 /** What the connections of one TCP filter chain share: its configuration in force and the proxy's services. */
 import type { Prng } from "../core/prng.ts";
 import type { NetworkExtAuthzRule } from "../decision/ext-authz/network-ext-authz-rule.ts";
+import type { MetricSettings } from "../telemetry/request-metrics-settings.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import type { TcpProxyConfig } from "./config/tcp-proxy-config.ts";
@@ -49,5 +50,9 @@ export class TcpServer extends ConnectionServer {
     this.checks = options.checks;
     const { clusters, nowMs, faults, authzMetrics: metrics } = options;
     this.checkServices = { clusters, nowMs, timers: options.timers.request, faults, metrics };
+  }
+
+  useMetrics(settings: MetricSettings): void {
+    this.recorder.useMetrics(settings);
   }
 }

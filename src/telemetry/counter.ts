@@ -3,6 +3,8 @@ export class Counter {
   value = 0;
   /** Its family has given it up: whoever holds it asks for a new one. Only of families that expire. */
   isExpired = false;
+  /** Connections that count in it for as long as they are open: it is not given up meanwhile. */
+  holderCount = 0;
 
   add(amount: number): void {
     this.value += amount;

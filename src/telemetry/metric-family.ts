@@ -3,7 +3,7 @@
  * series, so that no peer can grow our memory (T30). Families that expire give up series that have not changed for long.
  */
 import { METRIC_SERIES_MAX } from "../core/limits.ts";
-import { type Counter, Gauge } from "./counter.ts";
+import { Counter, Gauge } from "./counter.ts";
 import { Histogram } from "./histogram.ts";
 
 export type Labels = Readonly<Record<string, string>>;
@@ -87,13 +87,22 @@ export class Family<T extends Metric> implements MetricFamily<T> {
     for (const [key, entry] of this.series) {
       const { metric } = entry;
       const amount = metric instanceof Histogram ? metric.count : metric.value;
-      if (amount !== entry.seenAmount || (metric instanceof Gauge && amount !== 0)) {
+      if (amount !== entry.seenAmount || isHeld(metric)) {
         entry.seenAmount = amount;
         entry.seenMs = nowMs;
       } else if (nowMs - entry.seenMs >= idleMs) {
         metric.isExpired = true;
         this.series.delete(key);
       }
+    }
+  }
+
+  expireAll(): void {
+    if (!this.#expires) return;
+    for (const [key, { metric }] of this.series) {
+      if (isHeld(metric)) continue;
+      metric.isExpired = true;
+      this.series.delete(key);
     }
   }
 
@@ -112,4 +121,10 @@ export class Family<T extends Metric> implements MetricFamily<T> {
     this.series.set(key, { labels, metric, seenAmount: Number.NaN, seenMs: this.#hooks.nowMs() });
     return metric;
   }
+}
+
+/** A gauge that says something, or a counter of connections that are open. */
+function isHeld(metric: Metric): boolean {
+  if (metric instanceof Gauge) return metric.value !== 0;
+  return metric instanceof Counter && metric.holderCount > 0;
 }

@@ -21,6 +21,11 @@ export interface SeriesSource<T> {
   with(labels: Labels): T;
 }
 
+/** With what it has at the moment. */
+export interface MetricSource<T extends Metric>
+  extends SeriesSource<T>,
+    Pick<MetricFamily<T>, "series"> {}
+
 /** Of a family whose idle series are given up: their holders look at `isExpired`. */
 export const EXPIRES = { expires: true } as const;
 
@@ -31,7 +36,7 @@ export class MetricRegistry {
   readonly #collectors: (() => void)[] = [];
   #expiredMs = 0;
 
-  counter(name: string, help: string, expiry: Expiry = {}): SeriesSource<Counter> {
+  counter(name: string, help: string, expiry: Expiry = {}): MetricSource<Counter> {
     const description = { name, help, type: "counter", ...expiry } as const;
     return this.#add(new Family(description, () => new Counter(), this.#hooksOf(name)));
   }
@@ -46,7 +51,7 @@ export class MetricRegistry {
     help: string,
     bounds?: readonly number[],
     expiry: Expiry = {},
-  ): SeriesSource<Histogram> {
+  ): MetricSource<Histogram> {
     const description = { name, help, type: "histogram", ...expiry } as const;
     return this.#add(new Family(description, () => new Histogram(bounds), this.#hooksOf(name)));
   }
@@ -67,6 +72,11 @@ export class MetricRegistry {
     if (nowMs - this.#expiredMs < METRIC_EXPIRY_INTERVAL_MS) return;
     this.#expiredMs = nowMs;
     for (const family of this.#families.values()) family.expire(nowMs, METRIC_IDLE_MS);
+  }
+
+  /** Gives up all series of families that expire: their labels are to be others. */
+  expireAll(): void {
+    for (const family of this.#families.values()) family.expireAll();
   }
 
   #hooksOf(family: string): FamilyHooks {

@@ -2,6 +2,7 @@
 import type { Counter } from "./counter.ts";
 import { EXPIRES, type MetricRegistry, type SeriesSource } from "./metric-registry.ts";
 import { endLabels, type ReportedEnds } from "./request-metrics.ts";
+import { counterOf, PLAIN_METRICS } from "./request-metrics-settings.ts";
 
 export interface MessageSeries {
   readonly requests: Counter;
@@ -36,8 +37,11 @@ export class MessageMetrics {
   }
 
   /** Istio's families of messages have the labels of both ends and no others. */
-  series(ends: ReportedEnds): MessageSeries {
+  series(ends: ReportedEnds, settings = PLAIN_METRICS): MessageSeries {
     const labels = endLabels(ends);
-    return { requests: this.#requests.with(labels), responses: this.#responses.with(labels) };
+    return {
+      requests: counterOf(this.#requests, "GRPC_REQUEST_MESSAGES", labels, settings),
+      responses: counterOf(this.#responses, "GRPC_RESPONSE_MESSAGES", labels, settings),
+    };
   }
 }

@@ -1,7 +1,12 @@
 /** Which routes and backends requests took, as their callers' proxies decided: what splits are measured by. */
 import type { Counter } from "./counter.ts";
 import type { Histogram } from "./histogram.ts";
-import { EXPIRES, type MetricRegistry, type SeriesSource } from "./metric-registry.ts";
+import {
+  EXPIRES,
+  type MetricRegistry,
+  type MetricSource,
+  type SeriesSource,
+} from "./metric-registry.ts";
 import type { ServiceLabels } from "./request-metrics.ts";
 
 /** Of seconds. Fewer than a request's: there is a histogram for each route and backend. */
@@ -23,16 +28,16 @@ export interface RouteLabels {
 }
 
 export class RouteMetrics {
-  readonly #requests: SeriesSource<Counter>;
-  readonly #duration: SeriesSource<Histogram>;
+  readonly requests: MetricSource<Counter>;
+  readonly durations: MetricSource<Histogram>;
 
   constructor(registry: MetricRegistry) {
-    this.#requests = registry.counter(
+    this.requests = registry.counter(
       "tulle_route_requests_total",
       "Requests of this proxy's app, by the route and the backend that were chosen, and by result.",
       EXPIRES,
     );
-    this.#duration = registry.histogram(
+    this.durations = registry.histogram(
       "tulle_route_request_duration_seconds",
       "How long requests took, by the route and the backend that were chosen.",
       BOUNDS,
@@ -41,7 +46,7 @@ export class RouteMetrics {
   }
 
   series(labels: RouteLabels): RouteSeries {
-    return new RouteSeries(labels, this.#requests, this.#duration);
+    return new RouteSeries(labels, this.requests, this.durations);
   }
 }
 

@@ -4,7 +4,13 @@
  */
 import { Counter } from "./counter.ts";
 import { BYTE_BOUNDS, DEFAULT_BOUNDS, type Histogram } from "./histogram.ts";
-import { EXPIRES, type MetricRegistry, type SeriesSource } from "./metric-registry.ts";
+import {
+  EXPIRES,
+  type MetricRegistry,
+  type MetricSource,
+  type SeriesSource,
+} from "./metric-registry.ts";
+import { counterOf, histogramOf, PLAIN_METRICS } from "./request-metrics-settings.ts";
 
 const SECOND_BOUNDS = DEFAULT_BOUNDS.map((ms) => ms / 1000);
 
@@ -84,7 +90,7 @@ export interface RequestSeries {
 }
 
 export class RequestMetrics {
-  readonly #requests: SeriesSource<Counter>;
+  readonly requests: MetricSource<Counter>;
   readonly #duration: SeriesSource<Histogram>;
   readonly #requestBytes: SeriesSource<Histogram>;
   readonly #responseBytes: SeriesSource<Histogram>;
@@ -92,7 +98,7 @@ export class RequestMetrics {
 
   constructor(registry: MetricRegistry) {
     this.#graph = new ServiceGraphMetrics(registry);
-    this.#requests = registry.counter(
+    this.requests = registry.counter(
       "istio_requests_total",
       "Requests, counted when they end.",
       EXPIRES,
@@ -117,13 +123,14 @@ export class RequestMetrics {
     );
   }
 
-  series(labels: RequestLabels): RequestSeries {
+  series(labels: RequestLabels, settings = PLAIN_METRICS): RequestSeries {
     const set = istioLabels(labels);
+    const size = { request: this.#requestBytes, response: this.#responseBytes };
     return {
-      requests: this.#requests.with(set),
-      duration: this.#duration.with(set),
-      requestBytes: this.#requestBytes.with(set),
-      responseBytes: this.#responseBytes.with(set),
+      requests: counterOf(this.requests, "REQUEST_COUNT", set, settings),
+      duration: histogramOf(this.#duration, "REQUEST_DURATION", set, settings),
+      requestBytes: histogramOf(size.request, "REQUEST_SIZE", set, settings, BYTE_BOUNDS),
+      responseBytes: histogramOf(size.response, "RESPONSE_SIZE", set, settings, BYTE_BOUNDS),
       graph: this.#graph.series(labels),
       isFailure: isFailure(labels),
     };

@@ -1,7 +1,13 @@
 /** Istio's TCP metrics. Whoever records keeps the series: bytes are counted as they flow. */
 import type { Counter } from "./counter.ts";
-import { EXPIRES, type MetricRegistry, type SeriesSource } from "./metric-registry.ts";
+import {
+  EXPIRES,
+  type MetricRegistry,
+  type MetricSource,
+  type SeriesSource,
+} from "./metric-registry.ts";
 import { endLabels, type ReportedEnds } from "./request-metrics.ts";
+import { counterOf, PLAIN_METRICS } from "./request-metrics-settings.ts";
 
 export interface TcpLabels extends ReportedEnds {
   readonly responseFlags: string;
@@ -20,8 +26,8 @@ export interface TcpSeries {
 export class TcpMetrics {
   readonly #opened: SeriesSource<Counter>;
   readonly #closed: SeriesSource<Counter>;
-  readonly #sent: SeriesSource<Counter>;
-  readonly #received: SeriesSource<Counter>;
+  readonly sent: MetricSource<Counter>;
+  readonly received: MetricSource<Counter>;
 
   constructor(registry: MetricRegistry) {
     this.#opened = registry.counter(
@@ -34,19 +40,19 @@ export class TcpMetrics {
       "TCP connections, counted when they end.",
       EXPIRES,
     );
-    this.#sent = registry.counter(
+    this.sent = registry.counter(
       "istio_tcp_sent_bytes_total",
       "Bytes that servers sent to clients over TCP connections.",
       EXPIRES,
     );
-    this.#received = registry.counter(
+    this.received = registry.counter(
       "istio_tcp_received_bytes_total",
       "Bytes that servers received from clients over TCP connections.",
       EXPIRES,
     );
   }
 
-  series(labels: TcpLabels): TcpSeries {
+  series(labels: TcpLabels, settings = PLAIN_METRICS): TcpSeries {
     // Istio's TCP families have no response_code and no grpc_response_status.
     const set = {
       ...endLabels(labels),
@@ -55,10 +61,10 @@ export class TcpMetrics {
       connection_security_policy: labels.securityPolicy,
     };
     return {
-      opened: this.#opened.with(set),
-      closed: this.#closed.with(set),
-      sent: this.#sent.with(set),
-      received: this.#received.with(set),
+      opened: counterOf(this.#opened, "TCP_OPENED_CONNECTIONS", set, settings),
+      closed: counterOf(this.#closed, "TCP_CLOSED_CONNECTIONS", set, settings),
+      sent: counterOf(this.sent, "TCP_SENT_BYTES", set, settings),
+      received: counterOf(this.received, "TCP_RECEIVED_BYTES", set, settings),
     };
   }
 }

@@ -32,6 +32,7 @@ import type { AuthorizationFilters } from "./rbac/authorization.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 import { hasTelemetryReceiver } from "./telemetry/control-plane-cluster.ts";
 import { type ListenerTelemetry, listenerTelemetry } from "./telemetry/listener-telemetry.ts";
+import { metricsMetadata } from "./telemetry/metrics-metadata.ts";
 import type { EffectiveTelemetry } from "./telemetry/telemetry-index.ts";
 import { listenerTracing, tracingMetadata } from "./tracing/listener-tracing.ts";
 import type { XdsResource } from "./translation.ts";
@@ -74,9 +75,10 @@ export function inboundResources(index: MeshIndex, scope: ProxyScope): InboundRe
     const mtls = index.peers.modeOf(scope, port.port);
     const effective = index.telemetry.groupOf(scope).of(services.map(({ key }) => key));
     const telemetry = listenerTelemetry(effective, "SERVER", hasTelemetryReceiver(index.snapshot));
-    const { tracing } = effective;
+    const { tracing, metrics } = effective;
     const shared = { index, workload, address: scope.address, authentication, authorization };
-    const inbound = { ...shared, port, inboundPort, shape, services, mtls, telemetry, tracing };
+    const told = { telemetry, tracing, metrics };
+    const inbound = { ...shared, port, inboundPort, shape, services, mtls, ...told };
     listeners.push(inboundListener(inbound));
     clusters.push(...appClusters(inbound));
   }
@@ -122,6 +124,7 @@ interface InboundPort {
   readonly authorization: AuthorizationFilters;
   readonly telemetry: ListenerTelemetry;
   readonly tracing: EffectiveTelemetry["tracing"];
+  readonly metrics: EffectiveTelemetry["metrics"];
 }
 
 function inboundListener(inbound: InboundPort): XdsResource {
@@ -135,6 +138,7 @@ function inboundListener(inbound: InboundPort): XdsResource {
     metadata: protocolMetadata(
       ...([port.protocol, "the instance's port", mtls] as const),
       tracingMetadata(inbound.tracing, inbound.index.snapshot),
+      metricsMetadata(inbound.metrics, "SERVER"),
     ),
   });
   return resourceOf(ListenerSchema, name, listener);

@@ -12,6 +12,7 @@ import { outboundListenerName } from "./names.ts";
 import { type ListenerChains, outboundChains } from "./outbound-chains.ts";
 import { protocolMetadata } from "./protocol-metadata.ts";
 import type { Attachments } from "./route/attachment.ts";
+import { metricsMetadata } from "./telemetry/metrics-metadata.ts";
 import type { TelemetryGroup } from "./telemetry/telemetry-index.ts";
 import { tracingMetadata } from "./tracing/listener-tracing.ts";
 import type { XdsResource } from "./translation.ts";
@@ -33,6 +34,7 @@ export interface OutboundListenerPlan {
   readonly consumerChains: ReadonlyMap<string, ListenerChains>;
   /** Of the listener's metadata. */
   readonly tracing: JsonObject | undefined;
+  readonly metrics: JsonObject | undefined;
 }
 
 /** Made once per snapshot and group of callers: the filter chains of a port are the same for every sidecar of it. */
@@ -68,8 +70,10 @@ export function planOutboundListeners(
         }),
       );
       const chains = outboundChains(producer, context);
-      const tracing = tracingMetadata(telemetry.of([service.key]).tracing, index.snapshot);
-      return [{ service, port: indexed, listenPort, chains, consumerChains, tracing }];
+      const effective = telemetry.of([service.key]);
+      const tracing = tracingMetadata(effective.tracing, index.snapshot);
+      const metrics = metricsMetadata(effective.metrics, "CLIENT");
+      return [{ service, port: indexed, listenPort, chains, consumerChains, tracing, metrics }];
     });
   });
 }
@@ -86,7 +90,8 @@ export function outboundListeners(
     report.findings.add("address-exhausted", report.place, message);
     return [];
   }
-  return plans.flatMap(({ service, port, listenPort, chains, consumerChains, tracing }) => {
+  return plans.flatMap((plan) => {
+    const { service, port, listenPort, chains, consumerChains, tracing, metrics } = plan;
     const address = serviceAddress(base, service.service.serviceIndex);
     if (address === undefined) {
       const place = { object: keyOf(service.service.resource), path: "status.serviceIndex" };
@@ -100,7 +105,7 @@ export function outboundListeners(
       address: socketAddress(address, listenPort),
       ...(consumerChains.get(scope.namespace) ?? chains),
       trafficDirection: TrafficDirection.OUTBOUND,
-      metadata: protocolMetadata(port.protocol, port.protocolOrigin, undefined, tracing),
+      metadata: protocolMetadata(port.protocol, port.protocolOrigin, undefined, tracing, metrics),
     });
     return [resourceOf(ListenerSchema, name, listener)];
   });

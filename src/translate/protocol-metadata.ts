@@ -1,6 +1,6 @@
 /**
- * What a listener takes its connections for, and who says so, and what of traces is our sidecar's alone. Envoy passes over
- * it; our sidecar names the object to change where a caller comes with something else.
+ * What a listener takes its connections for, and who says so, and what of traces and metrics is our sidecar's alone. Envoy passes
+ * over it; our sidecar names the object to change where a caller comes with something else.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { InstanceProtocol, PortProtocol } from "../resource/port-protocol.ts";
@@ -11,6 +11,7 @@ export function protocolMetadata(
   origin: string,
   mtls?: PortMtls,
   tracing?: JsonObject,
+  metrics?: JsonObject,
 ): { readonly filterMetadata: { readonly tulle: JsonObject } } {
   return {
     filterMetadata: {
@@ -18,6 +19,7 @@ export function protocolMetadata(
         ...{ protocol, origin },
         ...(mtls === undefined ? {} : { mtls: { ...mtls } }),
         ...(tracing === undefined ? {} : { tracing }),
+        ...(metrics === undefined ? {} : { metrics }),
       },
     },
   };

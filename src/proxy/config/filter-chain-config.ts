@@ -10,6 +10,7 @@ import { compileNetworkRbac, type NetworkRbacRule } from "../../decision/rbac/ne
 import type { FilterChain } from "../../gen/envoy/config/listener/v3/listener_components_pb.js";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import type { MetricSettings } from "../../telemetry/request-metrics-settings.ts";
 import { HttpConfig } from "../http-config.ts";
 import { type ConnectionRule, compileConnectionRule } from "./connection-rules.ts";
 import { type ChainMatch, compileChainMatch } from "./filter-chain-match.ts";
@@ -34,6 +35,8 @@ export interface FilterChainConfig {
   /** Which services TCP connections are asked about behind that, in this order. */
   readonly checks: readonly NetworkExtAuthzRule[];
   readonly service: ChainService;
+  /** What is told of its requests and connections as metrics, where something is said about that. */
+  readonly metrics?: MetricSettings;
 }
 
 /** Undefined when `errors` says why. `ownTracing`: what the listener's metadata say of traces. */

@@ -14,6 +14,7 @@ import { compileAddress, type IpAddress } from "./address.ts";
 import { compileDnsFilter, type DnsConfig } from "./dns-filter-config.ts";
 import { compileFilterChain, type FilterChainConfig } from "./filter-chain-config.ts";
 import { compileInspection, type Inspection } from "./listener-filters.ts";
+import { metricSettings } from "./metrics-metadata.ts";
 import type { TlsSettings } from "./tls-settings.ts";
 
 export interface ListenerConfig {
@@ -69,6 +70,7 @@ export function compileListener(
   const last = compileDefaultChain(listener, errors, wallMs);
   if (errors.length > errorsBefore) return undefined;
   if (last !== undefined) chains.push(last);
+  const metrics = metricSettings(listener.metadata);
   return {
     // Without a name the address is as good: no other listener can have it.
     name: listener.name || `${address.host}:${address.port}`,
@@ -76,7 +78,7 @@ export function compileListener(
     direction: listener.trafficDirection === TrafficDirection.INBOUND ? "inbound" : "outbound",
     mtls: listenerMtls(listener),
     inspection,
-    chains,
+    chains: chains.map((chain) => ({ ...chain, metrics })),
     table,
     defaultChain: last === undefined ? -1 : chains.length - 1,
   };
