@@ -118,6 +118,11 @@ export function formatDate(iso: string): string {
   return dayAndClock.format(new Date(iso));
 }
 
+/** The same of a name with its namespace in front. */
+export function shortName(name: string): string {
+  return name.startsWith("default/") ? name.slice("default/".length) : name;
+}
+
 /** `default/catalog`, without the namespace that everything is in. */
 export function serviceName({
   namespace,

@@ -3,7 +3,7 @@
  * stronger the colour. Rings are requests whose trace is known: a click opens it, and links below do, which keys reach.
  */
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { SeriesExemplar, SeriesResponse } from "../../src/control-plane/telemetry-types.ts";
 import { formatCount, formatMs, formatTime } from "../core/format.ts";
 import { hrefTo, navigate } from "../core/location.ts";
@@ -38,7 +38,8 @@ interface Place {
   readonly y: number;
 }
 
-export function Heatmap({ series }: HeatmapProps) {
+export function Heatmap({ series: given }: HeatmapProps) {
+  const series = useMemo(() => ({ ...given, exemplars: shownExemplars(given) }), [given]);
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = useSignal(0);
   const told = useSignal("");
@@ -84,6 +85,22 @@ export function Heatmap({ series }: HeatmapProps) {
       <Exemplars exemplars={series.exemplars} />
     </figure>
   );
+}
+
+/** The slowest of each step, and each trace once: with all of them one would see nothing else. */
+function shownExemplars({ exemplars, window }: SeriesResponse): readonly SeriesExemplar[] {
+  const stepMs = window.stepSeconds * 1000;
+  const traces = new Set<string>();
+  const steps = new Set<number>();
+  return exemplars
+    .toSorted((a, b) => b.latencyMs - a.latencyMs)
+    .filter(({ traceId, at }) => {
+      const step = Math.floor(Date.parse(at) / stepMs);
+      if (traces.has(traceId) || steps.has(step)) return false;
+      traces.add(traceId);
+      steps.add(step);
+      return true;
+    });
 }
 
 function gridOf({ heatmap, times }: SeriesResponse, width: number): Grid {

@@ -187,7 +187,13 @@ function drawEvents(plot: uPlot, events: readonly MeshEvent[]): void {
   ctx.restore();
 }
 
-/** Names, and the figures where the cursor is; without one, the newest. */
+/** Where the cursor is; without one, the newest: the last step may have just begun. */
+function valueAt(values: readonly (number | null)[], index: number | null): number | null {
+  if (index !== null) return values[index] ?? null;
+  return values.findLast((value) => value !== null) ?? null;
+}
+
+/** Names, and the figures where the cursor is. */
 function Legend({
   series,
   times,
@@ -200,8 +206,7 @@ function Legend({
       {series.map(({ label, color, values }) => (
         <span key={label}>
           <i style={{ background: `var(--${color})` }} aria-hidden="true" />
-          {label}{" "}
-          <b class="tabular">{format((index === null ? values.at(-1) : values[index]) ?? null)}</b>
+          {label} <b class="tabular">{format(valueAt(values, index))}</b>
         </span>
       ))}
       <span class="faint legend-time">{at === undefined ? "" : formatTime(at)}</span>
@@ -218,7 +223,7 @@ function summaryOf(
     const known = values.filter((value) => value !== null);
     if (known.length === 0) return `${label}: nothing measured`;
     const [least, most] = [Math.min(...known), Math.max(...known)];
-    return `${label}: ${format(known.at(-1) ?? null)} now, between ${format(least)} and ${format(most)}`;
+    return `${label}: ${format(known.at(-1) ?? null)} last, between ${format(least)} and ${format(most)}`;
   });
   return `${title}. ${parts.join(". ")}.`;
 }

@@ -187,7 +187,7 @@ describe("what the views show", { skip }, () => {
       );
       assert.equal(await page.page.locator(".chart-frame canvas").count(), 2);
       const summary = await page.page.locator("figcaption").last().textContent();
-      assert.match(summary ?? "", /^Latency percentiles\. P99: \d+ ms now, between/);
+      assert.match(summary ?? "", /^Latency percentiles\. P99: \d+ ms last, between/);
       await page.page.getByText("As a table").first().click();
       const first = await page.rows("Requests per second");
       assert.equal(first.length, 45, "each step of the series");

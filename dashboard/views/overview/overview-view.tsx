@@ -15,7 +15,8 @@ import { Problems } from "./problems.tsx";
 import { RecentChanges } from "./recent-changes.tsx";
 import { TrafficTiles } from "./traffic-tiles.tsx";
 
-const CHANGES_MAX = 14;
+/** Many say the same and are told as one. */
+const CHANGES_MAX = 200;
 
 /** The view. */
 export function View() {
@@ -27,7 +28,7 @@ export function View() {
   return (
     <Page
       title="Overview"
-      heading={data?.summary ?? "Overview"}
+      heading={sentence(data?.summary ?? "Overview")}
       lead={data !== undefined && <Mark look={lookOf(data)} />}
       cli={`tulle stat${rangeFlags.value}`}
       isHero
@@ -57,6 +58,11 @@ export function View() {
       </Loaded>
     </Page>
   );
+}
+
+/** A number or a name stays as it is. */
+function sentence(text: string): string {
+  return text.replace(/^(all|no|every)\b/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
 }
 
 function lookOf({ services, problems }: OverviewResponse): Pick<StateLook, "shape" | "tone"> {

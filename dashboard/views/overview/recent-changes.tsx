@@ -1,11 +1,14 @@
 /** What changed lately, the newest first: the usual reason why something is wrong. */
 import type { EventsResponse, MeshEvent } from "../../../src/control-plane/telemetry-types.ts";
+import { groupEvents } from "../../core/events.ts";
 import { formatTime } from "../../core/format.ts";
 import { SEVERITY } from "../../core/health.ts";
 import type { Live } from "../../core/live.ts";
 import { memo } from "../../ui/memo.ts";
 import { Loaded, Panel } from "../../ui/page.tsx";
 import { Mark } from "../../ui/status.tsx";
+
+const SHOWN_MAX = 10;
 
 export function RecentChanges({ live }: { readonly live: Live<EventsResponse> }) {
   return (
@@ -16,8 +19,12 @@ export function RecentChanges({ live }: { readonly live: Live<EventsResponse> })
             <p class="muted">Nothing changed in this time.</p>
           ) : (
             <ol class="timeline">
-              {events.map((event) => (
-                <EventLine key={`${event.time} ${event.subject} ${event.message}`} event={event} />
+              {groupEvents(events, SHOWN_MAX).map(({ newest, count }) => (
+                <EventLine
+                  key={`${newest.time} ${newest.subject} ${newest.message}`}
+                  event={newest}
+                  count={count}
+                />
               ))}
             </ol>
           )
@@ -27,7 +34,14 @@ export function RecentChanges({ live }: { readonly live: Live<EventsResponse> })
   );
 }
 
-const EventLine = memo(function EventLine({ event }: { readonly event: MeshEvent }) {
+const EventLine = memo(function EventLine({
+  event,
+  count,
+}: {
+  readonly event: MeshEvent;
+  /** How many said the same. */
+  readonly count: number;
+}) {
   const look = SEVERITY[event.severity];
   return (
     <li>
@@ -35,7 +49,8 @@ const EventLine = memo(function EventLine({ event }: { readonly event: MeshEvent
       <div>
         <p>
           {event.severity !== "info" && <span class="visually-hidden">{look.word}: </span>}
-          {event.subject !== "" && <b>{event.subject}</b>} {event.message}
+          {event.subject !== "" && <b>{event.subject}</b>}
+          {count > 1 && <span class="muted"> and {count - 1} more</span>} {event.message}
         </p>
         <p class="faint">
           <time dateTime={event.time}>{formatTime(event.time)}</time> · {event.type}

@@ -1,5 +1,7 @@
 /** The service over time: requests and errors, latency as percentiles and as it was, and what happened meanwhile. */
+import { useMemo } from "preact/hooks";
 import type { MeshEvent, SeriesResponse } from "../../../src/control-plane/telemetry-types.ts";
+import { eventsAbout } from "../../core/events.ts";
 import { formatMs, formatRate, formatTime } from "../../core/format.ts";
 import { SEVERITY } from "../../core/health.ts";
 import type { Live } from "../../core/live.ts";
@@ -8,46 +10,69 @@ import { Loaded, Panel } from "../../ui/page.tsx";
 import { Mark } from "../../ui/status.tsx";
 import { TimeChart } from "../../ui/time-chart.tsx";
 
-export function SeriesPanels({ live }: { readonly live: Live<SeriesResponse> }) {
+/** With more, the charts would be a fence. */
+const EVENTS_MAX = 9;
+
+export function SeriesPanels({
+  live,
+  service,
+}: {
+  readonly live: Live<SeriesResponse>;
+  readonly service: string;
+}) {
   return (
     <Loaded live={live} lines={6}>
-      {(series) => (
-        <div class="charts">
-          <Panel title="Requests" note="per second">
-            <TimeChart
-              title="Requests per second"
-              times={series.times}
-              format={formatRate}
-              events={series.events}
-              series={[
-                { label: "All", values: series.requestsPerSecond, color: "accent", isFilled: true },
-                { label: "Errors", values: series.errorsPerSecond, color: "bad", isFilled: true },
-              ]}
-            />
-          </Panel>
-          <Panel title="Latency" note="percentiles">
-            <TimeChart
-              title="Latency percentiles"
-              times={series.times}
-              format={formatMs}
-              events={series.events}
-              series={[
-                { label: "P99", values: series.p99, color: "rank-3" },
-                { label: "P90", values: series.p90, color: "rank-2" },
-                { label: "P50", values: series.p50, color: "rank-1" },
-                { label: "Mean", values: series.mean, color: "text-3", dash: [3, 3] },
-              ]}
-            />
-          </Panel>
-          <Panel title="Latency, request by request">
-            <Heatmap series={series} />
-          </Panel>
-          <Panel title="What happened" note="the numbers in the charts">
-            <Events events={series.events} />
-          </Panel>
-        </div>
-      )}
+      {(series) => <Charts series={series} service={service} />}
     </Loaded>
+  );
+}
+
+function Charts({
+  series,
+  service,
+}: {
+  readonly series: SeriesResponse;
+  readonly service: string;
+}) {
+  const events = useMemo(
+    () => eventsAbout(series.events, service, EVENTS_MAX),
+    [series.events, service],
+  );
+  return (
+    <div class="charts">
+      <Panel title="Requests" note="per second">
+        <TimeChart
+          title="Requests per second"
+          times={series.times}
+          format={formatRate}
+          events={events}
+          series={[
+            { label: "All", values: series.requestsPerSecond, color: "accent", isFilled: true },
+            { label: "Errors", values: series.errorsPerSecond, color: "bad", isFilled: true },
+          ]}
+        />
+      </Panel>
+      <Panel title="Latency" note="percentiles">
+        <TimeChart
+          title="Latency percentiles"
+          times={series.times}
+          format={formatMs}
+          events={events}
+          series={[
+            { label: "P99", values: series.p99, color: "rank-3" },
+            { label: "P90", values: series.p90, color: "rank-2" },
+            { label: "P50", values: series.p50, color: "rank-1" },
+            { label: "Mean", values: series.mean, color: "text-3", dash: [3, 3] },
+          ]}
+        />
+      </Panel>
+      <Panel title="Latency, request by request">
+        <Heatmap series={series} />
+      </Panel>
+      <Panel title="What happened" note="the numbers in the charts">
+        <Events events={events} />
+      </Panel>
+    </div>
   );
 }
 

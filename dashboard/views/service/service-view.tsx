@@ -41,7 +41,7 @@ export function View({ parameters }: ViewProps) {
               <p class="health-reason">{found.service.healthReason}</p>
             )}
             <ServiceFigures service={found.service} />
-            <SeriesPanels live={series} />
+            <SeriesPanels live={series} service={name} />
             <div class="halves">
               <RoutesPanel live={routes} />
               <FailingRequests namespace={namespace} name={name} />

@@ -84,7 +84,7 @@ const SpanRow = memo(function SpanRow({ span, depth, totalMs, hue }: SpanRowProp
           <Icon name={isOpen.value ? "down" : "right"} size={10} />
           <i class={`hue hue-${hue}`} aria-hidden="true" />
           <span class="span-words">
-            <b>{serviceName(service)}</b> <span>{name}</span>
+            <b>{serviceName(service)}</b> <span>{nameWithPath(name, attributes)}</span>
           </span>
           {isError && (
             <span class="status tone-bad">
@@ -112,6 +112,15 @@ const SpanRow = memo(function SpanRow({ span, depth, totalMs, hue }: SpanRowProp
     </div>
   );
 });
+
+/** `GET /items`: names have no path, so that there are few of them; people want it. */
+function nameWithPath(name: string, attributes: SpanView["attributes"]): string {
+  const full = attributes["url.full"];
+  const path =
+    attributes["url.path"] ??
+    (full !== undefined && URL.canParse(full) ? new URL(full).pathname : undefined);
+  return path === undefined || name.includes("/") ? name : `${name} ${path}`;
+}
 
 /** After the bar, before it where there is no room, and on it where there is none either. */
 function placeOfTime(offsetMs: number, durationMs: number, totalMs: number) {

@@ -6,7 +6,7 @@ import type {
   TraceSummary,
   TracesResponse,
 } from "../../../src/control-plane/telemetry-types.ts";
-import { formatMs, formatTime, serviceName } from "../../core/format.ts";
+import { formatMs, formatTime, serviceName, shortName } from "../../core/format.ts";
 import { useLive } from "../../core/live.ts";
 import { hrefTo, parameter, setParameters } from "../../core/location.ts";
 import { rangeFlags, rangeParameters } from "../../core/time-range.ts";
@@ -172,7 +172,7 @@ function columnsFor(longestMs: number): readonly Column<TraceSummary>[] {
       cell: ({ services }) => (
         <span class="service-badges">
           {services.map((name) => (
-            <Badge key={name}>{name}</Badge>
+            <Badge key={name}>{shortName(name)}</Badge>
           ))}
         </span>
       ),
