@@ -43,6 +43,8 @@ import type { RedisAddress } from "./rate-limit/redis-address.ts";
 import { RedisClient } from "./rate-limit/redis-client.ts";
 import { RedisCounter } from "./rate-limit/redis-counter.ts";
 import { addOtlpServices } from "./telemetry/otlp-grpc-service.ts";
+import type { TailDecisions } from "./telemetry/tail/tail-decisions.ts";
+import { addWantedTracesService } from "./telemetry/tail/wanted-traces-service.ts";
 import type { TelemetryIntake } from "./telemetry/telemetry-intake.ts";
 import { XdsListener } from "./xds-listener.ts";
 
@@ -79,6 +81,8 @@ export interface GrpcSideOptions {
   readonly audit?: AuditTrail | undefined;
   /** Takes what proxies tell by OTLP, once the mesh's state is made. Undefined: they are told that nobody does. */
   readonly createIntake?: (mesh: MeshState) => Pick<TelemetryIntake, "take">;
+  /** Says which traces are wanted whole. */
+  readonly tail?: TailDecisions;
   /** Called with the mesh's objects before each translation. */
   readonly onObjects?: (objects: ObjectCache) => void;
   readonly clock: Clock;
@@ -253,12 +257,14 @@ function addRateLimits(
 
 function addTelemetry(
   server: Server,
-  { authority, createIntake }: GrpcSideOptions,
+  { authority, createIntake, tail }: GrpcSideOptions,
   mesh: MeshState,
 ): void {
   const intake = createIntake?.(mesh);
   if (intake === undefined) return;
-  addOtlpServices(server, { intake, trustDomain: authority.trustDomain, peerOf });
+  const { trustDomain } = authority;
+  addOtlpServices(server, { intake, trustDomain, peerOf });
+  if (tail !== undefined) addWantedTracesService(server, { tail, trustDomain, peerOf });
 }
 
 function createRedisClient({ redis: address, clock, prng, log }: GrpcSideOptions) {

@@ -126,6 +126,12 @@ export const KEPT_TRACES_PER_SECOND = 50;
 export const TRACE_PATH_LENGTH = 256;
 /** A question for wanted traces is held so long where there are none. */
 export const WANTED_TRACES_HOLD_MS = 30_000;
+/** Traces that the control plane remembers to have asked for. */
+export const TAIL_TRACES_MAX = 4_096;
+/** Traces that it asks all sidecars for in a second. */
+export const TAIL_TRACES_PER_SECOND = 200;
+/** How long wanted traces are gathered before sidecars are told. */
+export const TAIL_GATHER_MS = 100;
 /** Before the next question to a control plane that did not answer one. */
 export const WANTED_TRACES_RETRY_MS = 5_000;
 /** Time series of one metric family; later ones are counted in an overflow series (T30). */
