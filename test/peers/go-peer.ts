@@ -32,6 +32,8 @@ export interface GoModule {
   readonly packages: readonly string[];
   /** A program of ours that uses the module: the folder of its `main.go` here. Built instead of packages. */
   readonly program?: string;
+  /** Of its own go.mod, which do not hold for who imports it: `old=new@version`. `own`: all that are in there. */
+  readonly replaces?: readonly string[] | "own";
   /** Takes minutes with an empty cache: built by `npm run test:peers` alone. */
   readonly isSlow?: boolean;
 }
@@ -80,6 +82,39 @@ export const SPIRE: GoModule = {
   isSlow: true,
 };
 
+export const JAEGER: GoModule = {
+  path: "github.com/jaegertracing/jaeger",
+  version: "v1.76.0",
+  packages: ["github.com/jaegertracing/jaeger/cmd/all-in-one"],
+  isSlow: true,
+};
+
+/** Builds collectors of OpenTelemetry. */
+export const COLLECTOR_BUILDER: GoModule = {
+  path: "go.opentelemetry.io/collector/cmd/builder",
+  version: "v0.165.0",
+  packages: ["go.opentelemetry.io/collector/cmd/builder"],
+  isSlow: true,
+};
+
+export const VICTORIA_LOGS: GoModule = {
+  path: "github.com/VictoriaMetrics/VictoriaLogs",
+  version: "v1.51.1-0.20260624061259-dc94972a8708",
+  packages: ["github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs"],
+  replaces: [
+    "github.com/VictoriaMetrics/VictoriaMetrics=github.com/VictoriaMetrics/VictoriaMetrics@v1.148.8",
+  ],
+  isSlow: true,
+};
+
+export const LOKI: GoModule = {
+  path: "github.com/grafana/loki/v3",
+  version: "v3.7.8",
+  packages: ["github.com/grafana/loki/v3/cmd/loki"],
+  replaces: "own",
+  isSlow: true,
+};
+
 export type GoPeer =
   | { readonly folder: string; readonly skip: false }
   | { readonly folder: ""; readonly skip: string };
@@ -105,7 +140,7 @@ export async function goPeer(wanted: GoModule): Promise<GoPeer> {
 }
 
 async function build(
-  { path, version, packages, program }: GoModule,
+  { path, version, packages, program, replaces = [] }: GoModule,
   folder: string,
 ): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
@@ -117,8 +152,14 @@ async function build(
   try {
     await go("mod", "init", "peer");
     const module = JSON.parse(await go("mod", "download", "-json", `${path}@${version}`));
-    const sums = join((module as { readonly Dir: string }).Dir, "go.sum");
+    const { Dir: source } = module as { readonly Dir: string };
+    const sums = join(source, "go.sum");
     if (existsSync(sums)) writeFileSync(join(staging, "go.sum"), readFileSync(sums));
+    const replaced =
+      replaces === "own"
+        ? ownReplaces(await go("mod", "edit", "-json", join(source, "go.mod")))
+        : replaces;
+    for (const one of replaced) await go("mod", "edit", `-replace=${one}`);
     await go("get", `${path}@${version}`);
     if (program !== undefined) {
       cpSync(join(import.meta.dirname, program), join(staging, program), { recursive: true });
@@ -133,6 +174,25 @@ async function build(
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
+}
+
+interface ModuleVersion {
+  readonly Path: string;
+  readonly Version?: string;
+}
+
+/** What `go mod edit -json` tells of a go.mod, but for what lies beside it. */
+function ownReplaces(text: string): readonly string[] {
+  const { Replace: replaces } = JSON.parse(text) as {
+    readonly Replace:
+      | readonly { readonly Old: ModuleVersion; readonly New: ModuleVersion }[]
+      | null;
+  };
+  const nameOf = ({ Path, Version }: ModuleVersion): string =>
+    Version === undefined ? Path : `${Path}@${Version}`;
+  return (replaces ?? [])
+    .filter(({ New }) => !New.Path.startsWith("."))
+    .map(({ Old, New }) => `${nameOf(Old)}=${nameOf(New)}`);
 }
 
 function binaryOf(name: string): string {

@@ -83,8 +83,8 @@ function routeOf(
   }
   if (elasticsearch !== undefined) {
     const { endpoint, index, dataStream } = elasticsearch;
-    const target = new BulkTarget(endpoint, index ?? dataStream, http);
-    return lineRoute(target, signal, context, encodeBulkItem);
+    const encode = (line: LogLine): Buffer => encodeBulkItem(line, index ?? dataStream);
+    return lineRoute(new BulkTarget(endpoint, http), signal, context, encode);
   }
   if (loki !== undefined) {
     const { endpoint, labels, tenant } = loki;

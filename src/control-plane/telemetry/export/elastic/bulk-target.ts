@@ -15,10 +15,10 @@ const RETRYABLE: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 /** version_conflict_engine_exception: it came through the first time. */
 const CONFLICT = 409;
 
-/** The line of the action and that of the document. */
-export function encodeBulkItem(line: LogLine): Buffer {
-  const id = randomBytes(ID_BYTES).toString("base64url");
-  return Buffer.from(`{"create":{"_id":"${id}"}}\n${JSON.stringify(ecsDocument(line))}\n`);
+/** The line of the action and that of the document. `index`: an index, an alias or a data stream, which takes `create` only. */
+export function encodeBulkItem(line: LogLine, index: string): Buffer {
+  const action = { create: { _index: index, _id: randomBytes(ID_BYTES).toString("base64url") } };
+  return Buffer.from(`${JSON.stringify(action)}\n${JSON.stringify(ecsDocument(line))}\n`);
 }
 
 export class BulkTarget implements ExportTarget {
@@ -26,9 +26,8 @@ export class BulkTarget implements ExportTarget {
   readonly #url: URL;
   readonly #sender: HttpSender;
 
-  /** `index`: an index, an alias or a data stream. */
-  constructor(endpoint: string, index: string, delivery: HttpDelivery) {
-    this.#url = new URL(`${endpoint.replace(/\/+$/, "")}/${encodeURIComponent(index)}/_bulk`);
+  constructor(endpoint: string, delivery: HttpDelivery) {
+    this.#url = new URL(`${endpoint.replace(/\/+$/, "")}/_bulk`);
     this.place = this.#url.href;
     this.#sender = new HttpSender(delivery, {
       "content-type": "application/x-ndjson",
