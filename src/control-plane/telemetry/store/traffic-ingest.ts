@@ -113,8 +113,9 @@ export class TrafficIngest {
     const known = memory.get(name);
     const instance = known ?? memory.add(name, nowMs);
     if (point.timeMs > instance.timeMs) {
-      instance.previousMs = known === undefined ? point.startMs : instance.timeMs;
-      instance.timeMs = Math.round(point.timeMs);
+      const timeMs = Math.round(point.timeMs);
+      instance.previousMs = known === undefined ? timeMs : instance.timeMs;
+      instance.timeMs = timeMs;
     }
     instance.heardMs = nowMs;
     instance.isDirty = true;
@@ -152,7 +153,7 @@ export class TrafficIngest {
     if (point.startMs >= this.#options.sinceMs) return "whole";
     // Of a proxy that was heard of for a while every series is known, so that this one began since its last push.
     const isSettled = known !== undefined && known.heardMs - known.firstHeardMs > SETTLED_MS;
-    const isYoung = known !== undefined && point.startMs >= known.previousMs;
+    const isYoung = known !== undefined && Math.round(point.startMs) >= known.previousMs;
     return isSettled || isYoung ? "whole" : "nothing";
   }
 
