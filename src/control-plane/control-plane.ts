@@ -22,6 +22,7 @@ import type { Store } from "../store/store.ts";
 import { EventLoopLag } from "../telemetry/metric-event-loop.ts";
 import { registerProcessMetrics } from "../telemetry/metric-process.ts";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
+import { newRequestId } from "../telemetry/request-id.ts";
 import { translateShared } from "../translate/translate.ts";
 import { createAdminAccess } from "./access/admin-access.ts";
 import { createAdminApp } from "./admin-api/admin-app.ts";
@@ -49,6 +50,7 @@ import { StateDirectory } from "./state-directory.ts";
 import { createExportMetrics, type ExportMetrics } from "./telemetry/export/export-metrics.ts";
 import { ExporterSet } from "./telemetry/export/exporter-set.ts";
 import type { TelemetryOptions } from "./telemetry/telemetry-options.ts";
+import { TailDecisions } from "./telemetry/tail/tail-decisions.ts";
 import { TelemetrySide } from "./telemetry/telemetry-side.ts";
 
 export interface ControlPlaneOptions {
@@ -255,9 +257,7 @@ export class ControlPlane implements Component {
     this.#telemetry = telemetry;
     const exportMetrics = createExportMetrics(metricRegistry);
     const exporters = this.#createExporters(opened, exportMetrics);
-    telemetry.sinks.push(exporters);
-    telemetry.figures.push(exporters);
-    const parts = { tokenStore, metrics, telemetry, exporters };
+    const parts = { tokenStore, metrics, telemetry, exporters, metricRegistry };
     const grpc = this.#createGrpc(opened, parts);
     const { mesh, agent, listener } = grpc;
     metricRegistry.onCollect(() =>
@@ -337,9 +337,14 @@ export class ControlPlane implements Component {
       readonly metrics: ControlPlaneMetrics;
       readonly telemetry: TelemetrySide;
       readonly exporters: ExporterSet;
+      readonly metricRegistry: MetricRegistry;
     },
   ): GrpcSide {
     const { clock, prng, log } = this.#options;
+    const { telemetry, exporters, metricRegistry: registry } = parts;
+    const tail = new TailDecisions({ clock, registry, run: newRequestId() });
+    telemetry.sinks.push(exporters, tail);
+    telemetry.figures.push(exporters);
     return createGrpcSide({
       store,
       authority,
@@ -357,6 +362,7 @@ export class ControlPlane implements Component {
       redis: this.#options.rateLimitRedis,
       audit,
       createIntake: (mesh) => parts.telemetry.createIntake(mesh),
+      tail,
       onObjects: (objects) => parts.exporters.want(objects.list("TelemetryExporter")),
       metrics: parts.metrics,
       ...{ clock, prng, log },
