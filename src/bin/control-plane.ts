@@ -88,6 +88,7 @@ function optionsFrom(flags: ControlPlaneFlags): ControlPlaneOptions {
     caPassphrase: passphraseFile === undefined ? undefined : readPassphrase(passphraseFile),
     issuer:
       flags.issuerFile === undefined ? undefined : readIssuerConfig(flags.issuerFile, process.env),
+    givesUpFormerIssuer: flags.giveUpFormerIssuer,
     version: readVersion(),
     clock: systemClock,
     prng: new SeededPrng(randomInt(2 ** 32)),

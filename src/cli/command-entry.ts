@@ -36,6 +36,7 @@ export interface ControlPlaneFlags {
   readonly bundleEndpointKeyFile?: string | undefined;
   readonly caPassphraseFile: string | undefined;
   readonly issuerFile?: string | undefined;
+  readonly giveUpFormerIssuer?: boolean | undefined;
   readonly rateLimitRedis: string | undefined;
   readonly rateLimitRedisFile: string | undefined;
   readonly logLevel: string;

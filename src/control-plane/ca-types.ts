@@ -21,7 +21,7 @@ export interface CaResponse {
 }
 
 export interface IssuerView {
-  /** `built-in`, or the kind of an issuer outside the mesh: `file`, `vault`, `istio`. */
+  /** `built-in`, or the kind of an issuer outside the mesh, such as `file` or `vault`. */
   readonly kind: string;
   /** Where it is; null for the built-in authority. */
   readonly place: string | null;
@@ -76,6 +76,8 @@ export interface RotationView {
   readonly steps: readonly RotationStepView[];
   /** What the step under way waits for. */
   readonly blockers: readonly Blocker[];
+  /** Who signs changes with it, in words for people; undefined when just the root does. */
+  readonly issuer?: { readonly from: string; readonly to: string };
 }
 
 export interface RotationStepView {

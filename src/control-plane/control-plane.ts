@@ -7,12 +7,9 @@ import type { Clock } from "../core/clock.ts";
 import { type Component, startAll, stopAll } from "../core/component.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
-import { ExternalAuthority } from "../identity/issuers/external-authority.ts";
-import type { MeshAuthority } from "../identity/issuers/mesh-authority.ts";
+import type { SwitchableAuthority } from "../identity/issuers/switchable-authority.ts";
 import { MemoryJoinTokenStore } from "../identity/join-token.ts";
 import { JwtAuthority } from "../identity/jwt-authority.ts";
-import { rootIdOf } from "../identity/root-id.ts";
-import { TrustAuthority } from "../identity/trust-authority.ts";
 import { formatTrustBundlePem } from "../identity/trust-bundle.ts";
 import { durationMs } from "../resource/duration.ts";
 import { defaultMeshConfigSpec, MESH_CONFIG_NAME } from "../resource/kinds/mesh-config.ts";
@@ -38,8 +35,8 @@ import { registerCaMetrics } from "./ca/ca-metrics.ts";
 import { BundleEndpoint } from "./federation/bundle-endpoint.ts";
 import type { BundleEndpointPlace } from "./federation/bundle-endpoint-place.ts";
 import { createGrpcSide, type GrpcSide } from "./grpc-side.ts";
-import { createIssuer } from "./issuers/create-issuer.ts";
 import type { IssuerConfig } from "./issuers/issuer-config.ts";
+import { openAuthority } from "./issuers/open-authority.ts";
 import { createJoinTokenIssuer } from "./join-token-issuer.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { collectMeshMetrics } from "./mesh-metrics.ts";
@@ -72,6 +69,8 @@ export interface ControlPlaneOptions {
   readonly caPassphrase: string | undefined;
   /** Who signs certificates; undefined for the built-in authority. */
   readonly issuer?: IssuerConfig | undefined;
+  /** Change to it at once, although proxies that run do not trust its roots. */
+  readonly givesUpFormerIssuer?: boolean | undefined;
   /** Where global rate limits are counted; undefined for in this process. */
   readonly rateLimitRedis?: RedisAddress | undefined;
   /** Where telemetry comes from and how much of it is kept. */
@@ -85,7 +84,7 @@ export interface ControlPlaneOptions {
 interface Opened {
   readonly directory: StateDirectory;
   readonly store: Store;
-  readonly authority: MeshAuthority;
+  readonly authority: SwitchableAuthority;
   readonly audit: AuditLog;
 }
 
@@ -147,9 +146,11 @@ export class ControlPlane implements Component {
     const config = await store.get("MeshConfig", "", MESH_CONFIG_NAME);
     const trustDomain = this.#trustDomain(config?.spec.trustDomain, directory);
     const { rootLifetime } = (config?.spec ?? defaultMeshConfigSpec()).certificates;
-    const authority =
-      (await this.#openIssuer(directory, trustDomain)) ??
-      this.#openAuthority(directory, trustDomain, durationMs(rootLifetime));
+    const { issuer, givesUpFormerIssuer = false, caPassphrase: passphrase, prng } = this.#options;
+    const authority = await openAuthority({
+      ...{ directory, trustDomain, issuer, givesUpFormerIssuer, passphrase, clock, prng, log },
+      rootLifetimeMs: durationMs(rootLifetime),
+    });
     const audit = new AuditLog({ folder: directory.auditPath, clock, log: log.child("audit") });
     // First in, last out: what the others do while they stop is told, too.
     this.#components = [audit];
@@ -183,50 +184,6 @@ export class ControlPlane implements Component {
       log.warn("MeshConfig names another trust domain", { configured, inForce: chosen });
     }
     return chosen;
-  }
-
-  async #openIssuer(
-    directory: StateDirectory,
-    trustDomain: string,
-  ): Promise<ExternalAuthority | undefined> {
-    const { issuer: config, clock, prng } = this.#options;
-    if (config === undefined) return undefined;
-    const log = this.#options.log.child("issuer");
-    return await ExternalAuthority.open({
-      trustDomain,
-      issuer: createIssuer(config, { trustDomain, clock, prng, log }),
-      rootsPath: directory.issuerRootsPath,
-      ownRootsPath: directory.caCertificatePath,
-      ownKeyPaths: [directory.caKeyPath, directory.caNextKeyPath],
-      ...{ clock, prng, log },
-    });
-  }
-
-  /** One that has expired is replaced: nobody trusts it any more, so there is nothing to lose by it. */
-  #openAuthority(
-    directory: StateDirectory,
-    trustDomain: string,
-    rootLifetimeMs: number,
-  ): TrustAuthority {
-    const { clock, log, caPassphrase: passphrase } = this.#options;
-    const authority = TrustAuthority.open({
-      trustDomain,
-      keyPath: directory.caKeyPath,
-      certificatePath: directory.caCertificatePath,
-      nextKeyPath: directory.caNextKeyPath,
-      passphrase,
-      rootLifetimeMs,
-      clock,
-    });
-    if (authority.isNew) log.info("certificate authority created", { trustDomain });
-    const { notAfterMs } = authority.root;
-    if (authority.replaceExpired()) {
-      log.warn("the root had expired: a new one is in force, and proxies join anew", {
-        expired: new Date(notAfterMs).toISOString(),
-        root: rootIdOf(authority.root),
-      });
-    }
-    return authority;
   }
 
   #openJwtAuthority(directory: StateDirectory): JwtAuthority {
@@ -301,7 +258,7 @@ export class ControlPlane implements Component {
         ...(grpc.redis === undefined ? [] : [grpc.redis]),
         ...telemetry.components,
         exporters,
-        ...(authority instanceof ExternalAuthority ? [authority] : []),
+        authority,
         agent,
         recorder,
         mesh.reconciler,

@@ -68,6 +68,21 @@ export class StateDirectory {
     return join(this.path, "issuer-roots.pem");
   }
 
+  /** Roots of the issuer that is to take its place. */
+  get nextIssuerRootsPath(): string {
+    return join(this.path, "issuer-next-roots.pem");
+  }
+
+  /** Roots of authorities that signed before. */
+  get formerRootsPath(): string {
+    return join(this.path, "former-roots.pem");
+  }
+
+  /** Who signs. */
+  get issuerRecordPath(): string {
+    return join(this.path, "ca-issuer.json");
+  }
+
   /** How far a rotation of the root is. */
   get caRotationPath(): string {
     return join(this.path, "ca-rotation.json");

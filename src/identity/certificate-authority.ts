@@ -62,6 +62,8 @@ export interface IssuedCertificate {
   readonly serialHex: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+  /** Where its path ends, as far as whoever issued it says so. */
+  readonly root?: Certificate | undefined;
 }
 
 export class CertificateAuthority {

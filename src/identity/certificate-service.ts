@@ -20,6 +20,7 @@ import {
   type SignCertificateResponse,
   SignCertificateResponseSchema,
 } from "../gen/tulle/ca/v1/certificate_service_pb.js";
+import type { Certificate } from "./certificate.ts";
 import type { IssuedCertificate, IssueRequest } from "./certificate-authority.ts";
 import { SIGN_CERTIFICATE_METHOD } from "./certificate-method.ts";
 import { type CertificateUse, certificateUse } from "./certificate-use.ts";
@@ -91,6 +92,8 @@ export interface IssuedRecord extends CertificateHolder {
   readonly chainDer: readonly Buffer[];
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+  /** Undefined: the one of the authority at this moment. */
+  readonly root?: Certificate | undefined;
   /** By what the caller proved who it is. */
   readonly method: "token" | "certificate";
 }

@@ -110,8 +110,9 @@ function behind(ca: CaResponse, activeId: string | undefined, { style }: TextOpt
 
 /** Some lines: the steps with their marks, and what the one under way waits for. */
 export function rotationText(rotation: RotationView, { style, nowMs }: TextOptions): string {
-  const { from, to, state, steps, blockers } = rotation;
-  const title = `Rotation from ${from} to ${to ?? "a new root"}: ${state}`;
+  const { from, to, state, steps, blockers, issuer } = rotation;
+  const change = issuer === undefined ? "" : `, and from ${issuer.from} to ${issuer.to}`;
+  const title = `Rotation from ${from} to ${to ?? "a new root"}${change}: ${state}`;
   const lines = steps.map(({ step, state: stepState, doneAt }) => {
     if (stepState === "done") {
       return `  ${style.green("√")} ${step}  ${formatSpan(nowMs - Date.parse(doneAt ?? ""))} ago\n`;

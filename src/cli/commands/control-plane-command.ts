@@ -131,6 +131,11 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
         completion: { kind: "files" },
       },
       {
+        name: "give-up-former-issuer",
+        summary:
+          "Changes to the issuer of --issuer-file at once, when the one before is gone: proxies that run must be restarted",
+      },
+      {
         name: "rate-limit-redis",
         value: "URL",
         summary:
@@ -193,6 +198,7 @@ async function run(
     bundleEndpointKeyFile: input.optionalString("bundle-endpoint-key-file"),
     caPassphraseFile: passphraseFile,
     issuerFile: input.optionalString("issuer-file"),
+    giveUpFormerIssuer: input.isSet("give-up-former-issuer"),
     rateLimitRedis: input.optionalString("rate-limit-redis"),
     rateLimitRedisFile: input.optionalString("rate-limit-redis-file"),
     logLevel: input.string("log-level"),

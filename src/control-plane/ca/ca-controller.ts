@@ -7,7 +7,7 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import type { Component } from "../../core/component.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { MeshAuthority } from "../../identity/issuers/mesh-authority.ts";
+import type { AuthorityChange, MeshAuthority } from "../../identity/issuers/mesh-authority.ts";
 import { rootIdOf } from "../../identity/root-id.ts";
 import type {
   Blocker,
@@ -75,7 +75,7 @@ export class CaController implements Component {
   /** Throws `rotation-refused`. */
   command(request: RotationRequest): RotationView {
     const { external } = this.#options.authority;
-    if (external !== undefined) {
+    if (external !== undefined && !this.#isIssuerChange()) {
       throw refused(
         `certificates are signed by the issuer ${external.kind} at ${external.place}: its root is not ours to rotate`,
         "give the issuer a new pair under a root that is trusted already (docs/guides/issuers.md)",
@@ -144,7 +144,12 @@ export class CaController implements Component {
     this.#begin(until, skipDisconnected, "asked for");
   }
 
-  #begin(until: RotationStep, skipDisconnected: boolean, reason: string): void {
+  #begin(
+    until: RotationStep,
+    skipDisconnected: boolean,
+    reason: string,
+    issuer?: AuthorityChange,
+  ): void {
     const { authority, clock, log } = this.#options;
     const from = rootIdOf(authority.root);
     log.info("rotation of the root begins", { root: from, reason });
@@ -157,13 +162,20 @@ export class CaController implements Component {
       startedAtMs: clock.nowMs(),
       finishedAtMs: null,
       done: [],
+      ...(issuer === undefined ? {} : { issuer }),
     });
   }
 
   #abort(): void {
     const { authority, clock, log } = this.#options;
     const record = this.#underWay("abort");
-    if (record.done.some(({ step }) => step === "activate")) {
+    if (record.issuer !== undefined) {
+      throw refused(
+        `the issuer changes to ${record.issuer.to}, as the control plane was started`,
+        "start the control plane with the former --issuer-file",
+      );
+    }
+    if (isActivated(record)) {
       throw refused(
         "the new root signs already: the old one has no key any more",
         "tulle ca rotate finishes this rotation; another one replaces the new root",
@@ -181,11 +193,14 @@ export class CaController implements Component {
   }
 
   #tick(): void {
-    // Roots that are somebody else's are rotated there; what was under way of our own waits until they are back.
-    if (this.#isStopped || this.#options.authority.external !== undefined) return;
+    if (this.#isStopped) return;
+    const { external, change } = this.#options.authority;
     this.#timer?.cancel();
     try {
-      this.#renewRoot();
+      this.#followChange(change);
+      // Roots that are somebody else's are rotated there; what was under way of our own waits until they are back.
+      if (external !== undefined && !this.#isIssuerChange()) return;
+      if (external === undefined && change === undefined) this.#renewRoot();
       while (this.#record?.state === "running" && this.#advance(this.#record));
     } catch (error) {
       this.#options.log.error("the rotation cannot go on", { reason: messageOf(error) });
@@ -193,6 +208,32 @@ export class CaController implements Component {
     const isRunning = this.#record?.state === "running";
     const delayMs = isRunning ? RUNNING_TICK_MS : TICK_MS;
     this.#timer = this.#options.clock.schedule(delayMs, () => this.#tick());
+  }
+
+  /** A change of who signs is a rotation that begins by itself, and is given up when nobody wants it any more. */
+  #followChange(change: AuthorityChange | undefined): void {
+    const { authority, clock, log } = this.#options;
+    const record = this.#record;
+    const isUnderWay = record?.state === "running" || record?.state === "paused";
+    if (record !== undefined && isUnderWay) {
+      // What signs already is finished first.
+      if (isActivated(record)) return;
+      const isWanted = record.issuer !== undefined && record.issuer.to === change?.to;
+      const isCarriedOut = change === undefined && rootIdOf(authority.root) === record.to;
+      const isOwn = record.issuer === undefined && change === undefined;
+      if (isWanted || isCarriedOut || isOwn) return;
+      if (record.issuer === undefined) authority.discard();
+      log.info("rotation of the root aborted: another one takes its place", { root: record.from });
+      this.#keep({ ...record, state: "aborted", finishedAtMs: clock.nowMs() });
+    }
+    if (change === undefined) return;
+    this.#begin("retire", false, `the issuer changes from ${change.from} to ${change.to}`, change);
+  }
+
+  #isIssuerChange(): boolean {
+    const record = this.#record;
+    const isUnderWay = record?.state === "running" || record?.state === "paused";
+    return isUnderWay && record?.issuer !== undefined;
   }
 
   /** Before the root expires, and, should it have expired all the same, at once. */
@@ -216,6 +257,13 @@ export class CaController implements Component {
   #advance(record: RotationRecord): boolean {
     const step = nextStep(record);
     if (step === undefined) return false;
+    const { change, nextRoot } = this.#options.authority;
+    const isOpen = change !== undefined && record.to !== null && !isActivated(record);
+    if (isOpen && nextRoot !== undefined && rootIdOf(nextRoot) !== record.to) {
+      // The authority that is to sign has got another root meanwhile.
+      this.#keep({ ...record, to: null, done: [] });
+      return true;
+    }
     this.#blockers = this.#blockersOf(step, record);
     if (this.#blockers.length > 0) return false;
     const to = this.#take(step, record);
@@ -244,10 +292,10 @@ export class CaController implements Component {
       case "re-issue":
         return to;
       case "activate":
-        if (rootIdOf(authority.root) !== to) authority.activate();
+        if (authority.change !== undefined || rootIdOf(authority.root) !== to) authority.activate();
         return to;
       case "retire":
-        authority.retire(record.from);
+        for (const root of this.#replacedRoots(record)) authority.retire(root);
         return to;
       default:
         return assertNever(step, "rotation step");
@@ -255,7 +303,7 @@ export class CaController implements Component {
   }
 
   #blockersOf(step: RotationStep, record: RotationRecord): readonly Blocker[] {
-    const { trust } = this.#options;
+    const { trust, authority } = this.#options;
     const to = record.to ?? "";
     switch (step) {
       case "prepare":
@@ -264,17 +312,29 @@ export class CaController implements Component {
         return bundleBlockers(trust.proxies(), to, record);
       case "activate":
         // After a crash in between nothing is left to wait for.
-        if (rootIdOf(this.#options.authority.root) === to) return [];
+        if (authority.change === undefined && rootIdOf(authority.root) === to) return [];
         return bundleBlockers(trust.proxies(), to, record);
       case "re-issue":
       case "retire":
         return [
-          ...certificateBlockers(trust.heldCertificates(), (id) => id !== to, record),
-          ...this.#ownBlockers(record.from),
+          ...certificateBlockers(trust.heldCertificates(), this.#isReplaced(record), record),
+          ...this.#replacedRoots(record).flatMap((root) => this.#ownBlockers(root)),
         ];
       default:
         return assertNever(step, "rotation step");
     }
+  }
+
+  /** An issuer may have roots of which nothing is known here: then those count that it took the place of. */
+  #isReplaced(record: RotationRecord): (rootId: string) => boolean {
+    if (record.issuer === undefined) return (id) => id !== record.to;
+    const replaced = new Set(this.#replacedRoots(record));
+    return (id) => id === "" || replaced.has(id);
+  }
+
+  #replacedRoots({ issuer, from }: RotationRecord): readonly string[] {
+    if (issuer === undefined) return [from];
+    return (this.#options.authority.formerRoots ?? []).map(rootIdOf);
   }
 
   #ownBlockers(rootId: string): readonly Blocker[] {
@@ -288,6 +348,11 @@ export class CaController implements Component {
     this.#record = record;
     if (record.state !== "running") this.#blockers = [];
   }
+}
+
+/** From then on there is no way back. */
+function isActivated({ done }: RotationRecord): boolean {
+  return done.some(({ step }) => step === "activate");
 }
 
 function viewOf(record: RotationRecord, blockers: readonly Blocker[]): RotationView {
@@ -308,6 +373,7 @@ function viewOf(record: RotationRecord, blockers: readonly Blocker[]): RotationV
       };
     }),
     blockers,
+    ...(record.issuer === undefined ? {} : { issuer: record.issuer }),
   };
 }
 

@@ -34,7 +34,7 @@ export function registerCaMetrics(
       "Steps that the rotation under way has taken, of 5; -1 when there is none.",
     )
     .with({});
-  const issuer = issuerMetrics(registry, identity.authority.external?.kind);
+  const issuer = issuerMetrics(registry, identity.authority.external);
   let shown = new Set<string>();
   registry.onCollect(() => {
     const nowMs = clock.nowMs();
@@ -65,16 +65,32 @@ export function registerCaMetrics(
   });
 }
 
-/** An issuer outside the mesh; the built-in authority shows as `tulle_issuer_info` alone. */
+/** The built-in authority shows as `tulle_issuer_info` alone. */
 function issuerMetrics(
   registry: MetricRegistry,
-  kind: string | undefined,
+  first: ExternalIssuerState | undefined,
 ): (state: ExternalIssuerState | undefined) => void {
-  registry
-    .gauge("tulle_issuer_info", "Who signs certificates; the value is always 1.")
-    .with({ issuer: kind ?? "built-in" })
-    .set(1);
-  if (kind === undefined) return () => {};
+  const info = registry.gauge(
+    "tulle_issuer_info",
+    "Who signs certificates; the value is 1 for the one that does.",
+  );
+  let kind = first?.kind ?? "built-in";
+  info.with({ issuer: kind }).set(1);
+  let external = first === undefined ? undefined : externalIssuerMetrics(registry);
+  return (state) => {
+    const kindNow = state?.kind ?? "built-in";
+    if (kindNow !== kind) {
+      info.with({ issuer: kind }).set(0);
+      info.with({ issuer: kindNow }).set(1);
+      kind = kindNow;
+    }
+    if (state === undefined) return;
+    external ??= externalIssuerMetrics(registry);
+    external(state);
+  };
+}
+
+function externalIssuerMetrics(registry: MetricRegistry): (state: ExternalIssuerState) => void {
   const requests = registry.counter(
     "tulle_issuer_requests_total",
     "What was asked of the issuer, by result: signed, failed. Reloads that were refused count as failed.",
@@ -90,13 +106,15 @@ function issuerMetrics(
       "When what the issuer signs with expires; 0 while that is not known.",
     )
     .with({});
-  let counted = { signed: 0, failed: 0 };
-  return (state) => {
-    if (state === undefined) return;
-    signed.add(state.signedCount - counted.signed);
-    failed.add(state.failureCount - counted.failed);
-    counted = { signed: state.signedCount, failed: state.failureCount };
-    failures.set(state.consecutiveFailures);
-    expiry.set((state.notAfterMs ?? 0) / 1000);
+  let counted = { place: "", signed: 0, failed: 0 };
+  return ({ kind, place, signedCount, failureCount, consecutiveFailures, notAfterMs }) => {
+    // Another issuer counts from nothing.
+    const at = `${kind} ${place}`;
+    const from = counted.place === at ? counted : { signed: 0, failed: 0 };
+    signed.add(signedCount - from.signed);
+    failed.add(failureCount - from.failed);
+    counted = { place: at, signed: signedCount, failed: failureCount };
+    failures.set(consecutiveFailures);
+    expiry.set((notAfterMs ?? 0) / 1000);
   };
 }

@@ -130,7 +130,8 @@ export class IdentitySide {
   /** For the certificate service. */
   onIssued(record: IssuedRecord): void {
     const { serialHex, spiffeId, instance, use, notBeforeMs, notAfterMs } = record;
-    const rootId = rootIdOf(this.authority.root);
+    // While it was asked for, another authority may have taken over.
+    const rootId = rootIdOf(record.root ?? this.authority.root);
     this.#options.audit?.record(issuedEvent(record));
     this.issued.add({ serialHex, spiffeId, instance, use, rootId, notBeforeMs, notAfterMs });
   }

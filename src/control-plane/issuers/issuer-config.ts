@@ -104,6 +104,11 @@ const issuer = z.discriminatedUnion("kind", [
 
 export type IssuerConfig = z.infer<typeof issuer>;
 
+/** One that was read before, as it was written down: paths are absolute. Throws when it is none. */
+export function parseIssuerConfig(value: unknown): IssuerConfig {
+  return issuer.parse(value);
+}
+
 /** Throws `option-invalid` with everything that is wrong. `env` is what a pod is told its API server by. */
 export function readIssuerConfig(
   path: string,

@@ -49,6 +49,7 @@ export class ExternalAuthority implements MeshAuthority, Component {
   readonly #options: ExternalAuthorityOptions;
   readonly #listeners = new Set<() => void>();
   readonly #backoff: Backoff;
+  #rootsPath: string;
   #ownRoots: readonly Certificate[] = [];
   /** Of the issuer, the one in force first. */
   #roots: readonly Certificate[] = [];
@@ -70,6 +71,7 @@ export class ExternalAuthority implements MeshAuthority, Component {
 
   private constructor(options: ExternalAuthorityOptions) {
     this.#options = options;
+    this.#rootsPath = options.rootsPath;
     this.trustDomain = options.trustDomain;
     this.#bundle = { trustDomain: options.trustDomain, roots: [] };
     this.#backoff = new Backoff({ ...BACKOFF, prng: options.prng });
@@ -83,6 +85,11 @@ export class ExternalAuthority implements MeshAuthority, Component {
 
   get bundle(): TrustBundle {
     return this.#bundle;
+  }
+
+  get formerRoots(): readonly Certificate[] {
+    const ids = new Set(this.#roots.map(rootIdOf));
+    return this.#ownRoots.filter((root) => !ids.has(rootIdOf(root)));
   }
 
   get external(): ExternalIssuerState {
@@ -102,6 +109,13 @@ export class ExternalAuthority implements MeshAuthority, Component {
           ? `the issuer ${issuer.kind} fails (${this.#lastError?.message}); it is asked again in ${Math.ceil(waitMs / 1000)} s`
           : undefined,
     };
+  }
+
+  /** Its roots are remembered there from now on. */
+  keepRootsAt(path: string): void {
+    replaceFile(path, formatCertificatesPem(this.#roots.map(({ der }) => der)), 0o644);
+    if (path !== this.#rootsPath) removeFile(this.#rootsPath);
+    this.#rootsPath = path;
   }
 
   async start(): Promise<void> {}
@@ -217,7 +231,7 @@ export class ExternalAuthority implements MeshAuthority, Component {
     this.#bundle = { trustDomain: this.trustDomain, roots: [...issuerRoots, ...own] };
     if (this.#idsInForce() === before) return;
     const pem = formatCertificatesPem(issuerRoots.map(({ der }) => der));
-    replaceFile(this.#options.rootsPath, pem, 0o644);
+    replaceFile(this.#rootsPath, pem, 0o644);
     for (const listener of [...this.#listeners]) listener();
   }
 
