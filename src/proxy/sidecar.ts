@@ -16,8 +16,8 @@ import { snapshotOf } from "../telemetry/metric-snapshot.ts";
 import type { AdminServer } from "./admin/admin-server.ts";
 import { NOTHING_DYNAMIC, type ProxyStatus, statusOf } from "./admin/proxy-status.ts";
 import { startAdmin } from "./admin/start-admin.ts";
-import { invalid } from "./bootstrap.ts";
 import { registerAppProcessMetrics } from "./app-process-metrics.ts";
+import { invalid } from "./bootstrap.ts";
 import { channelCluster } from "./config/dynamic-config.ts";
 import { nodeLabels } from "./config/metadata-labels.ts";
 import { compileConnectionsMax } from "./config/overload-config.ts";
@@ -33,6 +33,7 @@ import { registerClusterMetrics, registerLinkMetrics } from "./link-metrics.ts";
 import { localClusterOf } from "./local-cluster.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import { openFilesMax } from "./open-files.ts";
+import { metricsResource } from "./otlp-metrics/metrics-resource.ts";
 import { MetricsSinks } from "./otlp-metrics/metrics-sinks.ts";
 import { compileStatsSinks } from "./otlp-metrics/stats-sinks-config.ts";
 import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "./own-identity.ts";
@@ -105,6 +106,7 @@ export class Sidecar implements ReplacedSidecar {
       registry: this.#registry,
       workload: nodeLabels(bootstrap.node?.metadata, principal),
       local: localClusterOf(bootstrap),
+      ...{ resource: metricsResource(bootstrap.node), version },
       inherited: this.#deps.successor?.sockets,
       connectionsMax: connectionsMaxOf(connectionsMax, openFilesMax(), { index: 0, count: 1 }),
     });
