@@ -47,6 +47,8 @@ export const FILTERS: readonly Difference[] = [
           ...of("cors", "any-null", "prefix", "regex", "star-lists", "star-lists-none-asked"),
           ...of("cors", "star-exposed", "no-cookies", "private", "private-not-asked"),
           ...of("cors", "private-not-allowed", "of-host", "of-host-preflight", "dead"),
+          "gateway/preflight",
+          "gateway/cors",
         ],
         field: /^responses\.0\.headers\.vary$/,
         envoy: undefined,

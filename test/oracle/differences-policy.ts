@@ -4,6 +4,23 @@ import type { Difference } from "./difference.ts";
 const under = (group: string, ...names: readonly string[]): readonly string[] =>
   names.map((name) => `${group}/${name}`);
 
+/** Requests of strangers that reach an app. */
+const EDGE = [
+  ...under("edge", "plain", "forwarded", "forwarded-proto", "request-id"),
+  ...under(
+    "gateway",
+    "host-of-nobody",
+    "host-of-wildcard",
+    "host-of-two-routes",
+    "host-of-closest",
+  ),
+  ...under("gateway", "host-with-port", "host-in-capitals", "host-is-parent", "post", "dots"),
+  ...under("gateway", "slashes", "encoded-slash", "forged-client", "forged-clients"),
+  ...under("gateway", "forged-scheme", "forged-identity", "forged-retries", "forged-timeout"),
+  ...under("gateway", "forged-original-path", "cors", "retried", "not-retried"),
+  ...under("gateway", "not-the-policys"),
+];
+
 export const POLICY: readonly Difference[] = [
   {
     id: "paths that climb above the root",
@@ -73,17 +90,35 @@ export const POLICY: readonly Difference[] = [
       "What a stranger says of itself must not reach an app that believes it (lesson T25). `x-forwarded-for` says what `x-envoy-external-address` would.",
     seen: [
       {
-        cases: under("edge", "plain", "forwarded", "forwarded-proto", "request-id"),
-        field: /^upstream\.0\.headers\.x-forwarded-for$/,
+        cases: EDGE,
+        field: /^upstream\.\d\.headers\.x-forwarded-for$/,
         envoy: /\d$/,
         tulle: /(?:^|,)127\.0\.0\.1$/,
       },
       {
-        cases: under("edge", "plain", "forwarded", "forwarded-proto", "request-id"),
-        field: /^upstream\.0\.headers\.x-envoy-external-address$/,
+        cases: EDGE,
+        field: /^upstream\.\d\.headers\.x-envoy-external-address$/,
         envoy: /^127\.0\.0\.1$/,
         tulle: undefined,
       },
+    ],
+  },
+  {
+    id: "refused names",
+    envoy:
+      "Closes the connection behind the 400 to a name with an underscore, and lets no `mappers` change it.",
+    tulle: "Keeps it, and says the response flag as in its other answers.",
+    reason: "Where the next request begins is known.",
+    seen: [
+      ...[
+        { field: /^connection$/, envoy: /^closed$/, tulle: /^open$/ },
+        { field: /^responses\.0\.headers\.connection$/, envoy: /^close$/, tulle: undefined },
+        {
+          field: /^responses\.0\.headers\.x-tulle-response-flags$/,
+          envoy: undefined,
+          tulle: /^DPE$/,
+        },
+      ].map((sighting) => ({ cases: ["gateway/underscores"], ...sighting })),
     ],
   },
   {

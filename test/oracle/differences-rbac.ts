@@ -17,6 +17,13 @@ export const RBAC: readonly Difference[] = [
         envoy: /^-$/,
         tulle: /^UAEX$/,
       },
+      // The answers of translation's `mappers` go by the flag.
+      {
+        cases: ["gateway/denied", "gateway/denied-behind-dots"],
+        field: /^responses\.0\.headers\.x-tulle-(?:response-flags|cause)$/,
+        envoy: undefined,
+        tulle: /^(?:UAEX|HTTPRoute\/default\/.*)$/,
+      },
     ],
   },
   {

@@ -232,6 +232,7 @@ const CONNECTIONS: readonly Difference[] = [
             "direct/post",
             "failure/no-endpoints-post",
             "example/redirects/port",
+            "gateway/post-redirected",
           ],
           ...under(
             "slashes-rejected",

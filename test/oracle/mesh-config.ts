@@ -254,7 +254,7 @@ function aliasOf(listener: Listener): string {
     config?.case === "typedConfig"
       ? anyUnpack(config.value, HttpConnectionManagerSchema)
       : undefined;
-  if (manager === undefined) return listener.name;
+  if (manager === undefined || listener.name.startsWith("gateway|")) return listener.name;
   const [, port = "", , host = ""] = manager.statPrefix.split("|");
   const [service = "", namespace = ""] = host.split(".");
   return `${service}${namespace === "default" ? "" : `.${namespace}`}:${port}`;

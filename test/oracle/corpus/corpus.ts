@@ -2,6 +2,7 @@
 import type { OracleCase } from "../case.ts";
 import { actionCases } from "./actions.ts";
 import { filterCases } from "./filters.ts";
+import { gatewayCases } from "./gateway.ts";
 import { http2AnswerCases } from "./http2-answers.ts";
 import { http2RequestCases } from "./http2-requests.ts";
 import { jwtCases } from "./jwt.ts";
@@ -28,4 +29,5 @@ export const corpus: readonly OracleCase[] = [
   ...http2RequestCases,
   ...http2AnswerCases,
   ...meshCases,
+  ...gatewayCases,
 ];
