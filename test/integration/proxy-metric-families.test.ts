@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { ManualClock } from "../../src/core/clock.ts";
 import { METRIC_EXPIRY_INTERVAL_MS, METRIC_IDLE_MS } from "../../src/core/limits.ts";
+import { snapshotOf } from "../../src/telemetry/metric-snapshot.ts";
+import { openMetricsText } from "../../src/telemetry/openmetrics-text.ts";
 import { parsePrometheus } from "../support/prometheus-parser.ts";
 import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
 import { ProxyFixture } from "../support/proxy-fixture.ts";
@@ -125,6 +127,46 @@ test("messages of a gRPC stream are counted while it lives", async (context) => 
   await client.response();
   assert.deepEqual([messages("request"), messages("response")], [2, 4]);
   assert.equal(proxy.metric("istio_requests_total", 'grpc_response_status="0"'), 1);
+});
+
+test("the trace of a sampled request is the exemplar of its latency's bucket", async (context) => {
+  const upstream = await RawUpstream.echo(context);
+  const provider = {
+    name: "envoy.tracers.opentelemetry",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+      grpc_service: { envoy_grpc: { cluster_name: "app" } },
+    },
+  };
+  const bootstrap = bootstrapOf(
+    [{ routes: "app", manager: { tracing: { provider, random_sampling: { value: 0 } } } }],
+    [{ name: "app", endpoints: [upstream.port] }],
+  );
+  const proxy = await ProxyFixture.start(context, bootstrap);
+  const client = await connected(context, proxy.port());
+  const trace = (digit: string, flags: string): string =>
+    `traceparent: 00-${digit.repeat(32)}-${"b".repeat(16)}-${flags}`;
+  const exemplars = (): readonly string[] =>
+    openMetricsText(snapshotOf(proxy.registry.families()))
+      .split("\n")
+      .filter((line) => line.includes(" # {"));
+  client.get("/", [trace("c", "00")]);
+  await client.response();
+  assert.deepEqual(exemplars(), []);
+  client.get("/", [trace("a", "01")]);
+  await client.response();
+  const [line = "", ...more] = exemplars();
+  assert.deepEqual(more, []);
+  const id = "a".repeat(32);
+  assert.match(line, /^istio_request_duration_milliseconds_bucket\{/);
+  assert.match(
+    line,
+    new RegExp(` # \\{trace_id="${id}",span_id="[0-9a-f]{16}"\\} \\d+\\.0 \\d+\\.\\d{3}$`),
+  );
+  // The next request of the connection has a trace of its own, or none.
+  client.get("/", [trace("d", "00")]);
+  await client.response();
+  assert.match(exemplars()[0] ?? "", new RegExp(id));
 });
 
 test("series of who has gone silent are given up, and begin anew", async (context) => {

@@ -24,11 +24,15 @@ export interface OtlpPoint {
 /** Field of the labels: they stand elsewhere in data points of numbers and of histograms. */
 const ATTRIBUTES_OF = { counter: 7, gauge: 7, histogram: 9 } as const;
 
-/** The labels of a series as they stand in each of its data points. */
-export function encodeLabels(type: FamilySnapshot["type"], labels: Labels): Uint8Array {
-  const out = new ProtoBuffer();
-  writeAttributes(out, ATTRIBUTES_OF[type], labels);
-  return out.take();
+/** The labels of a series as they stand in each of its data points. `scratch` is written over. */
+export function encodeLabels(
+  scratch: ProtoBuffer,
+  type: FamilySnapshot["type"],
+  labels: Labels,
+): Uint8Array {
+  scratch.clear();
+  writeAttributes(scratch, ATTRIBUTES_OF[type], labels);
+  return scratch.take();
 }
 
 /** One request, built in pieces. Reused: `begin` starts over. */
