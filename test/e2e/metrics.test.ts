@@ -1,6 +1,6 @@
 /** Metrics of sidecars that `tulle run` starts: pushed to the control plane, with the app's CPU and memory. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parsePrometheus } from "../support/prometheus-parser.ts";
@@ -78,3 +78,61 @@ for (const workers of ["1", "2"]) {
     assert.equal((await web.ended).code, 0);
   });
 }
+
+const POLICY = {
+  apiVersion: "mesh.tulle.dev/v1",
+  kind: "TelemetryPolicy",
+  metadata: { name: "mesh", namespace: "tulle-system" },
+  spec: {
+    metrics: {
+      overrides: [
+        {
+          match: { metric: "ALL_METRICS", mode: "SERVER" },
+          tagOverrides: { team: { value: "shop" }, source_principal: { operation: "REMOVE" } },
+        },
+        { match: { metric: "REQUEST_SIZE" }, disabled: true },
+      ],
+      compatibility: ["Envoy", "Kiali"],
+    },
+  },
+};
+const CLIENT = `
+  const { WEB_SERVICE_HOST: host, WEB_SERVICE_PORT: port } = process.env;
+  for (let i = 0; i < 5; i++) await (await fetch("http://" + host + ":" + port + "/")).text();
+  console.log("asked");
+  setInterval(() => {}, 1000);
+`;
+
+test("a TelemetryPolicy says which metrics are told, and by which names", async () => {
+  const file = join(home.path, "policy.json");
+  writeFileSync(file, JSON.stringify(POLICY));
+  const applied = await home.start(["apply", "-f", file]).ended;
+  assert.equal(applied.code, 0, applied.output);
+  const port = ["--port", "auto"];
+  const web = home.start([
+    ...["run", "--service", "web", "--name", "web", ...port, "--", process.execPath, "-e", SERVER],
+  ]);
+  await web.waitFor(/web serves web/);
+  const node = [process.execPath, "--input-type=module", "-e", CLIENT];
+  const client = home.start(["run", "--service", "client", "--name", "client", "--", ...node]);
+  await client.waitFor(/asked/);
+  const { proxies } = JSON.parse(await ask("/api/v1/proxies")) as {
+    readonly proxies: readonly { readonly id: string; readonly adminAddress: string }[];
+  };
+  const pageOf = async (name: string): Promise<string> => {
+    const address = proxies.find(({ id }) => id === name)?.adminAddress;
+    return await (await fetch(`http://${address}/metrics`)).text();
+  };
+  const [server, caller] = [await pageOf("web"), await pageOf("client")];
+  assert.equal(sumOf(server, "istio_requests_total", { team: "shop" }), 5);
+  assert.doesNotMatch(server, /^istio_requests_total.*source_principal/m);
+  assert.equal(sumOf(caller, "istio_requests_total", { reporter: "source" }), 5);
+  assert.match(caller, /^istio_requests_total.*source_principal/m);
+  assert.doesNotMatch(server + caller, /^istio_request_bytes/m);
+  assert.equal(sumOf(caller, "tulle_route_requests_total", { destination_service_name: "web" }), 5);
+  assert.equal(sumOf(caller, "envoy_cluster_upstream_rq_total"), 5);
+  const edge = { source_name: "client", dest_name: "web", status_code: "200" };
+  assert.equal(sumOf(caller, "kiali_ext_requests_total", edge), 5);
+  for (const one of [client, web]) one.signal("SIGTERM");
+  await Promise.all([client.ended, web.ended]);
+});

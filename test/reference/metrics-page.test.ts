@@ -1,11 +1,11 @@
 /** `docs/reference/metrics.md`: every metric of the sidecar and the control plane, and the access log. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { METRIC_SERIES_MAX } from "../../src/core/limits.ts";
+import { METRIC_IDLE_MS, METRIC_SERIES_MAX } from "../../src/core/limits.ts";
 import { FORMAT_OPERATORS } from "../../src/core/substitution-format.ts";
 import { ISTIO_JSON_FORMAT } from "../../src/telemetry/access-log/istio-format.ts";
 import { jsonLineFormat } from "../../src/telemetry/access-log/line-format.ts";
-import { DEFAULT_BOUNDS } from "../../src/telemetry/histogram.ts";
+import { BYTE_BOUNDS, DEFAULT_BOUNDS } from "../../src/telemetry/histogram.ts";
 import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
 import {
   RequestMetrics,
@@ -19,6 +19,14 @@ import {
   metricDeclarations,
 } from "./metric-declarations.ts";
 import { checkPage, code, table } from "./reference-page.ts";
+
+const ROUTE_LABELS = [
+  "destination_service_name",
+  "destination_service_namespace",
+  "route",
+  "backend",
+] as const;
+const GRAPH_LABELS = ["client", "server", "client_namespace", "server_namespace"] as const;
 
 /** Labels by metric; metrics that are not here have none. */
 const LABELS: Readonly<Record<string, readonly string[]>> = {
@@ -43,6 +51,19 @@ const LABELS: Readonly<Record<string, readonly string[]>> = {
   tulle_circuit_breaker_remaining: ["cluster", "priority", "resource"],
   tulle_mirrored_requests_total: ["result"],
   tulle_worker_up: ["worker"],
+  tulle_metrics_dropped_series_total: ["family"],
+  tulle_metrics_pushes_total: ["result"],
+  tulle_retry_budget_remaining: ["cluster"],
+  tulle_route_requests_total: [...ROUTE_LABELS, "response_code_class"],
+  tulle_route_request_duration_seconds: ROUTE_LABELS,
+  traces_service_graph_request_total: GRAPH_LABELS,
+  traces_service_graph_request_failed_total: GRAPH_LABELS,
+  traces_service_graph_request_server_seconds: GRAPH_LABELS,
+  traces_service_graph_request_client_seconds: GRAPH_LABELS,
+  pilot_xds_config_size_bytes: ["type"],
+  pilot_k8s_cfg_events: ["type", "event"],
+  galley_validation_passed: ["kind"],
+  galley_validation_failed: ["kind"],
   tulle_access_log_lines_dropped_total: ["path"],
   pilot_xds_pushes: ["type"],
   pilot_total_xds_rejects: ["type"],
@@ -89,7 +110,7 @@ function requestLabels(): readonly string[] {
     responseFlags: "-",
     securityPolicy: "unknown",
   });
-  const [family] = registry.families();
+  const family = registry.families().find(({ name }) => name === "istio_requests_total");
   const [series] = [...(family?.series.values() ?? [])];
   return Object.keys(series?.labels ?? {});
 }
@@ -109,11 +130,13 @@ function metricsPage(): string {
   return `# Metrics and access logs
 
 A sidecar has its metrics at \`/metrics\` (and \`/stats/prometheus\`) of its admin port, the control plane at \`/metrics\`
-of its admin API, both in the Prometheus text format. Names and labels of requests are Istio's, so that its dashboards
+of its admin API, both in the Prometheus text format, or in OpenMetrics, with exemplars, for those who ask for it. Sidecars push the
+same figures to the control plane over OTLP ([guide](../guides/metrics.md)). Names and labels of requests are Istio's, so that its dashboards
 work. This page is written from the declarations in the sources.
 
 A family has at most ${METRIC_SERIES_MAX} series. Requests of further label sets are counted in one series whose labels
-all say \`overflow\`, so that no peer can make a proxy grow.
+all say \`overflow\`, so that no peer can make a proxy grow. Series of requests, routes and connections that have not changed for
+${METRIC_IDLE_MS / 60_000} minutes are given up.
 
 ## Requests
 
@@ -126,7 +149,9 @@ Labels: ${wrapped(requestLabels())}. What is not known is \`unknown\`. \`respons
 \`grpc_response_status\` is there for requests of gRPC (\`request_protocol="grpc"\`), from trailers or from a head without a body;
 \`response_flags\` are described in [errors.md](errors.md); \`connection_security_policy\` is known to the destination alone.
 
-Bounds of the histograms, in milliseconds or bytes: ${DEFAULT_BOUNDS.join(", ")}.
+The families of messages have the labels of the two ends alone, from \`reporter\` to \`destination_cluster\`.
+
+Bounds of durations, in milliseconds: ${DEFAULT_BOUNDS.join(", ")}; of sizes, in bytes: ${BYTE_BOUNDS.join(", ")}.
 
 ## TCP connections
 
