@@ -14,7 +14,8 @@ const FRESH_MS = 60_000;
 export interface KnownService {
   readonly ref: ServiceRef;
   readonly host: string;
-  readonly kind: "Service" | "ExternalService";
+  /** `Workload`: a caller that has no Service. */
+  readonly kind: "ExternalService" | "Service" | "Workload";
   readonly instances: readonly InstanceView[];
   /** Of hosts outside, whose health nobody reports. */
   readonly outside: number;
@@ -60,6 +61,18 @@ export function knownServices(deps: AdminApiDeps): ReadonlyMap<string, KnownServ
     ];
   });
   return new Map(known.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Somebody who calls others and has no Service. */
+export function callerWithoutService(
+  deps: AdminApiDeps,
+  { namespace, name }: ServiceRef,
+): KnownService | undefined {
+  const isThere = deps.proxies
+    .list()
+    .some(({ node }) => node.scope.namespace === namespace && node.service === name);
+  if (!isThere) return undefined;
+  return { ref: { namespace, name }, host: "", kind: "Workload", instances: [], outside: 0 };
 }
 
 /** The figures of instances that told something lately, by `namespace/instance`. */

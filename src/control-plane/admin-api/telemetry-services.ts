@@ -27,6 +27,7 @@ import {
   trafficFigures,
 } from "./telemetry-figures.ts";
 import {
+  callerWithoutService,
   ejectedHosts,
   freshFigures,
   type KnownService,
@@ -66,9 +67,11 @@ export async function servicesView(
   return { window: windowView(window), services };
 }
 
+/** Of all services that are asked for, unless given. */
 export async function serviceFigures(
   deps: AdminApiDeps,
   asked: AskedWindow,
+  given?: readonly KnownService[],
 ): Promise<ServiceFigures> {
   const { fromMs, toMs } = asked;
   const [answer, figures] = await Promise.all([
@@ -82,7 +85,7 @@ export async function serviceFigures(
   const window = stepWindow(answer, deps);
   const inbound = inboundOf(answer);
   const ejected = ejectedHosts(figures);
-  const services = [...knownServices(deps).values()]
+  const services = (given ?? [...knownServices(deps).values()])
     .filter(({ ref }) => isAsked(ref, asked))
     .map((service): ServiceTraffic => {
       const traffic = inbound.get(refText(service.ref)) ?? EMPTY;
@@ -113,7 +116,9 @@ export async function serviceView(
   asked: AskedWindow,
 ): Promise<ServiceDetailResponse> {
   const { fromMs, toMs, namespace = "default", service: name = "" } = asked;
-  const known = knownServices(deps).get(`${namespace}/${name}`);
+  const known =
+    knownServices(deps).get(`${namespace}/${name}`) ??
+    callerWithoutService(deps, { namespace, name });
   if (known === undefined) {
     throw apiError("not_found", `there is no Service ${namespace}/${name}`, {
       hint: "`tulle get services` lists them",
@@ -122,7 +127,7 @@ export async function serviceView(
   const of = { destinationNamespace: namespace, destinationName: name };
   const range = { fromMs, toMs, hasSteps: false };
   const [{ services, window }, outbound, byInstance, edges, figures] = await Promise.all([
-    serviceFigures(deps, { ...asked, namespace }),
+    serviceFigures(deps, { ...asked, namespace }, [known]),
     deps.telemetry.traffic({
       ...range,
       by: [],

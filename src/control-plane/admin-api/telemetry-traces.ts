@@ -8,7 +8,7 @@ import { refFrom } from "./telemetry-mesh.ts";
 import { type AskedWindow, limitFrom, millisecondsFrom, windowView } from "./telemetry-query.ts";
 
 const LIMIT_DEFAULT = 50;
-const LIMIT_MAX = 1000;
+const LIMIT_MAX = 10_000;
 const TRACE_ID = /^[0-9a-f]{32}$/;
 const LOGS_MAX = 500;
 
