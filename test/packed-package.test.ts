@@ -153,6 +153,13 @@ describe("the packed package", () => {
     assert.match(stdout, /on mutual TLS +100 %/);
   });
 
+  test("its propagator is there for Node apps", async () => {
+    const app = "console.log(globalThis[Symbol.for('tulle.propagate')])";
+    const cwd = join(prefix, "lib");
+    const result = await run("node", ["--import", "tulle/propagate", "--eval", app], { cwd });
+    assert.deepEqual(result, { code: 0, stdout: "true\n", stderr: "" });
+  });
+
   test("leaves nothing in the folder that it runs in", () => {
     assert.deepEqual(readdirSync(emptyFolder), []);
   });

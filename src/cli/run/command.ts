@@ -92,6 +92,10 @@ SIGTERM and Ctrl-C first take the instance out of its callers' load balancing, t
         "Gives the app its own certificate and tokens by the SPIFFE Workload API (SPIFFE_ENDPOINT_SOCKET)",
     },
     {
+      name: "propagate",
+      summary: "Has a Node app pass trace contexts on that does not do so itself",
+    },
+    {
       name: "join-token-file",
       value: "FILE",
       summary: "A join token, for a control plane on another machine",

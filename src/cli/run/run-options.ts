@@ -14,6 +14,7 @@ import {
   readinessOf,
 } from "./instance-spec.ts";
 import { isProtocol, type PortSpec, parsePortSpec, resolvePorts } from "./port-spec.ts";
+import { withPropagator } from "./propagator.ts";
 
 /** Throws a usage error that names the option, or `CLI_FAILED` when a port is in use. */
 export async function parseRunOptions(
@@ -55,7 +56,7 @@ export async function parseRunOptions(
     ports: await resolvePorts(ports, new Set()),
     command: [program, ...args],
     cwd: context.cwd,
-    env: context.env,
+    env: input.isSet("propagate") ? withPropagator(context.env) : context.env,
     readiness: parseReadiness(input.string("ready")),
     workers: parseWorkers(input.optionalString("workers")),
     workloadApi: input.isSet("workload-api"),

@@ -67,6 +67,12 @@ const service = objectRule(
       .describe(
         "Whether its instances get certificates and tokens of their own by the SPIFFE Workload API, at the socket that SPIFFE_ENDPOINT_SOCKET names.",
       ),
+    propagate: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether its instances, when they run on Node, pass trace contexts on without a change of their own.",
+      ),
     env: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "the name of a variable" }),

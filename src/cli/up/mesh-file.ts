@@ -38,6 +38,8 @@ export interface MeshService {
   /** Processes of each sidecar; undefined: the sidecar's default. */
   readonly workers: WorkerCount | undefined;
   readonly workloadApi?: boolean | undefined;
+  /** Node apps pass trace contexts on without a change of their own. */
+  readonly propagate?: boolean | undefined;
   readonly env: Readonly<Record<string, string>>;
   /** Relative to the file's folder. */
   readonly workingDirectory: string;
@@ -185,6 +187,7 @@ function meshService(key: string, entry: ServiceDocument): MeshService {
     isStateful: entry.stateful,
     workers: entry.workers,
     ...(entry.workloadApi ? { workloadApi: true } : {}),
+    ...(entry.propagate ? { propagate: true } : {}),
     env: Object.fromEntries(env),
     workingDirectory: entry.workingDirectory,
     dependsOn: dependencyNames(entry.dependsOn).map(({ name }) => ({

@@ -6,6 +6,7 @@ import type { Prng } from "../../core/prng.ts";
 import { failedError } from "../errors.ts";
 import { type InstanceSpec, instanceName } from "../run/instance-spec.ts";
 import { resolvePorts } from "../run/port-spec.ts";
+import { withPropagator } from "../run/propagator.ts";
 import type { MeshFile, MeshService, Program } from "./mesh-file.ts";
 
 /** One instance to run. */
@@ -50,7 +51,7 @@ export async function planInstances(options: PlanOptions): Promise<readonly Plan
         ports,
         command,
         cwd,
-        env,
+        env: service.propagate === true ? withPropagator(env) : env,
         readiness: service.readiness,
         workers: service.workers,
         workloadApi: service.workloadApi,
