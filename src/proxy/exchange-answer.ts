@@ -82,7 +82,7 @@ export class ExchangeAnswer {
     applyResponseMutations(match, choice, head.headers);
     if (this.#editors !== undefined) this.#edit(head.status, head.headers);
     this.#server.config.prepareResponse(this.#outcome, head.headers);
-    this.#noteHead(head.headers);
+    this.#completeHead(head.headers);
     this.stream.sendHead(head);
   }
 
@@ -94,7 +94,7 @@ export class ExchangeAnswer {
     this.isBegun = true;
     if (this.#editors !== undefined) this.#edit(head.status, head.headers);
     this.#server.config.prepareStoredAnswer(outcome, head.headers);
-    this.#noteHead(head.headers);
+    this.#completeHead(head.headers);
     this.stream.sendHead(head);
   }
 
@@ -132,7 +132,7 @@ export class ExchangeAnswer {
     if (this.tellsAttempts) this.#tellAttempts(headers);
     if (this.#editors !== undefined) this.#edit(status, headers);
     this.#server.config.prepareOwnAnswer(outcome.flag, outcome.routeName, headers);
-    this.#noteHead(headers);
+    this.#completeHead(headers);
     if (!outcome.isGrpc) outcome.responseBodyBytes = Buffer.byteLength(body);
     this.stream.sendLocal(outcome.status, headers, outcome.isGrpc ? "" : body);
   }
@@ -150,7 +150,10 @@ export class ExchangeAnswer {
     this.stream.reset();
   }
 
-  #noteHead(headers: HeaderBlock): void {
+  /** Before it is sent: what happened on the way stands in it, and what logs want of it is remembered. */
+  #completeHead(headers: HeaderBlock): void {
+    const { config, nodeId } = this.#server;
+    config.proxyStatus?.addTo(headers, this.#outcome, nodeId);
     if (this.#needs !== undefined) this.#outcome.memory?.noteHead(this.#needs, headers);
   }
 

@@ -20,6 +20,7 @@ import { HttpDate } from "../telemetry/http-date.ts";
 import { FLAG } from "../telemetry/response-flag.ts";
 import { type AccessLogConfig, compileAccessLogs } from "./access-log/access-log-config.ts";
 import type { LogNeeds } from "./access-log/log-needs.ts";
+import { compileProxyStatus, type ProxyStatus } from "./access-log/proxy-status.ts";
 import { ArrivalHeaders } from "./arrival-headers.ts";
 import { compileHostRule, type HostRule } from "./config/host-rule.ts";
 import { compileHttpFilters, type FilterEntry } from "./config/http-filters.ts";
@@ -69,6 +70,8 @@ export class HttpConfig {
   readonly accessLogs: readonly AccessLogConfig[];
   /** What they want remembered of responses; undefined where that is nothing. */
   readonly logNeeds: LogNeeds | undefined;
+  /** Undefined where answers do not tell what happened to them. */
+  readonly proxyStatus: ProxyStatus | undefined;
   /** Undefined where nothing is traced. */
   readonly tracing: TracingConfig | undefined;
   readonly upgrades: UpgradeRules;
@@ -116,6 +119,12 @@ export class HttpConfig {
     this.tracing = compileTracing(manager.tracing, own, `${path}.tracing`, errors);
     const { logs, needs } = compileAccessLogs(manager.accessLog, `${path}.access_log`, errors);
     this.accessLogs = logs;
+    this.proxyStatus = compileProxyStatus(
+      manager.proxyStatusConfig,
+      manager.serverName || "tulle",
+      `${path}.proxy_status_config`,
+      errors,
+    );
     this.logNeeds = needs.isNothing ? undefined : needs;
     this.upgrades = compileUpgrades(manager.upgradeConfigs, `${path}.upgrade_configs`, errors);
     this.#returnsRequestId = manager.alwaysSetRequestIdInResponse;

@@ -45,6 +45,8 @@ export interface HttpServerOptions {
   readonly isInbound: boolean;
 }
 
+  /** Of the proxy. */
+  readonly nodeId: string;
 export class HttpServer extends ConnectionServer {
   #config: HttpConfig;
   readonly #filterServices: FilterServices;
@@ -58,6 +60,7 @@ export class HttpServer extends ConnectionServer {
   readonly faults: CallbackFaults;
   readonly mirrorMetrics: MirrorMetrics;
   readonly #recorder: OutcomeRecorder;
+  readonly nodeId: string;
   readonly #tracing: TracingHub;
   readonly #isInbound: boolean;
   /** Undefined where nothing is traced. */
@@ -89,6 +92,7 @@ export class HttpServer extends ConnectionServer {
     this.mirrorMetrics = options.mirrorMetrics;
     this.#recorder = options.recorder;
     this.#tracing = options.tracing;
+    this.nodeId = options.nodeId;
     this.#isInbound = options.isInbound;
     this.tracer = this.#createTracer(options.config);
   }

@@ -57,6 +57,8 @@ export interface ListenerFactoryOptions {
   readonly tracing: TracingHub;
   readonly logs: AccessLogHub;
 }
+  /** The proxy itself: attributes of OpenTelemetry's resource. */
+  readonly resource?: Readonly<Record<string, string>>;
 
 export class ListenerFactory {
   readonly #options: ListenerFactoryOptions;
@@ -149,6 +151,7 @@ export class ListenerFactory {
         });
         server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
         server.authorize(new ChainAuthorization(authorization, policyMetrics));
+          nodeId: this.#options.resource?.["service.instance.id"] ?? "",
         const http2Streams = new Http2StreamPool(server);
         compatibility.apply(server, metrics);
         return { kind: "http", limits, policyMetrics, compatibility, server, http2Streams };

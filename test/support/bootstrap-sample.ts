@@ -94,6 +94,10 @@ const EVERYTHING_LISTENER: JsonObject = {
           stream_idle_timeout: "30s",
           request_headers_timeout: "5s",
           access_log: [...accessLogsSample("everything")],
+          proxy_status_config: {
+            ...{ remove_details: true, remove_response_flags: true, use_node_id: true },
+            remove_connection_termination_details: true,
+          },
           use_remote_address: true,
           generate_request_id: true,
           preserve_external_request_id: true,
@@ -146,6 +150,7 @@ const RDS_LISTENER: JsonObject = {
         manager({
           rds: { config_source: ADS, route_config_name: "dynamic" },
           strip_matching_host_port: true,
+          proxy_status_config: { literal_proxy_name: "sample" },
           original_ip_detection_extensions: [
             {
               name: "envoy.http.original_ip_detection.xff",

@@ -31,6 +31,7 @@ import { effectiveMeshSettings } from "./service-mesh-settings.ts";
 import { effectiveMtls } from "./service-mtls.ts";
 import { effectiveSettings } from "./service-policy.ts";
 import { attachedRoutes } from "./service-routes-view.ts";
+import { effectiveTelemetry } from "./service-telemetry.ts";
 
 export function serviceRoutes(deps: AdminApiDeps): Hono {
   const app = new Hono();
@@ -131,6 +132,7 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
       ...effectiveCache(service, deps.objects),
       ...effectiveMtls(ports, endpoints, deps.objects),
       ...effectiveMeshSettings(deps.objects),
+      ...effectiveTelemetry(qualifiedName(service.metadata), endpoints, deps.objects),
       ...effectiveAuthentication(
         qualifiedName(service.metadata),
         endpoints,

@@ -77,7 +77,7 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight":
     "name weight",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager":
-    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing upgrade_configs internal_address_config xff_num_trusted_hops skip_xff_append original_ip_detection_extensions set_current_client_cert_details strip_matching_host_port strip_any_host_port strip_trailing_host_dot",
+    "codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation stream_idle_timeout request_headers_timeout access_log use_remote_address generate_request_id preserve_external_request_id always_set_request_id_in_response forward_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action local_reply_config tracing upgrade_configs internal_address_config xff_num_trusted_hops skip_xff_append original_ip_detection_extensions set_current_client_cert_details strip_matching_host_port strip_any_host_port strip_trailing_host_dot proxy_status_config",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig":
     "upgrade_type enabled",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails":
@@ -219,6 +219,8 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig": "mappers",
   "envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper":
     "filter headers_to_add",
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig":
+    "remove_details remove_connection_termination_details remove_response_flags use_node_id literal_proxy_name",
   "envoy.config.accesslog.v3.AccessLogFilter":
     "response_flag_filter status_code_filter duration_filter and_filter or_filter header_filter grpc_status_filter runtime_filter",
   "envoy.config.accesslog.v3.StatusCodeFilter": "comparison",

@@ -6,19 +6,11 @@ import type { XdsResource } from "../translation.ts";
 /** Also what Envoy calls the server: it takes the cluster's name for the authority. */
 export const TELEMETRY_CLUSTER = "telemetry.control-plane";
 
-/** What sidecars of this release understand. */
-const SIDECARS_SEND: boolean = false;
-
-/** Whether the control plane can be told of spans. */
-export function hasSpanReceiver({ controlPlaneAddress = "" }: MeshSnapshot): boolean {
+/** Whether the control plane can be told of requests and their spans. */
+export function hasTelemetryReceiver({ controlPlaneAddress = "" }: MeshSnapshot): boolean {
   return controlPlaneAddress !== "";
 }
 
-/** Whether the control plane can be told of requests. */
-export function hasTelemetryReceiver({ controlPlaneAddress = "" }: MeshSnapshot): boolean {
-  return SIDECARS_SEND && controlPlaneAddress !== "";
-}
-
 export function telemetryClusters(snapshot: MeshSnapshot): readonly XdsResource[] {
-  return hasSpanReceiver(snapshot) ? [controlPlaneCluster(snapshot, TELEMETRY_CLUSTER)] : [];
+  return hasTelemetryReceiver(snapshot) ? [controlPlaneCluster(snapshot, TELEMETRY_CLUSTER)] : [];
 }

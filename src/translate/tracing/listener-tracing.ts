@@ -17,7 +17,7 @@ import {
 } from "../../resource/kinds/telemetry-policy-tracing.ts";
 import type { MeshSnapshot } from "../mesh-snapshot.ts";
 import { pack } from "../message.ts";
-import { hasSpanReceiver, TELEMETRY_CLUSTER } from "../telemetry/control-plane-cluster.ts";
+import { hasTelemetryReceiver, TELEMETRY_CLUSTER } from "../telemetry/control-plane-cluster.ts";
 import type { EffectiveTelemetry } from "../telemetry/telemetry-index.ts";
 
 type EffectiveTracing = EffectiveTelemetry["tracing"];
@@ -71,7 +71,7 @@ export function tracingMetadata(
 }
 
 function isTraced(enabled: boolean | undefined, snapshot: MeshSnapshot): boolean {
-  return (enabled ?? TRACING_DEFAULTS.enabled) && hasSpanReceiver(snapshot);
+  return (enabled ?? TRACING_DEFAULTS.enabled) && hasTelemetryReceiver(snapshot);
 }
 
 type CustomTagInit = Exclude<MessageInitShape<typeof CustomTagSchema>, { $typeName: string }>;
