@@ -1,0 +1,143 @@
+/**
+ * A checkout through five apps and their sidecars is one trace with the right parents, retries included, although the
+ * apps themselves know nothing of traces; and one that fails is kept whole although nobody has sampled it.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { SpanView, TraceResponse } from "../../src/control-plane/telemetry-types.ts";
+import { eventually } from "../support/envoy-process.ts";
+import { CatalogMesh } from "./catalog-mesh.ts";
+
+/** One source for all services. They answer with the id of the trace that they are in. */
+const APP = `
+const { createServer, get } = require("node:http");
+const urlOf = (name, path) => "http://" + process.env[name + "_SERVICE_HOST"] + ":" + process.env[name + "_SERVICE_PORT"] + path;
+const statusOf = (url) => new Promise((resolve, reject) => {
+  get(url, (answer) => { answer.resume(); answer.on("end", () => resolve(answer.statusCode)); }).on("error", reject);
+});
+const seen = new Set();
+const serve = {
+  storefront: async (path) => (await fetch(urlOf("ORDERS", path))).status,
+  orders: async (path) => {
+    await statusOf(urlOf("CATALOG", "/items"));
+    return statusOf(urlOf("PAYMENTS", path));
+  },
+  catalog: async () => 200,
+  payments: async (path, trace) => {
+    if (path === "/fail") return 500;
+    const isFirst = !seen.has(trace);
+    seen.add(trace);
+    return isFirst ? 503 : 200;
+  },
+};
+createServer(async (request, response) => {
+  const trace = (request.headers.traceparent ?? "").split("-")[1];
+  response.statusCode = await serve[process.env.TULLE_SERVICE](request.url, trace);
+  response.end(trace);
+}).listen(process.env.PORT, "127.0.0.1");
+process.on("SIGTERM", () => process.exit(0));
+`;
+
+const policy = (kind: string, name: string, spec: object): object => ({
+  ...{ apiVersion: "mesh.tulle.dev/v1", kind, metadata: { name }, spec },
+});
+const tracing = (spec: object): object => policy("TelemetryPolicy", "traces", { tracing: spec });
+
+let mesh: CatalogMesh;
+
+before(async () => {
+  mesh = await CatalogMesh.start({
+    name: "tracing",
+    app: APP,
+    services: {
+      catalog: {},
+      payments: {},
+      orders: { dependsOn: ["catalog", "payments"], propagate: true },
+      storefront: { dependsOn: ["orders"], propagate: true },
+    },
+    resources: [
+      policy("TrafficPolicy", "payments", {
+        targetRefs: [{ kind: "Service", name: "payments" }],
+        retries: { attempts: 2, on: ["gateway-error"] },
+      }),
+      tracing({ sampling: 100 }),
+    ],
+  });
+});
+
+after(() => mesh?.remove());
+
+async function traceOf(path: string, count: number): Promise<readonly SpanView[]> {
+  const { body: id } = await mesh.ask(path, { at: await mesh.addressOf("storefront") });
+  assert.match(id, /^[0-9a-f]{32}$/);
+  return await eventually(
+    `${count} spans of ${id}`,
+    async () => {
+      const { code, output } = await mesh.home.start(["trace", id, "-o", "json"]).ended;
+      if (code !== 0) return [];
+      return (JSON.parse(output) as TraceResponse).spans;
+    },
+    (spans) => spans.length >= count,
+  );
+}
+
+/** Each span by what it is, under what its parent is. */
+function shape(spans: readonly SpanView[]): readonly string[] {
+  const byId = new Map(spans.map((span) => [span.spanId, span]));
+  const nameOf = (span: SpanView | undefined): string => {
+    if (span === undefined) return "-";
+    const { service, kind, attributes } = span;
+    const to = /\|\|([a-z]+)/.exec(attributes["mesh.upstream.cluster"] ?? "")?.[1];
+    const resend = attributes["http.request.resend_count"];
+    return `${service.name} ${kind}${kind === "client" ? ` of ${to}` : ""}${resend === undefined ? "" : ` again`}`;
+  };
+  return spans
+    .map((span) => {
+      const status = span.attributes["http.response.status_code"];
+      return `${nameOf(byId.get(span.parentSpanId ?? ""))} > ${nameOf(span)} ${status}`;
+    })
+    .sort();
+}
+
+const HOPS = [
+  "client client of storefront > storefront server",
+  "storefront server > storefront client of orders",
+  "storefront client of orders > orders server",
+];
+const CATALOG = [
+  "orders server > orders client of catalog 200",
+  "orders client of catalog > catalog server 200",
+];
+
+test("a checkout is one trace over all hops, its retry a span of its own", async () => {
+  assert.deepEqual(
+    shape(await traceOf("/checkout", 10)),
+    [
+      "- > client client of storefront 200",
+      ...HOPS.map((hop) => `${hop} 200`),
+      ...CATALOG,
+      "orders server > orders client of payments 503",
+      "orders client of payments > payments server 503",
+      "orders server > orders client of payments again 200",
+      "orders client of payments again > payments server 200",
+    ].sort(),
+  );
+});
+
+test("one that fails is kept whole although nobody has sampled it", async () => {
+  await mesh.apply(tracing({ sampling: 0 }));
+  const spans = await traceOf("/fail", 8);
+  assert.deepEqual(
+    shape(spans),
+    [
+      "- > client client of storefront 500",
+      ...HOPS.map((hop) => `${hop} 500`),
+      ...CATALOG,
+      "orders server > orders client of payments 500",
+      "orders client of payments > payments server 500",
+    ].sort(),
+  );
+  const kept = spans.map(({ service, attributes }) => `${service.name} ${attributes["mesh.kept"]}`);
+  assert.ok(kept.includes("payments error"));
+  assert.ok(kept.includes("catalog wanted"), "it has nothing to do with the failure");
+});
