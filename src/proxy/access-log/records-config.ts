@@ -8,9 +8,14 @@ import {
 import { compileDuration } from "../../decision/duration.ts";
 import type { FieldError } from "../../decision/field-error.ts";
 import type { OpenTelemetryAccessLogConfig } from "../../gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
-import type { AnyValue, KeyValueList } from "../../gen/opentelemetry/proto/common/v1/common_pb.js";
+import type {
+  AnyValue,
+  KeyValue,
+  KeyValueList,
+} from "../../gen/opentelemetry/proto/common/v1/common_pb.js";
 import { valueFormat } from "../../telemetry/access-log/line-format.ts";
 import type { FormatSurroundings } from "../../telemetry/access-log/operators.ts";
+import { ACCESS_ATTRIBUTE, ACCESS_EVENT } from "../../telemetry/otlp/access-log-attributes.ts";
 import { type RecordAttribute, RecordFormat } from "../../telemetry/otlp/logs-message.ts";
 import type { LogFilter } from "./log-filter.ts";
 import type { LogNeeds } from "./log-needs.ts";
@@ -30,6 +35,8 @@ export interface RecordsTarget {
   readonly logName: string;
   readonly intervalMs: number;
   readonly bufferBytes: number;
+  /** Its records are the mesh's own: whoever takes them says, too, which requests somebody wants to watch. */
+  readonly knowsTaps: boolean;
   /** Attributes beside the proxy's own. */
   readonly resource: Readonly<Record<string, string>>;
 }
@@ -79,11 +86,16 @@ export function compileRecords(
       logName: config.disableBuiltinLabels ? "" : (common?.logName ?? ""),
       intervalMs: interval === undefined ? LOG_RECORDS_INTERVAL_MS : durationMs(interval),
       bufferBytes: common?.bufferSizeBytes || LOG_RECORDS_BUFFER_BYTES,
+      knowsTaps: (config.attributes?.values ?? []).some(isOwnEvent),
       resource: resourceOf(config.resourceAttributes, path, errors),
     },
     format: new RecordFormat(attributes, body),
     filter,
   };
+}
+
+function isOwnEvent({ key, value }: KeyValue): boolean {
+  return key === ACCESS_ATTRIBUTE.eventName && value?.value.value === ACCESS_EVENT;
 }
 
 /** Formats are texts; other values say the same for every request. */

@@ -2,7 +2,7 @@
 import { metadataAt } from "../../decision/dynamic-metadata.ts";
 import type { HttpVersion, RequestView } from "../../decision/request-view.ts";
 import type { PeerDetails } from "../../telemetry/access-log/log-entry.ts";
-import type { ServiceLabels } from "../../telemetry/request-metrics.ts";
+import { type ServiceLabels, UNKNOWN_SERVICE } from "../../telemetry/request-metrics.ts";
 import type { RequestOutcome } from "../request-outcome.ts";
 import type { LogSubject } from "./log-filter.ts";
 
@@ -111,7 +111,8 @@ export class RequestLogEntry implements LogSubject {
   }
 
   get service(): ServiceLabels | undefined {
-    return this.#outcome.service;
+    const { service } = this.#outcome;
+    return service === UNKNOWN_SERVICE ? undefined : service;
   }
 
   get localHost(): string {

@@ -1,6 +1,6 @@
 /** A closed TCP connection as access logs and their filters see it. */
 import type { PeerDetails } from "../../telemetry/access-log/log-entry.ts";
-import type { ServiceLabels } from "../../telemetry/request-metrics.ts";
+import { type ServiceLabels, UNKNOWN_SERVICE } from "../../telemetry/request-metrics.ts";
 import type { TcpOutcome } from "../tcp-outcome.ts";
 import type { LogSubject } from "./log-filter.ts";
 
@@ -75,7 +75,8 @@ export class TcpLogEntry implements LogSubject {
   }
 
   get service(): ServiceLabels | undefined {
-    return this.#outcome.service;
+    const { service } = this.#outcome;
+    return service === UNKNOWN_SERVICE ? undefined : service;
   }
 
   get localHost(): string {
