@@ -88,8 +88,8 @@ export interface RotationStepView {
 
 /** Somebody who would lose access if the next step were taken. */
 export interface Blocker {
-  readonly kind: "bundle" | "certificate";
-  /** A proxy, or the holder of a certificate. */
+  readonly kind: "bundle" | "certificate" | "partner";
+  /** A proxy, the holder of a certificate, or a trust domain that the mesh federates with. */
   readonly who: string;
   readonly connected: boolean;
   readonly reason: string;
@@ -104,6 +104,8 @@ export interface RotationRequest {
   readonly until?: RotationStep | undefined;
   /** Whether to wait for proxies that are not connected, until their certificates have expired. Default: yes. */
   readonly skipDisconnected?: boolean | undefined;
+  /** Whether to give the partners of a federation time to fetch the new root. Default: yes. */
+  readonly skipPartners?: boolean | undefined;
 }
 
 export interface RotationResponse {

@@ -48,6 +48,10 @@ Exit code 4: the command gave up waiting; the rotation goes on.`,
     { name: "pause", summary: "Pause the rotation that is under way" },
     { name: "abort", summary: "Give it up; not once the new root is active" },
     { name: "skip-disconnected", summary: "Do not wait for proxies that are not connected" },
+    {
+      name: "skip-partners",
+      summary: "Do not give partners of a federation time to fetch the new root",
+    },
     { name: "no-watch", summary: "Do not follow it" },
     {
       name: "timeout",
@@ -94,7 +98,13 @@ async function requestOf(
   const until = input.isSet("step")
     ? await nextStep(ask)
     : (input.optionalString("until") as RotationStep | undefined);
-  return { action: "start", skipDisconnected, ...(until === undefined ? {} : { until }) };
+  const skipPartners = input.isSet("skip-partners");
+  return {
+    action: "start",
+    skipDisconnected,
+    skipPartners,
+    ...(until === undefined ? {} : { until }),
+  };
 }
 
 /** The one to take now: the first of a rotation that is yet to begin. */

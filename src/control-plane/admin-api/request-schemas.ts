@@ -128,6 +128,10 @@ export const REQUEST_SCHEMAS = {
       .boolean()
       .optional()
       .describe("Do not wait for proxies that are not connected."),
+    skipPartners: z
+      .boolean()
+      .optional()
+      .describe("Do not give partners of a federation time to fetch the new root."),
   }),
   RolloutActionRequest: z.strictObject({
     action: z

@@ -23,6 +23,7 @@ class World {
   proxies: ProxyTrust[] = [];
   certificates: HeldCertificate[] = [];
   ownRootId = "";
+  partners: string[] = [];
   authority: TrustAuthority;
   controller: CaController;
 
@@ -86,6 +87,7 @@ class World {
       authority: this.authority,
       trust: { proxies: () => this.proxies, heldCertificates: () => this.certificates },
       getOwnRootId: () => this.ownRootId,
+      getPartners: () => this.partners,
       recordPath: this.file("ca-rotation.json"),
       clock: this.clock,
       log: silentLogger,
@@ -266,4 +268,27 @@ test("a root that has expired is replaced at once, whatever stood in the way", a
   assert.notEqual(world.activeId, oldId);
   assert.equal(world.rootIds.includes(oldId), false);
   assert.equal(world.controller.rotation?.state, "aborted");
+});
+
+test("partners of a federation get time to fetch the new root, unless they are skipped", async (context) => {
+  const world = new World(context);
+  world.follow();
+  world.partners = ["west.test"];
+  await world.controller.start();
+  world.controller.command({ action: "start" });
+  world.follow();
+  world.clock.advance(599_000);
+  const [blocker, ...others] = world.controller.rotation?.blockers ?? [];
+  assert.deepEqual([blocker?.kind, blocker?.who, others], ["partner", "west.test", []]);
+  assert.match(blocker?.reason ?? "", /may not have fetched a bundle with root \w+ before 20/);
+  assert.deepEqual(doneSteps(world), ["prepare", "distribute"]);
+  world.clock.advance(1_500);
+  assert.ok(doneSteps(world).includes("activate"));
+  world.follow();
+  world.clock.advance(1_000);
+  assert.equal(world.controller.rotation?.state, "finished");
+  world.controller.command({ action: "start", skipPartners: true });
+  world.follow();
+  world.clock.advance(1_000);
+  assert.ok(doneSteps(world).includes("activate"));
 });

@@ -17,8 +17,9 @@ import type {
   RotationView,
 } from "../ca-types.ts";
 import { controlPlaneError } from "../errors.ts";
+import { REFRESH_HINT_S } from "../federation/own-bundle.ts";
 import type { MeshTrust } from "./mesh-trust.ts";
-import { bundleBlockers, certificateBlockers } from "./rotation-gates.ts";
+import { bundleBlockers, certificateBlockers, partnerBlockers } from "./rotation-gates.ts";
 import {
   nextStep,
   ROTATION_STEPS,
@@ -33,11 +34,18 @@ const RUNNING_TICK_MS = 200;
 /** A root is replaced by itself when so much of its life is over: a mesh must not end with it. */
 const ROTATE_AT_LIFE = 0.8;
 
+/** Partners ask as often as the bundle says: one of their fetches may fail. */
+const PARTNER_WINDOW_MS = 2 * REFRESH_HINT_S * 1000;
+/** What begins by itself waits for everybody. */
+const UNATTENDED = { until: "retire", skipDisconnected: false } as const;
+
 export interface CaControllerOptions {
   readonly authority: MeshAuthority;
   readonly trust: Pick<MeshTrust, "proxies" | "heldCertificates">;
   /** Id of the root that the control plane's own certificate is under. */
   readonly getOwnRootId: () => string | undefined;
+  /** Trust domains that may know the mesh by its bundle. */
+  readonly getPartners?: () => readonly string[];
   readonly recordPath: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -131,22 +139,22 @@ export class CaController implements Component {
     return rootId;
   }
 
-  #start({ until = "retire", skipDisconnected = false }: RotationRequest): void {
+  #start(request: RotationRequest): void {
+    const { until = "retire", skipDisconnected = false, skipPartners = false } = request;
     const record = this.#record;
     if (record?.state === "running" || record?.state === "paused") {
       const done = record.done.at(-1)?.step;
       if (done !== undefined && ROTATION_STEPS.indexOf(until) <= ROTATION_STEPS.indexOf(done)) {
         throw refused(`${until} is done already`, `the next step is ${nextStep(record)}`);
       }
-      this.#keep({ ...record, state: "running", until, skipDisconnected });
+      this.#keep({ ...record, state: "running", until, skipDisconnected, skipPartners });
       return;
     }
-    this.#begin(until, skipDisconnected, "asked for");
+    this.#begin({ until, skipDisconnected, skipPartners }, "asked for");
   }
 
   #begin(
-    until: RotationStep,
-    skipDisconnected: boolean,
+    asked: Pick<RotationRecord, "until" | "skipDisconnected" | "skipPartners">,
     reason: string,
     issuer?: AuthorityChange,
   ): void {
@@ -157,8 +165,7 @@ export class CaController implements Component {
       from,
       to: null,
       state: "running",
-      until,
-      skipDisconnected,
+      ...asked,
       startedAtMs: clock.nowMs(),
       finishedAtMs: null,
       done: [],
@@ -227,7 +234,7 @@ export class CaController implements Component {
       this.#keep({ ...record, state: "aborted", finishedAtMs: clock.nowMs() });
     }
     if (change === undefined) return;
-    this.#begin("retire", false, `the issuer changes from ${change.from} to ${change.to}`, change);
+    this.#begin(UNATTENDED, `the issuer changes from ${change.from} to ${change.to}`, change);
   }
 
   #isIssuerChange(): boolean {
@@ -250,7 +257,7 @@ export class CaController implements Component {
     const { notBeforeMs, notAfterMs } = authority.root;
     const isDue = clock.nowMs() > notBeforeMs + (notAfterMs - notBeforeMs) * ROTATE_AT_LIFE;
     const isUnderWay = this.#record?.state === "running" || this.#record?.state === "paused";
-    if (isDue && !isUnderWay) this.#begin("retire", false, "80 % of its life is over");
+    if (isDue && !isUnderWay) this.#begin(UNATTENDED, "80 % of its life is over");
   }
 
   /** Takes the next step. False when it has to wait, or none is left. */
@@ -313,7 +320,7 @@ export class CaController implements Component {
       case "activate":
         // After a crash in between nothing is left to wait for.
         if (authority.change === undefined && rootIdOf(authority.root) === to) return [];
-        return bundleBlockers(trust.proxies(), to, record);
+        return [...bundleBlockers(trust.proxies(), to, record), ...this.#partnerBlockers(record)];
       case "re-issue":
       case "retire":
         return [
@@ -323,6 +330,15 @@ export class CaController implements Component {
       default:
         return assertNever(step, "rotation step");
     }
+  }
+
+  #partnerBlockers({ done, to, skipPartners }: RotationRecord): readonly Blocker[] {
+    const { getPartners, clock } = this.#options;
+    const preparedAtMs = done.find(({ step }) => step === "prepare")?.atMs;
+    if (getPartners === undefined || preparedAtMs === undefined || skipPartners) return [];
+    const endMs = preparedAtMs + PARTNER_WINDOW_MS;
+    const nowMs = clock.nowMs();
+    return partnerBlockers({ partners: getPartners(), rootId: to ?? "", endMs, nowMs });
   }
 
   /** An issuer may have roots of which nothing is known here: then those count that it took the place of. */

@@ -73,6 +73,8 @@ export class IdentitySide {
       authority,
       trust: this.trust,
       getOwnRootId: () => agent.status.rootId,
+      getPartners: () =>
+        options.objects.list("TrustDomainFederation").map(({ spec }) => spec.trustDomain),
       recordPath: options.rotationPath,
       clock,
       log: log.child("ca"),

@@ -37,6 +37,24 @@ export function bundleBlockers(
   });
 }
 
+/** What partners may have trusted when they asked last: before this moment some of them may not know the root. */
+export interface PartnerWindow {
+  /** Trust domains that the mesh federates with. */
+  readonly partners: readonly string[];
+  readonly rootId: string;
+  readonly endMs: number;
+  readonly nowMs: number;
+}
+
+/** Before a root signs, partners have had time to fetch it: nobody tells us what they trust. */
+export function partnerBlockers(window: PartnerWindow): readonly Blocker[] {
+  const { partners, rootId, endMs, nowMs } = window;
+  if (nowMs >= endMs) return [];
+  const until = new Date(endMs).toISOString();
+  const reason = `may not have fetched a bundle with root ${rootId} before ${until}`;
+  return partners.map((who) => ({ kind: "partner", who, connected: false, reason }));
+}
+
 /** Before a root is retired, no certificate depends on it. `isDependent` says which roots count. */
 export function certificateBlockers(
   certificates: readonly HeldCertificate[],

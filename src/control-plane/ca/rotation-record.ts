@@ -18,6 +18,8 @@ export interface RotationRecord {
   /** It pauses after this step. */
   readonly until: RotationStep;
   readonly skipDisconnected: boolean;
+  /** Partners are not waited for. */
+  readonly skipPartners?: boolean | undefined;
   /** Who signs changes, too; both for people. */
   readonly issuer?: { readonly from: string; readonly to: string } | undefined;
   readonly startedAtMs: number;
