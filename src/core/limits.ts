@@ -142,6 +142,10 @@ export const METRIC_IDLE_MS = 15 * 60_000;
 export const METRIC_EXPIRY_INTERVAL_MS = 60_000;
 /** Processes of an app whose CPU and memory are added up: each costs two small files at every reading. */
 export const APP_PROCESSES_MAX = 64;
+/** An app's own metrics are waited for so long, while our scraper waits 10 s. */
+export const APP_METRICS_MS_MAX = 2_000;
+/** Of an app's own metrics page: tens of thousands of series. */
+export const APP_METRICS_BYTES_MAX = 4 * 1024 * 1024;
 /** Series of one message of OTLP: with 25 labels each some 400 KB, a tenth of what gRPC takes, encoded within a millisecond or two. */
 export const OTLP_METRICS_SERIES_PER_MESSAGE = 250;
 /** A receiver that takes longer gets nothing more of this push. */

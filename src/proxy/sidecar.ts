@@ -14,6 +14,7 @@ import type { Cluster } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { MetricRegistry } from "../telemetry/metric-registry.ts";
 import { snapshotOf } from "../telemetry/metric-snapshot.ts";
 import type { AdminServer } from "./admin/admin-server.ts";
+import { appMetricsOf } from "./admin/app-metrics.ts";
 import { NOTHING_DYNAMIC, type ProxyStatus, statusOf } from "./admin/proxy-status.ts";
 import { startAdmin } from "./admin/start-admin.ts";
 import { registerAppProcessMetrics } from "./app-process-metrics.ts";
@@ -194,6 +195,7 @@ export class Sidecar implements ReplacedSidecar {
       log,
       {
         metrics: () => snapshotOf(this.#registry.families()),
+        appMetrics: appMetricsOf(bootstrap.node?.metadata, this.#registry),
         status,
         logLevel: () => threshold.level,
         setLogLevel: (level) => {

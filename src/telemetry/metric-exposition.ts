@@ -8,12 +8,25 @@ export interface Exposition {
   readonly body: string;
 }
 
-/** `accept`: the header field of the request. Only OpenMetrics has exemplars. */
+/** Lines of somebody else, without an end of their own. */
+export interface FurtherLines {
+  readonly isOpenMetrics: boolean;
+  readonly text: string;
+}
+
+/**
+ * `accept`: the header field of the request. Only OpenMetrics has exemplars. Further lines decide: a page has one format.
+ */
 export function exposition(
   families: readonly FamilySnapshot[],
   accept: string | undefined,
+  more?: FurtherLines,
 ): Exposition {
-  return wantsOpenMetrics(accept)
-    ? { contentType: OPENMETRICS_CONTENT_TYPE, body: openMetricsText(families) }
-    : { contentType: PROMETHEUS_CONTENT_TYPE, body: snapshotText(families) };
+  if (more?.isOpenMetrics ?? wantsOpenMetrics(accept)) {
+    return { contentType: OPENMETRICS_CONTENT_TYPE, body: openMetricsText(families, more?.text) };
+  }
+  return {
+    contentType: PROMETHEUS_CONTENT_TYPE,
+    body: `${snapshotText(families)}${more?.text ?? ""}`,
+  };
 }

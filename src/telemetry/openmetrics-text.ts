@@ -8,9 +8,10 @@ export const OPENMETRICS_CONTENT_TYPE =
 
 const TOTAL = "_total";
 
-export function openMetricsText(families: readonly FamilySnapshot[]): string {
+/** `more`: lines of others in this format, without an end of their own. */
+export function openMetricsText(families: readonly FamilySnapshot[], more = ""): string {
   const texts = families.filter(({ series }) => series.length > 0).map(familyText);
-  return `${texts.join("")}# EOF\n`;
+  return `${texts.join("")}${more}# EOF\n`;
 }
 
 function familyText(family: FamilySnapshot): string {
@@ -64,6 +65,11 @@ function decimal(value: number): string {
 
 function escaped(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
+
+/** Whether a page with this `content-type` is of this format. */
+export function isOpenMetrics(contentType: string): boolean {
+  return contentType.trimStart().startsWith("application/openmetrics-text");
 }
 
 /** Whether a scraper asks for this format: Prometheus names it first, with a weight behind it. */

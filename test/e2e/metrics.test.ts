@@ -8,7 +8,7 @@ import { TulleHome, type TulleProcess } from "./tulle-process.ts";
 
 const ANYWHERE = ["--xds-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"];
 const SERVER = `
-  const server = require("node:http").createServer((request, response) => response.end("hello"));
+  const server = require("node:http").createServer((request, response) => response.end("# TYPE orders_total counter\\norders_total 3\\n"));
   server.listen(process.env.PORT, process.env.HOST);
   process.on("SIGTERM", () => server.close(() => process.exit(0)));
 `;
@@ -51,6 +51,7 @@ for (const workers of ["1", "2"]) {
     const app = ["--", process.execPath, "-e", SERVER];
     const web = home.start([
       ...["run", "--service", name, "--name", name, "--port", "auto", "--workers", workers],
+      ...["--app-metrics", "auto/own"],
       ...app,
     ]);
     await web.waitFor(new RegExp(`${name} serves ${name}`));
@@ -61,8 +62,12 @@ for (const workers of ["1", "2"]) {
       readonly proxies: readonly { readonly id: string; readonly adminAddress: string }[];
     };
     const address = proxies.find(({ id }) => id === name)?.adminAddress;
-    const page = async (): Promise<string> =>
-      await (await fetch(`http://${address}/metrics`)).text();
+    const page = async (): Promise<string> => {
+      const text = await (await fetch(`http://${address}/metrics`)).text();
+      const [ours = "", more = ""] = text.split("# TYPE orders_total counter\n");
+      assert.equal(more, "orders_total 3\n");
+      return ours;
+    };
     await until(
       async () => sumOf(await page(), "tulle_metrics_pushes_total", { result: "ok" }) >= 1,
     );

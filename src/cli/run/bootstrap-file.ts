@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { ControlPlaneRef } from "./control-plane-ref.ts";
 import type { ProxySpec } from "./instance-spec.ts";
 import { inboundPort, type LoopbackBlock, SIDECAR_ADMIN_PORT } from "./loopback-block.ts";
+import { APP_HOST } from "./port-spec.ts";
 
 const XDS_CLUSTER = "xds-grpc";
 const TYPE_PREFIX = "type.googleapis.com/envoy.extensions";
@@ -81,6 +82,9 @@ function nodeMetadata({
     })),
     LOOPBACK_BLOCK: block.cidr,
     ...(appPidFile === undefined ? {} : { APP_PID_FILE: appPidFile }),
+    ...(spec.appMetrics === undefined
+      ? {}
+      : { APP_METRICS: `${APP_HOST}:${spec.appMetrics.port}${spec.appMetrics.path}` }),
     ADMIN_ADDRESS: `${block.address}:${SIDECAR_ADMIN_PORT}`,
     ...(spec.gateway === undefined
       ? { ROLE: "sidecar" }

@@ -87,6 +87,11 @@ SIGTERM and Ctrl-C first take the instance out of its callers' load balancing, t
       summary: "Processes of its sidecar; auto is one per core (default 1)",
     },
     {
+      name: "app-metrics",
+      value: "PORT[/PATH]",
+      summary: "Put the app's own metrics on its sidecar's page (auto: the app's first port)",
+    },
+    {
       name: "workload-api",
       summary:
         "Gives the app its own certificate and tokens by the SPIFFE Workload API (SPIFFE_ENDPOINT_SOCKET)",

@@ -37,6 +37,8 @@ export interface ProxySpec {
   readonly workers: WorkerCount | undefined;
   /** Whether the app gets its identity by the SPIFFE Workload API. Undefined: no. */
   readonly workloadApi?: boolean | undefined;
+  /** Where the app has metrics of its own, at its address; undefined: its sidecar does not look for any. */
+  readonly appMetrics?: { readonly port: number; readonly path: string } | undefined;
   /** Name of the Gateway that it runs; it has no app then. */
   readonly gateway?: string;
 }

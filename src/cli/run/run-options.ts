@@ -13,7 +13,13 @@ import {
   NAME_RULE,
   readinessOf,
 } from "./instance-spec.ts";
-import { isProtocol, type PortSpec, parsePortSpec, resolvePorts } from "./port-spec.ts";
+import {
+  isProtocol,
+  type PortSpec,
+  parsePortSpec,
+  type ResolvedPort,
+  resolvePorts,
+} from "./port-spec.ts";
 import { withPropagator } from "./propagator.ts";
 
 /** Throws a usage error that names the option, or `CLI_FAILED` when a port is in use. */
@@ -44,7 +50,7 @@ export async function parseRunOptions(
   ] as const) {
     if (!isName(value)) throw usageError(`${option} "${value}" is not a name: ${NAME_RULE}`);
   }
-  const ports = parsePorts(input);
+  const ports = await resolvePorts(parsePorts(input), new Set());
   return {
     name,
     service,
@@ -53,13 +59,14 @@ export async function parseRunOptions(
     labels,
     zone: input.optionalString("zone") ?? "",
     address: parseAddress(input.optionalString("address")),
-    ports: await resolvePorts(ports, new Set()),
+    ports,
     command: [program, ...args],
     cwd: context.cwd,
     env: input.isSet("propagate") ? withPropagator(context.env) : context.env,
     readiness: parseReadiness(input.string("ready")),
     workers: parseWorkers(input.optionalString("workers")),
     workloadApi: input.isSet("workload-api"),
+    appMetrics: parseAppMetrics(input.optionalString("app-metrics"), ports),
   };
 }
 
@@ -109,6 +116,24 @@ function parseWorkers(text: string | undefined): WorkerCount | undefined {
   const count = parseWorkerCount(text);
   if (count === undefined) throw usageError(`--workers "${text}" is not ${WORKER_COUNT_RULE}`);
   return count;
+}
+
+/** `9090`, `9090/metrics`, or `auto/metrics` for the app's first port. */
+function parseAppMetrics(text: string | undefined, ports: readonly ResolvedPort[]) {
+  if (text === undefined) return undefined;
+  const match = /^(auto|\d{1,5})(\/\S*)?$/.exec(text);
+  const [, place, path = "/metrics"] = match ?? [];
+  const port = place === "auto" ? ports[0]?.port : Number(place);
+  if (port === undefined) {
+    throw usageError("--app-metrics auto: the app has no port", "write --port, or a number");
+  }
+  if (match === null || port < 1 || port > 65_535) {
+    throw usageError(
+      `--app-metrics "${text}" is not PORT[/PATH]`,
+      "as in --app-metrics 9090/metrics, or auto/metrics for the app's first port",
+    );
+  }
+  return { port, path };
 }
 
 function parseReadiness(text: string) {

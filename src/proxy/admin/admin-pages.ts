@@ -6,6 +6,7 @@ import { exposition } from "../../telemetry/metric-exposition.ts";
 import type { FamilySnapshot } from "../../telemetry/metric-snapshot.ts";
 import type { DrainDirection } from "../drain.ts";
 import { type AdminPage, type AdminResponse, jsonResponse, textResponse } from "./admin-server.ts";
+import type { AppMetrics } from "./app-metrics.ts";
 import { clustersJson, clustersText } from "./clusters-page.ts";
 import { type ConfigDumpInput, configDump } from "./config-dump.ts";
 import type { ListenerStatus, ProxyStatus } from "./proxy-status.ts";
@@ -15,6 +16,8 @@ type Answer<T> = T | Promise<T>;
 
 export interface AdminPagesOptions {
   readonly metrics: () => Answer<readonly FamilySnapshot[]>;
+  /** The app's own, behind ours on the page; undefined where nobody asked for it. */
+  readonly appMetrics?: AppMetrics | undefined;
   readonly status: () => Answer<ProxyStatus>;
   readonly logLevel: () => LogLevel;
   readonly setLogLevel: (level: LogLevel) => void;
@@ -33,10 +36,12 @@ export function adminPages(options: AdminPagesOptions): ReadonlyMap<string, Admi
   const metrics = async (
     _query: URLSearchParams,
     accept: string | undefined,
-  ): Promise<AdminResponse> => ({
-    status: 200,
-    ...exposition(await options.metrics(), accept),
-  });
+  ): Promise<AdminResponse> => {
+    const families = await options.metrics();
+    const names = new Set(families.map(({ name }) => name));
+    const more = await options.appMetrics?.read(accept, names);
+    return { status: 200, ...exposition(families, accept, more) };
+  };
   return new Map<string, AdminPage>([
     [
       "/ready",

@@ -22,6 +22,7 @@ import type {
 } from "../../xds/resource-consumer.ts";
 import { CLUSTER_TYPE_URL, LISTENER_TYPE_URL } from "../../xds/type-urls.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
+import { appMetricsOf } from "../admin/app-metrics.ts";
 import { mergeStatuses, type ProxyStatus } from "../admin/proxy-status.ts";
 import { startAdmin } from "../admin/start-admin.ts";
 import { registerAppProcessMetrics } from "../app-process-metrics.ts";
@@ -230,6 +231,7 @@ export class Coordinator implements ResourceConsumer, ReplacedSidecar {
       log,
       {
         metrics: () => this.#metrics.collect(this.#group),
+        appMetrics: appMetricsOf(bootstrap.node?.metadata, this.#registry),
         status: () => this.#status(),
         logLevel: () => threshold.level,
         setLogLevel: (level) => this.#setLogLevel(level),
