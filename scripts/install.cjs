@@ -23,6 +23,8 @@ const ROOT = path.dirname(__dirname);
 const PLAIN_PROGRESS_MS = 5_000;
 const TERMINAL_PROGRESS_MS = 100;
 const LOCK_LOOK_MS = 100;
+/** As `src/control-plane/admin-api/dashboard-front.ts` expects it. */
+const DASHBOARD_OUTPUT = path.join("dashboard", "dist");
 const SPINNER = ["|", "/", "-", "\\"];
 
 module.exports = { ensureDashboard, ensureGenerated };
@@ -85,13 +87,13 @@ async function ensureGenerated() {
  * a mesh works without it. It is tried again when something has changed.
  */
 async function ensureDashboard() {
-  const folder = path.join(ROOT, ".cache", "dashboard");
-  const stampFile = `${folder}.stamp`;
+  const folder = path.join(ROOT, DASHBOARD_OUTPUT);
+  const stampFile = path.join(folder, ".stamp");
   const stamp = dashboardStamp();
   const isFresh = () => existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
   if (isFresh()) return;
-  mkdirSync(path.dirname(folder), { recursive: true });
-  const release = await lock(`${folder}.lock`);
+  mkdirSync(path.join(ROOT, ".cache"), { recursive: true });
+  const release = await lock(path.join(ROOT, ".cache", "dashboard.lock"));
   try {
     if (isFresh()) return;
     await runWithProgress("building the dashboard", runtime(), [
@@ -101,6 +103,7 @@ async function ensureDashboard() {
   } catch (error) {
     process.stderr.write(`${error.message}\nThe dashboard is not there; everything else is.\n`);
   } finally {
+    mkdirSync(folder, { recursive: true });
     writeFileSync(stampFile, stamp);
     release();
   }
@@ -145,7 +148,8 @@ function generatedStamp() {
 /** The same for the dashboard. */
 function dashboardStamp() {
   const hash = createHash("sha256");
-  const inputs = ["scripts/build-dashboard.ts", "package-lock.json", ...filesUnder("dashboard")];
+  const sources = filesUnder("dashboard").filter((file) => !file.startsWith(DASHBOARD_OUTPUT));
+  const inputs = ["scripts/build-dashboard.ts", "package-lock.json", ...sources];
   for (const file of inputs) hash.update(file).update(readFileSync(path.join(ROOT, file)));
   return hash.digest("hex");
 }

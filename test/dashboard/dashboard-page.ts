@@ -71,6 +71,13 @@ export class DashboardPage {
     await this.ready();
   }
 
+  /** Opens a view, and resolves with the answer of the API that it shows. */
+  async goFor<T>(path: string, question: RegExp): Promise<T> {
+    const answered = this.page.waitForResponse((response) => question.test(response.url()));
+    await this.go(path);
+    return (await (await answered).json()) as T;
+  }
+
   /** Resolves when nothing is awaited any more: the view is loaded and no part of it is a skeleton. */
   async ready(): Promise<void> {
     await this.page

@@ -5,6 +5,7 @@ import type { AccessLogView, LogsResponse } from "../../../src/control-plane/tel
 import { ApiFailure, apiUrl, getJson } from "../../core/api.ts";
 import { useLive } from "../../core/live.ts";
 import { parameter, setParameters } from "../../core/location.ts";
+import { oncePerRequest } from "../../core/logs.ts";
 import { rangeParameters } from "../../core/time-range.ts";
 import { SearchField, SegmentedParameter } from "../../ui/controls.tsx";
 import { Empty, Loaded, Panel } from "../../ui/page.tsx";
@@ -57,7 +58,7 @@ export function LogViewer({
             </Empty>
           ) : (
             <>
-              <LogLines logs={logs} explanations={explanations} />
+              <LogLines logs={oncePerRequest(logs)} explanations={explanations} />
               <OlderLogs key={JSON.stringify(query)} {...{ query, next, explanations }} />
             </>
           )
@@ -101,7 +102,7 @@ function OlderLogs({
     const url = apiUrl("/telemetry/logs", { ...query, limit: PAGE, before: cursor.value });
     try {
       const answer = await getJson<LogsResponse>(url);
-      older.value = [...older.value, ...answer.logs];
+      older.value = [...older.value, ...oncePerRequest(answer.logs)];
       cursor.value = older.value.length >= OLDER_MAX ? null : answer.next;
       problem.value = "";
     } catch (error) {

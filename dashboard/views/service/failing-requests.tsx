@@ -3,6 +3,7 @@ import type { AccessLogView, LogsResponse } from "../../../src/control-plane/tel
 import { formatMs, formatTime } from "../../core/format.ts";
 import { useLive } from "../../core/live.ts";
 import { hrefTo, parameter } from "../../core/location.ts";
+import { oncePerRequest } from "../../core/logs.ts";
 import { rangeParameters } from "../../core/time-range.ts";
 import { Loaded, Panel } from "../../ui/page.tsx";
 import { Badge } from "../../ui/status.tsx";
@@ -30,7 +31,9 @@ export function FailingRequests({
     >
       <Loaded live={live}>
         {({ logs }) => (
-          <Requests logs={logs.filter((log) => route === "" || log.route === route)} />
+          <Requests
+            logs={oncePerRequest(logs).filter((log) => route === "" || log.route === route)}
+          />
         )}
       </Loaded>
     </Panel>

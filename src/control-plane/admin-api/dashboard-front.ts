@@ -36,7 +36,7 @@ and say why when they cannot. The admin API works: GET /api/v1/openapi.json list
 export function dashboardFolder(): string {
   const root = join(import.meta.dirname, "..", "..", "..");
   const isClone = import.meta.filename.endsWith(".ts");
-  return isClone ? join(root, ".cache", "dashboard") : join(root, "dist", "dashboard");
+  return isClone ? join(root, "dashboard", "dist") : join(root, "dist", "dashboard");
 }
 
 export function dashboardFront(files: DashboardFiles): MiddlewareHandler<AdminEnv> {
