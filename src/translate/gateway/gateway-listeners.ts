@@ -22,6 +22,7 @@ import { qualifiedName } from "../names.ts";
 import type { RuleContext } from "../route/rule-route.ts";
 import { hasTelemetryReceiver } from "../telemetry/control-plane-cluster.ts";
 import { listenerTelemetry } from "../telemetry/listener-telemetry.ts";
+import { listenerTracing, tracingMetadata } from "../tracing/listener-tracing.ts";
 import type { XdsResource } from "../translation.ts";
 import { edgeHops } from "../trusted-hops.ts";
 import type { GatewayContext } from "./gateway-context.ts";
@@ -121,8 +122,9 @@ class GatewayPort {
   }
 
   listener(chains: readonly PortChain[]): XdsResource {
-    const { scope } = this.#context;
+    const { index, scope } = this.#context;
     const name = `gateway|${this.#port}`;
+    const tracing = tracingMetadata(index.telemetry.groupOf(scope).of([]).tracing, index.snapshot);
     const fallback = chains.find(({ isDefault }) => isDefault);
     const listener = create(ListenerSchema, {
       name,
@@ -130,6 +132,7 @@ class GatewayPort {
       ...(chains.some(({ isTls }) => isTls) ? inspectTls() : {}),
       filterChains: chains.filter((one) => one !== fallback).map(({ chain }) => chain),
       ...(fallback === undefined ? {} : { defaultFilterChain: fallback.chain }),
+      ...(tracing === undefined ? {} : { metadata: { filterMetadata: { tulle: { tracing } } } }),
     });
     return resourceOf(ListenerSchema, name, listener);
   }
@@ -180,6 +183,7 @@ class GatewayPort {
       statPrefix: routeConfigName,
       accessLog: [...accessLogs],
       ...told,
+      tracing: listenerTracing(index.telemetry.groupOf(scope).of([]).tracing, index.snapshot, true),
       streamIdleTimeout: duration(index.streamIdleTimeoutMs),
       paths: index.paths,
       // The edge: fields of the mesh are removed, and x-forwarded-for begins with whoever connects.
