@@ -34,6 +34,10 @@ export interface GoModule {
   readonly program?: string;
   /** Of its own go.mod, which do not hold for who imports it: `old=new@version`. `own`: all that are in there. */
   readonly replaces?: readonly string[] | "own";
+  /** With `own`: the version by which those are published that lie beside it in its repository. */
+  readonly besides?: string;
+  /** Variables that the linker sets: `NAME=VALUE`. */
+  readonly linked?: readonly string[];
   /** Takes minutes with an empty cache: built by `npm run test:peers` alone. */
   readonly isSlow?: boolean;
 }
@@ -115,6 +119,32 @@ export const LOKI: GoModule = {
   isSlow: true,
 };
 
+const KUBERNETES_VERSION = "1.37.2";
+
+/** Twelve minutes and 3 GB of cache for the first build. */
+export const KUBE_APISERVER: GoModule = {
+  path: "k8s.io/kubernetes",
+  version: `v${KUBERNETES_VERSION}`,
+  packages: ["kube-apiserver"],
+  program: "kube-apiserver",
+  replaces: "own",
+  besides: `v0.${KUBERNETES_VERSION.slice(2)}`,
+  linked: [
+    `k8s.io/component-base/version.gitVersion=v${KUBERNETES_VERSION}`,
+    "k8s.io/component-base/version.gitMajor=1",
+    "k8s.io/component-base/version.gitMinor=37",
+  ],
+  isSlow: true,
+};
+
+export const ETCD: GoModule = {
+  path: "go.etcd.io/etcd/server/v3",
+  version: "v3.7.0",
+  packages: ["etcd"],
+  program: "etcd",
+  isSlow: true,
+};
+
 export type GoPeer =
   | { readonly folder: string; readonly skip: false }
   | { readonly folder: ""; readonly skip: string };
@@ -140,7 +170,7 @@ export async function goPeer(wanted: GoModule): Promise<GoPeer> {
 }
 
 async function build(
-  { path, version, packages, program, replaces = [] }: GoModule,
+  { path, version, packages, program, replaces = [], besides, linked = [] }: GoModule,
   folder: string,
 ): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
@@ -157,7 +187,7 @@ async function build(
     if (existsSync(sums)) writeFileSync(join(staging, "go.sum"), readFileSync(sums));
     const replaced =
       replaces === "own"
-        ? ownReplaces(await go("mod", "edit", "-json", join(source, "go.mod")))
+        ? ownReplaces(await go("mod", "edit", "-json", join(source, "go.mod")), besides)
         : replaces;
     for (const one of replaced) await go("mod", "edit", `-replace=${one}`);
     await go("get", `${path}@${version}`);
@@ -168,7 +198,8 @@ async function build(
     const targets = program === undefined ? packages : [`./${program}`];
     const out = join(staging, "bin");
     mkdirSync(out);
-    await go("build", "-mod=mod", "-o", `${out}/`, ...targets);
+    const flags = linked.map((one) => `-X ${one}`).join(" ");
+    await go("build", "-mod=mod", `-ldflags=${flags}`, "-o", `${out}/`, ...targets);
     // Two test processes may build at the same time: the first rename wins, the other is dropped.
     if (!existsSync(folder)) renameSync(out, folder);
   } finally {
@@ -181,8 +212,8 @@ interface ModuleVersion {
   readonly Version?: string;
 }
 
-/** What `go mod edit -json` tells of a go.mod, but for what lies beside it. */
-function ownReplaces(text: string): readonly string[] {
+/** What `go mod edit -json` tells of a go.mod; what lies beside it only by the version that it is published by. */
+function ownReplaces(text: string, besides: string | undefined): readonly string[] {
   const { Replace: replaces } = JSON.parse(text) as {
     readonly Replace:
       | readonly { readonly Old: ModuleVersion; readonly New: ModuleVersion }[]
@@ -190,9 +221,10 @@ function ownReplaces(text: string): readonly string[] {
   };
   const nameOf = ({ Path, Version }: ModuleVersion): string =>
     Version === undefined ? Path : `${Path}@${Version}`;
-  return (replaces ?? [])
-    .filter(({ New }) => !New.Path.startsWith("."))
-    .map(({ Old, New }) => `${nameOf(Old)}=${nameOf(New)}`);
+  return (replaces ?? []).flatMap(({ Old, New }) => {
+    if (!New.Path.startsWith(".")) return [`${nameOf(Old)}=${nameOf(New)}`];
+    return besides === undefined ? [] : [`${nameOf(Old)}=${Old.Path}@${besides}`];
+  });
 }
 
 function binaryOf(name: string): string {
