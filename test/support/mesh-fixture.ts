@@ -34,6 +34,8 @@ export interface FixtureRequest {
 export interface FixtureHead {
   /** The groups that the golden file shows. */
   readonly show: readonly ResourceGroup[];
+  /** Where proxies reach the control plane for more than configuration; nowhere unless given. */
+  readonly controlPlane?: string;
   readonly scope?: Partial<ProxyScope>;
   readonly requests?: readonly FixtureRequest[];
   /** When the snapshot was taken; default: nothing has ended. */
@@ -87,6 +89,7 @@ export function parseMeshFixture(text: string, fileName: string): MeshFixture {
     snapshot: {
       ...snapshotOf(rest.join("---\n"), fileName),
       ...(head.asOf === undefined ? {} : { asOfMs: Date.parse(head.asOf) }),
+      ...(head.controlPlane === undefined ? {} : { controlPlaneAddress: head.controlPlane }),
     },
     scope: { ...TEST_SCOPE, ...head.scope },
   };

@@ -12,6 +12,7 @@ import { file_envoy_config_endpoint_v3_endpoint } from "../../src/gen/envoy/conf
 import { file_envoy_config_listener_v3_listener } from "../../src/gen/envoy/config/listener/v3/listener_pb.js";
 import { FilterConfigSchema } from "../../src/gen/envoy/config/route/v3/route_components_pb.js";
 import { file_envoy_config_route_v3_route } from "../../src/gen/envoy/config/route/v3/route_pb.js";
+import { OpenTelemetryConfigSchema } from "../../src/gen/envoy/config/trace/v3/opentelemetry_pb.js";
 import { FileAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { OpenTelemetryAccessLogConfigSchema } from "../../src/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
 import {
@@ -56,6 +57,7 @@ export function xdsRegistry(): Registry {
     ...RATE_LIMIT_MESSAGES,
     ...TRAFFIC_POLICY_MESSAGES,
     FileAccessLogSchema,
+    OpenTelemetryConfigSchema,
     OpenTelemetryAccessLogConfigSchema,
     StderrAccessLogSchema,
     StdoutAccessLogSchema,

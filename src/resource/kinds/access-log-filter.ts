@@ -52,7 +52,7 @@ const tests = {
       "Requests that failed: status 500 and above, no answer, a gRPC status other than OK, or any response flag.",
     ),
   statusCodes: z
-    .array(statusRange)
+    .array(z.union([z.int().min(100).max(599), statusRange], { error: "404, 5xx or 500-503" }))
     .min(1)
     .max(32)
     .optional()
@@ -100,8 +100,12 @@ export const accessLogFilter = objectRule(
 
 export type AccessLogFilterSpec = DeepReadonly<z.output<typeof accessLogFilter>>;
 
-/** Both inclusive. `text` is valid. */
-export function statusRangeOf(text: string): { readonly from: number; readonly to: number } {
+/** Both inclusive. `written` is valid. */
+export function statusRangeOf(written: string | number): {
+  readonly from: number;
+  readonly to: number;
+} {
+  const text = String(written);
   if (text.endsWith("xx")) {
     const first = Number(text[0]) * 100;
     return { from: first, to: first + 99 };

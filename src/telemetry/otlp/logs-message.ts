@@ -117,9 +117,9 @@ export class LogsMessage {
   }
 }
 
-/** `event.outcome` of ECS has the same rule: 500 and above, no answer, gRPC other than OK, any flag. */
+/** `event.outcome` of ECS has the same rule: 500 and above, no answer, gRPC other than OK, a flag of a failure. */
 function isFailure({ responseCode, grpcStatus, flag, method }: AccessLogEntry): boolean {
-  if (flag !== FLAG.none && flag !== FLAG.RFCF) return true;
+  if (flag !== FLAG.none && flag !== FLAG.RFCF && flag !== FLAG.DI) return true;
   if (method === undefined) return false;
   return responseCode >= 500 || responseCode === 0 || (grpcStatus ?? 0) !== 0;
 }

@@ -21,6 +21,8 @@ import { GRPC_CODE_NAMES } from "../../http/grpc-code-names.ts";
 import { durationMs } from "../../resource/duration.ts";
 import { type AccessLogFilterSpec, statusRangeOf } from "../../resource/kinds/access-log-filter.ts";
 import type { AccessLogSpec } from "../../resource/kinds/access-log-settings.ts";
+import { RESPONSE_FLAGS } from "../../telemetry/response-flag.ts";
+import { NEVER_RAISED } from "../../telemetry/response-flag-explanations.ts";
 
 type Init = Exclude<MessageInitShape<typeof AccessLogFilterSchema>, AccessLogFilter>;
 type Specifier = NonNullable<Init["filterSpecifier"]>;
@@ -123,12 +125,17 @@ function expressionFilter(expression: LogExpression, isNegated: boolean): Access
   }
 }
 
-/** Status 500 and above, no answer at all, a gRPC status other than OK, any flag. */
+/** No failures: an answer from the cache, and one that only came late. */
+const GOOD_FLAGS: ReadonlySet<string> = new Set(["RFCF", "DI"]);
+const BAD_FLAGS = RESPONSE_FLAGS.filter(
+  (flag) => flag !== "-" && !GOOD_FLAGS.has(flag) && !Object.hasOwn(NEVER_RAISED, flag),
+);
+
+/** Status 500 and above, a gRPC status other than OK, a flag: whatever got no answer has one. */
 function errors(): AccessLogFilter {
   return any([
     code(">=", 500, false),
-    code("==", 0, false),
-    flags([]),
+    flags(BAD_FLAGS),
     all([header("content-type", { case: "prefix", value: GRPC }, false), grpcStatus([0], true)]),
   ]);
 }
