@@ -54,6 +54,15 @@ export class SpanCollector {
     return this.spans;
   }
 
+  /** Resolves with the span of this id when it has come. */
+  async find(spanId: string): Promise<ToldSpan> {
+    for (;;) {
+      const found = this.spans.find((span) => span.spanId === spanId);
+      if (found !== undefined) return found;
+      await this.atLeast(this.spans.length + 1);
+    }
+  }
+
   /** Resolves when a proxy waits for traces that are wanted. */
   async question(): Promise<void> {
     if (this.#questions.length > 0) return;
