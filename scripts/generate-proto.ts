@@ -112,6 +112,7 @@ const ROOTS = [
   "spire/api/server/svid/v1/svid.proto",
   "tulle/ca/v1/certificate_service.proto",
   "tulle/ca/v1/jwt_svid_service.proto",
+  "tulle/telemetry/v1/taps.proto",
   "tulle/telemetry/v1/wanted_traces.proto",
 ];
 

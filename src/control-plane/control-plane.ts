@@ -46,8 +46,8 @@ import { RolloutController } from "./rollout/rollout-controller.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { createExportMetrics, type ExportMetrics } from "./telemetry/export/export-metrics.ts";
 import { ExporterSet } from "./telemetry/export/exporter-set.ts";
-import type { TelemetryOptions } from "./telemetry/telemetry-options.ts";
 import { TailDecisions } from "./telemetry/tail/tail-decisions.ts";
+import type { TelemetryOptions } from "./telemetry/telemetry-options.ts";
 import { TelemetrySide } from "./telemetry/telemetry-side.ts";
 
 export interface ControlPlaneOptions {
@@ -320,6 +320,7 @@ export class ControlPlane implements Component {
       audit,
       createIntake: (mesh) => parts.telemetry.createIntake(mesh),
       tail,
+      taps: parts.telemetry.taps,
       onObjects: (objects) => parts.exporters.want(objects.list("TelemetryExporter")),
       metrics: parts.metrics,
       ...{ clock, prng, log },

@@ -44,6 +44,8 @@ import { RedisClient } from "./rate-limit/redis-client.ts";
 import { RedisCounter } from "./rate-limit/redis-counter.ts";
 import { addOtlpServices } from "./telemetry/otlp-grpc-service.ts";
 import type { TailDecisions } from "./telemetry/tail/tail-decisions.ts";
+import type { Taps } from "./telemetry/tap/taps.ts";
+import { addTapsService } from "./telemetry/tap/taps-service.ts";
 import { addWantedTracesService } from "./telemetry/tail/wanted-traces-service.ts";
 import type { TelemetryIntake } from "./telemetry/telemetry-intake.ts";
 import { XdsListener } from "./xds-listener.ts";
@@ -83,6 +85,7 @@ export interface GrpcSideOptions {
   readonly createIntake?: (mesh: MeshState) => Pick<TelemetryIntake, "take">;
   /** Says which traces are wanted whole. */
   readonly tail?: TailDecisions;
+  readonly taps?: Pick<Taps, "watch">;
   /** Called with the mesh's objects before each translation. */
   readonly onObjects?: (objects: ObjectCache) => void;
   readonly clock: Clock;
@@ -257,7 +260,7 @@ function addRateLimits(
 
 function addTelemetry(
   server: Server,
-  { authority, createIntake, tail }: GrpcSideOptions,
+  { authority, createIntake, tail, taps }: GrpcSideOptions,
   mesh: MeshState,
 ): void {
   const intake = createIntake?.(mesh);
@@ -265,6 +268,8 @@ function addTelemetry(
   const { trustDomain } = authority;
   addOtlpServices(server, { intake, trustDomain, peerOf });
   if (tail !== undefined) addWantedTracesService(server, { tail, trustDomain, peerOf });
+  const { proxies } = mesh;
+  if (taps !== undefined) addTapsService(server, { taps, proxies, trustDomain, peerOf });
 }
 
 function createRedisClient({ redis: address, clock, prng, log }: GrpcSideOptions) {

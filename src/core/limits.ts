@@ -124,8 +124,8 @@ export const SPANS_RETRIES_MAX = 3;
 export const KEPT_TRACES_PER_SECOND = 50;
 /** Characters of a path in a span where nothing is said: Envoy's default. */
 export const TRACE_PATH_LENGTH = 256;
-/** A question for wanted traces is held so long where there are none. */
-export const WANTED_TRACES_HOLD_MS = 30_000;
+/** A question to the control plane, for wanted traces or taps, is held so long where there is nothing to say. */
+export const LONG_POLL_HOLD_MS = 30_000;
 /** Traces that the control plane remembers to have asked for. */
 export const TAIL_TRACES_MAX = 4_096;
 /** Traces that it asks all sidecars for in a second. */
@@ -133,7 +133,7 @@ export const TAIL_TRACES_PER_SECOND = 200;
 /** How long wanted traces are gathered before sidecars are told. */
 export const TAIL_GATHER_MS = 100;
 /** Before the next question to a control plane that did not answer one. */
-export const WANTED_TRACES_RETRY_MS = 5_000;
+export const LONG_POLL_RETRY_MS = 5_000;
 /** Time series of one metric family; later ones are counted in an overflow series (T30). */
 export const METRIC_SERIES_MAX = 2_000;
 /** A series of requests or connections that has not changed for so long is given up. */
@@ -325,6 +325,8 @@ export const DNS_TCP_IDLE_TIMEOUT_MS = 10_000;
 // Workers.
 /** Processes of one proxy. More than the cores of most machines; each holds 25 MB of its own. */
 export const WORKERS_MAX = 64;
+/** How long a worker waits for what another one's refresh of a session brings: longer than any provider is waited for. */
+export const SESSION_REFRESH_MS_MAX = 70_000;
 /** A worker that has not answered within this time hangs, and is ended. Compiling the largest configuration takes a second. */
 export const WORKER_ANSWER_MS_MAX = 10_000;
 /** A worker reads its program and takes the whole configuration within this time, on a machine that is busy starting. */
@@ -426,6 +428,8 @@ export const TELEMETRY_RECORDS_PER_REQUEST_MAX = 10_000;
 /** Export requests of one identity a second, all its instances together: fifty replicas with each signal every second. */
 export const TELEMETRY_REQUESTS_PER_SECOND = 150;
 /** Identities that send at one time. */
+/** Taps at one time: people who watch requests. */
+export const TAPS_MAX = 32;
 export const TELEMETRY_SENDERS_MAX = 10_000;
 /** What waits for the store's thread; beyond it senders are asked to try again. A few seconds of a large mesh. */
 export const TELEMETRY_QUEUE_BYTES_MAX = 32 * 1024 * 1024;

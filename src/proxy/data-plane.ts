@@ -32,8 +32,10 @@ import type { ProxyListener } from "./listener.ts";
 import { ListenerFactory } from "./listener-factory.ts";
 import { type LocalCluster, localZonesOf } from "./local-cluster.ts";
 import { NamedEndpoints } from "./named-endpoints.ts";
+import type { SharedRefreshes } from "./oidc/shared-refreshes.ts";
 import { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
+import { TapSet } from "./tap/tap-set.ts";
 import { TlsMetrics } from "./tls-metrics.ts";
 import { TracingHub } from "./tracing/tracing-hub.ts";
 
@@ -57,6 +59,8 @@ export interface DataPlaneOptions {
   readonly local?: LocalCluster | undefined;
   /** Processes that share the proxy's traffic, this one included; 1 when absent. */
   readonly workers?: number;
+  /** Present when other workers have the same sessions. */
+  readonly sharedRefreshes?: SharedRefreshes;
   /** Who tells spans: attributes of OpenTelemetry's resource, and the proxy's version. */
   readonly resource?: Readonly<Record<string, string>>;
   readonly version?: string;
@@ -78,6 +82,7 @@ export class DataPlane {
   readonly #connectionLimit: ConnectionLimit;
   readonly #tracing: TracingHub;
   readonly #logs: AccessLogHub;
+  readonly #taps: TapSet;
   /** Listeners that are gone, while their last connections live. */
   readonly #retired = new Set<ProxyListener>();
   #isStopped = false;
@@ -114,6 +119,11 @@ export class DataPlane {
     };
     this.#tracing = new TracingHub(telling);
     this.#logs = new AccessLogHub({ ...telling, prng });
+    this.#taps = new TapSet({
+      ...telling,
+      nowMs: () => clock.monotonicMs(),
+      instance: telling.resource["service.instance.id"] ?? "",
+    });
     this.#listenerFactory = new ListenerFactory({
       ...options,
       tracing: this.#tracing,
@@ -127,7 +137,9 @@ export class DataPlane {
       faults: this.#faults,
       connectionLimit: this.#connectionLimit,
       logs: this.#logs,
+      taps: this.#taps,
       workers: options.workers ?? 1,
+      sharedRefreshes: options.sharedRefreshes,
     });
     this.#named = new NamedEndpoints({
       ...{ clock, prng, log },
@@ -262,6 +274,7 @@ export class DataPlane {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#tracing.stop();
+    this.#taps.stop();
     this.#logs.flush();
     this.#named.stop();
     await this.dnsListeners.close();

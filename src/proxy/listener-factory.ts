@@ -28,9 +28,11 @@ import { ProxyListener } from "./listener.ts";
 import { ListenerMetrics } from "./listener-metrics.ts";
 import { createMirrorMetrics, type MirrorMetrics } from "./mirror-metrics.ts";
 import { MtlsMetrics } from "./mtls-metrics.ts";
+import type { SharedRefreshes } from "./oidc/shared-refreshes.ts";
 import { OutcomeRecorder } from "./outcome-recorder.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { SharedAddresses } from "./shared-addresses.ts";
+import type { TapSet } from "./tap/tap-set.ts";
 import { TcpRecorder } from "./tcp-recorder.ts";
 import { TcpServer } from "./tcp-server.ts";
 import type { TlsMetrics } from "./tls-metrics.ts";
@@ -54,11 +56,13 @@ export interface ListenerFactoryOptions {
   readonly connectionLimit: ConnectionLimit;
   /** Processes that share the proxy's traffic. */
   readonly workers: number;
+  readonly sharedRefreshes: SharedRefreshes | undefined;
   readonly tracing: TracingHub;
-  readonly logs: AccessLogHub;
-}
   /** The proxy itself: attributes of OpenTelemetry's resource. */
   readonly resource?: Readonly<Record<string, string>>;
+  readonly logs: AccessLogHub;
+  readonly taps: TapSet;
+}
 
 export class ListenerFactory {
   readonly #options: ListenerFactoryOptions;
@@ -116,19 +120,21 @@ export class ListenerFactory {
     { service, limits: rules, authorization, checks, metrics }: FilterChainConfig,
     direction: ListenerConfig["direction"],
   ): ChainServer {
-    const { clock, prng, workload, clusters, routeTables, timers, faults, logs } = this.#options;
+    const { clock, prng, workload, clusters, routeTables, timers, faults } = this.#options;
+    const { logs, taps } = this.#options;
     const shared = { clusters, timers, prng, nowMs: () => clock.monotonicMs(), faults };
-    const { workers } = this.#options;
+    const { workers, sharedRefreshes } = this.#options;
     const limits = new ChainLimits(rules, {
       ...{ metrics: this.#limitMetrics, workers },
       nowMs: shared.nowMs,
     });
     const policyMetrics = this.#filterMetrics.authorization;
     const compatibility = this.#compatibility;
-    const reported = { clock, workload, direction, logs };
+    const reported = { clock, workload, direction, logs, taps };
     switch (service.kind) {
       case "http": {
         const { http } = service;
+        taps.follow(http.accessLogs);
         const recorder = new OutcomeRecorder({
           ...reported,
           metrics: this.#requestMetrics,
@@ -146,17 +152,19 @@ export class ListenerFactory {
           filterMetrics: this.#filterMetrics,
           startBackground: this.#background.start,
           workers,
+          sharedRefreshes,
           tracing: this.#options.tracing,
           isInbound: direction === "inbound",
+          nodeId: this.#options.resource?.["service.instance.id"] ?? "",
         });
         server.routeTable = http.inlineRoutes ?? routeTables.get(http.routesName);
         server.authorize(new ChainAuthorization(authorization, policyMetrics));
-          nodeId: this.#options.resource?.["service.instance.id"] ?? "",
         const http2Streams = new Http2StreamPool(server);
         compatibility.apply(server, metrics);
         return { kind: "http", limits, policyMetrics, compatibility, server, http2Streams };
       }
       case "tcp": {
+        taps.follow(service.tcp.accessLogs);
         const recorder = new TcpRecorder({ ...reported, metrics: this.#tcpMetrics });
         const server = new TcpServer({
           ...shared,

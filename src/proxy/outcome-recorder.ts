@@ -22,6 +22,7 @@ import type { HttpConfig } from "./http-config.ts";
 import { OutcomeMessages } from "./outcome-messages.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
+import type { TapSet } from "./tap/tap-set.ts";
 
 export interface OutcomeRecorderOptions {
   readonly clock: Clock;
@@ -32,6 +33,7 @@ export interface OutcomeRecorderOptions {
   readonly workload: WorkloadLabels;
   readonly direction: "inbound" | "outbound";
   readonly logs: AccessLogHub;
+  readonly taps: TapSet;
 }
 
 export class OutcomeRecorder {
@@ -61,7 +63,7 @@ export class OutcomeRecorder {
   }
 
   record(outcome: RequestOutcome, config: HttpConfig): void {
-    const { clock, direction } = this.#options;
+    const { clock, direction, logs, taps } = this.#options;
     const durationMs = clock.monotonicMs() - outcome.startMs;
     const { requestBytes, responseBytes } = outcome.wire;
     const series = this.#seriesOf(outcome);
@@ -75,10 +77,12 @@ export class OutcomeRecorder {
     if (direction === "outbound" && outcome.routeName !== "") {
       this.#routeOf(outcome).record(outcome.status, outcome.grpcResult, durationMs);
     }
-    if (config.accessLogs.length > 0) {
+    const tapped = direction === "outbound" ? taps.outbound : taps.inbound;
+    if (config.accessLogs.length > 0 || tapped.length > 0) {
       this.#entry ??= new RequestLogEntry(outcome);
       const entry = this.#entry.set(outcome, durationMs, clock.nowMs());
-      this.#options.logs.write(config.accessLogs, entry);
+      logs.write(config.accessLogs, entry);
+      logs.write(tapped, entry);
     }
   }
 

@@ -13,6 +13,7 @@ import type { AccessLogHub } from "./access-log/access-log-hub.ts";
 import { TcpLogEntry } from "./access-log/tcp-log-entry.ts";
 import type { TcpProxyConfig } from "./config/tcp-proxy-config.ts";
 import { workloadOfPrincipal } from "./outcome-recorder.ts";
+import type { TapSet } from "./tap/tap-set.ts";
 import type { TcpOutcome } from "./tcp-outcome.ts";
 
 export interface TcpRecorderOptions {
@@ -21,6 +22,7 @@ export interface TcpRecorderOptions {
   readonly workload: WorkloadLabels;
   readonly direction: "inbound" | "outbound";
   readonly logs: AccessLogHub;
+  readonly taps: TapSet;
 }
 
 export class TcpRecorder {
@@ -56,10 +58,13 @@ export class TcpRecorder {
   }
 
   #log(outcome: TcpOutcome, config: TcpProxyConfig): void {
-    if (config.accessLogs.length === 0) return;
-    const { clock, logs } = this.#options;
+    const { clock, logs, taps, direction } = this.#options;
+    const tapped = direction === "outbound" ? taps.outbound : taps.inbound;
+    if (config.accessLogs.length === 0 && tapped.length === 0) return;
     const durationMs = clock.monotonicMs() - outcome.startMs;
-    logs.write(config.accessLogs, new TcpLogEntry(outcome, durationMs, clock.nowMs()));
+    const entry = new TcpLogEntry(outcome, durationMs, clock.nowMs());
+    logs.write(config.accessLogs, entry);
+    logs.write(tapped, entry);
   }
 
   /** What is told from now on, and under which labels. */

@@ -54,6 +54,7 @@ export const ROUTE_ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /api/v1/telemetry/errors": "viewer",
   "GET /api/v1/telemetry/logs": "viewer",
   "GET /api/v1/telemetry/logs/follow": "viewer",
+  "GET /api/v1/telemetry/tap": "viewer",
   "GET /api/v1/telemetry/traces": "viewer",
   "GET /api/v1/telemetry/traces/{id}": "viewer",
   "GET /api/v1/telemetry/events": "viewer",

@@ -71,6 +71,27 @@ export const TELEMETRY_ROUTES = [
     ...row("logs/follow", "Access logs as they come", "AccessLogView", LOG_FILTERS),
     mediaType: "text/event-stream",
   },
+  {
+    ...row(
+      "tap",
+      "Requests as they end, asked of the sidecars for as long as somebody reads",
+      "TapEvent",
+      [
+        parameter("source", "Only requests of this caller, NAMESPACE/NAME."),
+        parameter("destination", "Only requests to this Service, NAMESPACE/NAME."),
+        parameter("method", "Only this method."),
+        parameter("path", "Only paths that begin so."),
+        ...LOG_FILTERS.slice(0, 3),
+        parameter(
+          "maxPerSecond",
+          "At most so many a second of each sidecar: 1 to 1000.",
+          "integer",
+        ),
+        parameter("show", "Request headers to tell, with commas between them. Operators only."),
+      ],
+    ),
+    mediaType: "text/event-stream",
+  },
   row("traces", "Traces, the newest first", "TracesResponse", [
     MIN_DURATION,
     parameter("error", "true: only such with an error."),

@@ -58,7 +58,7 @@ export function isWanted(log: AccessLogView, query: LogQuery): boolean {
 }
 
 /** `503`, `5xx`, `400-499`. */
-function statusFrom(text: string): { readonly from: number; readonly to: number } {
+export function statusFrom(text: string): { readonly from: number; readonly to: number } {
   const [, digit] = /^([0-5])xx$/i.exec(text) ?? [];
   if (digit !== undefined) return { from: Number(digit) * 100, to: Number(digit) * 100 + 99 };
   const [, from, to = from] = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(text) ?? [];

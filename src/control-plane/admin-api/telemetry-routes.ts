@@ -2,6 +2,8 @@
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { hasCode } from "../../core/errors.ts";
+import { isAtLeast } from "../access/roles.ts";
+import { accessLogView } from "../telemetry/access-log-view.ts";
 import type { EventsResponse } from "../telemetry-types.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import type { AdminEnv } from "./admin-env.ts";
@@ -16,6 +18,7 @@ import { routeTrafficView } from "./telemetry-route-traffic.ts";
 import { securityView } from "./telemetry-security.ts";
 import { seriesView } from "./telemetry-series.ts";
 import { servicesView, serviceView } from "./telemetry-services.ts";
+import { tapEvent, tapQuery } from "./telemetry-tap.ts";
 import { tracesView, traceView } from "./telemetry-traces.ts";
 
 const EVENTS_DEFAULT = 100;
@@ -73,6 +76,29 @@ export function telemetryRoutes(deps: AdminApiDeps): Hono<AdminEnv> {
           push(events.filter((event) => type === undefined || event.type === type)),
       }),
     );
+  });
+  app.get("/telemetry/tap", (context) => {
+    const query = tapQuery(windowFrom(context, deps.clock.nowMs()), context);
+    if (query.headers.length > 0 && !isAtLeast(context.get("principal").role, "operator")) {
+      throw apiError("forbidden", "headers are shown to operators only", {
+        hint: "leave out show",
+      });
+    }
+    const { perSecond, headers, expression, asks } = query;
+    return follow(deps, context, "request", (push) => {
+      const close = deps.telemetry.taps.open({
+        ...{ spec: { perSecond, headers, expression }, asks },
+        onEvents: (events) =>
+          push(
+            events
+              .flatMap((event) => accessLogView(event) ?? [])
+              .filter(query.isWanted)
+              .map(tapEvent),
+          ),
+      });
+      if (close === undefined) throw apiError("unavailable", "too many taps are open; end one");
+      return close;
+    });
   });
   return app;
 }

@@ -6,6 +6,7 @@ import {
   REQUEST_HEADER_PREFIX,
   RESPONSE_HEADER_PREFIX,
   SECURITY_EVENT,
+  TAP_ATTRIBUTE,
 } from "../../telemetry/otlp/access-log-attributes.ts";
 import type { AccessLogView, ServiceRef } from "../telemetry-types.ts";
 import { textOf } from "./otlp-values.ts";
@@ -15,10 +16,12 @@ const UNKNOWN = "unknown";
 /** `outbound|80||catalog.default.svc.tulle.local`, as clusters are called. */
 const CLUSTER = /^outbound\|\d+\|[^|]*\|([^.|]+)\.([^.|]+)\./;
 
+const SHOWN: ReadonlySet<string> = new Set([ACCESS_EVENT, SECURITY_EVENT, TAP_ATTRIBUTE.event]);
+
 /** Undefined for what is no access log: an app's own records are not kept here. */
 export function accessLogView(event: LogEvent): AccessLogView | undefined {
   const { attributes: all, eventName, resource } = event;
-  if (eventName !== ACCESS_EVENT && eventName !== SECURITY_EVENT) return undefined;
+  if (!SHOWN.has(eventName)) return undefined;
   const text = (name: string): string | null => textOf(all, name) || null;
   const own: ServiceRef = { namespace: resource.namespace, name: resource.service };
   const reporter = all[ACCESS_ATTRIBUTE.reporter] === "destination" ? "destination" : "source";

@@ -3,13 +3,7 @@
  * certificates say who they are; requests stay bytes until they are known to be welcome.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
-import {
-  status as grpcStatus,
-  type MethodDefinition,
-  type Server,
-  type ServerUnaryCall,
-  type sendUnaryData,
-} from "@grpc/grpc-js";
+import { status as grpcStatus, type Server, type sendUnaryData } from "@grpc/grpc-js";
 import {
   ExportLogsServiceResponseSchema,
   LogsService,
@@ -23,6 +17,7 @@ import {
   TraceService,
 } from "../../gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.js";
 import type { MeshPeer, PeerCall } from "../../identity/grpc-listener.ts";
+import { type BytesCall, type BytesMethod, bytesMethod } from "./bytes-method.ts";
 import type { TelemetryIntake, TelemetrySignal } from "./telemetry-intake.ts";
 
 export interface OtlpGrpcServiceDeps {
@@ -31,9 +26,6 @@ export interface OtlpGrpcServiceDeps {
   readonly peerOf: (call: PeerCall) => MeshPeer | undefined;
 }
 
-type ExportMethod = MethodDefinition<Uint8Array, Uint8Array>;
-type ExportCall = ServerUnaryCall<Uint8Array, Uint8Array>;
-
 const SERVICES = {
   traces: TraceService.typeName,
   logs: LogsService.typeName,
@@ -41,16 +33,8 @@ const SERVICES = {
 } as const satisfies Record<TelemetrySignal, string>;
 
 /** The Export method of a signal's service; messages are bytes at both ends. */
-export function exportMethod(signal: TelemetrySignal): ExportMethod {
-  return {
-    path: `/${SERVICES[signal]}/Export`,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: (bytes) => Buffer.from(bytes),
-    requestDeserialize: (bytes) => bytes,
-    responseSerialize: (bytes) => Buffer.from(bytes),
-    responseDeserialize: (bytes) => bytes,
-  };
+export function exportMethod(signal: TelemetrySignal): BytesMethod {
+  return bytesMethod(`/${SERVICES[signal]}/Export`);
 }
 
 /** Adds the three services to a server. */
@@ -59,7 +43,7 @@ export function addOtlpServices(server: Server, deps: OtlpGrpcServiceDeps): void
     server.addService(
       { Export: exportMethod(signal) },
       {
-        Export: (call: ExportCall, callback: sendUnaryData<Uint8Array>) =>
+        Export: (call: BytesCall, callback: sendUnaryData<Uint8Array>) =>
           answer(signal, call, callback, deps),
       },
     );
@@ -68,7 +52,7 @@ export function addOtlpServices(server: Server, deps: OtlpGrpcServiceDeps): void
 
 function answer(
   signal: TelemetrySignal,
-  call: ExportCall,
+  call: BytesCall,
   callback: sendUnaryData<Uint8Array>,
   { intake, trustDomain, peerOf }: OtlpGrpcServiceDeps,
 ): void {

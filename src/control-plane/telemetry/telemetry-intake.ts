@@ -27,6 +27,7 @@ import { logEvent } from "./otlp-logs.ts";
 import { spanRecord } from "./otlp-traces.ts";
 import { attributesOf } from "./otlp-values.ts";
 import type { ReceiverMetrics } from "./receiver-metrics.ts";
+import type { Taps } from "./tap/taps.ts";
 import type { LogEvent, SpanRecord, TelemetryResource, TelemetrySink } from "./telemetry-record.ts";
 import { type CheckedResource, checkResource, type TelemetrySender } from "./telemetry-sender.ts";
 import { MalformedMessage } from "./wire-reader.ts";
@@ -48,6 +49,8 @@ export interface MetricsSink {
 
 export interface TelemetryIntakeOptions {
   readonly sinks: readonly TelemetrySink[];
+  /** Takes records that somebody watches out of what is kept. */
+  readonly taps: Pick<Taps, "take">;
   /** The first one decides whether there is room; others lose what they have none for. */
   readonly figures: readonly MetricsSink[];
   readonly proxies: Pick<ProxyDirectory, "find">;
@@ -134,7 +137,8 @@ export class TelemetryIntake {
         add(batch, record, checked.ok ? "" : checked.reason);
       }
     }
-    return this.#hand(batch, "logs", (sink, records) => sink.addLogs(records));
+    const kept = { ...batch, records: this.#options.taps.take(batch.records) };
+    return this.#hand(kept, "logs", (sink, records) => sink.addLogs(records));
   }
 
   #takeMetrics(message: Uint8Array, sender: TelemetrySender): IntakeResult {

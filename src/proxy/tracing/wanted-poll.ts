@@ -1,24 +1,14 @@
-/**
- * Asks a control plane again and again which traces turned out to matter: a question is held there until there are some.
- * One that is not answered, or not understood, is asked again after a while.
- */
+/** Hears from a control plane which traces turned out to matter. */
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import { WANTED_TRACES_HOLD_MS, WANTED_TRACES_RETRY_MS } from "../../core/limits.ts";
-import { TimerEntry } from "../../core/timer-wheel.ts";
-import { GRPC_STATUS } from "../../telemetry/grpc-status.ts";
 import { TRACE_WORDS } from "../../telemetry/trace/trace-context.ts";
 import type { CallbackFaults } from "../callback-faults.ts";
 import type { Cluster } from "../cluster.ts";
 import { readFields } from "../ext-authz/wire-fields.ts";
-import { GrpcCall, type GrpcCallHandler } from "../grpc-call.ts";
+import { LongPoll } from "../long-poll.ts";
 import type { SpanTimers } from "./span-timers.ts";
 import type { SpanTarget } from "./tracing-config.ts";
 
 const WATCH = "/tulle.telemetry.v1.WantedTraces/Watch";
-/** The answer may take its time on top. */
-const PATIENCE_MS = 10_000;
-/** Of a receiver that does not know the question. */
-const UNKNOWN_RETRIES = 60;
 const TRACE_ID_BYTES = 16;
 
 export interface WantedPollOptions {
@@ -31,63 +21,29 @@ export interface WantedPollOptions {
   readonly want: (trace: Int32Array) => void;
 }
 
-export class WantedPoll implements GrpcCallHandler {
-  readonly #options: WantedPollOptions;
-  readonly #pause = new TimerEntry(() => this.#ask());
+export class WantedPoll {
+  readonly #want: WantedPollOptions["want"];
+  readonly #poll: LongPoll;
   readonly #trace = new Int32Array(TRACE_WORDS);
-  #call: GrpcCall | undefined;
   #after = 0;
   #run = "";
-  #isStopped = false;
 
-  constructor(options: WantedPollOptions) {
-    this.#options = options;
+  constructor({ want, ...options }: WantedPollOptions) {
+    this.#want = want;
+    this.#poll = new LongPoll({
+      ...options,
+      method: WATCH,
+      question: () => this.#question(),
+      read: (answer) => this.#read(answer),
+    });
   }
 
   start(): void {
-    this.#askLater(0);
+    this.#poll.start();
   }
 
   stop(): void {
-    this.#isStopped = true;
-    this.#options.timers.idle.disarm(this.#pause);
-    this.#call?.cancel();
-  }
-
-  onGrpcReply(message: Buffer): void {
-    this.#call = undefined;
-    try {
-      this.#read(message);
-    } catch {
-      this.#askLater(1);
-      return;
-    }
-    if (!this.#isStopped) this.#ask();
-  }
-
-  onGrpcFailure(status: number): void {
-    this.#call = undefined;
-    this.#askLater(status === GRPC_STATUS.unimplemented ? UNKNOWN_RETRIES : 1);
-  }
-
-  #ask(): void {
-    const { target, clusters, timers, nowMs, faults } = this.#options;
-    const cluster = clusters.get(target.cluster);
-    if (cluster === undefined) {
-      this.#askLater(1);
-      return;
-    }
-    const call = new GrpcCall(
-      {
-        ...{ cluster, method: WATCH, authority: target.authority, nowMs, faults },
-        message: this.#question(),
-        timers: timers.request,
-        timeoutMs: WANTED_TRACES_HOLD_MS + PATIENCE_MS,
-      },
-      this,
-    );
-    if (call.start() === undefined) this.#call = call;
-    else this.#askLater(1);
+    this.#poll.stop();
   }
 
   #question(): Uint8Array {
@@ -111,11 +67,6 @@ export class WantedPoll implements GrpcCallHandler {
     if (id.length !== TRACE_ID_BYTES) return;
     const view = new DataView(id.buffer, id.byteOffset, id.length);
     for (let i = 0; i < TRACE_WORDS; i++) this.#trace[i] = view.getInt32(i * 4);
-    this.#options.want(this.#trace);
-  }
-
-  #askLater(times: number): void {
-    if (this.#isStopped) return;
-    this.#options.timers.idle.arm(this.#pause, WANTED_TRACES_RETRY_MS * times);
+    this.#want(this.#trace);
   }
 }

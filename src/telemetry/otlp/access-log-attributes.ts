@@ -10,6 +10,9 @@ export const ACCESS_EVENT = "mesh.access";
 /** The same for a request that a policy refused or whose credentials were not good. */
 export const SECURITY_EVENT = "mesh.security";
 
+/** Of a record for somebody who watches requests for a while: it is neither kept nor passed on. */
+export const TAP_ATTRIBUTE = { event: "mesh.tap", id: "mesh.tap.id" } as const;
+
 export const ACCESS_ATTRIBUTE = {
   eventName: "event.name",
   /** `source`: the caller's sidecar tells; `destination`: the called one. */

@@ -26,6 +26,7 @@ import { jsonFormat, type Redaction, recordAttributes, textFormat } from "./acce
 import { TELEMETRY_CLUSTER } from "./control-plane-cluster.ts";
 import type { EffectiveTelemetry } from "./telemetry-index.ts";
 
+const RECORDS_LOG = "envoy.access_loggers.open_telemetry";
 /** Istio's name for the log of OTLP. */
 const LOG_NAME = "otel_envoy_accesslog";
 const FLUSH_INTERVAL_MS = 1000;
@@ -96,7 +97,7 @@ function logger(
 ): { readonly name: string; readonly value: Any } {
   if (log.output === "ControlPlane") {
     return {
-      name: "envoy.access_loggers.open_telemetry",
+      name: RECORDS_LOG,
       value: pack(OpenTelemetryAccessLogConfigSchema, records(log, side, redaction)),
     };
   }
@@ -117,6 +118,20 @@ function logger(
   }
 }
 
+/** For the control plane, with more attributes. Its filter is the caller's. */
+export function recordsLog(
+  log: AccessLogSpec,
+  side: ListenerSide,
+  more: readonly (readonly [string, string])[],
+): AccessLog {
+  const redaction: Redaction = { headers: new Set(), isQueryRemoved: false };
+  const value = pack(OpenTelemetryAccessLogConfigSchema, records(log, side, redaction, more));
+  return create(AccessLogSchema, {
+    name: RECORDS_LOG,
+    configType: { case: "typedConfig", value },
+  });
+}
+
 function lineFormat(log: AccessLogSpec, redaction: Redaction) {
   const { text, omitEmptyValues = false } = log.format ?? {};
   return create(SubstitutionFormatStringSchema, {
@@ -133,7 +148,13 @@ function lineFormat(log: AccessLogSpec, redaction: Redaction) {
   });
 }
 
-function records(log: AccessLogSpec, side: ListenerSide, redaction: Redaction) {
+/** `more`: attributes beside those of every record, or instead of one of the same name. */
+function records(
+  log: AccessLogSpec,
+  side: ListenerSide,
+  redaction: Redaction,
+  more: readonly (readonly [string, string])[] = [],
+) {
   const reporter = side === "CLIENT" ? "source" : "destination";
   return create(OpenTelemetryAccessLogConfigSchema, {
     commonConfig: {
@@ -149,8 +170,9 @@ function records(log: AccessLogSpec, side: ListenerSide, redaction: Redaction) {
       bufferSizeBytes: BUFFER_BYTES,
     },
     attributes: {
-      values: recordAttributes(log, reporter, redaction).map(([key, value]) =>
-        create(KeyValueSchema, { key, value: { value: { case: "stringValue", value } } }),
+      values: [...new Map([...recordAttributes(log, reporter, redaction), ...more])].map(
+        ([key, value]) =>
+          create(KeyValueSchema, { key, value: { value: { case: "stringValue", value } } }),
       ),
     },
   });

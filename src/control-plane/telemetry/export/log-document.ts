@@ -3,7 +3,9 @@ import type { AuditRecord } from "../../../telemetry/audit/audit-record.ts";
 import { ACCESS_ATTRIBUTE } from "../../../telemetry/otlp/access-log-attributes.ts";
 import type { Attributes, LogEvent } from "../telemetry-record.ts";
 import { type AuditSource, auditLogEvent } from "./audit-log-event.ts";
-import { severityText } from "./otlp/otlp-record.ts";
+
+/** Logs data model, "Displaying Severity". */
+const SEVERITY_TEXTS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] as const;
 
 export type LogDocument = Readonly<Record<string, unknown>>;
 
@@ -88,8 +90,20 @@ function logDocument(event: LogEvent): LogDocument {
   }
   if (traceId !== "") document["trace_id"] = traceId;
   if (spanId !== "") document["span_id"] = spanId;
-  if (event.body !== "") document["message"] = event.body;
+  document["message"] = messageOf(event);
   return document;
+}
+
+/** The name of a range of four severities. */
+export function severityText(severity: number): (typeof SEVERITY_TEXTS)[number] {
+  return SEVERITY_TEXTS[Math.floor((Math.min(24, Math.max(1, severity)) - 1) / 4)] ?? "INFO";
+}
+
+/** For people: what it says, or `GET /items 200`. */
+export function messageOf({ body, attributes }: LogEvent): string {
+  if (body !== "") return body;
+  const names = [ACCESS_ATTRIBUTE.method, ACCESS_ATTRIBUTE.path, ACCESS_ATTRIBUTE.responseCode];
+  return names.flatMap((name) => attributes[name] ?? []).join(" ");
 }
 
 /** A number where there is one, else as it was. */

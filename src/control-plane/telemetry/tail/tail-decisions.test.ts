@@ -2,11 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../../../core/clock.ts";
-import {
-  TAIL_GATHER_MS,
-  TAIL_TRACES_PER_SECOND,
-  WANTED_TRACES_HOLD_MS,
-} from "../../../core/limits.ts";
+import { LONG_POLL_HOLD_MS, TAIL_GATHER_MS, TAIL_TRACES_PER_SECOND } from "../../../core/limits.ts";
 import { MetricRegistry } from "../../../telemetry/metric-registry.ts";
 import type { SpanRecord } from "../telemetry-record.ts";
 import { TailDecisions, type WantedAnswer } from "./tail-decisions.ts";
@@ -60,7 +56,7 @@ test("a question is held for a while, and can be taken back", () => {
   watch();
   const takeBack = watch();
   takeBack();
-  clock.advance(WANTED_TRACES_HOLD_MS);
+  clock.advance(LONG_POLL_HOLD_MS);
   assert.deepEqual(answers, [{ traceIds: [], next: 1, run: "r" }]);
 });
 

@@ -4,10 +4,10 @@
  */
 import type { Clock, Timer } from "../../../core/clock.ts";
 import {
+  LONG_POLL_HOLD_MS,
   TAIL_GATHER_MS,
   TAIL_TRACES_MAX,
   TAIL_TRACES_PER_SECOND,
-  WANTED_TRACES_HOLD_MS,
 } from "../../../core/limits.ts";
 import type { Counter } from "../../../telemetry/counter.ts";
 import type { MetricRegistry } from "../../../telemetry/metric-registry.ts";
@@ -84,7 +84,7 @@ export class TailDecisions implements TelemetrySink {
     }
     const watcher: Watcher = {
       ...{ after: from, answer },
-      timeout: this.#options.clock.schedule(WANTED_TRACES_HOLD_MS, () => this.#tell(watcher)),
+      timeout: this.#options.clock.schedule(LONG_POLL_HOLD_MS, () => this.#tell(watcher)),
     };
     this.#watchers.add(watcher);
     return () => this.#forget(watcher);

@@ -1,18 +1,13 @@
 /** `tulle.telemetry.v1.WantedTraces` over gRPC: proxies of the mesh ask which traces turned out to matter. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import {
-  status as grpcStatus,
-  type MethodDefinition,
-  type Server,
-  type ServerUnaryCall,
-  type sendUnaryData,
-} from "@grpc/grpc-js";
+import { status as grpcStatus, type Server, type sendUnaryData } from "@grpc/grpc-js";
 import {
   WantedTraces,
   WatchRequestSchema,
   WatchResponseSchema,
 } from "../../../gen/tulle/telemetry/v1/wanted_traces_pb.js";
 import type { MeshPeer, PeerCall } from "../../../identity/grpc-listener.ts";
+import { type BytesCall, bytesMethod } from "../bytes-method.ts";
 import type { TailDecisions } from "./tail-decisions.ts";
 
 export interface WantedTracesServiceDeps {
@@ -21,29 +16,19 @@ export interface WantedTracesServiceDeps {
   readonly peerOf: (call: PeerCall) => MeshPeer | undefined;
 }
 
-type WatchCall = ServerUnaryCall<Uint8Array, Uint8Array>;
-
-const WATCH: MethodDefinition<Uint8Array, Uint8Array> = {
-  path: `/${WantedTraces.typeName}/Watch`,
-  requestStream: false,
-  responseStream: false,
-  requestSerialize: (bytes) => Buffer.from(bytes),
-  requestDeserialize: (bytes) => bytes,
-  responseSerialize: (bytes) => Buffer.from(bytes),
-  responseDeserialize: (bytes) => bytes,
-};
+const WATCH = bytesMethod(`/${WantedTraces.typeName}/Watch`);
 
 export function addWantedTracesService(server: Server, deps: WantedTracesServiceDeps): void {
   server.addService(
     { Watch: WATCH },
     {
-      Watch: (call: WatchCall, callback: sendUnaryData<Uint8Array>) => watch(call, callback, deps),
+      Watch: (call: BytesCall, callback: sendUnaryData<Uint8Array>) => watch(call, callback, deps),
     },
   );
 }
 
 function watch(
-  call: WatchCall,
+  call: BytesCall,
   callback: sendUnaryData<Uint8Array>,
   { tail, trustDomain, peerOf }: WantedTracesServiceDeps,
 ): void {

@@ -6,9 +6,15 @@ import {
   REQUEST_HEADER_PREFIX,
   RESPONSE_HEADER_PREFIX,
 } from "../../../../telemetry/otlp/access-log-attributes.ts";
-import type { Attributes, AttributeValue, LogEvent } from "../../telemetry-record.ts";
-import { isoTime, type LogLine, numberAt, numberOf } from "../log-document.ts";
-import { severityText } from "../otlp/otlp-record.ts";
+import type { AttributeValue, LogEvent } from "../../telemetry-record.ts";
+import {
+  isoTime,
+  type LogLine,
+  messageOf,
+  numberAt,
+  numberOf,
+  severityText,
+} from "../log-document.ts";
 
 const ECS_VERSION = "9.3.0";
 const NS_PER_MS = 1_000_000;
@@ -110,7 +116,7 @@ function putCommon(event: LogEvent, put: Put): void {
   put("event.dataset", eventName.startsWith("tulle.audit.") ? "tulle.audit" : eventName);
   put("event.module", "tulle");
   put("log.level", severityText(event.severity).toLowerCase());
-  put("message", event.body === "" ? summary(event.attributes) : event.body);
+  put("message", messageOf(event));
   put("service.name", resource.service);
   put("service.namespace", resource.namespace);
   if (resource.version !== "") put("service.version", resource.version);
@@ -150,12 +156,6 @@ function outcomeOf(event: LogEvent, isAudit: boolean): "success" | "failure" {
   const grpc = numberAt(attributes, ACCESS_ATTRIBUTE.grpcStatus) ?? 0;
   const flags = String(attributes[ACCESS_ATTRIBUTE.responseFlags] ?? "").replace(/^-$/, "");
   return status >= 500 || grpc !== 0 || flags !== "" ? "failure" : "success";
-}
-
-/** `GET /items 200`. */
-function summary(attributes: Attributes): string {
-  const names = [ACCESS_ATTRIBUTE.method, ACCESS_ATTRIBUTE.path, ACCESS_ATTRIBUTE.responseCode];
-  return names.flatMap((name) => attributes[name] ?? []).join(" ");
 }
 
 function putPath(value: string, put: Put): void {

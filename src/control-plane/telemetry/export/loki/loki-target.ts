@@ -3,8 +3,7 @@ import { ACCESS_ATTRIBUTE } from "../../../../telemetry/otlp/access-log-attribut
 import type { ExportTarget, SendOutcome } from "../export-target.ts";
 import { type HttpDelivery, HttpSender } from "../http/http-sender.ts";
 import { statusOutcome } from "../http/status-outcome.ts";
-import type { LogLine } from "../log-document.ts";
-import { severityText } from "../otlp/otlp-record.ts";
+import { type LogLine, severityText } from "../log-document.ts";
 
 const PATH = "/loki/api/v1/push";
 /** What is looked for together with labels, without reading lines. */

@@ -1,7 +1,10 @@
 /** OTLP/gRPC (OTLP specification 1.x). */
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import { fromBinary } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import {
+  type ChannelCredentials,
   type ChannelOptions,
   Client,
   compressionAlgorithms,
@@ -18,7 +21,7 @@ import {
   retryAll,
   type SendOutcome,
 } from "../export-target.ts";
-import { authenticationHeaders, tlsMaterial } from "../http/credentials.ts";
+import { authenticationHeaders, type TlsMaterial, tlsMaterial } from "../http/credentials.ts";
 import type { HttpDelivery } from "../http/http-sender.ts";
 import { partialOutcome } from "./otlp-http-target.ts";
 import { exportRequest } from "./otlp-record.ts";
@@ -43,6 +46,8 @@ const RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo";
 const GZIP = compressionAlgorithms.gzip;
 /** Our own pauses are the ones that count: the channel tries whenever we do. */
 const RECONNECT_MS = 1000;
+/** RFC 6066 section 3: an address is no server name, and the runtime refuses it; the library always sends one. */
+const ADDRESS_NAME = "address.invalid";
 const same = (bytes: Buffer): Buffer => bytes;
 
 export class OtlpGrpcTarget implements ExportTarget {
@@ -98,27 +103,34 @@ export class OtlpGrpcTarget implements ExportTarget {
     if (this.#client !== undefined && text === this.#material) return this.#client;
     this.#client?.close();
     this.#material = text;
-    const isSecure = this.#url.protocol === "https:";
-    const bytes = (pem: string | undefined): Buffer | null =>
-      pem === undefined ? null : Buffer.from(pem);
+    const { hostname, port, protocol } = this.#url;
+    const isSecure = protocol === "https:";
+    const host = hostname.replace(/^\[(.*)\]$/, "$1");
+    const name = material.servername ?? (isIP(host) === 0 ? undefined : ADDRESS_NAME);
     const options: ChannelOptions = {
       "grpc.initial_reconnect_backoff_ms": RECONNECT_MS,
       "grpc.max_reconnect_backoff_ms": RECONNECT_MS,
       "grpc.use_local_subchannel_pool": 1,
       ...(this.#options.isCompressed ? { "grpc.default_compression_algorithm": GZIP } : {}),
-      ...(material.servername === undefined
-        ? {}
-        : { "grpc.ssl_target_name_override": material.servername }),
+      ...(name === undefined ? {} : { "grpc.ssl_target_name_override": name }),
     };
     this.#client = new Client(
-      `${this.#url.hostname}:${this.#url.port || (isSecure ? 443 : 80)}`,
-      isSecure
-        ? credentials.createSsl(bytes(material.ca), bytes(material.key), bytes(material.cert))
-        : credentials.createInsecure(),
+      `${hostname}:${port || (isSecure ? 443 : 80)}`,
+      isSecure ? secured(material, host) : credentials.createInsecure(),
       options,
     );
     return this.#client;
   }
+}
+
+/** The certificate is held against the name that we want, or the address that we dial. */
+function secured({ ca, key, cert, servername }: TlsMaterial, host: string): ChannelCredentials {
+  const bytes = (pem: string | undefined): Buffer | null =>
+    pem === undefined ? null : Buffer.from(pem);
+  return credentials.createSsl(bytes(ca), bytes(key), bytes(cert), {
+    checkServerIdentity: (_name, certificate) =>
+      checkServerIdentity(servername ?? host, certificate),
+  });
 }
 
 function judge(batch: readonly Buffer[], error: ServiceError): SendOutcome {

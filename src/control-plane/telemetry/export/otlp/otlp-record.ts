@@ -11,6 +11,7 @@ import type {
   TelemetryResource,
 } from "../../telemetry-record.ts";
 import type { ExportSignal, ResourceFigures } from "../export-target.ts";
+import { messageOf, severityText } from "../log-document.ts";
 
 const SCOPE = "tulle";
 const HEAD_BYTES = 4;
@@ -19,8 +20,6 @@ const { LengthDelimited, Varint, Bit64 } = WireType;
 const KINDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
 /** Status.StatusCode of trace.proto. */
 const STATUSES = { unset: 0, ok: 1, error: 2 } as const;
-/** Logs data model, "Displaying Severity". */
-const SEVERITY_TEXTS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] as const;
 
 export function encodeSpan(span: SpanRecord): Buffer {
   const writer = new BinaryWriter();
@@ -60,7 +59,7 @@ export function encodeLog(event: LogEvent): Buffer {
   writer.tag(2, Varint).int32(event.severity);
   writer.tag(3, LengthDelimited).string(severityText(event.severity));
   writer.tag(5, LengthDelimited).fork();
-  writer.tag(1, LengthDelimited).string(event.body).join();
+  writer.tag(1, LengthDelimited).string(messageOf(event)).join();
   writeAttributes(writer, 6, event.attributes);
   if (event.traceId !== "") {
     writer.tag(9, LengthDelimited).bytes(Buffer.from(event.traceId, "hex"));
@@ -75,11 +74,6 @@ export function encodeLog(event: LogEvent): Buffer {
 /** Figures are a message with their resource in it already. */
 export function encodeFigures({ bytes }: ResourceFigures): Buffer {
   return withResource(new Uint8Array(), bytes);
-}
-
-/** The name of a range of four severities. */
-export function severityText(severity: number): (typeof SEVERITY_TEXTS)[number] {
-  return SEVERITY_TEXTS[Math.floor((Math.min(24, Math.max(1, severity)) - 1) / 4)] ?? "INFO";
 }
 
 /** The Export…ServiceRequest of encoded records. */
