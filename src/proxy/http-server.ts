@@ -12,6 +12,7 @@ import type { FilterMetrics } from "./filters/filter-metrics.ts";
 import type { BackgroundRequest, FilterServices } from "./filters/filter-services.ts";
 import type { HttpConfig } from "./http-config.ts";
 import type { MirrorMetrics } from "./mirror-metrics.ts";
+import type { SharedRefreshes } from "./oidc/shared-refreshes.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 import { Tracer } from "./tracing/tracer.ts";
@@ -40,13 +41,14 @@ export interface HttpServerOptions {
   readonly startBackground: (server: HttpServer, request: BackgroundRequest) => boolean;
   /** Processes that share the proxy's traffic. */
   readonly workers: number;
+  readonly sharedRefreshes: SharedRefreshes | undefined;
   readonly tracing: TracingHub;
   /** Its requests are for the app beside the proxy. */
   readonly isInbound: boolean;
-}
-
   /** Of the proxy. */
   readonly nodeId: string;
+}
+
 export class HttpServer extends ConnectionServer {
   #config: HttpConfig;
   readonly #filterServices: FilterServices;
@@ -58,9 +60,9 @@ export class HttpServer extends ConnectionServer {
   readonly nowMs: () => number;
   readonly wallMs: () => number;
   readonly faults: CallbackFaults;
+  readonly nodeId: string;
   readonly mirrorMetrics: MirrorMetrics;
   readonly #recorder: OutcomeRecorder;
-  readonly nodeId: string;
   readonly #tracing: TracingHub;
   readonly #isInbound: boolean;
   /** Undefined where nothing is traced. */
@@ -79,6 +81,7 @@ export class HttpServer extends ConnectionServer {
       clusters: options.clusters,
       faults: options.faults,
       workers: options.workers,
+      sharedRefreshes: options.sharedRefreshes,
       requestInBackground: (request) => options.startBackground(this, request),
     };
     this.#filters = createFilterChain(options.config.filters, this.#filterServices, []);
@@ -89,10 +92,10 @@ export class HttpServer extends ConnectionServer {
     this.nowMs = options.nowMs;
     this.wallMs = options.wallMs;
     this.faults = options.faults;
+    this.nodeId = options.nodeId;
     this.mirrorMetrics = options.mirrorMetrics;
     this.#recorder = options.recorder;
     this.#tracing = options.tracing;
-    this.nodeId = options.nodeId;
     this.#isInbound = options.isInbound;
     this.tracer = this.#createTracer(options.config);
   }

@@ -5,6 +5,7 @@ import type { RequestHead } from "../../http/request-head.ts";
 import type { CallbackFaults } from "../callback-faults.ts";
 import type { Cluster } from "../cluster.ts";
 import type { DownstreamConnection } from "../downstream-connection.ts";
+import type { SharedRefreshes } from "../oidc/shared-refreshes.ts";
 import type { FilterMetrics } from "./filter-metrics.ts";
 
 export interface FilterServices {
@@ -21,6 +22,8 @@ export interface FilterServices {
   readonly faults: CallbackFaults;
   /** Processes that share the proxy's traffic: each has its part of what is limited. */
   readonly workers: number;
+  /** Over the workers of the proxy; undefined without any. */
+  readonly sharedRefreshes: SharedRefreshes | undefined;
   /** Sends a request of the proxy's own. Returns false when there are too many. */
   readonly requestInBackground: (request: BackgroundRequest) => boolean;
 }

@@ -31,9 +31,10 @@ import {
   refuse,
 } from "./login-page.ts";
 import type { OidcMetrics } from "./oidc-metrics.ts";
-import { Refreshes } from "./refreshes.ts";
+import { Refreshes, type RefreshResult, refreshKeyOf } from "./refreshes.ts";
 import { sealingKey } from "./sealed-text.ts";
 import { SecretFile } from "./secret-file.ts";
+import type { RefreshClaim, SharedRefreshes } from "./shared-refreshes.ts";
 import { requestTokens } from "./token-request.ts";
 
 const AUTHORIZATION = new HeaderName("authorization");
@@ -176,7 +177,9 @@ export class LoginGate {
     const joined = this.#refreshes.join(refreshToken, nowMs, waiter);
     if (joined === "none") {
       this.#refreshes.begin(refreshToken, waiter);
-      if (!this.#sendRefresh(session)) {
+      const { sharedRefreshes } = this.#services;
+      if (sharedRefreshes !== undefined) this.#claimRefresh(call, session, sharedRefreshes);
+      else if (!this.#sendRefresh(session)) {
         this.#refreshes.giveUp(refreshToken);
         return this.#enterRefreshed(call, cookies, undefined);
       }
@@ -187,13 +190,32 @@ export class LoginGate {
     return WAITS;
   }
 
+  /** Another worker may be at it. */
+  #claimRefresh(call: FilterCall, session: Session, shared: SharedRefreshes): void {
+    const { refreshToken } = session;
+    const onClaim = guarded(call.faults, (claim: RefreshClaim) => {
+      if (claim.kind === "done") {
+        const isFinal = claim.session !== undefined;
+        this.#refreshes.end(refreshToken, claim.session, this.#services.wallMs(), isFinal);
+      } else if (!this.#sendRefresh(session)) this.#endRefresh(refreshToken, undefined, false);
+    });
+    shared.claim(refreshKeyOf(refreshToken), onClaim);
+  }
+
+  /** Tells all who wait, in this process and the others. */
+  #endRefresh(refreshToken: string, session: RefreshResult, isFinal: boolean): void {
+    const { sharedRefreshes, wallMs } = this.#services;
+    sharedRefreshes?.end({ key: refreshKeyOf(refreshToken), session, isFinal });
+    this.#refreshes.end(refreshToken, session, wallMs(), isFinal);
+  }
+
   /** False when it was not sent. */
   #sendRefresh(session: Session): boolean {
     const { refreshToken } = session;
     const fields = { grant_type: "refresh_token", refresh_token: refreshToken };
     const end = (next: Session | undefined, isFinal: boolean): void => {
       this.#metrics[next === undefined ? "refreshFailed" : "refreshed"].value += 1;
-      this.#refreshes.end(refreshToken, next, this.#services.wallMs(), isFinal);
+      this.#endRefresh(refreshToken, next, isFinal);
     };
     const sent = requestTokens(this.#login, this.#cookiesSecret, fields, this.#services, {
       onTokens: (answer) => {

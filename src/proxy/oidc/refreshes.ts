@@ -28,7 +28,7 @@ export class Refreshes {
     nowMs: number,
     waiter: RefreshWaiter,
   ): { readonly session: RefreshResult } | "waiting" | "none" {
-    const known = this.#byToken.get(keyOf(token));
+    const known = this.#byToken.get(refreshKeyOf(token));
     if (known === undefined) return "none";
     const { result } = known;
     if (result === undefined) {
@@ -39,7 +39,7 @@ export class Refreshes {
   }
 
   begin(token: string, waiter: RefreshWaiter): void {
-    const key = keyOf(token);
+    const key = refreshKeyOf(token);
     this.#byToken.delete(key);
     this.#byToken.set(key, { waiters: new Set([waiter]), result: undefined });
     for (const [oldest, { result }] of this.#byToken) {
@@ -50,16 +50,16 @@ export class Refreshes {
 
   /** It could not be sent. */
   giveUp(token: string): void {
-    this.#byToken.delete(keyOf(token));
+    this.#byToken.delete(refreshKeyOf(token));
   }
 
   leave(token: string, waiter: RefreshWaiter): void {
-    this.#byToken.get(keyOf(token))?.waiters.delete(waiter);
+    this.#byToken.get(refreshKeyOf(token))?.waiters.delete(waiter);
   }
 
   /** Tells all who wait. `isFinal`: asking again would end alike. */
   end(token: string, session: RefreshResult, nowMs: number, isFinal: boolean): void {
-    const key = keyOf(token);
+    const key = refreshKeyOf(token);
     const refresh = this.#byToken.get(key);
     if (refresh === undefined) return;
     if (isFinal) refresh.result = { session, untilMs: nowMs + RESULT_MS };
@@ -70,6 +70,7 @@ export class Refreshes {
   }
 }
 
-function keyOf(token: string): string {
+/** What a refresh is known by, here and to other workers: no token is kept that need not be. */
+export function refreshKeyOf(token: string): string {
   return createHash("sha256").update(token).digest("base64");
 }

@@ -6,6 +6,7 @@ import type { ResourceError, ResourceUpdate } from "../../xds/resource-consumer.
 import type { ProxyStatus } from "../admin/proxy-status.ts";
 import type { WorkerPlace } from "../connection-limit.ts";
 import type { DrainDirection } from "../drain.ts";
+import type { RefreshClaim, RefreshEnd } from "../oidc/shared-refreshes.ts";
 
 /** Names that a proxy wants to hear of, by type URL. */
 export type WantedNames = ReadonlyMap<string, readonly string[]>;
@@ -80,4 +81,7 @@ export interface CoordinatorCalls {
   readonly reserve: { readonly input: AddressInput; readonly output: number };
   readonly adopt: { readonly input: AdoptInput; readonly output: undefined };
   readonly release: { readonly input: AddressInput; readonly output: undefined };
+  /** Answered when it is known who refreshes a session, or what came of it. */
+  readonly claimRefresh: { readonly input: string; readonly output: RefreshClaim };
+  readonly endRefresh: { readonly input: RefreshEnd; readonly output: undefined };
 }

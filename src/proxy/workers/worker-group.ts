@@ -14,6 +14,7 @@ import type { InheritedSockets } from "../handover/inherited-sockets.ts";
 import type { OpenSocket } from "../handover/messages.ts";
 import { AddressReservations } from "./address-reservations.ts";
 import type { StartInput, WantedNames, WorkerCalls } from "./calls.ts";
+import { RefreshClaims } from "./refresh-claims.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
 const RESTART_BASE_MS = 200;
@@ -57,11 +58,13 @@ export class WorkerGroup {
   #queue: Promise<unknown> = Promise.resolve();
   #onJoined: (() => void)[] = [];
   #isReady = false;
+  readonly #refreshes: RefreshClaims;
   #isStopping = false;
   restarts = 0;
 
   constructor(options: WorkerGroupOptions) {
     this.#options = options;
+    this.#refreshes = new RefreshClaims(() => options.clock.monotonicMs());
     this.#slots = Array.from({ length: options.count }, (_, index) => ({
       index,
       backoff: new Backoff({
@@ -183,6 +186,8 @@ export class WorkerGroup {
           void this.#addresses.adopt(index, listener, host, port, boundPort),
         release: ({ listener, host, port }) =>
           void this.#addresses.release(index, listener, host, port),
+        claimRefresh: (key) => this.#refreshes.claim(index, key),
+        endRefresh: (end) => void this.#refreshes.end(end),
       },
     });
     slot.process = worker;
@@ -208,6 +213,7 @@ export class WorkerGroup {
     slot.process = undefined;
     if (slot.live === worker) slot.live = undefined;
     this.#addresses.onDied(slot.index);
+    this.#refreshes.onDied(slot.index);
     onGone(worker);
     if (this.#isStopping) return;
     if (clock.monotonicMs() - worker.startedMs > STABLE_MS) slot.backoff.reset();

@@ -5,7 +5,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Clock } from "../../core/clock.ts";
 import { MeshError, messageOf } from "../../core/errors.ts";
-import { WORKER_ANSWER_MS_MAX } from "../../core/limits.ts";
+import { SESSION_REFRESH_MS_MAX, WORKER_ANSWER_MS_MAX } from "../../core/limits.ts";
 import type { Logger, LogThreshold } from "../../core/logger.ts";
 import type { Prng } from "../../core/prng.ts";
 import type { FieldError } from "../../decision/field-error.ts";
@@ -26,6 +26,7 @@ import type { HandoverMessage, SocketDescription } from "../handover/messages.ts
 import { IdleTrim } from "../idle-trim.ts";
 import { registerClusterMetrics } from "../link-metrics.ts";
 import { localClusterOf } from "../local-cluster.ts";
+import type { SharedRefreshes } from "../oidc/shared-refreshes.ts";
 import { openFilesMax } from "../open-files.ts";
 import { metricsResource } from "../otlp-metrics/metrics-resource.ts";
 import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "../own-identity.ts";
@@ -135,6 +136,7 @@ export class Worker {
         },
         release: (listener, host, port) => this.#tell("release", { listener, host, port }),
       },
+      sharedRefreshes: this.#sharedRefreshes(),
     });
     registerClusterMetrics(this.#registry, proxy);
     const resources = compileStaticResources(
@@ -169,6 +171,17 @@ export class Worker {
       await proxy.drain(direction, 0);
     }
     return { wanted: this.#subscriptions.wanted() };
+  }
+
+  #sharedRefreshes(): SharedRefreshes {
+    return {
+      claim: (key, onClaim) => {
+        this.#channel
+          .call("claimRefresh", key, SESSION_REFRESH_MS_MAX)
+          .then(onClaim, () => onClaim({ kind: "yours" }));
+      },
+      end: (end) => this.#tell("endRefresh", end),
+    };
   }
 
   async #catchUp(dynamic: DynamicResources, { updates, missing }: StartInput): Promise<void> {
