@@ -36,14 +36,6 @@ export const OPENSEARCH: MavenArtefact = {
   isSlow: true,
 };
 
-export const ELASTICSEARCH: MavenArtefact = {
-  group: "org.elasticsearch.distribution.integ-test-zip",
-  name: "elasticsearch",
-  version: "7.17.28",
-  packaging: "zip",
-  isSlow: true,
-};
-
 export type MavenPeer =
   | { readonly path: string; readonly skip: false }
   | { readonly path: ""; readonly skip: string };

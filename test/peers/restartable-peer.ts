@@ -13,8 +13,9 @@ export interface PeerCommand {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Answers with a status below 400 once it is ready. */
+  /** Answers with `readyStatus`, 200 by default, once it is ready. */
   readonly readyUrl: string;
+  readonly readyStatus?: number;
 }
 
 export class RestartablePeer {
@@ -40,7 +41,7 @@ export class RestartablePeer {
   }
 
   async restart(): Promise<void> {
-    const { program, args, env, cwd, readyUrl } = this.#command;
+    const { program, args, env, cwd, readyUrl, readyStatus = 200 } = this.#command;
     const child = spawn(program, args, {
       // A group of its own: scripts start the program as a child.
       detached: true,
@@ -55,7 +56,7 @@ export class RestartablePeer {
       });
     }
     const deadlineMs = performance.now() + START_DEADLINE_MS;
-    while (!(await answers(readyUrl))) {
+    while ((await statusOf(readyUrl)) !== readyStatus) {
       if (child.exitCode !== null || performance.now() > deadlineMs) {
         throw new Error(`${program} does not start:\n${this.#output}`);
       }
@@ -73,12 +74,13 @@ export class RestartablePeer {
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Undefined when it does not answer. */
+async function statusOf(url: string): Promise<number | undefined> {
   try {
     const answer = await fetch(url);
     await answer.arrayBuffer();
-    return answer.status < 400;
+    return answer.status;
   } catch {
-    return false;
+    return undefined;
   }
 }

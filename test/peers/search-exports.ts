@@ -15,10 +15,16 @@ const STREAM = "logs-tulle.access-default";
 const OUTAGE_MS = 30_000;
 const PER_SECOND = 100;
 
+interface Document {
+  readonly url: Readonly<Record<"original" | "path" | "query" | "domain", string>>;
+  readonly event: { readonly duration: number };
+  readonly service: { readonly name: string };
+}
+
 interface Hits {
   readonly hits: {
     readonly total: { readonly value: number };
-    readonly hits: readonly { readonly _source: Readonly<Record<string, never>> }[];
+    readonly hits: readonly { readonly _source: Document }[];
   };
 }
 
@@ -54,7 +60,7 @@ export async function checkSearchExports(
   const port = await freePort();
   const peer = await startSearch(t, { ...server, port, transportPort: await freePort() });
   const search = new Search(port);
-  const template = readFileSync(join(DEPLOY, server.name, "index-template.json"), "utf8");
+  const template = readFileSync(join(DEPLOY, "opensearch", "index-template.json"), "utf8");
   await search.call("PUT", "/_index_template/tulle", JSON.parse(template));
   const mesh = await ExportingMesh.start(t);
   await mesh.export("search", {
@@ -82,11 +88,8 @@ export async function checkSearchExports(
     assert.equal(failed.total.value, 100);
     const one = await search.find({ term: { "trace.id": (41).toString(16).padStart(32, "a") } });
     assert.equal(one.total.value, 1);
-    const document = one.hits[0]?._source as unknown as {
-      readonly url: { readonly path: string; readonly query: string };
-      readonly event: { readonly duration: number };
-      readonly service: { readonly name: string };
-    };
+    const document = one.hits[0]?._source;
+    assert.ok(document);
     assert.deepEqual(document.url, {
       ...{ original: "/items/41?page=2", path: "/items/41", query: "page=2" },
       domain: "checkout.shop",
@@ -118,7 +121,7 @@ export async function checkSearchExports(
     );
     const all = await search.find({ match_all: {} }, 10_000);
     assert.equal(all.total.value, next);
-    const paths = all.hits.map(({ _source }) => (_source["url"] as { readonly path: string }).path);
+    const paths = all.hits.map(({ _source }) => _source.url.path);
     assert.equal(new Set(paths).size, next);
   });
 }

@@ -1,4 +1,4 @@
-/** OpenSearch and Elasticsearch, which refuse to run as root and want files of their own. */
+/** OpenSearch, which refuses to run as root and wants files of its own. */
 
 import { execFileSync } from "node:child_process";
 import { chownSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
@@ -11,7 +11,6 @@ import { RestartablePeer } from "./restartable-peer.ts";
 const NOBODY = 65_534;
 
 export interface SearchServer {
-  readonly name: "opensearch" | "elasticsearch";
   /** Where the archive was unpacked to. */
   readonly path: string;
   readonly port: number;
@@ -20,7 +19,7 @@ export interface SearchServer {
 
 /** Its data outlive a kill. */
 export async function startSearch(t: TestContext, server: SearchServer): Promise<RestartablePeer> {
-  const { name, path, port, transportPort } = server;
+  const { path, port, transportPort } = server;
   const [unpacked = ""] = readdirSync(path);
   const home = join(path, unpacked);
   const folder = temporaryFolder(t);
@@ -35,28 +34,20 @@ export async function startSearch(t: TestContext, server: SearchServer): Promise
     `path.data: ${folders[1]}`,
     `path.logs: ${folders[2]}`,
     "cluster.routing.allocation.disk.threshold_enabled: false",
-    ...(name === "elasticsearch"
-      ? ["xpack.security.enabled: false", "ingest.geoip.downloader.enabled: false"]
-      : []),
   ];
-  writeFileSync(join(config, `${name}.yml`), `${options.join("\n")}\n`);
+  writeFileSync(join(config, "opensearch.yml"), `${options.join("\n")}\n`);
   writeFileSync(join(config, "jvm.options"), "-Xms512m\n-Xmx512m\n-XX:TieredStopAtLevel=1\n");
   writeFileSync(join(config, "log4j2.properties"), LOGGING);
   const isRoot = process.getuid?.() === 0;
   if (isRoot)
     for (const one of [folder, ...folders, ...filesOf(config)]) chownSync(one, NOBODY, NOBODY);
   const java = dirname(dirname(realpathSync(execFileSync("which", ["java"]).toString().trim())));
-  const program = join(home, "bin", name);
+  const program = join(home, "bin", "opensearch");
   const asNobody = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", program];
-  const upper = name.toUpperCase();
   return await RestartablePeer.start(t, {
     program: isRoot ? "setpriv" : program,
     args: isRoot ? asNobody : [],
-    env: {
-      [name === "opensearch" ? "OPENSEARCH_PATH_CONF" : "ES_PATH_CONF"]: config,
-      [name === "opensearch" ? "OPENSEARCH_JAVA_HOME" : "ES_JAVA_HOME"]: java,
-      [`${upper === "OPENSEARCH" ? "OPENSEARCH" : "ES"}_TMPDIR`]: folder,
-    },
+    env: { OPENSEARCH_PATH_CONF: config, OPENSEARCH_JAVA_HOME: java, OPENSEARCH_TMPDIR: folder },
     readyUrl: `http://127.0.0.1:${port}/_cluster/health?wait_for_status=yellow&timeout=1s`,
   });
 }
