@@ -116,6 +116,32 @@ test("the control plane is a downstream authority of SPIRE's server", { skip }, 
   assert.equal(load.failures.length, 0);
 });
 
+test("what is wrong with our entry in SPIRE ends a start, and says so", { skip }, async (t) => {
+  const spire = await Spire.start({ t, programs, trustDomain: "example.org" });
+  const home = await TulleHome.create();
+  t.after(() => home.remove());
+  const file = join(home.path, "issuer.yaml");
+  const issuer = { kind: "spire", server: spire.serverAddress, workloadApi: spire.workloadApi };
+  writeFileSync(file, JSON.stringify(issuer));
+  const startIn = async (trustDomain: string): Promise<string> => {
+    const words = ["control-plane", "--trust-domain", trustDomain, "--issuer-file", file];
+    const { code, output } = await home.start(words).ended;
+    assert.notEqual(code, 0);
+    return output;
+  };
+  assert.match(await startIn("example.org"), /PERMISSION_DENIED: no identity issued/);
+  await spire.register("/tulle");
+  await eventually(async () => {
+    const listed = await spire.agent("api", "fetch", "x509").catch(() => "");
+    return listed.includes("spiffe://example.org/tulle") ? true : undefined;
+  });
+  assert.match(await startIn("example.org"), /is our registration entry marked as -downstream\?/);
+  assert.match(
+    await startIn("other.org"),
+    /SPIRE's trust domain is example\.org, the mesh's is other\.org: start the mesh with --trust-domain/,
+  );
+});
+
 const APP = `
 console.log("endpoint " + process.env.SPIFFE_ENDPOINT_SOCKET + ".");
 require("node:http").createServer((request, response) => {

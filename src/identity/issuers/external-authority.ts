@@ -197,7 +197,11 @@ export class ExternalAuthority implements MeshAuthority, Component {
       this.#trust(issuer.roots);
     } catch (error) {
       const { roots } = parseTrustBundlePem(trustDomain, readOptionalFile(rootsPath) ?? "");
-      const reason = `the issuer ${issuer.kind} at ${issuer.place} cannot be used: ${messageOf(error)}`;
+      const { kind, place, finding } = issuer;
+      const why = messageOf(error);
+      // One that tries again by itself knows more than that its time is over.
+      const more = finding === undefined || finding === why ? "" : ` (${finding})`;
+      const reason = `the issuer ${kind} at ${place} cannot be used: ${why}${more}`;
       if (roots.length === 0 || !isRetryable(error)) {
         issuer.close();
         throw issuerFailed(reason, false, error);
