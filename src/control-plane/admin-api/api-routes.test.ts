@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { createAdminApp } from "./admin-app.ts";
 import { API_ROUTES } from "./api-routes.ts";
 import { openApiDocument } from "./openapi.ts";
 
 /** Routes are registered without touching what they will read. */
-const NO_DEPS = {} as AdminApiDeps;
+const NO_DEPS = { metrics: new MetricRegistry() } as unknown as AdminApiDeps;
 
 test("the table of routes is exactly what is served", () => {
   const served = createAdminApp(NO_DEPS)
