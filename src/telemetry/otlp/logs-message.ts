@@ -26,16 +26,28 @@ export interface RecordAttribute {
   read(entry: AccessLogEntry): LogValue;
 }
 
+/** An attribute whose name is encoded once, not for each record. */
+interface EncodedAttribute {
+  readonly name: string;
+  /** The field `key` of KeyValue. */
+  readonly key: Uint8Array;
+  readonly read: RecordAttribute["read"];
+}
+
 /** What records of one log say. */
 export class RecordFormat {
-  readonly attributes: readonly RecordAttribute[];
+  readonly attributes: readonly EncodedAttribute[];
   readonly body: ((entry: AccessLogEntry) => LogValue) | undefined;
 
   constructor(
     attributes: readonly RecordAttribute[],
     body: ((entry: AccessLogEntry) => LogValue) | undefined,
   ) {
-    this.attributes = attributes;
+    const out = new ProtoBuffer();
+    this.attributes = attributes.map(({ name, read }) => {
+      out.text(1, name);
+      return { name, key: out.take(), read };
+    });
     this.body = body;
   }
 }
@@ -84,11 +96,11 @@ export class LogsMessage {
       out.text(1, text);
     }
     let eventName = "";
-    for (const { name, read } of format.attributes) {
+    for (const { name, key, read } of format.attributes) {
       const value = read(entry);
       if (value === undefined || value === "-") continue;
       if (name === ACCESS_ATTRIBUTE.eventName) eventName = String(value);
-      else writeAttribute(out, name, value);
+      else writeAttribute(out, key, value);
     }
     const { traceId, spanId } = entry;
     if (traceId?.length === TRACE_DIGITS) writeId(out, TRACE_ID, traceId);
@@ -124,16 +136,25 @@ function isFailure({ responseCode, grpcStatus, flag, method }: AccessLogEntry): 
   return responseCode >= 500 || responseCode === 0 || (grpcStatus ?? 0) !== 0;
 }
 
-function writeAttribute(out: ProtoBuffer, name: string, value: Exclude<LogValue, undefined>): void {
+function writeAttribute(
+  out: ProtoBuffer,
+  key: Uint8Array,
+  value: Exclude<LogValue, undefined>,
+): void {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) {
     const valueLength = 1 + varintLength(value);
-    out.open(ATTRIBUTES, textLength(name) + fieldLength(valueLength));
-    out.text(1, name);
+    out.open(ATTRIBUTES, key.length + fieldLength(valueLength));
+    out.raw(key);
     out.open(2, valueLength);
     out.enumeration(3, value);
-  } else {
-    writeText(out, ATTRIBUTES, name, textOfValue(value));
+    return;
   }
+  const text = textOfValue(value);
+  const valueLength = textLength(text);
+  out.open(ATTRIBUTES, key.length + fieldLength(valueLength));
+  out.raw(key);
+  out.open(2, valueLength);
+  out.text(1, text);
 }
 
 function writeText(out: ProtoBuffer, field: number, name: string, value: string): void {
