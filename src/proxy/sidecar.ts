@@ -35,6 +35,7 @@ import { localClusterOf } from "./local-cluster.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import { openFilesMax } from "./open-files.ts";
 import { metricsResource } from "./otlp-metrics/metrics-resource.ts";
+import { wantsExponential } from "./otlp-metrics/metrics-resource.ts";
 import { MetricsSinks } from "./otlp-metrics/metrics-sinks.ts";
 import { compileStatsSinks } from "./otlp-metrics/stats-sinks-config.ts";
 import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "./own-identity.ts";
@@ -89,6 +90,7 @@ export class Sidecar implements ReplacedSidecar {
   async start(): Promise<void> {
     const bootstrap = this.#bootstrap;
     const { clock, log, prng, version } = this.#deps;
+    if (wantsExponential(bootstrap.node)) this.#registry.useExponential();
     registerProcessMetrics(this.#registry, version, clock, true);
     registerAppProcessMetrics(this.#registry, bootstrap.node?.metadata);
     const errors: FieldError[] = [];

@@ -1,5 +1,6 @@
 /** A histogram with fixed upper bounds. Observing walks the bounds from below: most values are small. */
 import { HistogramExemplars } from "./histogram-exemplars.ts";
+import type { ExponentialCounts } from "./histogram-exponential.ts";
 
 /** Envoy's bucket bounds, which Istio's boards expect: milliseconds for durations, bytes for sizes. */
 export const DEFAULT_BOUNDS: readonly number[] = [
@@ -20,6 +21,8 @@ export class Histogram {
   count = 0;
   /** As of a Counter. */
   isExpired = false;
+  /** The same values for receivers that want them so. */
+  exponential: ExponentialCounts | undefined;
   /** Made for the first request that was traced. */
   exemplars: HistogramExemplars | undefined;
 
@@ -42,6 +45,7 @@ export class Histogram {
     this.counts[bucket]! += 1;
     this.sum += value;
     this.count += 1;
+    if (this.exponential !== undefined) this.exponential.add(value);
   }
 
   /** The value was that of a request in this trace: `ids` are the words of its context, `wallMs` is now. */

@@ -6,6 +6,7 @@ import { assert } from "../core/assert.ts";
 import { METRIC_EXPIRY_INTERVAL_MS, METRIC_IDLE_MS } from "../core/limits.ts";
 import { Counter, Gauge } from "./counter.ts";
 import { Histogram } from "./histogram.ts";
+import { ExponentialCounts } from "./histogram-exponential.ts";
 import {
   Family,
   type FamilyDescription,
@@ -35,6 +36,7 @@ export class MetricRegistry {
   readonly #families = new Map<string, Family<Counter> | Family<Gauge> | Family<Histogram>>();
   readonly #collectors: (() => void)[] = [];
   #expiredMs = 0;
+  #isExponential = false;
 
   counter(name: string, help: string, expiry: Expiry = {}): MetricSource<Counter> {
     const description = { name, help, type: "counter", ...expiry } as const;
@@ -53,7 +55,12 @@ export class MetricRegistry {
     expiry: Expiry = {},
   ): MetricSource<Histogram> {
     const description = { name, help, type: "histogram", ...expiry } as const;
-    return this.#add(new Family(description, () => new Histogram(bounds), this.#hooksOf(name)));
+    return this.#add(new Family(description, () => this.#histogram(bounds), this.#hooksOf(name)));
+  }
+
+  /** Histograms that are made from now on count by OpenTelemetry's exponential ones as well. */
+  useExponential(): void {
+    this.#isExponential = true;
   }
 
   /** Runs `collect` before each reading, for values that are looked up rather than counted. */
@@ -77,6 +84,12 @@ export class MetricRegistry {
   /** Gives up all series of families that expire: their labels are to be others. */
   expireAll(): void {
     for (const family of this.#families.values()) family.expireAll();
+  }
+
+  #histogram(bounds: readonly number[] | undefined): Histogram {
+    const histogram = new Histogram(bounds);
+    if (this.#isExponential) histogram.exponential = new ExponentialCounts();
+    return histogram;
   }
 
   #hooksOf(family: string): FamilyHooks {

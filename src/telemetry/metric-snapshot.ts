@@ -4,6 +4,7 @@
  */
 import { Histogram } from "./histogram.ts";
 import type { ExemplarSnapshot } from "./histogram-exemplars.ts";
+import { type ExponentialSnapshot, mergeExponential } from "./histogram-exponential.ts";
 import type { Labels, MergeRule, MetricFamily } from "./metric-family.ts";
 
 export interface SeriesSnapshot {
@@ -17,6 +18,8 @@ export interface HistogramSnapshot {
   readonly counts: readonly number[];
   readonly sum: number;
   readonly count: number;
+  /** The same values by OpenTelemetry's exponential histogram, where somebody wants that. */
+  readonly exponential?: ExponentialSnapshot;
   /** At most one a bucket, none without traces. */
   readonly exemplars?: readonly ExemplarSnapshot[];
 }
@@ -85,6 +88,9 @@ function mergeValues(
     counts: a.counts.map((count, index) => count + (b.counts[index] ?? 0)),
     sum: a.sum + b.sum,
     count: a.count + b.count,
+    ...(a.exponential === undefined || b.exponential === undefined
+      ? {}
+      : { exponential: mergeExponential(a.exponential, b.exponential) }),
     ...(a.exemplars === undefined && b.exemplars === undefined
       ? {}
       : { exemplars: mergeExemplars(a, b) }),
@@ -112,6 +118,10 @@ export function bucketOf(bounds: readonly number[], value: number): number {
 function histogramSnapshot(histogram: Histogram): HistogramSnapshot {
   const { bounds, counts, sum, count } = histogram;
   const exemplars = histogram.exemplars?.snapshot();
-  const plain = { bounds, counts: Array.from(counts), sum, count };
-  return exemplars === undefined ? plain : { ...plain, exemplars };
+  const exponential = histogram.exponential?.snapshot();
+  return {
+    ...{ bounds, counts: Array.from(counts), sum, count },
+    ...(exponential === undefined ? {} : { exponential }),
+    ...(exemplars === undefined ? {} : { exemplars }),
+  };
 }

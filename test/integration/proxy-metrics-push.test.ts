@@ -9,11 +9,10 @@ import { RawUpstream } from "../support/raw-upstream.ts";
 import { askAll, metric, openConnections } from "../support/worker-fixture.ts";
 
 const TYPE = "type.googleapis.com/envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig";
-const NODE: JsonObject = {
-  id: "cart-1",
-  cluster: "cart",
-  metadata: { NAMESPACE: "shop", SERVICE: "cart", LABELS: { version: "v2" }, CLUSTER_ID: "east" },
+const NODE_METADATA = {
+  ...{ NAMESPACE: "shop", SERVICE: "cart", LABELS: { version: "v2" }, CLUSTER_ID: "east" },
 };
+const NODE: JsonObject = { id: "cart-1", cluster: "cart", metadata: NODE_METADATA };
 
 function sinkTo(cluster_name: string): JsonObject {
   return {
@@ -26,6 +25,7 @@ async function start(
   context: TestContext,
   collector: OtlpCollector,
   flags: readonly string[] = [],
+  node = NODE,
 ): Promise<ProxyProcess> {
   const app = await RawUpstream.echo(context);
   const clusters = [
@@ -33,7 +33,7 @@ async function start(
     { name: "collector", endpoints: [collector.port] },
   ];
   const bootstrap = bootstrapOf([{ routes: "app" }], clusters, {
-    ...{ node: NODE, stats_flush_interval: "0.05s", stats_sinks: [sinkTo("collector")] },
+    ...{ node, stats_flush_interval: "0.05s", stats_sinks: [sinkTo("collector")] },
   });
   return await ProxyProcess.start(context, bootstrap, flags);
 }
@@ -70,6 +70,28 @@ for (const workers of [1, 2]) {
     for (const client of clients) client.close();
   });
 }
+
+test("a collector gets exponential histograms where the bootstrap file asks for them", async (context) => {
+  const collector = await OtlpCollector.start(context);
+  const metadata = { ...NODE_METADATA, OTLP_HISTOGRAMS: "exponential" };
+  const proxy = await start(context, collector, ["--workers", "2"], { ...NODE, metadata });
+  const clients = await openConnections(proxy.port("main"), 10);
+  await askAll(clients, "/");
+  await collector.until(() => collector.sum("istio_request_bytes") === 10);
+  const kinds = collector.pushes
+    .flat()
+    .flatMap(({ scopeMetrics }) => scopeMetrics)
+    .flatMap(({ metrics }) => metrics)
+    .filter(({ name }) => name === "istio_request_bytes")
+    .map(({ data }) => data);
+  const last = kinds.at(-1);
+  assert.ok(last?.case === "exponentialHistogram");
+  const [point] = last.value.dataPoints;
+  // All requests are alike: one bucket at the finest resolution.
+  assert.equal(point?.scale, 8);
+  assert.deepEqual(point?.positive?.bucketCounts, [10n]);
+  for (const client of clients) client.close();
+});
 
 test("a collector that was away is told everything, and the last words of a proxy that ends", async (context) => {
   const collector = await OtlpCollector.start(context);

@@ -16,3 +16,8 @@ export function metricsResource(node: Node | undefined): Labels {
   if (cluster !== "unknown") attributes["mesh.cluster"] = cluster;
   return attributes;
 }
+
+/** Whether collectors get histograms as exponential ones: `OTLP_HISTOGRAMS: exponential` of the node's metadata. */
+export function wantsExponential(node: Node | undefined): boolean {
+  return node?.metadata?.["OTLP_HISTOGRAMS"] === "exponential";
+}

@@ -8,7 +8,7 @@ import { OtlpMetricsChanges } from "../../telemetry/otlp/metrics-changes.ts";
 import { OtlpMetricsMessage } from "../../telemetry/otlp/metrics-message.ts";
 import type { MeshLink } from "../mesh-link.ts";
 import type { MetricsPush, MetricsPushOptions } from "./metrics-push.ts";
-import { metricsResource } from "./metrics-resource.ts";
+import { metricsResource, wantsExponential } from "./metrics-resource.ts";
 import type { StatsSink, StatsSinksConfig } from "./stats-sinks-config.ts";
 
 export interface MetricsSinksOptions {
@@ -80,7 +80,12 @@ export class MetricsSinks {
     sink: StatsSink,
   ): Omit<MetricsPushOptions, "createClient" | "isReachable" | "onResult"> {
     const { clock, log, node, version, config, metrics } = this.#options;
-    const message = new OtlpMetricsMessage(metricsResource(node), { name: "tulle", version });
+    const message = new OtlpMetricsMessage({
+      resource: metricsResource(node),
+      scope: { name: "tulle", version },
+      // The control plane keeps figures by classic bounds.
+      isExponential: sink.address !== undefined && wantsExponential(node),
+    });
     return {
       ...{ clock, log, intervalMs: config.intervalMs, receiver: sink.clusterName },
       changes: new OtlpMetricsChanges(message, this.#startMs),

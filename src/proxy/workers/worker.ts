@@ -30,6 +30,7 @@ import type { SharedRefreshes } from "../oidc/shared-refreshes.ts";
 import { openFilesMax } from "../open-files.ts";
 import { metricsResource } from "../otlp-metrics/metrics-resource.ts";
 import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "../own-identity.ts";
+import { wantsExponential } from "../otlp-metrics/metrics-resource.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
 import { applyStaticSecrets, compileStaticResources } from "../static-resources.ts";
 import type { CoordinatorCalls, StartInput, WantedNames, WorkerCalls } from "./calls.ts";
@@ -114,6 +115,7 @@ export class Worker {
     const errors: FieldError[] = [];
     const channel = channelCluster(bootstrap, errors);
     const principal = ownPrincipal(bootstrap.node, channel, input.trustDomain);
+    if (wantsExponential(bootstrap.node)) this.#registry.useExponential();
     registerProcessMetrics(this.#registry, input.version, clock, false);
     const connectionsMax = compileConnectionsMax(bootstrap, errors);
     const proxy = new DataPlane({

@@ -4,8 +4,7 @@
  */
 import { OTLP_METRICS_SERIES_PER_MESSAGE } from "../../core/limits.ts";
 import type { FamilySnapshot, SeriesSnapshot } from "../metric-snapshot.ts";
-import { encodeLabels, type OtlpMetricsMessage, type OtlpPoint } from "./metrics-message.ts";
-import { ProtoBuffer } from "./metrics-wire.ts";
+import type { OtlpMetricsMessage, OtlpPoint } from "./metrics-message.ts";
 
 interface SeriesState {
   readonly attributes: Uint8Array;
@@ -25,7 +24,6 @@ export interface OtlpBatch {
 
 export class OtlpMetricsChanges {
   readonly #message: OtlpMetricsMessage;
-  readonly #scratch = new ProtoBuffer();
   readonly #families = new Map<string, Map<string, SeriesState>>();
   /** Counts that are new began after this: the last look, or the start of the process. */
   #lastMs: number;
@@ -91,7 +89,7 @@ export class OtlpMetricsChanges {
     const amount = typeof value === "number" ? value : value.count;
     let state = states.get(key);
     if (state === undefined) {
-      const attributes = encodeLabels(this.#scratch, family.type, labels);
+      const attributes = this.#message.encodeLabels(family.type, labels);
       const nothing = Number.NaN;
       state = { attributes, startMs: this.#lastMs, taken: nothing, pending: nothing, round: 0 };
       states.set(key, state);

@@ -13,10 +13,13 @@ import { OtlpMetricsMessage } from "./metrics-message.ts";
 const START_MS = Date.UTC(2026, 0, 1);
 const LONG = "ü".repeat(200);
 
-function changes(): OtlpMetricsChanges {
+function changes(isExponential = false): OtlpMetricsChanges {
   const resource = { "service.name": "cart", "service.instance.id": "cart-1" };
   const scope = { name: "tulle", version: "1" };
-  return new OtlpMetricsChanges(new OtlpMetricsMessage(resource, scope), START_MS);
+  return new OtlpMetricsChanges(
+    new OtlpMetricsMessage({ resource, scope, isExponential }),
+    START_MS,
+  );
 }
 
 interface Told {
@@ -178,4 +181,34 @@ test("many series come in several messages, and none is lost", () => {
     data.case === "sum" ? data.value.dataPoints : [],
   );
   assert.equal(points.length, OTLP_METRICS_SERIES_PER_MESSAGE);
+});
+
+test("exponential histograms are read back, with labels and exemplars", () => {
+  const registry = new MetricRegistry();
+  registry.useExponential();
+  const took = registry.histogram("took_milliseconds", "Took.", [1, 10]).with({ side: LONG });
+  for (const value of [0, 1, 2, 3, 4, 1_000]) took.observe(value);
+  took.addExemplar(2, 1_000, new Int32Array([0, 0, 0, 7, 0, 9]), START_MS + 1);
+  const [metric] = tell(changes(true), snapshotOf(registry.families()), START_MS + 2).metrics;
+  assert.ok(metric?.data.case === "exponentialHistogram");
+  assert.equal(metric.data.value.aggregationTemporality, 2);
+  const [point] = metric.data.value.dataPoints;
+  assert.ok(point);
+  assert.deepEqual([point.count, point.sum, point.zeroCount], [6n, 1_010, 1n]);
+  assert.equal(point.attributes[0]?.value?.value.value, LONG);
+  assert.equal(point.exemplars[0]?.traceId.at(-1), 7);
+  const base = 2 ** (2 ** -point.scale);
+  const { offset = 0, bucketCounts = [] } = point.positive ?? {};
+  const upper = bucketCounts.flatMap((count, at) =>
+    count === 0n ? [] : [[Math.log2(base ** (offset + at + 1)), count] as const],
+  );
+  assert.equal(
+    upper.reduce((sum, [, count]) => sum + count, 0n),
+    5n,
+  );
+  const bounds = upper.map(([bound]) => 2 ** bound);
+  for (const value of [1, 2, 3, 4, 1_000]) {
+    const bound = bounds.find((one) => value <= one * (1 + 1e-9));
+    assert.ok(bound !== undefined && bound <= value * base * (1 + 1e-9), `${value}: ${bounds}`);
+  }
 });

@@ -2,8 +2,10 @@
  * Metrics as OTLP's ExportMetricsServiceRequest (opentelemetry.proto.collector.metrics.v1), cumulative, with the names
  * that Prometheus has. What does not change from push to push, resource and labels, is encoded once.
  */
+import type { ExemplarSnapshot } from "../histogram-exemplars.ts";
 import type { Labels } from "../metric-family.ts";
 import type { FamilySnapshot, HistogramSnapshot } from "../metric-snapshot.ts";
+import { exponentialLength, writeExponential } from "./metrics-exponential.ts";
 import { fieldLength, ProtoBuffer } from "./metrics-wire.ts";
 
 /** AGGREGATION_TEMPORALITY_CUMULATIVE. */
@@ -21,17 +23,28 @@ export interface OtlpPoint {
   readonly value: number | HistogramSnapshot;
 }
 
-/** Field of the labels: they stand elsewhere in data points of numbers and of histograms. */
-const ATTRIBUTES_OF = { counter: 7, gauge: 7, histogram: 9 } as const;
+/** Fields of the data of each kind of metric, of the labels and of the exemplars in its data points. */
+const FIELDS = {
+  gauge: { data: 5, labels: 7, exemplars: 5 },
+  counter: { data: 7, labels: 7, exemplars: 5 },
+  histogram: { data: 9, labels: 9, exemplars: 8 },
+  exponential: { data: 10, labels: 1, exemplars: 11 },
+} as const;
 
-/** The labels of a series as they stand in each of its data points. `scratch` is written over. */
-export function encodeLabels(
-  scratch: ProtoBuffer,
-  type: FamilySnapshot["type"],
-  labels: Labels,
-): Uint8Array {
+type Kind = keyof typeof FIELDS;
+
+export interface OtlpMetricsOptions {
+  /** Attributes of who tells. */
+  readonly resource: Labels;
+  readonly scope: { readonly name: string; readonly version: string };
+  /** Whether histograms are told as exponential ones. */
+  readonly isExponential?: boolean;
+}
+
+/** The same where the kind is known. `scratch` is written over. */
+export function encodeLabels(scratch: ProtoBuffer, kind: Kind, labels: Labels): Uint8Array {
   scratch.clear();
-  writeAttributes(scratch, ATTRIBUTES_OF[type], labels);
+  writeAttributes(scratch, FIELDS[kind].labels, labels);
   return scratch.take();
 }
 
@@ -40,10 +53,13 @@ export class OtlpMetricsMessage {
   readonly #resource: Uint8Array;
   readonly #scope: Uint8Array;
   readonly #metrics = new ProtoBuffer();
+  readonly #scratch = new ProtoBuffer();
+  readonly #histogram: "histogram" | "exponential";
   #timeMs = 0;
   #pointCount = 0;
 
-  constructor(resource: Labels, scope: { readonly name: string; readonly version: string }) {
+  constructor({ resource, scope, isExponential = false }: OtlpMetricsOptions) {
+    this.#histogram = isExponential ? "exponential" : "histogram";
     const attributes = new ProtoBuffer();
     writeAttributes(attributes, 1, resource);
     this.#resource = attributes.take();
@@ -55,6 +71,11 @@ export class OtlpMetricsMessage {
 
   get pointCount(): number {
     return this.#pointCount;
+  }
+
+  /** The labels of a series as they stand in each of its data points. */
+  encodeLabels(type: FamilySnapshot["type"], labels: Labels): Uint8Array {
+    return encodeLabels(this.#scratch, this.#kindOf(type), labels);
   }
 
   /** `timeMs` is wall clock: when the values were read. */
@@ -71,13 +92,14 @@ export class OtlpMetricsMessage {
     const unit = unitOf(family.name);
     let length = family.type === "gauge" ? 0 : 2;
     if (family.type === "counter") length += 2;
-    for (const point of points) length += fieldLength(pointLength(point));
+    const kind = this.#kindOf(family.type);
+    for (const point of points) length += fieldLength(pointLength(point, kind));
     const nameLength = Buffer.byteLength(family.name);
     out.open(2, fieldLength(nameLength) + fieldLength(unit.length) + fieldLength(length));
     out.text(1, family.name);
     out.text(3, unit);
-    out.open({ gauge: 5, counter: 7, histogram: 9 }[family.type], length);
-    for (const point of points) this.#writePoint(point);
+    out.open(FIELDS[kind].data, length);
+    for (const point of points) this.#writePoint(point, kind);
     if (family.type !== "gauge") out.enumeration(2, CUMULATIVE);
     // A sum that only grows: is_monotonic.
     if (family.type === "counter") out.enumeration(3, 1);
@@ -99,23 +121,35 @@ export class OtlpMetricsMessage {
     return out.take();
   }
 
-  #writePoint(point: OtlpPoint): void {
+  #kindOf(type: FamilySnapshot["type"]): Kind {
+    return type === "histogram" ? this.#histogram : type;
+  }
+
+  #writePoint(point: OtlpPoint, kind: Kind): void {
     const out = this.#metrics;
     const { value } = point;
-    out.open(1, pointLength(point));
+    out.open(1, pointLength(point, kind));
     out.raw(point.attributes);
     out.time(2, point.startMs);
     out.time(3, this.#timeMs);
     if (typeof value === "number") out.double(4, value);
-    else writeHistogram(out, value);
+    else {
+      if (kind === "exponential") writeExponential(out, value);
+      else writeHistogram(out, value);
+      writeExemplars(out, FIELDS[kind].exemplars, value.exemplars ?? []);
+    }
   }
 }
 
-function pointLength({ attributes, value }: OtlpPoint): number {
+function pointLength({ attributes, value }: OtlpPoint, kind: Kind): number {
   const times = NUMBER_BYTES * 2;
   if (typeof value === "number") return attributes.length + times + NUMBER_BYTES;
-  let length = attributes.length + times + NUMBER_BYTES * 2;
-  length += fieldLength(value.counts.length * 8) + fieldLength(value.bounds.length * 8);
+  let length = attributes.length + times;
+  if (kind === "exponential") length += exponentialLength(value);
+  else {
+    length += NUMBER_BYTES * 2;
+    length += fieldLength(value.counts.length * 8) + fieldLength(value.bounds.length * 8);
+  }
   for (const exemplar of value.exemplars ?? []) length += fieldLength(exemplarLength(exemplar));
   return length;
 }
@@ -127,8 +161,15 @@ function writeHistogram(out: ProtoBuffer, value: HistogramSnapshot): void {
   for (const count of value.counts) out.integer64(count);
   out.open(7, value.bounds.length * 8);
   for (const bound of value.bounds) out.double64(bound);
-  for (const exemplar of value.exemplars ?? []) {
-    out.open(8, exemplarLength(exemplar));
+}
+
+function writeExemplars(
+  out: ProtoBuffer,
+  field: number,
+  exemplars: readonly ExemplarSnapshot[],
+): void {
+  for (const exemplar of exemplars) {
+    out.open(field, exemplarLength(exemplar));
     out.time(2, exemplar.timeMs);
     out.double(3, exemplar.value);
     if (exemplar.spanId !== "") {
