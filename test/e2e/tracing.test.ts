@@ -3,7 +3,10 @@
  * apps themselves know nothing of traces; and one that fails is kept whole although nobody has sampled it.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { createAdminClient } from "../../src/cli/admin-client.ts";
 import type { SpanView, TraceResponse } from "../../src/control-plane/telemetry-types.ts";
 import { eventually } from "../support/envoy-process.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";
@@ -23,6 +26,7 @@ const serve = {
     return statusOf(urlOf("PAYMENTS", path));
   },
   catalog: async () => 200,
+  forgetful: async () => statusOf(urlOf("CATALOG", "/items")),
   payments: async (path, trace) => {
     if (path === "/fail") return 500;
     const isFirst = !seen.has(trace);
@@ -54,6 +58,7 @@ before(async () => {
       payments: {},
       orders: { dependsOn: ["catalog", "payments"], propagate: true },
       storefront: { dependsOn: ["orders"], propagate: true },
+      forgetful: { dependsOn: ["catalog"] },
     },
     resources: [
       policy("TrafficPolicy", "payments", {
@@ -140,4 +145,23 @@ test("one that fails is kept whole although nobody has sampled it", async () => 
   const kept = spans.map(({ service, attributes }) => `${service.name} ${attributes["mesh.kept"]}`);
   assert.ok(kept.includes("payments error"));
   assert.ok(kept.includes("catalog wanted"), "it has nothing to do with the failure");
+});
+
+test("an app that does not pass contexts on is found", async () => {
+  const at = await mesh.addressOf("forgetful");
+  for (let i = 0; i < 20; i++) await mesh.ask("/", { at });
+  const { adminSocket } = JSON.parse(
+    readFileSync(join(mesh.home.path, "tracing", "control-plane.json"), "utf8"),
+  );
+  const admin = createAdminClient({ kind: "unix", path: adminSocket });
+  const problems = await eventually(
+    "the overview names it",
+    async () => (await admin.telemetry.overview({})).problems,
+    (all) => all.some(({ code }) => code === "no-propagation"),
+  );
+  const named = problems.filter(({ code }) => code === "no-propagation");
+  assert.deepEqual(
+    named.map(({ service }) => service?.name),
+    ["forgetful"],
+  );
 });

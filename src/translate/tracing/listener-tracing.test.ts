@@ -78,9 +78,9 @@ test("while nobody says anything one trace in a hundred is recorded, and failure
     assert.equal(tracing?.randomSampling?.value, 1);
     assert.equal(tracing?.clientSampling?.value, 0);
     assert.equal(tracing?.spawnUpstreamSpan, false);
-    const { case: kind, value } = tracing?.provider?.configType ?? {};
-    assert.ok(kind === "typedConfig");
-    const target = anyUnpack(value, OpenTelemetryConfigSchema)?.grpcService?.targetSpecifier;
+    const type = tracing?.provider?.configType;
+    assert.ok(type?.case === "typedConfig");
+    const target = anyUnpack(type.value, OpenTelemetryConfigSchema)?.grpcService?.targetSpecifier;
     assert.ok(target?.case === "envoyGrpc");
     assert.equal(target.value.clusterName, "telemetry.control-plane");
     assert.deepEqual(own, { formats: ["W3C"], keepErrors: true, keepSlowerThanMs: 1000 });
