@@ -167,7 +167,7 @@ function drawLabels(context: CanvasRenderingContext2D, grid: Grid): void {
     context.fillText(formatMs(bound), LEFT - 8, HEIGHT - BOTTOM - (bucket + 1) * cellHeight + 4);
   }
   context.textAlign = "center";
-  const step = Math.ceil(64 / cellWidth);
+  const step = Math.max(1, Math.ceil(64 / cellWidth));
   for (let column = step; column < grid.columns - step / 2; column += step) {
     const time = grid.times[column];
     if (time === undefined) continue;

@@ -64,10 +64,8 @@ let range = "";
 before(async () => {
   if (path === undefined) return;
   await ensureDashboard();
-  [mesh, browser] = await Promise.all([
-    CatalogMesh.start({ name: MESH, app: APP }),
-    startBrowser(path),
-  ]);
+  mesh = await CatalogMesh.start({ name: MESH, app: APP });
+  browser = await startBrowser(path);
   file = JSON.parse(readFileSync(join(mesh.home.path, MESH, "control-plane.json"), "utf8"));
   await mesh.apply(ROUTE);
   const from = new Date(Date.now() - 60_000).toISOString();

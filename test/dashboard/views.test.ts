@@ -32,10 +32,8 @@ let server: FixtureServer;
 before(async () => {
   if (path === undefined) return;
   await ensureDashboard();
-  [browser, server] = await Promise.all([
-    startBrowser(path),
-    FixtureServer.start({ nowMs: NOW_MS }),
-  ]);
+  server = await FixtureServer.start({ nowMs: NOW_MS });
+  browser = await startBrowser(path);
 });
 
 after(async () => {

@@ -24,10 +24,8 @@ let page: DashboardPage;
 before(async () => {
   if (path === undefined) return;
   await ensureDashboard();
-  [browser, server] = await Promise.all([
-    startBrowser(path),
-    FixtureServer.start({ services: SERVICES, edges: EDGES }),
-  ]);
+  server = await FixtureServer.start({ services: SERVICES, edges: EDGES });
+  browser = await startBrowser(path);
   page = await DashboardPage.open(browser, server.url, { isMotionReduced: false });
 });
 
