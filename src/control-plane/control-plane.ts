@@ -204,7 +204,7 @@ export class ControlPlane implements Component {
     const tokenStore = new MemoryJoinTokenStore();
     const metricRegistry = new MetricRegistry();
     const metrics = createControlPlaneMetrics(metricRegistry, version);
-    registerProcessMetrics(metricRegistry, true);
+    registerProcessMetrics(metricRegistry, clock.nowMs());
     new EventLoopLag(clock, metricRegistry);
     const telemetry = new TelemetrySide({
       ...this.#options.telemetry,

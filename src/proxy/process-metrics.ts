@@ -11,7 +11,7 @@ export function registerProcessMetrics(
   clock: Clock,
   isWhole: boolean,
 ): void {
-  register(registry, isWhole);
+  register(registry, isWhole ? clock.nowMs() : undefined);
   registry
     .gauge("istio_build", "Version of this component.", "max")
     .with({ component: "proxy", tag: version })

@@ -1,8 +1,11 @@
 /** A process's own figures, under the names that dashboards know. */
 import type { MetricRegistry } from "./metric-registry.ts";
 
-/** `isWhole`: it stands for its whole component, which began when it did; workers do not. */
-export function registerProcessMetrics(registry: MetricRegistry, isWhole: boolean): void {
+/** `startMs`: wall clock, when the component was started that this process stands for; undefined for one of several workers. */
+export function registerProcessMetrics(
+  registry: MetricRegistry,
+  startMs: number | undefined,
+): void {
   const cpu = registry
     .counter("process_cpu_seconds_total", "CPU time of this process in seconds.")
     .with({});
@@ -21,7 +24,7 @@ export function registerProcessMetrics(registry: MetricRegistry, isWhole: boolea
     "When this component was started, in seconds since 1970.",
     "max",
   );
-  if (isWhole) started.with({}).set(Math.floor(Date.now() / 1000 - process.uptime()));
+  if (startMs !== undefined) started.with({}).set(Math.floor(startMs / 1000));
   registry.onCollect(() => {
     const { user, system } = process.cpuUsage();
     cpu.value = (user + system) / 1e6;

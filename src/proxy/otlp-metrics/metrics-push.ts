@@ -127,7 +127,7 @@ export class MetricsPush {
     this.#client ??= this.#options.createClient();
     const client = this.#client;
     // gRPC wants a date.
-    const deadline = Date.now() + OTLP_METRICS_TIMEOUT_MS;
+    const deadline = this.#options.clock.nowMs() + OTLP_METRICS_TIMEOUT_MS;
     await new Promise<void>((resolve, reject) => {
       client.makeUnaryRequest(
         ...([EXPORT, toBuffer, asIs, bytes, new Metadata(), { deadline }] as const),
