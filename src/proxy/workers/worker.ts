@@ -28,7 +28,7 @@ import { registerClusterMetrics } from "../link-metrics.ts";
 import { localClusterOf } from "../local-cluster.ts";
 import type { SharedRefreshes } from "../oidc/shared-refreshes.ts";
 import { openFilesMax } from "../open-files.ts";
-import { metricsResource } from "../otlp-metrics/metrics-resource.ts";
+import { metricsResource, wantsExponential } from "../otlp-metrics/metrics-resource.ts";
 import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "../own-identity.ts";
 import { wantsExponential } from "../otlp-metrics/metrics-resource.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
