@@ -95,6 +95,7 @@ describe("the packed package", () => {
       "README.md",
       "bin/tulle",
       "dist/bin/tulle.js",
+      "dist/dashboard/index.html",
       "dist/sbom.cdx.json",
       "demo/mesh.yaml",
     ]) {
