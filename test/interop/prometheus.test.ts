@@ -109,6 +109,35 @@ test("no target is down, and no alert fires in a mesh that is well", { skip }, a
   assert.equal(await prometheus!.sumOf('ALERTS{alertstate="firing"}'), undefined);
 });
 
+const exemplarsSchema = z.object({
+  status: z.literal("success"),
+  data: z.array(
+    z.object({
+      exemplars: z.array(z.object({ labels: z.record(z.string(), z.string()), value: z.string() })),
+    }),
+  ),
+});
+
+test("exemplars of latency come back, and lead to traces", { skip }, async () => {
+  const seconds = (ms: number): string => String(ms / 1000);
+  for (;;) {
+    const nowMs = Date.now();
+    const answer = await prometheus!.get("/api/v1/query_exemplars", {
+      query: "istio_request_duration_milliseconds_bucket",
+      start: seconds(nowMs - 600_000),
+      end: seconds(nowMs),
+    });
+    const found = exemplarsSchema.parse(answer).data.flatMap(({ exemplars }) => exemplars);
+    const traceId = found.at(-1)?.labels["trace_id"];
+    if (traceId !== undefined) {
+      assert.match(traceId, /^[0-9a-f]{32}$/);
+      const trace = await home.start(["trace", traceId]).ended;
+      if (trace.code === 0) return;
+    }
+    await delay(POLL_MS);
+  }
+});
+
 /** What promtool says of Istio's names, which boards ask for as they are. */
 const ISTIO_NAMES =
   /^(?:istio_request_duration_milliseconds use base unit "seconds" instead of "milliseconds"|(?:pilot|galley)_\w+ (?:counter metrics should have "_total" suffix|non-counter metrics should not have "_total" suffix)|\w*_milliseconds use base unit "seconds" instead of "milliseconds")$/;
@@ -119,7 +148,9 @@ test("promtool has nothing against our metrics but Istio's units", { skip }, asy
     .parse(await (await fetch(`${adminUrl}/api/v1/prometheus/targets`)).json());
   assert.ok(targets.length >= 9);
   for (const { targets: addresses, labels } of targets) {
-    const text = await (await fetch(`http://${addresses[0]}${labels["__metrics_path__"]}`)).text();
+    const text = await (
+      await fetch(`http://${String(addresses[0])}${String(labels["__metrics_path__"])}`)
+    ).text();
     const check = spawnSync("promtool", ["check", "metrics"], { encoding: "utf8", input: text });
     const complaints = check.stderr
       .split("\n")

@@ -22,6 +22,12 @@ const LOG_FILTERS = [
   parameter("requestId", "Only with this request id."),
   parameter("text", "Only with this text anywhere in the record."),
 ];
+const ENDS_AND_TARGET = [
+  parameter("source", "Only requests of this caller, NAMESPACE/NAME."),
+  parameter("destination", "Only requests to this Service, NAMESPACE/NAME."),
+  parameter("method", "Only this method."),
+  parameter("path", "Only paths that begin so."),
+];
 
 const row = (
   path: string,
@@ -64,11 +70,15 @@ export const TELEMETRY_ROUTES = [
   row("errors", "Failures by service, code and flag", "ErrorsResponse"),
   row("logs", "Access logs, the newest first", "LogsResponse", [
     ...LOG_FILTERS,
+    ...ENDS_AND_TARGET,
     LIMIT,
     parameter("before", "`next` of the page before."),
   ]),
   {
-    ...row("logs/follow", "Access logs as they come", "AccessLogView", LOG_FILTERS),
+    ...row("logs/follow", "Access logs as they come", "AccessLogView", [
+      ...LOG_FILTERS,
+      ...ENDS_AND_TARGET,
+    ]),
     mediaType: "text/event-stream",
   },
   {
@@ -77,10 +87,7 @@ export const TELEMETRY_ROUTES = [
       "Requests as they end, asked of the sidecars for as long as somebody reads",
       "TapEvent",
       [
-        parameter("source", "Only requests of this caller, NAMESPACE/NAME."),
-        parameter("destination", "Only requests to this Service, NAMESPACE/NAME."),
-        parameter("method", "Only this method."),
-        parameter("path", "Only paths that begin so."),
+        ...ENDS_AND_TARGET,
         ...LOG_FILTERS.slice(0, 3),
         parameter(
           "maxPerSecond",

@@ -13,7 +13,8 @@ export async function errorsView(
 ): Promise<ErrorsResponse> {
   const [answer, traces] = await Promise.all([
     deps.telemetry.traffic({
-      ...{ fromMs, toMs, hasSteps: false, isErrorsOnly: true },
+      // Steps tell when it was seen first and last.
+      ...{ fromMs, toMs, hasSteps: true, isErrorsOnly: true },
       by: [
         "reporter",
         "destinationNamespace",

@@ -25,7 +25,9 @@ export function logQuery(
   { fromMs, toMs, namespace, service }: AskedWindow,
   context: Context,
 ): LogQuery {
-  const { status, flag, traceId, requestId, text, before } = context.req.query();
+  const { status, flag, traceId, requestId, text, before, method, path } = context.req.query();
+  const source = refFrom(context, "source");
+  const destination = refFrom(context, "destination");
   const minDurationMs = millisecondsFrom(context, "minDurationMs");
   return {
     ...{ fromMs, toMs, limit: limitFrom(context, LIMIT_DEFAULT, LIMIT_MAX) },
@@ -34,6 +36,10 @@ export function logQuery(
     ...(flag === undefined ? {} : { flag }),
     ...(traceId === undefined ? {} : { traceId }),
     ...(requestId === undefined ? {} : { requestId }),
+    ...(method === undefined ? {} : { method }),
+    ...(path === undefined ? {} : { path }),
+    ...(source === undefined ? {} : { source }),
+    ...(destination === undefined ? {} : { destination }),
     ...(text === undefined ? {} : { text: text.slice(0, TEXT_MAX) }),
     ...(before === undefined ? {} : { before: cursorFrom(before) }),
     ...(service === undefined ? {} : { service: `${namespace ?? "default"}/${service}` }),
@@ -44,6 +50,7 @@ export function logQuery(
 /** Whether a record that comes now is one that was asked for. */
 export function isWanted(log: AccessLogView, query: LogQuery): boolean {
   const { status, minDurationMs = 0, flag, traceId, requestId, text, service, namespace } = query;
+  const { method, path = "", source, destination } = query;
   const ends = [log.source, log.destination];
   return (
     (status === undefined || (log.responseCode >= status.from && log.responseCode <= status.to)) &&
@@ -51,10 +58,25 @@ export function isWanted(log: AccessLogView, query: LogQuery): boolean {
     (flag === undefined || log.flags.split(",").includes(flag)) &&
     (traceId === undefined || log.traceId === traceId) &&
     (requestId === undefined || log.requestId === requestId) &&
+    (method === undefined || log.method === method) &&
+    (log.path ?? "").toLowerCase().startsWith(path.toLowerCase()) &&
+    (source === undefined || refText(log.source) === source) &&
+    (destination === undefined || refText(log.destination) === destination) &&
     (service === undefined || ends.some((end) => refText(end) === service)) &&
     (namespace === undefined || ends.some((end) => end.namespace === namespace)) &&
     (text === undefined || JSON.stringify(log).toLowerCase().includes(text.toLowerCase()))
   );
+}
+
+/** `namespace/name` in a query. */
+export function refFrom(context: Context, name: string): string | undefined {
+  const text = context.req.query(name);
+  if (text === undefined) return undefined;
+  const [namespace = "", service = "", ...more] = text.split("/");
+  if (namespace === "" || service === "" || more.length > 0) {
+    throw apiError("bad_request", `${name}: "${text}" is no service; write NAMESPACE/NAME`);
+  }
+  return refText({ namespace, name: service });
 }
 
 /** `503`, `5xx`, `400-499`. */

@@ -1,9 +1,9 @@
 /** What of the mesh's requests somebody wants to watch: the query of `/telemetry/tap`, and whose requests are told. */
 import type { Context } from "hono";
 import type { TapRequest } from "../telemetry/tap/taps.ts";
-import type { AccessLogView, ServiceRef, TapEvent } from "../telemetry-types.ts";
+import type { AccessLogView, TapEvent } from "../telemetry-types.ts";
 import { apiError } from "./api-error.ts";
-import { statusFrom } from "./telemetry-logs.ts";
+import { refFrom, statusFrom } from "./telemetry-logs.ts";
 import { refText } from "./telemetry-mesh.ts";
 import { type AskedWindow, millisecondsFrom } from "./telemetry-query.ts";
 
@@ -60,16 +60,6 @@ export function tapEvent(log: AccessLogView): TapEvent {
     name.startsWith(CAPTURED_PREFIX) ? [[name.slice(CAPTURED_PREFIX.length), value] as const] : [],
   );
   return { ...log, captured: {}, requestHeaders: headers, responseHeaders: [] };
-}
-
-function refFrom(context: Context, name: string): string | undefined {
-  const text = context.req.query(name);
-  if (text === undefined) return undefined;
-  const [namespace = "", service = "", ...more] = text.split("/");
-  if (namespace === "" || service === "" || more.length > 0) {
-    throw apiError("bad_request", `${name}: "${text}" is no service; write NAMESPACE/NAME`);
-  }
-  return refText({ namespace, name: service } satisfies ServiceRef);
 }
 
 function headersFrom(show: string | undefined): readonly string[] {

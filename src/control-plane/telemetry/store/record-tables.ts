@@ -269,6 +269,10 @@ function logConditions(query: LogQuery): {
     add("(',' || flags || ',') LIKE ? ESCAPE '!'", `%,${escaped(query.flag)},%`);
   if (query.traceId !== undefined) add("trace_id = ?", query.traceId);
   if (query.requestId !== undefined) add("request_id = ?", query.requestId);
+  if (query.method !== undefined) add("body ->> 'method' = ?", query.method);
+  if (query.path !== undefined) add("body ->> 'path' LIKE ? ESCAPE '!'", `${escaped(query.path)}%`);
+  if (query.source !== undefined) add("source = ?", query.source);
+  if (query.destination !== undefined) add("destination = ?", query.destination);
   if (query.service !== undefined)
     add("(destination = ? OR source = ?)", query.service, query.service);
   if (query.namespace !== undefined) {

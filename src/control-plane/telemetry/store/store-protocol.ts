@@ -63,7 +63,13 @@ export interface LogQuery extends InWindow {
   readonly flag?: string;
   readonly traceId?: string;
   readonly requestId?: string;
+  readonly method?: string;
+  /** How the path begins. */
+  readonly path?: string;
   readonly text?: string;
+  /** `namespace/name` of the caller, and of the called one. */
+  readonly source?: string;
+  readonly destination?: string;
   /** `namespace/name`, of either end. */
   readonly service?: string;
   readonly namespace?: string;
