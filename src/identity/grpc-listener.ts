@@ -143,11 +143,7 @@ class GrpcListener implements MeshGrpcListener {
     });
     this.#front = createNetServer((socket) => this.#admit(socket));
     this.#front.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT;
-    this.#tls.on("secureConnection", (socket) => {
-      // The runtime only tells of errors behind the handshake, and keeps the connection (RFC 8446 section 6.2).
-      socket.on("error", () => socket.destroy());
-      this.#accept(socket);
-    });
+    this.#tls.on("secureConnection", (socket) => this.#accept(socket));
     this.#tls.on("tlsClientError", (error, socket) => {
       this.#logger.warn("handshake failed", { peer: addressOf(socket), error: error.message });
     });
@@ -240,6 +236,8 @@ class GrpcListener implements MeshGrpcListener {
   #accept(socket: TLSSocket): void {
     socket.on("error", (error) => {
       if (this.#logger.debugEnabled) this.#logger.debug("connection failed", { error });
+      // The runtime only tells of errors behind the handshake, and keeps the connection (RFC 8446 section 6.2).
+      socket.destroy();
     });
     if (socket.alpnProtocol !== "h2") {
       this.#close(socket, "peer does not speak HTTP/2");

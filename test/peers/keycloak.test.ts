@@ -41,7 +41,7 @@ before(async () => {
   mesh = await CatalogMesh.start({
     name: "keycloak",
     app: APP,
-    gateways: { shop: { workers: 1 } },
+    gateways: { shop: { workers: 2 } },
     resources: [
       {
         apiVersion: "mesh.tulle.dev/v1",
@@ -249,7 +249,7 @@ test(
     assert.notEqual(first, "[]");
     for (let refreshed = 0, last = first; refreshed < 2; ) {
       const answers = await Promise.all(
-        Array.from({ length: 4 }, () => browser.fetch(new URL("/", origin))),
+        Array.from({ length: 8 }, () => browser.fetch(new URL("/", origin))),
       );
       for (const answer of answers) {
         assert.equal(answer.status, 200, answer.headers.location ?? answer.body);

@@ -7,6 +7,12 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { systemClock } from "../../src/core/clock.ts";
+import { issueTestSvid } from "../../src/identity/certificate-fixtures.ts";
+import {
+  startTestControlPlane,
+  TEST_TRUST_DOMAIN,
+} from "../../src/identity/control-plane-fixtures.ts";
 import { bootstrapOf } from "../support/proxy-bootstrap.ts";
 import { containedTls, idFor, keyPair, rootOf } from "../support/proxy-identities.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
@@ -106,6 +112,24 @@ for (const protocol of ["HTTP/1.1", "opaque TCP"] as const) {
     });
   }
 }
+
+test("the control plane's door: a fatal alert of a proxy ends the connection", async (context) => {
+  const controlPlane = await startTestControlPlane(systemClock);
+  context.after(() => controlPlane.stop());
+  const { port } = new URL(`https://${controlPlane.address}`);
+  const relay = await Relay.start(context, Number(port));
+  const svid = issueTestSvid(controlPlane.authority, `spiffe://${TEST_TRUST_DOMAIN}/ns/a/sa/b`);
+  const own = { cert: svid.certificateChainPem, key: svid.privateKeyPem, ALPNProtocols: ["h2"] };
+  // RFC 9113 section 3.4: the preface, and SETTINGS that say nothing.
+  const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+  const client = await Tls13Client.connect(relay.port, own, preface);
+  const { dialled } = relay.pairs[0] ?? {};
+  assert.ok(dialled !== undefined);
+  const closed = closedByPeer(dialled);
+  client.write(RECORD.alert, Buffer.of(2, 40));
+  await closed;
+  client.close();
+});
 
 test("outbound: what is no record of the server ends the connection, and the next one serves", async (context) => {
   const server = await RawUpstream.start(context, {
