@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { SPIFFE_PREFIX } from "./certificates.ts";
 import { clusterPolicies, filterPolicies, routePolicies, thresholdOf } from "./policies.ts";
 import type { Protocol } from "./scenarios.ts";
+import { listenerTelemetry, managerTelemetry, telemetryClusters } from "./telemetry.ts";
 import { addressesOf, matchesOf, ONE_VARIANT, type Variant } from "./variants.ts";
 
 const FILTERS = "type.googleapis.com/envoy.extensions.filters";
@@ -21,6 +22,8 @@ export interface BootstrapOptions {
   readonly listener: TlsOptions & { readonly port: number };
   /** `tlsAs` names the client certificate, `tlsPeer` the one identity that the peer may have. */
   readonly cluster: TlsOptions & { readonly port: number; readonly protocol?: Protocol };
+  /** Where spans go; 0 where none are told. */
+  readonly collectorPort?: number;
   /** One route, one endpoint and no policies when absent. */
   readonly variant?: Variant;
 }
@@ -42,6 +45,7 @@ export function writeBootstrap(options: BootstrapOptions): string {
             name: `port-${listener.port}`,
             traffic_direction: listener.tlsAs === undefined ? "OUTBOUND" : "INBOUND",
             address: address(listener.port),
+            ...listenerTelemetry(variant),
             filter_chains: [
               {
                 filters: [connectionManager(variant, options.hasTunnels)],
@@ -50,9 +54,12 @@ export function writeBootstrap(options: BootstrapOptions): string {
             ],
           },
         ],
-        clusters: Array.from({ length: variant.clusters }, (_, index) =>
-          clusterAt(index, variant, options),
-        ),
+        clusters: [
+          ...Array.from({ length: variant.clusters }, (_, index) =>
+            clusterAt(index, variant, options),
+          ),
+          ...telemetryClusters(variant, options.collectorPort ?? 0),
+        ],
       },
     },
     null,
@@ -95,6 +102,7 @@ function connectionManager(variant: Variant, hasTunnels = false): object {
       stat_prefix: "upstream",
       codec_type: "AUTO",
       ...(hasTunnels ? tunnels : {}),
+      ...managerTelemetry(variant),
       http_filters: [
         ...filterPolicies(variant),
         {

@@ -121,6 +121,7 @@ function bootstrapFile(context: CaseContext, name: string, half: PeerOptions): s
       protocol: upstream ?? "http1",
       ...(role === "outbound" ? { tlsAs: "a", tlsPeer: "b" } : {}),
     },
+    collectorPort: context.backendPorts.http2,
     ...(variant === undefined ? {} : { variant }),
   });
   return context.write(`${name}.json`, bootstrap);

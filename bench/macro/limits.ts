@@ -87,6 +87,9 @@ const NO_DEARER: Bound = { kind: "at most", value: 1.1 };
 const KNOWN_TOKEN: Bound = { kind: "at most", value: 1.1 };
 /** Of a thousand rules a request is held against the few that its method and path may match. */
 const INDEXED_RULES: Bound = { kind: "at most", value: 1.1 };
+/** A context read and written, a span kept for a while; one in a hundred is told. */
+const TRACES: Bound = { kind: "at most", value: 1.1 };
+const LOG_LINES: Bound = { kind: "at most", value: 1.25 };
 const POLICIES: Bound = { kind: "at most", value: 1.15 };
 
 const VARIANT_LIMITS: readonly VariantLimit[] = [
@@ -94,6 +97,8 @@ const VARIANT_LIMITS: readonly VariantLimit[] = [
   { scenario: "policies", variant: "on-told", against: "off", bound: POLICIES },
   { scenario: "jwt", variant: "on", against: "off", bound: KNOWN_TOKEN },
   { scenario: "authorization", variant: "on", against: "off", bound: INDEXED_RULES },
+  { scenario: "telemetry", variant: "traces", against: "off", bound: TRACES },
+  { scenario: "telemetry", variant: "logs", against: "off", bound: LOG_LINES },
   { scenario: "routes", variant: "1000", against: "10", bound: FLAT },
   ...(["endpoints", "endpoints-ewma"] as const).flatMap((scenario): readonly VariantLimit[] => [
     { scenario, variant: "1000", against: "10", bound: FLAT },

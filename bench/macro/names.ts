@@ -2,7 +2,15 @@
 
 export const SCENARIOS = [
   ...(["plain", "h2c", "chain", "chain-h1", "bodies", "bodies-chain", "grpc"] as const),
-  ...(["policies", "jwt", "authorization", "routes", "endpoints", "endpoints-ewma"] as const),
+  ...([
+    "policies",
+    "jwt",
+    "authorization",
+    "telemetry",
+    "routes",
+    "endpoints",
+    "endpoints-ewma",
+  ] as const),
   ...(["memory", "memory-h2"] as const),
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];

@@ -7,6 +7,7 @@ import {
   ONE_VARIANT,
   POLICY_VARIANTS,
   ROUTE_VARIANTS,
+  TELEMETRY_VARIANTS,
   TOKEN_VARIANTS,
   type Variants,
 } from "./variants.ts";
@@ -120,6 +121,12 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
     title:
       "plain, without authorization and with 100 policies of 1,000 rules, the last of which allows",
     variants: AUTHORIZATION_VARIANTS,
+  },
+  telemetry: {
+    ...VARIED,
+    title:
+      "plain, with metrics alone, with one trace in a hundred, and with a line of JSON for each request",
+    variants: TELEMETRY_VARIANTS,
   },
   routes: {
     ...VARIED,

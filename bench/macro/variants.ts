@@ -26,6 +26,8 @@ export interface Variant {
   readonly token?: "ignored" | "verified";
   /** `on`: 100 authorization policies with 1,000 rules, of which the last one allows the requests. */
   readonly authorization?: "on";
+  /** What is told of requests beside metrics: spans of one trace in a hundred, or a line of JSON of each. */
+  readonly telemetry?: "traces" | "logs";
   /** Names of the variants that it is compared with; the first one when absent. */
   readonly against?: readonly string[];
 }
@@ -59,6 +61,12 @@ export const TOKEN_VARIANTS: Variants = [
 export const AUTHORIZATION_VARIANTS: Variants = [
   { ...PLAIN, name: "off" },
   { ...PLAIN, name: "on", authorization: "on" },
+];
+
+export const TELEMETRY_VARIANTS: Variants = [
+  { ...PLAIN, name: "off" },
+  { ...PLAIN, name: "traces", telemetry: "traces" },
+  { ...PLAIN, name: "logs", telemetry: "logs" },
 ];
 
 export const ROUTE_VARIANTS: Variants = [
