@@ -74,3 +74,14 @@ test("the index templates of Elasticsearch and OpenSearch differ in the name of 
   });
   assert.equal(elasticsearch?.replaceAll("flattened", "flat_object"), opensearch);
 });
+
+test("the examples of the guide are valid", () => {
+  const guide = readFileSync(join(DEPLOY, "..", "docs", "guides", "exporters.md"), "utf8");
+  const blocks = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = ""]) => yaml);
+  assert.ok(blocks.length > 0);
+  for (const yaml of blocks) {
+    const { objects, violations } = parseDocuments(yaml, "exporters.md", registry);
+    assert.equal(formatViolations(violations), "");
+    assert.equal(objects.length, 8);
+  }
+});
