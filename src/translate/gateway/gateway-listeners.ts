@@ -22,6 +22,7 @@ import { qualifiedName } from "../names.ts";
 import type { RuleContext } from "../route/rule-route.ts";
 import { hasTelemetryReceiver } from "../telemetry/control-plane-cluster.ts";
 import { listenerTelemetry } from "../telemetry/listener-telemetry.ts";
+import { metricsMetadata } from "../telemetry/metrics-metadata.ts";
 import { listenerTracing, tracingMetadata } from "../tracing/listener-tracing.ts";
 import type { XdsResource } from "../translation.ts";
 import { edgeHops } from "../trusted-hops.ts";
@@ -124,7 +125,13 @@ class GatewayPort {
   listener(chains: readonly PortChain[]): XdsResource {
     const { index, scope } = this.#context;
     const name = `gateway|${this.#port}`;
-    const tracing = tracingMetadata(index.telemetry.groupOf(scope).of([]).tracing, index.snapshot);
+    const effective = index.telemetry.groupOf(scope).of([]);
+    const tracing = tracingMetadata(effective.tracing, index.snapshot);
+    const metrics = metricsMetadata(effective.metrics, "CLIENT");
+    const own = {
+      ...(tracing === undefined ? {} : { tracing }),
+      ...(metrics === undefined ? {} : { metrics }),
+    };
     const fallback = chains.find(({ isDefault }) => isDefault);
     const listener = create(ListenerSchema, {
       name,
@@ -132,7 +139,7 @@ class GatewayPort {
       ...(chains.some(({ isTls }) => isTls) ? inspectTls() : {}),
       filterChains: chains.filter((one) => one !== fallback).map(({ chain }) => chain),
       ...(fallback === undefined ? {} : { defaultFilterChain: fallback.chain }),
-      ...(tracing === undefined ? {} : { metadata: { filterMetadata: { tulle: { tracing } } } }),
+      ...(Object.keys(own).length === 0 ? {} : { metadata: { filterMetadata: { tulle: own } } }),
     });
     return resourceOf(ListenerSchema, name, listener);
   }
