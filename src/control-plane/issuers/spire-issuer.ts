@@ -76,7 +76,9 @@ export class SpireIssuer implements CertificateIssuer {
   readonly #listeners: (() => void)[] = [];
   #identity: SpireIdentity | undefined;
   #held: Held | undefined;
-  #finding: string | undefined;
+  /** What is wrong with the server, and with the agent. */
+  #serverFinding: string | undefined;
+  #agentFinding: string | undefined;
   #timer: Timer | undefined;
   #isClosed = false;
   #isRenewing = false;
@@ -93,7 +95,7 @@ export class SpireIssuer implements CertificateIssuer {
     this.#workload = new SpireWorkload({
       ...{ endpoint, trustDomain, clock, prng },
       onIdentity: (identity) => this.#identityChanged(identity),
-      onFailure: (error) => this.#failed(error),
+      onFailure: (error) => this.#agentFailed(error),
     });
     const credentials = createMeshChannelCredentials({
       getIdentity: () => ({
@@ -117,7 +119,7 @@ export class SpireIssuer implements CertificateIssuer {
   }
 
   get finding(): string | undefined {
-    return this.#finding;
+    return this.#serverFinding ?? this.#agentFinding;
   }
 
   open(signal: AbortSignal): Promise<void> {
@@ -130,7 +132,7 @@ export class SpireIssuer implements CertificateIssuer {
 
   async sign(request: SignRequest): Promise<readonly Buffer[]> {
     if (this.#held === undefined) {
-      throw issuerFailed(this.#finding ?? "SPIRE has not given a signing certificate yet", true);
+      throw issuerFailed(this.finding ?? "SPIRE has not given a signing certificate yet", true);
     }
     return this.#held.pair.issue(request);
   }
@@ -149,6 +151,10 @@ export class SpireIssuer implements CertificateIssuer {
   /** Another certificate of ours, or other roots: the pair is judged anew, and a new one is got where it does not do. */
   #identityChanged(identity: SpireIdentity): void {
     this.#identity = identity;
+    if (this.#agentFinding !== undefined) {
+      this.#agentFinding = undefined;
+      this.#changed();
+    }
     const held = this.#held;
     const roots = identity.bundle.roots.map(rootIdOf).join();
     if (held === undefined) this.#look();
@@ -191,7 +197,7 @@ export class SpireIssuer implements CertificateIssuer {
       log.info("SPIRE has given a signing certificate", { notAfter });
     } catch (error) {
       this.#retryAtMs = clock.monotonicMs() + this.#backoff.nextMs();
-      this.#failed(error);
+      this.#serverFailed(error);
     } finally {
       this.#isRenewing = false;
     }
@@ -209,21 +215,34 @@ export class SpireIssuer implements CertificateIssuer {
     const nowMs = clock.nowMs();
     const halfMs = nowMs + (pair.notAfterMs - nowMs) / 2;
     this.#held = { pair, chainPem, keyPem, renewAtMs: renewAtMs ?? halfMs };
-    this.#finding = undefined;
+    this.#serverFinding = undefined;
     this.#opened?.resolve();
     this.#opened = undefined;
     this.#changed();
     return pair;
   }
 
+  #serverFailed(error: unknown): void {
+    const finding = messageOf(error);
+    if (finding !== this.#serverFinding) this.#warn(finding);
+    this.#serverFinding = finding;
+    this.#failed(error);
+  }
+
+  #agentFailed(error: Error): void {
+    const finding = messageOf(error);
+    if (finding !== this.#agentFinding) this.#warn(finding);
+    this.#agentFinding = finding;
+    this.#failed(error);
+  }
+
+  #warn(reason: string): void {
+    const kept = this.#held === undefined ? "" : "; the last signing certificate stays in force";
+    this.#options.log.warn(`SPIRE cannot be asked${kept}`, { reason });
+  }
+
   /** What may pass by itself is tried again; what does not ends a start. */
   #failed(error: unknown): void {
-    const finding = messageOf(error);
-    if (finding !== this.#finding) {
-      const kept = this.#held === undefined ? "" : "; the last signing certificate stays in force";
-      this.#options.log.warn(`SPIRE cannot be asked${kept}`, { reason: finding });
-    }
-    this.#finding = finding;
     const isFinal =
       error instanceof MeshError && "isRetryable" in error.detail && !error.detail.isRetryable;
     if (isFinal) this.#opened?.reject(error);

@@ -81,6 +81,8 @@ export class SpireWorkload {
     this.#stream = stream;
     stream.on("data", (response: X509SVIDResponse) => this.#take(response));
     stream.on("error", (error: ServiceError) => {
+      // One that was given up ends with an error of its own.
+      if (stream !== this.#stream) return;
       const code = grpcStatus[error.code] ?? error.code;
       this.#failed(
         issuerFailed(
@@ -89,7 +91,9 @@ export class SpireWorkload {
         ),
       );
     });
-    stream.on("end", () => this.#again());
+    stream.on("end", () => {
+      if (stream === this.#stream) this.#again();
+    });
   }
 
   close(): void {
@@ -127,8 +131,9 @@ export class SpireWorkload {
 
   #again(): void {
     if (this.#isClosed) return;
-    this.#stream?.removeAllListeners("end");
-    this.#stream?.cancel();
+    const stream = this.#stream;
+    this.#stream = undefined;
+    stream?.cancel();
     this.#timer?.cancel();
     this.#timer = this.#options.clock.schedule(this.#backoff.nextMs(), () => this.open());
   }
