@@ -30,7 +30,6 @@ import type { SharedRefreshes } from "../oidc/shared-refreshes.ts";
 import { openFilesMax } from "../open-files.ts";
 import { metricsResource, wantsExponential } from "../otlp-metrics/metrics-resource.ts";
 import { followedSecretNames, ownPrincipal, ownSecretNames, useIdentity } from "../own-identity.ts";
-import { wantsExponential } from "../otlp-metrics/metrics-resource.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
 import { applyStaticSecrets, compileStaticResources } from "../static-resources.ts";
 import type { CoordinatorCalls, StartInput, WantedNames, WorkerCalls } from "./calls.ts";
