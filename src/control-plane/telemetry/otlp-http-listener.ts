@@ -6,10 +6,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { Component } from "../../core/component.ts";
-import { OTLP_HTTP_CONNECTIONS_MAX, TELEMETRY_MESSAGE_BYTES_MAX } from "../../core/limits.ts";
 import type { Logger } from "../../core/logger.ts";
 import { controlPlaneError } from "../errors.ts";
 import { bindOrFallBack, formatAddress, type ListenAddress } from "../listen-address.ts";
+import { OTLP_HTTP_CONNECTIONS_MAX, TELEMETRY_MESSAGE_BYTES_MAX } from "./limits.ts";
 import { exportResponse } from "./otlp-grpc-service.ts";
 import type { TelemetryIntake, TelemetrySignal } from "./telemetry-intake.ts";
 

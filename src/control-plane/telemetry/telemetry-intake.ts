@@ -6,11 +6,6 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Clock } from "../../core/clock.ts";
 import { messageOf } from "../../core/errors.ts";
 import {
-  TELEMETRY_RECORDS_PER_REQUEST_MAX,
-  TELEMETRY_REQUESTS_PER_SECOND,
-  TELEMETRY_SENDERS_MAX,
-} from "../../core/limits.ts";
-import {
   type ExportLogsServiceRequest,
   ExportLogsServiceRequestSchema,
 } from "../../gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.js";
@@ -21,6 +16,11 @@ import {
 } from "../../gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.js";
 import { KeyedTokenBuckets } from "../../identity/token-bucket.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
+import {
+  TELEMETRY_RECORDS_PER_REQUEST_MAX,
+  TELEMETRY_REQUESTS_PER_SECOND,
+  TELEMETRY_SENDERS_MAX,
+} from "./limits.ts";
 import { takeMetrics } from "./metrics-resources.ts";
 import { otlpFromJson } from "./otlp-json.ts";
 import { logEvent } from "./otlp-logs.ts";

@@ -5,12 +5,12 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Component } from "../../core/component.ts";
 import { messageOf } from "../../core/errors.ts";
-import { TELEMETRY_RETENTION_MS, TELEMETRY_STORE_BYTES_MAX } from "../../core/limits.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import { newRequestId } from "../../telemetry/request-id.ts";
 import type { ListenAddress } from "../listen-address.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
+import { TELEMETRY_RETENTION_MS, TELEMETRY_STORE_BYTES_MAX } from "./limits.ts";
 import { MeshEvents, type MeshEventsOptions } from "./mesh-events.ts";
 import { OtlpHttpListener } from "./otlp-http-listener.ts";
 import { PrometheusTraffic } from "./prometheus/prometheus-traffic.ts";

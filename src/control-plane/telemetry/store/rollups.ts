@@ -17,6 +17,7 @@ const TIER_WINDOWS_MS = [FINE_KEPT_MS - 60_000, 4 * 3_600_000, Number.POSITIVE_I
 const OPEN_STEPS = 3;
 
 export type Tier = 0 | 1 | 2;
+const WIDEST: Tier = 2;
 
 export interface Chunk {
   readonly tier: Tier;
@@ -139,11 +140,19 @@ export class Rollups {
    * begins at a multiple of it.
    */
   read(
-    window: { readonly fromMs: number; readonly toMs: number; readonly stepMs: number },
+    window: {
+      readonly fromMs: number;
+      readonly toMs: number;
+      readonly stepMs: number;
+      /** Whether it matters to which step a figure belongs: sums are read faster from what is folded. */
+      readonly hasSteps?: boolean;
+    },
     visit: (startMs: number, id: number, slots: Slots, mask: number) => void,
   ): void {
+    const { fromMs, toMs, hasSteps = true } = window;
     const [oldestOpenMs = 0] = this.#steps;
-    this.#readTier(tierOf(window, oldestOpenMs), window.fromMs, window.toMs, visit);
+    const tier = hasSteps ? tierOf(window, oldestOpenMs) : WIDEST;
+    this.#readTier(tier, fromMs, toMs, visit);
   }
 
   #readTier(

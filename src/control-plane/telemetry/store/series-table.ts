@@ -1,9 +1,10 @@
 /** Numbers for the series of traffic, so that a step's figures are small. Bounded: beyond it all is one series. */
-import { TELEMETRY_SERIES_MAX } from "../../../core/limits.ts";
+import { TELEMETRY_SERIES_MAX } from "../limits.ts";
 import {
   DIMENSIONS,
   formatTrafficKey,
   isErrorKey,
+  narrowKey,
   parseTrafficKey,
   type TrafficKey,
 } from "./traffic-key.ts";
@@ -13,6 +14,8 @@ export interface TrafficSeries {
   readonly key: TrafficKey;
   readonly isError: boolean;
   readonly isTcp: boolean;
+  /** Of the narrow figures, once it is known. */
+  narrow: TrafficSeries | undefined;
   /** When a figure was added last, milliseconds. */
   usedMs: number;
 }
@@ -65,6 +68,17 @@ export class SeriesTable {
     return this.#add(text, key, nowMs);
   }
 
+  /** The series of the narrow figures that this one adds to; undefined where there is none. */
+  narrowOf(series: TrafficSeries, nowMs: number): TrafficSeries | undefined {
+    if (series.narrow === undefined) {
+      const key = narrowKey(series.key);
+      if (key === undefined) return undefined;
+      series.narrow = this.of(key, nowMs);
+    }
+    series.narrow.usedMs = nowMs;
+    return series.narrow;
+  }
+
   /** Those that are new since the last call, to be written down. */
   takeAdded(): readonly { readonly id: number; readonly text: string }[] {
     const added = this.#added.map(({ id, key }) => ({ id, text: formatTrafficKey(key) }));
@@ -90,7 +104,8 @@ export class SeriesTable {
 
   #set(id: number, text: string, key: TrafficKey, usedMs: number): TrafficSeries {
     const isTcp = key.protocol === "tcp";
-    const series = { id, key, isError: isErrorKey(key), isTcp, usedMs };
+    const isError = isErrorKey(key);
+    const series: TrafficSeries = { id, key, isError, isTcp, narrow: undefined, usedMs };
     this.#byText.set(text, series);
     this.#byId.set(id, series);
     this.#nextId = Math.max(this.#nextId, id + 1);

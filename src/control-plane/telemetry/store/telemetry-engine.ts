@@ -5,8 +5,8 @@
  */
 // biome-ignore lint/correctness/noUnresolvedImports: Biome's list of Node's modules lacks it.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { TELEMETRY_LOGS_MAX, TELEMETRY_SPANS_MAX } from "../../../core/limits.ts";
 import type { MeshEvent } from "../../telemetry-types.ts";
+import { TELEMETRY_LOGS_MAX, TELEMETRY_SPANS_MAX } from "../limits.ts";
 import { CounterMemory } from "./counter-memory.ts";
 import { InstanceFiguresTable } from "./instance-figures.ts";
 import { RecordTables } from "./record-tables.ts";
@@ -28,6 +28,8 @@ import { readTraffic } from "./traffic-read.ts";
 
 /** A counter that began so long before the file is counted whole all the same: control plane and sidecars start together. */
 const START_SLACK_MS = 60_000;
+/** In the file the tiers of the narrow figures follow those of the others. */
+const NARROW_TIERS = 3;
 /** When so much of the bound is used, the oldest goes. */
 const FULL_SHARE = 0.9;
 /** Each time it goes by a tenth of the time that is kept. */
@@ -45,6 +47,7 @@ export class TelemetryEngine {
   readonly #memory = new CounterMemory();
   readonly #instances = new InstanceFiguresTable();
   readonly #rollups: Rollups;
+  readonly #narrow: Rollups;
   readonly #ingest: TrafficIngest;
   readonly #selectChunks: StatementSync;
   readonly #putChunk: StatementSync;
@@ -67,12 +70,17 @@ export class TelemetryEngine {
     );
     this.#putChunk = database.prepare("INSERT OR REPLACE INTO chunks VALUES (?,?,?)");
     this.#putCounters = database.prepare("INSERT OR REPLACE INTO counters VALUES (?,?)");
-    this.#rollups = new Rollups((tier, fromMs, toMs) => this.#chunks(tier, fromMs, toMs), nowMs);
+    this.#rollups = new Rollups((tier, from, to) => this.#chunks(0, tier, from, to), nowMs);
+    this.#narrow = new Rollups(
+      (tier, from, to) => this.#chunks(NARROW_TIERS, tier, from, to),
+      nowMs,
+    );
     this.#restore(nowMs);
     this.#ingest = new TrafficIngest({
       memory: this.#memory,
       series: this.#series,
       rollups: this.#rollups,
+      narrow: this.#narrow,
       wantsFigure: (family) => this.#instances.wants(family),
       onFigure: (teller, point, bytes) => this.#instances.add(teller, point, bytes, this.#nowMs),
       onExemplar: (exemplar) => {
@@ -120,7 +128,12 @@ export class TelemetryEngine {
         query: StoreQuestions[K]["query"],
       ) => StoreQuestions[K]["answer"];
     } = {
-      traffic: (one) => readTraffic(one, { rollups: this.#rollups, series: this.#series }, nowMs),
+      traffic: (one) =>
+        readTraffic(
+          one,
+          { rollups: this.#rollups, narrow: this.#narrow, series: this.#series },
+          nowMs,
+        ),
       instances: ({ sinceMs }) => this.#instances.list(sinceMs),
       logs: (one) => this.#records.logs(one),
       traces: (one) => this.#records.traces(one),
@@ -138,9 +151,13 @@ export class TelemetryEngine {
     this.#nowMs = nowMs;
     this.#begin();
     const chunks = this.#rollups.flush(nowMs);
+    const narrow = this.#narrow.flush(nowMs);
     const insertSeries = this.#database.prepare("INSERT OR REPLACE INTO series VALUES (?,?)");
     for (const { id, text } of this.#series.takeAdded()) insertSeries.run(id, text);
     for (const { tier, startMs, bytes } of chunks) this.#putChunk.run(tier, startMs, bytes);
+    for (const { tier, startMs, bytes } of narrow) {
+      this.#putChunk.run(NARROW_TIERS + tier, startMs, bytes);
+    }
     for (const { name, bytes } of this.#memory.takeDirty()) this.#putCounters.run(name, bytes);
     this.#writeExemplars();
     this.#prune(nowMs);
@@ -193,20 +210,25 @@ export class TelemetryEngine {
       this.#memory.restore(instance, bytes, (id) => this.#series.get(id) !== undefined);
     }
     const keptMs = nowMs - this.#settings.retentionMs;
-    const fine = this.#chunks(0, keptMs, Number.MAX_SAFE_INTEGER);
-    this.#rollups.restore(fine, [this.#foldedUntil(1), this.#foldedUntil(2)]);
+    for (const [first, rollups] of [
+      [0, this.#rollups],
+      [NARROW_TIERS, this.#narrow],
+    ] as const) {
+      const fine = this.#chunks(first, 0, keptMs, Number.MAX_SAFE_INTEGER);
+      rollups.restore(fine, [this.#foldedUntil(first, 1), this.#foldedUntil(first, 2)]);
+    }
   }
 
-  #foldedUntil(tier: 1 | 2): number {
+  #foldedUntil(first: number, tier: 1 | 2): number {
     const row = this.#database
       .prepare("SELECT MAX(start_ms) AS last FROM chunks WHERE tier = ?")
-      .get(tier);
+      .get(first + tier);
     const last = row?.["last"];
     return typeof last === "number" ? last + TIER_STEPS_MS[tier] : 0;
   }
 
-  #chunks(tier: Tier, fromMs: number, toMs: number): readonly Chunk[] {
-    const rows = this.#selectChunks.all(tier, fromMs, toMs) as unknown as readonly {
+  #chunks(first: number, tier: Tier, fromMs: number, toMs: number): readonly Chunk[] {
+    const rows = this.#selectChunks.all(first + tier, fromMs, toMs) as unknown as readonly {
       readonly start_ms: number;
       readonly bytes: Uint8Array;
     }[];
@@ -253,7 +275,9 @@ export class TelemetryEngine {
 
   #prune(nowMs: number): void {
     const { retentionMs, sizeBytesMax } = this.#settings;
-    this.#run("DELETE FROM chunks WHERE tier = 0 AND start_ms < ?", nowMs - FINE_KEPT_MS);
+    for (const tier of [0, NARROW_TIERS]) {
+      this.#run(`DELETE FROM chunks WHERE tier = ${tier} AND start_ms < ?`, nowMs - FINE_KEPT_MS);
+    }
     this.#deleteBefore(nowMs - retentionMs);
     for (const [table, max] of [
       ["logs", TELEMETRY_LOGS_MAX],
@@ -279,7 +303,7 @@ export class TelemetryEngine {
 
   #deleteBefore(timeMs: number): void {
     for (const statement of [
-      "DELETE FROM chunks WHERE tier > 0 AND start_ms < ?",
+      `DELETE FROM chunks WHERE tier NOT IN (0, ${NARROW_TIERS}) AND start_ms < ?`,
       "DELETE FROM logs WHERE time_ms < ?",
       "DELETE FROM spans WHERE time_ms < ?",
       "DELETE FROM traces WHERE end_ms < ?",
@@ -303,7 +327,7 @@ export class TelemetryEngine {
     const row = this.#database
       .prepare(
         `SELECT MIN(first) AS oldest FROM (
-           SELECT MIN(start_ms) AS first FROM chunks WHERE tier > 0
+           SELECT MIN(start_ms) AS first FROM chunks WHERE tier NOT IN (0, ${NARROW_TIERS})
            UNION ALL SELECT MIN(time_ms) FROM logs UNION ALL SELECT MIN(time_ms) FROM spans
            UNION ALL SELECT MIN(time_ms) FROM events UNION ALL SELECT MIN(time_ms) FROM exemplars)`,
       )

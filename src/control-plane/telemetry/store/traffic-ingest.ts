@@ -10,7 +10,7 @@ import {
 } from "./counter-memory.ts";
 import { type MetricPoint, readLabels, readPoints } from "./point-reader.ts";
 import type { Rollups } from "./rollups.ts";
-import type { SeriesTable } from "./series-table.ts";
+import type { SeriesTable, TrafficSeries } from "./series-table.ts";
 import { isOwnTraffic, routeKey, type TrafficKey, trafficKey } from "./traffic-key.ts";
 import {
   BUCKET_COUNT,
@@ -44,6 +44,8 @@ export interface TrafficIngestOptions {
   readonly memory: CounterMemory;
   readonly series: SeriesTable;
   readonly rollups: Rollups;
+  /** Of the narrow figures. */
+  readonly narrow: Rollups;
   readonly onExemplar: (exemplar: TrafficExemplar) => void;
   /** Points of families that are no traffic. */
   readonly onFigure: (teller: Teller, point: MetricPoint, bytes: Uint8Array) => void;
@@ -108,7 +110,7 @@ export class TrafficIngest {
   }
 
   #addPoint(point: MetricPoint, bytes: Uint8Array, teller: Teller, nowMs: number): void {
-    const { memory, rollups } = this.#options;
+    const { memory } = this.#options;
     const name = `${teller.namespace}/${teller.instance}/${teller.principal}`;
     const known = memory.get(name);
     const instance = known ?? memory.add(name, nowMs);
@@ -129,10 +131,17 @@ export class TrafficIngest {
     state.startMs = Math.round(point.startMs);
     if (!isGrown || state.seriesId === 0) return;
     const series = this.#options.series.get(state.seriesId);
-    if (series !== undefined) series.usedMs = nowMs;
+    if (series === undefined) return;
     const spreadMs = Math.min(Math.max(point.timeMs - instance.previousMs, 0), SPREAD_MS_MAX);
-    rollups.add(state.seriesId, this.#deltas, nowMs - spreadMs, nowMs);
-    this.#tellExemplars(point, series?.key);
+    this.#count(series, nowMs - spreadMs, nowMs);
+    this.#tellExemplars(point, series.key);
+  }
+
+  #count(series: TrafficSeries, fromMs: number, nowMs: number): void {
+    series.usedMs = nowMs;
+    this.#options.rollups.add(series.id, this.#deltas, fromMs, nowMs);
+    const narrow = this.#options.series.narrowOf(series, nowMs);
+    if (narrow !== undefined) this.#options.narrow.add(narrow.id, this.#deltas, fromMs, nowMs);
   }
 
   /** Whether all that a counter shows is new: of one that was told before only what it has grown. */
@@ -213,8 +222,8 @@ export class TrafficIngest {
     };
   }
 
-  #tellExemplars({ exemplars }: MetricPoint, key: TrafficKey | undefined): void {
-    if (key === undefined || key.reporter === "route") return;
+  #tellExemplars({ exemplars }: MetricPoint, key: TrafficKey): void {
+    if (key.reporter === "route") return;
     for (const { timeMs, value, traceId } of exemplars) {
       this.#options.onExemplar({ timeMs, latencyMs: value, traceId, key });
     }

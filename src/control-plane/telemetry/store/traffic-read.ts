@@ -1,7 +1,7 @@
 /** Answers questions about traffic: which series there are is asked once, then each figure is an addition. */
 import { type Rollups, windowOf } from "./rollups.ts";
 import type { SeriesTable } from "./series-table.ts";
-import type { Dimension, TrafficKey } from "./traffic-key.ts";
+import { type Dimension, isNarrow, type TrafficKey } from "./traffic-key.ts";
 import {
   BUCKET_COUNT,
   DURATION_SUM,
@@ -80,15 +80,19 @@ interface Group {
 
 export function readTraffic(
   query: TrafficQuery,
-  { rollups, series }: { readonly rollups: Rollups; readonly series: SeriesTable },
+  figures: { readonly rollups: Rollups; readonly narrow: Rollups; readonly series: SeriesTable },
   nowMs: number,
 ): TrafficAnswer {
   const window = windowOf(query.fromMs, query.toMs, nowMs);
   const { fromMs, toMs, stepMs } = window;
   const stepCount = Math.round((toMs - fromMs) / stepMs);
+  const { series } = figures;
+  const hasNarrow =
+    query.where.reporter !== "route" && isNarrow([...query.by, ...Object.keys(query.where)]);
+  const rollups = hasNarrow ? figures.narrow : figures.rollups;
   const groups = groupsOf(query, series, stepCount);
   const { ofSeries, isError, isTcp } = groups;
-  rollups.read(window, (startMs, id, slots) => {
+  rollups.read({ ...window, hasSteps: query.hasSteps }, (startMs, id, slots) => {
     const group = ofSeries[id];
     if (group === undefined) return;
     if (startMs < group.firstMs) group.firstMs = startMs;
