@@ -27,7 +27,7 @@ export const rangeParameters = computed((): Readonly<Record<string, string>> => 
 /** As a command of the CLI has it, with a space in front; nothing for the default. */
 export const rangeFlags = computed((): string => {
   const range = timeRange.value;
-  if (range.kind === "fixed") return ` --from ${range.from} --to ${range.to}`;
+  if (range.kind === "fixed") return ` --since ${range.from} --until ${range.to}`;
   return range.since === DEFAULT_SINCE ? "" : ` --since ${range.since}`;
 });
 

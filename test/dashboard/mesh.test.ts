@@ -271,6 +271,24 @@ describe("the dashboard of a real mesh", { skip }, () => {
     page.assertQuiet();
   });
 
+  test("shows commands that tell the same in a terminal", TIMEOUT, async () => {
+    const views = ["/", "/services", "/services/default/catalog", "/errors", "/traces?error=true"];
+    const filtered = "/errors?service=default%2Fcatalog&text=charges";
+    const commands = new Set<string>();
+    for (const view of [...views, filtered]) {
+      await page.go(`${view}${view.includes("?") ? "&" : "?"}${range}`);
+      for (const command of await page.page.locator(".cli code").allInnerTexts()) {
+        commands.add(command);
+      }
+    }
+    assert.ok(commands.size >= 6, [...commands].join("\n"));
+    for (const command of commands) {
+      const [program, ...words] = command.split(" ");
+      assert.equal(program, "tulle");
+      assert.notEqual(await mesh.tulle(...words), "", command);
+    }
+  });
+
   test(
     "asks for a token where nobody may read without, and takes the one of tulle dashboard",
     TIMEOUT,

@@ -93,7 +93,7 @@ describe("each view", { skip }, () => {
       }
       assert.deepEqual(commands, [
         ...["tulle stat", "tulle stat", "tulle stat", "tulle stat payment"],
-        ...["tulle logs --status 5xx", "tulle trace", `tulle trace ${traceIdOf(0)}`],
+        ...["tulle errors", "tulle trace", `tulle trace ${traceIdOf(0)}`],
       ]);
       await page.go("/services?since=1h");
       assert.equal(await page.text(".cli code"), "tulle stat --since 1h");

@@ -18,12 +18,10 @@ export function View() {
     ...rangeParameters.value,
     ...filter,
   });
-  const of = service === undefined ? "" : ` ${service}`;
+  const of =
+    service === undefined ? "" : ` ${serviceName({ namespace: namespace ?? "", name: service })}`;
   return (
-    <Page
-      title="Errors"
-      cli={`tulle logs${of} --status ${parameter("status") || "5xx"}${rangeFlags.value}`}
-    >
+    <Page title="Errors" cli={`tulle errors${of}${rangeFlags.value}`}>
       <div class="stack">
         <Panel title="Kinds of errors" isFlush>
           <Loaded live={live}>
@@ -44,7 +42,7 @@ export function View() {
             }
           </Loaded>
         </Panel>
-        <LogViewer explanations={explanationsOf(live.data?.groups ?? [])} />
+        <LogViewer of={of} explanations={explanationsOf(live.data?.groups ?? [])} />
       </div>
     </Page>
   );

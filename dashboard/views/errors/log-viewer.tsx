@@ -6,7 +6,8 @@ import { ApiFailure, apiUrl, getJson } from "../../core/api.ts";
 import { useLive } from "../../core/live.ts";
 import { parameter, setParameters } from "../../core/location.ts";
 import { oncePerRequest } from "../../core/logs.ts";
-import { rangeParameters } from "../../core/time-range.ts";
+import { rangeFlags, rangeParameters } from "../../core/time-range.ts";
+import { CliLine } from "../../ui/cli-line.tsx";
 import { SearchField, SegmentedParameter } from "../../ui/controls.tsx";
 import { Empty, Loaded, Panel } from "../../ui/page.tsx";
 import { Badge } from "../../ui/status.tsx";
@@ -35,15 +36,24 @@ export function logQuery(): Readonly<Record<string, string>> {
 }
 
 export function LogViewer({
+  of,
   explanations,
 }: {
+  /** The service, with a space in front, as a command has it. */
+  readonly of: string;
   readonly explanations: ReadonlyMap<string, string>;
 }) {
   const query = logQuery();
   const live = useLive<LogsResponse>("/telemetry/logs", { ...query, limit: PAGE });
   const [flag, service] = [parameter("flag"), parameter("service")];
   return (
-    <Panel title="Requests" note="the newest first" isFlush class="log-panel">
+    <Panel
+      title="Requests"
+      note="the newest first"
+      isFlush
+      class="log-panel"
+      actions={<CliLine command={`tulle logs${of}${flagsOf(query)}${rangeFlags.value}`} />}
+    >
       <div class="toolbar log-toolbar">
         <SegmentedParameter name="status" label="Status" choices={STATUSES} />
         <SearchField name="text" label="Find in method, path, ids" isMain />
@@ -66,6 +76,17 @@ export function LogViewer({
       </Loaded>
     </Panel>
   );
+}
+
+/** What is chosen, as `tulle logs` has it. */
+function flagsOf({ status, flag, text }: Readonly<Record<string, string>>): string {
+  const chosen = Object.entries({ status, flag, text }).filter(([, value]) => value);
+  return chosen.map(([name, value = ""]) => ` --${name} ${quoted(value)}`).join("");
+}
+
+/** As a shell takes it. */
+function quoted(text: string): string {
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function Filter({ name, value }: { readonly name: string; readonly value: string }) {

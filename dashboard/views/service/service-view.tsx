@@ -4,6 +4,7 @@ import type {
   SeriesResponse,
   ServiceDetailResponse,
 } from "../../../src/control-plane/telemetry-types.ts";
+import { serviceName } from "../../core/format.ts";
 import { useLive } from "../../core/live.ts";
 import { rangeFlags, rangeParameters } from "../../core/time-range.ts";
 import { Loaded, Page } from "../../ui/page.tsx";
@@ -26,13 +27,12 @@ export function View({ parameters }: ViewProps) {
   const series = useLive<SeriesResponse>("/telemetry/series", query);
   const routes = useLive<RoutesResponse>("/telemetry/routes", query);
   const service = detail.data?.service;
-  const inNamespace = namespace === "default" ? "" : ` -n ${namespace}`;
   return (
     <Page
       title={name}
       parent={{ title: "Services", path: "/services" }}
       lead={service !== undefined && <Health state={service.health} />}
-      cli={`tulle stat ${name}${inNamespace}${rangeFlags.value}`}
+      cli={`tulle stat ${serviceName({ namespace, name })}${rangeFlags.value}`}
     >
       <Loaded live={detail} lines={8}>
         {(found) => (

@@ -39,8 +39,10 @@ export function View() {
     ...{ error, minDurationMs, operation: parameter("operation"), limit: LIMIT },
   });
   const flags = [
-    service === undefined ? "" : ` ${service}`,
-    error === "true" ? " --error" : "",
+    service === undefined
+      ? ""
+      : ` --service ${serviceName({ namespace: namespace ?? "", name: service })}`,
+    error === "true" ? " --errors" : "",
     minDurationMs === "" ? "" : ` --min-duration ${minDurationMs}ms`,
     rangeFlags.value,
   ];
