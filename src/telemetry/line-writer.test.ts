@@ -1,6 +1,6 @@
 /** Log lines in batches, bounded, whatever the sink does. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
@@ -12,6 +12,11 @@ function folderFor(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "tulle-lines-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** For what the system brings about. */
+async function until(isThere: () => boolean): Promise<void> {
+  while (!isThere()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A sink that takes nothing until `release` is called. */
@@ -99,6 +104,26 @@ test("a file is appended to, and closing it leaves every line there", async (t) 
     await writer.close();
   }
   assert.equal(readFileSync(path, "utf8"), "first\nsecond\n");
+});
+
+test("a file that was rotated is opened anew", async (t) => {
+  const path = join(folderFor(t), "log");
+  const clock = new ManualClock();
+  const writer = new LineWriter(path, clock);
+  writer.write("one\n");
+  writer.flush();
+  await until(() => existsSync(path) && readFileSync(path, "utf8") === "one\n");
+  renameSync(path, `${path}.1`);
+  clock.advance(10_000);
+  // It is noticed behind this batch, which belongs to the old file.
+  writer.write("two\n");
+  writer.flush();
+  await until(() => existsSync(path));
+  writer.write("three\n");
+  await writer.close();
+  assert.equal(readFileSync(path, "utf8"), "three\n");
+  await until(() => readFileSync(`${path}.1`, "utf8") === "one\ntwo\n");
+  assert.equal(writer.dropped, 0);
 });
 
 test("a sink that takes nothing does not keep the process from ending", async () => {

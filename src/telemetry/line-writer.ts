@@ -2,7 +2,7 @@
  * Writes log lines to a file or standard output in batches. A sink that is slow or broken never slows
  * traffic: lines beyond the bound are dropped and counted.
  */
-import { createWriteStream } from "node:fs";
+import { createWriteStream, fstat, stat, type WriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type { Clock, Timer } from "../core/clock.ts";
@@ -12,9 +12,14 @@ const PENDING_LENGTH_MAX = 1024 * 1024;
 const BATCH_LENGTH = 16 * 1024;
 const FLUSH_INTERVAL_MS = 1_000;
 const CLOSE_TIMEOUT_MS = 1_000;
+/** How often it is looked whether the file was taken away, as `logrotate` does. */
+const ROTATION_CHECK_MS = 10_000;
 
 export class LineWriter {
-  readonly #stream: Writable;
+  #stream: Writable;
+  /** Of a file that may be rotated. */
+  readonly #path: string | undefined;
+  #checkedMs: number;
   readonly #isOwnStream: boolean;
   readonly #clock: Clock;
   readonly #onError: () => void;
@@ -31,6 +36,8 @@ export class LineWriter {
   constructor(target: string | Writable, clock: Clock) {
     this.#clock = clock;
     this.#stream = typeof target === "string" ? openTarget(target) : target;
+    this.#path = typeof target === "string" && isFile(target) ? target : undefined;
+    this.#checkedMs = clock.monotonicMs();
     this.#isOwnStream = this.#stream !== process.stdout && this.#stream !== process.stderr;
     this.#onError = () => {
       this.#isBroken = true;
@@ -56,6 +63,33 @@ export class LineWriter {
     const batch = this.#pending;
     this.#pending = "";
     if (!this.#isBroken) this.#stream.write(batch);
+    if (this.#path !== undefined) this.#followRotation(this.#path);
+  }
+
+  /** A file under the path that is not the open one, or none, means that the open one was rotated. */
+  #followRotation(path: string): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#checkedMs < ROTATION_CHECK_MS) return;
+    const stream = this.#stream as WriteStream & { readonly fd: number | null };
+    const { fd } = stream;
+    if (typeof fd !== "number") return;
+    this.#checkedMs = nowMs;
+    fstat(fd, (openError, open) => {
+      if (openError !== null) return;
+      stat(path, (error, found) => {
+        if (this.#stream !== stream || stream.closed) return;
+        const isSame = error === null && found.ino === open.ino && found.dev === open.dev;
+        if (!isSame) this.#reopen(path);
+      });
+    });
+  }
+
+  #reopen(path: string): void {
+    const old = this.#stream;
+    this.#stream = createWriteStream(path, { flags: "a" });
+    this.#stream.on("error", this.#onError);
+    // What it still holds goes where it was meant to go.
+    old.end();
   }
 
   /**
@@ -74,6 +108,10 @@ export class LineWriter {
     await finished(this.#stream).catch(() => {});
     deadline.cancel();
   }
+}
+
+function isFile(path: string): boolean {
+  return !path.startsWith("/dev/");
 }
 
 function openTarget(path: string): Writable {

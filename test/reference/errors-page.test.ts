@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LOCAL_REPLY } from "../../src/proxy/local-reply.ts";
 import { RESPONSE_FLAGS } from "../../src/telemetry/response-flag.ts";
+import { FLAG_EXPLANATIONS, NEVER_RAISED } from "../../src/telemetry/response-flag-explanations.ts";
 import { checkPage, code, table } from "./reference-page.ts";
 
 const INTRODUCTION = `# Errors that the sidecar answers
@@ -128,6 +129,24 @@ const CHECKS: Readonly<Record<keyof typeof LOCAL_REPLY, string>> = {
     "CONNECT is for forward proxies: only a route with a `connect_matcher` takes it. Is the sidecar's address set as an HTTP proxy somewhere?",
 };
 
+const ALL_FLAGS_INTRODUCTION = `## Response flags
+
+All of Envoy's flags, as \`tulle errors\`, the dashboard and the admin API explain them. A request has one of them here, where Envoy may
+write several with commas between them.
+`;
+
+function allFlags(): readonly (readonly string[])[] {
+  return Object.entries(FLAG_EXPLANATIONS).map(([flag, { long, meaning, check }]) => {
+    const never = NEVER_RAISED[flag as keyof typeof NEVER_RAISED];
+    return [
+      code(flag),
+      code(long),
+      meaning,
+      never === undefined ? check : `${check} Never raised: ${never}.`,
+    ];
+  });
+}
+
 function errorsPage(): string {
   const rows = Object.entries(LOCAL_REPLY).map(([name, { status, flag, details, message }]) => [
     String(status),
@@ -145,6 +164,8 @@ function errorsPage(): string {
     "A missing cluster is answered with the route's `cluster_not_found_response_code`; 503 is the default. Malformed\nrequests are answered with 400, or with the status that RFC 9110 has for them (408, 414, 431, 501, 505).\n",
     FLAGS_INTRODUCTION,
     `${table(["Flag", "Meaning"], flags)}\n`,
+    ALL_FLAGS_INTRODUCTION,
+    `${table(["Flag", "Envoy's name", "Meaning", "What to check"], allFlags())}\n`,
   ].join("\n");
 }
 

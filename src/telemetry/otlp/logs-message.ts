@@ -6,8 +6,9 @@ import type { AccessLogEntry } from "../access-log/log-entry.ts";
 import { type LogValue, textOfValue } from "../access-log/operators.ts";
 import type { Labels } from "../metric-family.ts";
 import { FLAG } from "../response-flag.ts";
-import { ACCESS_ATTRIBUTE } from "./access-log-attributes.ts";
+import { ACCESS_ATTRIBUTE, ACCESS_EVENT, SECURITY_EVENT } from "./access-log-attributes.ts";
 import { fieldLength, ProtoBuffer, varintLength } from "./metrics-wire.ts";
+import { securityDetails } from "./security-record.ts";
 
 /** SeverityNumber of OTLP. */
 const SEVERITY_INFO = 9;
@@ -102,6 +103,7 @@ export class LogsMessage {
       if (name === ACCESS_ATTRIBUTE.eventName) eventName = String(value);
       else writeAttribute(out, key, value);
     }
+    if (eventName === ACCESS_EVENT) eventName = this.#tellSecurity(entry);
     const { traceId, spanId } = entry;
     if (traceId?.length === TRACE_DIGITS) writeId(out, TRACE_ID, traceId);
     if (spanId?.length === SPAN_DIGITS) writeId(out, SPAN_ID, spanId);
@@ -112,6 +114,17 @@ export class LogsMessage {
     this.#records.open(2, record.length);
     this.#records.raw(record);
     this.#count += 1;
+  }
+
+  /** What of a denial stands in details and reasons, in attributes of its own. Returns the record's name. */
+  #tellSecurity(entry: AccessLogEntry): string {
+    const details = securityDetails(entry);
+    if (details === undefined) return ACCESS_EVENT;
+    const { policy, rule, reason } = details;
+    if (policy !== "") writeText(this.#record, ATTRIBUTES, ACCESS_ATTRIBUTE.policy, policy);
+    if (rule !== "") writeText(this.#record, ATTRIBUTES, ACCESS_ATTRIBUTE.policyRule, rule);
+    writeText(this.#record, ATTRIBUTES, ACCESS_ATTRIBUTE.policyReason, reason);
+    return SECURITY_EVENT;
   }
 
   /** The request; begins anew. */
