@@ -4,11 +4,14 @@
  */
 import { NO_KEYS } from "../decision/jwt/public-key-set.ts";
 import { type AuthorizationPolicy, isDryRun } from "../resource/kinds/authorization-policy.ts";
+import type { HttpRoute } from "../resource/kinds/http-route.ts";
 import { defaultMeshConfigSpec, type MeshConfig } from "../resource/kinds/mesh-config.ts";
 import { mtlsModeOf, type PeerAuthentication } from "../resource/kinds/peer-authentication.ts";
 import type { JwtRule, RequestAuthentication } from "../resource/kinds/request-authentication.ts";
 import type { SecurityPolicy } from "../resource/kinds/security-policy.ts";
 import type { ClosedSecurityPolicy } from "../translate/mesh-snapshot.ts";
+
+type HttpRule = HttpRoute["spec"]["rules"][number];
 
 /** Of no issuer: RFC 6761 section 6.4 keeps the name free. */
 const NOBODY = "https://nobody.invalid";
@@ -35,6 +38,33 @@ export function closedAuthorization(policy: AuthorizationPolicy): readonly Autho
     ...(action === "ALLOW" ? { action } : { action: "DENY", rules: [{}] }),
   };
   return [{ ...policy, metadata: standInMetadata(policy), spec }];
+}
+
+/**
+ * Requests of rules that ask an authorization service are answered with 500, as those of a rule without backends; all of the
+ * route's are where no more of it can be translated. None for a route that asks nobody.
+ */
+export function closedRoute(route: HttpRoute): readonly HttpRoute[] {
+  const { rules, ...rest } = route.spec;
+  if (!rules.some(asksFirst)) return [];
+  const withRules = (closed: readonly HttpRule[]): HttpRoute => ({
+    ...route,
+    metadata: standInMetadata(route),
+    spec: { ...rest, rules: closed },
+  });
+  const answered = ({ matches }: HttpRule): HttpRule => ({ matches });
+  const everything: HttpRule = { matches: [{ path: { type: "PathPrefix", value: "/" } }] };
+  return [
+    withRules(rules.map((rule) => (asksFirst(rule) ? answered(rule) : rule))),
+    withRules(rules.map(answered)),
+    withRules([everything]),
+  ];
+}
+
+function asksFirst({ filters = [], backendRefs = [] }: HttpRule): boolean {
+  return [...filters, ...backendRefs.flatMap((ref) => ref.filters ?? [])].some(
+    ({ type }) => type === "ExternalAuth",
+  );
 }
 
 /** Nobody passes where the policy asks for logins. */

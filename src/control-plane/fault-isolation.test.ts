@@ -13,7 +13,9 @@ import { SnapshotTranslator } from "./snapshot-translator.ts";
 /** What makes the translation of these tests throw, on an object of whatever kind. */
 const MARK = "beyond-translation";
 /** They reach translation as parts of others (a Rollout as routes), or not at all (a WorkloadAttestor). */
-const NO_LIST_OF_THEIR_OWN = ["Rollout", "Revocation", "TrustDomainFederation", "WorkloadAttestor"];
+const NO_LIST_OF_THEIR_OWN = [
+  ...["Rollout", "Revocation", "TrustDomainFederation", "WorkloadAttestor", "TelemetryExporter"],
+];
 const DEFINITIONS = registry.kinds.filter(({ kind }) => !NO_LIST_OF_THEIR_OWN.includes(kind));
 
 const DECIDES_ABOUT_ACCESS = [
@@ -174,6 +176,53 @@ test("no token is good where a RequestAuthentication that cannot be translated l
     [rule?.issuer, rule?.jwks, rule?.fromHeaders],
     ["https://nobody.invalid", NO_KEYS, [{ name: "x-token", prefix: "" }]],
   );
+});
+
+test("rules that ask an authorization service answer nobody when their HTTPRoute cannot be translated", () => {
+  const auth = { protocol: "GRPC", grpc: {}, backendRef: { name: "opa", port: 9191 } };
+  const asking = {
+    matches: [{ path: { type: "PathPrefix", value: "/cart" } }],
+    filters: [{ type: "ExternalAuth", externalAuth: auth }],
+    backendRefs: [{ name: "beyond", port: 80 }],
+  };
+  const open = {
+    matches: [{ path: { type: "PathPrefix", value: "/" } }],
+    backendRefs: [{ name: "catalog", port: 80 }],
+  };
+  const rulesOf = (rules: readonly object[]) => {
+    const document = {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "HTTPRoute",
+      metadata: { name: "p" },
+      spec: { parentRefs: [{ group: "", kind: "Service", name: "catalog" }], rules },
+    };
+    const snapshot = snapshotOf(stringify(document), "route.yaml");
+    const { value, faults } = translateIsolated(snapshot, undefined, digestSpec);
+    const shown = value.httpRoutes[0]?.spec.rules.map(({ matches, backendRefs }) => [
+      matches[0]?.path?.value,
+      backendRefs?.[0]?.name,
+    ]);
+    return [faults[0]?.inForce, shown];
+  };
+  assert.deepEqual(rulesOf([asking, open]), [
+    "closed",
+    [
+      ["/cart", undefined],
+      ["/", "catalog"],
+    ],
+  ]);
+  const both = [asking, { ...open, backendRefs: [{ name: "beyond-too", port: 80 }] }];
+  assert.deepEqual(rulesOf(both), [
+    "closed",
+    [
+      ["/cart", undefined],
+      ["/", undefined],
+    ],
+  ]);
+  assert.deepEqual(rulesOf([{ ...open, backendRefs: [{ name: "beyond", port: 80 }] }]), [
+    "nothing",
+    undefined,
+  ]);
 });
 
 test("a MeshConfig that cannot be translated still denies what no policy allows", () => {

@@ -11,6 +11,7 @@ import {
   closedLogin,
   closedMeshConfigs,
   closedPeers,
+  closedRoute,
   closedTokens,
   isStandIn,
 } from "./closed-stand-ins.ts";
@@ -196,6 +197,8 @@ function closedInstead(part: Part): readonly Part[] {
       return closedAuthorization(part.value).map((value) => ({ member: part.member, value }));
     case "securityPolicies":
       return closedLogin(part.value).map((value) => ({ member: part.member, value }));
+    case "httpRoutes":
+      return closedRoute(part.value).map((value) => ({ member: part.member, value }));
     case "peerAuthentications":
       return closedPeers(part.value).map((value) => ({ member: part.member, value }));
     case "requestAuthentications":
