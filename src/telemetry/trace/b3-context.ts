@@ -30,7 +30,8 @@ export function readB3Multi(
   context: TraceContext,
 ): ReadResult {
   const isDebug = flags === "1";
-  const decision = isDebug ? "sampled" : decisionOf(sampled);
+  // `d` is a word of the single header alone.
+  const decision = isDebug ? "sampled" : sampled === "d" ? undefined : decisionOf(sampled);
   if (traceId === undefined && spanId === undefined) {
     if (decision === undefined || (decision === "defer" && sampled === undefined)) return NONE;
     context.isDebug = isDebug;
