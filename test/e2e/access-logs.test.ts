@@ -90,6 +90,16 @@ test("a Service's failures are written by both sides, with what was asked for an
   assert.ok(!linesOf("catalog.log").some(({ path }) => path === "/quiet"));
 });
 
+test("the control plane has what failed, from both sides, without a policy", async () => {
+  const found = await eventually(
+    "tulle logs shows the failure",
+    async () => await mesh.tulle("logs", "--status", "5xx", "-o", "json"),
+    (text) =>
+      text.includes("/status/503") && text.includes("destination") && text.includes("source"),
+  );
+  assert.ok(!found.includes("token=abc"), found);
+});
+
 test("the narrower policy holds, field by field, and describe says where each comes from", async () => {
   await mesh.apply(
     policy("namespace", {

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { eventually } from "../support/envoy-process.ts";
 import { LogCollector } from "../support/log-collector.ts";
 import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
@@ -243,6 +244,47 @@ test("records go to a receiver by OTLP, with the trace of their request", async 
   assert.deepEqual([bad?.severity, bad?.attributes["code"]], [17, 503]);
 });
 
+test("a denial is a security event that names policy, rule and condition", async (context) => {
+  const collector = await LogCollector.start(context);
+  const filters = "type.googleapis.com/envoy.extensions.filters.http";
+  const { ask } = await start(context, {
+    collector,
+    logs: [recordsLog({ "event.name": "mesh.access", path: "%PATH%" })],
+    manager: {
+      http_filters: [
+        {
+          name: "envoy.filters.http.rbac",
+          typed_config: {
+            "@type": `${filters}.rbac.v3.RBAC`,
+            rules: {
+              action: "DENY",
+              policies: {
+                "ns[shop]-policy[readers]-rule[2]": {
+                  permissions: [{ url_path: { path: { exact: "/admin" } } }],
+                  principals: [{ any: true }],
+                },
+              },
+            },
+          },
+        },
+        { name: "router", typed_config: { "@type": `${filters}.router.v3.Router` } },
+      ],
+    },
+  });
+  assert.equal(await ask({ path: "/admin" }), 403);
+  assert.equal(await ask({ path: "/open" }), 200);
+  await collector.until(({ records }) => records.length === 2);
+  const [denied, open] = collector.records;
+  assert.deepEqual([denied?.eventName, open?.eventName], ["mesh.security", "mesh.access"]);
+  const { "mesh.policy.reason": reason, ...rest } = denied?.attributes ?? {};
+  assert.deepEqual(rest, {
+    path: "/admin",
+    "mesh.policy": "shop/readers",
+    "mesh.policy.rule": "2",
+  });
+  assert.match(String(reason), /readers/);
+});
+
 test("a receiver that is away costs nothing but records, and those that are held arrive in order", async (context) => {
   const collector = await LogCollector.start(context);
   collector.isDown = true;
@@ -260,9 +302,16 @@ test("a receiver that is away costs nothing but records, and those that are held
     collector.records.map(({ attributes }) => attributes["path"]),
     ["/0", "/1", "/2"],
   );
-  const metrics = await proxy.admin("/metrics");
-  assert.match(metrics.body, /tulle_log_records_total\{result="exported"\} 3/);
-  assert.match(metrics.body, /tulle_log_records_total\{result="dropped"\} 0/);
+  // The receiver's word is still on its way.
+  const counts = await eventually(
+    "the last is counted",
+    async () => {
+      const { body } = await proxy.admin("/metrics");
+      return body.split("\n").filter((line) => line.startsWith("tulle_log_records_total"));
+    },
+    (lines) => lines.some((line) => line.endsWith('{result="exported"} 3')),
+  );
+  assert.ok(counts.includes('tulle_log_records_total{result="dropped"} 0'), counts.join());
 });
 
 test("Proxy-Status tells the client why, behind what proxies nearer to the app have said", async (context) => {
