@@ -155,7 +155,7 @@ test("promtool has nothing against our metrics but Istio's units", { skip }, asy
     const complaints = check.stderr
       .split("\n")
       .filter((line) => line !== "" && !ISTIO_NAMES.test(line));
-    assert.deepEqual(complaints, [], labels["pod"]);
+    assert.deepEqual(complaints, [], String(labels["pod"]));
   }
 });
 
