@@ -66,6 +66,8 @@ export function formatCores(value: number | null): string {
 }
 
 const AGES = [
+  // Below two of them days say more.
+  [2 * 365 * 86_400, "y"],
   [86_400, "d"],
   [3_600, "h"],
   [60, "min"],
@@ -76,7 +78,7 @@ const AGES = [
 export function formatDuration(seconds: number | null): string {
   if (seconds === null) return UNKNOWN;
   const [size, unit] = AGES.find(([size]) => seconds >= size) ?? [1, "s"];
-  return `${Math.floor(seconds / size)} ${unit}`;
+  return `${Math.floor(seconds / (unit === "y" ? size / 2 : size))} ${unit}`;
 }
 
 /** How long ago an instant was. */

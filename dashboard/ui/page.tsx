@@ -88,13 +88,15 @@ export function Empty({
 }) {
   return (
     <div class="empty">
-      <svg viewBox="0 0 48 32" width="72" height="48" aria-hidden="true">
+      <svg viewBox="0 0 32 30" width="56" height="52" aria-hidden="true">
         <path
-          d="M12 2 20 6.6v9.2L12 20.4 4 15.8V6.6zM28 2l8 4.6v9.2l-8 4.6-8-4.6V6.6zM20 16l8 4.6v9L20 30"
+          d="M10.5 3.5 16 6.7v6.4l-5.500 3.2L5 13.1V6.7zM21.500 3.5 27 6.7v6.4l-5.500 3.2L16 13.1V6.7zM16 13.1l5.500 3.2v6.4L16 25.9l-5.500-3.2v-6.4z"
           fill="none"
           stroke="currentColor"
-          stroke-width="1.2"
+          stroke-width="0.9"
+          stroke-dasharray="2 1.4"
           stroke-linejoin="round"
+          stroke-linecap="round"
         />
       </svg>
       <strong>{title}</strong>

@@ -8,6 +8,7 @@ import { formatRate, formatShare, serviceName } from "../../core/format.ts";
 import { HEALTH, HEALTH_STATES } from "../../core/health.ts";
 import { hrefTo } from "../../core/location.ts";
 import { memo } from "../../ui/memo.ts";
+import { Empty } from "../../ui/page.tsx";
 import { Mark } from "../../ui/status.tsx";
 
 /** With more services, names would not be read: they are told when one points at a cell. */
@@ -20,6 +21,13 @@ export const Honeycomb = memo(function Honeycomb({
   readonly services: readonly ServiceTraffic[];
   readonly counts: OverviewResponse["services"];
 }) {
+  if (services.length === 0) {
+    return (
+      <Empty title="There are no services yet">
+        Apply a Service, or start one: <code>tulle run --service NAME -- COMMAND</code>
+      </Empty>
+    );
+  }
   const sorted = services.toSorted((a, b) => HEALTH[a.health].rank - HEALTH[b.health].rank);
   return (
     <>

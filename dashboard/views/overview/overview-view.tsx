@@ -62,7 +62,10 @@ export function View() {
 
 /** A number or a name stays as it is. */
 function sentence(text: string): string {
-  return text.replace(/^(all|no|every)\b/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return text.replace(
+    /^(all|no|none|nothing|there)\b/,
+    (word) => word.charAt(0).toUpperCase() + word.slice(1),
+  );
 }
 
 function lookOf({ services, problems }: OverviewResponse): Pick<StateLook, "shape" | "tone"> {

@@ -171,6 +171,7 @@ function columnsFor(longestMs: number): readonly Column<TraceSummary>[] {
     {
       key: "services",
       title: "Services",
+      isWide: true,
       cell: ({ services }) => (
         <span class="service-badges">
           {services.map((name) => (
@@ -183,6 +184,7 @@ function columnsFor(longestMs: number): readonly Column<TraceSummary>[] {
       key: "spans",
       title: "Spans",
       isNumeric: true,
+      isWide: true,
       sortBy: ({ spans }) => spans,
       cell: ({ spans }) => spans,
     },
