@@ -145,6 +145,15 @@ export const ETCD: GoModule = {
   isSlow: true,
 };
 
+/** cert-manager's controllers; its own command is no published module. */
+export const CERT_MANAGER: GoModule = {
+  path: "github.com/cert-manager/cert-manager",
+  version: "v1.21.2",
+  packages: ["cert-manager"],
+  program: "cert-manager",
+  isSlow: true,
+};
+
 export type GoPeer =
   | { readonly folder: string; readonly skip: false }
   | { readonly folder: ""; readonly skip: string };

@@ -62,6 +62,17 @@ export class Kubernetes {
     return kubernetes;
   }
 
+  /** A kubeconfig of whoever has the token; by default the administrator's. */
+  kubeconfig(token = ADMIN_TOKEN): string {
+    const cluster = { server: this.address, "certificate-authority": this.caFile };
+    return JSON.stringify({
+      "current-context": "test",
+      contexts: [{ name: "test", context: { cluster: "here", user: "somebody" } }],
+      clusters: [{ name: "here", cluster }],
+      users: [{ name: "somebody", user: { token } }],
+    });
+  }
+
   /** As the cluster's administrator. */
   async call(
     method: "GET" | "POST" | "PUT",
