@@ -1,45 +1,23 @@
 /** Traces in a real Zipkin: complete, with the right parents and retries; nothing is lost while it, or the control plane, is away. */
 import assert from "node:assert/strict";
-import test, { type TestContext } from "node:test";
+import test from "node:test";
 import type { ZipkinSpan } from "../../../src/control-plane/telemetry/export/zipkin/zipkin-span.ts";
-import { mavenPeer, ZIPKIN } from "../../peers/maven-peer.ts";
 import { freePort } from "../../peers/peer-process.ts";
-import { RestartablePeer } from "../../peers/restartable-peer.ts";
+import { askZipkin, startZipkin, zipkinJar, zipkinTrace } from "../../peers/zipkin-server.ts";
 import { ExportingMesh, eventually } from "../../support/exporting-mesh.ts";
 import { checkoutTrace } from "../../support/telemetry-records.ts";
 
-const { path: jar, skip } = await mavenPeer(ZIPKIN);
-if (skip !== false) console.error(`SKIPPED, not passed: no Zipkin: ${skip}`);
+const { jar, skip } = await zipkinJar();
 
 const SPANS = 7;
 const TRACES = 30;
 
-async function startZipkin(t: TestContext, port: number): Promise<RestartablePeer> {
-  const property = (name: string, value: string): string => `-Darmeria.ports[0].${name}=${value}`;
-  return await RestartablePeer.start(t, {
-    program: "java",
-    args: [
-      ...["-Xmx256m", "-XX:TieredStopAtLevel=1", property("ip", "127.0.0.1")],
-      ...[property("port", String(port)), property("protocols[0]", "http"), "-jar", jar],
-    ],
-    readyUrl: `http://127.0.0.1:${port}/health`,
-  });
-}
-
-const ask = async <T>(port: number, path: string): Promise<T | undefined> => {
-  const answer = await fetch(`http://127.0.0.1:${port}/api/v2/${path}`);
-  return answer.status === 200 ? ((await answer.json()) as T) : undefined;
-};
-
 const wholeTrace = (port: number, id: string): Promise<readonly ZipkinSpan[]> =>
-  eventually(async () => {
-    const spans = await ask<readonly ZipkinSpan[]>(port, `trace/${id}`);
-    return spans?.length === SPANS ? spans : undefined;
-  });
+  eventually(() => zipkinTrace(port, id, SPANS));
 
 test("a checkout arrives whole in Zipkin, and an outage loses nothing", { skip }, async (t) => {
   const port = await freePort();
-  const [zipkin, mesh] = await Promise.all([startZipkin(t, port), ExportingMesh.start(t)]);
+  const [zipkin, mesh] = await Promise.all([startZipkin(t, jar, port), ExportingMesh.start(t)]);
   await mesh.export("zipkin", {
     zipkin: { endpoint: `http://127.0.0.1:${port}/api/v2/spans` },
     batch: { delay: "10ms" },
@@ -65,7 +43,7 @@ test("a checkout arrives whole in Zipkin, and an outage loses nothing", { skip }
       undefined,
     ]);
     const now = Date.now();
-    const links = await ask<readonly object[]>(
+    const links = await askZipkin<readonly object[]>(
       port,
       `dependencies?endTs=${now + 60_000}&lookback=3600000`,
     );
