@@ -187,6 +187,7 @@ describe("what the views show", { skip }, () => {
       const summary = await page.page.locator("figcaption").last().textContent();
       assert.match(summary ?? "", /^Latency percentiles\. P99: \d+ ms last, between/);
       await page.page.getByText("As a table").first().click();
+      await page.page.getByRole("table", { name: "Requests per second" }).waitFor();
       const first = await page.rows("Requests per second");
       assert.equal(first.length, 45, "each step of the series");
       assert.match(await page.text(".numbered-events"), /1 payment-2 was put out.*2 HTTPRoute/);
