@@ -50,7 +50,7 @@ test("a full batch leaves at once, and its timer with it", () => {
   const sink = new PassThrough();
   const writer = new LineWriter(sink, clock);
   writer.write("first\n");
-  writer.write(`${"x".repeat(16 * 1024)}\n`);
+  writer.write(`${"x".repeat(64 * 1024)}\n`);
   assert.ok(String(sink.read()).startsWith("first\nx"));
   assert.equal(clock.pendingCount, 0);
 });

@@ -155,10 +155,7 @@ function compileValue(format: string, options: LineOptions, report: ReportFormat
   const parts = compileParts(format, options.surroundings, report);
   const [only] = parts;
   if (parts.length === 1 && typeof only === "function") {
-    return (entry) => {
-      const value = only(entry);
-      return value === undefined ? undefined : jsonOf(value);
-    };
+    return repeated(only);
   }
   if (parts.every((part) => typeof part === "string")) {
     const constant = JSON.stringify(parts.join(""));
@@ -166,6 +163,19 @@ function compileValue(format: string, options: LineOptions, report: ReportFormat
   }
   const missing = options.omitsEmpty ? "" : "-";
   return (entry) => quoted(textOf(parts, entry, missing));
+}
+
+/** Routes, clusters, user agents and most numbers are what they were a request before: their text is kept. */
+function repeated(read: Operator): JsonWriter {
+  let last: LogValue;
+  let text: string | undefined;
+  return (entry) => {
+    const value = read(entry);
+    if (value === last) return text;
+    last = value;
+    text = value === undefined ? undefined : jsonOf(value);
+    return text;
+  };
 }
 
 function jsonOf(value: Exclude<LogValue, undefined>): string {

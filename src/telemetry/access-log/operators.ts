@@ -64,10 +64,8 @@ const SIMPLE: Readonly<Record<string, Operator>> = {
   UPSTREAM_LOCAL_ADDRESS: () => undefined,
   UPSTREAM_TRANSPORT_FAILURE_REASON: (entry) => entry.upstreamFailureReason,
   UPSTREAM_REQUEST_ATTEMPT_COUNT: (entry) => entry.attempts,
-  DOWNSTREAM_LOCAL_ADDRESS: (entry) => `${entry.localHost}:${entry.localPort}`,
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (entry) => entry.localHost,
   DOWNSTREAM_LOCAL_PORT: (entry) => entry.localPort,
-  DOWNSTREAM_REMOTE_ADDRESS: (entry) => `${entry.remoteHost}:${entry.remotePort}`,
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (entry) => entry.remoteHost,
   DOWNSTREAM_REMOTE_PORT: (entry) => entry.remotePort,
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS: (entry) =>
@@ -90,6 +88,39 @@ const SIMPLE: Readonly<Record<string, Operator>> = {
   SPAN_ID: (entry) => entry.spanId,
 };
 
+/** Those of one connection are alike: their text is made once. */
+const ADDRESSES: Readonly<Record<string, () => Operator>> = {
+  DOWNSTREAM_LOCAL_ADDRESS: () =>
+    address(
+      (entry) => entry.localHost,
+      (entry) => entry.localPort,
+    ),
+  DOWNSTREAM_REMOTE_ADDRESS: () =>
+    address(
+      (entry) => entry.remoteHost,
+      (entry) => entry.remotePort,
+    ),
+};
+
+function address(
+  hostOf: (entry: AccessLogEntry) => string,
+  portOf: (entry: AccessLogEntry) => number,
+): Operator {
+  let lastHost = "";
+  let lastPort = -1;
+  let text = "";
+  return (entry) => {
+    const host = hostOf(entry);
+    const port = portOf(entry);
+    if (port !== lastPort || host !== lastHost) {
+      lastHost = host;
+      lastPort = port;
+      text = `${host}:${port}`;
+    }
+    return text;
+  };
+}
+
 /** `report` is told what is wrong with the argument; the operator then says nothing. */
 export function compileOperator(
   operator: FormatOperator,
@@ -97,7 +128,8 @@ export function compileOperator(
   report: ReportFormat,
 ): Operator {
   const { name, argument, charsMax } = operator;
-  const compiled = SIMPLE[name] ?? withArgument(name, argument ?? "", surroundings, report);
+  const compiled =
+    ADDRESSES[name]?.() ?? SIMPLE[name] ?? withArgument(name, argument ?? "", surroundings, report);
   if (charsMax === undefined) return compiled;
   return (entry) => {
     const value = compiled(entry);
@@ -238,11 +270,16 @@ function field(lowerName: string, read: (entry: AccessLogEntry) => string | unde
     return (entry) => (read(entry) === undefined ? undefined : REDACTED);
   }
   const isUrl = holdsUrl(lowerName);
+  // Many requests in a row have the same value.
+  let last: string | undefined;
+  let text: string | undefined;
   return (entry) => {
     const value = read(entry);
-    if (value === undefined) return undefined;
-    const text = textFromWire(value);
-    return isUrl ? withoutSecrets(text) : text;
+    if (value === last) return text;
+    last = value;
+    text = value === undefined ? undefined : textFromWire(value);
+    if (isUrl && text !== undefined) text = withoutSecrets(text);
+    return text;
   };
 }
 
