@@ -103,6 +103,11 @@ export class ExportPipe {
     else if (this.#timer === undefined) this.#schedule(settings.batch.delayMs);
   }
 
+  /** Counts a record that nothing can be made of. */
+  refuse(reason: string): void {
+    this.#drop(1, "refused", reason);
+  }
+
   /** Whether there is a whole batch. */
   get #isFull(): boolean {
     const { buffer, settings } = this.#options;

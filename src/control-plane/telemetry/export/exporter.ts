@@ -1,6 +1,7 @@
 /** One TelemetryExporter at work: its filter, and a pipe for each of its signals. */
 import { join } from "node:path";
 import type { Clock } from "../../../core/clock.ts";
+import { messageOf } from "../../../core/errors.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { Prng } from "../../../core/prng.ts";
 import { durationMs } from "../../../resource/duration.ts";
@@ -122,7 +123,14 @@ export class Exporter {
 }
 
 function put<S extends ExportSignal>({ encode, pipe }: Lane<S>, record: SignalRecord[S]): void {
-  const encoded = encode(record);
+  let encoded: Buffer | undefined;
+  try {
+    encoded = encode(record);
+  } catch (error) {
+    // Figures are decoded here alone, where they become deltas: one that is broken is nobody else's trouble.
+    pipe.refuse(`it cannot be encoded: ${messageOf(error)}`);
+    return;
+  }
   if (encoded !== undefined) pipe.add(encoded);
 }
 
