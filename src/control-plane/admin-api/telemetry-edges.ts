@@ -5,6 +5,7 @@ import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { addTotals, NO_TRAFFIC, secondsOf, trafficFigures } from "./telemetry-figures.ts";
 import { refText } from "./telemetry-mesh.ts";
 import { type AskedWindow, windowView } from "./telemetry-query.ts";
+import { stepWindow } from "./telemetry-step-window.ts";
 
 const UNKNOWN = "unknown";
 
@@ -66,8 +67,7 @@ export async function edgeViews(deps: AdminApiDeps, asked: AskedWindow): Promise
     if (security === "mutual_tls") edge.hasProven = true;
     else edge.hasUnproven = true;
   }
-  const window = { ...answer, nowMs: deps.clock.nowMs() };
-  const seconds = secondsOf(window);
+  const seconds = secondsOf(stepWindow(answer, deps));
   const isOf = (ref: ServiceRef): boolean =>
     (namespace === undefined && service === undefined) ||
     (ref.namespace === (namespace ?? "default") && (service === undefined || ref.name === service));

@@ -145,11 +145,7 @@ export function sparkOf(steps: TrafficSteps | undefined, window: StepWindow): Sp
   };
 }
 
-/** Seconds of the window that are over. */
-export function secondsOf(window: {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly nowMs: number;
-}): number {
-  return Math.max(1, (Math.min(window.toMs, window.nowMs) - window.fromMs) / 1000);
+/** Seconds of the window of which something is known: a mesh that is a minute old has a rate, not a fifteenth of it. */
+export function secondsOf({ fromMs, toMs, nowMs, knownFromMs }: StepWindow): number {
+  return Math.max(1, (Math.min(toMs, nowMs) - Math.max(fromMs, knownFromMs)) / 1000);
 }

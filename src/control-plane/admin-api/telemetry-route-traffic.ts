@@ -15,6 +15,7 @@ import {
 } from "./telemetry-figures.ts";
 import { refText } from "./telemetry-mesh.ts";
 import { type AskedWindow, windowView } from "./telemetry-query.ts";
+import { stepWindow } from "./telemetry-step-window.ts";
 
 /** What no route object says. */
 const DEFAULT = "default";
@@ -34,7 +35,7 @@ export async function routeTrafficView(
     by: ["route", "backend", "destinationNamespace", "destinationName"],
     where: { reporter: "route" },
   });
-  const seconds = secondsOf({ ...answer, nowMs: deps.clock.nowMs() });
+  const seconds = secondsOf(stepWindow(answer, deps));
   const observed = observedBackends(answer.rows);
   const services = [...deps.objects.list("Service"), ...deps.objects.list("ExternalService")]
     .filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace)

@@ -6,7 +6,7 @@ import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
 import { addSteps, perStep, sparkOf } from "./telemetry-figures.ts";
 import { type AskedWindow, windowView } from "./telemetry-query.ts";
-import { stepWindow } from "./telemetry-services.ts";
+import { stepWindow } from "./telemetry-step-window.ts";
 
 const EXEMPLARS_MAX = 200;
 const EVENTS_MAX = 100;

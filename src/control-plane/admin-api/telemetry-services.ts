@@ -37,6 +37,7 @@ import {
   sumResources,
 } from "./telemetry-mesh.ts";
 import { type AskedWindow, windowView } from "./telemetry-query.ts";
+import { stepWindow } from "./telemetry-step-window.ts";
 
 /** Kiali's thresholds, which are Istio users'. */
 const FAILING_SHARE = 0.1;
@@ -293,10 +294,4 @@ function isAsked(
   if (service !== undefined && (ref.name !== service || ref.namespace !== (namespace ?? "default")))
     return false;
   return namespace === undefined || ref.namespace === namespace;
-}
-
-/** The window of an answer with what is known of it. */
-export function stepWindow(answer: TrafficAnswer, { clock, telemetry }: AdminApiDeps): StepWindow {
-  const { fromMs, toMs, stepMs } = answer;
-  return { fromMs, toMs, stepMs, knownFromMs: telemetry.knownFromMs(), nowMs: clock.nowMs() };
 }
