@@ -5,14 +5,19 @@ import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { status as grpcStatus } from "@grpc/grpc-js";
 import type { ControlPlane } from "../../src/control-plane/control-plane.ts";
-import type { OverviewResponse, TraceResponse } from "../../src/control-plane/telemetry-types.ts";
+import type {
+  AccessLogView,
+  MeshEvent,
+  OverviewResponse,
+  TraceResponse,
+} from "../../src/control-plane/telemetry-types.ts";
 import {
   callApi,
   StandInSidecar,
   startControlPlane,
   temporaryFolder,
 } from "../support/control-plane-fixture.ts";
-import { OtlpSender } from "../support/otlp-sender.ts";
+import { attributes, OtlpSender } from "../support/otlp-sender.ts";
 
 const folder = temporaryFolder();
 let controlPlane: ControlPlane;
@@ -113,4 +118,67 @@ test("what is no message is refused for good, and harms nobody", async () => {
     });
   }
   await get<OverviewResponse>("overview");
+});
+
+/** Resolves with the data of the first event of the stream; `act` runs when it listens. */
+function firstEvent(path: string, act: () => Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const call = httpRequest(
+      { socketPath: controlPlane.file.adminSocket, path: `/api/v1/telemetry/${path}` },
+      (response) => {
+        let text = "";
+        let isReady = false;
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => {
+          text += chunk;
+          if (!isReady && text.includes(": ready")) {
+            isReady = true;
+            act().catch(reject);
+          }
+          const data = /^data: (.*)$/m.exec(text)?.[1];
+          if (data === undefined) return;
+          call.destroy();
+          resolve(JSON.parse(data));
+        });
+        response.on("error", () => {});
+      },
+    );
+    call.on("error", () => {});
+    call.end();
+  });
+}
+
+test("who follows hears of what was asked for, as it comes", async () => {
+  const record = (path: string, code: number) => ({
+    eventName: "mesh.access",
+    timeUnixNano: BigInt(Date.now()) * 1_000_000n,
+    attributes: attributes({
+      "url.path": path,
+      "http.response.status_code": code,
+      "mesh.destination.service": "catalog",
+      "mesh.destination.namespace": "default",
+    }),
+  });
+  const log = await firstEvent("logs/follow?status=5xx&service=catalog", () =>
+    fromCart.logs({ service: "cart", instance: "cart-a" }, [
+      record("/good", 200),
+      record("/bad", 503),
+    ]),
+  );
+  assert.equal((log as AccessLogView).path, "/bad");
+  const event = await firstEvent("events/follow?type=config", () =>
+    callApi(controlPlane.file, "POST", "/api/v1/apply", {
+      body: {
+        files: [
+          {
+            name: "service.yaml",
+            text: "{apiVersion: v1, kind: Service, metadata: {name: catalog}, spec: {ports: [{port: 80}]}}",
+          },
+        ],
+      },
+    }),
+  );
+  const { type, subject, revision } = event as MeshEvent;
+  assert.deepEqual([type, subject], ["config", "Service default/catalog"]);
+  assert.ok((revision ?? 0) > 0);
 });

@@ -122,7 +122,7 @@ export class TelemetryStore implements Component, TelemetrySink, MetricsSink, Te
       ...{ namespace, service, instance, principal },
     }));
     // A copy of its own, which the thread gets without another one.
-    const copy = Uint8Array.from(bytes);
+    const copy = new Uint8Array(bytes);
     this.#post({ kind: "metrics", bytes: copy, tellers }, [copy.buffer]);
     return true;
   }
