@@ -130,7 +130,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     if (this.#count > 1) {
       this.#timeouts.announceRetry(request.head!.headers, this.#count, nowMs);
     }
-    this.#beginSpan(nowMs);
+    this.#try.span = this.#server.tracer?.beginTry(this.#count - 1, nowMs);
     this.#isConnecting = true;
     this.#connectMs = nowMs;
     const outcome = this.#try.connect(cluster, request.pick, request.isHttp2, nowMs);
@@ -441,12 +441,6 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   #giveTryUp(one: UpstreamTry): void {
     this.#endSpan(one, 0, "superseded");
     one.giveUp(this.#request.pick);
-  }
-
-  #beginSpan(nowMs: number): void {
-    const { tracer } = this.#server;
-    if (tracer === undefined || (this.#count === 1 && !tracer.spawnsTries)) return;
-    this.#try.span = tracer.beginTry(this.#count - 1, nowMs);
   }
 
   #endSpan(one: UpstreamTry, status: number, reason: string): void {

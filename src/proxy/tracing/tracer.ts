@@ -98,8 +98,12 @@ export class Tracer {
     trace.isOpen = true;
   }
 
-  /** A try begins that has a span beside its request's. `nowMs` is monotonic. */
-  beginTry(resendCount: number, nowMs: number): TrySpan {
+  /** A try begins. Undefined where it goes by the span of its request. `nowMs` is monotonic. */
+  beginTry(resendCount: number, nowMs: number): TrySpan | undefined {
+    return resendCount === 0 && !this.spawnsTries ? undefined : this.#newTry(resendCount, nowMs);
+  }
+
+  #newTry(resendCount: number, nowMs: number): TrySpan {
     const { ids } = this.#scratch;
     this.#hub.ids.writeSpan(ids);
     return new TrySpan(ids[SPAN_AT]!, ids[SPAN_AT + 1]!, nowMs, resendCount);
@@ -182,7 +186,7 @@ export class Tracer {
     scratch.flags = trace.context.flags;
     scratch.isDebug = false;
     if (isSampled !== undefined) scratch.isSampled = isSampled;
-    const span = this.beginTry(0, nowMs);
+    const span = this.#newTry(0, nowMs);
     this.#setTryIds(scratch.ids, span);
     writeContext(headers, scratch, trace.formats);
     const draft = new SpanDraft();
