@@ -182,7 +182,7 @@ export type AccessLogSpec = DeepReadonly<z.output<typeof accessLog>>;
 /** Two logs for the same side must not write to one place: one of them would be said twice. */
 function placeOf(item: unknown): string | undefined {
   const output = valueAt(item, "output") ?? "Stdout";
-  return [output, valueAt(item, "path"), valueAt(item, "match", "mode")].join("\n");
+  return JSON.stringify([output, valueAt(item, "path"), valueAt(item, "match", "mode")]);
 }
 
 function checkAccessLog(value: LooseRecord, report: Report): void {

@@ -1,7 +1,7 @@
 /** `spec.metrics` of a TelemetryPolicy: which of Istio's metrics a workload reports, and with which labels. Istio's names. */
 import { z } from "zod";
 import type { DeepReadonly } from "../object.ts";
-import { listRule, objectRule, reportRepeated, valueAt } from "../rule.ts";
+import { listRule, objectRule, reportRepeated } from "../rule.ts";
 import { WORKLOAD_MODES } from "./access-log-settings.ts";
 
 const OVERRIDES_MAX = 32;
@@ -75,7 +75,7 @@ export const metricsSettings = z.strictObject({
     .describe("In this order; what comes later goes before."),
   compatibility: listRule(z.array(z.enum(["Envoy", "Kiali"])), (items, report) => {
     reportRepeated(items, report, {
-      identity: (item) => String(valueAt({ item }, "item")),
+      identity: (item) => (typeof item === "string" ? item : undefined),
       path: [],
       what: "names",
     });

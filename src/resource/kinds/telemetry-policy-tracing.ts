@@ -82,7 +82,7 @@ export const telemetryTracingPart = z
       z.array(z.enum(TRACE_FORMATS)).min(1).max(TRACE_FORMATS.length),
       (items, report) => {
         reportRepeated(items, report, {
-          identity: (item) => String(item),
+          identity: (item) => JSON.stringify(item),
           path: [],
           what: "formats",
         });
@@ -93,7 +93,7 @@ export const telemetryTracingPart = z
     keep: keep.describe("What is kept whatever sampling says."),
     tags: listRule(z.array(tag).max(TAGS_MAX), (items, report) => {
       reportRepeated(items, report, {
-        identity: (item) => String(valueAt(item, "name")),
+        identity: (item) => JSON.stringify(valueAt(item, "name")),
         path: ["name"],
         what: "tags",
       });
