@@ -45,8 +45,8 @@ export interface KindMap {
   readonly TCPRoute: TcpRoute;
   readonly TelemetryPolicy: TelemetryPolicy;
   readonly TLSRoute: TlsRoute;
-  readonly TrafficPolicy: TrafficPolicy;
   readonly TelemetryExporter: TelemetryExporter;
+  readonly TrafficPolicy: TrafficPolicy;
   readonly TrustDomainFederation: TrustDomainFederation;
   readonly Workload: Workload;
   readonly WorkloadAttestor: WorkloadAttestor;
