@@ -44,9 +44,9 @@ import { RedisClient } from "./rate-limit/redis-client.ts";
 import { RedisCounter } from "./rate-limit/redis-counter.ts";
 import { addOtlpServices } from "./telemetry/otlp-grpc-service.ts";
 import type { TailDecisions } from "./telemetry/tail/tail-decisions.ts";
+import { addWantedTracesService } from "./telemetry/tail/wanted-traces-service.ts";
 import type { Taps } from "./telemetry/tap/taps.ts";
 import { addTapsService } from "./telemetry/tap/taps-service.ts";
-import { addWantedTracesService } from "./telemetry/tail/wanted-traces-service.ts";
 import type { TelemetryIntake } from "./telemetry/telemetry-intake.ts";
 import { XdsListener } from "./xds-listener.ts";
 

@@ -58,6 +58,28 @@ const TELEMETRY_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+/** Who signs certificates. */
+const AUTHORITY_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "ca-passphrase-file",
+    value: "FILE",
+    summary: "Seals the certificate authority's key with the passphrase in this file",
+    completion: { kind: "files" },
+  },
+  {
+    name: "issuer-file",
+    value: "FILE",
+    summary:
+      "Who signs certificates, in YAML (default: the built-in authority): a pair of files, Vault, cert-manager, Kubernetes, SPIRE, or another mesh's authority",
+    completion: { kind: "files" },
+  },
+  {
+    name: "give-up-former-issuer",
+    summary:
+      "Changes to the issuer of --issuer-file at once, when the one before is gone: proxies that run must be restarted",
+  },
+];
+
 export function createCommand(runControlPlane: Programs["controlPlane"]): Command {
   return {
     name: "control-plane",
@@ -117,24 +139,7 @@ It runs until SIGINT or SIGTERM. Proxies keep working without it.`,
       },
       ...TELEMETRY_OPTIONS,
       ...BUNDLE_ENDPOINT_OPTIONS,
-      {
-        name: "ca-passphrase-file",
-        value: "FILE",
-        summary: "Seals the certificate authority's key with the passphrase in this file",
-        completion: { kind: "files" },
-      },
-      {
-        name: "issuer-file",
-        value: "FILE",
-        summary:
-          "Who signs certificates, in YAML (default: the built-in authority): a pair of files, Vault, cert-manager, Kubernetes, SPIRE, or another mesh's authority",
-        completion: { kind: "files" },
-      },
-      {
-        name: "give-up-former-issuer",
-        summary:
-          "Changes to the issuer of --issuer-file at once, when the one before is gone: proxies that run must be restarted",
-      },
+      ...AUTHORITY_OPTIONS,
       {
         name: "rate-limit-redis",
         value: "URL",
