@@ -344,6 +344,8 @@ export const OUTLIER_TRIAL_SPACING_PICKS = 20;
  * subset may be rare, and its cluster may get none while another one stands in for it. Envoy's base ejection time.
  */
 export const OUTLIER_TRIAL_WAIT_MS = 30_000;
+/** Ejected endpoints that metrics name at a time: more are out only where a whole service is. */
+export const OUTLIER_EJECTED_TOLD_MAX = 256;
 /** What a TCP health check waits for is a few bytes long: what sends more is something else. */
 export const HEALTH_CHECK_BYTES_MAX = 64 * 1024;
 

@@ -43,8 +43,14 @@ export class MetricRegistry {
     return this.#add(new Family(description, () => new Counter(), this.#hooksOf(name)));
   }
 
-  gauge(name: string, help: string, merge: MergeRule = "sum"): SeriesSource<Gauge> {
-    const description = { name, help, type: "gauge", merge } as const;
+  /** One that expires gives up series that are 0 for long. */
+  gauge(
+    name: string,
+    help: string,
+    merge: MergeRule = "sum",
+    expiry: Expiry = {},
+  ): SeriesSource<Gauge> {
+    const description = { name, help, type: "gauge", merge, ...expiry } as const;
     return this.#add(new Family(description, () => new Gauge(), this.#hooksOf(name)));
   }
 

@@ -21,6 +21,11 @@ export function outboundTcpName(host: string, port: number): string {
   return `outbound|${port}|tcp|${host}`;
 }
 
+/** The host that a cluster's name ends in; empty where it has none. */
+export function hostOfCluster(cluster: string): string {
+  return cluster.split("|")[3] ?? "";
+}
+
 /** The cluster of a port whose Service has others that take over: what routes name instead of its own. */
 export function failoverName(name: string): string {
   return name.replace(/^outbound\|/, "failover|");

@@ -53,6 +53,7 @@ const LABELS: Readonly<Record<string, readonly string[]>> = {
   tulle_worker_up: ["worker"],
   tulle_metrics_dropped_series_total: ["family"],
   tulle_metrics_pushes_total: ["result"],
+  tulle_outlier_endpoint_ejected: ["cluster", "endpoint"],
   tulle_retry_budget_remaining: ["cluster"],
   tulle_route_requests_total: [...ROUTE_LABELS, "response_code_class"],
   tulle_route_request_duration_seconds: ROUTE_LABELS,

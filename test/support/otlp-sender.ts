@@ -90,7 +90,21 @@ export function counter(
   };
 }
 
-/** Cumulative, of these latencies. */
+export function gauge(
+  name: string,
+  labels: Labels,
+  value: number,
+  timeMs: number,
+): MessageInitShape<typeof MetricSchema> {
+  const point = {
+    attributes: attributes(labels),
+    timeUnixNano: BigInt(timeMs) * 1_000_000n,
+    value: { case: "asDouble" as const, value },
+  };
+  return { name, data: { case: "gauge", value: { dataPoints: [point] } } };
+}
+
+/** Cumulative, of these latencies, by default of Istio's family and in milliseconds. */
 export function durations(
   labels: Labels,
   latenciesMs: readonly number[],
@@ -98,12 +112,19 @@ export function durations(
     startMs,
     timeMs,
     traceId,
-  }: { readonly startMs: number; readonly timeMs: number; readonly traceId?: string },
+    family = { name: "istio_request_duration_milliseconds", bounds: BOUNDS },
+  }: {
+    readonly startMs: number;
+    readonly timeMs: number;
+    readonly traceId?: string;
+    readonly family?: { readonly name: string; readonly bounds: readonly number[] };
+  },
 ): MessageInitShape<typeof MetricSchema> {
-  const counts = new Array<bigint>(BOUNDS.length + 1).fill(0n);
+  const { name, bounds } = family;
+  const counts = new Array<bigint>(bounds.length + 1).fill(0n);
   for (const latency of latenciesMs) {
-    const index = BOUNDS.findIndex((bound) => latency <= bound);
-    const at = index < 0 ? BOUNDS.length : index;
+    const index = bounds.findIndex((bound) => latency <= bound);
+    const at = index < 0 ? bounds.length : index;
     counts[at] = (counts[at] ?? 0n) + 1n;
   }
   const point = {
@@ -113,7 +134,7 @@ export function durations(
     count: BigInt(latenciesMs.length),
     sum: latenciesMs.reduce((sum, one) => sum + one, 0),
     bucketCounts: counts,
-    explicitBounds: BOUNDS,
+    explicitBounds: [...bounds],
     exemplars:
       traceId === undefined
         ? []
@@ -127,7 +148,7 @@ export function durations(
           ],
   };
   return {
-    name: "istio_request_duration_milliseconds",
+    name,
     data: { case: "histogram", value: { dataPoints: [point], aggregationTemporality: 2 } },
   };
 }

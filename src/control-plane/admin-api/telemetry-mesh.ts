@@ -1,7 +1,7 @@
 /** What the mesh knows of services and their instances, as views of telemetry need it. */
 import type { ObjectOf } from "../../resource/kind-map.ts";
 import { endpointsOf } from "../../resource/kinds/external-service.ts";
-import { serviceHost } from "../../translate/names.ts";
+import { hostOfCluster, serviceHost } from "../../translate/names.ts";
 import type { InstanceView } from "../api-types.ts";
 import type { InstanceFigures } from "../telemetry/store/instance-figures.ts";
 import type { ResourceFigures, ServiceRef } from "../telemetry-types.ts";
@@ -114,16 +114,51 @@ export function sumResources(all: readonly ResourceFigures[]): ResourceFigures {
   };
 }
 
-/** How many hosts of a service some caller ejected: the most that any of them did. By the cluster's host. */
+/** What callers have ejected of one service. */
+export interface EjectedHosts {
+  /** The most that any of them did; there may be more than are named. */
+  readonly most: number;
+  /** `address:port`, of all callers together. */
+  readonly endpoints: ReadonlySet<string>;
+}
+
+/** By the cluster's host. */
 export function ejectedHosts(
   figures: ReadonlyMap<string, InstanceFigures>,
-): ReadonlyMap<string, number> {
-  const byHost = new Map<string, number>();
-  for (const { ejected } of figures.values()) {
+): ReadonlyMap<string, EjectedHosts> {
+  const byHost = new Map<string, { most: number; readonly endpoints: Set<string> }>();
+  for (const { ejected, ejectedEndpoints } of figures.values()) {
     for (const [cluster, count] of Object.entries(ejected)) {
-      const host = cluster.split("|")[3] ?? "";
-      byHost.set(host, Math.max(byHost.get(host) ?? 0, count));
+      const host = hostOfCluster(cluster);
+      const known = byHost.get(host) ?? { most: 0, endpoints: new Set() };
+      byHost.set(host, known);
+      known.most = Math.max(known.most, count);
+      for (const endpoint of ejectedEndpoints[cluster] ?? []) known.endpoints.add(endpoint);
     }
   }
   return byHost;
+}
+
+/** Whether some caller sends this instance nothing. */
+export function isInstanceEjected(
+  ejected: EjectedHosts | undefined,
+  { address, ports }: Pick<InstanceView, "address" | "ports">,
+): boolean {
+  return (
+    ejected !== undefined &&
+    ports.some(
+      ({ port, inboundPort }) =>
+        ejected.endpoints.has(`${address}:${inboundPort}`) ||
+        ejected.endpoints.has(`${address}:${port}`),
+    )
+  );
+}
+
+/** How many of a service's hosts are out for some caller. */
+export function ejectedCount(ejected: EjectedHosts | undefined, service: KnownService): number {
+  if (ejected === undefined) return 0;
+  const named = service.instances.filter((one) => isInstanceEjected(ejected, one)).length;
+  const total = service.instances.length + service.outside;
+  const outside = service.instances.length === 0 ? ejected.endpoints.size : 0;
+  return Math.min(Math.max(named, outside, ejected.most), total);
 }

@@ -28,8 +28,10 @@ import {
 } from "./telemetry-figures.ts";
 import {
   callerWithoutService,
+  ejectedCount,
   ejectedHosts,
   freshFigures,
+  isInstanceEjected,
   type KnownService,
   knownServices,
   refText,
@@ -90,8 +92,8 @@ export async function serviceFigures(
     .filter(({ ref }) => isAsked(ref, asked))
     .map((service): ServiceTraffic => {
       const traffic = inbound.get(refText(service.ref)) ?? EMPTY;
-      const isEjected = Math.min(ejected.get(service.host) ?? 0, service.instances.length);
-      const health = healthOf(service, traffic, isEjected);
+      const out = ejectedCount(ejected.get(service.host), service);
+      const health = healthOf(service, traffic, out);
       const resources = service.instances.map(({ namespace, name }) =>
         resourcesOf(figures.get(`${namespace}/${name}`)),
       );
@@ -102,7 +104,7 @@ export async function serviceFigures(
         instances: {
           total: service.instances.length + service.outside,
           healthy: service.instances.filter(({ serving }) => serving).length + service.outside,
-          ejected: isEjected,
+          ejected: out,
         },
         inbound: trafficFigures(traffic.totals, secondsOf(window)),
         spark: sparkOf(traffic.steps, window),
@@ -146,6 +148,7 @@ export async function serviceView(
   if (service === undefined) throw apiError("not_found", `${namespace}/${name} is gone`);
   const seconds = secondsOf(window);
   const own = ownRows(byInstance.rows);
+  const ejected = ejectedHosts(figures).get(known.host);
   const isSelf = (ref: { readonly namespace: string; readonly name: string }): boolean =>
     refText(ref) === refText(known.ref);
   return {
@@ -160,9 +163,7 @@ export async function serviceView(
         zone: instance.zone,
         version: instance.version,
         health: instance.state,
-        // Callers tell how many they ejected, not whom: of one instance it is known.
-        isEjected:
-          service.instances.ejected >= known.instances.length && known.instances.length > 0,
+        isEjected: isInstanceEjected(ejected, instance),
         traffic: trafficFigures(sumTotals(rows.map(({ totals }) => totals)), seconds),
         resources: resourcesOf(told),
         uptimeSeconds:

@@ -15,6 +15,7 @@ import type { ObjectCache } from "../object-cache.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
 import type { Registry } from "../registry.ts";
 import type { MeshEvent } from "../telemetry-types.ts";
+import { type EjectedBefore, ejectionChanges } from "./ejection-events.ts";
 import type { TelemetryStore } from "./store/telemetry-store.ts";
 
 const LOOK_MS = 1_000;
@@ -47,7 +48,7 @@ export class MeshEvents implements Component {
   #instances: ReadonlyMap<string, string> | undefined;
   #proxies: ReadonlyMap<string, string> | undefined;
   #rollouts: ReadonlyMap<string, string> | undefined;
-  #ejected: ReadonlyMap<string, number> = new Map();
+  #ejected: EjectedBefore = new Map();
 
   constructor(options: MeshEventsOptions) {
     this.#options = options;
@@ -166,32 +167,10 @@ export class MeshEvents implements Component {
   }
 
   async #lookForEjections(): Promise<void> {
-    const { store, clock } = this.#options;
+    const { store, clock, registry } = this.#options;
     try {
       const figures = await store.ask("instances", { sinceMs: clock.nowMs() - FIGURES_MS });
-      const now = new Map<string, number>();
-      for (const { namespace, instance, ejected } of figures) {
-        for (const [cluster, count] of Object.entries(ejected)) {
-          now.set(`${namespace}/${instance} ${cluster}`, count);
-        }
-      }
-      const keys = [...new Set([...now.keys(), ...this.#ejected.keys()])];
-      const events = keys.flatMap((key): readonly Told[] => {
-        const [from, to] = [this.#ejected.get(key) ?? 0, now.get(key) ?? 0];
-        const [subject = "", cluster = ""] = key.split(" ");
-        if (from === to) return [];
-        return [
-          {
-            severity: to > from ? "warning" : "info",
-            type: "ejection",
-            subject,
-            message:
-              to > from
-                ? `ejected ${to - from} more of the hosts of ${cluster}; ${to} are out`
-                : `took ${from - to} hosts of ${cluster} back; ${to} are out`,
-          },
-        ];
-      });
+      const { now, events } = ejectionChanges(this.#ejected, figures, registry.list());
       this.#ejected = now;
       this.#tell(events);
     } catch {

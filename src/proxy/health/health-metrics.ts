@@ -1,5 +1,7 @@
 /** Health of the endpoints of clusters, as metrics. */
-import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
+import { OUTLIER_EJECTED_TOLD_MAX } from "../../core/limits.ts";
+import type { Gauge } from "../../telemetry/counter.ts";
+import { EXPIRES, type MetricRegistry } from "../../telemetry/metric-registry.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { HealthCounts } from "./health-counts.ts";
@@ -14,6 +16,7 @@ export function registerHealthMetrics(
 ): void {
   const membership = membershipOf(registry);
   const outliers = outliersOf(registry);
+  const ejected = ejectedEndpointsOf(registry);
   const checks = checksOf(registry);
   let reported = new Map<string, Cluster>();
   registry.onCollect(() => {
@@ -29,7 +32,34 @@ export function registerHealthMetrics(
       if (health.outliers !== undefined) outliers(cluster.name, health.counts);
       if (health.hasChecks) checks(cluster.name, health.counts);
     }
+    ejected(clusters.values());
   });
+}
+
+/** A series for each endpoint that is out: it goes to 0 when that is back, and is given up a while later. */
+function ejectedEndpointsOf(registry: MetricRegistry): (clusters: Iterable<Cluster>) => void {
+  const family = registry.gauge(
+    "tulle_outlier_endpoint_ejected",
+    "1 while this endpoint is ejected for what it answered, by cluster and `address:port`; a bounded number of them.",
+    "max",
+    EXPIRES,
+  );
+  let told = new Map<string, Gauge>();
+  return (clusters) => {
+    if (told.size > 0) for (const gauge of told.values()) gauge.set(0);
+    const now = new Map<string, Gauge>();
+    for (const { name: cluster, health, endpoints } of clusters) {
+      if ((health?.outliers?.ejectedCount ?? 0) === 0) continue;
+      for (const { outlier, key: endpoint } of endpoints) {
+        if (outlier === undefined || outlier.state === "in") continue;
+        if (now.size >= OUTLIER_EJECTED_TOLD_MAX) break;
+        const gauge = family.with({ cluster, endpoint });
+        gauge.set(1);
+        now.set(`${cluster} ${endpoint}`, gauge);
+      }
+    }
+    told = now;
+  };
 }
 
 function membershipOf(

@@ -392,6 +392,8 @@ test("ejection and return are one line of the log each, and metrics tell both", 
   const { proxy } = fixture;
   assert.equal(proxy.metric("tulle_outlier_ejections_active", 'cluster="app"'), 1);
   assert.equal(proxy.metric("tulle_upstream_endpoints_healthy", 'cluster="app"'), 3);
+  const named = ["tulle_outlier_endpoint_ejected", 'endpoint="127.0.0.1:1"'] as const;
+  assert.equal(proxy.metric(...named), 1);
   fixture.clock.advance(1_000);
   fixture.picks(1);
   fixture.answer(1, 500);
@@ -409,6 +411,7 @@ test("ejection and return are one line of the log each, and metrics tell both", 
     ],
   );
   assert.equal(proxy.metric("tulle_outlier_ejections_active", 'cluster="app"'), 0);
+  assert.equal(proxy.metric(...named), 0);
   const reason = 'reason="consecutive_5xx"';
   assert.equal(proxy.metric("tulle_outlier_ejections_total", reason), 1);
   assert.equal(proxy.metric("tulle_outlier_trials_total", 'result="failed"'), 1);

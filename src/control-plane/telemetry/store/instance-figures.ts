@@ -19,6 +19,8 @@ export interface InstanceFigures {
   readonly contextLost: number | null;
   /** Hosts that it ejected, by cluster; clusters with none are left out. */
   readonly ejected: Readonly<Record<string, number>>;
+  /** Which ones, as `address:port`, by cluster. */
+  readonly ejectedEndpoints: Readonly<Record<string, readonly string[]>>;
 }
 
 interface CpuReading {
@@ -32,11 +34,14 @@ interface Known {
   readonly values: Map<string, number>;
   readonly cpu: Map<string, readonly CpuReading[]>;
   readonly ejected: Map<string, number>;
+  /** `cluster`, a space and `address:port`. */
+  readonly ejectedEndpoints: Set<string>;
 }
 
 const CPU = "process_cpu_seconds_total";
 const APP_CPU = "tulle_app_cpu_seconds_total";
 const EJECTED = "tulle_outlier_ejections_active";
+const EJECTED_ENDPOINT = "tulle_outlier_endpoint_ejected";
 const MEMORY = "process_resident_memory_bytes";
 const APP_MEMORY = "tulle_app_resident_memory_bytes";
 const LAG = "tulle_event_loop_lag_seconds";
@@ -47,6 +52,7 @@ const FAMILIES: ReadonlySet<string> = new Set([
   CPU,
   APP_CPU,
   EJECTED,
+  EJECTED_ENDPOINT,
   MEMORY,
   APP_MEMORY,
   LAG,
@@ -59,6 +65,8 @@ const CPU_SPAN_MS = 15_000;
 const CPU_READINGS_MAX = 16;
 const INSTANCES_MAX = 20_000;
 const CLUSTERS_MAX = 2000;
+/** Of one proxy; it tells no more. */
+const EJECTED_ENDPOINTS_MAX = 512;
 
 export class InstanceFiguresTable {
   readonly #known = new Map<string, Known>();
@@ -77,8 +85,10 @@ export class InstanceFiguresTable {
       return;
     }
     if (this.#known.size >= INSTANCES_MAX) return;
-    const empty = { values: new Map(), cpu: new Map(), ejected: new Map() };
-    this.#known.set(key, { teller, heardMs: nowMs, ...empty });
+    this.#known.set(key, {
+      ...{ teller, heardMs: nowMs, values: new Map(), cpu: new Map() },
+      ...{ ejected: new Map(), ejectedEndpoints: new Set() },
+    });
   }
 
   add(teller: Teller, point: MetricPoint, bytes: Uint8Array, nowMs: number): void {
@@ -88,19 +98,25 @@ export class InstanceFiguresTable {
     const { family, value } = point;
     if (family === CPU || family === APP_CPU) {
       addReading(known.cpu, family, { timeMs: point.timeMs, seconds: value });
-    } else if (family === EJECTED) {
+    } else if (family === EJECTED || family === EJECTED_ENDPOINT) {
       const labels = readLabels(bytes, { start: point.labelsStart, end: point.labelsEnd });
-      const cluster = labels.get("cluster") ?? "";
-      if (value === 0) known.ejected.delete(cluster);
-      else if (known.ejected.size < CLUSTERS_MAX) known.ejected.set(cluster, value);
-    } else known.values.set(family, value);
+      if (family === EJECTED) addEjected(known, labels, value);
+      else addEjectedEndpoint(known, labels, value);
+    } else {
+      // A process that is new has ejected nothing yet.
+      if (family === STARTED && (known.values.get(STARTED) ?? value) !== value) {
+        known.ejected.clear();
+        known.ejectedEndpoints.clear();
+      }
+      known.values.set(family, value);
+    }
   }
 
   /** Those that were heard since. */
   list(sinceMs: number): readonly InstanceFigures[] {
     return [...this.#known.values()]
       .filter(({ heardMs }) => heardMs >= sinceMs)
-      .map(({ teller, heardMs, values, cpu, ejected }) => {
+      .map(({ teller, heardMs, values, cpu, ejected, ejectedEndpoints }) => {
         const lag = values.get(LAG);
         const started = values.get(STARTED);
         return {
@@ -117,6 +133,7 @@ export class InstanceFiguresTable {
           contextPassedOn: values.get(PASSED_ON) ?? null,
           contextLost: values.get(LOST) ?? null,
           ejected: Object.fromEntries(ejected),
+          ejectedEndpoints: byCluster(ejectedEndpoints),
         };
       });
   }
@@ -124,6 +141,34 @@ export class InstanceFiguresTable {
   forget(beforeMs: number): void {
     for (const [key, { heardMs }] of this.#known) if (heardMs < beforeMs) this.#known.delete(key);
   }
+}
+
+function addEjected({ ejected }: Known, labels: ReadonlyMap<string, string>, value: number): void {
+  const cluster = labels.get("cluster") ?? "";
+  if (value === 0) ejected.delete(cluster);
+  else if (ejected.size < CLUSTERS_MAX) ejected.set(cluster, value);
+}
+
+function addEjectedEndpoint(
+  { ejectedEndpoints }: Known,
+  labels: ReadonlyMap<string, string>,
+  value: number,
+): void {
+  const key = `${labels.get("cluster") ?? ""} ${labels.get("endpoint") ?? ""}`;
+  if (value === 0) ejectedEndpoints.delete(key);
+  else if (ejectedEndpoints.size < EJECTED_ENDPOINTS_MAX) ejectedEndpoints.add(key);
+}
+
+function byCluster(all: ReadonlySet<string>): Readonly<Record<string, readonly string[]>> {
+  const clusters = new Map<string, string[]>();
+  for (const key of all) {
+    const space = key.indexOf(" ");
+    const cluster = key.slice(0, space);
+    const endpoints = clusters.get(cluster);
+    if (endpoints === undefined) clusters.set(cluster, [key.slice(space + 1)]);
+    else endpoints.push(key.slice(space + 1));
+  }
+  return Object.fromEntries(clusters);
 }
 
 function addReading(
