@@ -51,6 +51,18 @@ export const VIEWS: readonly ViewEntry[] = [
     load: () => import("./traces/traces-view.tsx"),
   },
   { path: "/traces/:id", load: () => import("./trace/trace-view.tsx") },
+  {
+    path: "/proxies",
+    key: "p",
+    navigation: { title: "Proxies", group: "Mesh", icon: "proxies" },
+    load: () => import("./proxies/proxies-view.tsx"),
+  },
+  {
+    path: "/checks",
+    key: "c",
+    navigation: { title: "Checks", group: "Mesh", icon: "config" },
+    load: () => import("./checks/checks-view.tsx"),
+  },
 ];
 
 /** The view of a path, with the values of its parameters. */

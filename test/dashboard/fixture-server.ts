@@ -15,6 +15,7 @@ import {
   dashboardFolder,
   dashboardFront,
 } from "../../src/control-plane/admin-api/dashboard-front.ts";
+import { control, proxiesOf, tap } from "./fixture-control.ts";
 import { FixtureMesh } from "./fixture-mesh.ts";
 import { errorsOf, routesOf, seriesOf, summaryOf, traceOf } from "./fixture-traces.ts";
 
@@ -35,6 +36,8 @@ export class FixtureServer {
   refusal: { readonly status: 401 | 503; readonly message: string } | undefined;
   /** The only token that is good while the refusal is 401. */
   token = "tulle_good";
+  /** Streams of the tap that somebody listens to. */
+  openTaps = 0;
   readonly #server: Server;
 
   static async start(options: FixtureServerOptions = {}): Promise<FixtureServer> {
@@ -69,6 +72,13 @@ export class FixtureServer {
       const { status, message } = refusal;
       return context.json({ error: { code: "unavailable", message, hint: "try again" } }, status);
     });
+    // A tap has no end, so it is no answer to keep.
+    app.route(
+      "/",
+      tap(this.mesh, (change) => {
+        this.openTaps += change;
+      }),
+    );
     // The same question has the same answer, always.
     const answers = new Map<string, string>();
     app.use("/api/*", async (context, next) => {
@@ -81,6 +91,7 @@ export class FixtureServer {
       return undefined;
     });
     app.route("/api/v1/telemetry", telemetry(this.mesh));
+    app.route("/api/v1", control(this.mesh));
     app.notFound((context) =>
       context.json({ error: { code: "not_found", message: "there is no such service" } }, 404),
     );
@@ -96,6 +107,7 @@ function telemetry(mesh: FixtureMesh): Hono {
     const detail = mesh.detail(context.req.param());
     return detail === undefined ? context.notFound() : context.json(detail);
   });
+  app.get("/proxies", (context) => context.json({ window, proxies: proxiesOf(mesh) }));
   app.get("/edges", (context) => context.json({ window, edges: mesh.edges }));
   app.get("/series", (context) => context.json(seriesOf(mesh)));
   app.get("/routes", (context) =>
