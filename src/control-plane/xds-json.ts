@@ -7,12 +7,6 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { assert } from "../core/assert.ts";
-import { FileAccessLogSchema } from "../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
-import { OpenTelemetryAccessLogConfigSchema } from "../gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
-import {
-  StderrAccessLogSchema,
-  StdoutAccessLogSchema,
-} from "../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { GrpcWebSchema } from "../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
@@ -34,6 +28,8 @@ import {
   AUTHORIZATION_MESSAGES,
   DNS_MESSAGES,
   RATE_LIMIT_MESSAGES,
+  ROUTE_MESSAGES,
+  TELEMETRY_MESSAGES,
   TRAFFIC_POLICY_MESSAGES,
 } from "../translate/packed-messages.ts";
 import type { EncodedResource } from "../xds/snapshot.ts";
@@ -55,14 +51,12 @@ const EXTENSION_SCHEMAS: readonly DescMessage[] = [
   RoundRobinSchema,
   SPIFFECertValidatorConfigSchema,
   TypedStructSchema,
-  FileAccessLogSchema,
-  OpenTelemetryAccessLogConfigSchema,
-  StderrAccessLogSchema,
-  StdoutAccessLogSchema,
   ...DNS_MESSAGES,
   ...AUTHENTICATION_MESSAGES,
   ...AUTHORIZATION_MESSAGES,
   ...RATE_LIMIT_MESSAGES,
+  ...ROUTE_MESSAGES,
+  ...TELEMETRY_MESSAGES,
   ...TRAFFIC_POLICY_MESSAGES,
 ];
 
@@ -76,4 +70,9 @@ export function resourceJson(resource: EncodedResource): JsonMessage {
   const schema = REGISTRY.getMessage(typeName);
   assert(schema !== undefined, `translation makes no ${typeName}`);
   return toJson(schema, fromBinary(schema, resource.bytes), { registry: REGISTRY }) as JsonMessage;
+}
+
+/** Whether a message of that name can be shown where it is packed. */
+export function knowsMessage(typeName: string): boolean {
+  return REGISTRY.getMessage(typeName) !== undefined;
 }

@@ -1,12 +1,25 @@
-/** Messages that translation packs for a TrafficPolicy: whoever shows configuration must know how to read them. */
+/** Messages that translation packs, by what asks for them: whoever shows configuration must know how to read them. */
 import type { DescMessage } from "@bufbuild/protobuf";
+import { FilterConfigSchema } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import { OpenTelemetryConfigSchema } from "../gen/envoy/config/trace/v3/opentelemetry_pb.js";
+import { FileAccessLogSchema } from "../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
+import { OpenTelemetryAccessLogConfigSchema } from "../gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from "../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { ClusterConfigSchema } from "../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js";
 import { AdaptiveConcurrencySchema } from "../gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.js";
 import { BandwidthLimitSchema } from "../gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js";
 import {
+  CorsPolicySchema,
+  CorsSchema,
+} from "../gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from "../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
+import { HTTPFaultSchema } from "../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { JwtAuthenticationSchema } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { LocalRateLimitSchema } from "../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js";
 import {
@@ -33,6 +46,24 @@ import { CaresDnsResolverConfigSchema } from "../gen/envoy/extensions/network/dn
 import { UriTemplateMatchConfigSchema } from "../gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import { PreviousHostsPredicateSchema } from "../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 
+/** For what a route asks of its requests by itself, and for faults. */
+export const ROUTE_MESSAGES: readonly DescMessage[] = [
+  CorsPolicySchema,
+  CorsSchema,
+  FilterConfigSchema,
+  HTTPFaultSchema,
+];
+
+/** For what sidecars tell. */
+export const TELEMETRY_MESSAGES: readonly DescMessage[] = [
+  FileAccessLogSchema,
+  OpenTelemetryAccessLogConfigSchema,
+  OpenTelemetryConfigSchema,
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+];
+
+/** For a TrafficPolicy. */
 export const TRAFFIC_POLICY_MESSAGES: readonly DescMessage[] = [
   ClusterConfigSchema,
   CookieBasedSessionStateSchema,
@@ -45,13 +76,13 @@ export const TRAFFIC_POLICY_MESSAGES: readonly DescMessage[] = [
   SubsetSchema,
 ];
 
-/** The same for the names of the mesh. */
+/** For the names of the mesh. */
 export const DNS_MESSAGES: readonly DescMessage[] = [
   CaresDnsResolverConfigSchema,
   DnsFilterConfigSchema,
 ];
 
-/** The same for a RateLimitPolicy. */
+/** For a RateLimitPolicy. */
 export const RATE_LIMIT_MESSAGES: readonly DescMessage[] = [
   AdaptiveConcurrencySchema,
   BandwidthLimitSchema,
@@ -63,10 +94,10 @@ export const RATE_LIMIT_MESSAGES: readonly DescMessage[] = [
   UriSanInputSchema,
 ];
 
-/** The same for a RequestAuthentication. */
+/** For a RequestAuthentication. */
 export const AUTHENTICATION_MESSAGES: readonly DescMessage[] = [JwtAuthenticationSchema];
 
-/** The same for an AuthorizationPolicy. */
+/** For an AuthorizationPolicy. */
 export const AUTHORIZATION_MESSAGES: readonly DescMessage[] = [
   ConnectionRbacSchema,
   ConnectionExtAuthzSchema,

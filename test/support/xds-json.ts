@@ -10,20 +10,7 @@ import { file_envoy_config_bootstrap_v3_bootstrap } from "../../src/gen/envoy/co
 import { file_envoy_config_cluster_v3_cluster } from "../../src/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { file_envoy_config_endpoint_v3_endpoint } from "../../src/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { file_envoy_config_listener_v3_listener } from "../../src/gen/envoy/config/listener/v3/listener_pb.js";
-import { FilterConfigSchema } from "../../src/gen/envoy/config/route/v3/route_components_pb.js";
 import { file_envoy_config_route_v3_route } from "../../src/gen/envoy/config/route/v3/route_pb.js";
-import { OpenTelemetryConfigSchema } from "../../src/gen/envoy/config/trace/v3/opentelemetry_pb.js";
-import { FileAccessLogSchema } from "../../src/gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
-import { OpenTelemetryAccessLogConfigSchema } from "../../src/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js";
-import {
-  StderrAccessLogSchema,
-  StdoutAccessLogSchema,
-} from "../../src/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
-import {
-  CorsPolicySchema,
-  CorsSchema,
-} from "../../src/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
-import { HTTPFaultSchema } from "../../src/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { GrpcWebSchema } from "../../src/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js";
 import { file_envoy_extensions_filters_http_router_v3_router } from "../../src/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../../src/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
@@ -43,6 +30,8 @@ import {
   AUTHORIZATION_MESSAGES,
   DNS_MESSAGES,
   RATE_LIMIT_MESSAGES,
+  ROUTE_MESSAGES,
+  TELEMETRY_MESSAGES,
   TRAFFIC_POLICY_MESSAGES,
 } from "../../src/translate/packed-messages.ts";
 
@@ -55,17 +44,10 @@ export function xdsRegistry(): Registry {
     ...AUTHENTICATION_MESSAGES,
     ...AUTHORIZATION_MESSAGES,
     ...RATE_LIMIT_MESSAGES,
+    ...ROUTE_MESSAGES,
+    ...TELEMETRY_MESSAGES,
     ...TRAFFIC_POLICY_MESSAGES,
-    FileAccessLogSchema,
-    OpenTelemetryConfigSchema,
-    OpenTelemetryAccessLogConfigSchema,
-    StderrAccessLogSchema,
-    StdoutAccessLogSchema,
     GrpcWebSchema,
-    FilterConfigSchema,
-    CorsPolicySchema,
-    CorsSchema,
-    HTTPFaultSchema,
     HttpInspectorSchema,
     TcpProxySchema,
     TlsInspectorSchema,
