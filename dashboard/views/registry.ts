@@ -45,6 +45,12 @@ export const VIEWS: readonly ViewEntry[] = [
     load: () => import("./errors/errors-view.tsx"),
   },
   {
+    path: "/routes",
+    key: "r",
+    navigation: { title: "Routes", group: "Traffic", icon: "routes" },
+    load: () => import("./routes/routes-view.tsx"),
+  },
+  {
     path: "/traces",
     key: "t",
     navigation: { title: "Traces", group: "Traffic", icon: "traces" },

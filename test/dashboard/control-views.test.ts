@@ -5,15 +5,20 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser } from "playwright-core";
+import { parse } from "yaml";
+import type { ApplyRequest } from "../../src/control-plane/api-types.ts";
+import type { RoutesResponse } from "../../src/control-plane/telemetry-types.ts";
 import { browserOrSkip, startBrowser } from "../support/browser.ts";
 import { DashboardPage, ensureDashboard } from "./dashboard-page.ts";
-import { checksOf, proxiesOf, REFUSAL } from "./fixture-control.ts";
+import { checksOf, proxiesOf, REFUSAL, routeObject, whoAmI } from "./fixture-control.ts";
 import { FixtureServer } from "./fixture-server.ts";
 
 const TIMEOUT = { timeout: 60_000 };
 const { path, skip } = browserOrSkip();
 const NOW_MS = Date.UTC(2026, 10, 26, 10, 30);
 const VIEWS = {
+  routes: "/routes",
+  weights: "/routes?q=payment&change=HTTPRoute/default/payment/rule/1/match/0&weights=70,30",
   proxies: "/proxies?proxy=payment-1",
   checks: "/checks",
 };
@@ -74,6 +79,127 @@ describe("each view", { skip }, () => {
       );
     }
   }
+});
+
+describe("routes", { skip }, () => {
+  const CHANGE = "/routes?q=payment&change=HTTPRoute/default/payment/rule";
+
+  test("rules stand in their order with wanted and observed shares", TIMEOUT, () =>
+    withPage({}, async (page) => {
+      const { routes } = await page.goFor<RoutesResponse>("/routes", /\/telemetry\/routes/);
+      assert.equal(await page.page.locator(".rule").count(), routes.length);
+      const payment = page.page.getByRole("region", { name: "payment" });
+      const rules = payment.locator(".rule");
+      assert.match(
+        await page.textOf(rules),
+        /^1 POST path prefix \/charges HTTPRoute payment, rule 0 Change weights payment-v1 wanted 90% observed 90% payment-v2 wanted 10% observed 9\.8% Requests\/s 160 Errors 31% P99 122 ms$/,
+      );
+      const bars = await rules
+        .first()
+        .locator(".share-bar")
+        .evaluateAll((bars: { style: { width: string } }[]) => bars.map((bar) => bar.style.width));
+      assert.deepEqual(bars, ["90%", "90.2%", "10%", "9.8%"]);
+      const off = page.page.getByRole("region", { name: "checkout" }).getByText("off");
+      assert.equal(await off.count(), 2, "further off than chance explains");
+      assert.match(await page.text(".rule.is-idle"), /observed –.*no traffic$/);
+      assert.equal(await page.page.locator(".rule.is-idle").count(), 1);
+    }),
+  );
+
+  test("other weights are seen before they hold, and then written", TIMEOUT, () =>
+    withPage({}, async (page) => {
+      await page.go(`${CHANGE}/1/match/0`);
+      const panel = page.page.locator(".weights");
+      const [v1, v2] = ["payment-v1", "payment-v2"].map((name) =>
+        panel.getByRole("spinbutton", { name: `Weight of ${name}` }),
+      );
+      assert.ok(v1 && v2);
+      assert.equal(await v1.inputValue(), "90");
+      await v1.fill("60");
+      await v2.fill("40");
+      await v2.blur();
+      await page.page.waitForURL(/weights=60%2C40/);
+      assert.deepEqual(
+        (await panel.locator(".weight-list li").allInnerTexts()).map((text) =>
+          text.replaceAll(/\s+/g, " ").trim(),
+        ),
+        [
+          "payment-v1 90% → 60% 144 → 96.0 requests/s",
+          "payment-v2 10% → 40% 16.0 → 64.0 requests/s",
+        ],
+      );
+      assert.deepEqual(await page.page.locator(".diff-removed, .diff-added").allTextContents(), [
+        "-           weight: 90\n",
+        "+           weight: 60\n",
+        "-           weight: 10\n",
+        "+           weight: 40\n",
+      ]);
+      assert.equal(await page.text(".weights .cli code"), "tulle split payment v1=60 v2=40");
+      const posted = page.page.waitForRequest(/\/api\/v1\/apply$/);
+      await panel.getByRole("button", { name: "Apply" }).click();
+      const { files } = (await posted).postDataJSON() as ApplyRequest;
+      const expected = routeObject("payment");
+      const [, last] = (expected.spec["rules"] as { backendRefs: { weight: number }[] }[]).values();
+      assert.deepEqual(parse(files[0]?.text ?? ""), {
+        ...{ apiVersion: expected.apiVersion, kind: "HTTPRoute" },
+        metadata: { name: "payment", namespace: "default" },
+        spec: {
+          ...expected.spec,
+          rules: [
+            (expected.spec["rules"] as object[])[0],
+            {
+              ...last,
+              backendRefs: last?.backendRefs.map((backend, index) => ({
+                ...backend,
+                weight: [60, 40][index],
+              })),
+            },
+          ],
+        },
+      });
+      assert.match(await page.text(".weights-outcome"), /Written as revision 43/);
+    }),
+  );
+
+  test("a rule for some requests is written with apply", TIMEOUT, () =>
+    withPage({}, async (page) => {
+      await page.go(`${CHANGE}/0/match/0&weights=0,0`);
+      assert.match(await page.text(".weights [role=alert]"), /every request would fail/);
+      await page.go(`${CHANGE}/0/match/0&weights=50,50`);
+      assert.match(await page.text(".weights-write"), /tulle apply -f payment\.yaml/);
+    }),
+  );
+
+  test("who may not write is told what to do", TIMEOUT, () =>
+    withPage({}, async (page) => {
+      await page.page.route("**/api/v1/apply", (route) =>
+        route.fulfill({ status: 403, json: { error: { code: "forbidden", message: "no" } } }),
+      );
+      await page.go(`${CHANGE}/1/match/0&weights=50,50`);
+      await page.page.getByRole("button", { name: "Apply" }).click();
+      await page.page.getByText("Copy the command and run it").waitFor();
+      const viewer = { ...whoAmI(), role: "viewer", writableKinds: [] };
+      await page.page.route("**/api/v1/whoami", (route) => route.fulfill({ json: viewer }));
+      await page.go(`${CHANGE}/1/match/0&weights=50,50`);
+      await page.page.getByText("role viewer may not change a HTTPRoute").waitFor();
+      assert.equal(await page.page.getByRole("button", { name: "Apply" }).count(), 0);
+    }),
+  );
+
+  test("none and no answer are said", TIMEOUT, () =>
+    withPage({}, async (page) => {
+      const question = "**/api/v1/telemetry/routes*";
+      const body = { window: server.mesh.window, routes: [] };
+      assert.match(
+        await withAnswer(page, "/routes", { question, status: 200, body }),
+        /No route, and no request/,
+      );
+      assert.match(
+        await withAnswer(page, "/routes", { question, status: 503, body: OUTAGE }),
+        /it is starting/,
+      );
+    }),
+  );
 });
 
 describe("checks", { skip }, () => {

@@ -7,7 +7,7 @@ import type {
   ResourceObject,
   VersionResponse,
 } from "../../src/control-plane/api-types.ts";
-import type { ProxyFigures } from "../../src/control-plane/telemetry-types.ts";
+import type { ProxyFigures, RouteTraffic } from "../../src/control-plane/telemetry-types.ts";
 import type { RolloutState } from "../../src/resource/kinds/rollout-status.ts";
 import type { FixtureMesh } from "./fixture-mesh.ts";
 
@@ -101,6 +101,39 @@ export function proxiesOf(mesh: FixtureMesh): readonly ProxyFigures[] {
   );
 }
 
+/** Of every service: two rules of an object, of which nothing takes the one of currency; one that no object is behind. */
+export function allRoutes(mesh: FixtureMesh): readonly RouteTraffic[] {
+  const idle = mesh.services.find(({ health }) => health === "idle")?.inbound;
+  return mesh.services.slice(3, 6).flatMap(({ service, inbound }): readonly RouteTraffic[] => {
+    const { name } = service;
+    const object = `HTTPRoute/default/${name}`;
+    const isIdle = name === "currency" && idle !== undefined;
+    const backends = (v1: number | null, v2: number | null) => [
+      {
+        ...{ backend: `default/${name}-v1`, configuredShare: 0.9, observedShare: v1 },
+        traffic: inbound,
+      },
+      {
+        ...{ backend: `default/${name}-v2`, configuredShare: 0.1, observedShare: v2 },
+        traffic: inbound,
+      },
+    ];
+    const shared = { service, route: `default/${name}` };
+    return [
+      {
+        ...{ ...shared, name: `${object}/rule/0/match/0`, matches: ["POST path prefix /charges"] },
+        backends: isIdle ? backends(null, null) : backends(0.902, 0.098),
+        traffic: isIdle ? idle : inbound,
+      },
+      {
+        ...{ ...shared, name: `${object}/rule/1/match/0`, matches: ["every request"] },
+        backends: name === "checkout" ? backends(0.61, 0.39) : backends(0.899, 0.101),
+        traffic: inbound,
+      },
+    ];
+  });
+}
+
 export function whoAmI(): WhoamiResponse {
   return {
     name: "local user",
@@ -150,6 +183,16 @@ export function routeObject(name: string): ResourceObject {
     },
     status: { parents: [] },
   };
+}
+
+/** Services that each are one version. */
+function versionsOf(name: string): readonly ResourceObject[] {
+  return ["v1", "v2"].map((version) => ({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: `${name}-${version}`, namespace: "default" },
+    spec: { selector: { app: name, version } },
+  }));
 }
 
 export function rolloutsOf(mesh: FixtureMesh): readonly ResourceObject[] {
@@ -260,6 +303,14 @@ export function control(mesh: FixtureMesh): Hono {
     );
     return found === undefined ? context.notFound() : context.json(found);
   });
+  app.get("/resources/services", (context) =>
+    context.json(
+      list(
+        "Service",
+        mesh.services.flatMap(({ service }) => versionsOf(service.name)),
+      ),
+    ),
+  );
   app.get("/resources/httproute/:namespace/:name", (context) =>
     context.json(routeObject(context.req.param("name"))),
   );

@@ -15,7 +15,7 @@ import {
   dashboardFolder,
   dashboardFront,
 } from "../../src/control-plane/admin-api/dashboard-front.ts";
-import { control, proxiesOf, tap } from "./fixture-control.ts";
+import { allRoutes, control, proxiesOf, tap } from "./fixture-control.ts";
 import { FixtureMesh } from "./fixture-mesh.ts";
 import { errorsOf, routesOf, seriesOf, summaryOf, traceOf } from "./fixture-traces.ts";
 
@@ -111,7 +111,12 @@ function telemetry(mesh: FixtureMesh): Hono {
   app.get("/edges", (context) => context.json({ window, edges: mesh.edges }));
   app.get("/series", (context) => context.json(seriesOf(mesh)));
   app.get("/routes", (context) =>
-    context.json({ window, routes: routesOf(mesh, context.req.query("service") ?? "") }),
+    context.json({
+      window,
+      routes: context.req.query("service")
+        ? routesOf(mesh, context.req.query("service") ?? "")
+        : allRoutes(mesh),
+    }),
   );
   app.get("/errors", (context) => context.json({ window, groups: errorsOf(mesh) }));
   app.get("/logs", (context) => {
