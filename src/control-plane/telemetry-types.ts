@@ -1,8 +1,9 @@
 /**
  * The telemetry part of the admin API, in JSON, which the CLI and the dashboard share; types only, no imports. All are
  * GET under `/api/v1/telemetry` unless said. Common query of those with a window: `since` (`15m`, the default) or `from` and
- * `to` (ISO 8601), `namespace`, `service`. Latencies are milliseconds, rates are per second over the window, shares 0 to 1. A figure that
- * is not known is null, never 0: no request, no latency.
+ * `to` (ISO 8601), `namespace`, `service`; an empty value counts as none. Latencies are milliseconds, shares 0 to 1. Rates are per
+ * second over the part of the window that is known: what was before the mesh or its store began, and what is still to come, is
+ * not in them. A figure that is not known is null, never 0: no request, no latency.
  */
 
 export interface TelemetryWindow {
@@ -91,6 +92,7 @@ export interface Problem {
 export interface Spark {
   readonly requestsPerSecond: readonly (number | null)[];
   readonly errorRate: readonly (number | null)[];
+  readonly mean: readonly (number | null)[];
   readonly p50: readonly (number | null)[];
   readonly p90: readonly (number | null)[];
   readonly p99: readonly (number | null)[];
@@ -113,6 +115,7 @@ export interface ServiceTraffic {
   readonly inbound: TrafficFigures;
   readonly spark: Spark;
   readonly resources: ResourceFigures;
+  readonly resourceSpark: ResourceSpark;
 }
 
 /** Of all instances of a service together. Null where nobody tells. */
@@ -121,6 +124,14 @@ export interface ResourceFigures {
   readonly appMemoryBytes: number | null;
   readonly sidecarCpuCores: number | null;
   readonly sidecarMemoryBytes: number | null;
+}
+
+/** At each step of the window, of the instances that there are now together; null where none of them told. */
+export interface ResourceSpark {
+  readonly appCpuCores: readonly (number | null)[];
+  readonly appMemoryBytes: readonly (number | null)[];
+  readonly sidecarCpuCores: readonly (number | null)[];
+  readonly sidecarMemoryBytes: readonly (number | null)[];
 }
 
 export interface ServicesResponse {

@@ -212,17 +212,27 @@ export class FixtureMesh {
       inbound,
       spark: this.#spark(rate, errorRate, p50),
       resources: this.#resources(3),
+      resourceSpark: {
+        appCpuCores: this.wave(0.12, 0.3),
+        appMemoryBytes: this.wave(183e6, 0.05),
+        sidecarCpuCores: this.wave(0.06, 0.3),
+        sidecarMemoryBytes: this.wave(162e6, 0.05),
+      },
     };
   }
 
   #spark(rate: number, errorRate: number, p50: number): Spark {
     if (rate === 0) {
       const none = Array.from({ length: STEPS }, () => null);
-      return { requestsPerSecond: none, errorRate: none, p50: none, p90: none, p99: none };
+      return {
+        ...{ requestsPerSecond: none, errorRate: none, mean: none },
+        ...{ p50: none, p90: none, p99: none },
+      };
     }
     return {
       requestsPerSecond: this.wave(rate, 0.4),
       errorRate: this.wave(errorRate, 1.2),
+      mean: this.wave(p50 * 1.3, 0.3),
       p50: this.wave(p50, 0.3),
       p90: this.wave(p50 * 2.4, 0.4),
       p99: this.wave(p50 * 5.1, 0.7),

@@ -46,6 +46,7 @@ export const TRAFFIC_FIGURES: readonly Figure[] = [
     hint: "Mean latency",
     value: ({ inbound }) => inbound.latency.mean,
     format: formatMs,
+    spark: ({ spark }) => ({ values: spark.mean, tone: "rank-1" }),
   },
   {
     key: "p50",
@@ -80,6 +81,7 @@ export const RESOURCE_FIGURES: readonly Figure[] = [
     hint: "CPU of the apps of all instances, as a share of one core",
     value: ({ resources }) => resources.appCpuCores,
     format: formatCores,
+    spark: ({ resourceSpark }) => ({ values: resourceSpark.appCpuCores }),
   },
   {
     key: "sidecarCpu",
@@ -87,6 +89,7 @@ export const RESOURCE_FIGURES: readonly Figure[] = [
     hint: "CPU of the sidecars of all instances, as a share of one core",
     value: ({ resources }) => resources.sidecarCpuCores,
     format: formatCores,
+    spark: ({ resourceSpark }) => ({ values: resourceSpark.sidecarCpuCores }),
   },
   {
     key: "appMemory",
@@ -94,6 +97,7 @@ export const RESOURCE_FIGURES: readonly Figure[] = [
     hint: "Memory of the apps of all instances",
     value: ({ resources }) => resources.appMemoryBytes,
     format: formatBytes,
+    spark: ({ resourceSpark }) => ({ values: resourceSpark.appMemoryBytes }),
   },
   {
     key: "sidecarMemory",
@@ -101,5 +105,6 @@ export const RESOURCE_FIGURES: readonly Figure[] = [
     hint: "Memory of the sidecars of all instances",
     value: ({ resources }) => resources.sidecarMemoryBytes,
     format: formatBytes,
+    spark: ({ resourceSpark }) => ({ values: resourceSpark.sidecarMemoryBytes }),
   },
 ];

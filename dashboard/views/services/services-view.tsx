@@ -130,8 +130,9 @@ function pairOf(key: string, title: string, figures: readonly Figure[]): Column<
     cell: (service) => (
       <span class="cell-pair">
         {figures.map((figure) => (
-          <span key={figure.key} title={figure.hint}>
-            {figure.format(figure.value(service))}
+          <span key={figure.key} class="figure-cell" title={figure.hint}>
+            {figure.spark !== undefined && <Sparkline {...figure.spark(service)} />}
+            <span>{figure.format(figure.value(service))}</span>
           </span>
         ))}
       </span>

@@ -139,6 +139,9 @@ export function sparkOf(steps: TrafficSteps | undefined, window: StepWindow): Sp
     errorRate: perStep(window, (index) =>
       shareOf(at(steps?.errors, index), at(steps?.requests, index)),
     ),
+    mean: perStep(window, (index) =>
+      shareOf(at(steps?.durationSumMs, index), at(steps?.requests, index)),
+    ),
     p50: perStep(window, percentile(0.5)),
     p90: perStep(window, percentile(0.9)),
     p99: perStep(window, percentile(0.99)),

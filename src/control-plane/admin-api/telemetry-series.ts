@@ -53,10 +53,7 @@ export async function seriesView(
     times: indexes.map((index) => new Date(window.fromMs + index * window.stepMs).toISOString()),
     requestsPerSecond: spark.requestsPerSecond,
     errorsPerSecond: perStep(window, (index) => (steps?.errors[index] ?? 0) / seconds),
-    mean: perStep(window, (index) => {
-      const requests = steps?.requests[index] ?? 0;
-      return requests === 0 ? null : (steps?.durationSumMs[index] ?? 0) / requests;
-    }),
+    mean: spark.mean,
     p50: spark.p50,
     p90: spark.p90,
     p99: spark.p99,

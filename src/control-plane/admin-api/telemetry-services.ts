@@ -39,6 +39,7 @@ import {
   sumResources,
 } from "./telemetry-mesh.ts";
 import { type AskedWindow, windowView } from "./telemetry-query.ts";
+import { resourcesOverTime } from "./telemetry-resources.ts";
 import { stepWindow } from "./telemetry-step-window.ts";
 
 /** Kiali's thresholds, which are Istio users'. */
@@ -77,13 +78,14 @@ export async function serviceFigures(
   given?: readonly KnownService[],
 ): Promise<ServiceFigures> {
   const { fromMs, toMs } = asked;
-  const [answer, figures] = await Promise.all([
+  const [answer, figures, resourcesOver] = await Promise.all([
     deps.telemetry.traffic({
       ...{ fromMs, toMs, hasSteps: true },
       by: ["reporter", "destinationNamespace", "destinationName", "flags"],
       where: whereOf(asked),
     }),
     freshFigures(deps),
+    resourcesOverTime(deps, asked),
   ]);
   const window = stepWindow(answer, deps);
   const inbound = inboundOf(answer);
@@ -109,6 +111,7 @@ export async function serviceFigures(
         inbound: trafficFigures(traffic.totals, secondsOf(window)),
         spark: sparkOf(traffic.steps, window),
         resources: sumResources(resources),
+        resourceSpark: resourcesOver(service.instances),
       };
     });
   return { services, window, all: sumInbound([...inbound.values()]) };

@@ -7,11 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { counter, durations } from "../../../../test/support/otlp-sender.ts";
+import { counter, durations, gauge } from "../../../../test/support/otlp-sender.ts";
 import { ExportMetricsServiceRequestSchema } from "../../../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.js";
 import type { AccessLogView } from "../../telemetry-types.ts";
+import { resourceStep } from "./resource-ingest.ts";
 import type { StoredLog } from "./store-protocol.ts";
 import { TelemetryEngine } from "./telemetry-engine.ts";
+import { RESOURCES } from "./traffic-key.ts";
 
 const START_MS = Date.UTC(2026, 10, 26, 8, 0, 0);
 const HOUR_MS = 3_600_000;
@@ -65,6 +67,54 @@ function requestsOf(engine: TelemetryEngine, nowMs: number, windowMs = HOUR_MS):
   assert.equal(inBuckets, row?.totals.requests ?? 0, "both families count the same");
   return row?.totals.requests ?? 0;
 }
+
+/** What its app's and its own CPU were used for, and memory, as a proxy tells it. */
+function resources(cpuSeconds: number, bytes: number, timeMs: number): Uint8Array {
+  const times = { startMs: START_MS, timeMs };
+  const metrics = [
+    counter("process_cpu_seconds_total", {}, cpuSeconds, times),
+    gauge("process_resident_memory_bytes", {}, bytes, timeMs),
+  ];
+  return toBinary(
+    ExportMetricsServiceRequestSchema,
+    create(ExportMetricsServiceRequestSchema, {
+      resourceMetrics: [{ scopeMetrics: [{ metrics }] }],
+    }),
+  );
+}
+
+test("CPU and memory of an instance are known over time, and outlive a restart", (context) => {
+  const path = temporaryPath(context);
+  let engine = open(path, START_MS);
+  for (let push = 0; push <= 12; push++) {
+    const nowMs = START_MS + push * 5_000;
+    engine.addMetrics(resources(push * 2.5, 64 * MEGABYTE, nowMs), [TELLER], nowMs);
+  }
+  engine.close(START_MS + 61_000);
+  engine = open(path, START_MS + 62_000);
+  const { rows, stepMs } = engine.ask(
+    "traffic",
+    {
+      ...{ fromMs: START_MS, toMs: START_MS + 60_000, hasSteps: true },
+      by: ["destinationNamespace", "instance"],
+      where: { reporter: RESOURCES },
+    },
+    START_MS + 62_000,
+  );
+  assert.deepEqual(
+    rows.map(({ key }) => key),
+    [["default", "catalog-a"]],
+  );
+  const steps = rows[0]?.steps;
+  assert.ok(steps !== undefined);
+  // Half a core all the time.
+  const told = resourceStep(steps, 2, stepMs);
+  assert.equal(told.sidecarMemoryBytes, 64 * MEGABYTE);
+  assert.ok(Math.abs((told.sidecarCpuCores ?? 0) - 0.5) < 1e-3, `${told.sidecarCpuCores} cores`);
+  assert.deepEqual([told.appCpuCores, told.appMemoryBytes], [null, null]);
+  assert.equal(requestsOf(engine, START_MS + 62_000), 0);
+  engine.close(START_MS + 62_000);
+});
 
 function log(timeMs: number, path: string): StoredLog {
   const view = {

@@ -10,6 +10,7 @@ import { TELEMETRY_LOGS_MAX, TELEMETRY_SPANS_MAX } from "../limits.ts";
 import { CounterMemory } from "./counter-memory.ts";
 import { InstanceFiguresTable } from "./instance-figures.ts";
 import { RecordTables } from "./record-tables.ts";
+import { ResourceIngest } from "./resource-ingest.ts";
 import { type Chunk, FINE_KEPT_MS, Rollups, TIER_STEPS_MS, type Tier } from "./rollups.ts";
 import { SeriesTable } from "./series-table.ts";
 import type {
@@ -49,6 +50,7 @@ export class TelemetryEngine {
   readonly #rollups: Rollups;
   readonly #narrow: Rollups;
   readonly #ingest: TrafficIngest;
+  readonly #resources: ResourceIngest;
   readonly #selectChunks: StatementSync;
   readonly #putChunk: StatementSync;
   readonly #putCounters: StatementSync;
@@ -76,13 +78,17 @@ export class TelemetryEngine {
       nowMs,
     );
     this.#restore(nowMs);
+    this.#resources = new ResourceIngest({ series: this.#series, rollups: this.#narrow });
     this.#ingest = new TrafficIngest({
       memory: this.#memory,
       series: this.#series,
       rollups: this.#rollups,
       narrow: this.#narrow,
       wantsFigure: (family) => this.#instances.wants(family),
-      onFigure: (teller, point, bytes) => this.#instances.add(teller, point, bytes, this.#nowMs),
+      onFigure: (teller, point, bytes) => {
+        this.#instances.add(teller, point, bytes, this.#nowMs);
+        this.#resources.add(teller, point, this.#nowMs);
+      },
       onExemplar: (exemplar) => {
         if (this.#exemplars.length < EXEMPLARS_PER_FLUSH_MAX) this.#exemplars.push(exemplar);
       },
@@ -100,6 +106,7 @@ export class TelemetryEngine {
     this.#nowMs = nowMs;
     for (const teller of tellers) this.#instances.hear(teller, nowMs);
     this.#ingest.add(bytes, tellers, nowMs);
+    for (const teller of tellers) this.#resources.tick(teller, nowMs);
   }
 
   addLogs(logs: readonly StoredLog[]): void {
@@ -299,6 +306,7 @@ export class TelemetryEngine {
       this.#run("DELETE FROM counters WHERE instance = ?", name);
     }
     this.#instances.forget(unusedMs);
+    this.#resources.forget(unusedMs);
   }
 
   #deleteBefore(timeMs: number): void {

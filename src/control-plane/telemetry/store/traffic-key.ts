@@ -45,7 +45,8 @@ export function trafficKey(labels: ReadonlyMap<string, string>, instance: string
     }
     return UNKNOWN;
   };
-  const reporter = label("reporter");
+  const told = label("reporter");
+  const reporter = told === "source" || told === "destination" ? told : UNKNOWN;
   const source = sourceOf(label);
   const grpcStatus = labels.get("grpc_response_status") ?? "";
   return {
@@ -119,6 +120,21 @@ export function routeKey(
   };
 }
 
+/** What CPU and memory of instances are kept under, beside traffic. */
+export const RESOURCES = "resources";
+
+/** Of no service: no question about traffic finds it. */
+export function resourceKey({
+  namespace,
+  instance,
+}: {
+  readonly namespace: string;
+  readonly instance: string;
+}): TrafficKey {
+  const none = Object.fromEntries(DIMENSIONS.map((dimension) => [dimension, ""])) as TrafficKey;
+  return { ...none, reporter: RESOURCES, destinationNamespace: namespace, code: "200", instance };
+}
+
 /** Kiali's and Istio's rule: HTTP 5xx and no answer; of gRPC every status but 0, whatever HTTP says. */
 export function isErrorKey({ protocol, code, grpcStatus }: TrafficKey): boolean {
   if (protocol === "tcp") return false;
@@ -151,9 +167,9 @@ const NARROW: ReadonlySet<Dimension> = new Set([
   "security",
 ]);
 
-/** The series of the narrow figures that a series adds to; undefined for those of routes, which have none. */
+/** The series of the narrow figures that a series adds to; undefined for those that have none. */
 export function narrowKey(key: TrafficKey): TrafficKey | undefined {
-  if (key.reporter === "route") return undefined;
+  if (key.reporter === "route" || key.reporter === RESOURCES) return undefined;
   return Object.fromEntries(
     DIMENSIONS.map((dimension) => [dimension, NARROW.has(dimension) ? key[dimension] : ""]),
   ) as Record<Dimension, string>;

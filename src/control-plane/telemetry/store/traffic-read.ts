@@ -1,7 +1,7 @@
 /** Answers questions about traffic: which series there are is asked once, then each figure is an addition. */
 import { type Rollups, windowOf } from "./rollups.ts";
 import type { SeriesTable } from "./series-table.ts";
-import { type Dimension, isNarrow, type TrafficKey } from "./traffic-key.ts";
+import { type Dimension, isNarrow, RESOURCES, type TrafficKey } from "./traffic-key.ts";
 import {
   BUCKET_COUNT,
   DURATION_SUM,
@@ -87,8 +87,10 @@ export function readTraffic(
   const { fromMs, toMs, stepMs } = window;
   const stepCount = Math.round((toMs - fromMs) / stepMs);
   const { series } = figures;
+  const { reporter } = query.where;
   const hasNarrow =
-    query.where.reporter !== "route" && isNarrow([...query.by, ...Object.keys(query.where)]);
+    reporter === RESOURCES ||
+    (reporter !== "route" && isNarrow([...query.by, ...Object.keys(query.where)]));
   const rollups = hasNarrow ? figures.narrow : figures.rollups;
   const groups = groupsOf(query, series, stepCount);
   const { ofSeries, isError, isTcp } = groups;
@@ -121,6 +123,8 @@ function groupsOf(query: TrafficQuery, series: SeriesTable, stepCount: number) {
   const conditions = Object.entries(query.where) as [Dimension, string][];
   for (const one of series.all()) {
     if (query.isErrorsOnly === true && !one.isError) continue;
+    // No traffic, whatever is asked about that.
+    if (one.key.reporter === RESOURCES && query.where.reporter !== RESOURCES) continue;
     if (!conditions.every(([dimension, value]) => one.key[dimension] === value)) continue;
     const key = query.by.map((dimension) => one.key[dimension]);
     const text = key.join("\u001f");
