@@ -58,6 +58,18 @@ export const VIEWS: readonly ViewEntry[] = [
   },
   { path: "/traces/:id", load: () => import("./trace/trace-view.tsx") },
   {
+    path: "/tap",
+    key: "l",
+    navigation: { title: "Tap", group: "Traffic", icon: "tap" },
+    load: () => import("./tap/tap-view.tsx"),
+  },
+  {
+    path: "/security",
+    key: "y",
+    navigation: { title: "Security", group: "Trust", icon: "security" },
+    load: () => import("./security/security-view.tsx"),
+  },
+  {
     path: "/proxies",
     key: "p",
     navigation: { title: "Proxies", group: "Mesh", icon: "proxies" },

@@ -8,6 +8,7 @@ import type { Browser } from "playwright-core";
 import { parse } from "yaml";
 import type { ApplyRequest } from "../../src/control-plane/api-types.ts";
 import type { RoutesResponse } from "../../src/control-plane/telemetry-types.ts";
+import { eventually } from "../support/application.ts";
 import { browserOrSkip, startBrowser } from "../support/browser.ts";
 import { DashboardPage, ensureDashboard } from "./dashboard-page.ts";
 import { checksOf, proxiesOf, REFUSAL, routeObject, whoAmI } from "./fixture-control.ts";
@@ -19,6 +20,7 @@ const NOW_MS = Date.UTC(2026, 10, 26, 10, 30);
 const VIEWS = {
   routes: "/routes",
   weights: "/routes?q=payment&change=HTTPRoute/default/payment/rule/1/match/0&weights=70,30",
+  tap: "/tap?to=payment",
   proxies: "/proxies?proxy=payment-1",
   checks: "/checks",
 };
@@ -71,6 +73,7 @@ describe("each view", { skip }, () => {
         withPage({ theme, width }, async (page) => {
           for (const [name, address] of Object.entries(VIEWS)) {
             await page.go(address);
+            if (name === "tap") await page.page.getByText("listening, 500").waitFor();
             await page.assertFits(name);
             await page.assertAccessible(`${name}, ${theme}, ${width}`);
             await page.screenshot(`${name}-${theme}-${width}`);
@@ -198,6 +201,42 @@ describe("routes", { skip }, () => {
         await withAnswer(page, "/routes", { question, status: 503, body: OUTAGE }),
         /it is starting/,
       );
+    }),
+  );
+});
+
+describe("tap", { skip }, () => {
+  test("five hundred rows are kept, one opens, and the stream ends with the view", TIMEOUT, () =>
+    withPage({}, async (page) => {
+      await page.go("/tap?to=payment&status=5xx");
+      await page.page.getByText("listening, 500 of at most 500 kept").waitFor();
+      assert.equal(await page.text(".cli code"), "tulle tap --to payment --status 5xx");
+      assert.ok(
+        page.requests.some((url) => /tap\?destination=default%2Fpayment&status=5xx$/.test(url)),
+      );
+      const line = page.page.locator(".log-line").first();
+      assert.match(await page.textOf(line), /503 POST \/charges\/1000 checkout → payment/);
+      await line.locator("summary").click();
+      await line.getByRole("link", { name: "Open the trace" }).waitFor();
+      await page.page.getByRole("button", { name: "Pause", exact: true }).click();
+      await page.page.getByText("paused, 500 of at most 500 kept").waitFor();
+      await eventually(async () => server.openTaps === 0 || undefined);
+      await page.page.getByRole("button", { name: "Go on", exact: true }).click();
+      await page.page.getByText("listening, 500").waitFor();
+      await page.page.getByRole("link", { name: "Checks" }).click();
+      await page.ready();
+      await eventually(async () => server.openTaps === 0 || undefined);
+    }),
+  );
+
+  test("no answer is said", TIMEOUT, () =>
+    withPage({}, async (page) => {
+      await page.page.route("**/api/v1/telemetry/tap*", (route) =>
+        route.fulfill({ status: 503, json: OUTAGE }),
+      );
+      await page.go("/tap");
+      await page.page.getByText("it is starting").waitFor();
+      assert.match(await page.text("main"), /No request yet/);
     }),
   );
 });
