@@ -64,12 +64,6 @@ export const VIEWS: readonly ViewEntry[] = [
     load: () => import("./tap/tap-view.tsx"),
   },
   {
-    path: "/security",
-    key: "y",
-    navigation: { title: "Security", group: "Trust", icon: "security" },
-    load: () => import("./security/security-view.tsx"),
-  },
-  {
     path: "/proxies",
     key: "p",
     navigation: { title: "Proxies", group: "Mesh", icon: "proxies" },
