@@ -64,6 +64,12 @@ export const VIEWS: readonly ViewEntry[] = [
     load: () => import("./tap/tap-view.tsx"),
   },
   {
+    path: "/security",
+    key: "y",
+    navigation: { title: "Security", group: "Trust", icon: "security" },
+    load: () => import("./security/security-view.tsx"),
+  },
+  {
     path: "/proxies",
     key: "p",
     navigation: { title: "Proxies", group: "Mesh", icon: "proxies" },
