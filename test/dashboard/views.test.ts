@@ -149,7 +149,8 @@ describe("what the views show", { skip }, () => {
       assert.match(rows[0]?.["CPU"] ?? "", /^\d+(\.\d)?% \d+(\.\d)?%$/);
       const idle = rows.find(({ Service }) => Service === "legacy-erp Idle");
       assert.equal(idle?.["P99"], "–", "what is not known is no zero");
-      assert.equal(await page.page.locator("tbody tr").first().locator(".spark").count(), 5);
+      // Six of requests; app and sidecar for processor and memory.
+      assert.equal(await page.page.locator("tbody tr").first().locator(".spark").count(), 10);
     }),
   );
 
