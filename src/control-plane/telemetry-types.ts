@@ -1,7 +1,7 @@
 /**
  * The telemetry part of the admin API, in JSON, which the CLI and the dashboard share; types only, no imports. All are
  * GET under `/api/v1/telemetry` unless said. Common query of those with a window: `since` (`15m`, the default) or `from` and
- * `to` (ISO 8601), `namespace`, `service`; an empty value counts as none. Latencies are milliseconds, shares 0 to 1. Rates are per
+ * `to` (ISO 8601), `namespace`, `service`. Latencies are milliseconds, shares 0 to 1. Rates are per
  * second over the part of the window that is known: what was before the mesh or its store began, and what is still to come, is
  * not in them. A figure that is not known is null, never 0: no request, no latency.
  */
