@@ -88,6 +88,30 @@ test("what a program started does not outlive it", async () => {
   assert.ok(group.pid !== undefined && !(await isAlive(group.pid)), "the grandchild is gone");
 });
 
+test("what a program wrote last is read before its end is told", async () => {
+  // More than a paused stream reads ahead, less than the kernel holds: part is still to be read at the end.
+  const length = 80_000;
+  const group = start(["sh", "-c", `head -c ${length} /dev/zero; exit 9`]);
+  let read = 0;
+  group.child.stdout?.on("data", (chunk: Buffer) => {
+    read += chunk.length;
+  });
+  group.child.stdout?.pause();
+  assert.deepEqual(await group.exited, { kind: "exited", code: 9 });
+  assert.equal(read, length);
+});
+
+test("who left the group and holds its output does not hold up its end", async () => {
+  const { group, line } = await startScript(`
+    const { spawn } = require("node:child_process");
+    const child = spawn("sleep", ["3600"], { stdio: ["ignore", "inherit", "ignore"], detached: true });
+    child.unref();
+    console.log(child.pid);
+  `);
+  assert.deepEqual(await group.exited, { kind: "exited", code: 0 });
+  process.kill(Number(line), "SIGKILL");
+});
+
 test("the guardian ends every group on its list when its owner is killed", async () => {
   const owner = start([
     process.execPath,

@@ -26,7 +26,7 @@ export interface ProcessGroup {
   /** Undefined when it could not be started. */
   readonly pid: number | undefined;
   readonly child: ChildProcess;
-  /** Settles when the leader has ended and nothing of its group is left; never rejects. */
+  /** Settles when the leader has ended, nothing of its group is left and its output was read; never rejects. */
   readonly exited: Promise<ExitStatus>;
   /** Sends to every process of the group that is left. */
   signal(signal: NodeJS.Signals): void;
@@ -38,6 +38,8 @@ export interface ProcessGroup {
 const GROUP_POLL_MS = 20;
 /** What outlives its leader after that has ended by itself gets this long. */
 const ORPHAN_GRACE_MS = 1_000;
+/** What left the group, such as a daemon, may hold the pipes open for ever: nobody waits longer for them. */
+const OUTPUT_GRACE_MS = 500;
 
 export function startProcess(options: ProcessOptions): ProcessGroup {
   const [program, ...args] = options.command;
@@ -52,12 +54,14 @@ export function startProcess(options: ProcessOptions): ProcessGroup {
   if (pid !== undefined) options.guardian.add(pid);
   let hasEnded = false;
   let graceMs = ORPHAN_GRACE_MS;
+  const outputRead = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const exited = exitOf(child, options).then(async (status) => {
     if (pid !== undefined) {
       await endGroup(pid, graceMs);
       options.guardian.remove(pid);
     }
     hasEnded = true;
+    if (status.kind !== "not-started") await atMost(outputRead, OUTPUT_GRACE_MS);
     return status;
   });
   const signal = (name: NodeJS.Signals): void => {
@@ -82,7 +86,6 @@ function exitOf(child: ChildProcess, options: ProcessOptions): Promise<ExitStatu
     child.once("error", (error: NodeJS.ErrnoException) => {
       if (child.pid === undefined) resolve(notStarted(error, options));
     });
-    // Not "close": that waits for whoever else holds the pipes, such as a daemon that the app left behind.
     child.once("exit", (code, killedBy) => {
       const status: ExitStatus =
         killedBy === null
@@ -110,6 +113,16 @@ function notStarted(error: NodeJS.ErrnoException, options: ProcessOptions): Exit
         isMissing: false,
       };
   }
+}
+
+/** Settles with `done`, or after `waitMs`. */
+async function atMost(done: Promise<void>, waitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, waitMs);
+  });
+  await Promise.race([done, late]);
+  clearTimeout(timer);
 }
 
 /** Ends what is left of a group whose leader is gone. */
