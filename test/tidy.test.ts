@@ -9,6 +9,7 @@ import test, { describe } from "node:test";
 import {
   commandProblems,
   dependencyProblems,
+  indexProblems,
   linkProblems,
   pathProblems,
   titleProblems,
@@ -192,6 +193,16 @@ describe("documents", () => {
     const found = linkProblems(broken, { exists: (path) => path !== "docs/b.md" });
     assert.equal(found.length, 2);
     none(linkProblems(documents, repository));
+  });
+
+  test("the index leads to every page", () => {
+    const broken = made({
+      "docs/README.md": "[a](guides/a.md)",
+      "docs/guides/a.md": "",
+      "docs/guides/b.md": "",
+    });
+    assert.equal(indexProblems(broken).length, 1);
+    none(indexProblems(documents));
   });
 
   test("commands and paths that are named exist", () => {

@@ -30,17 +30,41 @@ export function linkProblems(
   repository: Pick<Repository, "exists">,
 ): string[] {
   const headings = new Map(documents.map(({ path, text }) => [path, anchorsOf(text)]));
-  return documents.flatMap(({ path, text }) =>
-    [...text.replace(FENCE, "").matchAll(LINK)].flatMap(([, target = ""]) => {
-      if (/^[a-z]+:/.test(target)) return [];
-      const [file = "", fragment] = target.split("#");
-      const resolved = file === "" ? path : normalize(join(dirname(path), file));
+  return documents.flatMap((document) =>
+    linksOf(document).flatMap(({ target, resolved, fragment }) => {
+      const { path } = document;
       if (!repository.exists(resolved)) return [`${path} links to ${target}, which does not exist`];
       const anchors = headings.get(resolved);
       const isDead = fragment !== undefined && anchors !== undefined && !anchors.has(fragment);
       return isDead ? [`${path} links to ${target}, but there is no such heading`] : [];
     }),
   );
+}
+
+/** Every page of guides and internals is one click away from the index of the documentation. */
+export function indexProblems(documents: readonly SourceFile[]): string[] {
+  const index = documents.find(({ path }) => path === "docs/README.md");
+  const linked = new Set(index === undefined ? [] : linksOf(index).map(({ resolved }) => resolved));
+  return documents
+    .filter(({ path }) => /^docs\/(?:guides|internals)\//.test(path) && !linked.has(path))
+    .map(({ path }) => `docs/README.md does not link to ${path}`);
+}
+
+interface Link {
+  readonly target: string;
+  /** From the root of the repository. */
+  readonly resolved: string;
+  readonly fragment: string | undefined;
+}
+
+/** Those that lead into the repository. */
+function linksOf({ path, text }: SourceFile): Link[] {
+  return [...text.replace(FENCE, "").matchAll(LINK)].flatMap(([, target = ""]) => {
+    if (/^[a-z]+:/.test(target)) return [];
+    const [file = "", fragment] = target.split("#");
+    const resolved = file === "" ? path : normalize(join(dirname(path), file));
+    return [{ target, resolved, fragment }];
+  });
 }
 
 /** `npm run X` and `tulle X` in a document are commands that exist. */
