@@ -9,6 +9,7 @@ import { createStyle } from "../output/style.ts";
 import { rolloutLine, rolloutText } from "./rollout-text.ts";
 
 const START_MS = Date.UTC(2026, 0, 1);
+const AT = new Date(START_MS).toISOString();
 const OPTIONS = { style: createStyle(false), width: 100, nowMs: START_MS + 12_000 };
 
 function rolloutAt(changes: Partial<RolloutState> | undefined): Rollout {
@@ -37,6 +38,13 @@ test("a step shows its bar, both splits, the gates and what happened", () => {
           failed: 1,
         },
       ],
+      events: [
+        { at: AT, reason: "Started", message: "from catalog-v1 to catalog-v2" },
+        {
+          at: new Date(START_MS + 10_000).toISOString(),
+          ...{ reason: "Promoted", message: "promoted by command", by: "alice" },
+        },
+      ],
     }),
     OPTIONS,
   );
@@ -45,6 +53,7 @@ test("a step shows its bar, both splits, the gates and what happened", () => {
   assert.match(text, /canary {2}catalog-v2 +25% +25% +100 +2\n/);
   assert.match(text, /request-success-rate +98 % {2}at least 99 % +Failed +3 +1\n/);
   assert.match(text, /12s ago {2}Started: from catalog-v1 to catalog-v2\n/);
+  assert.match(text, / 2s ago {2}Promoted: promoted by command, by alice\n/);
 });
 
 test("nothing is made up: no requests observed, not looked at yet", () => {

@@ -142,8 +142,8 @@ function eventLines(state: RolloutState, nowMs: number): string {
   return state.events
     .slice(-EVENTS_SHOWN_MAX)
     .map(
-      ({ at, reason, message }) =>
-        `  ${formatAge(at, nowMs)} ago  ${reason}: ${printable(message)}\n`,
+      ({ at, reason, message, by }) =>
+        `  ${formatAge(at, nowMs)} ago  ${reason}: ${printable(message)}${by === undefined ? "" : `, by ${printable(by)}`}\n`,
     )
     .join("");
 }

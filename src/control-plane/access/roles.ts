@@ -42,6 +42,7 @@ export const ROUTE_ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /api/v1/revisions/{revision}": "viewer",
   "GET /api/v1/services": "viewer",
   "GET /api/v1/services/{namespace}/{name}": "viewer",
+  "GET /api/v1/rollouts/{namespace}/{name}": "viewer",
   "GET /api/v1/checks": "viewer",
   "GET /api/v1/ca": "viewer",
   "GET /api/v1/watch": "viewer",

@@ -39,7 +39,7 @@ export interface AdminApiDeps {
   /** Throws when the identity is not one to be given out. */
   readonly issueJoinToken: (request: JoinTokenRequest) => JoinTokenResponse;
   readonly metrics: MetricRegistry;
-  readonly rollouts: Pick<RolloutController, "command">;
+  readonly rollouts: Pick<RolloutController, "command" | "view">;
   readonly exporters: Pick<ExporterSet, "findings">;
   readonly identity: Pick<IdentitySide, "authority" | "trust" | "controller" | "own">;
   readonly access: AdminAccess;

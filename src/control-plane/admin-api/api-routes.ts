@@ -305,6 +305,14 @@ export const API_ROUTES: readonly ApiRoute[] = [
     errors: [400, 409],
   },
   {
+    method: "GET",
+    path: "/api/v1/rollouts/{namespace}/{name}",
+    summary: "A Rollout's steps, where it is, and the looks at its gates.",
+    response: "RolloutView",
+    parameters: [NAMESPACE, NAME],
+    errors: [404],
+  },
+  {
     method: "POST",
     path: "/api/v1/rollouts/{namespace}/{name}/actions",
     summary: "Tells a Rollout what to do; 409 says why that cannot be now.",

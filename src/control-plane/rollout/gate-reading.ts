@@ -7,6 +7,8 @@ export interface GateReading {
   readonly verdict: GateVerdict;
   /** For people: `99.6 %`, or why there is no figure. */
   readonly value: string;
+  /** The same as a number; absent where there is none. */
+  readonly figure?: number;
 }
 
 /** What Prometheus answered: a number, or what went wrong. */
@@ -37,7 +39,8 @@ function judge(gate: Gate, value: number): GateReading {
   if (Number.isNaN(value)) return inconclusive("no number");
   const passes =
     (gate.min === undefined || value >= gate.min) && (gate.max === undefined || value <= gate.max);
-  return { verdict: passes ? "Passed" : "Failed", value: valueText(gate, value) };
+  const verdict = passes ? "Passed" : "Failed";
+  return { verdict, value: valueText(gate, value), figure: value };
 }
 
 function inconclusive(value: string): GateReading {

@@ -40,6 +40,7 @@ spec:
         - {setWeight: 50, pause: {duration: 5s}}
   analysis: {interval: 2s, minRequests: 10, metrics: [${metrics}]}
 `;
+const RATE_GATE = "request-success-rate";
 const RATE = "{name: request-success-rate, thresholdRange: {min: 99}}";
 
 const servers: Server[] = [];
@@ -180,7 +181,11 @@ class Mesh {
   }
 
   command(action: Parameters<RolloutController["command"]>[1]) {
-    return this.#controller.command(KEY, action);
+    return this.#controller.command(KEY, action, "alice");
+  }
+
+  view() {
+    return this.#controller.view(KEY.namespace, KEY.name);
   }
 
   async stop(): Promise<void> {
@@ -223,6 +228,38 @@ test("a good canary is promoted step by step, and every change of weights is pus
   await turns();
   const after = new Set(mesh.pushes.map(({ resources }) => resources.get(ROUTE_TYPE_URL)));
   assert.ok(after.size > routes.size, "later weights reached the proxies");
+  await mesh.stop();
+});
+
+test("the view has the steps with their gates and every figure of the run, until the next one", async () => {
+  const mesh = new Mesh();
+  await mesh.start();
+  await mesh.apply(SERVICES + rollout(RATE));
+  let bad = 0;
+  const requests = (): void => {
+    mesh.caller.add("v2", 200, 10 - bad);
+    mesh.caller.add("v2", 503, bad);
+  };
+  await mesh.pass(5, requests);
+  bad = 5;
+  await mesh.pass(4, requests);
+  const view = mesh.view();
+  assert.equal(view?.strategy, "canary");
+  assert.deepEqual(view.steps[0], {
+    ...{ title: "10 % to catalog-v2", weight: 10, isPreviewed: false, pauseSeconds: 5 },
+    gates: [{ name: "request-success-rate", min: 99, max: null, unit: " %" }],
+  });
+  assert.equal(view.state?.phase, "RolledBack");
+  const [first, ...others] = view.looks;
+  assert.deepEqual([first?.gate, first?.value, first?.verdict], [RATE_GATE, 100, "Passed"]);
+  const { value, verdict } = others.at(-1) ?? {};
+  assert.ok(verdict === "Failed" && value !== undefined && value < 99);
+  assert.ok((await mesh.command("start")).ok);
+  await mesh.look(1);
+  assert.deepEqual(mesh.view()?.looks, []);
+  await mesh.store.delete({ kind: "Rollout", ...KEY });
+  await turns();
+  assert.equal(mesh.view(), undefined);
   await mesh.stop();
 });
 
@@ -324,5 +361,15 @@ test("commands are written, refused with a reason, and survive", async () => {
   mesh.disconnect("v2");
   const left = await mesh.pass(1);
   assert.match(left.message, /catalog-v2 has no instance that serves any more/);
+  assert.deepEqual(
+    left.events.map(({ reason, by }) => [reason, by]),
+    [
+      ["Started", undefined],
+      ["Aborted", "alice"],
+      ["Started", "alice"],
+      ["StepStarted", undefined],
+      ["CanaryUnavailable", undefined],
+    ],
+  );
   await mesh.stop();
 });

@@ -17,8 +17,10 @@ import { isServing } from "../instance.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
 import type { Registry } from "../registry.ts";
+import type { RolloutView } from "../rollout-types.ts";
 import { manualWorkloads } from "../snapshot-builder.ts";
 import { advance, initialState, isOver, NOTHING_OBSERVED } from "./advance.ts";
+import { GateHistory } from "./gate-history.ts";
 import { type CommandResult, command, type RolloutAction } from "./rollout-command.ts";
 import {
   keyOfRollout,
@@ -27,6 +29,7 @@ import {
   RolloutObserver,
 } from "./rollout-observer.ts";
 import { planRollout } from "./rollout-plan.ts";
+import { rolloutView } from "./rollout-view.ts";
 import { divisions } from "./route-overlay.ts";
 
 /** Finer than any interval or pause that can be asked for. */
@@ -49,6 +52,7 @@ export class RolloutController implements Component {
   readonly name = "rollout controller";
   readonly #options: RolloutControllerOptions;
   readonly #observer: RolloutObserver;
+  readonly #history = new GateHistory();
   readonly #stopping = new AbortController();
   #timer: Timer | undefined;
   #ticking: Promise<void> = Promise.resolve();
@@ -76,10 +80,19 @@ export class RolloutController implements Component {
     return this.#ticking;
   }
 
-  /** Does what somebody says. Rejects with `not-found`, or `conflict` when others write all the time. */
+  /** Undefined when there is no such Rollout. */
+  view(namespace: string, name: string): RolloutView | undefined {
+    const rollout = this.#options.objects.get("Rollout", namespace, name);
+    if (rollout === undefined) return undefined;
+    const run = rollout.status?.rollout?.run ?? 0;
+    return rolloutView(rollout, this.#history.of(keyOfRollout(rollout), run));
+  }
+
+  /** Does what somebody says, whose name the events then have. Rejects with `not-found`, or `conflict` when others write all the time. */
   async command(
     key: { readonly namespace: string; readonly name: string },
     action: RolloutAction,
+    by: string,
   ): Promise<CommandResult> {
     const { store, clock } = this.#options;
     for (let attempt = 1; ; attempt++) {
@@ -97,9 +110,10 @@ export class RolloutController implements Component {
       const state = rollout.status?.rollout ?? initialState(plan, nowMs);
       const result = command(plan, state, action, nowMs);
       if (!result.ok) return result;
+      const next = signed(state, result.state, by);
       try {
-        await this.#write(rollout, result.state);
-        return result;
+        await this.#write(rollout, next);
+        return { ok: true, state: next };
       } catch (error) {
         if (!hasCode(error, "conflict") || attempt === ATTEMPTS_MAX) throw error;
       }
@@ -121,6 +135,7 @@ export class RolloutController implements Component {
       const state = rollout.status?.rollout ?? initialState(plan, clock.nowMs());
       return { rollout, plan, state };
     });
+    this.#history.keepOnly(new Set(objects.list("Rollout").map(keyOfRollout)));
     const observed = await this.#observer.look(current.filter(({ state }) => !isOver(state)));
     for (const one of current) {
       try {
@@ -143,7 +158,13 @@ export class RolloutController implements Component {
       canaryServing: this.#servingOf(namespace, state.canaryService),
       ...observed,
     };
-    const next = advance(plan, state, observation, this.#options.clock.nowMs());
+    const nowMs = this.#options.clock.nowMs();
+    const { readings } = observed;
+    if (readings !== undefined) {
+      const { run, currentStepIndex: step } = state;
+      this.#history.add({ key: keyOfRollout(rollout), run, step, atMs: nowMs, readings });
+    }
+    const next = advance(plan, state, observation, nowMs);
     if (next === rollout.status?.rollout) return;
     await this.#write(rollout, next);
   }
@@ -174,4 +195,12 @@ export class RolloutController implements Component {
     );
     return registered.length + written.length;
   }
+}
+
+/** The state with a name on what is new in it. */
+function signed(before: RolloutState, state: RolloutState, by: string): RolloutState {
+  const events = state.events.map((event) =>
+    before.events.includes(event) ? event : { ...event, by },
+  );
+  return { ...state, events };
 }

@@ -153,7 +153,8 @@ export function valueText(gate: Gate, value: number): string {
   return `${Number(value.toFixed(2))}${unitOf(gate)}`;
 }
 
-function unitOf({ measure }: Gate): string {
+/** What stands behind a figure of the gate. */
+export function unitOf({ measure }: Gate): string {
   switch (measure.kind) {
     case "success-rate":
       return " %";

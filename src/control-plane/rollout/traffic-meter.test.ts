@@ -122,8 +122,8 @@ test("a gate passes, fails, or has too few requests to say", () => {
   });
   const read = (one: VersionTraffic) => readGate(gate, one, 20, () => undefined);
   assert.deepEqual(read(traffic(19, 19)), { verdict: "Inconclusive", value: "19 of 20 requests" });
-  assert.deepEqual(read(traffic(1000, 10)), { verdict: "Passed", value: "99 %" });
-  assert.deepEqual(read(traffic(1000, 11)), { verdict: "Failed", value: "98.9 %" });
+  assert.deepEqual(read(traffic(1000, 10)), { verdict: "Passed", value: "99 %", figure: 99 });
+  assert.deepEqual(read(traffic(1000, 11)), { verdict: "Failed", value: "98.9 %", figure: 98.9 });
   const query: Gate = {
     name: "q",
     measure: { kind: "prometheus", address: "", query: "" },

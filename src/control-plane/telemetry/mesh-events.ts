@@ -153,12 +153,12 @@ export class MeshEvents implements Component {
       const ids = events.map(({ at, reason, message }) => `${at} ${reason} ${message}`);
       last.set(subject, ids.at(-1) ?? "");
       if (before === undefined) continue;
-      for (const { at, reason, message } of events.slice(ids.lastIndexOf(seen) + 1)) {
+      for (const { at, reason, message, by } of events.slice(ids.lastIndexOf(seen) + 1)) {
         told.push({
           time: at,
           severity: ROLLOUT_TROUBLE.has(reason) ? "warning" : "info",
           type: "rollout",
-          ...{ subject, message },
+          ...{ subject, message, actor: by ?? null },
         });
       }
     }

@@ -63,6 +63,8 @@ export interface RolloutEvent {
   readonly at: string;
   readonly reason: RolloutEventReason;
   readonly message: string;
+  /** Who asked for it by a command; absent where nobody did. */
+  readonly by?: string;
 }
 
 /** What the state machine works on. Instants are RFC 3339 in UTC. */
@@ -122,5 +124,8 @@ export const ROLLOUT_STATUS_FIELDS = [
     path: "rollout.gates[]",
     description: "The last look at each gate: value, threshold, verdict, passed, failed.",
   },
-  { path: "rollout.events[]", description: "What happened last, each with reason and message." },
+  {
+    path: "rollout.events[]",
+    description: "What happened last, each with reason and message, and who asked for it.",
+  },
 ] as const;
