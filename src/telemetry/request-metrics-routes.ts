@@ -9,8 +9,12 @@ import {
 } from "./metric-registry.ts";
 import type { ServiceLabels } from "./request-metrics.ts";
 
+/** What the durations are exported as. */
+export const ROUTE_DURATIONS = "tulle_route_request_duration_seconds";
 /** Of seconds. Fewer than a request's: there is a histogram for each route and backend. */
-const BOUNDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5] as const;
+export const ROUTE_DURATION_BOUNDS: readonly number[] = [
+  0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5,
+];
 
 /** By the first digit of the status. */
 const CLASSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
@@ -38,9 +42,9 @@ export class RouteMetrics {
       EXPIRES,
     );
     this.durations = registry.histogram(
-      "tulle_route_request_duration_seconds",
+      ROUTE_DURATIONS,
       "How long requests took, by the route and the backend that were chosen.",
-      BOUNDS,
+      ROUTE_DURATION_BOUNDS,
       EXPIRES,
     );
   }

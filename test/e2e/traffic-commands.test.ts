@@ -5,11 +5,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { CatalogMesh } from "./catalog-mesh.ts";
 
+/** How long the app works on a good request, at least. */
+const WORK_MS = 30;
 const APP = `
+const WORK_MS = ${WORK_MS};
 const { createServer } = require("node:http");
 createServer((request, response) => {
-  response.statusCode = request.url.startsWith("/broken") ? 500 : 200;
-  response.end("hello");
+  const isBroken = request.url.startsWith("/broken");
+  response.statusCode = isBroken ? 500 : 200;
+  setTimeout(() => response.end("hello"), isBroken ? 0 : WORK_MS);
 }).listen(Number(process.env.PORT), "127.0.0.1");
 process.on("SIGTERM", () => process.exit(0));
 `;
@@ -114,22 +118,33 @@ test("errors groups failures, and logs and trace show them", async () => {
   assert.ok(listed.includes(id), listed);
 });
 
-test("routes show the share that each backend got", async () => {
+test("routes show the share that each backend got, and how long requests took", async () => {
+  const milliseconds = z.number().nullable();
+  const latency = z.object({ mean: milliseconds, p50: milliseconds, p99: milliseconds });
   const routes = z.object({
     routes: z.array(
       z.object({
         service: ref,
-        backends: z.array(z.object({ observedShare: z.number().nullable() })),
+        backends: z.array(
+          z.object({ observedShare: z.number().nullable(), traffic: traffic.extend({ latency }) }),
+        ),
       }),
     ),
   });
   const answer = await told(
     routes,
-    (one) => one.routes.some(({ backends }) => backends[0]?.observedShare === 1),
+    (one) => one.routes.some(({ backends }) => backends[0]?.traffic.requests === GOOD + BAD),
     "routes",
     "catalog",
   );
   assert.equal(answer.routes.length, 1);
+  const [backend] = answer.routes[0]?.backends ?? [];
+  assert.equal(backend?.observedShare, 1);
+  // Four of five requests took at least WORK_MS: the median is in a bucket that ends above it, and begins at 25 ms.
+  const { mean, p50, p99 } = backend?.traffic.latency ?? {};
+  const all = JSON.stringify(backend?.traffic.latency);
+  assert.ok((p50 ?? 0) > 25 && (p99 ?? 0) >= (p50 ?? 0), all);
+  assert.ok((mean ?? 0) > (WORK_MS * GOOD) / (GOOD + BAD) - 1 && (mean ?? 0) < 10_000, all);
 });
 
 test("people get tables", async () => {

@@ -9,6 +9,7 @@ import type {
   EdgesResponse,
   ErrorsResponse,
   OverviewResponse,
+  RoutesResponse,
   SeriesResponse,
   ServiceDetailResponse,
   ServicesResponse,
@@ -22,7 +23,7 @@ const skip =
 const SERVER = `
   const server = require("node:http").createServer((request, response) => {
     response.statusCode = request.url === "/fail" ? 503 : 200;
-    response.end("hello");
+    setTimeout(() => response.end("hello"), 15);
   });
   server.listen(process.env.PORT, process.env.HOST);
   process.on("SIGTERM", () => server.close(() => process.exit(0)));
@@ -132,6 +133,15 @@ test("every view of traffic comes from Prometheus", { skip, timeout: 90_000 }, a
   const detail = await get<ServiceDetailResponse>("services/default/web?since=1m");
   assert.equal(detail.instances[0]?.name, "web");
   assert.ok((detail.instances[0]?.traffic.requests ?? 0) > 100);
+  const { routes } = await get<RoutesResponse>("routes?service=web&since=1m");
+  const taken = routes[0]?.backends[0]?.traffic.latency;
+  const called = edges[0]?.traffic.latency;
+  // The app takes 15 ms. Routes tell seconds, callers milliseconds, and both are shown in milliseconds.
+  for (const latency of [taken, called]) {
+    const all = JSON.stringify(latency);
+    assert.ok((latency?.p50 ?? 0) > 10 && (latency?.p99 ?? 0) >= (latency?.p50 ?? 0), all);
+    assert.ok((latency?.mean ?? 0) > 10 && (latency?.mean ?? 0) < 10_000, all);
+  }
   const overview = await get<OverviewResponse>("overview?since=1m");
   assert.ok(!overview.problems.some(({ code }) => code === "telemetry-store"));
 });

@@ -3,6 +3,10 @@
  * `increase` makes of samples: about right, where the built-in store is exact.
  */
 import type { Clock } from "../../../core/clock.ts";
+import {
+  ROUTE_DURATION_BOUNDS,
+  ROUTE_DURATIONS,
+} from "../../../telemetry/request-metrics-routes.ts";
 import { floorTo, windowOf } from "../store/rollups.ts";
 import {
   type Dimension,
@@ -85,9 +89,12 @@ const ISTIO: Readonly<Record<string, Figure>> = {
 };
 const ROUTES: Readonly<Record<string, Figure>> = {
   tulle_route_requests_total: "requests",
-  tulle_route_request_duration_milliseconds_sum: "durationSumMs",
-  tulle_route_request_duration_milliseconds_bucket: "buckets",
+  [`${ROUTE_DURATIONS}_sum`]: "durationSumMs",
+  [`${ROUTE_DURATIONS}_bucket`]: "buckets",
 };
+const MS_PER_SECOND = 1000;
+/** Of our buckets the one for what is above all bounds of routes. */
+const ROUTES_ABOVE = bucketUpTo((ROUTE_DURATION_BOUNDS.at(-1) ?? 0) * MS_PER_SECOND) + 1;
 
 interface Group {
   readonly key: readonly string[];
@@ -196,8 +203,10 @@ function addSamples(
     if (query.isErrorsOnly === true && !isError) continue;
     if (!isWanted(key, query.where)) continue;
     const group = groupOf(groups, key, addition);
-    const bucket = figure === "buckets" ? bucketOf(labels.get("le")) : 0;
-    for (const [seconds, value] of values) {
+    const bucket = figure === "buckets" ? bucketOf(family, labels.get("le")) : 0;
+    const factor = figure === "durationSumMs" ? factorOf(family) : 1;
+    for (const [seconds, told] of values) {
+      const value = told * factor;
       if (window === undefined) addTotal(group, figure, { value, bucket, isError });
       else {
         // A sample tells of the step that ends with it.
@@ -242,10 +251,19 @@ function groupOf(
   return group;
 }
 
+/** Milliseconds in the unit of a family. */
+function factorOf(family: string): number {
+  return family.startsWith(ROUTE_DURATIONS) ? MS_PER_SECOND : 1;
+}
+
 /** The bucket that ends with this bound, of ours the next above. */
-function bucketOf(le = "+Inf"): number {
-  const bound = le === "+Inf" ? Number.POSITIVE_INFINITY : Number(le);
-  const index = LATENCY_BOUNDS_MS.findIndex((one) => one >= bound);
+function bucketOf(family: string, le = "+Inf"): number {
+  if (le !== "+Inf") return bucketUpTo(Number(le) * factorOf(family));
+  return family.startsWith(ROUTE_DURATIONS) ? ROUTES_ABOVE : BUCKET_COUNT - 1;
+}
+
+function bucketUpTo(boundMs: number): number {
+  const index = LATENCY_BOUNDS_MS.findIndex((one) => one >= boundMs);
   return index < 0 ? BUCKET_COUNT - 1 : index;
 }
 

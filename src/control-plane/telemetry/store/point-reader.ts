@@ -6,8 +6,12 @@ import { MalformedMessage, WireReader } from "../wire-reader.ts";
 import { LATENCY_BOUNDS_MS } from "./traffic-slots.ts";
 
 const NANOSECONDS = 1e6;
+const MS_PER_SECOND = 1000;
+/** OpenMetrics, "Unit": the name of a family ends in its unit. */
+const SECONDS = "_seconds";
 /** AGGREGATION_TEMPORALITY_DELTA. */
 const DELTA = 1;
+const LAST_BUCKET = LATENCY_BOUNDS_MS.length;
 
 /** One point. The object is reused: it holds until the next. */
 export interface MetricPoint {
@@ -20,7 +24,7 @@ export interface MetricPoint {
   timeMs: number;
   /** Of a histogram: the count. */
   value: number;
-  /** Of a histogram. */
+  /** Of a histogram: in milliseconds where it is of times, whatever unit it was told in. */
   sum: number;
   /** Of a histogram: one more than LATENCY_BOUNDS_MS. */
   readonly buckets: Float64Array;
@@ -32,6 +36,7 @@ export interface MetricPoint {
 
 export interface PointExemplar {
   readonly timeMs: number;
+  /** In milliseconds where it is of times. */
   readonly value: number;
   readonly traceId: string;
 }
@@ -162,6 +167,8 @@ class PointReader {
     if (data === undefined || !this.#visitor.wants(family)) return;
     this.#point.family = family;
     this.#point.type = DATA_TYPES[data.field] ?? "gauge";
+    const isInSeconds = this.#point.type === "histogram" && family.endsWith(SECONDS);
+    this.#factor = isInSeconds ? MS_PER_SECOND : 1;
     this.#point.isDelta = this.#isDelta(data);
     for (const range of this.#children(data, 1)) {
       this.#readPoint(range, data.field);
@@ -237,6 +244,8 @@ class PointReader {
 
   // ---- histograms ----
 
+  /** From the unit of the family to ours. */
+  #factor = 1;
   #scale = 0;
   #zeroCount = 0;
   #offset = 0;
@@ -244,8 +253,9 @@ class PointReader {
   #readHistogramField(reader: WireReader, isExponential: boolean): void {
     const { field, wireType } = reader;
     if (field === 4 && wireType === 1) this.#point.value = reader.fixed64();
-    else if (field === 5 && wireType === 1) this.#point.sum = reader.double();
-    else if (field === (isExponential ? 11 : 8)) this.#readExemplar(reader);
+    else if (field === 5 && wireType === 1) {
+      this.#point.sum = reader.double() * this.#factor;
+    } else if (field === (isExponential ? 11 : 8)) this.#readExemplar(reader);
     else if (!isExponential && field === 6) {
       this.#packed(reader, this.#counts, (inner) => inner.fixed64());
     } else if (!isExponential && field === 7) {
@@ -296,19 +306,18 @@ class PointReader {
     }
     const { exemplars } = this.#point;
     if (traceId.length === 32 && exemplars.length < EXEMPLARS_PER_POINT_MAX) {
-      exemplars.push({ timeMs, value, traceId });
+      exemplars.push({ timeMs, value: value * this.#factor, traceId });
     }
   }
 
-  /** Into our buckets, each by its upper bound. */
+  /** Into our buckets, each by its upper bound; what is above the last bound into ours that begins there. */
   #spreadExplicit(): void {
     const { buckets } = this.#point;
     let target = 0;
     for (const [index, count] of this.#counts.entries()) {
-      const upper = this.#bounds[index] ?? Number.POSITIVE_INFINITY;
-      while (target < LATENCY_BOUNDS_MS.length && (LATENCY_BOUNDS_MS[target] ?? 0) < upper) {
-        target += 1;
-      }
+      const bound = this.#bounds[index];
+      if (bound !== undefined) target = bucketUpTo(bound * this.#factor, target);
+      else target = index === 0 ? LAST_BUCKET : Math.min(target + 1, LAST_BUCKET);
       buckets[target] = (buckets[target] ?? 0) + count;
     }
   }
@@ -320,9 +329,7 @@ class PointReader {
     let target = 0;
     for (const [index, count] of this.#counts.entries()) {
       const upper = 2 ** ((this.#offset + index + 1) / 2 ** this.#scale);
-      while (target < LATENCY_BOUNDS_MS.length && (LATENCY_BOUNDS_MS[target] ?? 0) < upper) {
-        target += 1;
-      }
+      target = bucketUpTo(upper * this.#factor, target);
       buckets[target] = (buckets[target] ?? 0) + count;
     }
   }
@@ -331,4 +338,13 @@ class PointReader {
 function zigzag(value: number): number {
   // sint32, of which a negative number was written as an odd one.
   return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+}
+
+/** Of our buckets the first from `start` on that holds all up to `upperMs`. */
+function bucketUpTo(upperMs: number, start: number): number {
+  let target = start;
+  while (target < LAST_BUCKET && (LATENCY_BOUNDS_MS[target] ?? 0) < upperMs) {
+    target += 1;
+  }
+  return target;
 }

@@ -9,11 +9,16 @@ import { type TestContext, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { counter, durations, gauge } from "../../../../test/support/otlp-sender.ts";
 import { ExportMetricsServiceRequestSchema } from "../../../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.js";
+import {
+  ROUTE_DURATION_BOUNDS,
+  ROUTE_DURATIONS,
+} from "../../../telemetry/request-metrics-routes.ts";
 import type { AccessLogView } from "../../telemetry-types.ts";
 import { resourceStep } from "./resource-ingest.ts";
 import type { StoredLog } from "./store-protocol.ts";
 import { TelemetryEngine } from "./telemetry-engine.ts";
 import { RESOURCES } from "./traffic-key.ts";
+import { bucketOf } from "./traffic-slots.ts";
 
 const START_MS = Date.UTC(2026, 10, 26, 8, 0, 0);
 const HOUR_MS = 3_600_000;
@@ -67,6 +72,25 @@ function requestsOf(engine: TelemetryEngine, nowMs: number, windowMs = HOUR_MS):
   assert.equal(inBuckets, row?.totals.requests ?? 0, "both families count the same");
   return row?.totals.requests ?? 0;
 }
+
+test("times that were told in seconds are shown in milliseconds, whatever is above the last bound", (context) => {
+  const engine = open(temporaryPath(context), START_MS);
+  const nowMs = START_MS + 5_000;
+  const labels = { destination_service_name: "catalog", route: "all", backend: "catalog" };
+  const family = { name: ROUTE_DURATIONS, bounds: ROUTE_DURATION_BOUNDS };
+  const times = { startMs: START_MS, timeMs: nowMs };
+  const metrics = [durations(labels, [0.004, 0.2, 7], { ...times, family })];
+  const request = create(ExportMetricsServiceRequestSchema, {
+    resourceMetrics: [{ scopeMetrics: [{ metrics }] }],
+  });
+  engine.addMetrics(toBinary(ExportMetricsServiceRequestSchema, request), [TELLER], nowMs);
+  const query = { fromMs: START_MS, toMs: nowMs, by: [], hasSteps: false };
+  const { rows } = engine.ask("traffic", { ...query, where: { reporter: "route" } }, nowMs);
+  assert.equal(rows[0]?.totals.durationSumMs, 7204);
+  const used = [...(rows[0]?.totals.buckets ?? [])].flatMap((count, at) => (count > 0 ? [at] : []));
+  assert.deepEqual(used, [4, 200, 7000].map(bucketOf));
+  engine.close(nowMs);
+});
 
 /** What its app's and its own CPU were used for, and memory, as a proxy tells it. */
 function resources(cpuSeconds: number, bytes: number, timeMs: number): Uint8Array {

@@ -2,6 +2,7 @@
  * From the points of a push to figures: what each counter has grown since its proxy told it last goes to the series of its
  * labels. Counters that began anew are told by their start (OTLP data model, "Resets and Gaps").
  */
+import { ROUTE_DURATIONS } from "../../../telemetry/request-metrics-routes.ts";
 import {
   type CounterMemory,
   type CounterState,
@@ -76,7 +77,7 @@ const COUNTERS: Readonly<Record<string, number>> = {
 const ROUTE_PREFIX = "tulle_route_";
 const DURATIONS: ReadonlySet<string> = new Set([
   "istio_request_duration_milliseconds",
-  "tulle_route_request_duration_milliseconds",
+  ROUTE_DURATIONS,
 ]);
 const SEEDS: Readonly<Record<string, number>> = Object.fromEntries(
   [...Object.keys(COUNTERS), ...DURATIONS].map((family, index) => [family, index + 1]),
