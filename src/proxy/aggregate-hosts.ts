@@ -31,6 +31,9 @@ export class AggregateHosts implements ClusterHosts {
   /** Percent of the requests that go to each member or one before it. */
   readonly #ends: number[];
   #eligible: readonly Endpoint[] = [];
+  /** Its members' endpoints are theirs. */
+  readonly inUse = undefined;
+  readonly members = undefined;
 
   constructor(options: AggregateOptions) {
     const count = options.members.length;

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
+import type { EndpointRank } from "../decision/load-balancing/endpoint-subset.ts";
 import { AggregateHosts } from "./aggregate-hosts.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import { Cluster, type ClusterSettings } from "./cluster.ts";
@@ -38,6 +39,8 @@ export interface ClusterFactoryOptions {
   readonly clusters: ReadonlyMap<string, Cluster>;
   /** Where callers are, when that is known. */
   readonly localZones: () => LocalZones | undefined;
+  /** This proxy's own order of endpoints. */
+  readonly rank: EndpointRank;
 }
 
 /** What a cluster was made of. */
@@ -128,10 +131,11 @@ export class ClusterFactory {
   }
 
   #createHosts(config: ClusterConfig, activeRequests: () => number): ClusterHosts {
-    const { clusters, prng, nowMs, localZones } = this.#options;
+    const { clusters, prng, nowMs, localZones, rank } = this.#options;
     const { balancer, panicThreshold, members } = config;
     if (members === undefined) {
-      const inputs = { prng, nowMs, activeRequests, localZones };
+      const isChecked = hasChecks(config);
+      const inputs = { prng, nowMs, activeRequests, localZones, rank, isChecked };
       return createHostSet(balancer, panicThreshold, inputs);
     }
     const lookups = members.map((name) => () => clusters.get(name));
@@ -141,6 +145,7 @@ export class ClusterFactory {
   #watch(cluster: Cluster, { config, checkServices }: Made): void {
     const settings = config.healthSettings;
     if (cluster.health !== undefined) {
+      cluster.health.checkOnly(cluster.hosts.inUse);
       cluster.health.reconfigure(settings, checkServices);
       return;
     }
@@ -190,6 +195,13 @@ function wiringOf(config: ClusterConfig): unknown {
 }
 
 /** What endpoints are chosen by. */
-function choiceOf({ balancer, panicThreshold, members }: ClusterConfig): unknown {
-  return { balancer, panicThreshold, members };
+function choiceOf(config: ClusterConfig): unknown {
+  const { balancer, panicThreshold, members } = config;
+  // Of a part of the endpoints other things are known when these alone are checked.
+  const isChecked = balancer.subsetSize !== undefined && hasChecks(config);
+  return { balancer, panicThreshold, members, isChecked };
+}
+
+function hasChecks({ healthSettings }: ClusterConfig): boolean {
+  return healthSettings?.healthCheck !== undefined;
 }

@@ -1,10 +1,12 @@
 /** Makes what chooses among a cluster's endpoints, from its compiled configuration. */
 import { assertNever } from "../core/assert.ts";
 import { wireText } from "../core/wire-text.ts";
+import type { EndpointRank } from "../decision/load-balancing/endpoint-subset.ts";
 import type { BalancerConfig } from "./config/balancer-config.ts";
 import type { BalancerPolicy, HashingSettings } from "./config/balancer-policy.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { addressText } from "./endpoint-address.ts";
+import { isOnlyPending } from "./health/health-flags.ts";
 import { HostSet } from "./host-set.ts";
 import { HashBalancer } from "./load-balancer/hash-balancer.ts";
 import type { CreateHashTable } from "./load-balancer/hash-table.ts";
@@ -13,6 +15,7 @@ import { createMaglev } from "./load-balancer/maglev.ts";
 import { RandomChoice } from "./load-balancer/random.ts";
 import { createRing } from "./load-balancer/ring-hash.ts";
 import { RoundRobin } from "./load-balancer/round-robin.ts";
+import type { SubsettingOptions } from "./load-balancer/subsetting.ts";
 import { leastRequestCost, peakEwmaCost, TwoChoices } from "./load-balancer/two-choices.ts";
 import type { LocalZones } from "./load-balancer/zone-aware.ts";
 
@@ -21,21 +24,47 @@ export interface HostSetInputs extends LoadBalancerInputs {
   readonly activeRequests: () => number;
   /** Where callers are, when that is known. */
   readonly localZones: () => LocalZones | undefined;
+  /** This proxy's own order of endpoints. */
+  readonly rank: EndpointRank;
+  /** Health checks ask endpoints. */
+  readonly isChecked: boolean;
 }
 
 /** `panicThreshold`: see HostGroupOptions. */
 export function createHostSet(
-  { policy, locality, subsets, override }: BalancerConfig,
+  { policy, locality, subsets, subsetSize, override }: BalancerConfig,
   panicThreshold: number,
   inputs: HostSetInputs,
 ): HostSet {
   const { prng, localZones } = inputs;
   const createBalancer = (): LoadBalancer<Endpoint> => balancerOf(policy, inputs);
+  const subsetting =
+    subsetSize === undefined
+      ? undefined
+      : subsettingOf(subsetSize, inputs, subsets === undefined && inputs.isChecked);
   return new HostSet({
-    group: { createBalancer, panicThreshold, locality, localZones, prng },
+    group: { createBalancer, panicThreshold, locality, localZones, prng, subsetting },
     subsets,
     override,
   });
+}
+
+/** `isPartlyChecked`: of the others nothing is known. */
+function subsettingOf(
+  size: number,
+  { rank }: HostSetInputs,
+  isPartlyChecked: boolean,
+): SubsettingOptions<Endpoint> {
+  const ranks = new WeakMap<Endpoint, number>();
+  const rankOf = (endpoint: Endpoint): number => {
+    const known = ranks.get(endpoint);
+    if (known !== undefined) return known;
+    const found = rank(addressText(endpoint.info));
+    ranks.set(endpoint, found);
+    return found;
+  };
+  const isPending = ({ healthFlags }: Endpoint): boolean => isOnlyPending(healthFlags);
+  return { size, rankOf, isPending, countsAll: !isPartlyChecked };
 }
 
 function balancerOf(policy: BalancerPolicy, inputs: HostSetInputs): LoadBalancer<Endpoint> {

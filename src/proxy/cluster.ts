@@ -49,6 +49,8 @@ export class Cluster implements ConnectionBudget, HealthOwner {
 
   /** The configuration has changed: endpoints, their health and what is under way stay. Whoever calls refreshes it. */
   reconfigure(settings: ClusterSettings): void {
+    // Those that are in use are known before anything watches them.
+    if (settings.hosts !== this.#settings.hosts) settings.hosts.update(this.#endpoints);
     this.#settings = settings;
     this.breaker.setLimits(settings.limits);
     this.urgentBreaker.setLimits(settings.urgentLimits);
@@ -75,7 +77,7 @@ export class Cluster implements ConnectionBudget, HealthOwner {
   beginHealth(health: ClusterHealth): void {
     this.#health = health;
     health.begin(this);
-    health.watchKnown(this.#endpoints);
+    health.watchKnown(this.#endpoints, this.hosts.inUse);
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -115,7 +117,10 @@ export class Cluster implements ConnectionBudget, HealthOwner {
 
   /** Health or weights of endpoints have changed. */
   refresh(): void {
-    this.#settings.hosts.update(this.#endpoints);
+    const { hosts } = this.#settings;
+    hosts.update(this.#endpoints);
+    // One that comes into use is not used before its first check has ended.
+    if (this.#health?.checkOnly(hosts.inUse)) hosts.update(this.#endpoints);
   }
 
   /** The endpoint for the next request, other than those that `context` avoids where there is a choice. */

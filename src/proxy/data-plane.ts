@@ -3,6 +3,7 @@
  * operations by which static files and xDS change them. Every operation either applies whole or
  * reports errors and changes nothing.
  */
+import { hostname } from "node:os";
 import type { Clock } from "../core/clock.ts";
 import { MeshError, messageOf } from "../core/errors.ts";
 import { DRAIN_LAG_MS, DRAIN_TIMEOUT_MS } from "../core/limits.ts";
@@ -10,6 +11,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Prng } from "../core/prng.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import type { FieldError } from "../decision/field-error.ts";
+import { endpointRank, subsetSeedOf } from "../decision/load-balancing/endpoint-subset.ts";
 import { RouteTable } from "../decision/route-table.ts";
 import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.js";
 import type { MetricRegistry } from "../telemetry/metric-registry.ts";
@@ -111,6 +113,8 @@ export class DataPlane {
       tlsMetrics,
       clusters: this.clusters,
       localZones: () => localZonesOf(options.local, this.clusters),
+      // All workers of a proxy, and the proxy after a restart, order endpoints alike.
+      rank: endpointRank(subsetSeedOf(options.resource?.["service.instance.id"] || hostname())),
     });
     const telling = {
       ...{ clock, registry, timers: this.#timers, faults: this.#faults, clusters: this.clusters },

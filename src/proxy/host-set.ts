@@ -14,6 +14,10 @@ import type { PickContext } from "./pick-context.ts";
 export interface ClusterHosts {
   /** Those that requests may go to. */
   readonly eligible: readonly Endpoint[];
+  /** Those whose health matters, when that is a part that is known before requests come. Undefined: all of them. */
+  readonly inUse: readonly Endpoint[] | undefined;
+  /** The part of the endpoints that this proxy uses. Undefined: it uses all of them. */
+  readonly members: readonly Endpoint[] | undefined;
   /** To be called when endpoints, their health or their weights have changed. */
   update(endpoints: readonly Endpoint[]): void;
   /** The endpoint for the next request, other than those that `context` avoids where there is a choice. */
@@ -33,6 +37,7 @@ export class HostSet implements ClusterHosts {
   readonly #options: HostSetOptions;
   readonly #whole: HostGroup<Endpoint>;
   readonly #subsets: Subsets<Endpoint> | undefined;
+  readonly #isPart: boolean;
   #endpoints: readonly Endpoint[] = [];
   /** Made when a session asks for an endpoint by its address. */
   #byKey: Map<string, Endpoint> | undefined;
@@ -42,12 +47,25 @@ export class HostSet implements ClusterHosts {
   constructor(options: HostSetOptions) {
     const { group, subsets } = options;
     this.#options = options;
+    this.#isPart = group.subsetting !== undefined;
     this.#whole = new HostGroup(group);
     if (subsets !== undefined) this.#subsets = new Subsets(subsets, group, this.#whole);
   }
 
   get eligible(): readonly Endpoint[] {
     return this.#whole.eligible;
+  }
+
+  get inUse(): readonly Endpoint[] | undefined {
+    // By labels, requests decide which there are.
+    return this.#isPart && this.#subsets === undefined ? this.#whole.inUse : undefined;
+  }
+
+  get members(): readonly Endpoint[] | undefined {
+    if (!this.#isPart) return undefined;
+    const groups = this.#groups();
+    if (groups.length === 1) return groups[0]!.members;
+    return [...new Set(groups.flatMap(({ members }) => members))];
   }
 
   /** By priority. */
@@ -59,8 +77,22 @@ export class HostSet implements ClusterHosts {
     this.#endpoints = endpoints;
     this.#byKey = undefined;
     this.version += 1;
+    const before = this.#isPart ? this.#groups().flatMap(({ inUse }) => inUse) : [];
     this.#whole.update(endpoints);
     this.#subsets?.update(endpoints);
+    if (before.length > 0) this.#leave(before);
+  }
+
+  /** Connections to endpoints that are not used any more end with what they carry. */
+  #leave(before: readonly Endpoint[]): void {
+    const now = new Set(this.#groups().flatMap(({ inUse }) => inUse));
+    for (const endpoint of before) if (!now.has(endpoint)) endpoint.leaveConnections();
+  }
+
+  /** Those that requests go to: with labels, the whole serves when nothing else has been asked for. */
+  #groups(): readonly HostGroup<Endpoint>[] {
+    const groups = this.#subsets?.groups ?? [];
+    return groups.length === 0 ? [this.#whole] : groups;
   }
 
   pick(context: PickContext | undefined): Endpoint | undefined {

@@ -91,6 +91,13 @@ export const BALANCING_CLUSTERS: readonly JsonObject[] = [
       subset_lb_policy: policies(ROUND_ROBIN),
     }),
   }),
+  cluster("balanced-part", {
+    load_balancing_policy: policies({
+      "@type": `${LB}.random_subsetting.v3.RandomSubsetting`,
+      subset_size: 4,
+      child_policy: policies(ROUND_ROBIN),
+    }),
+  }),
   cluster("ring", {
     lb_policy: "RING_HASH",
     ring_hash_lb_config: {

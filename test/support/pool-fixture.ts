@@ -175,6 +175,7 @@ export class PoolFixture {
         ...{ prng, nowMs },
         activeRequests: () => this.cluster.activeRequests,
         localZones: () => undefined,
+        ...{ rank: () => 0, isChecked: false },
       }),
     });
     this.endpoint = new Endpoint(endpointInfo({ port }), {

@@ -12,6 +12,10 @@ import { LocalityLbConfigSchema } from "../../gen/envoy/extensions/load_balancin
 import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { MaglevSchema } from "../../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import {
+  type RandomSubsetting,
+  RandomSubsettingSchema,
+} from "../../gen/envoy/extensions/load_balancing_policies/random_subsetting/v3/random_subsetting_pb.js";
 import { RingHashSchema } from "../../gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import { RoundRobinSchema } from "../../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { SubsetSchema } from "../../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
@@ -35,6 +39,8 @@ export interface BalancerConfig {
   readonly policy: BalancerPolicy;
   readonly locality: LocalityMode;
   readonly subsets: SubsetSettings | undefined;
+  /** How many endpoints of a priority this proxy uses. Undefined: all of them. */
+  readonly subsetSize: number | undefined;
   /** Which endpoints keep the sessions that are bound to them. */
   readonly override: OverrideRule;
 }
@@ -42,10 +48,11 @@ export interface BalancerConfig {
 type Choice = Omit<BalancerConfig, "override">;
 
 const PEAK_EWMA = "envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma";
+const WHOLE = { subsets: undefined, subsetSize: undefined } as const;
 const ROUND_ROBIN: Choice = {
   policy: { kind: "round-robin" },
   locality: LOCALITY_DEFAULT,
-  subsets: undefined,
+  ...WHOLE,
 };
 
 /** The first policy of the list that is implemented, as the message asks, else the older enumeration. */
@@ -72,33 +79,32 @@ function typedChoice(
     if (choice !== undefined) return choice;
   }
   const message =
-    "none of the policies is implemented; use RoundRobin, LeastRequest, Random, RingHash, Maglev, WrrLocality, Subset, PeakEwma";
+    "none of the policies is implemented; use RoundRobin, LeastRequest, Random, RingHash, Maglev, WrrLocality, Subset, RandomSubsetting, PeakEwma";
   errors.push({ path: `${path}.policies`, message });
   return undefined;
 }
 
 function choiceOf(any: Any, path: string, errors: FieldError[]): Choice | undefined {
-  const subsets = undefined;
   const wrapped = anyUnpack(any, TypedStructSchema);
   if (wrapped !== undefined) {
     if (!wrapped.typeUrl.endsWith(`/${PEAK_EWMA}`)) return undefined;
     const locality = peakEwmaLocality(wrapped.value ?? {}, `${path}.value`, errors);
-    return { policy: { kind: "peak-ewma" }, locality, subsets };
+    return { policy: { kind: "peak-ewma" }, locality, ...WHOLE };
   }
   const roundRobin = anyUnpack(any, RoundRobinSchema);
   if (roundRobin !== undefined) {
     const locality = compileLocality(roundRobin.localityLbConfig, path, errors);
-    return { policy: { kind: "round-robin" }, locality, subsets };
+    return { policy: { kind: "round-robin" }, locality, ...WHOLE };
   }
   const least = anyUnpack(any, LeastRequestSchema);
   if (least !== undefined) {
     const locality = compileLocality(least.localityLbConfig, path, errors);
-    return { policy: leastRequest(least, path, errors), locality, subsets };
+    return { policy: leastRequest(least, path, errors), locality, ...WHOLE };
   }
   const random = anyUnpack(any, RandomSchema);
   if (random !== undefined) {
     const locality = compileLocality(random.localityLbConfig, path, errors);
-    return { policy: { kind: "random" }, locality, subsets };
+    return { policy: { kind: "random" }, locality, ...WHOLE };
   }
   return hashingChoice(any, path, errors) ?? wrappingChoice(any, path, errors);
 }
@@ -134,7 +140,7 @@ function hashingChoice(any: Any, path: string, errors: FieldError[]): Choice | u
   return {
     policy: ring === undefined ? maglev(table!, path, errors) : ringHash(ring, path, errors),
     locality: isWeighted ? LOCALITY_WEIGHTED : LOCALITY_NONE,
-    subsets: undefined,
+    ...WHOLE,
   };
 }
 
@@ -146,10 +152,31 @@ function wrappingChoice(any: Any, path: string, errors: FieldError[]): Choice | 
     const choice = typedChoice(byLocality.endpointPickingPolicy, inner, errors) ?? ROUND_ROBIN;
     return { ...choice, locality: LOCALITY_WEIGHTED };
   }
+  const part = anyUnpack(any, RandomSubsettingSchema);
+  if (part !== undefined) return partChoice(part, path, errors);
   const subset = anyUnpack(any, SubsetSchema);
   if (subset === undefined) return undefined;
   const choice = typedChoice(subset.subsetLbPolicy, `${path}.subset_lb_policy`, errors);
   return { ...(choice ?? ROUND_ROBIN), subsets: compileSubsets(subset, path, errors) };
+}
+
+/** The order of two of them makes no difference: both rank endpoints alike, and the smaller one decides. */
+function partChoice(
+  { subsetSize, childPolicy }: RandomSubsetting,
+  path: string,
+  errors: FieldError[],
+): Choice {
+  if (subsetSize === undefined || subsetSize < 1) {
+    errors.push({ path: `${path}.subset_size`, message: "must be above 0" });
+  }
+  const inner = `${path}.child_policy`;
+  const choice = typedChoice(childPolicy, inner, errors) ?? ROUND_ROBIN;
+  if (choice.subsets !== undefined) {
+    const message = "Subset cannot stand here: put RandomSubsetting into its subset_lb_policy";
+    errors.push({ path: inner, message });
+  }
+  const size = Math.min(subsetSize ?? 1, choice.subsetSize ?? Number.POSITIVE_INFINITY);
+  return { ...choice, subsetSize: size };
 }
 
 function legacyChoice(cluster: Cluster, errors: FieldError[]): Choice {
@@ -163,6 +190,7 @@ function legacyChoice(cluster: Cluster, errors: FieldError[]): Choice {
       lbSubsetConfig === undefined
         ? undefined
         : compileSubsets(lbSubsetConfig, "lb_subset_config", errors),
+    subsetSize: undefined,
   };
 }
 

@@ -55,6 +55,7 @@ import { HeaderBasedSessionStateSchema } from "../../gen/envoy/extensions/http/s
 import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { MaglevSchema } from "../../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import { RandomSubsettingSchema } from "../../gen/envoy/extensions/load_balancing_policies/random_subsetting/v3/random_subsetting_pb.js";
 import { RingHashSchema } from "../../gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import { RoundRobinSchema } from "../../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { SubsetSchema } from "../../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
@@ -115,6 +116,7 @@ export const messageRegistry = createRegistry(
   RBACPerRouteSchema,
   RBACSchema,
   RandomSchema,
+  RandomSubsettingSchema,
   RawBufferSchema,
   RingHashSchema,
   RoundRobinSchema,

@@ -335,6 +335,8 @@ export const SUPPORTED_FIELDS: Readonly<Record<string, string>> = {
   "envoy.extensions.load_balancing_policies.maglev.v3.Maglev":
     "table_size consistent_hashing_lb_config locality_weighted_lb_config",
   "envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality": "endpoint_picking_policy",
+  "envoy.extensions.load_balancing_policies.random_subsetting.v3.RandomSubsetting":
+    "subset_size child_policy",
   "envoy.extensions.load_balancing_policies.subset.v3.Subset":
     "fallback_policy default_subset subset_selectors locality_weight_aware panic_mode_any list_as_any subset_lb_policy",
   "envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector":

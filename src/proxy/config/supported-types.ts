@@ -100,6 +100,7 @@ export const SUPPORTED_TYPES: Readonly<Record<string, readonly string[]>> = {
     `${LB}.maglev.v3.Maglev`,
     `${LB}.wrr_locality.v3.WrrLocality`,
     `${LB}.subset.v3.Subset`,
+    `${LB}.random_subsetting.v3.RandomSubsetting`,
     "xds.type.v3.TypedStruct",
   ],
   "envoy.config.cluster.v3.Cluster.CustomClusterType.typed_config": [

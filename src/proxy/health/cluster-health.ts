@@ -57,6 +57,8 @@ export class ClusterHealth {
   #slowStart: SlowStart | undefined;
   #owner: HealthOwner | undefined;
   #endpoints: ReadonlySet<Endpoint> = new Set();
+  /** Those that are checked. Undefined: all of them. */
+  #inUse: ReadonlySet<Endpoint> | undefined;
 
   constructor(options: ClusterHealthOptions) {
     this.counts = options.counts;
@@ -85,7 +87,7 @@ export class ClusterHealth {
     this.#endpoints = now;
     for (const endpoint of before) if (!now.has(endpoint)) this.#remove(endpoint);
     for (const endpoint of endpoints) {
-      this.#checker?.update(endpoint);
+      if (this.#inUse?.has(endpoint) !== false) this.#checker?.update(endpoint);
       if (before.has(endpoint)) continue;
       this.#outliers?.add(endpoint);
       this.#slowStart?.begin(endpoint);
@@ -93,13 +95,34 @@ export class ClusterHealth {
   }
 
   /** For a cluster that nothing watched before: its endpoints are in use, and stay so until something speaks against it. */
-  watchKnown(endpoints: readonly Endpoint[]): void {
+  watchKnown(endpoints: readonly Endpoint[], inUse: readonly Endpoint[] | undefined): void {
     this.#endpoints = new Set(endpoints);
+    this.#inUse = inUse === undefined ? undefined : new Set(inUse);
+    this.#checkKnown();
     for (const endpoint of endpoints) {
-      this.#checker?.update(endpoint, true);
       this.#outliers?.add(endpoint);
       this.#slowStart?.begin(endpoint);
     }
+  }
+
+  /**
+   * Only these are checked from now on, or all of them again; what checks have said of others is forgotten. Returns
+   * whether the health of any has changed.
+   */
+  checkOnly(inUse: readonly Endpoint[] | undefined): boolean {
+    const before = this.#inUse;
+    if (inUse === undefined && before === undefined) return false;
+    this.#inUse = inUse === undefined ? undefined : new Set(inUse);
+    const checker = this.#checker;
+    if (checker === undefined) return false;
+    let hasChanged = false;
+    for (const endpoint of this.#endpoints) {
+      const flags = endpoint.healthFlags;
+      if (this.#inUse?.has(endpoint) === false) checker.remove(endpoint);
+      else checker.update(endpoint, this.#inUse === undefined);
+      hasChanged ||= flags !== endpoint.healthFlags;
+    }
+    return hasChanged;
   }
 
   /**
@@ -174,7 +197,12 @@ export class ClusterHealth {
       },
       onFailed: (endpoint) => this.#leave(endpoint),
     });
-    for (const endpoint of this.#endpoints) this.#checker.update(endpoint, true);
+    this.#checkKnown();
+  }
+
+  /** They were in use before checks began, and stay so until checks say otherwise. */
+  #checkKnown(): void {
+    for (const endpoint of this.#inUse ?? this.#endpoints) this.#checker?.update(endpoint, true);
   }
 
   readonly #onChange = (): void => this.#owner?.refresh();

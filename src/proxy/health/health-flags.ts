@@ -39,6 +39,14 @@ export function hostHealthOf(flags: number): HostHealth {
   return (flags & DEGRADED) !== 0 ? "degraded" : "healthy";
 }
 
+/** Its first health check has not ended, and nothing else speaks against it. */
+export function isOnlyPending(flags: number): boolean {
+  return (
+    (flags & HEALTH_FLAG.pendingActiveCheck) !== 0 &&
+    isOnlyUnhealthyBy(flags, HEALTH_FLAG.failedActiveCheck)
+  );
+}
+
 /** Whether the endpoint would be used but for these flags. */
 export function isOnlyUnhealthyBy(flags: number, ignored: number): boolean {
   return (flags & UNHEALTHY & ~ignored) === 0;

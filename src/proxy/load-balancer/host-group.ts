@@ -4,6 +4,7 @@
  */
 import type { Prng } from "../../core/prng.ts";
 import { hashModulo } from "../../core/xxhash64.ts";
+import type { SubsetZones } from "../../decision/load-balancing/endpoint-subset.ts";
 import { HashBalancer } from "./hash-balancer.ts";
 import type { Host } from "./host.ts";
 import type { LoadBalancer, PickKey } from "./load-balancer.ts";
@@ -15,6 +16,7 @@ import {
   weightedLocalities,
 } from "./localities.ts";
 import { divideLoad, healthOf, type PriorityHealth } from "./priority-load.ts";
+import { Subsetting, type SubsettingOptions } from "./subsetting.ts";
 import { type LocalZones, type ZoneAwareSettings, zoneAwareSource } from "./zone-aware.ts";
 
 /** How localities count. */
@@ -31,6 +33,8 @@ export interface HostGroupOptions<T extends Host> {
   /** Where callers are, when that is known. */
   readonly localZones: () => LocalZones | undefined;
   readonly prng: Prng;
+  /** Set where this proxy uses a part of the endpoints. */
+  readonly subsetting?: SubsettingOptions<T> | undefined;
 }
 
 interface Slot<T extends Host> {
@@ -43,7 +47,9 @@ const NOWHERE: HostSource<never> = { pick: () => undefined };
 
 export class HostGroup<T extends Host> implements HostSource<T> {
   readonly #options: HostGroupOptions<T>;
+  readonly #subsetting: Subsetting<T> | undefined;
   #slots: readonly Slot<T>[] = [];
+  #inUse: readonly T[] = [];
   #eligible: readonly T[] = [];
   #healths: readonly PriorityHealth[] = [];
   #isHashing = false;
@@ -53,11 +59,23 @@ export class HostGroup<T extends Host> implements HostSource<T> {
 
   constructor(options: HostGroupOptions<T>) {
     this.#options = options;
+    if (options.subsetting !== undefined) this.#subsetting = new Subsetting(options.subsetting);
+  }
+
+  /** Those that it chooses among, and those that it would if they were well: all of them where no subset is asked for. */
+  get inUse(): readonly T[] {
+    return this.#inUse;
   }
 
   /** Those that requests may go to. */
   get eligible(): readonly T[] {
     return this.#eligible;
+  }
+
+  /** Those in use that are well, or that requests may go to whether or not they are. */
+  get members(): readonly T[] {
+    const eligible = new Set(this.#eligible);
+    return this.#inUse.filter((host) => host.health === "healthy" || eligible.has(host));
   }
 
   /** By priority. */
@@ -66,11 +84,14 @@ export class HostGroup<T extends Host> implements HostSource<T> {
   }
 
   /** To be called when endpoints, their health, their weights or the local zones have changed. */
-  update(hosts: readonly T[]): void {
+  update(all: readonly T[]): void {
     const eligible: T[] = [];
     const slots: Slot<T>[] = [];
+    const hosts = this.#subsetting?.inUse(all, this.#subsetZones()) ?? all;
+    this.#inUse = hosts;
+    // Of each priority somebody is in use: both lists have the same priorities.
     const priorities = byPriority(hosts);
-    this.#healths = priorities.map(healthOf);
+    this.#healths = (this.#subsetting?.countsAll ? byPriority(all) : priorities).map(healthOf);
     const loads = divideLoad(this.#healths, this.#options.panicThreshold);
     let end = 0;
     // Envoy's order: everything that is healthy comes before what is degraded.
@@ -99,6 +120,13 @@ export class HostGroup<T extends Host> implements HostSource<T> {
       if (at < slots[i]!.end) return slots[i]!.source.pick(key);
     }
     return undefined;
+  }
+
+  /** Zones that get parts of the requests get parts of the subset. */
+  #subsetZones(): SubsetZones {
+    const { locality, localZones } = this.#options;
+    if (locality.kind === "weighted") return "weighted";
+    return locality.kind === "zone-aware" && localZones() !== undefined ? "counted" : "ignored";
   }
 
   /** Which of a hundred requests this is: by its hash where that chooses the endpoint, so that both stay together. */

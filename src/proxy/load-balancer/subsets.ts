@@ -60,6 +60,11 @@ export class Subsets<T extends Host> {
     }
   }
 
+  /** Those that requests have asked for. */
+  get groups(): readonly HostGroup<T>[] {
+    return [...this.#groups.values()].map(({ group }) => group);
+  }
+
   /** Whom a request with these criteria may go to. Undefined when nobody may serve it. */
   groupFor(criteria: SubsetCriteria | undefined): HostGroup<T> | undefined {
     if (criteria === undefined) return this.#fallBack(this.#settings.fallback);
