@@ -7,6 +7,8 @@ const PAD = 2;
 
 export interface SparklineProps {
   readonly values: readonly (number | null)[];
+  /** The first that is drawn: what lies before a young mesh is no gap. Default: 0. */
+  readonly from?: number;
   readonly tone?: "accent" | "bad" | "rank-1" | "rank-2" | "rank-3";
   /** The figure at the top. Default: the greatest value. */
   readonly max?: number;
@@ -17,11 +19,12 @@ export interface SparklineProps {
 /** Nothing is read out: the figure beside it is. */
 export const Sparkline = memo(function Sparkline({
   values,
+  from = 0,
   tone = "accent",
   max,
   isWide = false,
 }: SparklineProps) {
-  const { line, area, end } = sparkPaths(values, max);
+  const { line, area, end } = sparkPaths(from === 0 ? values : values.slice(from), max);
   const shown = values.every((value) => value === null || value === 0) ? "none" : tone;
   return (
     <svg
@@ -46,6 +49,15 @@ export const Sparkline = memo(function Sparkline({
     </svg>
   );
 });
+
+/** So many steps are drawn at least: a line of two points says nothing. */
+const STEPS_MIN = 8;
+
+/** Where lines begin: at the first step of which anything is known. A rate is known where there was no request, too. */
+export function knownFrom(rate: readonly (number | null)[]): number {
+  const first = rate.findIndex((value) => value !== null);
+  return first < 0 ? 0 : Math.max(0, Math.min(first, rate.length - STEPS_MIN));
+}
 
 interface Point {
   readonly x: number;

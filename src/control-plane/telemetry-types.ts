@@ -111,7 +111,7 @@ export interface ServiceTraffic {
     readonly healthy: number;
     readonly ejected: number;
   };
-  /** Of requests to it, by its own sidecars; by callers' where it has none. */
+  /** Of requests to it, by its own sidecars, and those that callers' could not bring to it; by callers' where it has none. */
   readonly inbound: TrafficFigures;
   readonly spark: Spark;
   readonly resources: ResourceFigures;

@@ -194,3 +194,11 @@ export function explainFlags(flags: string): string | undefined {
   });
   return texts.length === 0 ? undefined : texts.join(" ");
 }
+
+/** What the first of such flags means, without what to check; undefined where the mesh added none. */
+export function flagsMeaning(flags: string): string | undefined {
+  const [flag = ""] = flags.split(",");
+  return Object.hasOwn(FLAG_EXPLANATIONS, flag)
+    ? FLAG_EXPLANATIONS[flag as Flag].meaning
+    : undefined;
+}

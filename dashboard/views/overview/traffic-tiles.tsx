@@ -2,13 +2,14 @@
 import type { OverviewResponse } from "../../../src/control-plane/telemetry-types.ts";
 import { formatCount, formatMs, formatRate, formatShare } from "../../core/format.ts";
 import { toneOfErrors } from "../../core/health.ts";
-import { Sparkline, type SparklineProps } from "../../ui/sparkline.tsx";
+import { knownFrom, Sparkline, type SparklineProps } from "../../ui/sparkline.tsx";
 
 const ERROR_SCALE_MIN = 0.02;
 
 export function TrafficTiles({ overview }: { readonly overview: OverviewResponse }) {
   const { traffic, spark } = overview;
   const { latency } = traffic;
+  const from = knownFrom(spark.requestsPerSecond);
   const tone = toneOfErrors(traffic.errorRate);
   return (
     <dl class="tiles">
@@ -16,29 +17,29 @@ export function TrafficTiles({ overview }: { readonly overview: OverviewResponse
         title="Requests/s"
         value={formatRate(traffic.requestsPerSecond)}
         note={`${formatCount(traffic.requests)} in all`}
-        spark={{ values: spark.requestsPerSecond }}
+        spark={{ values: spark.requestsPerSecond, from }}
       />
       <Tile
         title="Errors"
         value={formatShare(traffic.errorRate)}
         tone={tone}
         note={`${formatCount(traffic.errors)} failed`}
-        spark={{ values: spark.errorRate, tone: "bad", max: ERROR_SCALE_MIN }}
+        spark={{ values: spark.errorRate, from, tone: "bad", max: ERROR_SCALE_MIN }}
       />
       <Tile
         title="P50"
         value={formatMs(latency.p50)}
-        spark={{ values: spark.p50, tone: "rank-1" }}
+        spark={{ values: spark.p50, from, tone: "rank-1" }}
       />
       <Tile
         title="P90"
         value={formatMs(latency.p90)}
-        spark={{ values: spark.p90, tone: "rank-2" }}
+        spark={{ values: spark.p90, from, tone: "rank-2" }}
       />
       <Tile
         title="P99"
         value={formatMs(latency.p99)}
-        spark={{ values: spark.p99, tone: "rank-3" }}
+        spark={{ values: spark.p99, from, tone: "rank-3" }}
       />
     </dl>
   );

@@ -7,7 +7,7 @@ import { CliLine } from "../../ui/cli-line.tsx";
 import { Icon } from "../../ui/icons.tsx";
 import { Panel } from "../../ui/page.tsx";
 import { Mark } from "../../ui/status.tsx";
-import { SYNC, syncOf } from "./sync.ts";
+import { hasSkew, SYNC, syncOf } from "./sync.ts";
 
 export function PickedProxy({
   proxy,
@@ -37,7 +37,7 @@ export function PickedProxy({
         <Mark look={SYNC[syncOf(proxy)]} /> {meaningOf(proxy)}
       </p>
       {proxy.refusal !== null && <pre class="refusal">{proxy.refusal}</pre>}
-      {version !== "" && proxy.version !== version && (
+      {hasSkew(proxy.version, version) && (
         <p class="picked-state">
           <Mark look={{ shape: "triangle", tone: "warn" }} /> It is of version {proxy.version}, the
           control plane of {version}. It is sent only what it understands; start it anew to have the

@@ -15,7 +15,7 @@ import { Empty, Loaded, Page, ServiceLink } from "../../ui/page.tsx";
 import { Badge, Mark } from "../../ui/status.tsx";
 import { type Column, Table } from "../../ui/table.tsx";
 import { PickedProxy } from "./picked-proxy.tsx";
-import { SYNC, SYNC_STATES, syncOf } from "./sync.ts";
+import { hasSkew, SYNC, SYNC_STATES, syncOf } from "./sync.ts";
 
 /** Above this the event loop is late enough for requests to feel it. */
 const LAG_WARNING_MS = 50;
@@ -152,8 +152,8 @@ const COLUMNS: readonly Column<ProxyRow>[] = [
     sortBy: ({ proxy }) => proxy.version,
     cell: ({ proxy: { version }, expectedVersion }) => (
       <span class="proxy-version">
-        {version}
-        {expectedVersion !== "" && version !== expectedVersion && (
+        {version === "" ? UNKNOWN : version}
+        {hasSkew(version, expectedVersion) && (
           <Badge tone="warn" title={`The control plane is ${expectedVersion}`}>
             skew
           </Badge>

@@ -18,3 +18,8 @@ export function syncOf({ refusal, isConnected, staleSeconds }: ProxyFigures): Sy
   if (!isConnected) return "gone";
   return staleSeconds === null ? "synced" : "stale";
 }
+
+/** Whether a proxy is known to be of another version than the control plane; one of the two may be unknown, and empty. */
+export function hasSkew(version: string, expected: string): boolean {
+  return version !== "" && expected !== "" && version !== expected;
+}

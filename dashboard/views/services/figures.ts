@@ -1,8 +1,8 @@
 /** The figures of a service, each with its unit and, where its past is known, its line: for table, cards and detail. */
-import type { ServiceTraffic } from "../../../src/control-plane/telemetry-types.ts";
+import type { ServiceTraffic, Spark } from "../../../src/control-plane/telemetry-types.ts";
 import { formatBytes, formatCores, formatMs, formatRate, formatShare } from "../../core/format.ts";
 import { toneOfErrors } from "../../core/health.ts";
-import type { SparklineProps } from "../../ui/sparkline.tsx";
+import { knownFrom, type SparklineProps } from "../../ui/sparkline.tsx";
 
 export interface Figure {
   readonly key: string;
@@ -19,6 +19,11 @@ export interface Figure {
 /** Errors of less than this share are drawn as small as they are. */
 const ERROR_SCALE_MIN = 0.02;
 
+/** All lines of a service are of the same time. */
+function drawn({ requestsPerSecond }: Spark): { readonly from: number } {
+  return { from: knownFrom(requestsPerSecond) };
+}
+
 export const TRAFFIC_FIGURES: readonly Figure[] = [
   {
     key: "rps",
@@ -26,7 +31,7 @@ export const TRAFFIC_FIGURES: readonly Figure[] = [
     hint: "Requests per second to the service",
     value: ({ inbound }) => inbound.requestsPerSecond,
     format: formatRate,
-    spark: ({ spark }) => ({ values: spark.requestsPerSecond }),
+    spark: ({ spark }) => ({ values: spark.requestsPerSecond, ...drawn(spark) }),
   },
   {
     key: "errors",
@@ -34,7 +39,12 @@ export const TRAFFIC_FIGURES: readonly Figure[] = [
     hint: "Share of requests that ended in HTTP 5xx, in a gRPC error, or without an answer",
     value: ({ inbound }) => inbound.errorRate,
     format: formatShare,
-    spark: ({ spark }) => ({ values: spark.errorRate, tone: "bad", max: ERROR_SCALE_MIN }),
+    spark: ({ spark }) => ({
+      values: spark.errorRate,
+      ...drawn(spark),
+      tone: "bad",
+      max: ERROR_SCALE_MIN,
+    }),
     tone: (value) => {
       const tone = toneOfErrors(value);
       return tone === "bad" || tone === "warn" ? tone : undefined;
@@ -46,7 +56,7 @@ export const TRAFFIC_FIGURES: readonly Figure[] = [
     hint: "Mean latency",
     value: ({ inbound }) => inbound.latency.mean,
     format: formatMs,
-    spark: ({ spark }) => ({ values: spark.mean, tone: "rank-1" }),
+    spark: ({ spark }) => ({ values: spark.mean, ...drawn(spark), tone: "rank-1" }),
   },
   {
     key: "p50",
@@ -54,7 +64,7 @@ export const TRAFFIC_FIGURES: readonly Figure[] = [
     hint: "Half of the requests were faster",
     value: ({ inbound }) => inbound.latency.p50,
     format: formatMs,
-    spark: ({ spark }) => ({ values: spark.p50, tone: "rank-1" }),
+    spark: ({ spark }) => ({ values: spark.p50, ...drawn(spark), tone: "rank-1" }),
   },
   {
     key: "p90",
@@ -62,7 +72,7 @@ export const TRAFFIC_FIGURES: readonly Figure[] = [
     hint: "Nine in ten requests were faster",
     value: ({ inbound }) => inbound.latency.p90,
     format: formatMs,
-    spark: ({ spark }) => ({ values: spark.p90, tone: "rank-2" }),
+    spark: ({ spark }) => ({ values: spark.p90, ...drawn(spark), tone: "rank-2" }),
   },
   {
     key: "p99",
@@ -70,7 +80,7 @@ export const TRAFFIC_FIGURES: readonly Figure[] = [
     hint: "99 in 100 requests were faster",
     value: ({ inbound }) => inbound.latency.p99,
     format: formatMs,
-    spark: ({ spark }) => ({ values: spark.p99, tone: "rank-3" }),
+    spark: ({ spark }) => ({ values: spark.p99, ...drawn(spark), tone: "rank-3" }),
   },
 ];
 
@@ -81,7 +91,7 @@ export const RESOURCE_FIGURES: readonly Figure[] = [
     hint: "CPU of the apps of all instances, as a share of one core",
     value: ({ resources }) => resources.appCpuCores,
     format: formatCores,
-    spark: ({ resourceSpark }) => ({ values: resourceSpark.appCpuCores }),
+    spark: ({ spark, resourceSpark }) => ({ values: resourceSpark.appCpuCores, ...drawn(spark) }),
   },
   {
     key: "sidecarCpu",
@@ -89,7 +99,10 @@ export const RESOURCE_FIGURES: readonly Figure[] = [
     hint: "CPU of the sidecars of all instances, as a share of one core",
     value: ({ resources }) => resources.sidecarCpuCores,
     format: formatCores,
-    spark: ({ resourceSpark }) => ({ values: resourceSpark.sidecarCpuCores }),
+    spark: ({ spark, resourceSpark }) => ({
+      values: resourceSpark.sidecarCpuCores,
+      ...drawn(spark),
+    }),
   },
   {
     key: "appMemory",
@@ -97,7 +110,10 @@ export const RESOURCE_FIGURES: readonly Figure[] = [
     hint: "Memory of the apps of all instances",
     value: ({ resources }) => resources.appMemoryBytes,
     format: formatBytes,
-    spark: ({ resourceSpark }) => ({ values: resourceSpark.appMemoryBytes }),
+    spark: ({ spark, resourceSpark }) => ({
+      values: resourceSpark.appMemoryBytes,
+      ...drawn(spark),
+    }),
   },
   {
     key: "sidecarMemory",
@@ -105,6 +121,9 @@ export const RESOURCE_FIGURES: readonly Figure[] = [
     hint: "Memory of the sidecars of all instances",
     value: ({ resources }) => resources.sidecarMemoryBytes,
     format: formatBytes,
-    spark: ({ resourceSpark }) => ({ values: resourceSpark.sidecarMemoryBytes }),
+    spark: ({ spark, resourceSpark }) => ({
+      values: resourceSpark.sidecarMemoryBytes,
+      ...drawn(spark),
+    }),
   },
 ];

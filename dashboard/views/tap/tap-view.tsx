@@ -15,6 +15,8 @@ import { readTap } from "./tap-stream.ts";
 const ROWS_MAX = 500;
 /** How long what is typed must rest before the stream is opened anew. */
 const TYPING_MS = 400;
+/** Requests are shown together, this often: a page that is drawn for each of hundreds a second does nothing else. */
+const SHOW_MS = 500;
 const FILTERS = ["service", "from", "to", "method", "path", "status"] as const;
 const LABELS = {
   service: "Service",
@@ -42,7 +44,13 @@ export function View() {
   }, [url]);
   useEffect(() => {
     if (isPaused.value) return undefined;
-    return follow(url, {
+    let waiting: AccessLogView[] = [];
+    const timer = setInterval(() => {
+      if (waiting.length === 0) return;
+      rows.value = [...waiting.toReversed(), ...rows.value].slice(0, ROWS_MAX);
+      waiting = [];
+    }, SHOW_MS);
+    const end = follow(url, {
       onOpen: (open) => {
         isOpen.value = open;
         if (open) failure.value = undefined;
@@ -51,9 +59,13 @@ export function View() {
         failure.value = problem;
       },
       onEvents: (events) => {
-        rows.value = [...events.map(lineOf).reverse(), ...rows.value].slice(0, ROWS_MAX);
+        waiting = [...waiting, ...events.map(lineOf)].slice(-ROWS_MAX);
       },
     });
+    return () => {
+      clearInterval(timer);
+      end();
+    };
   }, [url, isPaused.value]);
   return (
     <Page title="Tap" cli={commandOf(values)}>

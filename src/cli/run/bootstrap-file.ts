@@ -4,6 +4,7 @@
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readVersion } from "../read-version.ts";
 import type { ControlPlaneRef } from "./control-plane-ref.ts";
 import type { ProxySpec } from "./instance-spec.ts";
 import { inboundPort, type LoopbackBlock, SIDECAR_ADMIN_PORT } from "./loopback-block.ts";
@@ -38,6 +39,7 @@ export function bootstrapOf(input: BootstrapInput): Readonly<Record<string, unkn
       ...(spec.zone === "" ? {} : { locality: { zone: spec.zone } }),
       metadata: nodeMetadata(input),
       user_agent_name: "tulle",
+      user_agent_version: readVersion(),
     },
     admin: { address: socketAddress(block.address, SIDECAR_ADMIN_PORT) },
     dynamic_resources: {

@@ -5,6 +5,7 @@ import type { OverviewResponse, Problem, ServiceTraffic } from "../telemetry-typ
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { findingView } from "./finding-view.ts";
 import { proxyView } from "./proxy-routes.ts";
+import { type FailedCalls, serviceProblems } from "./telemetry-causes.ts";
 import { secondsOf, shareOf, sparkOf, trafficFigures } from "./telemetry-figures.ts";
 import { freshFigures } from "./telemetry-mesh.ts";
 import { type AskedWindow, windowView } from "./telemetry-query.ts";
@@ -23,8 +24,9 @@ export async function overviewView(
   asked: AskedWindow,
 ): Promise<OverviewResponse> {
   const { fromMs, toMs } = asked;
-  const [{ services, window, all }, figures, security] = await Promise.all([
+  const [{ services, window, inbound, all }, calls, figures, security] = await Promise.all([
     serviceFigures(deps, asked),
+    failedCalls(deps, asked),
     freshFigures(deps),
     deps.telemetry.traffic({
       ...{ fromMs, toMs, hasSteps: false, by: ["security"] },
@@ -39,7 +41,7 @@ export async function overviewView(
       .filter(({ key: [policy] }) => (policy === "mutual_tls") === isProven)
       .reduce((sum, { totals }) => sum + totals.requests + totals.tcpOpened, 0);
   const problems = [
-    ...services.flatMap(serviceProblem),
+    ...serviceProblems(services, inbound, calls),
     ...proxies.flatMap((proxy): readonly Problem[] => {
       const refused = proxy.types.find((type) => type.refused !== null);
       if (!proxy.connected || refused === undefined) return [];
@@ -85,6 +87,26 @@ export async function overviewView(
   };
 }
 
+/** By who made them: which of two that fail has it from the other. */
+async function failedCalls(
+  deps: AdminApiDeps,
+  { fromMs, toMs }: AskedWindow,
+): Promise<readonly FailedCalls[]> {
+  const { rows } = await deps.telemetry.traffic({
+    ...{ fromMs, toMs, hasSteps: false, isErrorsOnly: true },
+    by: ["sourceNamespace", "sourceName", "destinationNamespace", "destinationName"],
+    where: { reporter: "source" },
+  });
+  return rows.map(({ key, totals }) => {
+    const [sourceNamespace = "", sourceName = "", namespace = "", name = ""] = key;
+    return {
+      source: { namespace: sourceNamespace, name: sourceName },
+      destination: { namespace, name },
+      errors: totals.errors,
+    };
+  });
+}
+
 const SEVERITIES: readonly Problem["severity"][] = ["error", "warning", "info"];
 
 function bySeverity(a: Problem, b: Problem): number {
@@ -101,21 +123,6 @@ function summaryOf(services: readonly ServiceTraffic[]): string {
     return `${degraded} of ${total} services ${degraded === 1 ? "is" : "are"} degraded`;
   }
   return total === 1 ? "the service is well" : `all ${total} services are well`;
-}
-
-function serviceProblem({ service, health, healthReason }: ServiceTraffic): readonly Problem[] {
-  if (health !== "failing" && health !== "degraded") return [];
-  const { namespace, name } = service;
-  return [
-    {
-      severity: health === "failing" ? "error" : "warning",
-      code: `${health}-service`,
-      service,
-      message: `${name}: ${healthReason ?? health}`,
-      hint: `tulle describe service/${name} -n ${namespace}`,
-      view: `/services/${namespace}/${name}`,
-    },
-  ];
 }
 
 function findingProblems({ reconciler }: AdminApiDeps): readonly Problem[] {

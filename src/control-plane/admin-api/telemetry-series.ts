@@ -1,10 +1,12 @@
 /** One service over time: rates, percentiles, a heat map, exemplars that lead to traces, and what happened meanwhile. */
 import type { Context } from "hono";
+import type { TrafficRow } from "../telemetry/store/traffic-read.ts";
 import { BUCKET_COUNT, LATENCY_BOUNDS_MS } from "../telemetry/store/traffic-slots.ts";
 import type { SeriesResponse } from "../telemetry-types.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
 import { addSteps, perStep, sparkOf } from "./telemetry-figures.ts";
+import { hasNotArrived } from "./telemetry-inbound.ts";
 import { type AskedWindow, windowView } from "./telemetry-query.ts";
 import { stepWindow } from "./telemetry-step-window.ts";
 
@@ -28,7 +30,7 @@ export async function seriesView(
   };
   const range = { fromMs, toMs };
   const [answer, exemplars, events] = await Promise.all([
-    deps.telemetry.traffic({ ...range, hasSteps: true, by: ["reporter"], where }),
+    deps.telemetry.traffic({ ...range, hasSteps: true, by: ["reporter", "flags"], where }),
     deps.telemetry.questions.ask("exemplars", {
       ...range,
       destination,
@@ -38,9 +40,9 @@ export async function seriesView(
     }),
     deps.telemetry.questions.ask("events", { ...range, limit: EVENTS_MAX }),
   ]);
-  const reporter = reporterFrom(req.query("reporter"), answer.rows);
+  const isShown = rowsFrom(req.query("reporter"), answer.rows);
   const steps = answer.rows
-    .filter(({ key: [told] }) => told === reporter)
+    .filter(isShown)
     .map((row) => row.steps)
     .reduce(addSteps, undefined);
   const window = stepWindow(answer, deps);
@@ -86,14 +88,18 @@ function sourceFrom(text: string): {
   return { sourceNamespace: namespace, sourceName: name };
 }
 
-/** The called sidecars' where they tell, unless another is asked for. */
-function reporterFrom(
+/** The called sidecars' where they tell, with what never came to them, unless one side is asked for. */
+function rowsFrom(
   text: string | undefined,
-  rows: readonly { readonly key: readonly string[] }[],
-): string {
-  if (text === "source" || text === "destination") return text;
+  rows: readonly Pick<TrafficRow, "key">[],
+): (row: Pick<TrafficRow, "key">) => boolean {
+  if (text === "source" || text === "destination") return ({ key: [told] }) => told === text;
   if (text !== undefined) {
     throw apiError("bad_request", `reporter: "${text}" is neither source nor destination`);
   }
-  return rows.some(({ key: [told] }) => told === "destination") ? "destination" : "source";
+  if (!rows.some(({ key: [told] }) => told === "destination")) {
+    return ({ key: [told] }) => told === "source";
+  }
+  return ({ key: [told, flags = ""] }) =>
+    told === "destination" || (told === "source" && hasNotArrived(flags));
 }

@@ -1,10 +1,5 @@
 /** Services with their traffic and health. */
-import type {
-  TrafficAnswer,
-  TrafficRow,
-  TrafficSteps,
-  TrafficTotals,
-} from "../telemetry/store/traffic-read.ts";
+import type { TrafficRow, TrafficTotals } from "../telemetry/store/traffic-read.ts";
 import type {
   HealthState,
   InstanceTraffic,
@@ -16,7 +11,6 @@ import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { apiError } from "./api-error.ts";
 import { edgeViews } from "./telemetry-edges.ts";
 import {
-  addSteps,
   addTotals,
   NO_TRAFFIC,
   type StepWindow,
@@ -26,6 +20,7 @@ import {
   sumTotals,
   trafficFigures,
 } from "./telemetry-figures.ts";
+import { type Inbound, inboundOf, inboundOfAll, NO_INBOUND } from "./telemetry-inbound.ts";
 import {
   callerWithoutService,
   ejectedCount,
@@ -45,22 +40,13 @@ import { stepWindow } from "./telemetry-step-window.ts";
 /** Kiali's thresholds, which are Istio users'. */
 const FAILING_SHARE = 0.1;
 const DEGRADED_SHARE = 0.001;
-/** With these a request never came to an instance: only its caller's sidecar knows of it. */
-const NEVER_ARRIVED: ReadonlySet<string> = new Set(["UH", "UF", "UO", "NC", "NR"]);
-
-/** Traffic to a service. */
-export interface Inbound {
-  totals: TrafficTotals;
-  steps: TrafficSteps | undefined;
-  /** Requests that callers' sidecars could not bring to it. */
-  unreached: number;
-}
-
 export interface ServiceFigures {
   readonly services: readonly ServiceTraffic[];
   readonly window: StepWindow;
+  /** By `namespace/name`; what nobody called is not in it. */
+  readonly inbound: ReadonlyMap<string, Inbound>;
   /** Of all services together. */
-  readonly all: Inbound;
+  readonly all: Pick<Inbound, "steps" | "totals">;
 }
 
 export async function servicesView(
@@ -93,7 +79,7 @@ export async function serviceFigures(
   const services = (given ?? [...knownServices(deps).values()])
     .filter(({ ref }) => isAsked(ref, asked))
     .map((service): ServiceTraffic => {
-      const traffic = inbound.get(refText(service.ref)) ?? EMPTY;
+      const traffic = inbound.get(refText(service.ref)) ?? NO_INBOUND;
       const out = ejectedCount(ejected.get(service.host), service);
       const health = healthOf(service, traffic, out);
       const resources = service.instances.map(({ namespace, name }) =>
@@ -114,7 +100,7 @@ export async function serviceFigures(
         resourceSpark: resourcesOver(service.instances),
       };
     });
-  return { services, window, all: sumInbound([...inbound.values()]) };
+  return { services, window, inbound, all: inboundOfAll([...inbound.values()]) };
 }
 
 export async function serviceView(
@@ -204,54 +190,15 @@ function versionsOf(
     }));
 }
 
-const EMPTY: Inbound = { totals: NO_TRAFFIC, steps: undefined, unreached: 0 };
-
-/** By `namespace/name`. Rows are by reporter, the two of the destination, and flags. */
-export function inboundOf({ rows }: TrafficAnswer): ReadonlyMap<string, Inbound> {
-  const own = new Map<string, Inbound>();
-  const told = new Map<string, Inbound>();
-  const unreached = new Map<string, number>();
-  for (const { key, totals, steps } of rows) {
-    const [reporter, namespace = "", name = "", flags = ""] = key;
-    const ref = `${namespace}/${name}`;
-    if (reporter === "source" && flags.split(",").some((flag) => NEVER_ARRIVED.has(flag))) {
-      unreached.set(ref, (unreached.get(ref) ?? 0) + totals.requests);
-    }
-    if (reporter !== "source" && reporter !== "destination") continue;
-    const side = reporter === "source" ? told : own;
-    const known = side.get(ref) ?? EMPTY;
-    side.set(ref, {
-      totals: addTotals(known.totals, totals),
-      steps: addSteps(known.steps, steps),
-      unreached: 0,
-    });
-  }
-  // What callers told of a service without sidecars has what never arrived in it already.
-  const all = new Map([...told].filter(([ref]) => !own.has(ref)));
-  for (const [ref, inbound] of own) {
-    all.set(ref, { ...inbound, unreached: unreached.get(ref) ?? 0 });
-  }
-  return all;
-}
-
-function sumInbound(all: readonly Inbound[]): Inbound {
-  return {
-    totals: sumTotals(all.map(({ totals }) => totals)),
-    steps: all.map(({ steps }) => steps).reduce(addSteps, undefined),
-    unreached: all.reduce((sum, { unreached }) => sum + unreached, 0),
-  };
-}
-
 function healthOf(
   service: KnownService,
-  { totals, unreached }: Inbound,
+  { totals }: Inbound,
   ejected: number,
 ): { readonly health: HealthState; readonly healthReason: string | null } {
   const { instances, outside } = service;
   const serving = instances.filter((one) => one.serving).length;
-  const requests = totals.requests + unreached;
-  const failed = totals.errors + unreached;
-  const share = shareOf(failed, requests) ?? 0;
+  const { requests } = totals;
+  const share = shareOf(totals.errors, requests) ?? 0;
   const failure = `${percent(share)} of requests fail`;
   if (service.kind === "Service" && instances.length === 0) {
     if (requests === 0) return { health: "unknown", healthReason: "it has no instances" };

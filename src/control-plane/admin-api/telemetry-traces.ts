@@ -69,7 +69,11 @@ function summaryOf(trace: StoredTrace): TraceSummary {
     startTime: new Date(trace.startMs).toISOString(),
     durationMs: Math.max(0, trace.endMs - trace.startMs),
     spans: trace.spans,
-    services: trace.services,
+    // Where it began, then those that were called.
+    services: [
+      ...trace.services.filter((one) => one === trace.rootService),
+      ...trace.services.filter((one) => one !== trace.rootService).toSorted(),
+    ],
     hasError: trace.hasError,
   };
 }

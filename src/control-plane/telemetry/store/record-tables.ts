@@ -19,6 +19,8 @@ const TRACES_PER_ERROR_MAX = 5;
 /** Rows that a text is looked for in, the newest first: it has no index. */
 const TEXT_SCAN_MAX = 50_000;
 const SERVICES_PER_TRACE_MAX = 64;
+/** Of the path in what a trace is called. */
+const PATH_CHARS_MAX = 200;
 
 export class RecordTables {
   readonly #database: DatabaseSync;
@@ -92,7 +94,7 @@ export class RecordTables {
       (known?.spans ?? 0) + 1,
       known?.is_error === 1 || span.isError ? 1 : 0,
       isRoot ? service : (known?.root_service ?? service),
-      isRoot ? span.name : (known?.root_name ?? span.name),
+      isRoot ? operationOf(span) : (known?.root_name ?? operationOf(span)),
       isRoot ? Math.max(startMs, -1e15) : (known?.root_start_ms ?? span.startMs),
       [...services].join("\n"),
     );
@@ -138,8 +140,9 @@ export class RecordTables {
     }
     if (query.isErrorOnly) conditions.push("is_error = 1");
     if (query.operation !== undefined) {
-      conditions.push("root_name = ?");
-      values.push(query.operation);
+      // Any part of it: people type as much as they know.
+      conditions.push("root_name LIKE ? ESCAPE '!'");
+      values.push(`%${escaped(query.operation)}%`);
     }
     if (query.service !== undefined) {
       conditions.push("(char(10) || services || char(10)) LIKE ? ESCAPE '!'");
@@ -220,6 +223,19 @@ interface TraceColumns {
   readonly root_name: string;
   readonly root_start_ms: number;
   readonly services: string;
+}
+
+/**
+ * `POST /checkout`: names of HTTP spans are their method alone where no route is known (OpenTelemetry's semantic conventions,
+ * "HTTP spans": few names), which tells people nothing.
+ */
+function operationOf({ name, attributes }: StoredSpan): string {
+  if (name !== attributes["http.request.method"]) return name;
+  const full = attributes["url.full"];
+  const path =
+    attributes["url.path"] ??
+    (full !== undefined && URL.canParse(full) ? new URL(full).pathname : "");
+  return path === "" ? name : `${name} ${path.slice(0, PATH_CHARS_MAX)}`;
 }
 
 function traceOf(row: TraceColumns): StoredTrace {
