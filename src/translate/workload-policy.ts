@@ -47,14 +47,19 @@ export function hasLabels(
   return Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
 }
 
-/** Targets that are no Service, or none that there is, are findings on the policy. */
+type WorkloadTarget = NonNullable<WorkloadPolicySpec["targetRefs"]>[number];
+
+/** Targets that are no Service, or none that there is, are findings on the policy; but for those that are somebody else's. */
 export function reportWorkloadTargets(
   policy: WorkloadPolicy,
   services: ReadonlySet<string>,
   findings: Findings,
+  isOthers: (target: WorkloadTarget) => boolean = () => false,
 ): void {
   const what = `${/^[AEIOU]/.test(policy.kind) ? "an" : "a"} ${policy.kind}`;
-  for (const [index, { group, kind, name }] of (policy.spec.targetRefs ?? []).entries()) {
+  for (const [index, ref] of (policy.spec.targetRefs ?? []).entries()) {
+    if (isOthers(ref)) continue;
+    const { group, kind, name } = ref;
     const place = { object: keyOf(policy), path: `spec.targetRefs[${index}]` };
     const target = qualifiedName({ namespace: policy.metadata.namespace, name });
     if (group !== "" || kind !== "Service") {

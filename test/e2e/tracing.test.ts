@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { createAdminClient } from "../../src/cli/admin-client.ts";
+import type { ExplainResponse } from "../../src/control-plane/explain/explain-types.ts";
 import type { SpanView, TraceResponse } from "../../src/control-plane/telemetry-types.ts";
 import { eventually } from "../support/envoy-process.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";
@@ -145,6 +146,66 @@ test("one that fails is kept whole although nobody has sampled it", async () => 
   const kept = spans.map(({ service, attributes }) => `${service.name} ${attributes["mesh.kept"]}`);
   assert.ok(kept.includes("payments error"));
   assert.ok(kept.includes("catalog wanted"), "it has nothing to do with the failure");
+});
+
+test("a route, a rule of it and so a header say what is sampled", async () => {
+  const target = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "shop" };
+  const ofRoute = (name: string, sampling: number, more: object): object =>
+    policy("TelemetryPolicy", name, {
+      targetRefs: [{ ...target, ...more }],
+      tracing: { sampling },
+    });
+  const backendRefs = [{ name: "storefront", port: 80 }];
+  await mesh.apply(
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      ...{ kind: "HTTPRoute", metadata: { name: "shop" } },
+      spec: {
+        parentRefs: [{ group: "", kind: "Service", name: "storefront" }],
+        rules: [
+          {
+            name: "debugged",
+            matches: [{ headers: [{ name: "x-debug", value: "1" }] }],
+            backendRefs,
+          },
+          { backendRefs },
+        ],
+      },
+    },
+    tracing({ sampling: 100, keep: { errors: false, slowerThan: "0s" } }),
+    ofRoute("all", 0, {}),
+    ofRoute("debugged", 100, { sectionName: "debugged" }),
+  );
+  const at = await mesh.addressOf("storefront");
+  const { body: other } = await mesh.ask("/checkout", { at });
+  const { body: id } = await mesh.ask("/checkout", { at, headers: { "x-debug": "1" } });
+  await eventually(
+    `the trace ${id}`,
+    () => mesh.home.start(["trace", id, "-o", "json"]).ended,
+    ({ code }) => code === 0,
+  );
+  // Of the same sidecar's spans the earlier come first.
+  assert.notEqual((await mesh.home.start(["trace", other]).ended).code, 0);
+  const settings = async (header: readonly string[]): Promise<readonly string[]> => {
+    const asked = ["explain", "GET", "http://storefront/checkout", "--from", "client", ...header];
+    const { route } = JSON.parse(await mesh.tulle(...asked, "-o", "json")) as ExplainResponse;
+    return (route?.settings ?? [])
+      .filter(({ field }) => field === "tracing.sampling")
+      .map(({ value, origin }) => `${value} by ${origin}`);
+  };
+  assert.deepEqual(await settings([]), ["0 by TelemetryPolicy default/all"]);
+  assert.deepEqual(await settings(["-H", "x-debug: 1"]), [
+    "100 by TelemetryPolicy default/debugged",
+  ]);
+  const described = await mesh.tulle("describe", "service", "storefront");
+  assert.match(
+    described,
+    /tracing\.sampling of HTTPRoute default\/shop +0 +TelemetryPolicy default\/all/,
+  );
+  assert.match(
+    described,
+    /tracing\.sampling of HTTPRoute default\/shop rule debugged +100 +TelemetryPolicy default\/debugged/,
+  );
 });
 
 test("an app that does not pass contexts on is found", async () => {

@@ -92,3 +92,58 @@ bothDo("the context that came goes on, or a new one begins", async (context, sta
     assert.equal(found.resource["service.name"], "shop", at);
   }
 });
+
+const share = (numerator: number): JsonObject => ({ numerator });
+
+/** What translation makes of a TelemetryPolicy for a route. */
+const traced = (path: string, percent: number): JsonObject => ({
+  ...routeTo("app", {}, { path }),
+  tracing: {
+    client_sampling: share(0),
+    random_sampling: share(percent),
+    overall_sampling: share(100),
+    custom_tags: [{ tag: "shop.route", literal: { value: path } }],
+  },
+});
+
+bothDo("the sampling of a route goes before that of its listener", async (context, start) => {
+  const app = await RawUpstream.start(context);
+  const collector = await SpanCollector.start(context);
+  for (const percent of [0, 100]) {
+    const port = await start({
+      clusters: [
+        { name: "app", endpoints: [app.port] },
+        {
+          name: "collector",
+          endpoints: [collector.port],
+          fields: { typed_extension_protocol_options: HTTP2 },
+        },
+      ],
+      routes: [traced("/all", 100), traced("/none", 0), routeTo("app")],
+      manager: {
+        tracing: {
+          client_sampling: { value: 0 },
+          random_sampling: { value: percent },
+          provider: PROVIDER,
+        },
+      },
+    });
+    const expected = { "/all": 1, "/none": 0, "/other": percent / 100 };
+    for (const [path, flag] of Object.entries(expected)) {
+      const client = await RawClient.connect(port);
+      // Asked for by a client, which is nobody's to be heard here.
+      client.get(path, ["x-client-trace-id: 1"]);
+      const request = await app.next();
+      const sent = headerOf(request, "traceparent") ?? assert.fail("no context went on");
+      const [, , span = "", flags = ""] = sent.split("-");
+      const at = `${path} at ${percent} %`;
+      assert.equal(Number.parseInt(flags, 16) & 1, flag, at);
+      request.reply("ok");
+      await client.response();
+      client.close();
+      if (path !== "/all") continue;
+      const found = await collector.find(span);
+      assert.equal(found.attributes["shop.route"], path, at);
+    }
+  }
+});

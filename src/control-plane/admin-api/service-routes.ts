@@ -104,6 +104,7 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
   const endpoints = context.instances.filter(
     (instance) => instance.namespace === namespace && instance.services.includes(name),
   );
+  const routes = attachedRoutes(service, deps.objects, context.findingsOf);
   return {
     kind: service.kind,
     name,
@@ -123,7 +124,7 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
     }),
     selector: service.kind === "Service" ? (service.spec.selector ?? {}) : {},
     versions: service.kind === "Service" ? versionViews(endpoints) : outsideViews(service),
-    routes: attachedRoutes(service, deps.objects, context.findingsOf),
+    routes,
     instanceIndexes: instanceIndexes(deps, service, endpoints),
     policy: [
       ...effectiveSettings(service, deps.objects),
@@ -132,7 +133,7 @@ function serviceView(deps: AdminApiDeps, service: Routable, context: ViewContext
       ...effectiveCache(service, deps.objects),
       ...effectiveMtls(ports, endpoints, deps.objects),
       ...effectiveMeshSettings(deps.objects),
-      ...effectiveTelemetry(qualifiedName(service.metadata), endpoints, deps.objects),
+      ...effectiveTelemetry(qualifiedName(service.metadata), endpoints, routes, deps.objects),
       ...effectiveAuthentication(
         qualifiedName(service.metadata),
         endpoints,

@@ -2,20 +2,25 @@
 import type { AccessLogSpec } from "../../resource/kinds/access-log-settings.ts";
 import { TRACING_DEFAULTS } from "../../resource/kinds/telemetry-policy-tracing.ts";
 import { Findings } from "../../translate/findings.ts";
+import type { Said } from "../../translate/telemetry/said.ts";
 import {
   BUILT_IN_ORIGIN,
   type EffectiveTelemetry,
   resolveTelemetry,
-  type Said,
+  type TelemetryIndex,
 } from "../../translate/telemetry/telemetry-index.ts";
-import type { EffectiveSetting, InstanceView } from "../api-types.ts";
+import type { AttachedRouteView, EffectiveSetting, InstanceView } from "../api-types.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import { BUILT_IN, settingText } from "./policy-of-service.ts";
 
-/** `service` is `default/catalog`. More lines where its instances differ; `instances` are those of the Service. */
+/**
+ * `service` is `default/catalog`. More lines where its instances differ, and for routes that say something themselves;
+ * `instances` are those of the Service.
+ */
 export function effectiveTelemetry(
   service: string,
   instances: readonly Pick<InstanceView, "namespace" | "labels">[],
+  routes: readonly Pick<AttachedRouteView, "kind" | "namespace" | "name">[],
   objects: ObjectCache,
 ): readonly EffectiveSetting[] {
   const index = resolveTelemetry(
@@ -34,26 +39,50 @@ export function effectiveTelemetry(
       settings.set(JSON.stringify(setting), setting);
     }
   }
-  return [...settings.values()];
+  return [...settings.values(), ...routes.flatMap((route) => routeSettings(route, index, objects))];
+}
+
+/** `tracing.sampling of HTTPRoute default/items rule slow`. */
+function routeSettings(
+  { kind, namespace, name }: Pick<AttachedRouteView, "kind" | "namespace" | "name">,
+  index: TelemetryIndex,
+  objects: ObjectCache,
+): readonly EffectiveSetting[] {
+  if (kind !== "HTTPRoute" && kind !== "GRPCRoute") return [];
+  const rules = objects.get(kind, namespace, name)?.spec.rules ?? [];
+  const route = { kind, namespace, name };
+  const ofRoute = index.routes.of(route);
+  const text = `${kind} ${namespace}/${name}`;
+  const own = rules.flatMap((rule) => {
+    const ofRule = rule.name === undefined ? undefined : index.routes.of(route, rule.name);
+    const isOwn = ofRule !== undefined && ofRule.sampling.origin !== ofRoute?.sampling.origin;
+    return isOwn ? samplingSettings(`${text} rule ${rule.name}`, ofRule) : [];
+  });
+  return [...(ofRoute === undefined ? [] : samplingSettings(text, ofRoute)), ...own];
+}
+
+function samplingSettings(of: string, said: object): readonly EffectiveSetting[] {
+  return saidSettings("tracing", said).map((one) => ({ ...one, field: `${one.field} of ${of}` }));
+}
+
+function saidSettings(prefix: string, fields: object): readonly EffectiveSetting[] {
+  return Object.entries(fields).flatMap(([field, said]: [string, Said<unknown> | undefined]) => {
+    if (said === undefined) return [];
+    return [{ field: `${prefix}.${field}`, value: settingText(said.value), origin: said.origin }];
+  });
 }
 
 function settingsOf(telemetry: EffectiveTelemetry): readonly EffectiveSetting[] {
   const { accessLogs, controlPlaneLogs, tracing, metrics, proxyStatus } = telemetry;
-  const said = (prefix: string, fields: object): readonly EffectiveSetting[] =>
-    Object.entries(fields).map(([field, { value, origin }]: [string, Said<unknown>]) => ({
-      field: `${prefix}.${field}`,
-      value: settingText(value),
-      origin,
-    }));
   return [
     ...logSettings("accessLogs", accessLogs),
     ...logSettings("controlPlaneLogs", controlPlaneLogs),
     ...(tracing.sampling === undefined
       ? [{ field: "tracing.sampling", value: `${TRACING_DEFAULTS.sampling}`, origin: BUILT_IN }]
       : []),
-    ...said("tracing", tracing),
-    ...said("metrics", metrics),
-    ...(proxyStatus === undefined ? [] : said("telemetry", { proxyStatus })),
+    ...saidSettings("tracing", tracing),
+    ...saidSettings("metrics", metrics),
+    ...(proxyStatus === undefined ? [] : saidSettings("telemetry", { proxyStatus })),
   ];
 }
 

@@ -56,11 +56,14 @@ function explainerFor({ entry, from }: Caller, deps: ExplainDeps): Explainer {
   const sent = entry === undefined ? undefined : deps.reconciler.snapshotOf(entry.key);
   if (sent !== undefined) {
     const { revision } = sent;
-    return new Explainer({ ...known, configuration: configurationOfSnapshot(sent), revision });
+    const labels = entry?.node.scope.labels ?? {};
+    const configuration = configurationOfSnapshot(sent);
+    return new Explainer({ ...known, configuration, revision, labels });
   }
   const { revision } = snapshot;
   const scope = supposedScope(from.namespace, supposedWorkload(objects, from));
-  return new Explainer({ ...known, configuration: translated(snapshot, scope), revision });
+  const { labels } = scope;
+  return new Explainer({ ...known, configuration: translated(snapshot, scope), revision, labels });
 }
 
 /** The mesh as it is, as far as explanations look at it. */
@@ -136,7 +139,7 @@ export function explainInDocuments(
   const scope = supposedScope(from.namespace, supposedWorkload(objects, from));
   const configuration = translated(snapshot, scope);
   const explainer = new Explainer({
-    ...{ configuration, objects, from, revision: null },
+    ...{ configuration, objects, from, revision: null, labels: scope.labels },
     authorize: (call) => routeAuthorization(call, snapshot, []),
     knowsEndpoints: objects.list("Workload").length > 0,
   });

@@ -28,6 +28,7 @@ import { routeChanges } from "./route-changes.ts";
 import { routeSettings, type SettingSources } from "./route-settings.ts";
 import { routeSource } from "./route-source.ts";
 import { splitNotes } from "./split-notes.ts";
+import { tracingSettings } from "./tracing-settings.ts";
 
 export interface Explainable {
   readonly configuration: ProxyConfiguration;
@@ -35,6 +36,8 @@ export interface Explainable {
   readonly objects: ObjectCache | undefined;
   readonly from: ExplainedCaller;
   readonly revision: number | null;
+  /** Of the caller's workload, by which policies choose it. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Of the workloads that are called, where they are known. */
   readonly authorize?: (call: ForwardedCall) => readonly AuthzVerdict[] | null;
   /** Clusters without endpoints have none; else nobody knows. */
@@ -108,7 +111,13 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
         : {
             ...routeFacts(taken, virtualHost),
             changes: routeChanges(taken, routed.routes, request, virtualHost),
-            settings: routeSettings(taken.message, sources),
+            settings: [
+              ...routeSettings(taken.message, sources),
+              ...tracingSettings({
+                ...{ manager: routed.manager, route: taken.message, source },
+                ...{ known, service, rule: sources.rule },
+              }),
+            ],
           },
     passed: passedRoutes(explanation),
     passedCount: explanation.passed.length,

@@ -1,6 +1,6 @@
 /** `spec.targetRefs` of every policy: the objects in its namespace that it is for. */
 import { z } from "zod";
-import { apiGroup, apiKind, objectName } from "../fields.ts";
+import { apiGroup, apiKind, dnsSubdomain, objectName } from "../fields.ts";
 import { listRule, reportRepeated, valueAt } from "../rule.ts";
 
 const TARGETS_MAX = 16;
@@ -27,15 +27,32 @@ export const SERVICE_ONLY: TargetTexts = {
 };
 
 export function policyTargetRefs(texts: TargetTexts) {
-  const targetRef = z.strictObject({
+  return targetList(targetRef(texts));
+}
+
+/** Of policies that may also be for a single rule of a route. */
+export function ruleTargetRefs(texts: TargetTexts) {
+  const sectionName = dnsSubdomain()
+    .optional()
+    .describe("The name of a rule of the route. Without it: all of its rules.");
+  return targetList(targetRef(texts).extend({ sectionName }));
+}
+
+function targetRef(texts: TargetTexts) {
+  return z.strictObject({
     group: apiGroup().default("").describe(texts.group),
     kind: apiKind().default("Service").describe(texts.kind),
     name: objectName().describe(texts.name),
   });
-  return listRule(z.array(targetRef).min(1).max(TARGETS_MAX), (items, report) => {
+}
+
+function targetList<T extends z.ZodType>(item: T) {
+  return listRule(z.array(item).min(1).max(TARGETS_MAX), (items, report) => {
     reportRepeated(items, report, {
-      identity: (item) =>
-        JSON.stringify(["group", "kind", "name"].map((key) => valueAt(item, key) ?? null)),
+      identity: (one) =>
+        JSON.stringify(
+          ["group", "kind", "name", "sectionName"].map((key) => valueAt(one, key) ?? null),
+        ),
       path: [],
       what: "targets",
     });

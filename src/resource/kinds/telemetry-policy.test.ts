@@ -86,3 +86,23 @@ test("what contradicts itself is refused", () => {
     /targetRefs: .*exclude each other/,
   );
 });
+
+test("of a route sampling and tags are said, and nothing that is known before it", () => {
+  const route = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "items" };
+  const ofRoute = (spec: object, target: object = route): readonly string[] =>
+    violations({ targetRefs: [target], ...spec });
+  assert.deepEqual(ofRoute({ tracing: { sampling: 5, tags: [{ name: "a", value: "b" }] } }), []);
+  assert.deepEqual(ofRoute({ tracing: { sampling: 5 } }, { ...route, sectionName: "slow" }), []);
+  assert.match(
+    ofRoute({ tracing: { tags: [] } })[0] ?? "",
+    /^spec\.tracing\.sampling: .*is required where a route is the target/,
+  );
+  assert.match(
+    ofRoute({ tracing: { sampling: 5, keep: {} }, accessLogs: [] }).join("\n"),
+    /^spec\.accessLogs: cannot be said of a route.*\nspec\.tracing\.keep: cannot/,
+  );
+  assert.match(
+    ofRoute({}, { name: "catalog", sectionName: "slow" })[0] ?? "",
+    /sectionName: names a rule of a route/,
+  );
+});

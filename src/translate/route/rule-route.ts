@@ -20,6 +20,7 @@ import type { Findings } from "../findings.ts";
 import type { IndexedPort, IndexedService, MeshIndex } from "../mesh-index.ts";
 import { qualifiedName } from "../names.ts";
 import { sessionRouteConfig } from "../session-filter.ts";
+import { routeTracing } from "../tracing/route-tracing.ts";
 import type { TrafficSettings } from "../traffic-settings.ts";
 import type { RequestRoute } from "./attachment.ts";
 import { type Backend, resolveBackends } from "./backend.ts";
@@ -52,7 +53,7 @@ export interface RuleContext {
   readonly isEdge?: boolean;
 }
 
-type RouteBase = Pick<Route, "name" | "typedPerFilterConfig">;
+type RouteBase = Pick<Route, "name" | "typedPerFilterConfig"> & Partial<Pick<Route, "tracing">>;
 
 /**
  * The routes of one candidate: one, or two where requests of some methods are tried in another way. What cannot be
@@ -62,7 +63,11 @@ export function ruleRoutes(candidate: Candidate, context: RuleContext): readonly
   const { route, rule, ruleIndex, match } = candidate;
   const place = { object: keyOf(route), path: `spec.rules[${ruleIndex}]` };
   const settings = settingsOf(route, rule, context);
+  const tracing = routeTracing(
+    context.index.telemetry.routes.of({ kind: route.kind, ...route.metadata }, rule.name),
+  );
   const named = {
+    ...(tracing === undefined ? {} : { tracing }),
     name: routeName(candidate),
     typedPerFilterConfig: filterConfigs(route, rule, settings, context),
   };
@@ -84,7 +89,7 @@ export function ruleRoutes(candidate: Candidate, context: RuleContext): readonly
     return fail("the rule's authorization service cannot be asked");
   }
   const typedPerFilterConfig = { ...named.typedPerFilterConfig, ...filters.configs };
-  const base: RouteBase = { name: named.name, typedPerFilterConfig };
+  const base: RouteBase = { ...named, typedPerFilterConfig };
   const answer = answerOf(filters, match, context);
   if (answer !== undefined) {
     if ("error" in answer) {

@@ -16,12 +16,8 @@ import type { MeshSnapshot } from "../mesh-snapshot.ts";
 import { qualifiedName } from "../names.ts";
 import { compareAge } from "../object-order.ts";
 import { hasLabels, reportWorkloadTargets } from "../workload-policy.ts";
-
-/** A value and the object that says it, or one of the origins below. */
-export interface Said<T> {
-  readonly value: T;
-  readonly origin: string;
-}
+import { isRouteTarget, type RouteSamplingIndex, resolveRouteSampling } from "./route-sampling.ts";
+import type { Said } from "./said.ts";
 
 type Part<K extends "tracing" | "metrics"> = NonNullable<TelemetryPolicySpec[K]>;
 /** The fields that somebody has set. */
@@ -56,6 +52,8 @@ export interface TelemetryGroup {
 
 export interface TelemetryIndex {
   groupOf(workload: TelemetryWorkload): TelemetryGroup;
+  /** What policies for routes say. */
+  readonly routes: RouteSamplingIndex;
 }
 
 export const BUILT_IN_ORIGIN = "built in";
@@ -74,7 +72,10 @@ const CONTROL_PLANE_DEFAULT: AccessLogSpec = {
 };
 
 type TelemetrySnapshot = Pick<MeshSnapshot, "meshConfig" | "telemetryPolicies"> & {
+  /** Where policies may point; undefined: they are not looked for. */
   readonly services?: MeshSnapshot["services"];
+  readonly httpRoutes?: MeshSnapshot["httpRoutes"];
+  readonly grpcRoutes?: MeshSnapshot["grpcRoutes"];
 };
 
 export function resolveTelemetry(snapshot: TelemetrySnapshot, findings: Findings): TelemetryIndex {
@@ -86,13 +87,10 @@ export function resolveTelemetry(snapshot: TelemetrySnapshot, findings: Findings
   const known = new Set(snapshot.services?.map(({ resource }) => qualifiedName(resource.metadata)));
   for (const policy of policies) {
     if (policy.spec.targetRefs !== undefined) {
-      if (snapshot.services !== undefined) reportWorkloadTargets(policy, known, findings);
-      for (const [index, { name }] of policy.spec.targetRefs.entries()) {
-        const service = qualifiedName({ namespace: policy.metadata.namespace, name });
-        const older = ofService.get(service);
-        if (older === undefined) ofService.set(service, policy);
-        else report(policy, older, `spec.targetRefs[${index}]`, `Service ${service}`, findings);
+      if (snapshot.services !== undefined) {
+        reportWorkloadTargets(policy, known, findings, isRouteTarget);
       }
+      holdServices(policy, ofService, findings);
     } else if (!hasSelector(policy)) {
       const { namespace } = policy.metadata;
       const older = wide.get(namespace);
@@ -102,7 +100,10 @@ export function resolveTelemetry(snapshot: TelemetrySnapshot, findings: Findings
   }
   const { rootNamespace } = config;
   const groups = new Map<string, TelemetryGroup>();
+  const { httpRoutes, grpcRoutes } = snapshot;
+  const knownRoutes = httpRoutes && grpcRoutes ? { httpRoutes, grpcRoutes } : undefined;
   return {
+    routes: resolveRouteSampling(policies, knownRoutes, findings),
     groupOf: ({ namespace, labels }) => {
       const selectedIn = (of: string): TelemetryPolicy | undefined =>
         selecting.find(
@@ -123,6 +124,21 @@ export function resolveTelemetry(snapshot: TelemetrySnapshot, findings: Findings
       return group;
     },
   };
+}
+
+/** The Services among the targets of a policy that no older one holds. */
+function holdServices(
+  policy: TelemetryPolicy,
+  ofService: Map<string, TelemetryPolicy>,
+  findings: Findings,
+): void {
+  for (const [index, target] of (policy.spec.targetRefs ?? []).entries()) {
+    if (isRouteTarget(target)) continue;
+    const service = qualifiedName({ namespace: policy.metadata.namespace, name: target.name });
+    const older = ofService.get(service);
+    if (older === undefined) ofService.set(service, policy);
+    else report(policy, older, `spec.targetRefs[${index}]`, `Service ${service}`, findings);
+  }
 }
 
 function groupOf(

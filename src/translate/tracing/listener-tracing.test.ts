@@ -4,6 +4,10 @@ import { test } from "node:test";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { parseMeshFixture } from "../../../test/support/mesh-fixture.ts";
 import { type Listener, ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.js";
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from "../../gen/envoy/config/route/v3/route_pb.js";
 import { OpenTelemetryConfigSchema } from "../../gen/envoy/config/trace/v3/opentelemetry_pb.js";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { translateProxy } from "../translate.ts";
@@ -112,4 +116,92 @@ test("nothing is traced where a policy says so, or where nobody could be told", 
       assert.equal(own, undefined);
     }
   }
+});
+
+const ROUTES = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: items}
+spec:
+  parentRefs: [{group: "", kind: Service, name: catalog}]
+  rules:
+    - name: debugged
+      matches: [{headers: [{name: x-debug, value: "1"}]}]
+      backendRefs: [{name: catalog, port: 80}]
+    - name: gone
+      matches: [{path: {value: /old}}]
+      filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplaceFullPath, replaceFullPath: /}}}]
+    - backendRefs: [{name: catalog, port: 80}]
+`;
+
+const routePolicy = (name: string, sampling: number, section: string, more = ""): string => `---
+apiVersion: mesh.tulle.dev/v1
+kind: TelemetryPolicy
+metadata: {name: ${name}}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: items${section}}]
+  tracing: {sampling: ${sampling}${more}}
+`;
+
+/** Sampling of each route by its name, and findings on policies. */
+function routesOf(policies: string) {
+  const { snapshot, scope } = parseMeshFixture(MESH + ROUTES + policies, "mesh.yaml");
+  const { resources, findings } = translateProxy(
+    { ...snapshot, controlPlaneAddress: "127.0.0.1:15012" },
+    scope,
+  );
+  const routes = resources.flatMap(({ message }) => {
+    if (message.$typeName !== RouteConfigurationSchema.typeName) return [];
+    return (message as RouteConfiguration).virtualHosts.flatMap((host) => host.routes);
+  });
+  const ours = routes.filter(({ name }) => name.startsWith("HTTPRoute/"));
+  return {
+    sampling: Object.fromEntries(
+      ours.map(({ name, tracing }) => [
+        name.replace(/.*rule\/(.*)\/match.*/, "$1"),
+        tracing?.randomSampling === undefined
+          ? undefined
+          : [tracing.randomSampling.numerator, tracing.customTags.map(({ tag }) => tag).join()],
+      ]),
+    ),
+    clients: new Set(ours.map(({ tracing }) => tracing?.clientSampling?.numerator)),
+    findings: findings
+      .filter(({ object }) => object.kind === "TelemetryPolicy")
+      .map(({ code, message }) => `${code}: ${message}`),
+  };
+}
+
+test("a policy for a route says how traces that begin there are sampled, one for a rule goes before", () => {
+  const { sampling, clients, findings } = routesOf(
+    POLICY +
+      routePolicy("all", 0.5, "", ", tags: [{name: shop.part, value: items}]") +
+      routePolicy("debugged", 100, ", sectionName: debugged"),
+  );
+  assert.deepEqual(sampling, {
+    debugged: [1_000_000, "shop.part"],
+    gone: [5000, "shop.part"],
+    "2": [5000, "shop.part"],
+  });
+  assert.deepEqual(clients, new Set([0]), "nobody outside asks for a trace");
+  assert.deepEqual(findings, []);
+});
+
+test("the least share is some, and what names no route is told", () => {
+  assert.deepEqual(routesOf(routePolicy("few", 0.00001, "")).sampling["2"], [1, ""]);
+  assert.deepEqual(routesOf(routePolicy("none", 0, "")).sampling["2"], [0, ""]);
+  assert.deepEqual(
+    routesOf(
+      routePolicy("a", 5, "") +
+        routePolicy("b", 6, "") +
+        routePolicy("c", 6, ", sectionName: other") +
+        routePolicy("d", 6, "").replace("name: items", "name: nothing") +
+        routePolicy("e", 6, "").replace("gateway.networking.k8s.io", '""'),
+    ).findings,
+    [
+      "policy-conflict: HTTPRoute default/items has an older TelemetryPolicy, default/a",
+      "target-not-found: HTTPRoute default/items has no rule other: it has debugged, gone",
+      "target-not-found: there is no HTTPRoute default/nothing",
+      "field-ignored: the group of an HTTPRoute is gateway.networking.k8s.io",
+    ],
+  );
 });

@@ -74,9 +74,13 @@ function isTraced(enabled: boolean | undefined, snapshot: MeshSnapshot): boolean
   return (enabled ?? TRACING_DEFAULTS.enabled) && hasTelemetryReceiver(snapshot);
 }
 
-type CustomTagInit = Exclude<MessageInitShape<typeof CustomTagSchema>, { $typeName: string }>;
+export type CustomTagInit = Exclude<
+  MessageInitShape<typeof CustomTagSchema>,
+  { $typeName: string }
+>;
 
-function customTag(tag: TracingTag): CustomTagInit {
+/** An attribute of spans. */
+export function customTag(tag: TracingTag): CustomTagInit {
   const { name, value, requestHeader, environment, default: defaultValue = "" } = tag;
   if (value !== undefined) return { tag: name, type: { case: "literal", value: { value } } };
   if (requestHeader !== undefined) {
