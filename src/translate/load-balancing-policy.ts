@@ -1,12 +1,15 @@
 /**
- * Load balancing policies in order of preference: a proxy takes the first that it knows. Peak-EWMA is ours;
- * Envoy does not have it and goes on to the next in the list.
+ * Load balancing policies in order of preference: a proxy takes the first that it knows. Peak-EWMA is ours, and random
+ * subsetting is gRPC's and ours; Envoy does not have them and goes on to the next in the list. Both go as a TypedStruct: of a
+ * type that it does not know an Envoy could not print its configuration.
  */
 import {
   create,
+  createRegistry,
   type DescMessage,
   type JsonObject,
   type MessageInitShape,
+  toJson,
 } from "@bufbuild/protobuf";
 import {
   type LoadBalancingPolicy,
@@ -22,6 +25,7 @@ import type {
 import { LeastRequestSchema } from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { MaglevSchema } from "../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
+import { RandomSubsettingSchema } from "../gen/envoy/extensions/load_balancing_policies/random_subsetting/v3/random_subsetting_pb.js";
 import {
   RingHash_HashFunction,
   RingHashSchema,
@@ -39,14 +43,16 @@ import type {
   LoadBalancerSettings,
 } from "../resource/kinds/load-balancer-settings.ts";
 import type { DeepReadonly } from "../resource/object.ts";
-import { duration, pack } from "./message.ts";
+import { duration, pack, typeUrlOf } from "./message.ts";
 import { compareText } from "./names.ts";
 
 /** What the TypedStruct of peak-EWMA holds; no message of this type is generated. */
 export const PEAK_EWMA_TYPE_URL =
   "type.googleapis.com/envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma";
 
-const EXTENSION_NAME: Readonly<Record<LoadBalancerAlgorithm | "Subset", string>> = {
+type ExtensionKey = LoadBalancerAlgorithm | "Subset" | "RandomSubsetting";
+
+const EXTENSION_NAME: Readonly<Record<ExtensionKey, string>> = {
   PeakEWMA: "envoy.load_balancing_policies.peak_ewma",
   LeastRequest: "envoy.load_balancing_policies.least_request",
   RoundRobin: "envoy.load_balancing_policies.round_robin",
@@ -54,9 +60,18 @@ const EXTENSION_NAME: Readonly<Record<LoadBalancerAlgorithm | "Subset", string>>
   RingHash: "envoy.load_balancing_policies.ring_hash",
   Maglev: "envoy.load_balancing_policies.maglev",
   Subset: "envoy.load_balancing_policies.subset",
+  RandomSubsetting: "envoy.load_balancing_policies.random_subsetting",
 };
 
 type Settings = DeepReadonly<LoadBalancerSettings>;
+
+/** What may stand below random subsetting. */
+const CHILDREN = createRegistry(
+  LeastRequestSchema,
+  RandomSchema,
+  RoundRobinSchema,
+  TypedStructSchema,
+);
 
 /** For one endpoint, as the app beside a sidecar is: there is nothing to choose. */
 export function onlyEndpoint(): LoadBalancingPolicy {
@@ -67,9 +82,31 @@ export function onlyEndpoint(): LoadBalancingPolicy {
 
 export function translateLoadBalancer(settings: Settings): LoadBalancingPolicy {
   const { subset } = settings;
-  const policies = [...policiesOf(settings.algorithm, settings)];
+  const policies = inSubsets(settings, policiesOf(settings.algorithm, settings));
   if (subset === undefined) return create(LoadBalancingPolicySchema, { policies });
   return create(LoadBalancingPolicySchema, { policies: [subsetPolicy(subset, policies)] });
+}
+
+/** Whether each caller uses a part of the instances: those that hash must all have the same before them. */
+export function isSubsetted({ algorithm, subsetting }: Settings): boolean {
+  return subsetting.size > 0 && algorithm !== "RingHash" && algorithm !== "Maglev";
+}
+
+function inSubsets(
+  settings: Settings,
+  policies: readonly LoadBalancingPolicy_Policy[],
+): LoadBalancingPolicy_Policy[] {
+  if (!isSubsetted(settings)) return [...policies];
+  const part = create(RandomSubsettingSchema, {
+    subsetSize: settings.subsetting.size,
+    childPolicy: { policies: [...policies] },
+  });
+  const options = { registry: CHILDREN, useProtoFieldName: true };
+  const struct = policy("RandomSubsetting", TypedStructSchema, {
+    typeUrl: typeUrlOf(RandomSubsettingSchema),
+    value: toJson(RandomSubsettingSchema, part, options) as JsonObject,
+  });
+  return [struct, ...policies];
 }
 
 function policiesOf(
@@ -197,7 +234,7 @@ function subsetPolicy(
 }
 
 function policy<Desc extends DescMessage>(
-  algorithm: LoadBalancerAlgorithm | "Subset",
+  algorithm: ExtensionKey,
   schema: Desc,
   config: MessageInitShape<Desc>,
 ): LoadBalancingPolicy_Policy {

@@ -45,8 +45,11 @@ export function resolveTrafficSettings(
     snapshot,
     findings,
   );
-  for (const policy of snapshot.trafficPolicies) reportClusterSettings(policy, findings);
   const { defaults } = snapshot.meshConfig?.spec ?? defaultMeshConfigSpec();
+  for (const policy of snapshot.trafficPolicies) {
+    reportClusterSettings(policy, findings);
+    reportSubsetting(policy, defaults.loadBalancer.algorithm, findings);
+  }
   return {
     service: (kind, name) => layered(defaults, targets.of(kind, name), undefined),
     route: (route, parent) => routeSettings(route, parent, targets),
@@ -92,4 +95,14 @@ function reportClusterSettings(policy: TrafficPolicy, findings: Findings): void 
     const message = "has no effect on a route; name the Service in a policy of its own";
     findings.add("field-ignored", { object: keyOf(policy), path: `spec.${name}` }, message);
   }
+}
+
+/** A policy that sets no algorithm, below a MeshConfig with one that hashes. */
+function reportSubsetting(policy: TrafficPolicy, byDefault: string, findings: Findings): void {
+  const { algorithm, subsetting } = policy.spec.loadBalancer ?? {};
+  const isHashing = byDefault === "RingHash" || byDefault === "Maglev";
+  if (algorithm !== undefined || !isHashing || !subsetting?.size) return;
+  const message = `has no effect with MeshConfig's ${byDefault}: callers must hash over the same instances; set algorithm`;
+  const path = "spec.loadBalancer.subsetting";
+  findings.add("field-ignored", { object: keyOf(policy), path }, message);
 }

@@ -12,10 +12,6 @@ import { LocalityLbConfigSchema } from "../../gen/envoy/extensions/load_balancin
 import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import { MaglevSchema } from "../../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js";
 import { RandomSchema } from "../../gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js";
-import {
-  type RandomSubsetting,
-  RandomSubsettingSchema,
-} from "../../gen/envoy/extensions/load_balancing_policies/random_subsetting/v3/random_subsetting_pb.js";
 import { RingHashSchema } from "../../gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js";
 import { RoundRobinSchema } from "../../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { SubsetSchema } from "../../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
@@ -33,6 +29,7 @@ import {
   legacyLocality,
   overrideRule,
 } from "./locality-config.ts";
+import { type PlacedSubsetting, randomSubsettingOf } from "./random-subsetting-config.ts";
 import { compileSubsets } from "./subset-config.ts";
 
 export interface BalancerConfig {
@@ -85,6 +82,8 @@ function typedChoice(
 }
 
 function choiceOf(any: Any, path: string, errors: FieldError[]): Choice | undefined {
+  const part = randomSubsettingOf(any, path, errors);
+  if (part !== undefined) return partChoice(part, errors);
   const wrapped = anyUnpack(any, TypedStructSchema);
   if (wrapped !== undefined) {
     if (!wrapped.typeUrl.endsWith(`/${PEAK_EWMA}`)) return undefined;
@@ -152,8 +151,6 @@ function wrappingChoice(any: Any, path: string, errors: FieldError[]): Choice | 
     const choice = typedChoice(byLocality.endpointPickingPolicy, inner, errors) ?? ROUND_ROBIN;
     return { ...choice, locality: LOCALITY_WEIGHTED };
   }
-  const part = anyUnpack(any, RandomSubsettingSchema);
-  if (part !== undefined) return partChoice(part, path, errors);
   const subset = anyUnpack(any, SubsetSchema);
   if (subset === undefined) return undefined;
   const choice = typedChoice(subset.subsetLbPolicy, `${path}.subset_lb_policy`, errors);
@@ -161,19 +158,16 @@ function wrappingChoice(any: Any, path: string, errors: FieldError[]): Choice | 
 }
 
 /** The order of two of them makes no difference: both rank endpoints alike, and the smaller one decides. */
-function partChoice(
-  { subsetSize, childPolicy }: RandomSubsetting,
-  path: string,
-  errors: FieldError[],
-): Choice {
+function partChoice({ message, path }: PlacedSubsetting, errors: FieldError[]): Choice {
+  const { subsetSize, childPolicy } = message;
   if (subsetSize === undefined || subsetSize < 1) {
     errors.push({ path: `${path}.subset_size`, message: "must be above 0" });
   }
   const inner = `${path}.child_policy`;
   const choice = typedChoice(childPolicy, inner, errors) ?? ROUND_ROBIN;
   if (choice.subsets !== undefined) {
-    const message = "Subset cannot stand here: put RandomSubsetting into its subset_lb_policy";
-    errors.push({ path: inner, message });
+    const reason = "Subset cannot stand here: put RandomSubsetting into its subset_lb_policy";
+    errors.push({ path: inner, message: reason });
   }
   const size = Math.min(subsetSize ?? 1, choice.subsetSize ?? Number.POSITIVE_INFINITY);
   return { ...choice, subsetSize: size };

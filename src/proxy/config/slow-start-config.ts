@@ -7,11 +7,11 @@ import type { FieldError } from "../../decision/field-error.ts";
 import type { Cluster, LoadBalancingPolicy } from "../../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { SlowStartConfigSchema } from "../../gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js";
 import { LeastRequestSchema } from "../../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
-import { RandomSubsettingSchema } from "../../gen/envoy/extensions/load_balancing_policies/random_subsetting/v3/random_subsetting_pb.js";
 import { RoundRobinSchema } from "../../gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import { SubsetSchema } from "../../gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js";
 import { WrrLocalitySchema } from "../../gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js";
 import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.js";
+import { randomSubsettingOf } from "./random-subsetting-config.ts";
 
 export interface SlowStartSettings {
   readonly windowMs: number;
@@ -80,8 +80,12 @@ function ofPolicies(
     }
     const subset = anyUnpack(any, SubsetSchema)?.subsetLbPolicy;
     if (subset !== undefined) return ofPolicies(subset, `${at}.subset_lb_policy`, errors);
-    const part = anyUnpack(any, RandomSubsettingSchema)?.childPolicy;
-    if (part !== undefined) return ofPolicies(part, `${at}.child_policy`, errors);
+    // What is wrong with it is told where the policy itself is read.
+    const part = randomSubsettingOf(any, at, []);
+    const child = part?.message.childPolicy;
+    if (part !== undefined && child !== undefined) {
+      return ofPolicies(child, `${part.path}.child_policy`, errors);
+    }
     const zones = anyUnpack(any, WrrLocalitySchema)?.endpointPickingPolicy;
     if (zones !== undefined) return ofPolicies(zones, `${at}.endpoint_picking_policy`, errors);
   }

@@ -25,6 +25,9 @@ const RING_SIZE_MAX = 8_388_608;
 /** Envoy's ceiling for the table of Maglev. */
 const TABLE_SIZE_MAX = 5_000_011;
 
+/** Beyond it a caller's connections cost more than a subset saves. */
+const SUBSET_SIZE_MAX = 10_000;
+
 const hashKey = objectRule(
   z.strictObject({
     header: z
@@ -151,6 +154,16 @@ const subset = z.strictObject({
     .describe("When no instance has them: any instance gets the request, or it fails."),
 });
 
+const subsettingFields = {
+  size: z
+    .int()
+    .min(0)
+    .max(SUBSET_SIZE_MAX)
+    .describe(
+      "Instances that each caller uses, in each zone order of locality; others stand in for those that are not healthy. 0: all of them.",
+    ),
+} as const;
+
 const plainFields = {
   algorithm: z
     .enum(LOAD_BALANCER_ALGORITHMS)
@@ -189,6 +202,11 @@ export const loadBalancerPart = objectRule(
       .describe("For LeastRequest, RoundRobin and PeakEWMA."),
     locality: partOf(localityFields).optional().describe("Which zones come first."),
     subset: subset.optional().describe("Only instances with these labels, while there are any."),
+    subsetting: partOf(subsettingFields)
+      .optional()
+      .describe(
+        "Each caller uses a part of a large service's instances, a part of its own that changes as little as possible. Of those that subset leaves, where both are set. Not for RingHash and Maglev.",
+      ),
   }),
   (value, report) => {
     const { algorithm, consistentHash } = value;
@@ -200,6 +218,7 @@ export const loadBalancerPart = objectRule(
       });
     }
     checkRingSizes(value, report);
+    checkSubsetting(value, report);
   },
 );
 
@@ -232,6 +251,14 @@ export const loadBalancerWhole = objectRule(
       failover: [],
       distribute: [],
     }).prefault({}),
+    subsetting: wholeOf(subsettingFields, {
+      // All: connections are dear only where there are hundreds of instances.
+      size: 0,
+    })
+      .prefault({})
+      .describe(
+        "Each caller uses a part of a large service's instances. Has no effect with RingHash and Maglev.",
+      ),
   }),
   (value, report) => {
     const { algorithm, consistentHash } = value;
@@ -268,6 +295,17 @@ function reportNoKey(algorithm: unknown, report: Report): void {
     code: "missing-field",
     message: `is missing; ${String(algorithm)} needs something to hash`,
     allowed: "a list like [{header: {name: x-user}}]",
+  });
+}
+
+function checkSubsetting(value: unknown, report: Report): void {
+  const algorithm = valueAt(value, "algorithm");
+  const size = valueAt(value, "subsetting", "size");
+  if (!HASHING.includes(algorithm) || typeof size !== "number" || size === 0) return;
+  report({
+    path: ["subsetting"],
+    message: `must not stand beside ${String(algorithm)}: each caller would hash over other instances, and the same key would go to a different one from each; leave it out, or choose an algorithm that does not hash`,
+    allowed: "PeakEWMA, LeastRequest, RoundRobin or Random beside it",
   });
 }
 
