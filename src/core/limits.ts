@@ -115,11 +115,7 @@ export const WANTED_TRACES_MAX = 1_024;
 export const SPANS_PER_MESSAGE = 512;
 export const SPANS_MESSAGE_BYTES = 1024 * 1024;
 export const SPANS_INTERVAL_MS = 1_000;
-/** Messages under way to one receiver; what comes meanwhile is dropped and counted. */
-export const SPANS_MESSAGES_MAX = 4;
 export const SPANS_TIMEOUT_MS = 10_000;
-/** With pauses of one, two and three seconds: a control plane that is started anew. */
-export const SPANS_RETRIES_MAX = 3;
 /** Traces that one process keeps in a second; when everything fails, spans must not cost more than requests. */
 export const KEPT_TRACES_PER_SECOND = 50;
 /** Characters of a path in a span where nothing is said: Envoy's default. */
@@ -431,7 +427,12 @@ export const LOG_RECORDS_INTERVAL_MS = 1_000;
 /** Of one message: Envoy's default of `buffer_size_bytes`. */
 export const LOG_RECORDS_BUFFER_BYTES = 16_384;
 export const LOG_RECORDS_TIMEOUT_MS = 5_000;
-/** Messages of up to a megabyte that wait for a receiver, the one under way included; the oldest of the others goes. */
-export const LOG_MESSAGES_HELD_MAX = 4;
-/** Of one message. Together with the pauses between them, which grow, a receiver may be away for a minute. */
-export const LOG_RECORDS_RETRIES_MAX = 10;
+
+// Spans and access log records that a receiver does not take.
+/** Of each that wait for one receiver: some 6,000, which is half a minute of 200 requests a second that are all told. */
+export const TELEMETRY_HELD_BYTES_MAX = 4 * 1024 * 1024;
+/** One message that is tried for so long goes, so that it holds up no others for ever. As OpenTelemetry's collector has it. */
+export const TELEMETRY_HELD_MS_MAX = 300_000;
+/** Before the first message is tried again; twice as long each time, until: who is back is found soon. */
+export const TELEMETRY_PAUSE_MS = 100;
+export const TELEMETRY_PAUSE_MS_MAX = 5_000;

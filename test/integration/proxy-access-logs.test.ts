@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { TELEMETRY_HELD_BYTES_MAX } from "../../src/core/limits.ts";
 import { eventually } from "../support/envoy-process.ts";
 import { LogCollector } from "../support/log-collector.ts";
 import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
@@ -14,6 +15,8 @@ import { ProxyProcess } from "../support/proxy-process.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
 
 const TYPE = "type.googleapis.com/envoy.extensions.access_loggers";
+/** Characters: few requests fill what is held for a receiver. */
+const LONG_PATH = 12_000;
 const HTTP2: JsonObject = {
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
     "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -312,6 +315,44 @@ test("a receiver that is away costs nothing but records, and those that are held
     (lines) => lines.some((line) => line.endsWith('{result="exported"} 3')),
   );
   assert.ok(counts.includes('tulle_log_records_total{result="dropped"} 0'), counts.join());
+});
+
+test("of what a receiver that stays away does not take the oldest is dropped, and counted", async (context) => {
+  const collector = await LogCollector.start(context);
+  collector.isDown = true;
+  const { ask, proxy } = await start(context, {
+    collector,
+    logs: [recordsLog({ path: "%PATH%" })],
+  });
+  const path = (index: number): string => `/${index}/${"x".repeat(LONG_PATH)}`;
+  const count = Math.ceil((1.2 * TELEMETRY_HELD_BYTES_MAX) / LONG_PATH);
+  for (let index = 0; index < count; index++) await ask({ path: path(index) });
+  const counted = async (result: string): Promise<number> => {
+    const { body } = await proxy.admin("/metrics");
+    const start = `tulle_log_records_total{result="${result}"} `;
+    const lines = body.split("\n").filter((line) => line.startsWith(start));
+    return lines.reduce((sum, line) => sum + Number(line.slice(start.length)), 0);
+  };
+  const dropped = await counted("dropped");
+  assert.ok(dropped > count / 10 && dropped < count / 2, `${dropped} of ${count}`);
+  collector.isDown = false;
+  await collector.until(({ records }) => records.length === count - dropped);
+  const arrived = collector.records.map(({ attributes }) =>
+    Number(String(attributes["path"]).split("/")[1]),
+  );
+  // The first message was under way all the time; behind it the newest are left.
+  assert.equal(arrived[0], 0);
+  assert.equal(arrived.at(-1), count - 1);
+  assert.deepEqual(
+    arrived,
+    [...new Set(arrived)].toSorted((one, other) => one - other),
+  );
+  await eventually(
+    "all are counted",
+    () => counted("exported"),
+    (exported) => exported === count - dropped,
+  );
+  assert.equal(await counted("dropped"), dropped);
 });
 
 test("Proxy-Status tells the client why, behind what proxies nearer to the app have said", async (context) => {

@@ -7,10 +7,11 @@ import type { Labels } from "../../telemetry/metric-family.ts";
 import type { MetricRegistry } from "../../telemetry/metric-registry.ts";
 import type { CallbackFaults } from "../callback-faults.ts";
 import type { Cluster } from "../cluster.ts";
+import type { TelemetryTimers } from "../telemetry-queue.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { LogSubject } from "./log-filter.ts";
 import type { RecordsTarget } from "./records-config.ts";
-import { type LogTimers, RecordsExporter } from "./records-exporter.ts";
+import { RecordsExporter } from "./records-exporter.ts";
 
 export interface AccessLogHubOptions {
   readonly clock: Clock;
@@ -20,7 +21,7 @@ export interface AccessLogHubOptions {
   readonly resource: Labels;
   readonly version: string;
   readonly clusters: ReadonlyMap<string, Cluster>;
-  readonly timers: LogTimers;
+  readonly timers: TelemetryTimers;
   readonly faults: CallbackFaults;
 }
 

@@ -12,8 +12,8 @@ import { TraceIds } from "../../telemetry/trace/trace-ids.ts";
 import { WantedTraces } from "../../telemetry/trace/wanted-traces.ts";
 import type { CallbackFaults } from "../callback-faults.ts";
 import type { Cluster } from "../cluster.ts";
+import type { TelemetryTimers } from "../telemetry-queue.ts";
 import { SpanExporter } from "./span-exporter.ts";
-import type { SpanTimers } from "./span-timers.ts";
 import type { SpanTarget } from "./tracing-config.ts";
 import { createTracingMetrics, type TracingMetrics } from "./tracing-metrics.ts";
 import { WantedPoll } from "./wanted-poll.ts";
@@ -29,7 +29,7 @@ export interface TracingHubOptions {
   readonly resource: Readonly<Record<string, string>>;
   readonly version: string;
   readonly clusters: ReadonlyMap<string, Cluster>;
-  readonly timers: SpanTimers;
+  readonly timers: TelemetryTimers;
   readonly faults: CallbackFaults;
 }
 

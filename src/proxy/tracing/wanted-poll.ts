@@ -5,7 +5,7 @@ import type { CallbackFaults } from "../callback-faults.ts";
 import type { Cluster } from "../cluster.ts";
 import { readFields } from "../ext-authz/wire-fields.ts";
 import { LongPoll } from "../long-poll.ts";
-import type { SpanTimers } from "./span-timers.ts";
+import type { TelemetryTimers } from "../telemetry-queue.ts";
 import type { SpanTarget } from "./tracing-config.ts";
 
 const WATCH = "/tulle.telemetry.v1.WantedTraces/Watch";
@@ -14,7 +14,7 @@ const TRACE_ID_BYTES = 16;
 export interface WantedPollOptions {
   readonly target: SpanTarget;
   readonly clusters: ReadonlyMap<string, Cluster>;
-  readonly timers: SpanTimers;
+  readonly timers: TelemetryTimers;
   readonly nowMs: () => number;
   readonly faults: CallbackFaults;
   /** Called with the words of each trace. */
