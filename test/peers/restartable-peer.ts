@@ -64,12 +64,21 @@ export class RestartablePeer {
     }
   }
 
+  /** Asked to end: it writes down what it has acknowledged. */
+  async stop(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
   /** Without a warning, with all that it has started. */
   async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
-    process.kill(-child.pid, "SIGKILL");
+    process.kill(-child.pid, signal);
     await exited;
   }
 }
