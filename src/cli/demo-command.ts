@@ -184,6 +184,7 @@ class DemoVisit {
       () => false,
     );
     const tulle = await ownName(env, this.#context.cwd);
+    const folder = relative(this.#context.cwd, join(PACKAGE_ROOT, "demo"));
     const suffix = only ? "" : ` --mesh ${controlPlane.mesh}`;
     stdout.write(
       [
@@ -191,7 +192,7 @@ class DemoVisit {
         `The shop is open at ${bold(shopUrl(planned))}\n`,
         `Its dashboard is at ${bold((await dashboardUrlOf(stateFolder)) ?? "")}\n\n`,
         "Try in another terminal:\n",
-        thingsToTry(planned, tulle, suffix),
+        thingsToTry(planned, { tulle, suffix, folder: folder === "" ? "." : folder }),
         "\n",
       ].join(""),
     );

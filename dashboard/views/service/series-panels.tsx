@@ -7,6 +7,7 @@ import { SEVERITY } from "../../core/health.ts";
 import type { Live } from "../../core/live.ts";
 import { Heatmap } from "../../ui/heatmap.tsx";
 import { Loaded, Panel } from "../../ui/page.tsx";
+import { knownFrom } from "../../ui/sparkline.tsx";
 import { Mark } from "../../ui/status.tsx";
 import { TimeChart } from "../../ui/time-chart.tsx";
 
@@ -27,13 +28,34 @@ export function SeriesPanels({
   );
 }
 
+/** Without the steps before the mesh was there: a young one has charts, not their last centimetre. */
+function sinceKnown(series: SeriesResponse): SeriesResponse {
+  const from = knownFrom(series.requestsPerSecond);
+  const begin = series.times[from];
+  if (from === 0 || begin === undefined) return series;
+  const { heatmap } = series;
+  return {
+    ...series,
+    window: { ...series.window, from: begin },
+    times: series.times.slice(from),
+    requestsPerSecond: series.requestsPerSecond.slice(from),
+    errorsPerSecond: series.errorsPerSecond.slice(from),
+    mean: series.mean.slice(from),
+    p50: series.p50.slice(from),
+    p90: series.p90.slice(from),
+    p99: series.p99.slice(from),
+    heatmap: { ...heatmap, counts: heatmap.counts.slice(from) },
+  };
+}
+
 function Charts({
-  series,
+  series: whole,
   service,
 }: {
   readonly series: SeriesResponse;
   readonly service: string;
 }) {
+  const series = useMemo(() => sinceKnown(whole), [whole]);
   const events = useMemo(
     () => eventsAbout(series.events, service, EVENTS_MAX),
     [series.events, service],

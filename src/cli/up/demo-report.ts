@@ -51,15 +51,26 @@ function languageOf(command: readonly string[]): string {
   return known ?? command[0] ?? "-";
 }
 
-/** `tulle` is how the program is called from here; `suffix` is the flag that finds this mesh, or empty. */
+export interface CallingWays {
+  /** How the program is called from here. */
+  readonly tulle: string;
+  /** The flag that finds this mesh, or empty. */
+  readonly suffix: string;
+  /** Where the demo's files are from here. */
+  readonly folder: string;
+}
+
 export function thingsToTry(
   planned: readonly PlannedInstance[],
-  tulle: string,
-  suffix: string,
+  { tulle, suffix, folder }: CallingWays,
 ): string {
   const storefront = planned.find(({ spec }) => spec.service === "storefront");
   const lines = [
     ["split catalog v1=50 v2=50", "send half of the catalog's requests to v2, and watch the stars"],
+    [
+      `apply -f ${folder}/failing-payments.yaml`,
+      "let half of the charges fail, and find them in the dashboard",
+    ],
     ["describe service catalog", "its versions, its routes, its instances"],
     ["status", "which proxy runs which configuration"],
     [
