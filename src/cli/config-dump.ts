@@ -38,9 +38,11 @@ export function sectionDump(dump: unknown, section: ConfigSection): JsonRecord {
   return found ?? {};
 }
 
+/** `clusters`: the answer of the proxy's `/clusters?format=json`, which knows what it uses of the endpoints. */
 export function sectionTable(
   dump: unknown,
   section: Exclude<ConfigSection, "bootstrap">,
+  clusters?: unknown,
 ): SectionTable {
   const message = sectionDump(dump, section);
   switch (section) {
@@ -51,7 +53,7 @@ export function sectionTable(
     case "routes":
       return routesTable(message);
     case "endpoints":
-      return endpointsTable(message);
+      return endpointsTable(message, subsetsOf(clusters));
     case "secrets":
       return secretsTable(message);
   }
@@ -212,7 +214,25 @@ function actionText(route: JsonRecord): string {
   return route["redirect"] === undefined ? "-" : "redirect";
 }
 
-function endpointsTable(message: JsonRecord): SectionTable {
+/** Whether the proxy uses an endpoint, by cluster and address, where it uses a part of them. */
+function subsetsOf(clusters: unknown): ReadonlyMap<string, boolean> {
+  const found = new Map<string, boolean>();
+  for (const status of recordsAt(clusters, "cluster_statuses")) {
+    for (const host of recordsAt(status, "host_statuses")) {
+      const isIn = host["in_subset"];
+      if (typeof isIn !== "boolean") continue;
+      found.set(`${textAt(status, "name")} ${addressText(host["address"])}`, isIn);
+    }
+  }
+  return found;
+}
+
+function endpointsTable(message: JsonRecord, subsets: ReadonlyMap<string, boolean>): SectionTable {
+  const subsetText = (cluster: string, address: string): readonly string[] => {
+    if (subsets.size === 0) return [];
+    const isIn = subsets.get(`${cluster} ${address}`);
+    return [isIn === undefined ? "-" : isIn ? "yes" : "no"];
+  };
   const lists = ["static_endpoint_configs", "dynamic_endpoint_configs"];
   const entries = entriesOf(message, lists, "endpoint_config");
   return {
@@ -222,16 +242,22 @@ function endpointsTable(message: JsonRecord): SectionTable {
       { title: "HEALTH" },
       { title: "ZONE" },
       { title: "WEIGHT", align: "right" },
+      ...(subsets.size === 0 ? [] : [{ title: "IN SUBSET" }]),
     ],
     rows: entries.flatMap(({ resource }) =>
       recordsAt(resource, "endpoints").flatMap((locality) =>
-        recordsAt(locality, "lb_endpoints").map((endpoint) => [
-          textAt(resource, "cluster_name"),
-          addressText(valueAt(endpoint, "endpoint", "address")),
-          textAt(endpoint, "health_status") || "UNKNOWN",
-          textAt(locality, "locality", "zone") || "-",
-          textAt(endpoint, "load_balancing_weight") || "1",
-        ]),
+        recordsAt(locality, "lb_endpoints").map((endpoint) => {
+          const cluster = textAt(resource, "cluster_name");
+          const address = addressText(valueAt(endpoint, "endpoint", "address"));
+          return [
+            cluster,
+            address,
+            textAt(endpoint, "health_status") || "UNKNOWN",
+            textAt(locality, "locality", "zone") || "-",
+            textAt(endpoint, "load_balancing_weight") || "1",
+            ...subsetText(cluster, address),
+          ];
+        }),
       ),
     ),
   };

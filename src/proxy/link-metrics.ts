@@ -7,6 +7,7 @@ import { registerConcurrencyGauges } from "./concurrency-gauges.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { registerHealthMetrics } from "./health/health-metrics.ts";
 import type { MeshLink } from "./mesh-link.ts";
+import { registerSubsetMetrics } from "./subset-metrics.ts";
 
 /** `nowMs` is wall clock time. */
 export function registerLinkMetrics(
@@ -84,6 +85,7 @@ function registerWorkloadApiMetrics(registry: MetricRegistry, link: MeshLink): v
 export function registerClusterMetrics(registry: MetricRegistry, proxy: DataPlane): void {
   registerCircuitMetrics(registry, proxy.clusters);
   registerHealthMetrics(registry, proxy.clusters);
+  registerSubsetMetrics(registry, proxy.clusters);
   registerConcurrencyGauges(registry, proxy.listeners);
   const connections = registry.gauge(
     "tulle_upstream_connections_active",
@@ -91,7 +93,7 @@ export function registerClusterMetrics(registry: MetricRegistry, proxy: DataPlan
   );
   const failures = registry.counter(
     "tulle_upstream_connect_failures_total",
-    "Upstream connections that could not be made, by cluster.",
+    "Upstream connections that could not be made, by cluster and by why: `refused` before TLS, `timeout`, `tls`.",
   );
   const retries = registry.counter(
     "tulle_upstream_retries_total",
@@ -115,7 +117,11 @@ export function registerClusterMetrics(registry: MetricRegistry, proxy: DataPlan
     for (const cluster of proxy.clusters.values()) {
       const labels = { cluster: cluster.name };
       connections.with(labels).set(cluster.connectionCount);
-      failures.with(labels).value = cluster.counts.connectFailures;
+      const { connectFailures, connectTimeouts, tlsFailures } = cluster.counts;
+      const refused = connectFailures - connectTimeouts - tlsFailures;
+      failures.with({ ...labels, reason: "refused" }).value = refused;
+      failures.with({ ...labels, reason: "timeout" }).value = connectTimeouts;
+      failures.with({ ...labels, reason: "tls" }).value = tlsFailures;
       retries.with(labels).value = cluster.counts.retries;
       overflows.with(labels).value = cluster.counts.overflows;
     }

@@ -14,6 +14,8 @@ export const command: Command = {
   summary: "Show the configuration that a proxy runs, as the proxy itself tells it",
   description: `Asks the proxy's admin server (its address is known from the control plane) for its configuration dump: for our sidecar and for Envoy the same. Without a section every table is printed; bootstrap has no table and is shown as JSON.
 
+endpoints says which of them the proxy uses, where it uses a part (loadBalancer.subsetting).
+
 -o json and -o yaml print the dump's own messages (envoy.admin.v3).`,
   examples: [
     { line: "tulle proxy config storefront-x7k2p", summary: "All sections as tables" },
@@ -46,14 +48,19 @@ async function run(context: CliContext, input: CommandInput): Promise<number> {
   const { address } = await findProxyAdmin(client, input.argument("INSTANCE"));
   // Endpoints are left out of a dump unless asked for (Envoy admin: `include_eds`).
   const dump = await askProxyJson(address, "/config_dump?include_eds");
+  const isShown = section === undefined || section === "endpoints";
+  const clusters = isShown ? await askProxyJson(address, "/clusters?format=json") : undefined;
   await writeResult(context, {
     data: section === undefined ? dump : sectionDump(dump, section),
     table: () =>
       section === undefined
         ? CONFIG_SECTIONS.filter((name) => name !== "bootstrap")
-            .map((name) => `${context.stdout.style.bold(name)}\n${tableText(context, dump, name)}`)
+            .map((name) => {
+              const text = tableText(context, { dump, clusters }, name);
+              return `${context.stdout.style.bold(name)}\n${text}`;
+            })
             .join("\n")
-        : tableText(context, dump, section),
+        : tableText(context, { dump, clusters }, section),
   });
   return EXIT_OK;
 }
@@ -68,11 +75,16 @@ function parseSection(word: string | undefined): ConfigSection | undefined {
   );
 }
 
-function tableText(context: CliContext, dump: unknown, section: ConfigSection): string {
+interface Told {
+  readonly dump: unknown;
+  readonly clusters: unknown;
+}
+
+function tableText(context: CliContext, { dump, clusters }: Told, section: ConfigSection): string {
   if (section === "bootstrap") {
     return `${JSON.stringify(sectionDump(dump, section), null, 2)}\n`;
   }
-  const { columns, rows } = sectionTable(dump, section);
+  const { columns, rows } = sectionTable(dump, section, clusters);
   if (rows.length === 0) return "none\n";
   return renderTable({
     columns,

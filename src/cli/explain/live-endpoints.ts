@@ -1,8 +1,9 @@
 /** What the caller's own proxy knows of its endpoints at this moment, laid over an explanation. */
-import type {
-  ExplainedEndpoint,
-  ExplainedLiveEndpoint,
-  ExplainResponse,
+import {
+  type ExplainedEndpoint,
+  type ExplainedLiveEndpoint,
+  type ExplainResponse,
+  NOT_IN_SUBSET,
 } from "../../control-plane/explain/explain-types.ts";
 import { asRecord, numberAt, recordsAt, textAt } from "../json-view.ts";
 
@@ -35,6 +36,7 @@ function liveEndpoints(cluster: unknown): ReadonlyMap<string, ExplainedLiveEndpo
         `${shown}:${port}`,
         {
           health: healthText(asRecord(host["health_status"])),
+          inSubset: typeof host["in_subset"] === "boolean" ? host["in_subset"] : null,
           activeRequests: statOf(host, "rq_active"),
           connections: statOf(host, "cx_active"),
         },
@@ -69,6 +71,20 @@ function withLive(
   live: ExplainedLiveEndpoint | undefined,
 ): ExplainedEndpoint {
   if (live === undefined) return endpoint;
-  if (live.health === "healthy" || !endpoint.eligible) return { ...endpoint, live };
-  return { ...endpoint, live, eligible: false, reason: `the caller's proxy says: ${live.health}` };
+  const seen = withLiveSubset({ ...endpoint, live }, live);
+  if (live.health === "healthy" || !seen.eligible) return seen;
+  return { ...seen, eligible: false, reason: `the caller's proxy says: ${live.health}` };
+}
+
+/** It knows of more that is out than the control plane, and of what stands in for that. */
+function withLiveSubset(
+  endpoint: ExplainedEndpoint,
+  { inSubset }: ExplainedLiveEndpoint,
+): ExplainedEndpoint {
+  if (inSubset === null || inSubset === endpoint.inSubset) return endpoint;
+  if (inSubset && endpoint.reason === NOT_IN_SUBSET) {
+    return { ...endpoint, inSubset, eligible: true, reason: null };
+  }
+  if (inSubset || !endpoint.eligible) return { ...endpoint, inSubset };
+  return { ...endpoint, inSubset, eligible: false, reason: NOT_IN_SUBSET };
 }

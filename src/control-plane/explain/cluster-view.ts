@@ -15,16 +15,32 @@ import type {
   LocalityLbEndpointsSchema,
 } from "../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import type { EffectiveSetting } from "../api-types.ts";
-import type { ExplainedCluster, ExplainedEndpoint } from "./explain-types.ts";
+import {
+  type ExplainedCaller,
+  type ExplainedCluster,
+  type ExplainedEndpoint,
+  NOT_IN_SUBSET,
+} from "./explain-types.ts";
 import type { ProxyConfiguration } from "./proxy-configuration.ts";
+import {
+  candidatesInUse,
+  type ExplainedSubsetting,
+  type SubsetCandidate,
+  subsettingOf,
+} from "./subset-view.ts";
 
 type Locality = MessageShape<typeof LocalityLbEndpointsSchema>;
+
+export interface KnownToCaller {
+  readonly configuration: ProxyConfiguration;
+  readonly from: Pick<ExplainedCaller, "proxy">;
+}
 
 /** The largest share first. What a header decides instead of chance gets all of it. */
 export function clusterViews(
   action: ForwardAction,
   request: RequestView,
-  configuration: ProxyConfiguration,
+  known: KnownToCaller,
 ): readonly ExplainedCluster[] {
   const { split } = action;
   const value = hashValue(action, request) ?? headerValue(action, request);
@@ -33,7 +49,7 @@ export function clusterViews(
     .map((choice) => {
       const byChance = split.total === 0 ? 0 : choice.weight / split.total;
       const share = chosen === undefined ? byChance : choice === chosen ? 1 : 0;
-      return clusterView(choice.cluster, { weight: choice.weight, share }, configuration);
+      return clusterView(choice.cluster, { weight: choice.weight, share }, known);
     })
     .sort((a, b) => b.share - a.share);
 }
@@ -69,27 +85,35 @@ const CONNECTIONS: readonly HashOrigin[] = [
 function clusterView(
   name: string,
   { weight, share }: { readonly weight: number; readonly share: number },
-  configuration: ProxyConfiguration,
+  { configuration, from }: KnownToCaller,
 ): ExplainedCluster {
   const cluster = configuration.cluster(name);
   const assignmentName = cluster?.edsClusterConfig?.serviceName || name;
   const localities = configuration.endpoints(assignmentName)?.endpoints ?? [];
+  const subsetting = cluster === undefined ? undefined : subsettingOf(cluster);
+  const candidates = localities.flatMap(candidatesOf);
+  const inUse =
+    subsetting === undefined || from.proxy === null
+      ? undefined
+      : candidatesInUse(candidates, subsetting, from.proxy);
   return {
     name,
     exists: cluster !== undefined,
     weight,
     share,
-    loadBalancer: cluster === undefined ? "none" : loadBalancerOf(cluster),
-    endpoints: endpointViews(localities, panicThreshold(cluster)),
-    settings: cluster === undefined ? [] : clusterSettings(cluster),
+    loadBalancer: cluster === undefined ? "none" : loadBalancerOf(cluster, subsetting),
+    endpoints: endpointViews(candidates, panicThreshold(cluster), inUse),
+    settings: cluster === undefined ? [] : clusterSettings(cluster, subsetting),
   };
 }
 
 /** The first policy of the list, with Envoy's name cut to what tells it apart. */
-function loadBalancerOf(cluster: Cluster): string {
+function loadBalancerOf(cluster: Cluster, subsetting: ExplainedSubsetting | undefined): string {
   const first = cluster.loadBalancingPolicy?.policies[0]?.typedExtensionConfig;
-  if (first !== undefined)
-    return first.name.replace(/^(envoy|tulle)\.load_balancing_policies\./, "");
+  if (first !== undefined) {
+    const name = subsetting?.child || first.name;
+    return name.replace(/^(envoy|tulle)\.load_balancing_policies\./, "");
+  }
   return (LbPolicy[cluster.lbPolicy] ?? "ROUND_ROBIN").toLowerCase();
 }
 
@@ -100,27 +124,49 @@ function panicThreshold(cluster: Cluster | undefined): number {
   return cluster?.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_PERCENT;
 }
 
+interface Candidate extends SubsetCandidate {
+  readonly locality: Locality;
+}
+
+function candidatesOf(locality: Locality): readonly Candidate[] {
+  const { region = "", zone = "", subZone = "" } = locality.locality ?? {};
+  return locality.lbEndpoints.map((endpoint) => ({
+    locality,
+    endpoint,
+    address: addressText(
+      endpoint.hostIdentifier.case === "endpoint"
+        ? endpoint.hostIdentifier.value.address
+        : undefined,
+    ),
+    priority: locality.priority,
+    zone: `${region}/${zone}/${subZone}`,
+    zoneWeight: locality.loadBalancingWeight ?? 0,
+    isHealthy: isHealthy(endpoint),
+  }));
+}
+
+/** `inUse`: those that the caller uses; undefined where it uses all, or nobody knows who calls. */
 function endpointViews(
-  localities: readonly Locality[],
+  all: readonly Candidate[],
   panicPercent: number,
+  inUse: ReadonlySet<SubsetCandidate> | undefined,
 ): readonly ExplainedEndpoint[] {
-  const all = localities.flatMap((locality) =>
-    locality.lbEndpoints.map((endpoint) => ({ locality, endpoint })),
-  );
   const healthy = all.filter(({ endpoint }) => isHealthy(endpoint));
   const firstPriority = Math.min(...healthy.map(({ locality }) => locality.priority), Infinity);
   const isPanic = all.length > 0 && (100 * healthy.length) / all.length < panicPercent;
-  return all.map(({ locality, endpoint }) => {
-    const reason = reasonAgainst(endpoint, locality, { firstPriority, isPanic });
-    const host =
-      endpoint.hostIdentifier.case === "endpoint" ? endpoint.hostIdentifier.value : undefined;
+  return all.map((candidate) => {
+    const { locality, endpoint, address } = candidate;
+    const isInUse = inUse?.has(candidate) ?? null;
+    const against = reasonAgainst(endpoint, locality, { firstPriority, isPanic });
+    const reason = against ?? (isInUse === false ? NOT_IN_SUBSET : null);
     return {
-      address: addressText(host?.address),
+      address,
       workload: workloadOf(endpoint),
       zone: locality.locality?.zone ?? "",
       priority: locality.priority,
       weight: endpoint.loadBalancingWeight ?? 1,
       health: (HealthStatus[endpoint.healthStatus] ?? "UNKNOWN").toLowerCase(),
+      inSubset: isInUse === null ? null : isInUse && (candidate.isHealthy || isPanic),
       eligible: reason === null,
       reason,
       live: null,
@@ -176,7 +222,10 @@ function addressText(address: AddressMessage | undefined): string {
 }
 
 /** Read from the cluster itself; who asked for it is found elsewhere. */
-function clusterSettings(cluster: Cluster): readonly EffectiveSetting[] {
+function clusterSettings(
+  cluster: Cluster,
+  subsetting: ExplainedSubsetting | undefined,
+): readonly EffectiveSetting[] {
   const origin = `cluster ${cluster.name}`;
   const setting = (field: string, value: string): EffectiveSetting => ({ field, value, origin });
   const thresholds = cluster.circuitBreakers?.thresholds[0];
@@ -189,6 +238,9 @@ function clusterSettings(cluster: Cluster): readonly EffectiveSetting[] {
   const bounded = limits.filter(([, value]) => value !== undefined && value < UNLIMITED);
   return [
     setting("tls", cluster.transportSocket === undefined ? "no" : "yes"),
+    ...(subsetting === undefined
+      ? []
+      : [setting("subsetting", `each caller uses ${subsetting.size}, others than other callers`)]),
     ...(bounded.length === 0
       ? []
       : [setting("circuitBreaker", bounded.map(([name, max]) => `${max} ${name}`).join(", "))]),

@@ -83,8 +83,7 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
   const explanation = explainMatch(routed.routes, routed.table, view);
   const { taken, virtualHost } = explanation;
   const action = taken?.result.route.action;
-  const clusters =
-    action?.kind === "forward" ? clusterViews(action, view, known.configuration) : [];
+  const clusters = action?.kind === "forward" ? clusterViews(action, view, known) : [];
   const source = taken === undefined ? null : routeSource(taken.message.name);
   const rewrite = action?.kind === "forward" ? action.rewritePath : undefined;
   const path = rewrite === undefined ? request.path : rewrite(request.path);

@@ -158,6 +158,9 @@ export interface ExplainedCluster {
   readonly settings: readonly EffectiveSetting[];
 }
 
+/** Why an endpoint gets nothing from a caller that uses a part of them. */
+export const NOT_IN_SUBSET = "this caller uses others (loadBalancer.subsetting)";
+
 export interface ExplainedEndpoint {
   readonly address: string;
   readonly workload: string | null;
@@ -165,6 +168,8 @@ export interface ExplainedEndpoint {
   readonly priority: number;
   readonly weight: number;
   readonly health: string;
+  /** Whether the caller uses it, where it uses a part of them; null where it uses all, or nobody knows who calls. */
+  readonly inSubset: boolean | null;
   readonly eligible: boolean;
   /** Why it is not eligible. */
   readonly reason: string | null;
@@ -174,6 +179,7 @@ export interface ExplainedEndpoint {
 
 export interface ExplainedLiveEndpoint {
   readonly health: string;
+  readonly inSubset: boolean | null;
   readonly activeRequests: number;
   readonly connections: number;
 }

@@ -19,6 +19,9 @@ function clusterText(cluster: ClusterStatus): string {
       `${prefix}::priority::${endpoint.priority}`,
       `${prefix}::zone::${endpoint.zone}`,
       `${prefix}::latency_ewma_ms::${endpoint.ewmaMs.toFixed(3)}`,
+      ...(endpoint.isInSubset === undefined
+        ? []
+        : [`${prefix}::in_subset::${endpoint.isInSubset}`]),
     ];
   });
   return [`${cluster.name}::endpoints::${cluster.endpoints.length}`, ...lines]
@@ -36,7 +39,7 @@ export function clustersJson(clusters: readonly ClusterStatus[]): unknown {
 }
 
 function endpointJson(endpoint: EndpointStatus): unknown {
-  const { host, port, weight, priority, zone, healthFlags, workload } = endpoint;
+  const { host, port, weight, priority, zone, healthFlags, workload, isInSubset } = endpoint;
   return {
     address: { socket_address: { address: host, port_value: port } },
     health_status: healthJson(healthFlags),
@@ -44,6 +47,7 @@ function endpointJson(endpoint: EndpointStatus): unknown {
     priority,
     locality: { zone },
     workload,
+    in_subset: isInSubset,
     stats: [
       { name: "cx_active", value: endpoint.connectionCount, type: "GAUGE" },
       { name: "cx_connect_fail", value: endpoint.connectFailures },

@@ -22,6 +22,8 @@ export interface EndpointStatus {
   readonly connectFailures: number;
   readonly activeRequests: number;
   readonly requestsTotal: number;
+  /** Whether this proxy uses it, where it uses a part of the cluster's endpoints: any worker of several. */
+  readonly isInSubset: boolean | undefined;
   /** Of several workers the mean by their requests. */
   readonly ewmaMs: number;
 }
@@ -113,11 +115,15 @@ function mergeListeners(a: ListenerStatus, b: ListenerStatus): ListenerStatus {
   return { ...a, accepted };
 }
 
-function clusterStatus({ name, endpoints }: Cluster): ClusterStatus {
-  return { name, endpoints: endpoints.map(endpointStatus) };
+function clusterStatus({ name, endpoints, hosts }: Cluster): ClusterStatus {
+  const members = hosts.members === undefined ? undefined : new Set(hosts.members);
+  return {
+    name,
+    endpoints: endpoints.map((endpoint) => endpointStatus(endpoint, members?.has(endpoint))),
+  };
 }
 
-function endpointStatus(endpoint: Endpoint): EndpointStatus {
+function endpointStatus(endpoint: Endpoint, isInSubset: boolean | undefined): EndpointStatus {
   const { host, port, weight, priority, zone, workload } = endpoint.info;
   const {
     healthFlags,
@@ -130,7 +136,7 @@ function endpointStatus(endpoint: Endpoint): EndpointStatus {
   } = endpoint;
   return {
     ...{ key, host, port, healthFlags, weight, priority, zone, workload: workload.workload },
-    ...{ connectionCount, connectFailures, activeRequests, requestsTotal, ewmaMs },
+    ...{ connectionCount, connectFailures, activeRequests, requestsTotal, isInSubset, ewmaMs },
   };
 }
 
@@ -149,6 +155,7 @@ function mergeEndpoints(a: EndpointStatus, b: EndpointStatus): EndpointStatus {
     connectFailures: a.connectFailures + b.connectFailures,
     activeRequests: a.activeRequests + b.activeRequests,
     requestsTotal,
+    isInSubset: a.isInSubset || b.isInSubset,
     ewmaMs: requestsTotal === 0 ? a.ewmaMs : weighted / requestsTotal,
   };
 }

@@ -213,6 +213,7 @@ const TRAFFIC_DEFAULTS = {
     maglev: { tableSize: 65_537 },
     slowStart: { window: "0s", aggression: 1, minimumWeight: 10 },
     locality: { preferZone: false, overprovisioningFactor: 140, failover: [], distribute: [] },
+    subsetting: { size: 0 },
   },
   connectTimeout: "5s",
   timeouts: { request: "0s", perTry: "0s", idle: "5m", stream: "0s", connectionIdle: "1h" },
