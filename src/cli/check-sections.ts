@@ -38,6 +38,11 @@ const SECTION_BY_CHECK: Readonly<Record<string, string>> = {
   "services-have-endpoints": "services",
   "objects-accepted": "configuration",
   authorization: "configuration",
+  "telemetry-kept": "telemetry",
+  "proxies-tell": "telemetry",
+  "series-in-bounds": "telemetry",
+  "traces-passed-on": "telemetry",
+  exports: "telemetry",
 };
 const OTHER_SECTION = "mesh";
 

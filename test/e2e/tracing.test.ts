@@ -221,6 +221,8 @@ test("an app that does not pass contexts on is found", async () => {
     (all) => all.some(({ code }) => code === "no-propagation"),
   );
   const named = problems.filter(({ code }) => code === "no-propagation");
+  const { output } = await mesh.home.start(["check", "-o", "json"]).ended;
+  assert.match(output, /"no-propagation"[^}]*forgetful does not pass on the context of traces/);
   assert.deepEqual(
     named.map(({ service }) => service?.name),
     ["forgetful"],

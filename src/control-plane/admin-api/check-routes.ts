@@ -11,6 +11,7 @@ import { findingView } from "./finding-view.ts";
 import { instanceViews } from "./instance-routes.ts";
 import { proxyView } from "./proxy-routes.ts";
 import { parseInteger } from "./request-schemas.ts";
+import { readTelemetryChecks } from "./telemetry-checks.ts";
 
 /** Of `certExpiresInSeconds`: ten times as long as a root lives by default. */
 const EXPIRY_SECONDS_MAX = 100 * 365 * 86_400;
@@ -19,7 +20,7 @@ const CERTIFICATE_WARNING_MS = 3_600_000;
 
 export function checkRoutes(deps: AdminApiDeps): Hono {
   const app = new Hono();
-  app.get("/checks", (context) => {
+  app.get("/checks", async (context) => {
     const expiry = context.req.query("certExpiresInSeconds");
     const failWithinMs =
       expiry === undefined
@@ -38,7 +39,9 @@ export function checkRoutes(deps: AdminApiDeps): Hono {
       endpointsCheck(deps),
       objectsCheck(deps),
       authorizationCheck(deps),
-      check("exports", "what is exported arrives", deps.exporters.findings),
+      ...(await readTelemetryChecks(deps)).map(({ name, title, findings }) =>
+        check(name, title, findings),
+      ),
     ];
     const response: ChecksResponse = {
       ok: checks.every(({ status }) => status === "pass"),

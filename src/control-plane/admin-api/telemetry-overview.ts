@@ -1,6 +1,7 @@
 /** The mesh at a glance: what is wrong comes first, each with where to look and what to do. */
 
 import { rootViews } from "../ca/ca-view.ts";
+import type { InstanceFigures } from "../telemetry/store/instance-figures.ts";
 import type { OverviewResponse, Problem, ServiceTraffic } from "../telemetry-types.ts";
 import type { AdminApiDeps } from "./admin-api-deps.ts";
 import { findingView } from "./finding-view.ts";
@@ -8,6 +9,11 @@ import { proxyView } from "./proxy-routes.ts";
 import { type FailedCalls, serviceProblems } from "./telemetry-causes.ts";
 import { secondsOf, shareOf, sparkOf, trafficFigures } from "./telemetry-figures.ts";
 import { freshFigures } from "./telemetry-mesh.ts";
+import {
+  PROPAGATION_HINT,
+  propagationMessage,
+  servicesThatLoseContext,
+} from "./telemetry-propagation.ts";
 import { type AskedWindow, windowView } from "./telemetry-query.ts";
 import { serviceFigures } from "./telemetry-services.ts";
 
@@ -15,9 +21,6 @@ import { serviceFigures } from "./telemetry-services.ts";
 const EXPIRING_SHARE = 0.25;
 const ROOT_WARNING_MS = 30 * 86_400_000;
 const PROBLEMS_MAX = 100;
-/** Calls without context, of all that an app makes while it serves, that are no accident. */
-const LOST_SHARE = 0.1;
-const LOST_MIN = 10;
 
 export async function overviewView(
   deps: AdminApiDeps,
@@ -193,37 +196,13 @@ function rolloutProblems({ objects }: AdminApiDeps): readonly Problem[] {
   });
 }
 
-function propagationProblems(
-  figures: Iterable<{
-    readonly namespace: string;
-    readonly service: string;
-    readonly contextPassedOn: number | null;
-    readonly contextLost: number | null;
-  }>,
-): readonly Problem[] {
-  const services = new Map<
-    string,
-    { namespace: string; name: string; lost: number; all: number }
-  >();
-  for (const { namespace, service: name, contextPassedOn, contextLost } of figures) {
-    const key = `${namespace}/${name}`;
-    const known = services.get(key) ?? { namespace, name, lost: 0, all: 0 };
-    services.set(key, known);
-    known.lost += contextLost ?? 0;
-    known.all += (contextLost ?? 0) + (contextPassedOn ?? 0);
-  }
-  return [...services.values()]
-    .filter(({ lost, all }) => lost >= LOST_MIN && lost >= all * LOST_SHARE)
-    .map(
-      ({ namespace, name }): Problem => ({
-        severity: "info",
-        code: "no-propagation",
-        service: { namespace, name },
-        message: `${name} does not pass on the context of traces, so that they end there`,
-        hint: "let it copy traceparent and tracestate from each request to the calls that it makes",
-        view: `/services/${namespace}/${name}`,
-      }),
-    );
+function propagationProblems(figures: Iterable<InstanceFigures>): readonly Problem[] {
+  return servicesThatLoseContext(figures).map((service) => ({
+    ...{ severity: "info", code: "no-propagation", service },
+    message: propagationMessage(service),
+    hint: PROPAGATION_HINT,
+    view: `/services/${service.namespace}/${service.name}`,
+  }));
 }
 
 function storeProblems({ telemetry }: AdminApiDeps): readonly Problem[] {

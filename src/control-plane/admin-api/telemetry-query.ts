@@ -33,6 +33,14 @@ export function windowFrom({ req }: Context, nowMs: number): AskedWindow {
   return { fromMs, toMs, namespace, service };
 }
 
+/** `?service=` is a mistake and not everybody's figures. Throws an API error. */
+export function refuseEmptyValues({ req }: Context): void {
+  for (const [name, values] of Object.entries(req.queries())) {
+    if (!values.includes("")) continue;
+    throw apiError("bad_request", `${name} has no value`, { hint: `leave out ${name} for all` });
+  }
+}
+
 export function windowView({
   fromMs,
   toMs,

@@ -13,7 +13,13 @@ import { errorsView } from "./telemetry-errors.ts";
 import { isWanted, logQuery, logsView } from "./telemetry-logs.ts";
 import { overviewView } from "./telemetry-overview.ts";
 import { proxyFigures } from "./telemetry-proxies.ts";
-import { type AskedWindow, limitFrom, windowFrom, windowView } from "./telemetry-query.ts";
+import {
+  type AskedWindow,
+  limitFrom,
+  refuseEmptyValues,
+  windowFrom,
+  windowView,
+} from "./telemetry-query.ts";
 import { routeTrafficView } from "./telemetry-route-traffic.ts";
 import { securityView } from "./telemetry-security.ts";
 import { seriesView } from "./telemetry-series.ts";
@@ -46,6 +52,10 @@ const VIEWS: Readonly<Record<string, View>> = {
 
 export function telemetryRoutes(deps: AdminApiDeps): Hono<AdminEnv> {
   const app = new Hono<AdminEnv>();
+  app.use("/telemetry/*", async (context, next) => {
+    refuseEmptyValues(context);
+    await next();
+  });
   for (const [name, view] of Object.entries(VIEWS)) {
     app.get(`/telemetry/${name}`, async (context) => {
       const asked = windowFrom(context, deps.clock.nowMs());

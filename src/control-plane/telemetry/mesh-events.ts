@@ -7,14 +7,13 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import type { Component } from "../../core/component.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { AuditRecord } from "../../telemetry/audit/audit-record.ts";
 import { shortTypeName } from "../../xds/type-urls.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
 import { type Instance, isServing } from "../instance.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import type { ProxyDirectory } from "../proxy-directory.ts";
 import type { Registry } from "../registry.ts";
-import type { MeshEvent } from "../telemetry-types.ts";
+import { auditEvent, eventMessage, type ToldEvent } from "./audit-events.ts";
 import { type EjectedBefore, ejectionChanges } from "./ejection-events.ts";
 import type { TelemetryStore } from "./store/telemetry-store.ts";
 
@@ -36,9 +35,6 @@ export interface MeshEventsOptions {
   readonly log: Logger;
 }
 
-type Told = Omit<MeshEvent, "time" | "revision" | "actor"> &
-  Partial<Pick<MeshEvent, "revision" | "actor" | "time">>;
-
 export class MeshEvents implements Component {
   readonly name = "mesh events";
   readonly #options: MeshEventsOptions;
@@ -53,7 +49,7 @@ export class MeshEvents implements Component {
   constructor(options: MeshEventsOptions) {
     this.#options = options;
     options.audit.onRecord((record) => {
-      const told = auditTold(record);
+      const told = auditEvent(record);
       if (told !== undefined) this.#tell([told]);
     });
   }
@@ -78,12 +74,15 @@ export class MeshEvents implements Component {
     return Promise.resolve();
   }
 
-  #tell(events: readonly Told[]): void {
+  #tell(events: readonly ToldEvent[]): void {
     if (events.length === 0) return;
     const time = new Date(this.#options.clock.nowMs()).toISOString();
     const shown = events.slice(0, EVENTS_PER_LOOK_MAX);
     this.#options.store.addEvents(
-      shown.map((event) => ({ time, revision: null, actor: null, ...event })),
+      shown.map((event) => ({
+        ...{ time, revision: null, actor: null, ...event },
+        message: eventMessage(event.message),
+      })),
     );
   }
 
@@ -99,7 +98,7 @@ export class MeshEvents implements Component {
     this.#timer = this.#options.clock.schedule(LOOK_MS, () => this.#look());
   }
 
-  #instanceEvents(): readonly Told[] {
+  #instanceEvents(): readonly ToldEvent[] {
     const now = new Map(
       this.#options.registry
         .list()
@@ -115,7 +114,7 @@ export class MeshEvents implements Component {
     }));
   }
 
-  #proxyEvents(): readonly Told[] {
+  #proxyEvents(): readonly ToldEvent[] {
     const { proxies } = this.#options;
     const now = new Map(
       proxies.list().map((entry): readonly [string, string] => {
@@ -141,11 +140,11 @@ export class MeshEvents implements Component {
     });
   }
 
-  #rolloutEvents(): readonly Told[] {
+  #rolloutEvents(): readonly ToldEvent[] {
     const rollouts = this.#options.objects.list("Rollout");
     const before = this.#rollouts;
     const last = new Map<string, string>();
-    const told: Told[] = [];
+    const told: ToldEvent[] = [];
     for (const { metadata, status } of rollouts) {
       const subject = `${metadata.namespace}/${metadata.name}`;
       const events = status?.rollout?.events ?? [];
@@ -202,57 +201,12 @@ function instanceMessage(from: string | undefined, to: string | undefined): stri
 function differences(
   before: ReadonlyMap<string, string> | undefined,
   now: ReadonlyMap<string, string>,
-  tell: (subject: string, from: string | undefined, to: string | undefined) => Told,
-): readonly Told[] {
+  tell: (subject: string, from: string | undefined, to: string | undefined) => ToldEvent,
+): readonly ToldEvent[] {
   if (before === undefined) return [];
   const subjects = new Set([...now.keys(), ...before.keys()]);
   return [...subjects].flatMap((subject) => {
     const [from, to] = [before.get(subject), now.get(subject)];
     return from === to ? [] : [tell(subject, from, to)];
   });
-}
-
-/** Undefined for what people look up in the audit log only. */
-function auditTold(record: AuditRecord): Told | undefined {
-  const { kind, action, actor, object, message = "", details, outcome } = record;
-  const who = actor?.name ?? null;
-  switch (kind) {
-    case "change":
-      return {
-        severity: "info",
-        type: "config",
-        subject: object === undefined ? "" : `${object.kind} ${object.namespace}/${object.name}`,
-        message: fieldsText(action, details?.["fields"]),
-        revision: typeof details?.["revision"] === "number" ? details["revision"] : null,
-        actor: who,
-      };
-    case "action":
-      return { severity: "info", type: "control-plane", subject: action, message, actor: who };
-    case "certificate-issued":
-      return {
-        severity: "info",
-        type: "certificate",
-        subject: who ?? "",
-        message: `issued, valid until ${String(details?.["notAfter"] ?? "")}`,
-      };
-    case "certificate-refused":
-    case "revocations-changed":
-      return { severity: "warning", type: "certificate", subject: who ?? action, message };
-    case "policy-denied":
-    case "security-event":
-    case "authentication-failed":
-    case "access-denied":
-      return {
-        severity: kind === "security-event" ? "error" : "warning",
-        type: "security",
-        subject: who ?? "unknown",
-        message: message === "" ? `${action}: ${outcome}` : message,
-      };
-    case "log":
-      return undefined;
-  }
-}
-
-function fieldsText(action: string, fields: unknown): string {
-  return Array.isArray(fields) && fields.length > 0 ? `${action}: ${fields.join(", ")}` : action;
 }

@@ -21,6 +21,8 @@ export interface InstanceFigures {
   readonly ejected: Readonly<Record<string, number>>;
   /** Which ones, as `address:port`, by cluster. */
   readonly ejectedEndpoints: Readonly<Record<string, readonly string[]>>;
+  /** Label sets that had no room in their family since the proxy was started, by family. */
+  readonly droppedSeries: Readonly<Record<string, number>>;
 }
 
 interface CpuReading {
@@ -36,12 +38,14 @@ interface Known {
   readonly ejected: Map<string, number>;
   /** `cluster`, a space and `address:port`. */
   readonly ejectedEndpoints: Set<string>;
+  readonly droppedSeries: Map<string, number>;
 }
 
 const CPU = "process_cpu_seconds_total";
 const APP_CPU = "tulle_app_cpu_seconds_total";
 const EJECTED = "tulle_outlier_ejections_active";
 const EJECTED_ENDPOINT = "tulle_outlier_endpoint_ejected";
+const DROPPED_SERIES = "tulle_metrics_dropped_series_total";
 const MEMORY = "process_resident_memory_bytes";
 const APP_MEMORY = "tulle_app_resident_memory_bytes";
 const LAG = "tulle_event_loop_lag_seconds";
@@ -53,6 +57,7 @@ const FAMILIES: ReadonlySet<string> = new Set([
   APP_CPU,
   EJECTED,
   EJECTED_ENDPOINT,
+  DROPPED_SERIES,
   MEMORY,
   APP_MEMORY,
   LAG,
@@ -65,6 +70,7 @@ const CPU_SPAN_MS = 15_000;
 const CPU_READINGS_MAX = 16;
 const INSTANCES_MAX = 20_000;
 const CLUSTERS_MAX = 2000;
+const FAMILIES_MAX = 200;
 /** Of one proxy; it tells no more. */
 const EJECTED_ENDPOINTS_MAX = 512;
 
@@ -88,6 +94,7 @@ export class InstanceFiguresTable {
     this.#known.set(key, {
       ...{ teller, heardMs: nowMs, values: new Map(), cpu: new Map() },
       ...{ ejected: new Map(), ejectedEndpoints: new Set() },
+      droppedSeries: new Map(),
     });
   }
 
@@ -102,11 +109,17 @@ export class InstanceFiguresTable {
       const labels = readLabels(bytes, { start: point.labelsStart, end: point.labelsEnd });
       if (family === EJECTED) addEjected(known, labels, value);
       else addEjectedEndpoint(known, labels, value);
+    } else if (family === DROPPED_SERIES) {
+      const labels = readLabels(bytes, { start: point.labelsStart, end: point.labelsEnd });
+      const { droppedSeries } = known;
+      const of = labels.get("family") ?? "";
+      if (droppedSeries.has(of) || droppedSeries.size < FAMILIES_MAX) droppedSeries.set(of, value);
     } else {
       // A process that is new has ejected nothing yet.
       if (family === STARTED && (known.values.get(STARTED) ?? value) !== value) {
         known.ejected.clear();
         known.ejectedEndpoints.clear();
+        known.droppedSeries.clear();
       }
       known.values.set(family, value);
     }
@@ -116,7 +129,7 @@ export class InstanceFiguresTable {
   list(sinceMs: number): readonly InstanceFigures[] {
     return [...this.#known.values()]
       .filter(({ heardMs }) => heardMs >= sinceMs)
-      .map(({ teller, heardMs, values, cpu, ejected, ejectedEndpoints }) => {
+      .map(({ teller, heardMs, values, cpu, ejected, ejectedEndpoints, droppedSeries }) => {
         const lag = values.get(LAG);
         const started = values.get(STARTED);
         return {
@@ -134,6 +147,7 @@ export class InstanceFiguresTable {
           contextLost: values.get(LOST) ?? null,
           ejected: Object.fromEntries(ejected),
           ejectedEndpoints: byCluster(ejectedEndpoints),
+          droppedSeries: Object.fromEntries(droppedSeries),
         };
       });
   }

@@ -92,6 +92,29 @@ test("times that were told in seconds are shown in milliseconds, whatever is abo
   engine.close(nowMs);
 });
 
+test("of each trace one exemplar is shown, however often it was told", (context) => {
+  const engine = open(temporaryPath(context), START_MS);
+  const traces = ["a", "b"].map((digit) => digit.repeat(32));
+  for (const [push, traceId] of [traces[0], traces[1], traces[0]].entries()) {
+    const nowMs = START_MS + (push + 1) * 5_000;
+    const reported = ["destination", "source"].map((reporter) =>
+      durations({ ...LABELS, reporter }, new Array<number>(push + 1).fill(3), {
+        ...{ startMs: START_MS, timeMs: nowMs },
+        ...(traceId === undefined ? {} : { traceId }),
+      }),
+    );
+    const request = create(ExportMetricsServiceRequestSchema, {
+      resourceMetrics: [{ scopeMetrics: [{ metrics: reported }] }],
+    });
+    engine.addMetrics(toBinary(ExportMetricsServiceRequestSchema, request), [TELLER], nowMs);
+  }
+  const nowMs = START_MS + 20_000;
+  engine.flush(nowMs);
+  const shown = engine.ask("exemplars", { fromMs: START_MS, toMs: nowMs, limit: 10 }, nowMs);
+  assert.deepEqual(shown.map(({ traceId }) => traceId).sort(), traces);
+  engine.close(nowMs);
+});
+
 /** What its app's and its own CPU were used for, and memory, as a proxy tells it. */
 function resources(cpuSeconds: number, bytes: number, timeMs: number): Uint8Array {
   const times = { startMs: START_MS, timeMs };

@@ -271,8 +271,9 @@ export class TelemetryEngine {
     }
     const rows = this.#database
       .prepare(
-        `SELECT DISTINCT time_ms AS timeMs, latency_ms AS latencyMs, trace_id AS traceId FROM exemplars
-           WHERE ${conditions.join(" AND ")} ORDER BY time_ms DESC LIMIT ?`,
+        // Both ends of a call tell of one trace, at its every hop: of each trace the slowest, whose row SQLite takes beside MAX.
+        `SELECT time_ms AS timeMs, MAX(latency_ms) AS latencyMs, trace_id AS traceId FROM exemplars
+           WHERE ${conditions.join(" AND ")} GROUP BY trace_id ORDER BY timeMs DESC LIMIT ?`,
       )
       .all(...values, query.limit);
     return rows as unknown as readonly StoredExemplar[];
