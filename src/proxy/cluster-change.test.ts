@@ -110,7 +110,7 @@ test("averages, counts and unreachable endpoints are known afterwards", async (t
   const endpoint = fixture.endpoint(2);
   endpoint.observeLatency(80, 0);
   endpoint.onRequestStart();
-  endpoint.onUnreachable();
+  endpoint.onUnreachable("connect-failed");
   const { breaker } = fixture.cluster;
   assert.ok(breaker.admitRequest());
   fixture.change({

@@ -1,6 +1,11 @@
 /** What has happened to a cluster of one name, whatever its configuration was at the time. */
 export interface ClusterCounts {
+  /** Connections that could not be made, for whatever reason. */
   connectFailures: number;
+  /** Of these, those that took longer than the connect timeout. */
+  connectTimeouts: number;
+  /** Of these, those whose TLS handshake failed. */
+  tlsFailures: number;
   retries: number;
   /** Retries without which the request would have failed, and did not. */
   retrySuccesses: number;
@@ -21,6 +26,8 @@ export interface ClusterCounts {
 export function createClusterCounts(): ClusterCounts {
   return {
     connectFailures: 0,
+    connectTimeouts: 0,
+    tlsFailures: 0,
     retries: 0,
     retrySuccesses: 0,
     retryOverflows: 0,

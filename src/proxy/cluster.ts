@@ -7,6 +7,7 @@ import type { ConnectionBudget } from "./endpoint-services.ts";
 import type { ClusterHealth, HealthOwner } from "./health/cluster-health.ts";
 import type { ClusterHosts } from "./host-set.ts";
 import type { PickContext } from "./pick-context.ts";
+import type { UpstreamFailure } from "./stream.ts";
 
 /** What a change of its configuration replaces. */
 export interface ClusterSettings {
@@ -170,8 +171,10 @@ export class Cluster implements ConnectionBudget, HealthOwner {
     this.breakerFor(isUrgent).releasePending();
   }
 
-  onConnectFailure(): void {
+  onConnectFailure(kind: UpstreamFailure["kind"]): void {
     this.counts.connectFailures += 1;
+    if (kind === "connect-timeout") this.counts.connectTimeouts += 1;
+    else if (kind === "tls-failed") this.counts.tlsFailures += 1;
   }
 
   onOverflow(): void {

@@ -30,7 +30,7 @@ export interface PoolOwner {
   /** After an attempt that failed, by the monotonic clock: nothing is dialled until then that nobody waits for. */
   readonly unreachableUntilMs: number;
   onReachable(): void;
-  onUnreachable(): void;
+  onUnreachable(kind: UpstreamFailure["kind"]): void;
 }
 
 export class ConnectionPool implements UpstreamConnectionOwner {
@@ -368,7 +368,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
 
   /** One attempt failed: so does the request that it was for, and those that nothing else is left for. */
   #onDialFailed(failure: UpstreamFailure): void {
-    this.#owner.onUnreachable();
+    this.#owner.onUnreachable(failure.kind);
     const affected = [this.#takeWaiting()];
     const isOtherForAll = this.#dials.size > 0 && this.#expectedCodec !== "http1";
     if (this.#hasNone() && !isOtherForAll) {

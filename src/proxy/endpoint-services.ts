@@ -4,6 +4,7 @@ import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { UpstreamHttpConfig } from "./config/upstream-http-config.ts";
 import type { Dialer } from "./dialer.ts";
+import type { UpstreamFailure } from "./stream.ts";
 import type { CreateUpstreamConnection } from "./upstream-codec.ts";
 
 /** Limits that the endpoints of a cluster share. What was admitted is released once. */
@@ -18,7 +19,7 @@ export interface ConnectionBudget {
   releaseConnection(): void;
   admitPending(isUrgent?: boolean): boolean;
   releasePending(isUrgent?: boolean): void;
-  onConnectFailure(): void;
+  onConnectFailure(kind: UpstreamFailure["kind"]): void;
   /** Something was turned away that no other method of this budget has counted. */
   onOverflow(): void;
 }

@@ -14,7 +14,7 @@ import type { HostHealth } from "./load-balancer/load-balancer.ts";
 import { RecentRefusals } from "./load-balancer/recent-refusals.ts";
 import { OutcomeSeries } from "./outcome-series.ts";
 import { RawConnections } from "./raw-connections.ts";
-import type { ClientStreamHandler } from "./stream.ts";
+import type { ClientStreamHandler, UpstreamFailure } from "./stream.ts";
 
 /** After a connection that could not be made others are preferred for this long, doubled with each failure in a row. */
 const UNREACHABLE_MS = 500;
@@ -213,8 +213,8 @@ export class Endpoint implements Host {
   }
 
   /** An endpoint that refuses at once would look like the fastest of all. */
-  onUnreachable(): void {
-    this.#services.budget.onConnectFailure();
+  onUnreachable(kind: UpstreamFailure["kind"]): void {
+    this.#services.budget.onConnectFailure(kind);
     this.connectFailures += 1;
     const pauseMs = Math.min(UNREACHABLE_MS_MAX, UNREACHABLE_MS * 2 ** this.#failuresInRow);
     this.#failuresInRow += 1;

@@ -85,6 +85,13 @@ function registerClusterCounts({ registry, clusters }: EnvoyMetricsOptions): voi
         "Connections that could not be made.",
       ),
     ],
+    [
+      "connectTimeouts",
+      registry.counter(
+        "envoy_cluster_upstream_cx_connect_timeout",
+        "Connections that took too long to make.",
+      ),
+    ],
   ];
   registry.onCollect(() => {
     for (const { name, counts } of clusters.values()) {

@@ -4,6 +4,7 @@ import type { TcpEndpoints } from "../net/first-bytes/proxy-header.ts";
 import type { ConnectedSocket, DialResult, DialTarget, PendingDial } from "./dialer.ts";
 import type { EndpointServices } from "./endpoint-services.ts";
 import { cutAtPeerExpiry } from "./peer-expiry.ts";
+import type { UpstreamFailure } from "./stream.ts";
 
 /** Whose connections they are. */
 export interface RawConnectionsOwner {
@@ -12,7 +13,7 @@ export interface RawConnectionsOwner {
   onRequestStart(): void;
   onRequestEnd(): void;
   onReachable(): void;
-  onUnreachable(): void;
+  onUnreachable(kind: UpstreamFailure["kind"]): void;
 }
 
 export class RawConnections {
@@ -48,7 +49,7 @@ export class RawConnections {
     const onDialed = (result: DialResult): void => {
       this.#dials.delete(dial);
       if (result.kind === "connected") this.#own(result);
-      else this.#onFailed();
+      else this.#onFailed(result);
       onResult(result);
     };
     const dial = dialer.dial(this.#owner.info, rawAlpn, onDialed, downstream);
@@ -78,9 +79,9 @@ export class RawConnections {
     });
   }
 
-  #onFailed(): void {
+  #onFailed(failure: UpstreamFailure): void {
     this.#release();
-    this.#owner.onUnreachable();
+    this.#owner.onUnreachable(failure.kind);
   }
 
   #giveUp(dial: PendingDial): void {

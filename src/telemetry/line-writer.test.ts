@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { type TestContext, test } from "node:test";
+import { until } from "../../test/support/until.ts";
 import { ManualClock } from "../core/clock.ts";
 import { LineWriter } from "./line-writer.ts";
 
@@ -12,11 +13,6 @@ function folderFor(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "tulle-lines-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
-}
-
-/** For what the system brings about. */
-async function until(isThere: () => boolean): Promise<void> {
-  while (!isThere()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A sink that takes nothing until `release` is called. */

@@ -4,9 +4,9 @@ import test, { type TestContext } from "node:test";
 import {
   AdsClientFixture,
   type AdsClientFixtureOptions,
-  until,
 } from "../../test/support/ads-client-fixture.ts";
 import { AdsServerFixture } from "../../test/support/ads-server-fixture.ts";
+import { until } from "../../test/support/until.ts";
 import { assignment, edsCluster, listener, routeTo } from "../../test/support/xds-resources.ts";
 import {
   CLUSTER_TYPE_URL as CDS,

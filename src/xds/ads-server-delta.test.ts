@@ -1,9 +1,9 @@
 /** Delta ADS against a client that says each message by hand: the traps of the protocol. */
 import assert from "node:assert/strict";
 import test, { afterEach, beforeEach, describe } from "node:test";
-import { until } from "../../test/support/ads-client-fixture.ts";
 import { AdsServerFixture } from "../../test/support/ads-server-fixture.ts";
 import type { RawAdsClient } from "../../test/support/raw-ads-client.ts";
+import { until } from "../../test/support/until.ts";
 import {
   assignment,
   edsCluster,

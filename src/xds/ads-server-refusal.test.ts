@@ -1,9 +1,9 @@
 /** NACKs: what is recorded, what is sent again, what is held back, and what goes on regardless. */
 import assert from "node:assert/strict";
 import test, { afterEach, beforeEach, describe } from "node:test";
-import { until } from "../../test/support/ads-client-fixture.ts";
 import { AdsServerFixture } from "../../test/support/ads-server-fixture.ts";
 import type { RawAdsClient, RawResponse } from "../../test/support/raw-ads-client.ts";
+import { until } from "../../test/support/until.ts";
 import { assignment, edsCluster, listener, routeTo } from "../../test/support/xds-resources.ts";
 import {
   CLUSTER_TYPE_URL as CDS,

@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { AdsClientFixture, until } from "../../test/support/ads-client-fixture.ts";
+import { AdsClientFixture } from "../../test/support/ads-client-fixture.ts";
 import { AdsServerFixture } from "../../test/support/ads-server-fixture.ts";
+import { until } from "../../test/support/until.ts";
 import { assignment, edsCluster, listener, routeTo } from "../../test/support/xds-resources.ts";
 import { type EncodedResource, proxySnapshot } from "./snapshot.ts";
 import {

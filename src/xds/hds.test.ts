@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test, { afterEach, beforeEach } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Client, credentials, Server, ServerCredentials, status } from "@grpc/grpc-js";
-import { until } from "../../test/support/ads-client-fixture.ts";
+import { until } from "../../test/support/until.ts";
 import { ManualClock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
 import { SeededPrng } from "../core/prng.ts";

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { after, before, test } from "node:test";
+import { until } from "../support/until.ts";
 import type { Answer, Question } from "./catalog-mesh.ts";
 import { type OutsideHost, OutsideMesh, type Respond } from "./outside-mesh.ts";
 
@@ -39,10 +40,6 @@ async function bodies(question: Question = {}): Promise<readonly string[]> {
 }
 
 const ALL_OF_B = Array.from({ length: 6 }, () => "200 b");
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 test("retries by status, header field and status of gRPC, at another host", async () => {
   const retries = { attempts: 1, on: [], avoidPreviousHosts: true, backoff: quick, budget: plenty };

@@ -17,6 +17,7 @@ import { createDnsMetrics } from "../../src/proxy/dns/dns-metrics.ts";
 import { DnsServer } from "../../src/proxy/dns/dns-server.ts";
 import { NameTable } from "../../src/proxy/dns/name-table.ts";
 import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
+import { answerThat } from "../support/until.ts";
 import { TulleHome, type TulleProcess } from "./tulle-process.ts";
 
 const APP = `
@@ -130,17 +131,8 @@ async function ask(host: string, port: number): Promise<string> {
   return `${response.statusCode} ${await text(response)}`;
 }
 
-/** What is said of a name, once it is as wanted: the sidecar hears of instances a moment after they do. */
-async function until<T>(query: () => Promise<T>, isWanted: (answer: T) => boolean): Promise<T> {
-  for (;;) {
-    const answer = await query();
-    if (isWanted(answer)) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 const bothListed = () =>
-  until(
+  answerThat(
     () => resolver.resolveSrv(DB),
     (records) => records.length === 2,
   );
@@ -196,7 +188,7 @@ test("an instance that is gone is never another one, and comes back under its ad
   const [address = ""] = await resolver.resolve4(`db-1.${DB}`);
   databases.get("db-1")?.signal("SIGTERM");
   await databases.get("db-1")?.ended;
-  const left = await until(
+  const left = await answerThat(
     () => resolver.resolve4("db"),
     (addresses) => addresses.length === 1,
   );

@@ -16,6 +16,7 @@ import { SeededPrng } from "../../src/core/prng.ts";
 import { callApi, StandInSidecar, temporaryFolder } from "../support/control-plane-fixture.ts";
 import { IdentityProvider } from "../support/identity-provider.ts";
 import { encoded, signedToken, signingKey } from "../support/signed-tokens.ts";
+import { answerThat } from "../support/until.ts";
 
 const TIMEOUT = { timeout: 30_000 };
 const ANY = { host: "127.0.0.1", port: 0, isFallbackAllowed: false } as const;
@@ -92,17 +93,9 @@ const whoami = (token?: string) =>
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
   });
 
-/** What is in the store is in force when the caches have it. */
-async function until<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
-  for (;;) {
-    const answer = await ask();
-    if (holds(answer)) return answer;
-  }
-}
-
 test("a user of an identity provider has the highest role of their groups", TIMEOUT, async () => {
   const token = await provider.token();
-  const { body } = await until(
+  const { body } = await answerThat(
     () => whoami(token),
     ({ status }) => status === 200,
   );
@@ -151,7 +144,7 @@ test(
 test("with anonymous None loopback gets nothing without proof", TIMEOUT, async () => {
   assert.equal((await whoami()).status, 200);
   await configure({ anonymous: "None" });
-  const answer = await until(
+  const answer = await answerThat(
     () => whoami(),
     ({ status }) => status !== 200,
   );
@@ -219,7 +212,7 @@ test("a workload comes with its certificate, until it is revoked", TIMEOUT, asyn
     metadata: { name: "deployer" },
     spec: { spiffeId: DEPLOYER },
   });
-  const revoked = await until(
+  const revoked = await answerThat(
     () => whoamiByTls(deployer),
     ({ status }) => status !== 200,
   );

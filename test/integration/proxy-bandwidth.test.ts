@@ -6,6 +6,7 @@ import { ProxyFixture } from "../support/proxy-fixture.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
+import { until } from "../support/until.ts";
 
 const HTTP = "type.googleapis.com/envoy.extensions.filters.http";
 const KIBIBYTE = 1024;
@@ -56,10 +57,6 @@ async function post(context: TestContext, port: number, bytes: number): Promise<
   const { status, body } = await client.response("POST");
   assert.equal(status, 200);
   return body.length;
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A limit bounds how fast bytes come from below: however busy the machine is, they are not there before. */

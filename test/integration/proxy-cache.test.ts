@@ -9,6 +9,7 @@ import { RawClient, type RawResponse } from "../support/raw-client.ts";
 import { RawHttp2Client, requestFields } from "../support/raw-http2-client.ts";
 import { headerOf } from "../support/raw-message.ts";
 import { RawUpstream, type UpstreamRequest } from "../support/raw-upstream.ts";
+import { until } from "../support/until.ts";
 
 const ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 
@@ -64,10 +65,6 @@ async function fetched(
 const status = (response: RawResponse): string | undefined => headerOf(response, "cache-status");
 const result = (proxy: ProxyFixture, name: string): number =>
   proxy.metric("tulle_cache_requests_total", `result="${name}"`);
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 test("what may be kept answers the next request, with its age", async (context) => {
   const setup = await setUp(context);

@@ -7,6 +7,7 @@ import { ProxyFixture } from "../support/proxy-fixture.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { headerOf } from "../support/raw-message.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
+import { until } from "../support/until.ts";
 
 async function setUp(context: TestContext, breakers: JsonObject, routes?: readonly JsonObject[]) {
   const upstream = await RawUpstream.start(context);
@@ -25,10 +26,6 @@ async function setUp(context: TestContext, breakers: JsonObject, routes?: readon
   const cluster = proxy.dataPlane.clusters.get("app");
   assert.ok(cluster);
   return { upstream, proxy, connect, cluster };
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("a request too many gets 503 at once, with the flag and the field of Envoy", async (context) => {

@@ -8,6 +8,7 @@ import { ProxyFixture } from "../support/proxy-fixture.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { headerOf } from "../support/raw-message.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
+import { until } from "../support/until.ts";
 
 interface Setup {
   readonly action?: JsonObject;
@@ -47,10 +48,6 @@ async function setUp(context: TestContext, { action = {}, manager = {}, cluster 
     return found.counts;
   };
   return { clock, upstream, proxy, client, call, counts };
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("a stream has its time, from its beginning to its end", async (context) => {

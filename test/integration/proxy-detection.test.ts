@@ -23,6 +23,7 @@ import {
   tcpFilter,
   tcpServer,
 } from "../support/tcp-fixture.ts";
+import { until } from "../support/until.ts";
 
 const root = rootOf();
 const pair = keyPair(root, ["spiffe://mesh.test/ns/shop/sa/app"]);
@@ -37,10 +38,6 @@ const PROXIED = {
   destinationAddress: "192.0.2.8",
   destinationPort: 8443,
 } as const;
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 function accepted(proxy: ProxyFixture, protocol: string): number {
   return proxy.metric("tulle_downstream_connections_total", `protocol="${protocol}"`);

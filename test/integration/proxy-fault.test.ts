@@ -17,6 +17,7 @@ import {
 } from "../support/raw-http2-client.ts";
 import { headerOf } from "../support/raw-message.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
+import { until } from "../support/until.ts";
 
 const TYPES = "type.googleapis.com/envoy.extensions.filters.http";
 const ALL = { numerator: 100 };
@@ -54,10 +55,6 @@ async function setUp(
   const client = await RawClient.connect(proxy.port());
   context.after(() => client.close());
   return { clock, upstream, proxy, client };
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Ten milliseconds a turn. What does not come about fails the test by its time limit. */

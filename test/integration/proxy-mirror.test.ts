@@ -10,6 +10,7 @@ import { ProxyFixture } from "../support/proxy-fixture.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { headerOf } from "../support/raw-message.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
+import { until } from "../support/until.ts";
 
 /** The port of an app that answers when so many bytes have come. */
 async function sink(context: TestContext, bytes: number): Promise<number> {
@@ -57,10 +58,6 @@ async function setUp(
 
 function mirrored(proxy: ProxyFixture, result: string): number {
   return proxy.metric("tulle_mirrored_requests_total", `result="${result}"`);
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("a copy has the fields of the original and another authority; its answer is dropped", async (context) => {

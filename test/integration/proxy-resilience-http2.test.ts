@@ -17,6 +17,7 @@ import { ManualClock } from "../../src/core/clock.ts";
 import { HTTP2_CLUSTER } from "../support/http2-options.ts";
 import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
 import { ProxyFixture } from "../support/proxy-fixture.ts";
+import { until } from "../support/until.ts";
 
 interface Call {
   readonly headers: IncomingHttpHeaders;
@@ -118,10 +119,6 @@ function call(session: ClientHttp2Session, more: Readonly<Record<string, string>
   // Whoever awaits it sees the failure.
   answered.catch(() => {});
   return { stream, answered };
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function passing<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {

@@ -33,6 +33,7 @@ import {
   tcpFilter,
   tcpServer,
 } from "../support/tcp-fixture.ts";
+import { until } from "../support/until.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -49,10 +50,6 @@ async function through(
     clock === undefined ? {} : { clock },
   );
   return { upstream, proxy };
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A port on which nobody listens. */

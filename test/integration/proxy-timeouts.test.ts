@@ -7,6 +7,7 @@ import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
 import { ProxyFixture } from "../support/proxy-fixture.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
+import { until } from "../support/until.ts";
 
 interface Setup {
   readonly action?: JsonObject;
@@ -30,11 +31,6 @@ async function setUp(context: TestContext, { action = {}, manager = {}, tls }: S
   const client = await RawClient.connect(proxy.port());
   context.after(() => client.close());
   return { clock, upstream, proxy, client };
-}
-
-/** Lets what is on its way through the kernel arrive. */
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("a handshake that does not end is given up after the connect timeout", async (context) => {

@@ -10,6 +10,7 @@ import { RawApp } from "../support/raw-app.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { headerOf } from "../support/raw-message.ts";
 import { type TunnelProxyOptions, tunnelPair, tunnelProxy } from "../support/tunnel-fixture.ts";
+import { until } from "../support/until.ts";
 
 const HEAD_END = /\r\n\r\n/;
 const WEBSOCKET = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
@@ -44,11 +45,6 @@ async function opened({ app, client }: Pick<Parts, "app" | "client">): Promise<R
   far.send(SWITCH);
   assert.match(await client.take(HEAD_END), /^HTTP\/1\.1 101 Switching Protocols\r\n/);
   return far;
-}
-
-/** Lets what is on its way through the kernel arrive. */
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function assertCounted(proxy: ProxyFixture, code: number, flag: string): Promise<void> {

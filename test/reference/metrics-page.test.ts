@@ -36,7 +36,7 @@ const LABELS: Readonly<Record<string, readonly string[]>> = {
   tulle_xds_updates_total: ["type"],
   tulle_xds_rejections_total: ["type"],
   tulle_upstream_connections_active: ["cluster"],
-  tulle_upstream_connect_failures_total: ["cluster"],
+  tulle_upstream_connect_failures_total: ["cluster", "reason"],
   tulle_upstream_retries_total: ["cluster"],
   tulle_upstream_overflows_total: ["cluster"],
   tulle_upstream_hedges_total: ["cluster"],

@@ -9,6 +9,7 @@ import { bootstrapOf } from "../support/proxy-bootstrap.ts";
 import { ProxyFixture } from "../support/proxy-fixture.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
+import { until } from "../support/until.ts";
 
 const SLOW_CLIENTS = 1000;
 /** Connections that are opened at a time: fewer than the queue of a listening socket has room for. */
@@ -66,9 +67,4 @@ test("a thousand slow clients leave an honest one served, and end at their deadl
 /** Those on which a head has begun. */
 function busyConnections(proxy: ProxyFixture): number {
   return [...proxy.httpServer().connections].filter((one) => "isIdle" in one && !one.isIdle).length;
-}
-
-/** Lets what is on its way through the kernel arrive. */
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -106,15 +106,3 @@ export class AdsClientFixture implements ResourceConsumer {
 
   readonly #wanted = new Map<string, Set<string>>();
 }
-
-/** Only a test that waits for what never happens gets here. */
-const UNTIL_MS_MAX = 30_000;
-
-/** Lets the event loop turn until the condition holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + UNTIL_MS_MAX;
-  while (!condition()) {
-    if (performance.now() > deadlineMs) throw new Error(`never: ${condition.toString()}`);
-    await new Promise(setImmediate);
-  }
-}
