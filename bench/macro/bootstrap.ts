@@ -11,6 +11,15 @@ const TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
 const POLICIES = "type.googleapis.com/envoy.extensions.load_balancing_policies";
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
+const ROUND_ROBIN = policy("round_robin", { "@type": `${POLICIES}.round_robin.v3.RoundRobin` });
+const LEAST_REQUEST = policy("least_request", {
+  "@type": `${POLICIES}.least_request.v3.LeastRequest`,
+});
+const PEAK_EWMA = policy("peak_ewma", {
+  ...typedStruct("peak_ewma.v3alpha.PeakEwma"),
+  value: {},
+});
+
 export interface BootstrapOptions {
   readonly name: string;
   readonly adminPort: number;
@@ -131,22 +140,28 @@ function routes(variant: Variant): readonly object[] {
   }));
 }
 
-/** Envoy, which does not have peak-EWMA, takes the next of the list, as it does in a mesh. */
-function balancing({ balancer }: Variant): object {
-  if (balancer === "round-robin") return {};
-  const peakEwma = {
-    "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
-    type_url: `${POLICIES}.peak_ewma.v3alpha.PeakEwma`,
-    value: {},
-  };
-  const leastRequest = { "@type": `${POLICIES}.least_request.v3.LeastRequest` };
-  const policy = (name: string, config: object): object => ({
-    typed_extension_config: { name: `envoy.load_balancing_policies.${name}`, typed_config: config },
+/** Envoy, which has neither peak-EWMA nor random subsetting, takes the next of the list, as it does in a mesh. */
+function balancing({ balancer, subset }: Variant): object {
+  if (balancer === "round-robin" && subset === undefined) return {};
+  const plain = balancer === "round-robin" ? [ROUND_ROBIN] : [PEAK_EWMA, LEAST_REQUEST];
+  const part = policy("random_subsetting", {
+    ...typedStruct("random_subsetting.v3.RandomSubsetting"),
+    value: { subset_size: subset, child_policy: { policies: plain } },
   });
+  return { load_balancing_policy: { policies: subset === undefined ? plain : [part, ...plain] } };
+}
+
+function policy(name: string, config: object): object {
   return {
-    load_balancing_policy: {
-      policies: [policy("peak_ewma", peakEwma), policy("least_request", leastRequest)],
-    },
+    typed_extension_config: { name: `envoy.load_balancing_policies.${name}`, typed_config: config },
+  };
+}
+
+/** What a proxy that does not know the type passes over. */
+function typedStruct(type: string): object {
+  return {
+    "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
+    type_url: `${POLICIES}.${type}`,
   };
 }
 

@@ -135,12 +135,13 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
   },
   endpoints: {
     ...VARIED,
-    title: "plain, with 10, 100 times 10 and 1,000 endpoints, round robin",
+    title: "plain, with 10, 100 times 10, 1,000 endpoints and 100 used of 1,000, round robin",
     variants: ENDPOINT_VARIANTS,
   },
   "endpoints-ewma": {
     ...VARIED,
-    title: "plain, with 10, 100 times 10 and 1,000 endpoints, peak EWMA (Envoy: least request)",
+    title:
+      "plain, with 10, 100 times 10, 1,000 endpoints and 100 used of 1,000, peak EWMA (Envoy: least request, all used)",
     variants: EWMA_VARIANTS,
   },
   memory: {

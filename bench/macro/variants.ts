@@ -20,6 +20,8 @@ export interface Variant {
   /** Of each cluster. 1: the backend itself. More: addresses of the loopback network, which all lead to one backend. */
   readonly endpoints: number;
   readonly balancer: "round-robin" | "peak-ewma";
+  /** How many endpoints of each cluster the proxy uses; all of them when absent. Envoy uses all in any case. */
+  readonly subset?: number;
   /** `told`: answers tell clients of their rate limit, too. */
   readonly policies: "off" | "on" | "told";
   /** Requests have a user's token: one that nobody asks for, or one that is verified. */
@@ -84,6 +86,7 @@ function endpointVariants(balancer: Variant["balancer"]): Variants {
     { ...variant, name: "10", endpoints: 10 },
     { ...variant, name: "100x10", clusters: 100, endpoints: 10 },
     { ...variant, name: "1000", endpoints: ENDPOINTS_MAX, against: ["10", "100x10"] },
+    { ...variant, name: "1000-subset", endpoints: ENDPOINTS_MAX, subset: 100 },
   ];
 }
 

@@ -1,10 +1,10 @@
 /** What the caller's own proxy knows of its endpoints at this moment, laid over an explanation. */
-import {
-  type ExplainedEndpoint,
-  type ExplainedLiveEndpoint,
-  type ExplainResponse,
-  NOT_IN_SUBSET,
+import type {
+  ExplainedEndpoint,
+  ExplainedLiveEndpoint,
+  ExplainResponse,
 } from "../../control-plane/explain/explain-types.ts";
+import { NOT_IN_SUBSET } from "../../decision/load-balancing/endpoint-subset.ts";
 import { asRecord, numberAt, recordsAt, textAt } from "../json-view.ts";
 
 /** `clusters` is the answer of a proxy's `/clusters?format=json`. */

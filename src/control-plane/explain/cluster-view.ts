@@ -2,6 +2,7 @@
 
 import type { MessageShape } from "@bufbuild/protobuf";
 import type { HashOrigin } from "../../decision/hash-policy.ts";
+import { NOT_IN_SUBSET } from "../../decision/load-balancing/endpoint-subset.ts";
 import type { RequestView } from "../../decision/request-view.ts";
 import type { ForwardAction } from "../../decision/route.ts";
 import { choiceAt, hashRemainder, remainderOf } from "../../decision/weighted-clusters.ts";
@@ -15,12 +16,7 @@ import type {
   LocalityLbEndpointsSchema,
 } from "../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import type { EffectiveSetting } from "../api-types.ts";
-import {
-  type ExplainedCaller,
-  type ExplainedCluster,
-  type ExplainedEndpoint,
-  NOT_IN_SUBSET,
-} from "./explain-types.ts";
+import type { ExplainedCaller, ExplainedCluster, ExplainedEndpoint } from "./explain-types.ts";
 import type { ProxyConfiguration } from "./proxy-configuration.ts";
 import {
   candidatesInUse,

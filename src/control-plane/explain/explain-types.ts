@@ -13,13 +13,15 @@ export interface ExplainRequest {
   readonly headers?: readonly (readonly [name: string, value: string])[];
   /** Who sends it: an instance, or a Service (`storefront`, `shop/storefront`). Default: any workload of the namespace. */
   readonly from?: string;
+  /** The Gateway that it comes to from outside, with its namespace and a slash before it or without. Default: none. */
+  readonly gateway?: string;
   /** Of names that have none. Default: `default`. */
   readonly namespace?: string;
   readonly protocol?: ExplainProtocol;
   readonly bodySizeBytes?: number;
   /** Claims that a user's verified token is supposed to have, as JSON. Default: there is no token. */
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** The name of the listener, where the URL does not tell. */
+  /** The name of the listener, where the URL does not tell; of a Gateway the name that the object gives it. */
   readonly listener?: string;
 }
 
@@ -28,6 +30,8 @@ export type ExplainProtocol = "http" | "http2" | "grpc";
 export interface ExplainResponse {
   readonly request: ExplainedRequest;
   readonly from: ExplainedCaller;
+  /** Where a request from outside enters the mesh; null for one of a workload. */
+  readonly gateway: ExplainedGateway | null;
   /** Of the configuration; null where it is not the control plane's. */
   readonly revision: number | null;
   readonly listener: ExplainedListener;
@@ -49,6 +53,13 @@ export interface ExplainResponse {
   /** What the sidecar of the instance does with it; null where none is known, or it has no HTTP listener. */
   readonly inbound: ExplainedInbound | null;
   readonly notes: readonly string[];
+}
+
+export interface ExplainedGateway {
+  readonly namespace: string;
+  readonly name: string;
+  /** The listener of the Gateway whose routes the host gets; null where none is for it. */
+  readonly listener: string | null;
 }
 
 /** The second hop, at the first instance that may get the request. */
@@ -157,9 +168,6 @@ export interface ExplainedCluster {
   readonly endpoints: readonly ExplainedEndpoint[];
   readonly settings: readonly EffectiveSetting[];
 }
-
-/** Why an endpoint gets nothing from a caller that uses a part of them. */
-export const NOT_IN_SUBSET = "this caller uses others (loadBalancer.subsetting)";
 
 export interface ExplainedEndpoint {
   readonly address: string;

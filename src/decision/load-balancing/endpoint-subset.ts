@@ -6,6 +6,9 @@
 import { wireText } from "../../core/wire-text.ts";
 import { XxHash64 } from "../../core/xxhash64.ts";
 
+/** Why an endpoint gets nothing from a caller, as people are told. */
+export const NOT_IN_SUBSET = "this caller uses others (loadBalancer.subsetting)";
+
 /** What tells the ranking of one caller from that of others, in two halves of 32 bits. */
 export interface SubsetSeed {
   readonly high: number;
