@@ -106,7 +106,14 @@ export function Empty({
 }
 
 /** Nothing could be shown. */
-export function Failure({ failure }: { readonly failure: NonNullable<Live<unknown>["failure"]> }) {
+export function Failure({
+  failure,
+  onRetry = refresh,
+}: {
+  readonly failure: NonNullable<Live<unknown>["failure"]>;
+  /** Default: everything that is shown is asked for again. */
+  readonly onRetry?: () => void;
+}) {
   return (
     <div class="failure" role="alert">
       <Mark look={{ shape: "square", tone: "bad" }} />
@@ -118,7 +125,7 @@ export function Failure({ failure }: { readonly failure: NonNullable<Live<unknow
           </p>
         )}
       </div>
-      <button type="button" class="button" onClick={refresh}>
+      <button type="button" class="button" onClick={onRetry}>
         Try again
       </button>
     </div>

@@ -51,6 +51,13 @@ export const VIEWS: readonly ViewEntry[] = [
     load: () => import("./routes/routes-view.tsx"),
   },
   {
+    path: "/rollouts",
+    key: "u",
+    navigation: { title: "Rollouts", group: "Traffic", icon: "rollouts" },
+    load: () => import("./rollouts/rollouts-view.tsx"),
+  },
+  { path: "/rollouts/:namespace/:name", load: () => import("./rollouts/rollout-view.tsx") },
+  {
     path: "/traces",
     key: "t",
     navigation: { title: "Traces", group: "Traffic", icon: "traces" },

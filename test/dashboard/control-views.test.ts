@@ -1,22 +1,27 @@
 /**
- * The views of what the mesh is told to do, in a real Chromium: routes, rollouts, tap, proxies, checks. What each shows is
+ * The views of what the mesh is told to do, in a real Chromium: routes, tap, proxies, checks. What each shows is
  * what the API of the fixture says, in both themes and both widths.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import type { Browser } from "playwright-core";
+import { describe, test } from "node:test";
 import { parse } from "yaml";
 import type { ApplyRequest } from "../../src/control-plane/api-types.ts";
 import type { RoutesResponse } from "../../src/control-plane/telemetry-types.ts";
 import { eventually } from "../support/application.ts";
-import { browserOrSkip, startBrowser } from "../support/browser.ts";
-import { DashboardPage, ensureDashboard } from "./dashboard-page.ts";
-import { checksOf, proxiesOf, REFUSAL, routeObject, whoAmI } from "./fixture-control.ts";
-import { FixtureServer } from "./fixture-server.ts";
+import {
+  checksOf,
+  proxiesOf,
+  REFUSAL,
+  routeObject,
+  TAPPED,
+  TAPPED_MANY,
+  whoAmI,
+} from "./fixture-control.ts";
+import { OUTAGE, THEMES, TIMEOUT, ViewsSuite, WIDTHS, withAnswer } from "./views-suite.ts";
 
-const TIMEOUT = { timeout: 60_000 };
-const { path, skip } = browserOrSkip();
-const NOW_MS = Date.UTC(2026, 10, 26, 10, 30);
+const suite = new ViewsSuite();
+const { skip } = suite;
+const withPage: ViewsSuite["withPage"] = (options, use) => suite.withPage(options, use);
 const VIEWS = {
   routes: "/routes",
   weights: "/routes?q=payment&change=HTTPRoute/default/payment/rule/1/match/0&weights=70,30",
@@ -25,55 +30,14 @@ const VIEWS = {
   checks: "/checks",
 };
 
-let browser: Browser;
-let server: FixtureServer;
-
-before(async () => {
-  if (path === undefined) return;
-  await ensureDashboard();
-  server = await FixtureServer.start({ nowMs: NOW_MS });
-  browser = await startBrowser(path);
-});
-
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
-
-async function withPage(
-  options: Parameters<typeof DashboardPage.open>[2],
-  use: (page: DashboardPage) => Promise<void>,
-): Promise<void> {
-  const page = await DashboardPage.open(browser, server.url, options);
-  try {
-    await use(page);
-    page.assertQuiet();
-  } finally {
-    await page.close();
-  }
-}
-
-/** The view over an answer of the API that the fixture does not give. */
-async function withAnswer(
-  page: DashboardPage,
-  address: string,
-  { question, status, body }: { question: string; status: number; body: object },
-): Promise<string> {
-  await page.page.route(question, (route) => route.fulfill({ status, json: body }));
-  await page.go(address);
-  return await page.text("main");
-}
-
-const OUTAGE = { error: { code: "unavailable", message: "it is starting", hint: "try again" } };
-
 describe("each view", { skip }, () => {
-  for (const theme of ["light", "dark"] as const) {
-    for (const width of [1280, 390] as const) {
+  for (const theme of THEMES) {
+    for (const width of WIDTHS) {
       test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
         withPage({ theme, width }, async (page) => {
           for (const [name, address] of Object.entries(VIEWS)) {
             await page.go(address);
-            if (name === "tap") await page.page.getByText("listening, 500").waitFor();
+            if (name === "tap") await page.page.getByText(`listening, ${TAPPED} `).waitFor();
             await page.assertFits(name);
             await page.assertAccessible(`${name}, ${theme}, ${width}`);
             await page.screenshot(`${name}-${theme}-${width}`);
@@ -192,7 +156,7 @@ describe("routes", { skip }, () => {
   test("none and no answer are said", TIMEOUT, () =>
     withPage({}, async (page) => {
       const question = "**/api/v1/telemetry/routes*";
-      const body = { window: server.mesh.window, routes: [] };
+      const body = { window: suite.server.mesh.window, routes: [] };
       assert.match(
         await withAnswer(page, "/routes", { question, status: 200, body }),
         /No route, and no request/,
@@ -208,11 +172,16 @@ describe("routes", { skip }, () => {
 describe("tap", { skip }, () => {
   test("five hundred rows are kept, one opens, and the stream ends with the view", TIMEOUT, () =>
     withPage({}, async (page) => {
-      await page.go("/tap?to=payment&status=5xx");
+      await page.go(`/tap?to=payment&status=5xx&path=${TAPPED_MANY.path}`);
       await page.page.getByText("listening, 500 of at most 500 kept").waitFor();
-      assert.equal(await page.text(".cli code"), "tulle tap --to payment --status 5xx");
+      assert.equal(
+        await page.text(".cli code"),
+        "tulle tap --to payment --path /many --status 5xx",
+      );
       assert.ok(
-        page.requests.some((url) => /tap\?destination=default%2Fpayment&status=5xx$/.test(url)),
+        page.requests.some((url) =>
+          /tap\?destination=default%2Fpayment&path=%2Fmany&status=5xx$/.test(url),
+        ),
       );
       const line = page.page.locator(".log-line").first();
       assert.match(await page.textOf(line), /503 POST \/charges\/1000 checkout → payment/);
@@ -220,12 +189,33 @@ describe("tap", { skip }, () => {
       await line.getByRole("link", { name: "Open the trace" }).waitFor();
       await page.page.getByRole("button", { name: "Pause", exact: true }).click();
       await page.page.getByText("paused, 500 of at most 500 kept").waitFor();
-      await eventually(async () => server.openTaps === 0 || undefined);
+      await eventually(async () => suite.server.openTaps === 0 || undefined);
       await page.page.getByRole("button", { name: "Go on", exact: true }).click();
       await page.page.getByText("listening, 500").waitFor();
       await page.page.getByRole("link", { name: "Checks" }).click();
       await page.ready();
-      await eventually(async () => server.openTaps === 0 || undefined);
+      await eventually(async () => suite.server.openTaps === 0 || undefined);
+    }),
+  );
+
+  test("a stream that ended or was lost is opened again", TIMEOUT, () =>
+    withPage({}, async (page) => {
+      const question = "**/api/v1/telemetry/tap*";
+      await page.page.route(question, (route) =>
+        route.fulfill({ contentType: "text/event-stream", body: ": well\n\n" }),
+      );
+      await page.go("/tap");
+      await page.page.getByText("The stream has ended.").waitFor();
+      assert.match(await page.text('[aria-label="Requests"] .panel-note'), /^not listening, 0/);
+      await page.page.unroute(question);
+      await page.page.route(question, (route) => route.abort());
+      const retry = page.page.getByRole("button", { name: "Try again" });
+      await retry.click();
+      await page.page.getByText("The stream was lost.").waitFor();
+      await page.page.unroute(question);
+      await retry.click();
+      await page.page.getByText(`listening, ${TAPPED} of`).waitFor();
+      assert.equal(await page.page.getByRole("alert").count(), 0);
     }),
   );
 
@@ -286,7 +276,7 @@ describe("proxies", { skip }, () => {
     withPage({}, async (page) => {
       await page.go("/proxies");
       const rows = await page.rows("Proxies");
-      assert.equal(rows.length, proxiesOf(server.mesh).length);
+      assert.equal(rows.length, proxiesOf(suite.server.mesh).length);
       assert.deepEqual(
         rows.slice(0, 4).map(({ Proxy: name }) => name),
         [
@@ -321,7 +311,7 @@ describe("proxies", { skip }, () => {
   test("none and no answer are said", TIMEOUT, () =>
     withPage({}, async (page) => {
       const question = "**/api/v1/telemetry/proxies*";
-      const body = { window: server.mesh.window, proxies: [] };
+      const body = { window: suite.server.mesh.window, proxies: [] };
       assert.match(
         await withAnswer(page, "/proxies", { question, status: 200, body }),
         /No proxy is connected yet/,

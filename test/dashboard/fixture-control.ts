@@ -8,8 +8,8 @@ import type {
   VersionResponse,
 } from "../../src/control-plane/api-types.ts";
 import type { ProxyFigures, RouteTraffic } from "../../src/control-plane/telemetry-types.ts";
-import type { RolloutState } from "../../src/resource/kinds/rollout-status.ts";
 import type { FixtureMesh } from "./fixture-mesh.ts";
+import { actedOn, rolloutsOf, rolloutView } from "./fixture-rollouts.ts";
 
 export const REFUSAL =
   "typed_config.http_filters[2]: @type type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm is not supported";
@@ -195,98 +195,6 @@ function versionsOf(name: string): readonly ResourceObject[] {
   }));
 }
 
-export function rolloutsOf(mesh: FixtureMesh): readonly ResourceObject[] {
-  const rollout = (name: string, state: Partial<RolloutState>): ResourceObject => ({
-    apiVersion: "mesh.tulle.dev/v1",
-    kind: "Rollout",
-    metadata: { name, namespace: "default" },
-    spec: {
-      targetRef: { group: "", kind: "Service", name },
-      stableService: `${name}-v1`,
-      canaryService: `${name}-v2`,
-      strategy: {
-        canary: {
-          steps: [
-            { setWeight: 5, pause: { duration: "1m" } },
-            { setWeight: 25, pause: { duration: "5m" } },
-            { setWeight: 50, pause: {} },
-          ],
-        },
-      },
-    },
-    status: { rollout: { ...stateOf(mesh, name), ...state } },
-  });
-  return [
-    rollout("catalog", {}),
-    rollout("search", {
-      phase: "RolledBack",
-      message: "request-success-rate failed: 93.1 %, allowed is at least 99 %",
-      weights: { stable: 100, canary: 0 },
-      gates: [
-        {
-          name: "request-success-rate",
-          threshold: "at least 99 %",
-          verdict: "Failed",
-          value: "93.1 %",
-          passed: 2,
-          failed: 3,
-        },
-      ],
-    }),
-    rollout("users", {
-      phase: "Succeeded",
-      message: "users-v2 has every request",
-      currentStepIndex: 2,
-      weights: { stable: 0, canary: 100 },
-    }),
-  ];
-}
-
-function stateOf(mesh: FixtureMesh, name: string): RolloutState {
-  return {
-    phase: "Progressing",
-    message: `25 % to ${name}-v2 for 5m`,
-    run: 2,
-    stableService: `${name}-v1`,
-    canaryService: `${name}-v2`,
-    startedAt: mesh.at(240),
-    currentStepIndex: 1,
-    stepCount: 3,
-    stepStartedAt: mesh.at(120),
-    weights: { stable: 75, canary: 25 },
-    isPreviewed: false,
-    isPausedByUser: false,
-    traffic: {
-      stable: { requests: 9_120, failures: 4 },
-      canary: { requests: 3_044, failures: 2 },
-    },
-    gates: [
-      {
-        name: "request-success-rate",
-        threshold: "at least 99 %",
-        verdict: "Passed",
-        value: "99.9 %",
-        passed: 11,
-        failed: 0,
-      },
-      {
-        name: "request-duration p95",
-        threshold: "at most 300 ms",
-        verdict: "Inconclusive",
-        value: "too few requests",
-        passed: 8,
-        failed: 1,
-      },
-    ],
-    checkedAt: mesh.at(4),
-    events: [
-      { at: mesh.at(240), reason: "Started", message: `${name}-v1 to ${name}-v2 in 3 steps` },
-      { at: mesh.at(239), reason: "StepStarted", message: `5 % to ${name}-v2` },
-      { at: mesh.at(120), reason: "StepStarted", message: `25 % to ${name}-v2` },
-    ],
-  };
-}
-
 /** `/api/v1` without telemetry. */
 export function control(mesh: FixtureMesh): Hono {
   const app = new Hono();
@@ -297,12 +205,13 @@ export function control(mesh: FixtureMesh): Hono {
     ...{ kind, apiVersion: items[0]?.apiVersion ?? "", revision: 42, items },
   });
   app.get("/resources/rollouts", (context) => context.json(list("Rollout", rolloutsOf(mesh))));
-  app.get("/resources/rollouts/:namespace/:name", (context) => {
-    const found = rolloutsOf(mesh).find(
-      ({ metadata }) => metadata.name === context.req.param("name"),
-    );
-    return found === undefined ? context.notFound() : context.json(found);
+  app.get("/rollouts/:namespace/:name", (context) => {
+    const view = rolloutView(mesh, context.req.param("name"));
+    return view === undefined ? context.notFound() : context.json(view);
   });
+  app.post("/rollouts/:namespace/:name/actions", async (context) =>
+    context.json(actedOn(context.req.param("name"), await context.req.json())),
+  );
   app.get("/resources/services", (context) =>
     context.json(
       list(
@@ -320,8 +229,9 @@ export function control(mesh: FixtureMesh): Hono {
   return app;
 }
 
-/** As many requests as a tap tells of in the fixture, and then silence. */
-export const TAPPED = 620;
+/** As many requests as a tap tells of in the fixture, and then silence; more than a page keeps where these paths are asked for. */
+export const TAPPED = 18;
+export const TAPPED_MANY = { path: "/many", count: 620 };
 
 /** `/api/v1/telemetry/tap`; how many are open is counted. */
 export function tap(mesh: FixtureMesh, onOpen: (change: 1 | -1) => void): Hono {
@@ -330,7 +240,8 @@ export function tap(mesh: FixtureMesh, onOpen: (change: 1 | -1) => void): Hono {
     streamSSE(context, async (stream) => {
       onOpen(1);
       const ended = new Promise<void>((resolve) => stream.onAbort(resolve));
-      for (let index = TAPPED - 1; index >= 0 && !stream.aborted; index--) {
+      const count = context.req.query("path") === TAPPED_MANY.path ? TAPPED_MANY.count : TAPPED;
+      for (let index = count - 1; index >= 0 && !stream.aborted; index--) {
         const data = { ...mesh.log(index), requestHeaders: [], responseHeaders: [] };
         await stream.writeSSE({ event: "request", data: JSON.stringify(data) });
       }

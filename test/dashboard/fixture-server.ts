@@ -17,6 +17,7 @@ import {
 } from "../../src/control-plane/admin-api/dashboard-front.ts";
 import { allRoutes, control, proxiesOf, tap } from "./fixture-control.ts";
 import { FixtureMesh } from "./fixture-mesh.ts";
+import { rolloutChanges, versionDetail } from "./fixture-rollouts.ts";
 import { errorsOf, routesOf, seriesOf, summaryOf, traceOf } from "./fixture-traces.ts";
 
 const LOGS = 40;
@@ -104,7 +105,8 @@ function telemetry(mesh: FixtureMesh): Hono {
   app.get("/overview", (context) => context.json(mesh.overview()));
   app.get("/services", (context) => context.json({ window, services: mesh.services }));
   app.get("/services/:namespace/:name", (context) => {
-    const detail = mesh.detail(context.req.param());
+    const key = context.req.param();
+    const detail = mesh.detail(key) ?? versionDetail(mesh, key);
     return detail === undefined ? context.notFound() : context.json(detail);
   });
   app.get("/proxies", (context) => context.json({ window, proxies: proxiesOf(mesh) }));
@@ -135,7 +137,14 @@ function telemetry(mesh: FixtureMesh): Hono {
     }),
   );
   app.get("/traces/:id", (context) => context.json(traceOf(mesh, context.req.param("id"))));
-  app.get("/events", (context) => context.json({ window, events: mesh.events() }));
+  app.get("/events", (context) => {
+    const type = context.req.query("type");
+    const events = [...mesh.events(), ...rolloutChanges(mesh)];
+    return context.json({
+      window,
+      events: type === undefined ? mesh.events() : events.filter((event) => event.type === type),
+    });
+  });
   return app;
 }
 

@@ -15,6 +15,7 @@ const PASSED = { shape: "circle", tone: "ok" } as const;
 const VIEW_OF_KIND: Readonly<Record<string, string>> = {
   Service: "/services",
   ExternalService: "/services",
+  Rollout: "/rollouts",
 };
 
 interface Found {

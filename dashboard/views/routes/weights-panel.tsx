@@ -3,12 +3,12 @@ import { useSignal } from "@preact/signals";
 import type { ResourceListResponse, ResourceObject } from "../../../src/control-plane/api-types.ts";
 import type { RouteTraffic } from "../../../src/control-plane/telemetry-types.ts";
 import { formatRate, formatShare } from "../../core/format.ts";
-import { lineDiff } from "../../core/line-diff.ts";
 import { useLive } from "../../core/live.ts";
 import { parameter, setParameters } from "../../core/location.ts";
 import { yamlOf } from "../../core/yaml.ts";
 import { CliLine, CopyButton } from "../../ui/cli-line.tsx";
 import { Loaded } from "../../ui/page.tsx";
+import { YamlDiff } from "../../ui/yaml-diff.tsx";
 import { ApplyWeights } from "./apply-weights.tsx";
 import {
   type BackendRef,
@@ -81,7 +81,9 @@ function Editor({ object, index, backends, rule, ruleOf, all }: EditorProps) {
           {problem}
         </p>
       )}
-      {isChanged && <Diff before={before} after={text} />}
+      {isChanged && (
+        <YamlDiff label="What would change in the object" before={before} after={text} />
+      )}
       {isChanged && problem === "" ? (
         <div class="weights-how">
           <HowToWrite {...{ object, index, backends, weights, rule, all, text }} />
@@ -164,24 +166,6 @@ function WeightTable({
 
 function share(weight = 0, sum = 0): number {
   return sum === 0 ? 0 : weight / sum;
-}
-
-const MARKS = { same: " ", removed: "-", added: "+", skipped: " " } as const;
-
-function Diff({ before, after }: { readonly before: string; readonly after: string }) {
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys (WCAG 2.1.1).
-    <section class="diff" tabIndex={0} aria-label="What would change in the object">
-      <pre>
-        {lineDiff(before, after).map(({ kind, text }, index) => (
-          <span key={index} class={`diff-${kind}`}>
-            {MARKS[kind]} {text}
-            {"\n"}
-          </span>
-        ))}
-      </pre>
-    </section>
-  );
 }
 
 function HowToWrite({

@@ -15,6 +15,7 @@ import { readTap } from "./tap-stream.ts";
 const ROWS_MAX = 500;
 /** How long what is typed must rest before the stream is opened anew. */
 const TYPING_MS = 400;
+const MISSED = "Requests that end now are not seen.";
 /** Requests are shown together, this often: a page that is drawn for each of hundreds a second does nothing else. */
 const SHOW_MS = 500;
 const FILTERS = ["service", "from", "to", "method", "path", "status"] as const;
@@ -39,6 +40,8 @@ export function View() {
   const rows = useSignal<readonly AccessLogView[]>([]);
   const isOpen = useSignal(false);
   const failure = useSignal<ApiFailure | undefined>(undefined);
+  /** Counts what somebody asked for after a stream was lost. */
+  const tries = useSignal(0);
   useEffect(() => {
     rows.value = [];
   }, [url]);
@@ -66,7 +69,7 @@ export function View() {
       clearInterval(timer);
       end();
     };
-  }, [url, isPaused.value]);
+  }, [url, isPaused.value, tries.value]);
   return (
     <Page title="Tap" cli={commandOf(values)}>
       <div class="toolbar tap-filters">
@@ -74,7 +77,15 @@ export function View() {
           <SearchField key={name} name={name} label={LABELS[name]} isMain={index === 0} />
         ))}
       </div>
-      {failure.value !== undefined && <Failure failure={failure.value} />}
+      {failure.value !== undefined && (
+        <Failure
+          failure={failure.value}
+          onRetry={() => {
+            failure.value = undefined;
+            tries.value++;
+          }}
+        />
+      )}
       <Panel
         title="Requests"
         note={`${stateText(isPaused.value, isOpen.value)}, ${rows.value.length} of at most ${ROWS_MAX} kept`}
@@ -120,11 +131,17 @@ function follow(url: string, { onOpen, onFailure, onEvents }: Listener): () => v
     const mine = new AbortController();
     current = mine;
     readTap(url, mine.signal, () => onOpen(true), onEvents).then(
-      () => mine.signal.aborted || onFailure(new ApiFailure(0, "The stream has ended.")),
+      () => {
+        if (mine.signal.aborted) return;
+        onOpen(false);
+        onFailure(new ApiFailure(0, "The stream has ended.", MISSED));
+      },
       (error: unknown) => {
         if (mine.signal.aborted) return;
         onOpen(false);
-        onFailure(error instanceof ApiFailure ? error : new ApiFailure(0, String(error)));
+        onFailure(
+          error instanceof ApiFailure ? error : new ApiFailure(0, "The stream was lost.", MISSED),
+        );
       },
     );
   };
