@@ -187,6 +187,26 @@ const QUERIES: Readonly<Record<string, Omit<TrafficQuery, "fromMs" | "toMs">>> =
     where: {},
     hasSteps: true,
   },
+  "/overview: mutual TLS": {
+    by: ["security"],
+    where: { reporter: "destination" },
+    hasSteps: false,
+  },
+  "/overview: causes": {
+    by: ["sourceNamespace", "sourceName", "destinationNamespace", "destinationName"],
+    where: { reporter: "source" },
+    hasSteps: false,
+    isErrorsOnly: true,
+  },
+  "/errors": {
+    by: [
+      ...(["reporter", "destinationNamespace", "destinationName", "sourceNamespace"] as const),
+      ...(["sourceName", "code", "grpcStatus", "flags"] as const),
+    ],
+    where: {},
+    hasSteps: true,
+    isErrorsOnly: true,
+  },
   "/edges": {
     by: [
       ...(["reporter", "sourceNamespace", "sourceName", "destinationNamespace"] as const),
@@ -254,7 +274,7 @@ try {
       times.push((used.user + used.system) / 1000);
     }
     const [best, worst] = [Math.min(...times), Math.max(...times)];
-    console.log(`${name.padEnd(20)}${best.toFixed(0)} ms (worst of 5: ${worst.toFixed(0)} ms)`);
+    console.log(`${name.padEnd(24)}${best.toFixed(0)} ms (worst of 5: ${worst.toFixed(0)} ms)`);
   }
   engine.close(nowMs);
 } finally {

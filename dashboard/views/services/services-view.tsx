@@ -1,4 +1,5 @@
 /** All services with every figure, as a table or as cards. */
+import { signal } from "@preact/signals";
 import type {
   HealthState,
   ServicesResponse,
@@ -21,6 +22,13 @@ const SHOWN = [
   { value: "table", label: "Table" },
   { value: "cards", label: "Cards" },
 ];
+
+/** Where the table does not fit. One of the two is made, not both: of hundreds of services each takes its time. */
+const small = matchMedia("(max-width: 760px)");
+const isSmall = signal(small.matches);
+small.addEventListener("change", () => {
+  isSmall.value = small.matches;
+});
 
 /** The view. */
 export function View() {
@@ -53,8 +61,12 @@ function ServiceList({ services }: { readonly services: readonly ServiceTraffic[
         </div>
       </div>
       {shown.length === 0 && <Empty title="No service is like that" />}
-      {shown.length > 0 && parameter("show") !== "cards" && <ServiceTable services={shown} />}
-      {shown.length > 0 && <Cards services={shown} isAlways={parameter("show") === "cards"} />}
+      {shown.length > 0 &&
+        (parameter("show") === "cards" || isSmall.value ? (
+          <Cards services={shown} />
+        ) : (
+          <ServiceTable services={shown} />
+        ))}
     </>
   );
 }
@@ -194,16 +206,10 @@ function ServiceTable({ services }: { readonly services: readonly ServiceTraffic
   );
 }
 
-function Cards({
-  services,
-  isAlways,
-}: {
-  readonly services: readonly ServiceTraffic[];
-  readonly isAlways: boolean;
-}) {
+function Cards({ services }: { readonly services: readonly ServiceTraffic[] }) {
   const sorted = services.toSorted((a, b) => HEALTH[a.health].rank - HEALTH[b.health].rank);
   return (
-    <ul class={`service-cards ${isAlways ? "" : "only-small"}`} aria-label="Services">
+    <ul class="service-cards" aria-label="Services">
       {sorted.map((service) => (
         <li key={`${service.service.namespace}/${service.service.name}`}>
           <ServiceCard service={service} />
