@@ -214,52 +214,63 @@ function actionText(route: JsonRecord): string {
   return route["redirect"] === undefined ? "-" : "redirect";
 }
 
-/** Whether the proxy uses an endpoint, by cluster and address, where it uses a part of them. */
-function subsetsOf(clusters: unknown): ReadonlyMap<string, boolean> {
-  const found = new Map<string, boolean>();
+/** An endpoint that the proxy uses or not, of a cluster of which it uses a part. */
+interface SubsetHost {
+  readonly isIn: boolean;
+  /** Its row, for clusters that bring their endpoints along: these stand in no dump. */
+  readonly row: readonly string[];
+}
+
+/** By cluster and address. */
+function subsetsOf(clusters: unknown): ReadonlyMap<string, SubsetHost> {
+  const found = new Map<string, SubsetHost>();
   for (const status of recordsAt(clusters, "cluster_statuses")) {
     for (const host of recordsAt(status, "host_statuses")) {
       const isIn = host["in_subset"];
       if (typeof isIn !== "boolean") continue;
-      found.set(`${textAt(status, "name")} ${addressText(host["address"])}`, isIn);
+      const [cluster, address] = [textAt(status, "name"), addressText(host["address"])];
+      const health = textAt(host, "health_status", "eds_health_status") || "UNKNOWN";
+      const zone = textAt(host, "locality", "zone") || "-";
+      const row = [cluster, address, health, zone, textAt(host, "weight") || "1"];
+      found.set(`${cluster} ${address}`, { isIn, row });
     }
   }
   return found;
 }
 
-function endpointsTable(message: JsonRecord, subsets: ReadonlyMap<string, boolean>): SectionTable {
-  const subsetText = (cluster: string, address: string): readonly string[] => {
-    if (subsets.size === 0) return [];
-    const isIn = subsets.get(`${cluster} ${address}`);
-    return [isIn === undefined ? "-" : isIn ? "yes" : "no"];
-  };
+function endpointsTable(
+  message: JsonRecord,
+  subsets: ReadonlyMap<string, SubsetHost>,
+): SectionTable {
   const lists = ["static_endpoint_configs", "dynamic_endpoint_configs"];
-  const entries = entriesOf(message, lists, "endpoint_config");
-  return {
-    columns: [
-      { title: "CLUSTER", isKept: true },
-      { title: "ADDRESS" },
-      { title: "HEALTH" },
-      { title: "ZONE" },
-      { title: "WEIGHT", align: "right" },
-      ...(subsets.size === 0 ? [] : [{ title: "IN SUBSET" }]),
-    ],
-    rows: entries.flatMap(({ resource }) =>
-      recordsAt(resource, "endpoints").flatMap((locality) =>
-        recordsAt(locality, "lb_endpoints").map((endpoint) => {
-          const cluster = textAt(resource, "cluster_name");
-          const address = addressText(valueAt(endpoint, "endpoint", "address"));
-          return [
-            cluster,
-            address,
-            textAt(endpoint, "health_status") || "UNKNOWN",
-            textAt(locality, "locality", "zone") || "-",
-            textAt(endpoint, "load_balancing_weight") || "1",
-            ...subsetText(cluster, address),
-          ];
-        }),
-      ),
+  const rows = entriesOf(message, lists, "endpoint_config").flatMap(({ resource }) =>
+    recordsAt(resource, "endpoints").flatMap((locality) =>
+      recordsAt(locality, "lb_endpoints").map((endpoint) => [
+        textAt(resource, "cluster_name"),
+        addressText(valueAt(endpoint, "endpoint", "address")),
+        textAt(endpoint, "health_status") || "UNKNOWN",
+        textAt(locality, "locality", "zone") || "-",
+        textAt(endpoint, "load_balancing_weight") || "1",
+      ]),
     ),
+  );
+  const columns: readonly Column[] = [
+    { title: "CLUSTER", isKept: true },
+    { title: "ADDRESS" },
+    { title: "HEALTH" },
+    { title: "ZONE" },
+    { title: "WEIGHT", align: "right" },
+  ];
+  if (subsets.size === 0) return { columns, rows };
+  const keyOf = ([cluster, address]: readonly string[]): string => `${cluster} ${address}`;
+  const dumped = new Set(rows.map(keyOf));
+  const others = [...subsets].filter(([key]) => !dumped.has(key)).map(([, { row }]) => row);
+  return {
+    columns: [...columns, { title: "IN SUBSET" }],
+    rows: [...rows, ...others].map((row) => {
+      const host = subsets.get(keyOf(row));
+      return [...row, host === undefined ? "-" : host.isIn ? "yes" : "no"];
+    }),
   };
 }
 

@@ -71,9 +71,12 @@ function withLive(
   live: ExplainedLiveEndpoint | undefined,
 ): ExplainedEndpoint {
   if (live === undefined) return endpoint;
-  const seen = withLiveSubset({ ...endpoint, live }, live);
-  if (live.health === "healthy" || !seen.eligible) return seen;
-  return { ...seen, eligible: false, reason: `the caller's proxy says: ${live.health}` };
+  if (live.health === "healthy" || !endpoint.eligible) {
+    return withLiveSubset({ ...endpoint, live }, live);
+  }
+  const reason = `the caller's proxy says: ${live.health}`;
+  const inSubset = live.inSubset ?? endpoint.inSubset;
+  return { ...endpoint, live, inSubset, eligible: false, reason };
 }
 
 /** It knows of more that is out than the control plane, and of what stands in for that. */

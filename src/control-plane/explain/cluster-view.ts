@@ -236,7 +236,7 @@ function clusterSettings(
     setting("tls", cluster.transportSocket === undefined ? "no" : "yes"),
     ...(subsetting === undefined
       ? []
-      : [setting("subsetting", `each caller uses ${subsetting.size}, others than other callers`)]),
+      : [setting("subsetting", `each caller uses ${subsetting.size} of them`)]),
     ...(bounded.length === 0
       ? []
       : [setting("circuitBreaker", bounded.map(([name, max]) => `${max} ${name}`).join(", "))]),
