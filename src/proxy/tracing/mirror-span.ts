@@ -33,9 +33,11 @@ export class MirrorSpan {
     draft.status = status;
     draft.flag = 0;
     draft.endpoint = endpoint;
-    draft.startMs = this.#hub.wallMsOf(this.#startMs, nowMs);
+    draft.startMs = this.#startMs;
     draft.durationMs = nowMs - this.#startMs;
-    if ((draft.traceFlags & FLAG_SAMPLED) !== 0) this.#exporter.add(draft, false);
-    else if (this.#keeps) this.#hub.ring.put(draft);
+    if ((draft.traceFlags & FLAG_SAMPLED) !== 0) {
+      draft.startMs = this.#hub.wallMsOf(this.#startMs, nowMs);
+      this.#exporter.add(draft, false);
+    } else if (this.#keeps) this.#hub.keep(draft, nowMs);
   }
 }

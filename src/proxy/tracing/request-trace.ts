@@ -30,7 +30,12 @@ export class TrySpan {
 export class RequestTrace {
   /** Its span is the request's own, or its first try's. */
   readonly context = new TraceContext();
-  readonly arrival: Arrival = { hasContext: false, decision: "defer", formats: 0 };
+  readonly arrival: Arrival = {
+    hasContext: false,
+    decision: "defer",
+    formats: 0,
+    traceparent: "",
+  };
   /** Its request is under way and was begun in a trace. */
   isActive = false;
   /** The request's own span has not ended. */

@@ -25,6 +25,7 @@ import {
 } from "../../telemetry/trace/span-draft.ts";
 import { isFault } from "../../telemetry/trace/span-status.ts";
 import { PARENT_AT, SPAN_AT, TraceContext } from "../../telemetry/trace/trace-context.ts";
+import { traceparentOf } from "../../telemetry/trace/w3c-context.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { RequestOutcome } from "../request-outcome.ts";
 import { MirrorSpan } from "./mirror-span.ts";
@@ -88,9 +89,11 @@ export class Tracer {
       context.isSampled = isSampledRoot(context, this.#fractionsOf(match).random);
     }
     tidyTracestate(headers, arrival.hasContext && (arrival.formats & FORMAT_W3C) !== 0);
-    hub.ids.beginSpan(context);
     trace.formats = this.#config.formats | arrival.formats;
-    trace.traceparent = writeContext(headers, context, trace.formats);
+    trace.traceparent = arrival.hasContext
+      ? this.#goOn(context, arrival.traceparent)
+      : hub.ids.startText(context);
+    writeContext(headers, context, trace.formats, trace.traceparent);
     trace.routePath = match?.route.pathTemplate ?? "";
     trace.routeTags = match?.route.tracing?.tags ?? NO_RULES;
     trace.lastTry = undefined;
@@ -116,7 +119,8 @@ export class Tracer {
     scratch.flags = trace.context.flags;
     scratch.isDebug = trace.context.isDebug;
     if (span !== undefined) this.#setTryIds(scratch.ids, span);
-    trace.traceparent = writeContext(headers, scratch, trace.formats);
+    trace.traceparent = traceparentOf(scratch);
+    writeContext(headers, scratch, trace.formats, trace.traceparent);
   }
 
   /** A try has come to nothing, and another one or none answers in its place. */
@@ -188,7 +192,7 @@ export class Tracer {
     if (isSampled !== undefined) scratch.isSampled = isSampled;
     const span = this.#newTry(0, nowMs);
     this.#setTryIds(scratch.ids, span);
-    writeContext(headers, scratch, trace.formats);
+    writeContext(headers, scratch, trace.formats, traceparentOf(scratch));
     const draft = new SpanDraft();
     fillSpan(draft, outcome, trace, false, this.#config.maxPathLength);
     draft.takeIds(scratch.ids);
@@ -197,6 +201,13 @@ export class Tracer {
     draft.clusterName = cluster;
     draft.tags = this.#tagsOf(outcome, true);
     return new MirrorSpan(draft, nowMs, this.#hub, this.#exporter, this.#keeps);
+  }
+
+  /** The context becomes that of a new span of its trace. Returns it as text; `arrived` is that which came, or "". */
+  #goOn(context: TraceContext, arrived: string): string {
+    const { ids } = this.#hub;
+    ids.beginSpan(context);
+    return arrived === "" ? traceparentOf(context) : ids.nextText(context, arrived);
   }
 
   #beginTrace(
@@ -258,20 +269,22 @@ export class Tracer {
       return;
     }
     if (!this.#keeps) return;
-    draft.startMs = hub.wallMsOf(startMs, nowMs);
     if (hub.wanted.has(draft.ids)) {
       draft.kept = KEPT_WANTED;
       hub.metrics.wanted.value += 1;
+      draft.startMs = hub.wallMsOf(startMs, nowMs);
       this.#tell(draft, outcome, true);
       return;
     }
     const reason = decides ? this.#reasonToKeep(draft, nowMs - outcome.startMs) : 0;
     if (reason === 0 || !hub.admitKept(nowMs)) {
       draft.tags = this.#tagsOf(outcome, true);
-      hub.ring.put(draft);
+      draft.startMs = startMs;
+      hub.keep(draft, nowMs);
       return;
     }
     draft.kept = reason;
+    draft.startMs = hub.wallMsOf(startMs, nowMs);
     const { keptErrors, keptSlow } = hub.metrics;
     (reason === KEPT_ERROR ? keptErrors : keptSlow).value += 1;
     this.#tell(draft, outcome, true);

@@ -21,6 +21,8 @@ import { WantedPoll } from "./wanted-poll.ts";
 const SECOND_MS = 1000;
 /** A wall clock that differs by more was set. */
 const CLOCK_STEP_MS = 2;
+/** How often the wall clock is looked at: it does not show more. */
+const CLOCK_LOOK_MS = 1;
 
 export interface TracingHubOptions {
   readonly clock: Clock;
@@ -53,6 +55,7 @@ export class TracingHub {
   activeInbound = 0;
   /** What the wall clock is before the monotonic one. It shows whole milliseconds: the most that was seen is the truest. */
   #wallOffsetMs = Number.NEGATIVE_INFINITY;
+  #clockLookedMs = Number.NEGATIVE_INFINITY;
   #keptInSecond = 0;
   #keptSecond = 0;
 
@@ -67,15 +70,23 @@ export class TracingHub {
 
   /** Milliseconds since 1970, with their fraction, of a moment of the monotonic clock. `nowMs` is what that shows. */
   wallMsOf(momentMs: number, nowMs: number): number {
-    const offsetMs = this.#options.clock.nowMs() - nowMs;
-    const isNewer = offsetMs > this.#wallOffsetMs || offsetMs < this.#wallOffsetMs - CLOCK_STEP_MS;
-    if (isNewer) this.#wallOffsetMs = offsetMs;
+    this.#lookAtClock(nowMs);
     return this.#wallOffsetMs + momentMs;
   }
 
-  get ring(): SpanRing {
+  #lookAtClock(nowMs: number): void {
+    if (nowMs - this.#clockLookedMs < CLOCK_LOOK_MS) return;
+    this.#clockLookedMs = nowMs;
+    const offsetMs = this.#options.clock.nowMs() - nowMs;
+    const isNewer = offsetMs > this.#wallOffsetMs || offsetMs < this.#wallOffsetMs - CLOCK_STEP_MS;
+    if (isNewer) this.#wallOffsetMs = offsetMs;
+  }
+
+  /** Holds a span that nobody has sampled for a while. Its `startMs` is still monotonic. `nowMs` is, too. */
+  keep(draft: SpanDraft, nowMs: number): void {
+    this.#lookAtClock(nowMs);
     this.#ring ??= new SpanRing();
-    return this.#ring;
+    this.#ring.put(draft);
   }
 
   exporterTo(target: SpanTarget): SpanExporter {
@@ -103,7 +114,9 @@ export class TracingHub {
   /** What of a trace is in the ring is told, and what still ends will be. */
   want(trace: Int32Array, exporter: SpanExporter): void {
     if (!this.wanted.add(trace) || this.#ring === undefined) return;
+    const nowMs = this.monotonicMs();
     this.#ring.tell(trace, this.#told, (draft) => {
+      draft.startMs = this.wallMsOf(draft.startMs, nowMs);
       draft.kept = KEPT_WANTED;
       this.metrics.wanted.value += 1;
       exporter.add(draft, true);

@@ -30,7 +30,7 @@ interface Read {
 
 function read(lines: string): Read | Arrival["decision"] {
   const context = new TraceContext();
-  const arrival: Arrival = { hasContext: false, decision: "defer", formats: 0 };
+  const arrival: Arrival = { hasContext: false, decision: "defer", formats: 0, traceparent: "" };
   readArrival(blockOf(lines), context, arrival);
   if (!arrival.hasContext) return arrival.decision;
   const { ids } = context;
@@ -126,11 +126,11 @@ test("any text is read or ignored, and what is read is written as it came", () =
 
 function written(lines: string, formats: number): Record<string, string> {
   const context = new TraceContext();
-  const arrival: Arrival = { hasContext: false, decision: "defer", formats: 0 };
+  const arrival: Arrival = { hasContext: false, decision: "defer", formats: 0, traceparent: "" };
   const block = blockOf(lines);
   readArrival(block, context, arrival);
   context.descend(0x01234567, 0x09abcdef);
-  writeContext(block, context, formats | arrival.formats);
+  writeContext(block, context, formats | arrival.formats, traceparentOf(context));
   return fieldsOf(block);
 }
 
@@ -197,11 +197,19 @@ test("tracestate goes on within its bounds", () => {
 test("new ids are never zero, and a span descends from the one before", () => {
   const ids = new TraceIds();
   const context = new TraceContext();
-  ids.beginTrace(context);
-  assert.ok(context.hasTrace && !context.hasSpan);
-  ids.beginSpan(context);
-  assert.ok(context.hasSpan && !context.hasParent);
-  const before = wordsText(context.ids, SPAN_AT, 2);
-  ids.beginSpan(context);
-  assert.equal(wordsText(context.ids, PARENT_AT, 2), before);
+  // More than are drawn at once.
+  for (let i = 0; i < 300; i++) {
+    context.flags = 1;
+    ids.beginTrace(context);
+    assert.ok(context.hasTrace && context.hasSpan && !context.hasParent && !context.isSampled);
+    assert.equal(ids.startText(context), traceparentOf(context));
+    context.isSampled = i % 2 === 0;
+    const first = ids.startText(context);
+    assert.equal(first, traceparentOf(context));
+    const before = wordsText(context.ids, SPAN_AT, 2);
+    ids.beginSpan(context);
+    assert.ok(context.hasSpan);
+    assert.equal(wordsText(context.ids, PARENT_AT, 2), before);
+    assert.equal(ids.nextText(context, first), traceparentOf(context));
+  }
 });

@@ -15,7 +15,7 @@ import {
 } from "./b3-context.ts";
 import { wordsText } from "./hex-words.ts";
 import { PARENT_AT, type SamplingDecision, SPAN_AT, type TraceContext } from "./trace-context.ts";
-import { passableTracestate, readTraceparent, traceparentOf } from "./w3c-context.ts";
+import { passableTracestate, readTraceparent } from "./w3c-context.ts";
 
 /** Sets of formats are sums of these. */
 export const FORMAT_W3C = 1;
@@ -32,6 +32,7 @@ const B3_SPAN_ID = new HeaderName("x-b3-spanid");
 const B3_PARENT = new HeaderName("x-b3-parentspanid");
 const B3_SAMPLED = new HeaderName("x-b3-sampled");
 const B3_FLAGS = new HeaderName("x-b3-flags");
+const VERSION_00 = "00-";
 const JAEGER = "uber-trace-id";
 const SAMPLED = new HeaderField(B3_SAMPLED, "1");
 const NOT_SAMPLED = new HeaderField(B3_SAMPLED, "0");
@@ -45,6 +46,8 @@ export interface Arrival {
   decision: SamplingDecision;
   /** Formats that it came in, whether readable or not. */
   formats: number;
+  /** The `traceparent` that was read, where it is of version 00, or "". */
+  traceparent: string;
 }
 
 /** Reads what came into `context`, which is cleared. `arrival` is filled. */
@@ -52,12 +55,14 @@ export function readArrival(headers: HeaderBlock, context: TraceContext, arrival
   context.clear();
   arrival.hasContext = false;
   arrival.decision = "defer";
+  arrival.traceparent = "";
   arrival.formats = formatsIn(headers);
   if (arrival.formats === 0) return;
   if ((arrival.formats & FORMAT_W3C) !== 0) {
-    // Two of them are joined by a comma, and no context.
-    if (readTraceparent(headers.get("traceparent") ?? "", context)) {
+    const text = soleValue(headers, HEADER.traceparent);
+    if (readTraceparent(text, context)) {
       arrival.hasContext = true;
+      if (text.startsWith(VERSION_00)) arrival.traceparent = text;
       arrival.decision = context.isSampled ? "sampled" : "not-sampled";
       return;
     }
@@ -82,15 +87,18 @@ export function readArrival(headers: HeaderBlock, context: TraceContext, arrival
 }
 
 /**
- * Writes the context of the span that the request goes on with, and returns it as `traceparent`. `formats`: those
- * configured and those it came with.
+ * Writes the context of the span that the request goes on with. `formats`: those configured and those it came with.
+ * `traceparent`: the context as that, which is written where W3C's is among them.
  */
-export function writeContext(headers: HeaderBlock, context: TraceContext, formats: number): string {
-  const traceparent = traceparentOf(context);
+export function writeContext(
+  headers: HeaderBlock,
+  context: TraceContext,
+  formats: number,
+  traceparent: string,
+): void {
   if ((formats & FORMAT_W3C) !== 0) headers.set(new HeaderField(TRACEPARENT, traceparent));
   if ((formats & FORMAT_B3_SINGLE) !== 0) headers.set(new HeaderField(B3, b3SingleOf(context)));
   if ((formats & FORMAT_B3) !== 0) writeB3(headers, context);
-  return traceparent;
 }
 
 /**
@@ -103,6 +111,17 @@ export function tidyTracestate(headers: HeaderBlock, isContinued: boolean): void
   const passable = isContinued ? passableTracestate(text) : undefined;
   if (passable === undefined) headers.remove(TRACESTATE);
   else if (passable !== text) headers.set(new HeaderField(TRACESTATE, passable));
+}
+
+/** "" where there is none, and where there are two: they would be one text with a comma, which is no context. */
+function soleValue(headers: HeaderBlock, id: number): string {
+  let found = -1;
+  for (let i = 0; i < headers.count; i++) {
+    if (headers.idOf(i) !== id || !headers.isKept(i)) continue;
+    if (found >= 0) return "";
+    found = i;
+  }
+  return found < 0 ? "" : headers.value(found);
 }
 
 function formatsIn(headers: HeaderBlock): number {

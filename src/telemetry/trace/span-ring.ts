@@ -1,12 +1,13 @@
 /**
  * The last spans that were not sampled, so that those of a trace that turns out to matter can still be told. Numbers
- * stand in typed arrays, short texts in one buffer, and names of the configuration by reference: a span costs no
- * allocation, keeps no request alive, and takes the place of the oldest.
+ * stand in typed arrays, texts of requests in one buffer, and names of the configuration by reference: a span costs next to
+ * no allocation, keeps no request alive, and takes the place of the oldest.
  */
-import { latin1, writeLatin1 } from "../../core/bytes.ts";
+import { detached } from "../../core/bytes.ts";
 import { TRACE_RING_SPANS, TRACE_RING_TEXT_BYTES } from "../../core/limits.ts";
 import type { WorkloadLabels } from "../request-metrics.ts";
 import type { SpanDraft, SpanTag } from "./span-draft.ts";
+import { TextRing } from "./text-ring.ts";
 import { TRACE_WORDS } from "./trace-context.ts";
 
 /** Words of a span: its ids, then what follows. */
@@ -16,7 +17,10 @@ const FLAG = 10;
 const RESENDS = 11;
 /** Kind, flags of the trace and what is true of the span. */
 const BITS = 12;
-const TEXT_LENGTHS = 13;
+/** Where its texts begin, how long host and request id are, and how long the path behind them is. */
+const TEXT_AT = 13;
+const SHORT_LENGTHS = 14;
+const PATH_LENGTH = 15;
 const WORDS = 16;
 
 const KIND_SHIFT = 8;
@@ -25,14 +29,21 @@ const IS_HTTPS = 1 << 17;
 const IS_TOLD = 1 << 18;
 
 /** References of a span. */
-const REFERENCES = 8;
+const REFERENCES = 9;
+
+/** The path gets what the others leave of TRACE_RING_TEXT_BYTES. */
+const AUTHORITY_MAX = TRACE_RING_TEXT_BYTES >> 2;
+const REQUEST_ID_MAX = TRACE_RING_TEXT_BYTES >> 3;
+/** V8 copies what is cut that short: such a text keeps no other one in memory. */
+const OWN_TEXT_MAX = 12;
 
 type Reference = string | WorkloadLabels | readonly SpanTag[] | undefined;
 
 export class SpanRing {
   readonly #words = new Int32Array(TRACE_RING_SPANS * WORDS);
   readonly #times = new Float64Array(TRACE_RING_SPANS * 2);
-  readonly #texts = Buffer.alloc(TRACE_RING_SPANS * TRACE_RING_TEXT_BYTES);
+  /** No span's texts are longer than its share: they stand as long as it does. */
+  readonly #texts = new TextRing(TRACE_RING_SPANS * TRACE_RING_TEXT_BYTES);
   readonly #references: Reference[] = new Array(TRACE_RING_SPANS * REFERENCES).fill(undefined);
   #next = 0;
 
@@ -42,7 +53,9 @@ export class SpanRing {
     this.#next = slot + 1 === TRACE_RING_SPANS ? 0 : slot + 1;
     const words = this.#words;
     const at = slot * WORDS;
-    words.set(draft.ids, at);
+    const { ids } = draft;
+    // Word by word: the built-in way costs more than so few words do.
+    for (let i = 0; i < STATUS; i++) words[at + i] = ids[i]!;
     words[at + STATUS] = draft.status;
     words[at + GRPC_STATUS] = draft.grpcStatus;
     words[at + FLAG] = draft.flag;
@@ -54,7 +67,7 @@ export class SpanRing {
       (draft.isHttps ? IS_HTTPS : 0);
     this.#times[slot * 2] = draft.startMs;
     this.#times[slot * 2 + 1] = draft.durationMs;
-    this.#putTexts(draft, slot);
+    this.#putTexts(draft, at);
     const references = this.#references;
     const first = slot * REFERENCES;
     references[first] = draft.routeName;
@@ -65,6 +78,8 @@ export class SpanRing {
     references[first + 5] = draft.peerPrincipal;
     references[first + 6] = draft.httpVersion;
     references[first + 7] = draft.tags;
+    const { method } = draft;
+    references[first + 8] = method.length <= OWN_TEXT_MAX ? method : detached(method);
   }
 
   /** Calls `take` with each span of a trace that was not yet told, the oldest first. `draft` is filled for each. */
@@ -86,18 +101,15 @@ export class SpanRing {
     return (words[at + BITS]! & IS_TOLD) === 0;
   }
 
-  /** The three texts share their part of the buffer; the path, which is the longest, gets what the others leave. */
-  #putTexts(draft: SpanDraft, slot: number): void {
-    const texts = this.#texts;
-    const start = slot * TRACE_RING_TEXT_BYTES;
-    const third = TRACE_RING_TEXT_BYTES >> 2;
-    const authority = writeLatin1(texts, draft.authority, start, third);
-    const method = writeLatin1(texts, draft.method, start + authority, third >> 1);
-    const id = writeLatin1(texts, draft.requestId, start + authority + method, third >> 1);
-    const used = authority + method + id;
-    const path = writeLatin1(texts, draft.path, start + used, TRACE_RING_TEXT_BYTES - used);
-    this.#words[slot * WORDS + TEXT_LENGTHS] = authority | (method << 8) | (id << 16);
-    this.#words[slot * WORDS + TEXT_LENGTHS + 1] = path;
+  #putTexts({ authority, requestId, path }: SpanDraft, at: number): void {
+    const words = this.#words;
+    const host = beginningOf(authority, AUTHORITY_MAX);
+    const id = beginningOf(requestId, REQUEST_ID_MAX);
+    const shorts = host + id;
+    const rest = beginningOf(path, TRACE_RING_TEXT_BYTES - shorts.length);
+    words[at + TEXT_AT] = this.#texts.add(shorts + rest);
+    words[at + SHORT_LENGTHS] = host.length | (id.length << 8);
+    words[at + PATH_LENGTH] = rest.length;
   }
 
   #read(slot: number, draft: SpanDraft): void {
@@ -126,24 +138,26 @@ export class SpanRing {
     draft.peerPrincipal = references[first + 5] as string;
     draft.httpVersion = references[first + 6] as string;
     draft.tags = references[first + 7] as readonly SpanTag[];
+    draft.method = references[first + 8] as string;
   }
 
   #readTexts(slot: number, draft: SpanDraft): void {
-    const lengths = this.#words[slot * WORDS + TEXT_LENGTHS]!;
-    const pathLength = this.#words[slot * WORDS + TEXT_LENGTHS + 1]!;
-    let at = slot * TRACE_RING_TEXT_BYTES;
-    const take = (length: number): string => {
-      const text = latin1(this.#texts, at, at + length);
-      at += length;
-      return text;
-    };
-    draft.authority = take(lengths & 255);
-    draft.method = take((lengths >> 8) & 255);
-    draft.requestId = take((lengths >> 16) & 255);
-    draft.path = take(pathLength);
+    const words = this.#words;
+    const at = slot * WORDS;
+    const shorts = words[at + SHORT_LENGTHS]!;
+    const idStart = shorts & 255;
+    const pathStart = idStart + (shorts >> 8);
+    const text = this.#texts.read(words[at + TEXT_AT]!, pathStart + words[at + PATH_LENGTH]!);
+    draft.authority = text.slice(0, idStart);
+    draft.requestId = text.slice(idStart, pathStart);
+    draft.path = text.slice(pathStart);
     draft.clientAddress = "";
     draft.userAgent = "";
     draft.details = "";
     draft.failureReason = "";
   }
+}
+
+function beginningOf(text: string, lengthMax: number): string {
+  return text.length <= lengthMax ? text : text.slice(0, lengthMax);
 }

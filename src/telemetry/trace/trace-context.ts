@@ -25,7 +25,9 @@ export class TraceContext {
 
   /** Nothing of the request before stays. */
   clear(): void {
-    this.ids.fill(0);
+    const { ids } = this;
+    // Word by word: the built-in way costs more than so few words do.
+    for (let i = 0; i < WORDS; i++) ids[i] = 0;
     this.flags = 0;
     this.isDebug = false;
   }
