@@ -91,9 +91,9 @@ export class Application {
     await this.home.remove();
   }
 
-  /** Starts the control plane again where the killed one was. Resolves when it answers. */
-  async restartControlPlane(): Promise<void> {
-    const { xdsAddress, adminUrl } = controlPlaneFile(this.home);
+  /** Starts the control plane again where the one before was: what a killed one has left says where. Resolves when it answers. */
+  async restartControlPlane(before = this.controlPlaneFile()): Promise<void> {
+    const { xdsAddress, adminUrl } = before;
     const addresses = ["--xds-address", xdsAddress, "--admin-address", new URL(adminUrl).host];
     this.controlPlane = this.home.start(["control-plane", "--mesh", MESH, ...addresses]);
     await this.controlPlane.waitFor(/ready/);

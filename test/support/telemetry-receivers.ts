@@ -183,11 +183,7 @@ function zipkin(): HttpKind {
     ...{ name: "zipkin", signal: "traces" },
     targetAt: (url) => ({ zipkin: { endpoint: `${url}/api/v2/spans` } }),
     read: (body) => {
-      const spans = JSON.parse(body.toString("utf8")) as readonly {
-        readonly id: string;
-        readonly kind: string;
-        readonly tags: Readonly<Record<string, string>>;
-      }[];
+      const spans = JSON.parse(body.toString("utf8")) as readonly ZipkinDocument[];
       const records = spans.flatMap(({ id, kind, tags }) => {
         if (seen.has(id)) return [];
         seen.add(id);
@@ -308,14 +304,22 @@ class FileReceiver implements Receiver {
   }
 }
 
+interface ZipkinDocument {
+  readonly id: string;
+  readonly kind: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 interface LineDocument {
   readonly reporter: string;
   readonly path: string;
 }
 
-function lineRecord(line: string): string {
-  const { reporter, path } = JSON.parse(line) as LineDocument;
-  return record(reporter, path);
+/** Of a line of an access log as exporters write them, or of a span as a file has it. */
+export function lineRecord(line: string): string {
+  const parsed = JSON.parse(line) as LineDocument | ZipkinDocument;
+  if ("tags" in parsed) return spanRecord(parsed.kind, (name) => parsed.tags[name] ?? "");
+  return record(parsed.reporter, parsed.path);
 }
 
 /** OpenTelemetry: servers tell `url.path`, clients `url.full`. */
