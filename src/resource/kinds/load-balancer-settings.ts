@@ -160,7 +160,7 @@ const subsettingFields = {
     .min(0)
     .max(SUBSET_SIZE_MAX)
     .describe(
-      "Instances that each caller uses, in each zone order of locality; others stand in for those that are not healthy. 0: all of them.",
+      "Instances that each caller uses, with locality.preferZone so many of each zone that gets requests; others stand in for those that are not healthy. 0: all of them.",
     ),
 } as const;
 
