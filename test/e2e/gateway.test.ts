@@ -8,6 +8,7 @@ import { connect } from "node:http2";
 import { type AddressInfo, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
+import type { ExplainResponse } from "../../src/control-plane/explain/explain-types.ts";
 import { freePort } from "../peers/peer-process.ts";
 import { askGateway } from "../support/gateway-client.ts";
 import { type ServerCertificate, writeServerCertificate } from "../support/server-certificate.ts";
@@ -174,6 +175,49 @@ test("HTTP is sent to HTTPS; hosts without a route get 404; another certificate'
   });
   assert.equal(misdirected.status, 421);
   await assert.rejects(askGateway(https, "stranger.example", "/", { ca: [shop.pem] }));
+});
+
+test("explain says of requests from outside what the gateway does with them", async () => {
+  const explain = async (url: string, ...more: readonly string[]): Promise<ExplainResponse> =>
+    JSON.parse(await mesh.tulle("explain", url, "--gateway", "shop", ...more, "-o", "json"));
+  const cases = [
+    { host: "shop.example", path: "/products/7", from: shop, listener: "shop" },
+    { host: "shop.example", path: "/reviews/7", from: shop, listener: "shop" },
+    { host: "a.other.example", path: "/", from: other, listener: "other" },
+    { host: "deep.b.other.example", path: "/x", from: other, listener: "other" },
+    { host: "shop.example", path: "/products", from: undefined, listener: "http" },
+    { host: "a.other.example", path: "/products", from: undefined, listener: "http" },
+  ];
+  for (const { host, path, from, listener } of cases) {
+    const port = from === undefined ? http : https;
+    const scheme = from === undefined ? "http" : "https";
+    const trusted = from === undefined ? {} : { ca: [from.pem] };
+    // A certificate's wildcard is for one label, as this client checks it; a listener's for any number.
+    const serverName = host.replace(/^deep\./, "");
+    const answer = await askGateway(port, host, path, { ...trusted, serverName });
+    const told = await explain(`${scheme}://${host}:${port}${path}`);
+    const at = `${scheme}://${host}${path}`;
+    assert.deepEqual(told.gateway, { namespace: "default", name: "shop", listener }, at);
+    assert.equal(told.from.proxy?.startsWith("shop"), true, at);
+    if (answer.status === 200) {
+      const { app } = JSON.parse(answer.body);
+      assert.match(told.outcome, new RegExp(`^forwarded to .*\\|${app}\\.default\\.svc`), at);
+      assert.notEqual(told.inbound, null, at);
+    } else {
+      assert.match(told.outcome, new RegExp(`\\b${answer.status}\\b`), at);
+    }
+  }
+  // The only port that speaks it; by the listener's name; and what nobody takes.
+  assert.match((await explain("https://shop.example/")).listener.address, new RegExp(`:${https}$`));
+  const named = await explain("http://shop.example/", "--listener", "http");
+  assert.equal(named.route?.source?.name, "redirect");
+  const { output } = await mesh.home.start([
+    ...["explain", "https://stranger.example/", "--gateway", "shop"],
+  ]).ended;
+  assert.match(output, /takes the server name stranger.example: the TLS handshake is refused/);
+  const text = await mesh.tulle("explain", "https://shop.example/reviews/7", "--gateway", "shop");
+  assert.match(text, /From: +outside\n +Gateway: +default\/shop \(shop/);
+  assert.match(text, /HTTPRoute default\/shop, rule 1, match 1/);
 });
 
 test("a certificate that was renewed is shown without a restart", async () => {

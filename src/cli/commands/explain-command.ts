@@ -23,11 +23,17 @@ export function createCommand(explain: Programs["explain"]): Command {
 
 The caller's proxy is asked for the live state of its endpoints where its admin server can be reached.
 
+With --gateway it is a request from outside: which listener of the Gateway takes it, by port and server name, and what its proxy does with it. A URL without a port means the only port that speaks its scheme.
+
 With -f the mesh is read from files instead, and with --config-dump one proxy's configuration: neither needs a control plane.`,
     examples: [
       {
         line: "tulle explain GET http://catalog/items/7 --from storefront -H 'x-user: 5'",
         summary: "A request of storefront to catalog",
+      },
+      {
+        line: "tulle explain https://shop.example/items/7 --gateway shop",
+        summary: "A request from outside, at a gateway",
       },
       {
         line: "tulle explain POST http://catalog/items -f examples/shop",

@@ -48,7 +48,8 @@ function headText(response: ExplainResponse, options: TextOptions): string {
   const isFailure = /^[45]\d\d /.test(outcome);
   const title = style.bold(printable(`${request.method} ${request.authority}${target}`));
   const facts = [
-    ["From", callerText(from)],
+    ["From", response.gateway === null ? callerText(from) : "outside"],
+    ...gatewayFacts(response),
     ["Listener", `${listener.name} (${listener.address})`],
     ["Virtual host", virtualHost === null ? "none" : virtualHost.name],
     ["Headers", request.headers.map(([name, value]) => `${name}: ${value}`).join(", ") || "none"],
@@ -57,6 +58,15 @@ function headText(response: ExplainResponse, options: TextOptions): string {
       : [["Claims", `${JSON.stringify(request.claims)} (supposed)`] as const]),
   ] as const;
   return `${title}\n${isFailure ? style.red(printable(outcome)) : style.green(printable(outcome))}\n\n${table(facts, options)}`;
+}
+
+function gatewayFacts({ gateway, from }: ExplainResponse): readonly (readonly [string, string])[] {
+  if (gateway === null) return [];
+  const { namespace, name, listener } = gateway;
+  return [
+    ["Gateway", `${namespace}/${name} (${from.proxy ?? "as it would be"})`],
+    ["Its listener", listener ?? "none is for this host"],
+  ];
 }
 
 function callerText({ proxy, service, namespace }: ExplainResponse["from"]): string {

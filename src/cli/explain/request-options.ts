@@ -14,6 +14,12 @@ export const REQUEST_OPTIONS: readonly OptionSpec[] = [
     completion: { kind: "proxies" },
   },
   {
+    name: "gateway",
+    value: "GATEWAY",
+    summary: "Instead of --from: the Gateway that it comes to from outside",
+    completion: { kind: "names", of: { kind: "Gateway" } },
+  },
+  {
     name: "header",
     short: "H",
     value: "'NAME: VALUE'",
@@ -32,7 +38,8 @@ export const REQUEST_OPTIONS: readonly OptionSpec[] = [
   {
     name: "listener",
     value: "NAME",
-    summary: "The listener that it comes to, where the URL does not tell",
+    summary:
+      "The listener that it comes to, where the URL does not tell; of a Gateway as it names it",
   },
 ];
 
@@ -54,6 +61,10 @@ export function explainRequestOf(
   const protocol = PROTOCOLS.find((one) => one === input.string("protocol")) ?? "http";
   const method = isUrlAlone ? (protocol === "grpc" ? METHOD_OF_GRPC : "GET") : first;
   const from = input.optionalString("from");
+  const gateway = input.optionalString("gateway");
+  if (from !== undefined && gateway !== undefined) {
+    throw usageError("--from and --gateway exclude each other", "give one of them");
+  }
   const listener = input.optionalString("listener");
   const claims = claimsOf(input.strings("claim"));
   const hasBody = input.optionalString("body-size") !== undefined;
@@ -64,6 +75,7 @@ export function explainRequestOf(
     namespace: globals.namespace,
     protocol,
     ...(from === undefined ? {} : { from }),
+    ...(gateway === undefined ? {} : { gateway }),
     ...(listener === undefined ? {} : { listener }),
     ...(claims === undefined ? {} : { claims }),
     ...(hasBody

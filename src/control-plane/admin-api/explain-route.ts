@@ -8,7 +8,7 @@ import { parseBody, REQUEST_SCHEMAS } from "./request-schemas.ts";
 export function explainRoute(deps: AdminApiDeps): Hono {
   const app = new Hono();
   app.post("/explain", async (context) => {
-    const { from, listener, bodySizeBytes, claims, ...asked } = parseBody(
+    const { from, gateway, listener, bodySizeBytes, claims, ...asked } = parseBody(
       REQUEST_SCHEMAS.ExplainRequest,
       await readBody(context.req.raw),
     );
@@ -16,6 +16,7 @@ export function explainRoute(deps: AdminApiDeps): Hono {
       {
         ...asked,
         ...(from === undefined ? {} : { from }),
+        ...(gateway === undefined ? {} : { gateway }),
         ...(listener === undefined ? {} : { listener }),
         ...(bodySizeBytes === undefined ? {} : { bodySizeBytes }),
         ...(claims === undefined ? {} : { claims }),

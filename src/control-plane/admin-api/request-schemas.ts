@@ -49,6 +49,12 @@ export const REQUEST_SCHEMAS = {
       .max(512)
       .optional()
       .describe("An instance or a Service, with its namespace and a slash before it or without."),
+    gateway: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe("In place of from: the Gateway that the request comes to from outside."),
     namespace: z.string().min(1).max(253).default("default"),
     protocol: z.enum(["http", "http2", "grpc"]).default("http"),
     bodySizeBytes: z.int().min(0).optional(),

@@ -13,6 +13,7 @@ import { type Caller, findCaller, type SupposedWorkload, supposedScope } from ".
 import { badRequest } from "./explain-error.ts";
 import { Explainer } from "./explain-request.ts";
 import type { ExplainedCaller, ExplainRequest, ExplainResponse } from "./explain-types.ts";
+import { type FoundGateway, findGateway, supposedGateway } from "./gateway-caller.ts";
 import { withInboundHop } from "./inbound-hop.ts";
 import {
   configurationOfSnapshot,
@@ -29,12 +30,16 @@ export type ExplainDeps = Pick<
 /** For a connected proxy by what it was sent, else by what it would be sent now; with the hop behind it. */
 export function explainInMesh(asked: ExplainRequest, deps: ExplainDeps): ExplainResponse {
   const { objects, proxies, reconciler } = deps;
-  const caller = findCaller(asked, {
-    proxies: proxies.list().filter(({ streamId }) => streamId !== undefined),
-    services: keysOf(objects, "Service"),
-    workloads: keysOf(objects, "Workload"),
-  });
-  const response = explainerFor(caller, deps).explain(asked);
+  const connected = proxies.list().filter(({ streamId }) => streamId !== undefined);
+  const entrance = findGateway(asked, objects.list("Gateway"), connected);
+  const caller =
+    entrance ??
+    findCaller(asked, {
+      proxies: connected,
+      services: keysOf(objects, "Service"),
+      workloads: keysOf(objects, "Workload"),
+    });
+  const response = explainerFor(caller, entrance, deps).explain(asked);
   return withInboundHop(response, asked, {
     objects,
     proxyAt: (address) => {
@@ -46,11 +51,16 @@ export function explainInMesh(asked: ExplainRequest, deps: ExplainDeps): Explain
   });
 }
 
-function explainerFor({ entry, from }: Caller, deps: ExplainDeps): Explainer {
+function explainerFor(
+  { entry, from }: Caller,
+  entrance: FoundGateway | undefined,
+  deps: ExplainDeps,
+): Explainer {
   const { objects } = deps;
   const snapshot = currentSnapshot(deps);
   const known = {
     ...{ objects, from, knowsEndpoints: true },
+    ...(entrance === undefined ? {} : { entrance }),
     authorize: (call: ForwardedCall) => routeAuthorization(call, snapshot, connectedCallers(deps)),
   };
   const sent = entry === undefined ? undefined : deps.reconciler.snapshotOf(entry.key);
@@ -61,7 +71,7 @@ function explainerFor({ entry, from }: Caller, deps: ExplainDeps): Explainer {
     return new Explainer({ ...known, configuration, revision, labels });
   }
   const { revision } = snapshot;
-  const scope = supposedScope(from.namespace, supposedWorkload(objects, from));
+  const scope = supposed(objects, from, entrance);
   const { labels } = scope;
   return new Explainer({ ...known, configuration: translated(snapshot, scope), revision, labels });
 }
@@ -131,15 +141,19 @@ export function explainInDocuments(
   documents: ExplainDocuments,
 ): ExplainResponse {
   const { objects, snapshot } = meshOfDocuments(documents);
-  const { from } = findCaller(asked, {
-    proxies: [],
-    services: keysOf(objects, "Service"),
-    workloads: keysOf(objects, "Workload"),
-  });
-  const scope = supposedScope(from.namespace, supposedWorkload(objects, from));
+  const entrance = findGateway(asked, objects.list("Gateway"), []);
+  const { from } =
+    entrance ??
+    findCaller(asked, {
+      proxies: [],
+      services: keysOf(objects, "Service"),
+      workloads: keysOf(objects, "Workload"),
+    });
+  const scope = supposed(objects, from, entrance);
   const configuration = translated(snapshot, scope);
   const explainer = new Explainer({
     ...{ configuration, objects, from, revision: null, labels: scope.labels },
+    ...(entrance === undefined ? {} : { entrance }),
     authorize: (call) => routeAuthorization(call, snapshot, []),
     knowsEndpoints: objects.list("Workload").length > 0,
   });
@@ -152,6 +166,16 @@ function translated(snapshot: MeshSnapshot, scope: ProxyScope): ProxyConfigurati
 
 function keysOf(objects: ObjectCache, kind: "Service" | "Workload"): readonly string[] {
   return objects.list(kind).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+}
+
+/** Of a proxy that is not connected. */
+function supposed(
+  objects: ObjectCache,
+  from: ExplainedCaller,
+  entrance: FoundGateway | undefined,
+): ProxyScope {
+  if (entrance !== undefined) return supposedGateway(entrance.gateway);
+  return supposedScope(from.namespace, supposedWorkload(objects, from));
 }
 
 /** The Workload of the name, else one as the Service of the name selects. */

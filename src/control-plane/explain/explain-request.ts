@@ -5,7 +5,7 @@
 import { PENDING_BODY_BYTES_MAX } from "../../core/limits.ts";
 import { explainMatch, type RouteExplanation } from "../../decision/explanation.ts";
 import type { VirtualHost } from "../../gen/envoy/config/route/v3/route_components_pb.js";
-import type { ObjectKey } from "../../resource/object.ts";
+import { keyOf, type ObjectKey } from "../../resource/object.ts";
 import type { AuthzVerdict } from "../authz-types.ts";
 import type { ObjectCache } from "../object-cache.ts";
 import { clusterViews } from "./cluster-view.ts";
@@ -19,6 +19,8 @@ import type {
   ExplainResponse,
 } from "./explain-types.ts";
 import { explainedRequest, parseTarget, requestView, type Target } from "./explained-request.ts";
+import type { FoundGateway } from "./gateway-caller.ts";
+import { gatewayListenerName } from "./gateway-chain.ts";
 import { HttpListeners, type RoutedListener } from "./http-listener.ts";
 import { meshHostOf } from "./mesh-host.ts";
 import { policiesFor, ruleOf, settingsOf } from "./policy-sources.ts";
@@ -36,6 +38,8 @@ export interface Explainable {
   readonly objects: ObjectCache | undefined;
   readonly from: ExplainedCaller;
   readonly revision: number | null;
+  /** What the request comes to from outside; undefined: a sidecar, from its app. */
+  readonly entrance?: Pick<FoundGateway, "gateway" | "port">;
   /** Of the caller's workload, by which policies choose it. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Of the workloads that are called, where they are known. */
@@ -62,10 +66,12 @@ export class Explainer {
   /** Throws an API error when the request makes no sense, or leads nowhere that the proxy knows. */
   explain(asked: ExplainRequest): ExplainResponse {
     const target = parseTarget(asked.url);
+    const { from, entrance } = this.#known;
     const routed = this.#listeners.find({
       target,
-      namespace: this.#known.from.namespace,
+      namespace: from.namespace,
       listener: asked.listener,
+      ...(entrance === undefined ? {} : { gateway: entrance }),
     });
     return explained(asked, { target, routed, known: this.#known });
   }
@@ -87,7 +93,9 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
   const source = taken === undefined ? null : routeSource(taken.message.name);
   const rewrite = action?.kind === "forward" ? action.rewritePath : undefined;
   const path = rewrite === undefined ? request.path : rewrite(request.path);
-  const service = serviceOf(routed.routes.name, known.objects);
+  // A gateway goes by the policies of those who are called.
+  const serviceName = known.entrance === undefined ? routed.routes.name : clusters[0]?.name;
+  const service = serviceOf(serviceName ?? "", known.objects);
   const sources: SettingSources = {
     rule: known.objects === undefined ? undefined : ruleOf(known.objects, source),
     source,
@@ -96,6 +104,7 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
   return {
     request,
     from: known.from,
+    gateway: gatewayView(known, routed, request.authority),
     revision: known.revision,
     listener: {
       name: routed.listener.name,
@@ -114,7 +123,8 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
               ...routeSettings(taken.message, sources),
               ...tracingSettings({
                 ...{ manager: routed.manager, route: taken.message, source },
-                ...{ known, service, rule: sources.rule },
+                ...{ known, rule: sources.rule },
+                service: known.entrance === undefined ? service : undefined,
               }),
             ],
           },
@@ -122,15 +132,52 @@ function explained(asked: ExplainRequest, { target, routed, known }: Found): Exp
     passedCount: explanation.passed.length,
     outcome: outcomeText(explanation, clusters, known.knowsEndpoints),
     filters: filterViews(routed, explanation),
-    policies: known.objects === undefined ? [] : policiesFor(known.objects, service, source),
+    policies:
+      known.objects === undefined
+        ? []
+        : policiesFor(known.objects, [service, entranceKey(known)], source),
     authorization: known.authorize?.({ from: known.from, request, path, clusters }) ?? null,
     clusters,
     inbound: null,
     notes: [
       ...notesOf(asked, explanation, clusters),
+      ...hostNotes(known, target, request.authority),
       ...(known.knowsEndpoints ? [] : ["which endpoints there are is not known here"]),
     ],
   };
+}
+
+function gatewayView(
+  { entrance }: Explainable,
+  routed: RoutedListener,
+  authority: string,
+): ExplainResponse["gateway"] {
+  if (entrance === undefined) return null;
+  const host = hostOf(authority);
+  const { namespace, name } = entrance.gateway.metadata;
+  return { namespace, name, listener: gatewayListenerName(entrance.gateway, routed, host) ?? null };
+}
+
+/** What certificates are for is known to the gateway alone. */
+function hostNotes(
+  { entrance }: Explainable,
+  { scheme, authority: served }: Target,
+  authority: string,
+): readonly string[] {
+  if (entrance === undefined || scheme !== "https" || hostOf(authority) === hostOf(served)) {
+    return [];
+  }
+  return [
+    `the request names ${hostOf(authority)}, its TLS handshake ${hostOf(served)}: it gets 421 where a listener with another certificate is for that host`,
+  ];
+}
+
+function hostOf(authority: string): string {
+  return authority.replace(/:\d+$/, "").toLowerCase();
+}
+
+function entranceKey({ entrance }: Explainable): ObjectKey | undefined {
+  return entrance && keyOf(entrance.gateway);
 }
 
 function routeFacts(

@@ -11,11 +11,14 @@ import {
 } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { badRequest, notFound } from "./explain-error.ts";
 import type { Target } from "./explained-request.ts";
+import { gatewayChain } from "./gateway-chain.ts";
 import { isNameOf, shortName } from "./mesh-host.ts";
 import type { ProxyConfiguration } from "./proxy-configuration.ts";
 
 export interface HttpListener {
   readonly listener: Listener;
+  /** The part of it that has the manager. */
+  readonly chain: FilterChain;
   readonly manager: HttpConnectionManager;
   /** Inline, or by name. */
   readonly routesName: string;
@@ -32,6 +35,8 @@ export interface ListenerQuestion {
   readonly namespace: string;
   /** The name of the listener, when it is given. */
   readonly listener: string | undefined;
+  /** The request comes to a gateway: by its port, or that of the listener which is asked for. */
+  readonly gateway?: { readonly port: number | undefined };
 }
 
 /** The HTTP listeners of one proxy. What was read and compiled for one question is there for the next. */
@@ -49,6 +54,7 @@ export class HttpListeners {
    * host that a virtual host takes, in this order. Throws when there is none, or more than one.
    */
   find(question: ListenerQuestion): RoutedListener {
+    if (question.gateway !== undefined) return this.#ofGateway(question, question.gateway.port);
     this.#all ??= httpListeners(this.#configuration.listeners());
     const all = this.#all;
     if (question.listener !== undefined) {
@@ -61,6 +67,15 @@ export class HttpListeners {
     const byAddress = all.find(({ listener }) => isAt(listener, question.target));
     const found = byService(this.#configuration, all, question) ?? byAddress;
     return found === undefined ? this.#byHost(all, question) : this.#withRoutes(found);
+  }
+
+  #ofGateway({ target }: ListenerQuestion, port: number | undefined): RoutedListener {
+    const listeners = this.#configuration.listeners();
+    const serves = (chain: FilterChain): boolean => managerOf(chain) !== undefined;
+    const { listener, chain } = gatewayChain(listeners, { target, port }, serves);
+    const [found] = httpListener(listener, [chain]);
+    if (found !== undefined) return this.#withRoutes(found);
+    throw badRequest(`the listener ${listener.name} takes no requests`);
   }
 
   /** For other control planes, whose listeners are not named after Services. */
@@ -118,17 +133,28 @@ export function listenerAt(
 
 function httpListeners(listeners: readonly Listener[]): readonly HttpListener[] {
   return listeners.flatMap((listener) => {
-    const chains = [...listener.filterChains, listener.defaultFilterChain];
-    const manager = chains.flatMap((chain) => managerOf(chain) ?? [])[0];
-    if (manager === undefined) return [];
-    const { case: kind, value } = manager.routeSpecifier;
-    if (kind === "rds") return [{ listener, manager, routesName: value.routeConfigName }];
-    return [{ listener, manager, routesName: kind === "routeConfig" ? value.name : "" }];
+    const { filterChains, defaultFilterChain } = listener;
+    return httpListener(
+      listener,
+      defaultFilterChain ? [...filterChains, defaultFilterChain] : filterChains,
+    );
   });
 }
 
-function managerOf(chain: FilterChain | undefined): HttpConnectionManager | undefined {
-  for (const { configType } of chain?.filters ?? []) {
+/** By the first of these chains that takes requests; empty where none does. */
+function httpListener(listener: Listener, chains: readonly FilterChain[]): readonly HttpListener[] {
+  for (const chain of chains) {
+    const manager = managerOf(chain);
+    if (manager === undefined) continue;
+    const { case: kind, value } = manager.routeSpecifier;
+    const name = kind === "routeConfig" ? value.name : kind === "rds" ? value.routeConfigName : "";
+    return [{ listener, chain, manager, routesName: name }];
+  }
+  return [];
+}
+
+function managerOf(chain: FilterChain): HttpConnectionManager | undefined {
+  for (const { configType } of chain.filters) {
     const { value } = configType;
     const isConfig = configType.case === "typedConfig" && value !== undefined;
     const manager = isConfig ? anyUnpack(configType.value, HttpConnectionManagerSchema) : undefined;

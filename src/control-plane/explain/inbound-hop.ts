@@ -57,7 +57,7 @@ function inboundHop(
     ...{ configuration, objects, revision: null, knowsEndpoints: true },
     from: { proxy, service: null, namespace, adminAddress: null },
   });
-  const { from: _, ...request } = asked;
+  const { from: _, gateway: __, ...request } = asked;
   const explained = explainer.explain({ ...request, listener });
   return {
     ...{ proxy, listener: explained.listener, route: explained.route?.name ?? null },

@@ -18,15 +18,15 @@ interface TargetRef {
   readonly name: string;
 }
 
-/** `service` is the one that the request is sent to, `route` the object that takes it. */
+/** `parents` are the Service that the request is sent to, and the Gateway on its way; `route` is the object that takes it. */
 export function policiesFor(
   objects: ObjectCache,
-  service: ObjectKey | undefined,
+  parents: readonly (ObjectKey | undefined)[],
   route: RouteSource | null,
 ): readonly ExplainedPolicy[] {
   const targets = [
     ...(route === null || route.rule === null ? [] : [objectKey(route)]),
-    ...(service === undefined ? [] : [service]),
+    ...parents.filter((parent) => parent !== undefined),
   ];
   const policies = objects
     .all()
