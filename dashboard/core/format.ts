@@ -120,6 +120,11 @@ export function formatDate(iso: string): string {
   return dayAndClock.format(new Date(iso));
 }
 
+/** A sentence of the API as people read it: instants in it (ISO 8601) as dates of theirs. */
+export function formatSentence(text: string): string {
+  return text.replaceAll(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => formatDate(time));
+}
+
 /** The same of a name with its namespace in front. */
 export function shortName(name: string): string {
   return name.startsWith("default/") ? name.slice("default/".length) : name;

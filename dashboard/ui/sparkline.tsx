@@ -50,15 +50,6 @@ export const Sparkline = memo(function Sparkline({
   );
 });
 
-/** So many steps are drawn at least: a line of two points says nothing. */
-const STEPS_MIN = 8;
-
-/** Where lines begin: at the first step of which anything is known. A rate is known where there was no request, too. */
-export function knownFrom(rate: readonly (number | null)[]): number {
-  const first = rate.findIndex((value) => value !== null);
-  return first < 0 ? 0 : Math.max(0, Math.min(first, rate.length - STEPS_MIN));
-}
-
 interface Point {
   readonly x: number;
   readonly y: number;

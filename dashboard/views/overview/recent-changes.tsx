@@ -1,9 +1,10 @@
 /** What changed lately, the newest first: the usual reason why something is wrong. */
 import type { EventsResponse, MeshEvent } from "../../../src/control-plane/telemetry-types.ts";
 import { groupEvents } from "../../core/events.ts";
-import { formatTime } from "../../core/format.ts";
+import { formatSentence, formatTime } from "../../core/format.ts";
 import { SEVERITY } from "../../core/health.ts";
 import type { Live } from "../../core/live.ts";
+import { Breakable } from "../../ui/breakable.tsx";
 import { memo } from "../../ui/memo.ts";
 import { Loaded, Panel } from "../../ui/page.tsx";
 import { Mark } from "../../ui/status.tsx";
@@ -49,8 +50,13 @@ const EventLine = memo(function EventLine({
       <div>
         <p>
           {event.severity !== "info" && <span class="visually-hidden">{look.word}: </span>}
-          {event.subject !== "" && <b>{event.subject}</b>}
-          {count > 1 && <span class="muted"> and {count - 1} more</span>} {event.message}
+          {event.subject !== "" && (
+            <b>
+              <Breakable text={event.subject} />
+            </b>
+          )}
+          {count > 1 && <span class="muted"> and {count - 1} more</span>}{" "}
+          {formatSentence(event.message)}
         </p>
         <p class="faint">
           <time dateTime={event.time}>{formatTime(event.time)}</time> · {event.type}

@@ -2,7 +2,8 @@
 import type { OverviewResponse } from "../../../src/control-plane/telemetry-types.ts";
 import { formatCount, formatMs, formatRate, formatShare } from "../../core/format.ts";
 import { toneOfErrors } from "../../core/health.ts";
-import { knownFrom, Sparkline, type SparklineProps } from "../../ui/sparkline.tsx";
+import { knownFrom } from "../../core/known-steps.ts";
+import { Sparkline, type SparklineProps } from "../../ui/sparkline.tsx";
 
 const ERROR_SCALE_MIN = 0.02;
 

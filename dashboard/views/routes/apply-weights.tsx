@@ -1,5 +1,5 @@
 /** Writes the object, where who looks may; where not, says what to do instead. */
-import { useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import type { WhoamiResponse } from "../../../src/control-plane/access-types.ts";
 import type { ApplyResponse, ResourceObject } from "../../../src/control-plane/api-types.ts";
 import { ApiFailure, apiUrl, postJson } from "../../core/api.ts";
@@ -7,7 +7,8 @@ import { SEVERITY } from "../../core/health.ts";
 import { refresh, useLive } from "../../core/live.ts";
 import { Mark } from "../../ui/status.tsx";
 
-type Outcome =
+/** What came of writing it. */
+export type Outcome =
   | { readonly kind: "none" | "writing" }
   | { readonly kind: "written"; readonly answer: ApplyResponse }
   | { readonly kind: "refused"; readonly failure: ApiFailure };
@@ -17,13 +18,15 @@ const ELSEWHERE = "Copy the command and run it where you may change things.";
 export function ApplyWeights({
   object,
   text,
+  outcome,
 }: {
   readonly object: ResourceObject;
+  /** Kept by who shows it: once it is written, there is nothing to write any more. */
+  readonly outcome: Signal<Outcome>;
   /** The object as YAML. */
   readonly text: string;
 }) {
   const { data: who } = useLive<WhoamiResponse>("/whoami");
-  const outcome = useSignal<Outcome>({ kind: "none" });
   if (who === undefined) return null;
   const mayWrite = who.writableKinds?.includes(object.kind) ?? true;
   if (!mayWrite) {
@@ -46,23 +49,18 @@ export function ApplyWeights({
     }
   };
   return (
-    <>
-      <button
-        type="button"
-        class="button button-primary"
-        disabled={outcome.value.kind === "writing"}
-        onClick={() => void apply()}
-      >
-        Apply
-      </button>
-      <div role="status" class="weights-outcome">
-        <Told outcome={outcome.value} />
-      </div>
-    </>
+    <button
+      type="button"
+      class="button button-primary"
+      disabled={outcome.value.kind === "writing"}
+      onClick={() => void apply()}
+    >
+      Apply
+    </button>
   );
 }
 
-function Told({ outcome }: { readonly outcome: Outcome }) {
+export function ApplyOutcome({ outcome }: { readonly outcome: Outcome }) {
   switch (outcome.kind) {
     case "none":
       return null;

@@ -9,7 +9,7 @@ import { yamlOf } from "../../core/yaml.ts";
 import { CliLine, CopyButton } from "../../ui/cli-line.tsx";
 import { Loaded } from "../../ui/page.tsx";
 import { YamlDiff } from "../../ui/yaml-diff.tsx";
-import { ApplyWeights } from "./apply-weights.tsx";
+import { ApplyOutcome, ApplyWeights, type Outcome } from "./apply-weights.tsx";
 import {
   type BackendRef,
   isSplitRule,
@@ -60,6 +60,7 @@ interface EditorProps extends WeightsPanelProps {
 function Editor({ object, index, backends, rule, ruleOf, all }: EditorProps) {
   const current = backends.map(weightOf);
   const chosen = useSignal<readonly number[]>(weightsOfAddress(current));
+  const outcome = useSignal<Outcome>({ kind: "none" });
   const weights = chosen.value;
   const sum = total(weights);
   const after = withWeights(object, index, weights);
@@ -87,11 +88,14 @@ function Editor({ object, index, backends, rule, ruleOf, all }: EditorProps) {
       {isChanged && problem === "" ? (
         <div class="weights-how">
           <HowToWrite {...{ object, index, backends, weights, rule, all, text }} />
-          <ApplyWeights object={after} text={text} />
+          <ApplyWeights object={after} text={text} outcome={outcome} />
         </div>
       ) : (
-        <p class="muted">Choose other weights to see what would change. Nothing is written yet.</p>
+        <p class="muted">Choose other weights to see what would change.</p>
       )}
+      <div role="status" class="weights-outcome">
+        <ApplyOutcome outcome={outcome.value} />
+      </div>
     </>
   );
 }

@@ -91,7 +91,7 @@ function StateFilter({ pairs }: { readonly pairs: readonly AccessPair[] }) {
 }
 
 function PickedPair({ pair }: { readonly pair: AccessPair }) {
-  const { source, destination, policy, security } = pair;
+  const { source, destination, policy, security, allowed } = pair;
   const look = PAIR[stateOf(pair)];
   const [tone, word] = SECURED[security];
   return (
@@ -104,13 +104,16 @@ function PickedPair({ pair }: { readonly pair: AccessPair }) {
         {look.word}
       </span>
       <span>{countsOf(pair)}</span>
-      <span class="muted">
-        {policy === null ? "no policy says anything about it" : `by ${policy}`}
-      </span>
+      <span class="muted">{policy === null ? silence(allowed) : `by ${policy}`}</span>
       <Badge tone={tone}>secured: {word}</Badge>
       <CliLine command={`tulle authz check ${wordOf(source)} ${wordOf(destination)} GET /`} />
     </div>
   );
+}
+
+/** What it means that no policy decides. */
+function silence(allowed: AccessPair["allowed"]): string {
+  return allowed === "no" ? "no policy allows it" : "no policy says anything about it";
 }
 
 /** A service as the command takes it; who has no identity is anonymous. */

@@ -1,9 +1,11 @@
 /** What happened to trust: failed authentications, denials, and certificates that came and went. The newest first. */
 import type { EventsResponse, MeshEvent } from "../../../src/control-plane/telemetry-types.ts";
+import { formatSentence } from "../../core/format.ts";
 import { SEVERITY } from "../../core/health.ts";
 import { useLive } from "../../core/live.ts";
 import { rangeParameters } from "../../core/time-range.ts";
 import { Age } from "../../ui/age.tsx";
+import { Breakable } from "../../ui/breakable.tsx";
 import { CliLine } from "../../ui/cli-line.tsx";
 import { Failure, Panel, Skeleton } from "../../ui/page.tsx";
 import { Mark } from "../../ui/status.tsx";
@@ -45,7 +47,10 @@ function EventItem({ event }: { readonly event: MeshEvent }) {
       <Mark look={look} />
       <div>
         <span class="visually-hidden">{look.word}: </span>
-        <strong>{event.subject}</strong> {event.message}
+        <strong>
+          <Breakable text={event.subject} />
+        </strong>{" "}
+        {formatSentence(event.message)}
         {event.actor !== null && <span class="muted"> by {event.actor}</span>}
       </div>
       <span class="faint nowrap">

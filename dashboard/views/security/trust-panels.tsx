@@ -5,6 +5,7 @@ import type {
 } from "../../../src/control-plane/telemetry-types.ts";
 import { formatDate, formatDuration } from "../../core/format.ts";
 import type { Tone } from "../../core/health.ts";
+import { Breakable } from "../../ui/breakable.tsx";
 import { CliLine } from "../../ui/cli-line.tsx";
 import { Panel } from "../../ui/page.tsx";
 import { Badge } from "../../ui/status.tsx";
@@ -56,7 +57,9 @@ function certificateColumns(longest: number): readonly Column<CertificateFigures
       cell: ({ instance, principal }) => (
         <span class="cell-pair certificate-name">
           <strong>{instance}</strong>
-          <span>{principal}</span>
+          <span>
+            <Breakable text={principal} />
+          </span>
         </span>
       ),
     },

@@ -2,12 +2,13 @@
 import { useMemo } from "preact/hooks";
 import type { MeshEvent, SeriesResponse } from "../../../src/control-plane/telemetry-types.ts";
 import { eventsAbout } from "../../core/events.ts";
-import { formatMs, formatRate, formatTime } from "../../core/format.ts";
+import { formatMs, formatRate, formatSentence, formatTime } from "../../core/format.ts";
 import { SEVERITY } from "../../core/health.ts";
+import { knownFrom } from "../../core/known-steps.ts";
 import type { Live } from "../../core/live.ts";
+import { Breakable } from "../../ui/breakable.tsx";
 import { Heatmap } from "../../ui/heatmap.tsx";
 import { Loaded, Panel } from "../../ui/page.tsx";
-import { knownFrom } from "../../ui/sparkline.tsx";
 import { Mark } from "../../ui/status.tsx";
 import { TimeChart } from "../../ui/time-chart.tsx";
 
@@ -109,7 +110,10 @@ function Events({ events }: { readonly events: readonly MeshEvent[] }) {
           </span>
           <Mark look={SEVERITY[severity]} />
           <span>
-            <b>{subject}</b> {message}
+            <b>
+              <Breakable text={subject} />
+            </b>{" "}
+            {formatSentence(message)}
             <span class="faint">
               {" "}
               <time dateTime={time}>{formatTime(time)}</time>

@@ -2,7 +2,8 @@
 import type { ServiceTraffic, Spark } from "../../../src/control-plane/telemetry-types.ts";
 import { formatBytes, formatCores, formatMs, formatRate, formatShare } from "../../core/format.ts";
 import { toneOfErrors } from "../../core/health.ts";
-import { knownFrom, type SparklineProps } from "../../ui/sparkline.tsx";
+import { knownFrom } from "../../core/known-steps.ts";
+import type { SparklineProps } from "../../ui/sparkline.tsx";
 
 export interface Figure {
   readonly key: string;
