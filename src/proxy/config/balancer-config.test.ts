@@ -55,6 +55,55 @@ const MAGLEV = { "@type": `${LB}.maglev.v3.Maglev` };
 const UNKNOWN = { "@type": PEAK_EWMA["@type"], type_url: "type.googleapis.com/a.B" };
 const AT = "load_balancing_policy.policies[0].typed_extension_config.typed_config";
 
+const PART_TYPE = `${LB}.random_subsetting.v3.RandomSubsetting`;
+
+/** RandomSubsetting as its message, and in the form that passes through an Envoy. */
+function partForms(fields: JsonObject): readonly JsonObject[] {
+  return [
+    { "@type": PART_TYPE, ...fields },
+    { "@type": PEAK_EWMA["@type"], type_url: PART_TYPE, value: fields },
+  ];
+}
+
+test("a part of the endpoints: the size, and what chooses among them", () => {
+  for (const part of partForms({ subset_size: 4, child_policy: list(PEAK_EWMA, LEAST_REQUEST) })) {
+    const { policy, subsetSize } = compiled(policies(part, ROUND_ROBIN));
+    assert.deepEqual({ policy: policy.kind, subsetSize }, { policy: "peak-ewma", subsetSize: 4 });
+    const labelled = {
+      "@type": `${LB}.subset.v3.Subset`,
+      subset_selectors: [{ keys: ["version"] }],
+      subset_lb_policy: list(part),
+    };
+    assert.equal(compiled(policies(labelled)).subsetSize, 4);
+    const zones = {
+      "@type": `${LB}.wrr_locality.v3.WrrLocality`,
+      endpoint_picking_policy: list(part),
+    };
+    assert.equal(compiled(policies(zones)).subsetSize, 4);
+    assert.equal(compiled(policies(zones)).locality.kind, "weighted");
+    const outer = { "@type": PART_TYPE, subset_size: 9, child_policy: list(part) };
+    assert.equal(compiled(policies(outer)).subsetSize, 4);
+  }
+  assert.equal(compiled(policies(ROUND_ROBIN)).subsetSize, undefined);
+  assert.equal(compiled({ lb_policy: "RANDOM" }).subsetSize, undefined);
+});
+
+test("a part of the endpoints that makes no sense is refused by path", () => {
+  const [message = {}, struct = {}] = partForms({ subset_size: 0, child_policy: list(RANDOM) });
+  assert.deepEqual(errorsOf(policies(message)), [`${AT}.subset_size: must be above 0`]);
+  assert.deepEqual(errorsOf(policies(struct)), [`${AT}.value.subset_size: must be above 0`]);
+  const [childless = {}] = partForms({ subset_size: 1 });
+  assert.match(
+    errorsOf(policies(childless)).join(),
+    /child_policy\.policies: none of the policies/,
+  );
+  const labels = { "@type": `${LB}.subset.v3.Subset`, subset_lb_policy: list(RANDOM) };
+  const [outside = {}] = partForms({ subset_size: 1, child_policy: list(labels) });
+  assert.match(errorsOf(policies(outside)).join(), /child_policy: Subset cannot stand here/);
+  const [, unknown = {}] = partForms({ subset_size: 1, size: 2, child_policy: list(RANDOM) });
+  assert.match(errorsOf(policies(unknown, RANDOM)).join(), /\.value: .*size/);
+});
+
 test("the first policy that is known is taken, whatever stands around it", () => {
   const of = (...configs: readonly JsonObject[]): string =>
     compiled(policies(...configs)).policy.kind;

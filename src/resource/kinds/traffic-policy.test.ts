@@ -57,6 +57,22 @@ describe("TrafficPolicy", () => {
     ]);
   });
 
+  test("a part of the instances is none for what hashes: callers must have the same", () => {
+    const part = (loadBalancer: object) => policy({ loadBalancer });
+    const hash = { algorithm: "Maglev", consistentHash: [{ header: { name: "x-user" } }] };
+    assert.deepEqual(part({ subsetting: { size: 20 } }), []);
+    assert.deepEqual(part({ algorithm: "Random", subsetting: { size: 10_000 } }), []);
+    assert.deepEqual(part({ ...hash, subsetting: { size: 0 } }), [], "which turns it off");
+    assert.deepEqual(part({ ...hash, subsetting: { size: 20 } }), [
+      "spec.loadBalancer.subsetting invalid-combination",
+    ]);
+    for (const size of [-1, 10_001]) {
+      assert.deepEqual(part({ subsetting: { size } }), [
+        "spec.loadBalancer.subsetting.size invalid-value",
+      ]);
+    }
+  });
+
   test("zones are named once as callers'", () => {
     const entry = { from: "a", to: { a: 1 } };
     const locality = (fields: object) => policy({ loadBalancer: { locality: fields } });
