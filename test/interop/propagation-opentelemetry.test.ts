@@ -19,20 +19,16 @@ import { B3InjectEncoding, B3Propagator } from "@opentelemetry/propagator-b3";
 // biome-ignore lint/suspicious/noDeprecatedImports: the format is old, and who still sends it wants to be understood.
 import { JaegerPropagator } from "@opentelemetry/propagator-jaeger";
 import fc from "fast-check";
-import type { HeaderBlock } from "../../src/http/header-block.ts";
 import { wordsText } from "../../src/telemetry/trace/hex-words.ts";
 import {
+  type Arrival,
   FORMAT_B3,
   FORMAT_B3_SINGLE,
   FORMAT_W3C,
   readArrival,
   writeContext,
 } from "../../src/telemetry/trace/propagation.ts";
-import {
-  type SamplingDecision,
-  SPAN_AT,
-  TraceContext,
-} from "../../src/telemetry/trace/trace-context.ts";
+import { SPAN_AT, TraceContext } from "../../src/telemetry/trace/trace-context.ts";
 import { passableTracestate, traceparentOf } from "../../src/telemetry/trace/w3c-context.ts";
 import { blockOf } from "../support/header-fixture.ts";
 
@@ -44,12 +40,6 @@ interface Read {
   readonly isSampled: boolean;
 }
 
-const write: (
-  headers: HeaderBlock,
-  context: TraceContext,
-  formats: number,
-  traceparent: string,
-) => unknown = writeContext;
 const RUNS = { numRuns: 2_000 };
 const w3c = new W3CTraceContextPropagator();
 const b3Single = new B3Propagator();
@@ -73,10 +63,7 @@ function arrivalOf(headers: Headers) {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const block = blockOf(lines.join(""));
   const context = new TraceContext();
-  const arrival = {
-    ...{ hasContext: false, decision: "defer" as SamplingDecision },
-    ...{ formats: 0, traceparent: "" },
-  };
+  const arrival: Arrival = { hasContext: false, decision: "defer", formats: 0, traceparent: "" };
   readArrival(block, context, arrival);
   return { block, context, arrival };
 }
@@ -96,7 +83,7 @@ function readByUs(headers: Headers): Read | undefined {
 function writtenByUs(headers: Headers, formats: number): Headers {
   const { block, context } = arrivalOf(headers);
   context.descend(0x01234567, 0x09abcdef);
-  write(block, context, formats, traceparentOf(context));
+  writeContext(block, context, formats, traceparentOf(context));
   const fields: Record<string, string> = {};
   block.forEach((name, value) => {
     fields[name] = value;

@@ -1,7 +1,8 @@
 /** Traces of a checkout in a real Jaeger, by OTLP: complete, with the right parents, as its API tells them. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import test from "node:test";
+import test, { type TestContext } from "node:test";
+import { CHECKOUT_SPANS, checkout, shapeOf, startCheckoutMesh } from "../support/checkout-mesh.ts";
 import { ExportingMesh, eventually } from "../support/exporting-mesh.ts";
 import { checkoutTrace } from "../support/telemetry-records.ts";
 import { goPeer, JAEGER } from "./go-peer.ts";
@@ -20,7 +21,14 @@ interface JaegerTrace {
   readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
 }
 
-test("a checkout arrives whole in Jaeger, also after an outage", { skip }, async (t) => {
+interface Jaeger {
+  readonly peer: RestartablePeer;
+  readonly otlp: number;
+  /** Undefined until it has so many spans. */
+  trace(id: string, count: number): Promise<JaegerTrace | undefined>;
+}
+
+async function startJaeger(t: TestContext): Promise<Jaeger> {
   const [query, otlp] = [await freePort(), await freePort()];
   const address = async (port?: number): Promise<string> =>
     `127.0.0.1:${port ?? (await freePort())}`;
@@ -37,6 +45,43 @@ test("a checkout arrives whole in Jaeger, also after an outage", { skip }, async
     ],
     readyUrl: `http://127.0.0.1:${query}/api/services`,
   });
+  return {
+    ...{ peer, otlp },
+    trace: async (id, count) => {
+      const answer = await fetch(`http://127.0.0.1:${query}/api/traces/${id}`);
+      if (answer.status !== 200) return undefined;
+      const { data } = (await answer.json()) as { readonly data: readonly JaegerTrace[] };
+      return data[0]?.spans.length === count ? data[0] : undefined;
+    },
+  };
+}
+
+test("a checkout of a mesh is one trace in Jaeger: all hops, right parents, the retry", {
+  skip,
+}, async (t) => {
+  const { otlp, trace } = await startJaeger(t);
+  const mesh = await startCheckoutMesh("jaeger", {
+    otlp: { endpoint: `http://127.0.0.1:${otlp}`, protocol: "Grpc" },
+    signals: ["Traces"],
+  });
+  t.after(() => mesh.remove());
+  const id = await checkout(mesh);
+  const { spans, processes } = await eventually(() => trace(id, CHECKOUT_SPANS.length));
+  const seen = spans.map(({ spanID, processID, references, tags }) => {
+    const tag = (name: string) => tags.find(({ key }) => key === name)?.value;
+    return {
+      ...{ id: spanID, parentId: references[0]?.spanID },
+      service: processes[processID]?.serviceName ?? "",
+      kind: String(tag("span.kind")),
+      status: String(tag("http.response.status_code")),
+      isAgain: tag("http.request.resend_count") !== undefined,
+    };
+  });
+  assert.deepEqual(shapeOf(seen), CHECKOUT_SPANS);
+});
+
+test("a checkout arrives whole in Jaeger, also after an outage", { skip }, async (t) => {
+  const { peer, otlp, trace: traceOf } = await startJaeger(t);
   const mesh = await ExportingMesh.start(t);
   await mesh.export("jaeger", {
     otlp: { endpoint: `http://127.0.0.1:${otlp}`, protocol: "Grpc" },
@@ -45,12 +90,7 @@ test("a checkout arrives whole in Jaeger, also after an outage", { skip }, async
     retry: { initialDelay: "100ms", maxDelay: "1s" },
   });
   const whole = (seed: string): Promise<JaegerTrace> =>
-    eventually(async () => {
-      const answer = await fetch(`http://127.0.0.1:${query}/api/traces/${seed.repeat(16)}`);
-      if (answer.status !== 200) return undefined;
-      const { data } = (await answer.json()) as { readonly data: readonly JaegerTrace[] };
-      return data[0]?.spans.length === checkoutTrace(seed).length ? data[0] : undefined;
-    });
+    eventually(() => traceOf(seed.repeat(16), checkoutTrace(seed).length));
   await mesh.sendSpans(checkoutTrace("1a"));
   const trace = await whole("1a");
   for (const { spanId, parentSpanId, resource, status } of checkoutTrace("1a")) {
