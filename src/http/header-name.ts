@@ -101,8 +101,10 @@ export function knownName(id: number): string {
   return KNOWN_NAMES[id - 1]!;
 }
 
-/** The number of a lower-case name, or HEADER_UNKNOWN. For configuration time. */
+/** Names that the code asks for are constants, whose hash V8 keeps with them. */
+const IDS: ReadonlyMap<string, number> = new Map(Object.entries(HEADER));
+
+/** The number of a lower-case name, or HEADER_UNKNOWN. */
 export function idOfName(lowerName: string): number {
-  const id = candidateId(hashOfName(lowerName));
-  return id !== HEADER_UNKNOWN && knownName(id) === lowerName ? id : HEADER_UNKNOWN;
+  return IDS.get(lowerName) ?? HEADER_UNKNOWN;
 }
