@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { CHECKOUT_SPANS, checkout, shapeOf, startCheckoutMesh } from "../support/checkout-mesh.ts";
 import { ExportingMesh, eventually } from "../support/exporting-mesh.ts";
 import { writeServerCertificate } from "../support/server-certificate.ts";
 import { accessLogs, checkoutTrace, countedRequests } from "../support/telemetry-records.ts";
@@ -63,6 +64,44 @@ service:
 /** What the attribute `url.path` of each log record is, in the order that they came in. */
 const paths = (output: string): readonly string[] =>
   [...output.matchAll(/-> url\.path: Str\((.*)\)$/gm)].map(([, path = ""]) => path);
+
+/** What its debug exporter writes of each span of a trace. */
+function spansIn(output: string, traceId: string) {
+  // A resource's attributes stand before the spans that are its own.
+  return output.split("ResourceSpans #").flatMap((part) => {
+    const service = /-> service\.name: Str\((.*)\)/.exec(part)?.[1] ?? "";
+    return part
+      .split(/^Span #\d+$/m)
+      .slice(1)
+      .filter((text) => text.includes(`Trace ID       : ${traceId}`))
+      .map((text) => ({
+        service,
+        id: /^ {4}ID {13}: (\w+)/m.exec(text)?.[1] ?? "",
+        parentId: /^ {4}Parent ID {6}: (\w*)/m.exec(text)?.[1],
+        kind: /^ {4}Kind {11}: (\w+)/m.exec(text)?.[1] ?? "",
+        status: /-> http\.response\.status_code: Int\((\d+)\)/.exec(text)?.[1] ?? "",
+        isAgain: text.includes("-> http.request.resend_count:"),
+      }));
+  });
+}
+
+test("a checkout of a mesh is one trace in the collector: all hops, right parents, the retry", {
+  skip,
+}, async (t) => {
+  const ports = { grpc: await freePort(), http: await freePort() };
+  const { peer } = await startCollector(t, ports);
+  const mesh = await startCheckoutMesh("collector", {
+    otlp: { endpoint: `http://127.0.0.1:${ports.http}` },
+    signals: ["Traces"],
+  });
+  t.after(() => mesh.remove());
+  const id = await checkout(mesh);
+  const spans = await eventually(() => {
+    const found = spansIn(peer.output, id);
+    return found.length >= CHECKOUT_SPANS.length ? found : undefined;
+  });
+  assert.deepEqual(shapeOf(spans), CHECKOUT_SPANS);
+});
 
 test("a collector by gRPC and HTTP", { skip }, async (t) => {
   const ports = { grpc: await freePort(), http: await freePort() };
