@@ -1,6 +1,7 @@
 /** The figures of a gate, look by look, against its limits. Drawn as SVG: a few hundred points, each with a verdict of its own. */
 import type { RolloutGateView, RolloutLook } from "../../../src/control-plane/rollout-types.ts";
 import { formatTime } from "../../core/format.ts";
+import { type GateScale, gateScale } from "./gate-scale.ts";
 
 export interface GateChartProps {
   readonly gate: RolloutGateView;
@@ -8,21 +9,8 @@ export interface GateChartProps {
   readonly looks: readonly RolloutLook[];
 }
 
-/** Where figures lie on the drawing, in percent from the left and from the top. */
-interface Scale {
-  x(at: string): number;
-  y(value: number): number;
-}
-
-/** Room above and below, as a share of the height. */
-const PAD = 0.14;
-/** Of a percentage, where every figure is the same. */
-const SPAN_MIN = 0.5;
-
 export function GateChart({ gate, looks }: GateChartProps) {
-  const scale = scaleOf(gate, looks);
-  const values = looks.map(({ value }) => value);
-  const bounds = new Set([Math.min(...values), Math.max(...values)]);
+  const scale = gateScale(gate, looks);
   const limits = [gate.min, gate.max].filter((limit) => limit !== null);
   const [first, last] = [looks[0], looks.at(-1)];
   return (
@@ -40,7 +28,7 @@ export function GateChart({ gate, looks }: GateChartProps) {
             {boundaries(looks).map((at) => (
               <path key={at} class="gate-step" d={`M${scale.x(at)} 0V100`} />
             ))}
-            {limits.map((limit) => (
+            {limits.filter(scale.isOnChart).map((limit) => (
               <path key={limit} class="gate-limit" d={`M0 ${scale.y(limit)}H100`} />
             ))}
             <path class="gate-line" d={lineOf(looks, scale)} />
@@ -50,13 +38,18 @@ export function GateChart({ gate, looks }: GateChartProps) {
           ))}
         </svg>
         {limits.map((limit) => (
-          <span key={limit} class="gate-limit-text" style={{ top: `${scale.y(limit)}%` }}>
+          <span
+            key={limit}
+            class={`gate-limit-text ${scale.isOnChart(limit) ? "" : "is-beyond"}`}
+            style={{ top: `${scale.y(limit)}%` }}
+          >
             {gate.min === limit ? "at least" : "at most"} {text(limit, gate)}
+            {!scale.isOnChart(limit) && (gate.min === limit ? " ↓" : " ↑")}
           </span>
         ))}
-        {[...bounds].map((bound) => (
-          <span key={bound} class="gate-bound" style={{ top: `${scale.y(bound)}%` }}>
-            {text(bound, gate)}
+        {scale.marks.map((mark) => (
+          <span key={mark} class="gate-bound" style={{ top: `${scale.y(mark)}%` }}>
+            {text(mark, gate)}
           </span>
         ))}
       </div>
@@ -70,7 +63,7 @@ export function GateChart({ gate, looks }: GateChartProps) {
 }
 
 /** Where a figure would fail. */
-function Forbidden({ gate, scale }: { readonly gate: RolloutGateView; readonly scale: Scale }) {
+function Forbidden({ gate, scale }: { readonly gate: RolloutGateView; readonly scale: GateScale }) {
   const [min, max] = [gate.min, gate.max];
   return (
     <>
@@ -83,7 +76,7 @@ function Forbidden({ gate, scale }: { readonly gate: RolloutGateView; readonly s
 }
 
 /** What passed is a dot, what failed is a square. */
-function LookMark({ look, scale }: { readonly look: RolloutLook; readonly scale: Scale }) {
+function LookMark({ look, scale }: { readonly look: RolloutLook; readonly scale: GateScale }) {
   const [x, y] = [`${scale.x(look.at)}%`, `${scale.y(look.value)}%`];
   if (look.verdict === "Passed") return <circle class="gate-passed" cx={x} cy={y} r="3" />;
   return (
@@ -93,33 +86,9 @@ function LookMark({ look, scale }: { readonly look: RolloutLook; readonly scale:
   );
 }
 
-function scaleOf(gate: RolloutGateView, looks: readonly RolloutLook[]): Scale {
-  const limits = [gate.min, gate.max].filter((limit) => limit !== null);
-  const values = [...looks.map(({ value }) => value), ...limits];
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const isPercent = gate.unit.trim() === "%";
-  const span = Math.max(high - low, isPercent ? SPAN_MIN : Math.abs(high) * 0.1 || 1);
-  // A share is no more than all, and nothing that is counted or measured here is less than none.
-  const isPositive = Math.min(...values) >= 0;
-  const bottom = isPositive ? Math.max(0, low - span * PAD) : low - span * PAD;
-  const top = high + span * PAD;
-  const times = looks.map(({ at }) => Date.parse(at));
-  const [begin = 0, end = 0] = [times[0], times.at(-1)];
-  return {
-    x: (at) => (end === begin ? 50 : 2 + (96 * (Date.parse(at) - begin)) / (end - begin)),
-    y: (value) => round(100 - (100 * (value - bottom)) / (top - bottom)),
-  };
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
-function lineOf(looks: readonly RolloutLook[], scale: Scale): string {
+function lineOf(looks: readonly RolloutLook[], scale: GateScale): string {
   return looks
-    .map(
-      ({ at, value }, index) => `${index === 0 ? "M" : "L"}${round(scale.x(at))} ${scale.y(value)}`,
-    )
+    .map(({ at, value }, index) => `${index === 0 ? "M" : "L"}${scale.x(at)} ${scale.y(value)}`)
     .join("");
 }
 

@@ -7,6 +7,7 @@ import type {
 } from "../../../src/control-plane/telemetry-types.ts";
 import { formatCount, formatMs, formatRate, formatShare, UNKNOWN } from "../../core/format.ts";
 import { toneOfErrors } from "../../core/health.ts";
+import { knownFrom } from "../../core/known-steps.ts";
 import { useLive } from "../../core/live.ts";
 import { rangeParameters } from "../../core/time-range.ts";
 import { Panel, ServiceLink } from "../../ui/page.tsx";
@@ -74,7 +75,10 @@ export function VersionsPanel({
                 return (
                   <span class="version-figure">
                     <span class={tone?.(figures) ?? ""}>{show(figures)}</span>
-                    <Sparkline {...spark(figures)} />
+                    <Sparkline
+                      {...spark(figures)}
+                      from={knownFrom(figures.spark.requestsPerSecond)}
+                    />
                   </span>
                 );
               }}
