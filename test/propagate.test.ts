@@ -19,7 +19,14 @@ import { createServer, get, request } from "node:http";
 import * as http2 from "node:http2";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Agent } from "node:http";
 const target = process.env.TARGET;
+const own = new AsyncLocalStorage();
+/** One connection for all requests: it was opened while another one was served. */
+const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+const undici = process.env.UNDICI === undefined ? undefined : await import(process.env.UNDICI);
+const undiciPool = undici && new undici.Pool(target, { connections: 1 });
 const textOf = async (stream) => { let text = ""; for await (const part of stream) text += part; return text; };
 const responseOf = async (sent) => textOf((await once(sent, "response"))[0]);
 const ways = {
@@ -38,6 +45,20 @@ const ways = {
   own: () => responseOf(get(target, { headers: { TraceParent: "own" } })),
   fetch: async () => (await fetch(target)).text(),
   later: async () => { await pause(20); return (await fetch(target)).text(); },
+  timeout: () => new Promise((resolve) => setTimeout(() => resolve(ways.get()), 5)),
+  immediate: () => new Promise((resolve) => setImmediate(() => resolve(ways.fetch()))),
+  tick: () => new Promise((resolve) => process.nextTick(() => resolve(ways.get()))),
+  chain: () => Promise.resolve().then(() => pause(1)).then(() => ways.get()).finally(() => {}),
+  pooled: () => responseOf(get(target, { agent: kept })),
+  storage: () => own.run("of the app", async () => {
+    await pause(1);
+    const text = await ways.fetch();
+    if (own.getStore() !== "of the app") throw new Error("the app's own store is gone");
+    return text;
+  }),
+  undici: async () => (await undici.request(target)).body.text(),
+  undiciFetch: async () => (await undici.fetch(target)).text(),
+  undiciPool: async () => (await undiciPool.request({ path: "/", method: "GET" })).body.text(),
   http2: async () => {
     const session = http2.connect("http://127.0.0.1:" + echo.address().port);
     const stream = session.request({ ":path": "/" });
@@ -60,6 +81,14 @@ await once(server.listen(0, "127.0.0.1"), "listening");
 console.log(server.address().port);
 `;
 
+const WAYS = [
+  ...["get", "options", "list", "fetch", "later", "http2"],
+  ...["timeout", "immediate", "tick", "chain", "pooled", "storage"],
+];
+/** The npm package, which does not run on the system's Node 20; the `fetch` of that is undici, too. */
+const UNDICI = import.meta.resolve("undici");
+const WAYS_OF_UNDICI = ["undici", "undiciFetch", "undiciPool"];
+
 /** Answers with the headers that came. */
 async function startEcho(): Promise<{ readonly port: number; close(): void }> {
   const server = createServer((incoming: IncomingMessage, outgoing) => {
@@ -72,7 +101,8 @@ async function startEcho(): Promise<{ readonly port: number; close(): void }> {
 
 /** The system's Node may be another one than that which runs tests: apps run with theirs. */
 for (const node of [process.execPath, "node"]) {
-  describe(`an app of ${node === "node" ? "the system's" : "the pinned"} Node`, () => {
+  const isPinned = node !== "node";
+  describe(`an app of ${isPinned ? "the pinned" : "the system's"} Node`, () => {
     let app: ChildProcess;
     let echo: Awaited<ReturnType<typeof startEcho>>;
     let port = 0;
@@ -84,6 +114,7 @@ for (const node of [process.execPath, "node"]) {
           ...process.env,
           NODE_OPTIONS: `--import=${PROPAGATE}`,
           TARGET: `http://127.0.0.1:${echo.port}/`,
+          ...(isPinned ? { UNDICI } : {}),
         },
         stdio: ["ignore", "pipe", "inherit"],
       });
@@ -107,7 +138,7 @@ for (const node of [process.execPath, "node"]) {
 
     const context = { traceparent: "00-a-b-01", tracestate: "k=v", baggage: "x=1", b3: "0" };
 
-    for (const way of ["get", "options", "list", "fetch", "later", "http2"]) {
+    for (const way of isPinned ? [...WAYS, ...WAYS_OF_UNDICI] : WAYS) {
       test(`${way}: the context goes on`, async () => {
         const { traceparent, tracestate, baggage, b3 } = await ask(way, context);
         assert.deepEqual({ traceparent, tracestate, baggage, b3 }, context);
@@ -120,12 +151,15 @@ for (const node of [process.execPath, "node"]) {
     });
 
     test("requests at the same time keep their contexts apart", async () => {
-      const ids = Array.from({ length: 50 }, (_, index) => `00-${index}-b-01`);
-      const seen = await Promise.all(ids.map((traceparent) => ask("later", { traceparent })));
-      assert.deepEqual(
-        seen.map(({ traceparent }) => traceparent),
-        ids,
-      );
+      for (const way of ["later", "pooled", ...(isPinned ? ["undiciPool"] : [])]) {
+        const ids = Array.from({ length: 50 }, (_, index) => `00-${index}-b-01`);
+        const seen = await Promise.all(ids.map((traceparent) => ask(way, { traceparent })));
+        assert.deepEqual(
+          seen.map(({ traceparent }) => traceparent),
+          ids,
+          way,
+        );
+      }
     });
   });
 }
