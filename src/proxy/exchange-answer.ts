@@ -43,7 +43,7 @@ export class ExchangeAnswer {
 
   /** For the next request. */
   begin(requestHeaders: HeaderBlock | undefined): void {
-    this.#needs = this.#server.config.logNeeds;
+    this.#needs = this.#server.logNeeds;
     if (this.#needs !== undefined) {
       this.#outcome.memory ??= new ResponseMemory();
       this.#outcome.memory.begin(this.#needs, requestHeaders);

@@ -4,6 +4,7 @@ import type { Prng } from "../core/prng.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { RouteTable } from "../decision/route-table.ts";
 import type { MetricSettings } from "../telemetry/request-metrics-settings.ts";
+import type { LogNeeds } from "./access-log/log-needs.ts";
 import type { CallbackFaults } from "./callback-faults.ts";
 import type { Cluster } from "./cluster.ts";
 import { ConnectionServer } from "./connection-server.ts";
@@ -102,6 +103,11 @@ export class HttpServer extends ConnectionServer {
 
   get config(): HttpConfig {
     return this.#config;
+  }
+
+  /** What is to be remembered of a request that begins; undefined where that is nothing. */
+  get logNeeds(): LogNeeds | undefined {
+    return this.#recorder.needsOf(this.#config);
   }
 
   /** What requests pass before their route. */

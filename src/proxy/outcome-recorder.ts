@@ -17,6 +17,7 @@ import type { RouteMetrics, RouteSeries } from "../telemetry/request-metrics-rou
 import { type MetricSettings, PLAIN_METRICS } from "../telemetry/request-metrics-settings.ts";
 import { RESPONSE_FLAGS } from "../telemetry/response-flag.ts";
 import type { AccessLogHub } from "./access-log/access-log-hub.ts";
+import { LogNeeds } from "./access-log/log-needs.ts";
 import { RequestLogEntry } from "./access-log/request-log-entry.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { OutcomeMessages } from "./outcome-messages.ts";
@@ -45,6 +46,10 @@ export class OutcomeRecorder {
   /** Of the routes of the app's own requests: by name, the first of a list of backends. */
   readonly #routes = new Map<string, RouteSeries>();
   #settings = PLAIN_METRICS;
+  /** Of the listener's logs and taps together, while somebody taps. */
+  #bothNeeds:
+    | { readonly tapped: LogNeeds; readonly own: LogNeeds; readonly sum: LogNeeds }
+    | undefined;
 
   constructor(options: OutcomeRecorderOptions) {
     this.#options = options;
@@ -60,6 +65,20 @@ export class OutcomeRecorder {
       this.#messagesOf(outcome),
     );
     outcome.messages.begin();
+  }
+
+  /** What the listener's access logs and whoever taps want remembered of a request that begins. */
+  needsOf({ logNeeds }: HttpConfig): LogNeeds | undefined {
+    const { direction, taps } = this.#options;
+    const tapped = direction === "outbound" ? taps.outboundNeeds : taps.inboundNeeds;
+    if (tapped === undefined) return logNeeds;
+    if (logNeeds === undefined) return tapped;
+    let both = this.#bothNeeds;
+    if (both === undefined || both.tapped !== tapped || both.own !== logNeeds) {
+      both = { tapped, own: logNeeds, sum: LogNeeds.of([tapped, logNeeds]) };
+      this.#bothNeeds = both;
+    }
+    return both.sum;
   }
 
   record(outcome: RequestOutcome, config: HttpConfig): void {

@@ -9,6 +9,8 @@ const APP = `
 const { createServer } = require("node:http");
 createServer((request, response) => {
   response.statusCode = request.url.startsWith("/broken") ? 500 : 200;
+  response.setHeader("x-stock", "3");
+  response.setHeader("set-cookie", "session=secret-of-catalog");
   response.end("hello");
 }).listen(Number(process.env.PORT), "127.0.0.1");
 process.on("SIGTERM", () => process.exit(0));
@@ -23,6 +25,7 @@ const eventSchema = z.object({
   responseCode: z.number(),
   durationMs: z.number(),
   requestHeaders: z.array(z.tuple([z.string(), z.string()])),
+  responseHeaders: z.array(z.tuple([z.string(), z.string()])),
 });
 
 let mesh: CatalogMesh;
@@ -65,26 +68,29 @@ test("requests to a service are told by its own sidecar, one on each line", asyn
     assert.deepEqual([event.source.name, event.destination.name], ["client", "catalog"]);
     assert.deepEqual([event.method, event.path], ["GET", "/items?page=1"]);
     assert.equal(event.responseCode, 200);
-    assert.deepEqual(event.requestHeaders, []);
+    assert.deepEqual([event.requestHeaders, event.responseHeaders], [[], []]);
   }
 });
 
 test("filters choose, headers are shown, and credentials are not", async () => {
   const words = ["tap", "--from", "client", "--status", "5xx", "--path", "/broken", "--count", "2"];
   const shown = ["--header", "x-user", "--header", "authorization", "-o", "json"];
-  const tap = mesh.home.start([...words, ...shown]);
+  const answers = ["--response-header", "x-stock", "--response-header", "set-cookie"];
+  const tap = mesh.home.start([...words, ...shown, ...answers]);
   const headers = { "x-user": "7", authorization: "Bearer secret-of-7" };
   const output = await askUntil(tap, async () => {
     await mesh.ask("/items", { headers });
     await mesh.ask("/broken/1", { headers });
   });
-  assert.ok(!output.includes("secret-of-7"), output);
+  assert.doesNotMatch(output, /secret-of/);
   for (const event of eventsIn(output)) {
     assert.equal(event.reporter, "source");
     assert.deepEqual([event.path, event.responseCode], ["/broken/1", 500]);
     const [user, authorization] = event.requestHeaders.toSorted().toReversed();
     assert.deepEqual(user, ["x-user", "7"]);
     assert.equal(authorization?.[0] ?? "authorization", "authorization");
+    const stock = event.responseHeaders.filter(([name]) => name === "x-stock");
+    assert.deepEqual(stock, [["x-stock", "3"]]);
   }
 });
 

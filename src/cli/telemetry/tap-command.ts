@@ -15,7 +15,10 @@ export const command: Command = {
   examples: [
     { line: "tulle tap payment", summary: "Requests from and to one service" },
     { line: "tulle tap --to catalog --status 5xx", summary: "Failures on their way to catalog" },
-    { line: "tulle tap cart --header x-user --max-rps 10", summary: "With a header" },
+    {
+      line: "tulle tap cart --header x-user --response-header retry-after",
+      summary: "With a header of requests, and one of their answers",
+    },
   ],
   arguments: [
     {
@@ -26,7 +29,13 @@ export const command: Command = {
   ],
   options: [
     ...REQUEST_FILTERS,
-    { name: "header", value: "NAME", isMultiple: true, summary: "Show this header, too" },
+    { name: "header", value: "NAME", isMultiple: true, summary: "Show this header of requests" },
+    {
+      name: "response-header",
+      value: "NAME",
+      isMultiple: true,
+      summary: "Show this header of answers",
+    },
     { name: "max-rps", value: "COUNT", default: "100", summary: "At most so many a second" },
     { name: "count", value: "COUNT", summary: "End after so many" },
   ],
@@ -36,13 +45,15 @@ export const command: Command = {
 
 async function run(context: CliContext, input: CommandInput): Promise<number> {
   const { telemetry } = await context.adminClient();
-  const headers = input.strings("header");
+  const shown = (option: string): string | undefined =>
+    input.strings(option).join(",") || undefined;
   const most = input.isSet("count")
     ? input.integer("count", { min: 1, max: 1_000_000 })
     : Number.POSITIVE_INFINITY;
   const query = {
     ...requestFilter(context, input),
-    show: headers.length === 0 ? undefined : headers.join(","),
+    show: shown("header"),
+    showResponse: shown("response-header"),
     maxPerSecond: String(input.integer("max-rps", { min: 1, max: 1000 })),
   };
   let count = 0;

@@ -95,6 +95,7 @@ export const TELEMETRY_ROUTES = [
           "integer",
         ),
         parameter("show", "Request headers to tell, with commas between them. Operators only."),
+        parameter("showResponse", "The same of answers."),
       ],
     ),
     mediaType: "text/event-stream",

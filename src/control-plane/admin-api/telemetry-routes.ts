@@ -89,15 +89,16 @@ export function telemetryRoutes(deps: AdminApiDeps): Hono<AdminEnv> {
   });
   app.get("/telemetry/tap", (context) => {
     const query = tapQuery(windowFrom(context, deps.clock.nowMs()), context);
-    if (query.headers.length > 0 && !isAtLeast(context.get("principal").role, "operator")) {
+    const { perSecond, headers, responseHeaders, expression, asks } = query;
+    const showsHeaders = headers.length + responseHeaders.length > 0;
+    if (showsHeaders && !isAtLeast(context.get("principal").role, "operator")) {
       throw apiError("forbidden", "headers are shown to operators only", {
-        hint: "leave out show",
+        hint: "leave out show and showResponse",
       });
     }
-    const { perSecond, headers, expression, asks } = query;
     return follow(deps, context, "request", (push) => {
       const close = deps.telemetry.taps.open({
-        ...{ spec: { perSecond, headers, expression }, asks },
+        ...{ spec: { perSecond, headers, responseHeaders, expression }, asks },
         onEvents: (events) =>
           push(
             events

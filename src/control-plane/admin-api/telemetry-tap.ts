@@ -1,5 +1,9 @@
 /** What of the mesh's requests somebody wants to watch: the query of `/telemetry/tap`, and whose requests are told. */
 import type { Context } from "hono";
+import {
+  REQUEST_HEADER_PREFIX,
+  RESPONSE_HEADER_PREFIX,
+} from "../../telemetry/otlp/access-log-attributes.ts";
 import type { TapRequest } from "../telemetry/tap/taps.ts";
 import type { AccessLogView, TapEvent } from "../telemetry-types.ts";
 import { apiError } from "./api-error.ts";
@@ -13,11 +17,11 @@ const HEADERS_MAX = 16;
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 const METHOD = /^[A-Za-z]{1,32}$/;
 const PATH_LENGTH_MAX = 256;
-const CAPTURED_PREFIX = "http.request.header.";
 
 export interface TapQuery {
   readonly perSecond: number;
   readonly headers: readonly string[];
+  readonly responseHeaders: readonly string[];
   /** What sidecars look at. */
   readonly expression: string | undefined;
   /** Of which proxies requests are asked. */
@@ -27,7 +31,7 @@ export interface TapQuery {
 }
 
 export function tapQuery({ namespace, service }: AskedWindow, context: Context): TapQuery {
-  const { maxPerSecond, show, flag } = context.req.query();
+  const { maxPerSecond, show, showResponse, flag } = context.req.query();
   const source = refFrom(context, "source");
   const destination = refFrom(context, "destination");
   const about = service === undefined ? undefined : `${namespace ?? "default"}/${service}`;
@@ -39,7 +43,8 @@ export function tapQuery({ namespace, service }: AskedWindow, context: Context):
   const asked = source ?? destination ?? about;
   return {
     perSecond,
-    headers: headersFrom(show),
+    headers: headersFrom("show", show),
+    responseHeaders: headersFrom("showResponse", showResponse),
     expression: expressionFrom(context),
     asks: (proxy) => {
       if (asked !== undefined) return `${proxy.namespace}/${proxy.service}` === asked;
@@ -56,19 +61,32 @@ export function tapQuery({ namespace, service }: AskedWindow, context: Context):
 
 /** A record of a tap as whoever taps sees it. */
 export function tapEvent(log: AccessLogView): TapEvent {
-  const headers = Object.entries(log.captured).flatMap(([name, value]) =>
-    name.startsWith(CAPTURED_PREFIX) ? [[name.slice(CAPTURED_PREFIX.length), value] as const] : [],
-  );
-  return { ...log, captured: {}, requestHeaders: headers, responseHeaders: [] };
+  return {
+    ...log,
+    captured: {},
+    requestHeaders: capturedHeaders(log, REQUEST_HEADER_PREFIX),
+    responseHeaders: capturedHeaders(log, RESPONSE_HEADER_PREFIX),
+  };
 }
 
-function headersFrom(show: string | undefined): readonly string[] {
-  if (show === undefined) return [];
-  const names = [...new Set(show.toLowerCase().split(","))];
+function capturedHeaders(
+  { captured }: AccessLogView,
+  prefix: string,
+): readonly (readonly [string, string])[] {
+  return Object.entries(captured).flatMap(([name, value]) =>
+    name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [],
+  );
+}
+
+function headersFrom(parameter: string, text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  const names = [...new Set(text.toLowerCase().split(","))];
   const wrong = names.find((name) => !HEADER_NAME.test(name));
-  if (wrong !== undefined) throw apiError("bad_request", `show: "${wrong}" is no header name`);
+  if (wrong !== undefined) {
+    throw apiError("bad_request", `${parameter}: "${wrong}" is no header name`);
+  }
   if (names.length > HEADERS_MAX) {
-    throw apiError("bad_request", `show: at most ${HEADERS_MAX} headers at a time`);
+    throw apiError("bad_request", `${parameter}: at most ${HEADERS_MAX} headers at a time`);
   }
   return names;
 }

@@ -39,6 +39,18 @@ export class LogNeeds {
     return this.#responseBytes;
   }
 
+  /** Whatever any of these ask for. */
+  static of(all: readonly LogNeeds[]): LogNeeds {
+    const sum = new LogNeeds();
+    for (const needs of all) {
+      for (const name of needs.#responseFields) sum.#responseFields.add(name);
+      for (const name of needs.#trailers) sum.#trailers.add(name);
+      sum.#requestBytes = Math.max(sum.#requestBytes, needs.#requestBytes);
+      sum.#responseBytes = Math.max(sum.#responseBytes, needs.#responseBytes);
+    }
+    return sum;
+  }
+
   /** What is malformed was reported by whoever compiled it. */
   addFormat(format: string): void {
     for (const part of parseFormat(format, () => {})) this.#addPart(part);

@@ -9,7 +9,12 @@ import {
   WatchTapsRequestSchema,
   WatchTapsResponseSchema,
 } from "../../gen/tulle/telemetry/v1/taps_pb.js";
-import { type AccessLogConfig, compileAccessLogs } from "../access-log/access-log-config.ts";
+import {
+  type AccessLogConfig,
+  type AccessLogsConfig,
+  compileAccessLogs,
+} from "../access-log/access-log-config.ts";
+import { LogNeeds } from "../access-log/log-needs.ts";
 import { LongPoll, type LongPollOptions } from "../long-poll.ts";
 
 const WATCH = "/tulle.telemetry.v1.Taps/Watch";
@@ -22,8 +27,8 @@ export interface TapSetOptions
 }
 
 interface CompiledTap {
-  readonly outbound: readonly AccessLogConfig[];
-  readonly inbound: readonly AccessLogConfig[];
+  readonly outbound: AccessLogsConfig;
+  readonly inbound: AccessLogsConfig;
 }
 
 export class TapSet {
@@ -33,6 +38,9 @@ export class TapSet {
   #taps: ReadonlyMap<string, CompiledTap> = new Map();
   outbound = NONE;
   inbound = NONE;
+  /** What taps want remembered of requests; undefined where that is nothing. */
+  outboundNeeds: LogNeeds | undefined;
+  inboundNeeds: LogNeeds | undefined;
 
   constructor(options: TapSetOptions) {
     this.#options = options;
@@ -75,17 +83,24 @@ export class TapSet {
   #set(taps: readonly Tap[]): void {
     this.#taps = new Map(taps.map((tap) => [tap.id, this.#taps.get(tap.id) ?? compile(tap)]));
     const all = [...this.#taps.values()];
-    this.outbound = all.flatMap(({ outbound }) => outbound);
-    this.inbound = all.flatMap(({ inbound }) => inbound);
+    this.outbound = all.flatMap(({ outbound }) => outbound.logs);
+    this.inbound = all.flatMap(({ inbound }) => inbound.logs);
+    this.outboundNeeds = needsOf(all.map(({ outbound }) => outbound));
+    this.inboundNeeds = needsOf(all.map(({ inbound }) => inbound));
   }
 }
 
 /** A log that this proxy cannot write is left out: what comes of a newer control plane ends nothing here. */
 function compile({ outbound, inbound }: Tap): CompiledTap {
-  const one = (log: AccessLog | undefined): readonly AccessLogConfig[] => {
+  const one = (log: AccessLog | undefined): AccessLogsConfig => {
     const errors: { readonly path: string; readonly message: string }[] = [];
-    const { logs } = compileAccessLogs(log === undefined ? [] : [log], "tap", errors);
-    return errors.length === 0 ? logs : NONE;
+    const compiled = compileAccessLogs(log === undefined ? [] : [log], "tap", errors);
+    return errors.length === 0 ? compiled : compileAccessLogs([], "tap", errors);
   };
   return { outbound: one(outbound), inbound: one(inbound) };
+}
+
+function needsOf(configs: readonly AccessLogsConfig[]): LogNeeds | undefined {
+  const needs = LogNeeds.of(configs.map((config) => config.needs));
+  return needs.isNothing ? undefined : needs;
 }

@@ -14,6 +14,8 @@ export interface TapSpec {
   readonly id: string;
   /** Request headers to tell. Credentials among them are redacted. */
   readonly headers: readonly string[];
+  /** The same of their answers. */
+  readonly responseHeaders: readonly string[];
   /** Undefined: all. */
   readonly expression: string | undefined;
   /** Of each sidecar. */
@@ -24,7 +26,9 @@ export function tapAccessLog(tap: TapSpec, side: ListenerSide): AccessLog {
   const log: AccessLogSpec = {
     ...PLAIN_LOG,
     ...(tap.expression === undefined ? {} : { filter: { expression: tap.expression } }),
-    ...(tap.headers.length === 0 ? {} : { capture: { requestHeaders: tap.headers } }),
+    ...(tap.headers.length + tap.responseHeaders.length === 0
+      ? {}
+      : { capture: { requestHeaders: tap.headers, responseHeaders: tap.responseHeaders } }),
   };
   const chosen = accessLogFilter(log);
   const bounded = create(AccessLogFilterSchema, {

@@ -18,7 +18,7 @@ class Fixture {
 
   open(service: string): () => void {
     const request: TapRequest = {
-      spec: { perSecond: 10, headers: [], expression: undefined },
+      spec: { perSecond: 10, headers: [], responseHeaders: [], expression: undefined },
       asks: (proxy) => proxy.service === service,
       onEvents: (events) => this.told.push(...events),
     };
