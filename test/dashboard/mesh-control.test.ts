@@ -114,7 +114,7 @@ async function textsOf(selector: string): Promise<readonly string[]> {
   return texts.map((text) => text.replaceAll(/\s+/g, " ").trim());
 }
 
-describe("the dashboard of a real mesh that is told what to do", { skip }, () => {
+describe("the dashboard of a real mesh that is told what to do", { skip, ...TIMEOUT }, () => {
   test("cards have the figures of services", TIMEOUT, async () => {
     const { services } = await page.goFor<ServicesResponse>(
       `/services?show=cards&${range}`,

@@ -13,7 +13,7 @@ import { eventually } from "../support/application.ts";
 import { browserOrSkip, startBrowser } from "../support/browser.ts";
 import { DashboardPage, ensureDashboard } from "./dashboard-page.ts";
 
-const TIMEOUT = { timeout: 180_000 };
+const TIMEOUT = { timeout: 300_000 };
 const CLICKS_MAX = 4;
 const ROOT = join(import.meta.dirname, "..", "..");
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
@@ -57,7 +57,7 @@ async function click(words: string | RegExp, within = page.page.locator("main"))
   await page.ready();
 }
 
-describe("a newcomer, by the README alone", { skip }, () => {
+describe("a newcomer, by the README alone", { skip, ...TIMEOUT }, () => {
   test("sees the first graph after one command", TIMEOUT, async () => {
     assert.match(README, /^npm run demo /m);
     const [, address = ""] = await demo.waitFor(/dashboard is at (\S+)/);
