@@ -57,6 +57,33 @@ test("an empty mesh still gives the app's own side and the roots", () => {
   assert.deepEqual(findings, []);
 });
 
+test("a part of the instances is ignored below a MeshConfig that hashes, and the finding says so", () => {
+  const consistentHash = "[{header: {name: x-user}}]";
+  const text = `${TWO_SERVICES}---
+apiVersion: mesh.tulle.dev/v1
+kind: MeshConfig
+metadata: {name: default}
+spec: {defaults: {loadBalancer: {algorithm: Maglev, consistentHash: ${consistentHash}}}}
+---
+apiVersion: mesh.tulle.dev/v1
+kind: TrafficPolicy
+metadata: {name: a}
+spec: {targetRefs: [{kind: Service, name: a}], loadBalancer: {subsetting: {size: 4}}}
+---
+apiVersion: mesh.tulle.dev/v1
+kind: TrafficPolicy
+metadata: {name: b}
+spec: {targetRefs: [{kind: Service, name: b}], loadBalancer: {algorithm: Random, subsetting: {size: 4}}}
+`;
+  const { findings } = translateProxy(snapshotOf(text, "hash.yaml"), TEST_SCOPE);
+  const told = findings.map(({ code, path, message }) => `${code} ${path}: ${message}`);
+  assert.equal(told.length, 1, told.join());
+  assert.match(
+    told[0]!,
+    /^field-ignored spec\.loadBalancer\.subsetting: has no effect with .*Maglev/,
+  );
+});
+
 test("a sidecar without a usable block can call nobody, and the finding says so", () => {
   const scope = { ...TEST_SCOPE, loopbackBlock: "10.0.0.0/18" };
   const { resources, findings } = translateProxy(snapshotOf(TWO_SERVICES, "two.yaml"), scope);
