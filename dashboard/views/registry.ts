@@ -45,6 +45,12 @@ export const VIEWS: readonly ViewEntry[] = [
     load: () => import("./errors/errors-view.tsx"),
   },
   {
+    path: "/topology",
+    key: "m",
+    navigation: { title: "Topology", group: "Traffic", icon: "topology" },
+    load: () => import("./topology/topology-view.tsx"),
+  },
+  {
     path: "/routes",
     key: "r",
     navigation: { title: "Routes", group: "Traffic", icon: "routes" },
