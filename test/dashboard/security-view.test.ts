@@ -1,53 +1,28 @@
 /** The view of security in a real Chromium: every figure is what the API says, in both themes and both widths. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import type { Browser } from "playwright-core";
-import { browserOrSkip, startBrowser } from "../support/browser.ts";
-import { DashboardPage, ensureDashboard, type PageOptions } from "./dashboard-page.ts";
+import { describe, test } from "node:test";
 import { securityEvents, securityOf } from "./fixture-security.ts";
-import { FixtureServer } from "./fixture-server.ts";
+import { THEMES, TIMEOUT, ViewsSuite, WIDTHS } from "./views-suite.ts";
 
-const TIMEOUT = { timeout: 60_000 };
-const { path, skip } = browserOrSkip();
-let browser: Browser;
-let server: FixtureServer;
+const suite = new ViewsSuite();
+const { skip } = suite;
 
-before(async () => {
-  if (path === undefined) return;
-  await ensureDashboard();
-  server = await FixtureServer.start({ nowMs: Date.UTC(2026, 10, 26, 10, 30) });
-  browser = await startBrowser(path);
-});
-
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
-
-async function withPage(
-  options: PageOptions,
-  use: (page: DashboardPage) => Promise<void>,
-): Promise<void> {
-  const page = await DashboardPage.open(browser, server.url, options);
-  const { mesh } = server;
-  await page.page.route("**/telemetry/security*", (route) =>
-    route.fulfill({ json: securityOf(mesh) }),
-  );
-  await page.page.route("**/telemetry/events*", (route) => {
-    const type = new URL(route.request().url()).searchParams.get("type") ?? "";
-    return route.fulfill({ json: { window: mesh.window, events: securityEvents(mesh, type) } });
-  });
-  try {
+const withPage: ViewsSuite["withPage"] = (options, use) =>
+  suite.withPage(options, async (page) => {
+    const { mesh } = suite.server;
+    await page.page.route("**/telemetry/security*", (route) =>
+      route.fulfill({ json: securityOf(mesh) }),
+    );
+    await page.page.route("**/telemetry/events*", (route) => {
+      const type = new URL(route.request().url()).searchParams.get("type") ?? "";
+      return route.fulfill({ json: { window: mesh.window, events: securityEvents(mesh, type) } });
+    });
     await use(page);
-    page.assertQuiet();
-  } finally {
-    await page.close();
-  }
-}
+  });
 
 describe("security", { skip }, () => {
-  for (const theme of ["light", "dark"] as const) {
-    for (const width of [1280, 390] as const) {
+  for (const theme of THEMES) {
+    for (const width of WIDTHS) {
       test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
         withPage({ theme, width }, async (page) => {
           await page.go("/security?pair=default/currency%3Edefault/payment");
@@ -61,7 +36,7 @@ describe("security", { skip }, () => {
 
   test("matrix, list and figures are those of the API", TIMEOUT, () =>
     withPage({}, async (page) => {
-      const { pairs, certificates } = securityOf(server.mesh);
+      const { pairs, certificates } = securityOf(suite.server.mesh);
       await page.go("/security");
       const cells = page.page.locator(".access-matrix td button");
       assert.equal(await cells.count(), pairs.length);
@@ -100,7 +75,12 @@ describe("security", { skip }, () => {
 
   test("nothing and no answer are said", TIMEOUT, () =>
     withPage({}, async (page) => {
-      const none = { ...securityOf(server.mesh), pairs: [], certificates: [], mtlsShare: null };
+      const none = {
+        ...securityOf(suite.server.mesh),
+        pairs: [],
+        certificates: [],
+        mtlsShare: null,
+      };
       await page.page.route("**/telemetry/security*", (route) => route.fulfill({ json: none }));
       await page.go("/security");
       assert.match(await page.text("main"), /Nobody calls anybody yet.*No instance holds one yet/);

@@ -3,18 +3,10 @@
  * both widths, readable for everybody, from one origin. The same over a real mesh is in `mesh.test.ts`.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import type { Browser } from "playwright-core";
-import { browserOrSkip, startBrowser } from "../support/browser.ts";
-import { DashboardPage, ensureDashboard } from "./dashboard-page.ts";
+import { after, describe, test } from "node:test";
 import { traceIdOf } from "./fixture-mesh.ts";
-import { FixtureServer } from "./fixture-server.ts";
+import { THEMES, TIMEOUT, ViewsSuite } from "./views-suite.ts";
 
-const TIMEOUT = { timeout: 60_000 };
-const { path, skip } = browserOrSkip();
-
-/** Of a day that is over, so that pictures do not change. */
-const NOW_MS = Date.UTC(2026, 10, 26, 10, 30);
 const TRACE = `/traces/${traceIdOf(0)}`;
 const VIEWS = {
   overview: "/",
@@ -26,36 +18,12 @@ const VIEWS = {
   trace: TRACE,
 };
 
-let browser: Browser;
-let server: FixtureServer;
-
-before(async () => {
-  if (path === undefined) return;
-  await ensureDashboard();
-  server = await FixtureServer.start({ nowMs: NOW_MS });
-  browser = await startBrowser(path);
-});
-
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
-
-async function withPage(
-  options: Parameters<typeof DashboardPage.open>[2],
-  use: (page: DashboardPage) => Promise<void>,
-): Promise<void> {
-  const page = await DashboardPage.open(browser, server.url, options);
-  try {
-    await use(page);
-    page.assertQuiet();
-  } finally {
-    await page.close();
-  }
-}
+const suite = new ViewsSuite();
+const { skip } = suite;
+const withPage: ViewsSuite["withPage"] = (options, use) => suite.withPage(options, use);
 
 describe("each view", { skip }, () => {
-  for (const theme of ["light", "dark"] as const) {
+  for (const theme of THEMES) {
     test(`is readable for everybody, ${theme}`, TIMEOUT, () =>
       withPage({ theme }, async (page) => {
         for (const [name, address] of Object.entries(VIEWS)) {
@@ -104,7 +72,7 @@ describe("each view", { skip }, () => {
 describe("what the views show", { skip }, () => {
   test("the overview opens on what is wrong", TIMEOUT, () =>
     withPage({}, async (page) => {
-      const overview = server.mesh.overview();
+      const overview = suite.server.mesh.overview();
       await page.go("/");
       assert.equal(await page.text("h1"), overview.summary);
       const problems = await page.page.locator(".problem a, .problem strong").allInnerTexts();
@@ -133,7 +101,7 @@ describe("what the views show", { skip }, () => {
     withPage({}, async (page) => {
       await page.go("/services");
       const rows = await page.rows("Services");
-      assert.equal(rows.length, server.mesh.services.length);
+      assert.equal(rows.length, suite.server.mesh.services.length);
       assert.deepEqual(rows[0], {
         Service: "payment Failing",
         "Requests/s": "160",
@@ -198,7 +166,9 @@ describe("what the views show", { skip }, () => {
         ["payment-1 healthy", "payment-2 unhealthy, put out", "payment-3 unhealthy"],
       );
       assert.equal(instances[0]?.["Memory sidecar"], "54 MB");
-      const callers = server.mesh.edges.filter(({ destination }) => destination.name === "payment");
+      const callers = suite.server.mesh.edges.filter(
+        ({ destination }) => destination.name === "payment",
+      );
       assert.equal((await page.rows("Called by")).length, callers.length);
       assert.deepEqual(
         (await page.rows("Versions")).map(({ Version, Share }) => `${Version} ${Share}`),
@@ -350,7 +320,7 @@ describe("getting about", { skip }, () => {
       // Not waitForFunction: that evaluates in the page, which its content security policy forbids.
       let dark = await background();
       while (dark === light) dark = await background();
-      await page.page.goto(`${server.url}/services`, { waitUntil: "domcontentloaded" });
+      await page.page.goto(`${suite.server.url}/services`, { waitUntil: "domcontentloaded" });
       assert.equal(await background(), dark);
     }),
   );
@@ -367,21 +337,21 @@ describe("getting about", { skip }, () => {
 
 describe("when the API does not answer", { skip }, () => {
   after(() => {
-    if (server !== undefined) server.refusal = undefined;
+    if (skip === false) suite.server.refusal = undefined;
   });
 
   test("old figures stay, with the reason above them", TIMEOUT, () =>
     withPage({}, async (page) => {
-      server.refusal = undefined;
+      suite.server.refusal = undefined;
       await page.go("/services");
-      server.refusal = { status: 503, message: "the control plane is starting" };
+      suite.server.refusal = { status: 503, message: "the control plane is starting" };
       await page.page.getByRole("button", { name: "Pause live figures" }).click();
       await page.page.getByRole("button", { name: "Go on with live figures" }).click();
       await page.page.getByRole("alert").waitFor();
       assert.match(await page.text(".failure"), /the control plane is starting.*try again/);
-      assert.equal((await page.rows("Services")).length, server.mesh.services.length);
+      assert.equal((await page.rows("Services")).length, suite.server.mesh.services.length);
       await page.assertAccessible("a failure");
-      server.refusal = undefined;
+      suite.server.refusal = undefined;
       await page.page.getByRole("button", { name: "Try again" }).click();
       await page.page.getByRole("alert").waitFor({ state: "detached" });
     }),
@@ -389,7 +359,7 @@ describe("when the API does not answer", { skip }, () => {
 
   test("a token is asked for, kept in the tab and shown to the API alone", TIMEOUT, () =>
     withPage({}, async (page) => {
-      server.refusal = { status: 401, message: "a token is needed" };
+      suite.server.refusal = { status: 401, message: "a token is needed" };
       await page.go("/");
       assert.equal(await page.text("h1"), "Who are you?");
       await page.assertAccessible("the login");
@@ -400,17 +370,17 @@ describe("when the API does not answer", { skip }, () => {
       await page.page.reload();
       await page.ready();
       assert.equal(await page.text("h1"), "1 of 11 services fails");
-      server.refusal = undefined;
+      suite.server.refusal = undefined;
     }),
   );
 
   test("tulle dashboard hands the token over, and the address forgets it", TIMEOUT, () =>
     withPage({}, async (page) => {
-      server.refusal = { status: 401, message: "a token is needed" };
+      suite.server.refusal = { status: 401, message: "a token is needed" };
       await page.go("/#token=tulle_good");
       assert.equal(await page.text("h1"), "1 of 11 services fails");
-      assert.equal(page.page.url(), `${server.url}/`);
-      server.refusal = undefined;
+      assert.equal(page.page.url(), `${suite.server.url}/`);
+      suite.server.refusal = undefined;
     }),
   );
 });
