@@ -36,6 +36,15 @@ export const OPENSEARCH: MavenArtefact = {
   isSlow: true,
 };
 
+/** 8 wants none of its folders below /tmp, and has no data streams in this archive either. */
+export const ELASTICSEARCH: MavenArtefact = {
+  group: "org.elasticsearch.distribution.integ-test-zip",
+  name: "elasticsearch",
+  version: "7.17.28",
+  packaging: "zip",
+  isSlow: true,
+};
+
 export type MavenPeer =
   | { readonly path: string; readonly skip: false }
   | { readonly path: ""; readonly skip: string };

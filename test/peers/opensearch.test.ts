@@ -6,5 +6,5 @@ import { checkSearchExports } from "./search-exports.ts";
 const { path, skip } = await mavenPeer(OPENSEARCH);
 
 test("access logs in OpenSearch", { skip }, async (t) => {
-  await checkSearchExports(t, { path });
+  await checkSearchExports(t, { path, product: "opensearch" });
 });

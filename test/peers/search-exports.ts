@@ -60,11 +60,18 @@ export async function checkSearchExports(
   const port = await freePort();
   const peer = await startSearch(t, { ...server, port, transportPort: await freePort() });
   const search = new Search(port);
-  const template = readFileSync(join(DEPLOY, "opensearch", "index-template.json"), "utf8");
-  await search.call("PUT", "/_index_template/tulle", JSON.parse(template));
+  const text = readFileSync(join(DEPLOY, server.product, "index-template.json"), "utf8");
+  const { data_stream, ...template } = JSON.parse(text);
+  const hasStreams = server.product === "opensearch";
+  // The archive of Elasticsearch has no module for data streams: an index of the same name takes the same documents.
+  const body = hasStreams ? { ...template, data_stream } : template;
+  await search.call("PUT", "/_index_template/tulle", body);
   const mesh = await ExportingMesh.start(t);
   await mesh.export("search", {
-    elasticsearch: { endpoint: `http://127.0.0.1:${port}` },
+    elasticsearch: {
+      endpoint: `http://127.0.0.1:${port}`,
+      ...(hasStreams ? {} : { index: STREAM }),
+    },
     batch: { delay: "100ms" },
     retry: { initialDelay: "200ms", maxDelay: "2s" },
   });

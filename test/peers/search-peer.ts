@@ -1,4 +1,4 @@
-/** OpenSearch, which refuses to run as root and wants files of its own. */
+/** OpenSearch or Elasticsearch, which refuse to run as root and want files of their own. */
 
 import { execFileSync } from "node:child_process";
 import { chownSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
@@ -10,7 +10,18 @@ import { RestartablePeer } from "./restartable-peer.ts";
 /** The user `nobody`, in every distribution. */
 const NOBODY = 65_534;
 
+const PRODUCTS = {
+  opensearch: { prefix: "OPENSEARCH", settings: [] },
+  // It would make certificates and passwords on its first start.
+  elasticsearch: {
+    prefix: "ES",
+    settings: ["xpack.security.enabled: false", "xpack.ml.enabled: false"],
+  },
+} as const;
+
 export interface SearchServer {
+  /** The name of its program and of its configuration. */
+  readonly product: keyof typeof PRODUCTS;
   /** Where the archive was unpacked to. */
   readonly path: string;
   readonly port: number;
@@ -19,7 +30,8 @@ export interface SearchServer {
 
 /** Its data outlive a kill. */
 export async function startSearch(t: TestContext, server: SearchServer): Promise<RestartablePeer> {
-  const { path, port, transportPort } = server;
+  const { path, port, transportPort, product } = server;
+  const { prefix, settings } = PRODUCTS[product];
   const [unpacked = ""] = readdirSync(path);
   const home = join(path, unpacked);
   const folder = temporaryFolder(t);
@@ -34,20 +46,25 @@ export async function startSearch(t: TestContext, server: SearchServer): Promise
     `path.data: ${folders[1]}`,
     `path.logs: ${folders[2]}`,
     "cluster.routing.allocation.disk.threshold_enabled: false",
+    ...settings,
   ];
-  writeFileSync(join(config, "opensearch.yml"), `${options.join("\n")}\n`);
+  writeFileSync(join(config, `${product}.yml`), `${options.join("\n")}\n`);
   writeFileSync(join(config, "jvm.options"), "-Xms512m\n-Xmx512m\n-XX:TieredStopAtLevel=1\n");
   writeFileSync(join(config, "log4j2.properties"), LOGGING);
   const isRoot = process.getuid?.() === 0;
   if (isRoot)
     for (const one of [folder, ...folders, ...filesOf(config)]) chownSync(one, NOBODY, NOBODY);
   const java = dirname(dirname(realpathSync(execFileSync("which", ["java"]).toString().trim())));
-  const program = join(home, "bin", "opensearch");
+  const program = join(home, "bin", product);
   const asNobody = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", program];
   return await RestartablePeer.start(t, {
     program: isRoot ? "setpriv" : program,
     args: isRoot ? asNobody : [],
-    env: { OPENSEARCH_PATH_CONF: config, OPENSEARCH_JAVA_HOME: java, OPENSEARCH_TMPDIR: folder },
+    env: {
+      [`${prefix}_PATH_CONF`]: config,
+      [`${prefix}_JAVA_HOME`]: java,
+      [`${prefix}_TMPDIR`]: folder,
+    },
     readyUrl: `http://127.0.0.1:${port}/_cluster/health?wait_for_status=yellow&timeout=1s`,
   });
 }

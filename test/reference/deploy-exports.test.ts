@@ -13,6 +13,16 @@ const DEPLOY = join(import.meta.dirname, "..", "..", "deploy");
 const STACKS = ["jaeger", "zipkin", "efk"];
 const read = (...path: readonly string[]): string => readFileSync(join(DEPLOY, ...path), "utf8");
 
+function exportersOf(stack: string) {
+  const text = read(stack, "exporter.yaml");
+  const { objects, violations } = parseDocuments(text, "exporter.yaml", registry);
+  assert.equal(formatViolations(violations), "");
+  return objects.map((object) => {
+    assert.ok(object.kind === "TelemetryExporter");
+    return object;
+  });
+}
+
 /** Of the Compose Specification, what we use. */
 const composeSchema = z.strictObject({
   services: z.record(
@@ -44,11 +54,7 @@ for (const stack of STACKS) {
         else assert.ok(volumes[source], source);
       }
     }
-    const text = read(stack, "exporter.yaml");
-    const { objects, violations } = parseDocuments(text, "exporter.yaml", registry);
-    assert.equal(formatViolations(violations), "");
-    for (const object of objects) {
-      assert.ok(object.kind === "TelemetryExporter");
+    for (const object of exportersOf(stack)) {
       const { otlp, zipkin, elasticsearch, forward } = object.spec;
       const endpoint = (otlp ?? zipkin ?? elasticsearch)?.endpoint;
       const port = endpoint === undefined ? forward?.port : Number(new URL(endpoint).port);
@@ -65,6 +71,57 @@ test("Fluent Bit listens where it is published, and sends to a service of the st
   const [output] = pipeline.outputs;
   assert.deepEqual([input.name, input.port], ["forward", 24_224]);
   assert.ok(services[output.host]?.ports.some((port) => port.endsWith(`:${output.port}`)));
+});
+
+/** What listens on the ports of the images, by which protocol, as their makers document it. */
+const WELL_KNOWN: Readonly<Record<string, string>> = {
+  jaeger: "otlp Grpc 4317",
+  zipkin: "zipkin /api/v2/spans 9411",
+  "fluent-bit": "forward Tcp 24224",
+  elasticsearch: "elasticsearch logs-tulle.access-default 9200",
+};
+
+test("exporters speak the protocol of the port that they send to", () => {
+  const said = STACKS.flatMap((stack) => exportersOf(stack)).map(({ metadata, spec }) => {
+    const { otlp, zipkin, elasticsearch, forward } = spec;
+    const words = (kind: string, endpoint: string, word: string): string =>
+      `${kind} ${word} ${new URL(endpoint).port}`;
+    const how =
+      (otlp && words("otlp", otlp.endpoint, otlp.protocol)) ??
+      (zipkin && words("zipkin", zipkin.endpoint, new URL(zipkin.endpoint).pathname)) ??
+      (elasticsearch && words("elasticsearch", elasticsearch.endpoint, elasticsearch.dataStream)) ??
+      (forward && `forward ${forward.transport} ${forward.port}`);
+    return [metadata.name, how];
+  });
+  assert.deepEqual(Object.fromEntries(said), WELL_KNOWN);
+});
+
+test("what is sent is taken: tags by Fluent Bit, data streams by the index template", () => {
+  const { index_patterns: patterns, data_stream } = JSON.parse(
+    read("elasticsearch", "index-template.json"),
+  );
+  const matches = (pattern: string, text: string): boolean =>
+    new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll("*", ".*")}$`).test(text);
+  assert.ok(data_stream, "streams are created by the template");
+  const [output] = parse(read("efk", "fluent-bit.yaml")).pipeline.outputs;
+  const streams = [output.index];
+  for (const { spec } of exportersOf("efk")) {
+    if (spec.elasticsearch !== undefined) streams.push(spec.elasticsearch.dataStream);
+    if (spec.forward !== undefined) {
+      for (const kind of ["access", "audit"]) {
+        assert.ok(matches(output.match, `${spec.forward.tag}.${kind}`));
+      }
+    }
+  }
+  assert.equal(streams.length, 2);
+  for (const stream of streams) {
+    assert.ok(
+      patterns.some((pattern: string) => matches(pattern, stream)),
+      stream,
+    );
+  }
+  // A data stream takes nothing else.
+  assert.equal(output.write_operation, "create");
 });
 
 test("the index templates of Elasticsearch and OpenSearch differ in the name of one type", () => {
