@@ -39,17 +39,23 @@ interface Caller {
   readonly port: number;
 }
 
+interface CallerSpec {
+  readonly ports: readonly number[];
+  readonly fields?: JsonObject;
+  readonly flags?: readonly string[];
+}
+
 async function startCaller(
   context: TestContext,
   id: string,
-  { ports, fields = {} }: { readonly ports: readonly number[]; readonly fields?: JsonObject },
+  { ports, fields = {}, flags = [] }: CallerSpec,
 ): Promise<Caller> {
   const bootstrap = ourBootstrap({
     clusters: [{ name: "app", endpoints: ports, fields: { ...PART, ...fields } }],
     routes: [routeTo("app", { retry_policy: { retry_on: "connect-failure,5xx", num_retries: 3 } })],
     more: { node: { id, cluster: "test" } },
   });
-  const proxy = await ProxyProcess.start(context, bootstrap);
+  const proxy = await ProxyProcess.start(context, bootstrap, flags);
   return { proxy, port: proxy.port("main") };
 }
 
@@ -110,10 +116,14 @@ test("each caller uses as many endpoints as asked, and together they use all", a
   assert.equal(used.size, COUNT);
 });
 
-test("a restart under the same name uses the same endpoints", async (context) => {
+test("a restart under the same name uses the same endpoints, and so do all of its workers", async (context) => {
   const ports = (await portServers(context, COUNT)).map(({ port }) => port);
   const first = await answering(await startCaller(context, "caller", { ports }));
   assert.deepEqual(await answering(await startCaller(context, "caller", { ports })), first);
+  const flags = ["--workers", "2"];
+  const workers = await startCaller(context, "caller", { ports, flags });
+  assert.deepEqual(await answering(workers), first);
+  assert.equal(await memberLines(workers.proxy, true), SIZE);
 });
 
 test("a member that fails is replaced by the next in rank, and by no other", async (context) => {
