@@ -14,7 +14,14 @@ const TIMEOUT = { timeout: 60_000 };
 const FIRST_LOAD_BYTES_MAX = 80_000;
 const SERVICES = 200;
 const EDGES = 2_000;
-const VIEWS = ["/", "/services", "/services/default/service-4", "/errors", "/traces"];
+const VIEWS = [
+  "/",
+  "/services",
+  "/services/default/service-4",
+  "/errors",
+  "/traces",
+  "/rollouts/default/catalog",
+];
 
 const { path, skip } = browserOrSkip();
 let browser: Browser;

@@ -8,12 +8,13 @@ import type {
 } from "../../../src/control-plane/rollout-types.ts";
 import { formatDuration, formatTime } from "../../core/format.ts";
 import { Age } from "../../ui/age.tsx";
+import { memo } from "../../ui/memo.ts";
 import { Panel } from "../../ui/page.tsx";
 import { Mark } from "../../ui/status.tsx";
 import { GateChart, text } from "./gate-chart.tsx";
 import { VERDICT } from "./rollout-looks.ts";
 
-export function GatesPanel({ view }: { readonly view: RolloutView }) {
+export const GatesPanel = memo(function GatesPanel({ view }: { readonly view: RolloutView }) {
   const gates = gatesOfRun(view);
   const { state, intervalSeconds, failureLimit } = view;
   const limit = failureLimit === 0 ? "a failure" : `failure ${failureLimit + 1} in a step`;
@@ -45,7 +46,7 @@ export function GatesPanel({ view }: { readonly view: RolloutView }) {
       </div>
     </Panel>
   );
-}
+});
 
 /** Of all steps; where a step has limits of its own, those of the present step. */
 function gatesOfRun({ steps, state }: RolloutView): readonly RolloutGateView[] {
@@ -80,7 +81,7 @@ function GateItem({
         </p>
         {status !== undefined && (
           <p class="faint gate-counts">
-            in this step {status.passed} passed, {status.failed} failed
+            {`in this step ${status.passed} passed, ${status.failed} failed`}
           </p>
         )}
       </header>
