@@ -1,14 +1,13 @@
 /** `tulle edges`: who calls whom, and whether the caller is proven. */
 import type { EdgeTraffic } from "../../control-plane/telemetry-types.ts";
-import type { Command, CommandInput } from "../command.ts";
+import type { Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { EXIT_OK } from "../exit-codes.ts";
 import type { Style } from "../output/style.ts";
 import { type Cell, type Column, renderTable } from "../output/table.ts";
-import { writeResult } from "../output/write-result.ts";
 import { hasNamespaces, latencyText, rateText, serviceText, successCell } from "./figures.ts";
-import { repeat, WATCH_OPTION } from "./repeat.ts";
-import { serviceQuery, WINDOW_OPTIONS, windowQuery } from "./window-options.ts";
+import { WATCH_OPTION } from "./repeat.ts";
+import { runServiceView, serviceArgument } from "./service-view.ts";
+import { WINDOW_OPTIONS } from "./window-options.ts";
 
 export const command: Command = {
   name: "edges",
@@ -19,30 +18,14 @@ export const command: Command = {
     { line: "tulle edges", summary: "Every edge of the mesh" },
     { line: "tulle edges checkout", summary: "What calls checkout, and what it calls" },
   ],
-  arguments: [
-    {
-      name: "SERVICE",
-      summary: "Only edges from or to this service",
-      completion: { kind: "names", of: { kind: "Service" } },
-    },
-  ],
+  arguments: [serviceArgument("Only edges from or to this service")],
   options: [...WINDOW_OPTIONS, WATCH_OPTION],
   formats: ["table", "wide", "json", "yaml"],
-  run,
+  run: runServiceView({
+    read: (telemetry, query) => telemetry.edges(query),
+    table: (context, data, isWide) => edgesText(context, data.edges, isWide),
+  }),
 };
-
-async function run(context: CliContext, input: CommandInput): Promise<number> {
-  const { telemetry } = await context.adminClient();
-  const about = serviceQuery(context, input.optionalArgument("SERVICE"));
-  await repeat(context, input, async () => {
-    const data = await telemetry.edges({ ...windowQuery(context, input), ...about });
-    await writeResult(context, {
-      data,
-      table: (isWide) => edgesText(context, data.edges, isWide),
-    });
-  });
-  return EXIT_OK;
-}
 
 const COLUMNS: readonly Column[] = [
   { title: "SOURCE", isKept: true },

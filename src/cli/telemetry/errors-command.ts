@@ -1,15 +1,14 @@
 /** `tulle errors`: what failed, how often, and what it means. */
 import type { ErrorGroup } from "../../control-plane/telemetry-types.ts";
-import type { Command, CommandInput } from "../command.ts";
+import type { Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { EXIT_OK } from "../exit-codes.ts";
 import { formatAge } from "../output/age.ts";
 import { type Cell, type Column, renderTable } from "../output/table.ts";
 import { printable } from "../output/text-width.ts";
-import { writeResult } from "../output/write-result.ts";
 import { hasNamespaces, serviceText } from "./figures.ts";
-import { repeat, WATCH_OPTION } from "./repeat.ts";
-import { serviceQuery, WINDOW_OPTIONS, windowQuery } from "./window-options.ts";
+import { WATCH_OPTION } from "./repeat.ts";
+import { runServiceView, serviceArgument } from "./service-view.ts";
+import { WINDOW_OPTIONS } from "./window-options.ts";
 
 export const command: Command = {
   name: "errors",
@@ -20,30 +19,14 @@ export const command: Command = {
     { line: "tulle errors", summary: "All failures of the last 15 minutes" },
     { line: "tulle errors payment --since 1h", summary: "Failures of requests to one service" },
   ],
-  arguments: [
-    {
-      name: "SERVICE",
-      summary: "Only requests to this service",
-      completion: { kind: "names", of: { kind: "Service" } },
-    },
-  ],
+  arguments: [serviceArgument("Only requests to this service")],
   options: [...WINDOW_OPTIONS, WATCH_OPTION],
   formats: ["table", "wide", "json", "yaml"],
-  run,
+  run: runServiceView({
+    read: (telemetry, query) => telemetry.errors(query),
+    table: (context, data, isWide) => errorsText(context, data.groups, isWide),
+  }),
 };
-
-async function run(context: CliContext, input: CommandInput): Promise<number> {
-  const { telemetry } = await context.adminClient();
-  const about = serviceQuery(context, input.optionalArgument("SERVICE"));
-  await repeat(context, input, async () => {
-    const data = await telemetry.errors({ ...windowQuery(context, input), ...about });
-    await writeResult(context, {
-      data,
-      table: (isWide) => errorsText(context, data.groups, isWide),
-    });
-  });
-  return EXIT_OK;
-}
 
 const COLUMNS: readonly Column[] = [
   { title: "COUNT", align: "right", isKept: true },

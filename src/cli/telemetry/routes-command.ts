@@ -1,10 +1,8 @@
 /** `tulle routes`: which routes requests took, and how they were divided. */
 import type { RouteTraffic } from "../../control-plane/telemetry-types.ts";
-import type { Command, CommandInput } from "../command.ts";
+import type { Command } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { EXIT_OK } from "../exit-codes.ts";
 import { type Cell, type Column, renderTable } from "../output/table.ts";
-import { writeResult } from "../output/write-result.ts";
 import {
   hasNamespaces,
   latencyText,
@@ -13,8 +11,9 @@ import {
   shareText,
   successCell,
 } from "./figures.ts";
-import { repeat, WATCH_OPTION } from "./repeat.ts";
-import { serviceQuery, WINDOW_OPTIONS, windowQuery } from "./window-options.ts";
+import { WATCH_OPTION } from "./repeat.ts";
+import { runServiceView, serviceArgument } from "./service-view.ts";
+import { WINDOW_OPTIONS } from "./window-options.ts";
 
 export const command: Command = {
   name: "routes",
@@ -25,31 +24,15 @@ export const command: Command = {
     { line: "tulle routes catalog", summary: "The routes of one service" },
     { line: "tulle routes --since 1h", summary: "Of all services" },
   ],
-  arguments: [
-    {
-      name: "SERVICE",
-      summary: "Only routes of this service",
-      completion: { kind: "names", of: { kind: "Service" } },
-    },
-  ],
+  arguments: [serviceArgument("Only routes of this service")],
   options: [...WINDOW_OPTIONS, WATCH_OPTION],
   formats: ["table", "wide", "json", "yaml", "name"],
-  run,
+  run: runServiceView({
+    read: (telemetry, query) => telemetry.routes(query),
+    names: (data) => data.routes.map(({ name }) => name),
+    table: (context, data, isWide) => routesText(context, data.routes, isWide),
+  }),
 };
-
-async function run(context: CliContext, input: CommandInput): Promise<number> {
-  const { telemetry } = await context.adminClient();
-  const about = serviceQuery(context, input.optionalArgument("SERVICE"));
-  await repeat(context, input, async () => {
-    const data = await telemetry.routes({ ...windowQuery(context, input), ...about });
-    await writeResult(context, {
-      data,
-      names: data.routes.map(({ name }) => name),
-      table: (isWide) => routesText(context, data.routes, isWide),
-    });
-  });
-  return EXIT_OK;
-}
 
 const COLUMNS: readonly Column[] = [
   { title: "SERVICE", isKept: true },

@@ -1,26 +1,24 @@
 /** A finished request as access logs and their filters see it. One object serves all requests of a listener. */
 import { metadataAt } from "../../decision/dynamic-metadata.ts";
 import type { HttpVersion, RequestView } from "../../decision/request-view.ts";
-import type { PeerDetails } from "../../telemetry/access-log/log-entry.ts";
-import { type ServiceLabels, UNKNOWN_SERVICE } from "../../telemetry/request-metrics.ts";
 import type { RequestOutcome } from "../request-outcome.ts";
+import { EndedLogEntry } from "./ended-log-entry.ts";
 import type { LogSubject } from "./log-filter.ts";
 
-export class RequestLogEntry implements LogSubject {
+export class RequestLogEntry extends EndedLogEntry<RequestOutcome> implements LogSubject {
   readonly type = "DownstreamEnd";
   readonly request: LoggedRequest;
-  #outcome: RequestOutcome;
   startTimeMs = 0;
   durationMs = 0;
 
   constructor(outcome: RequestOutcome) {
-    this.#outcome = outcome;
+    super(outcome);
     this.request = new LoggedRequest(outcome);
   }
 
   /** `endMs` is the wall clock's time, in milliseconds. */
   set(outcome: RequestOutcome, durationMs: number, endMs: number): this {
-    this.#outcome = outcome;
+    this.outcome = outcome;
     this.request.outcome = outcome;
     this.durationMs = durationMs;
     this.startTimeMs = endMs - durationMs;
@@ -28,31 +26,27 @@ export class RequestLogEntry implements LogSubject {
   }
 
   get method(): string {
-    return this.#outcome.method;
+    return this.outcome.method;
   }
 
   get path(): string {
-    return this.#outcome.target;
+    return this.outcome.target;
   }
 
   get authority(): string | undefined {
-    return this.#outcome.authority || undefined;
+    return this.outcome.authority || undefined;
   }
 
   get protocol(): string {
-    return this.#outcome.protocol;
+    return this.outcome.protocol;
   }
 
   get responseCode(): number {
-    return this.#outcome.status;
-  }
-
-  get flag(): number {
-    return this.#outcome.flag;
+    return this.outcome.status;
   }
 
   get responseCodeDetails(): string {
-    return this.#outcome.details;
+    return this.outcome.details;
   }
 
   get connectionTerminationDetails(): undefined {
@@ -60,148 +54,91 @@ export class RequestLogEntry implements LogSubject {
   }
 
   get bytesReceived(): number {
-    return this.#outcome.requestBodyBytes;
+    return this.outcome.requestBodyBytes;
   }
 
   get bytesSent(): number {
-    return this.#outcome.responseBodyBytes;
+    return this.outcome.responseBodyBytes;
   }
 
   get wireBytesReceived(): number {
-    return this.#outcome.wire.requestBytes;
+    return this.outcome.wire.requestBytes;
   }
 
   get wireBytesSent(): number {
-    return this.#outcome.wire.responseBytes;
+    return this.outcome.wire.responseBytes;
   }
 
   get requestDurationMs(): number | undefined {
-    const { requestEndMs, startMs } = this.#outcome;
+    const { requestEndMs, startMs } = this.outcome;
     return requestEndMs < 0 ? undefined : requestEndMs - startMs;
   }
 
   get responseDurationMs(): number | undefined {
-    const { responseHeadMs, startMs } = this.#outcome;
+    const { responseHeadMs, startMs } = this.outcome;
     return responseHeadMs < 0 ? undefined : responseHeadMs - startMs;
   }
 
   get upstreamServiceTimeMs(): number | undefined {
-    const { upstreamTimeMs } = this.#outcome;
+    const { upstreamTimeMs } = this.outcome;
     return upstreamTimeMs < 0 ? undefined : upstreamTimeMs;
   }
 
-  get attempts(): number {
-    return this.#outcome.attempts;
-  }
-
   get routeName(): string | undefined {
-    return this.#outcome.routeName || undefined;
-  }
-
-  get upstreamHost(): string | undefined {
-    return this.#outcome.endpoint?.key;
-  }
-
-  get upstreamCluster(): string | undefined {
-    return this.#outcome.clusterName || undefined;
-  }
-
-  get upstreamFailureReason(): string | undefined {
-    return this.#outcome.failureReason || undefined;
-  }
-
-  get service(): ServiceLabels | undefined {
-    const { service } = this.#outcome;
-    return service === UNKNOWN_SERVICE ? undefined : service;
-  }
-
-  get localHost(): string {
-    return this.#outcome.connection.localAddress;
-  }
-
-  get localPort(): number {
-    return this.#outcome.connection.localPort;
+    return this.outcome.routeName || undefined;
   }
 
   get remoteHost(): string {
-    return this.#outcome.clientAddress || this.directRemoteHost;
+    return this.outcome.clientAddress || this.directRemoteHost;
   }
 
   /** As in Envoy, what a proxy in front has told has no port. */
   get remotePort(): number {
-    const { clientAddress } = this.#outcome;
+    const { clientAddress } = this.outcome;
     const isForwarded = clientAddress !== "" && clientAddress !== this.directRemoteHost;
     return isForwarded ? 0 : this.directRemotePort;
   }
 
-  get directRemoteHost(): string {
-    return this.#outcome.connection.remoteAddress;
-  }
-
-  get directRemotePort(): number {
-    return this.#outcome.connection.remotePort;
-  }
-
-  get requestedServerName(): string | undefined {
-    return this.#outcome.connection.serverName || undefined;
-  }
-
-  get tlsVersion(): string | undefined {
-    return this.#outcome.connection.tls?.version;
-  }
-
-  get tlsCipher(): string | undefined {
-    return this.#outcome.connection.tls?.cipher;
-  }
-
-  get peerPrincipal(): string | undefined {
-    return this.#outcome.connection.peerPrincipal || undefined;
-  }
-
-  get peer(): PeerDetails | undefined {
-    return this.#outcome.connection.peerCertificate;
-  }
-
   get grpcStatus(): number | undefined {
-    const { grpcResult } = this.#outcome;
+    const { grpcResult } = this.outcome;
     return grpcResult < 0 ? undefined : grpcResult;
   }
 
   get requestId(): string | undefined {
-    return this.#outcome.requestId || this.requestHeader("x-request-id");
+    return this.outcome.requestId || this.requestHeader("x-request-id");
   }
 
   get traceId(): string | undefined {
-    return this.#outcome.trace?.traceId || undefined;
+    return this.outcome.trace?.traceId || undefined;
   }
 
   get spanId(): string | undefined {
-    return this.#outcome.trace?.spanId || undefined;
+    return this.outcome.trace?.spanId || undefined;
   }
 
   get requestBody(): Buffer | undefined {
-    return this.#outcome.memory?.requestBody;
+    return this.outcome.memory?.requestBody;
   }
 
   get responseBody(): Buffer | undefined {
-    return this.#outcome.memory?.responseBody;
+    return this.outcome.memory?.responseBody;
   }
 
   requestHeader(lowerName: string): string | undefined {
-    if (lowerName === ":scheme") return this.#outcome.connection.scheme;
-    return this.#outcome.headers?.get(lowerName);
+    if (lowerName === ":scheme") return this.outcome.connection.scheme;
+    return this.outcome.headers?.get(lowerName);
   }
 
   responseHeader(lowerName: string): string | undefined {
-    return this.#outcome.memory?.field(lowerName);
+    return this.outcome.memory?.field(lowerName);
   }
 
   trailer(lowerName: string): string | undefined {
-    return this.#outcome.memory?.trailer(lowerName);
+    return this.outcome.memory?.trailer(lowerName);
   }
 
   metadata(namespace: string, path: readonly string[]): unknown {
-    return plain(metadataAt(this.#outcome.metadata, namespace, path));
+    return plain(metadataAt(this.outcome.metadata, namespace, path));
   }
 }
 
