@@ -18,7 +18,6 @@ import { knownFrom } from "../../dashboard/core/known-steps.ts";
 import { oncePerRequest } from "../../dashboard/core/logs.ts";
 import { share } from "../../dashboard/core/share.ts";
 import { gateScale } from "../../dashboard/views/rollouts/gate-scale.ts";
-import { gateScale } from "../../dashboard/views/rollouts/gate-scale.ts";
 import type { MeshEvent } from "../../src/control-plane/telemetry-types.ts";
 import { FixtureMesh } from "./fixture-mesh.ts";
 
@@ -157,41 +156,6 @@ test("a request that both sidecars told of is there once, as its caller tells it
       ["destination", second.requestId],
     ],
   );
-});
-
-describe("the chart of a gate", () => {
-  const look = (second: number, value: number) => ({
-    ...{ gate: "p95", at: new Date(second * 1000).toISOString(), step: 0, value },
-    verdict: "Passed" as const,
-  });
-  const gate = { name: "p95", min: null, max: 300, unit: " ms" };
-
-  test("has the limit in it where that is near, and its figures apart", () => {
-    const scale = gateScale(gate, [look(0, 100), look(10, 250)]);
-    assert.ok(scale.isOnChart(300));
-    assert.ok(scale.y(300) > 0 && scale.y(300) < scale.y(250) && scale.y(250) < scale.y(100));
-    assert.ok(scale.y(100) <= 100);
-    assert.deepEqual(scale.marks, [250, 100]);
-    assert.deepEqual([look(0, 0).at, look(10, 0).at].map(scale.x), [2, 98]);
-  });
-
-  test("does not press figures to a line for a limit that is far", () => {
-    const scale = gateScale({ ...gate, max: 20_000 }, [look(0, 100), look(10, 250)]);
-    assert.ok(!scale.isOnChart(20_000));
-    assert.equal(scale.y(20_000), 0);
-    assert.ok(scale.y(100) - scale.y(250) > 40);
-  });
-
-  test("holds one look, and looks that are all the same", () => {
-    const rate = { name: "rate", min: 99, max: null, unit: " %" };
-    for (const looks of [[look(0, 100)], [look(0, 100), look(5, 100)], [look(0, 0)]]) {
-      const scale = gateScale(rate, looks);
-      assert.equal(scale.marks.length, 1);
-      for (const { at, value } of looks) {
-        assert.ok(Number.isFinite(scale.x(at)) && scale.y(value) >= 0 && scale.y(value) <= 100);
-      }
-    }
-  });
 });
 
 describe("the chart of a gate", () => {
