@@ -7,7 +7,7 @@ import { BYTE_BOUNDS, Histogram } from "../../src/telemetry/histogram.ts";
 import { HttpDate } from "../../src/telemetry/http-date.ts";
 import { MetricRegistry } from "../../src/telemetry/metric-registry.ts";
 import { prometheusText } from "../../src/telemetry/prometheus-text.ts";
-import { newRequestId, newTraceparent } from "../../src/telemetry/request-id.ts";
+import { newRequestId } from "../../src/telemetry/request-id.ts";
 import { recordRequest } from "../../src/telemetry/request-metrics.ts";
 import { SAMPLE_ENTRY } from "../../test/support/access-log-sample.ts";
 
@@ -36,7 +36,6 @@ group("make ids and dates", () => {
   const date = new HttpDate();
   let nowMs = Date.UTC(2026, 0, 1);
   bench("x-request-id", () => do_not_optimize(newRequestId()));
-  bench("traceparent", () => do_not_optimize(newTraceparent(false)));
   bench("date, mostly of the same second", () => {
     nowMs += 1;
     do_not_optimize(date.at(nowMs));

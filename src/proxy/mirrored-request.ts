@@ -8,7 +8,7 @@ import type { ForwardAction } from "../decision/route.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { RequestHead } from "../http/request-head.ts";
-import { withSampling } from "../telemetry/request-id.ts";
+import { withSampling } from "../telemetry/trace/traceparent-flags.ts";
 import type { HttpServer } from "./http-server.ts";
 import { MirrorStream } from "./mirror-stream.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
