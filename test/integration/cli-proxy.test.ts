@@ -26,6 +26,7 @@ describe("tulle proxy", () => {
     cli.answer(`GET /api/v1/proxies/${SYNCED.id}`, proxy);
     cli.answer("GET /api/v1/proxies", { revision: 1, proxies: [proxy] });
     cli.answer("GET /config_dump", DUMP);
+    cli.answer("GET /clusters", { cluster_statuses: [] });
   });
 
   afterEach(() => cli.close());

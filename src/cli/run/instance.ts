@@ -212,9 +212,10 @@ export class Instance {
       stdio: appStdio,
       guardian,
     });
+    // At once: what it writes before somebody reads is lost when it ends.
+    onAppProcess(group);
     // Its sidecar tells its CPU and memory.
     await writeFile(appPidFile(folder), `${group.pid ?? ""}\n`);
-    onAppProcess(group);
     onEvent({ kind: "app-started", pid: group.pid });
     return group;
   }
