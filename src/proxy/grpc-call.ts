@@ -98,7 +98,11 @@ export class GrpcCall implements ServiceConversation {
     const message = status === GRPC_STATUS.ok ? messageIn(this.#received) : undefined;
     if (message !== undefined) this.#handler.onGrpcReply(message);
     else if (status !== GRPC_STATUS.ok) this.#handler.onGrpcFailure(status, this.#grpcMessage);
-    else this.#handler.onGrpcFailure(GRPC_STATUS.internal, "the answer is no message of gRPC");
+    else
+      this.#handler.onGrpcFailure(
+        GRPC_STATUS.internal,
+        `the answer is no message of gRPC (${this.#received.length} bytes)`,
+      );
   }
 
   onNoReply(why: "timeout" | "upstream", reason: string): void {
