@@ -128,7 +128,8 @@ test("at three times capacity goodput stays, critical requests are as fast as be
   const peakStartMs = performance.now();
   const atPeak = await application.client.burst(CAPACITY * 3, 2 * INSTANCES * SLOTS);
   const peak = (1000 * atPeak.length) / (performance.now() - peakStartMs);
-  assert.ok(atPeak.every(isAnswered));
+  const failed = atPeak.filter((outcome) => !isAnswered(outcome));
+  assert.deepEqual(failed.slice(0, EXAMPLES), []);
 
   await application.apply(POLICY);
   await offer(USUAL, WARM_UP_MS);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { bootstrapOf } from "../support/proxy-bootstrap.ts";
 import { ProxyFixture } from "../support/proxy-fixture.ts";
@@ -144,6 +145,8 @@ test("of a real process's requests, those that can be spared are refused, critic
     for (let i = 0; i < countMax && !isOver; i++) {
       const { status } = await client.get("/", [`X-Plan: ${plan}`]).response();
       counts[plan][status as 200 | 503] += 1;
+      // Whoever is refused comes again, but not at once: the machine is for those who are served.
+      if (status === 503) await delay(WORK_MS);
     }
   };
   const others = Array.from({ length: SHEDDABLE_CLIENTS }, () => ask("free", Number.MAX_VALUE));
