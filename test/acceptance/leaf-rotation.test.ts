@@ -88,11 +88,5 @@ test(`${ROTATIONS} renewals under load: no request lost, no handshake failed`, a
       `${summary(outcomes)}; handshakes refused: ${refused.join(", ") || "none"}; connections not made: ${failed.join(", ") || "none"}`,
   );
   assert.equal(load.failures.length, 0);
-  assert.deepEqual(refused, []);
-  // Telemetry waits and comes again: on a machine that is short of cores the control plane lets it wait.
-  const late = '{"cluster":"telemetry.control-plane","reason":"timeout"}';
-  assert.deepEqual(
-    failed.filter((line) => !line.startsWith(late)),
-    [],
-  );
+  assert.deepEqual({ refused, failed }, { refused: [], failed: [] });
 });

@@ -4,27 +4,17 @@
  */
 import { TimerEntry } from "../../core/timer-wheel.ts";
 import type { AccessLogEntry } from "../../telemetry/access-log/log-entry.ts";
-import type { Counter } from "../../telemetry/counter.ts";
 import type { Labels } from "../../telemetry/metric-family.ts";
 import { LogsMessage, type RecordFormat } from "../../telemetry/otlp/logs-message.ts";
-import type { CallbackFaults } from "../callback-faults.ts";
-import type { Cluster } from "../cluster.ts";
-import { TelemetryQueue, type TelemetryTimers } from "../telemetry-queue.ts";
+import { TelemetryQueue, type TelemetryQueueOptions } from "../telemetry-queue.ts";
 import type { RecordsTarget } from "./records-config.ts";
 
 const EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
-export interface RecordsExporterOptions {
+export interface RecordsExporterOptions extends Omit<TelemetryQueueOptions, "method" | "onEmpty"> {
   readonly target: RecordsTarget;
   readonly resource: Labels;
   readonly version: string;
-  /** As they are at each time. */
-  readonly clusters: ReadonlyMap<string, Cluster>;
-  readonly timers: TelemetryTimers;
-  readonly nowMs: () => number;
-  readonly faults: CallbackFaults;
-  readonly exported: Counter;
-  readonly dropped: Counter;
 }
 
 export class RecordsExporter {
