@@ -20,11 +20,29 @@ export function readOutcome(path: string): TestOutcome {
   return JSON.parse(readFileSync(path, "utf8")) as TestOutcome;
 }
 
-/** The counts of a run whose failed files passed when they ran again, as the runner writes counts. */
-export function countsAfterSecondRun({ counts }: TestOutcome): string {
+/** Of several runs together. */
+export function outcomeOf(runs: readonly TestOutcome[]): TestOutcome {
+  const counts: Record<string, number> = {};
+  for (const run of runs) {
+    for (const [name, count] of Object.entries(run.counts)) {
+      counts[name] = (counts[name] ?? 0) + count;
+    }
+  }
+  return { failedFiles: runs.flatMap(({ failedFiles }) => failedFiles), counts };
+}
+
+/** What became of it when the files that failed passed in a second run. */
+export function passedInTheEnd({ counts }: TestOutcome): TestOutcome {
   const { pass = 0, fail = 0, cancelled = 0 } = counts;
-  const merged = { ...counts, pass: pass + fail + cancelled, fail: 0, cancelled: 0 };
-  return Object.entries(merged)
+  return {
+    failedFiles: [],
+    counts: { ...counts, pass: pass + fail + cancelled, fail: 0, cancelled: 0 },
+  };
+}
+
+/** The counts as the runner writes them. */
+export function countText({ counts }: TestOutcome): string {
+  return Object.entries(counts)
     .map(([name, count]) => `ℹ ${name} ${count}\n`)
     .join("");
 }

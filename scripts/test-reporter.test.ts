@@ -4,7 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { countsAfterSecondRun, OUTCOME_VARIABLE, readOutcome } from "./test-outcome.ts";
+import {
+  countText,
+  OUTCOME_VARIABLE,
+  outcomeOf,
+  passedInTheEnd,
+  readOutcome,
+} from "./test-outcome.ts";
 
 test("what was skipped is told, and the outcome names the files that failed", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "tulle-reporter-"));
@@ -38,5 +44,8 @@ test("what was skipped is told, and the outcome names the files that failed", (t
   assert.deepEqual(outcome.failedFiles.toSorted(), [bad, broken].toSorted());
   const counts = { tests: 4, suites: 1, pass: 1, fail: 2, cancelled: 0, skipped: 1, todo: 0 };
   assert.deepEqual(outcome.counts, counts);
-  assert.match(countsAfterSecondRun(outcome), /^ℹ tests 4\nℹ suites 1\nℹ pass 3\nℹ fail 0\n/u);
+  assert.match(countText(passedInTheEnd(outcome)), /^ℹ tests 4\nℹ suites 1\nℹ pass 3\nℹ fail 0\n/u);
+  const both = outcomeOf([outcome, passedInTheEnd(outcome)]);
+  assert.deepEqual(both.failedFiles, outcome.failedFiles);
+  assert.match(countText(both), /^ℹ tests 8\nℹ suites 2\nℹ pass 4\nℹ fail 2\n/u);
 });

@@ -7,15 +7,26 @@ import { spawnSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { countsAfterSecondRun, OUTCOME_VARIABLE, readOutcome } from "./test-outcome.ts";
+import {
+  countText,
+  OUTCOME_VARIABLE,
+  outcomeOf,
+  passedInTheEnd,
+  readOutcome,
+  type TestOutcome,
+} from "./test-outcome.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const OUTCOME_PATH = join(ROOT, ".cache", "test-outcome.json");
+const IS_CI = process.env["CI"] === "true";
 const TEST_FILES = "{src,test,demo,bench,scripts}/**/*.test.ts";
 /** A test that waits for something that never happens must not hold up the run for ever. */
 const TEST_TIMEOUT_MS = 180_000;
 /** More files than this do not fail by chance. */
 const FLAKY_FILES_MAX = 3;
+const CORES = availableParallelism();
+/** Its tests judge what happens under load: more of them than cores would judge each other's. */
+const UNDER_LOAD = "test/acceptance";
 
 const separator = process.argv.indexOf("--", 2);
 const paths = process.argv.slice(2, separator === -1 ? undefined : separator);
@@ -36,16 +47,34 @@ if (paths.length === 0) {
   step("lint", "node_modules/.bin/biome", ["ci", "--error-on-warnings", ...colors]);
 }
 console.error(`${files.length} test files`);
-let testsCode = runTests(files, availableParallelism());
-if (testsCode !== 0 && process.env["CI"] === "true") testsCode = runAgain();
+// Most tests wait for other processes most of the time.
+const runs = [
+  runTests(
+    files.filter((file) => !isBelow(file, UNDER_LOAD)),
+    2 * CORES,
+  ),
+  runTests(
+    files.filter((file) => isBelow(file, UNDER_LOAD)),
+    CORES,
+  ),
+];
+const outcome = runAgain(outcomeOf(runs.filter((run) => run !== undefined)));
+const failedFiles = outcome.failedFiles.map((file) => relative(ROOT, file));
+const hasFailed = runs.includes(undefined) || failedFiles.length > 0;
+if (failedFiles.length > 0) console.log(`\nFailed: ${failedFiles.join(", ")}`);
+console.log(`\n${countText(outcome)}`);
 if (failedSteps.length > 0) console.error(`failed before the tests: ${failedSteps.join(", ")}`);
-process.exitCode = failedSteps.length > 0 ? 1 : testsCode;
+process.exitCode = failedSteps.length > 0 || hasFailed ? 1 : 0;
 
-function runTests(paths: readonly string[], concurrency: number): number {
+/** Undefined when the run was cut off, or failed without a word of which file. */
+function runTests(paths: readonly string[], concurrency: number): TestOutcome | undefined {
+  if (paths.length === 0) return { failedFiles: [], counts: {} };
   // Of a run before: one that is cut off leaves none.
   rmSync(OUTCOME_PATH, { force: true });
   mkdirSync(dirname(OUTCOME_PATH), { recursive: true });
-  return run(process.execPath, [
+  const preloads = IS_CI ? ["--import", "./scripts/test-deadline.ts"] : [];
+  const code = run(process.execPath, [
+    ...preloads,
     "--test",
     `--test-concurrency=${concurrency}`,
     `--test-timeout=${TEST_TIMEOUT_MS}`,
@@ -54,6 +83,9 @@ function runTests(paths: readonly string[], concurrency: number): number {
     ...runnerArgs,
     ...paths,
   ]);
+  if (!existsSync(OUTCOME_PATH)) return undefined;
+  const outcome = readOutcome(OUTCOME_PATH);
+  return code === 0 || outcome.failedFiles.length > 0 ? outcome : undefined;
 }
 
 /**
@@ -61,17 +93,14 @@ function runTests(paths: readonly string[], concurrency: number): number {
  * failed run once more, alone. What then passes is reported as flaky, with the first failure above it, and is to
  * be mended. What fails twice has failed.
  */
-function runAgain(): number {
-  if (!existsSync(OUTCOME_PATH)) return 1;
-  const outcome = readOutcome(OUTCOME_PATH);
+function runAgain(outcome: TestOutcome): TestOutcome {
   const again = outcome.failedFiles.map((file) => relative(ROOT, file));
-  if (again.length === 0 || again.length > FLAKY_FILES_MAX) return 1;
+  if (!IS_CI || again.length === 0 || again.length > FLAKY_FILES_MAX) return outcome;
   console.log(`\nOnce more, alone: ${again.join(", ")}`);
-  const code = runTests(again, 1);
-  if (code !== 0) return code;
-  console.log(`\nFlaky, to be mended: ${again.join(", ")}\n`);
-  console.log(countsAfterSecondRun(outcome));
-  return 0;
+  const second = runTests(again, 1);
+  if (second === undefined || second.failedFiles.length > 0) return outcome;
+  console.log(`\nFlaky, to be mended: ${again.join(", ")}`);
+  return passedInTheEnd(outcome);
 }
 
 /** Whether the test file is the path, lies in it, or tests the source file that the path names. */
@@ -92,7 +121,7 @@ function step(label: string, command: string, args: readonly string[]): void {
   console.error(`${label}: ${code === 0 ? "passed" : "failed"} in ${seconds} s`);
   if (code === 0) return;
   // In CI one run should tell everything; at a desk the first fault is what one works on.
-  if (process.env["CI"] !== "true") process.exit(code);
+  if (!IS_CI) process.exit(code);
   failedSteps.push(label);
 }
 

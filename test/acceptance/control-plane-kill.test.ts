@@ -5,10 +5,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ResourceObject } from "../../src/control-plane/api-types.ts";
 import { Application, eventually, killAll, splitRoute } from "../support/application.ts";
 import { usedCount } from "../support/endpoint-watch.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { LoadClient, shareOf, shares, summary } from "../support/load-client.ts";
 
-/** How long there is no control plane: a minute with TULLE_FULL. */
-const ABSENCE_MS = process.env["TULLE_FULL"] === undefined ? 6_000 : 60_000;
+/** How long there is no control plane: a minute at full size. */
+const ABSENCE_MS = IS_FULL_SIZE ? 60_000 : 6_000;
 const STEADY_RATE = 150;
 /** Longer than connections to apps are kept: each such request finds another state of the pools. */
 const RARE_RATE = 1 / 3;

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Application } from "../support/application.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import type { Outcome } from "../support/load-client.ts";
 
-const IS_CI = process.env["CI"] === "true";
 /** Ejection would halve what there is, so more than one instance has to stand it. */
 const INSTANCES = 2;
 const SLOTS = 8;
@@ -18,7 +18,7 @@ const WORK_MS = 80;
 /** Requests in a second that the instances can do. */
 const CAPACITY = (INSTANCES * SLOTS * 1000) / WORK_MS;
 const ROUNDS = 3;
-const ROUND_MS = IS_CI ? 4_000 : 1_500;
+const ROUND_MS = IS_FULL_SIZE ? 4_000 : 1_500;
 /** What the sidecars need to find out how much the app can do. */
 const WARM_UP_MS = 3_000;
 /** Until what was under way before a round has gone. */

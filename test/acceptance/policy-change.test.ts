@@ -1,6 +1,6 @@
 /**
  * Policy changes: how long it takes from the answer of `apply` until each sidecar denies the requests of a member on the
- * connection that it has, and cuts its TCP connections. In CI with 20 sidecars, otherwise with a few. The figures are
+ * connection that it has, and cuts its TCP connections. With 20 sidecars at full size, otherwise with a few. The figures are
  * printed; what is asserted is that policy holds everywhere, and no more, whatever else the machine has to do.
  */
 import assert from "node:assert/strict";
@@ -9,13 +9,13 @@ import { after, before, type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { Application } from "../support/application.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { MeshMember, type Place } from "../support/mesh-member.ts";
 
-const isCi = process.env["CI"] === "true";
-const HTTP_INSTANCES = isCi ? 15 : 3;
-const TCP_INSTANCES = isCi ? 5 : 2;
+const HTTP_INSTANCES = IS_FULL_SIZE ? 15 : 3;
+const TCP_INSTANCES = IS_FULL_SIZE ? 5 : 2;
 /** Times that each policy is applied and deleted again. */
-const ROUNDS = isCi ? 5 : 2;
+const ROUNDS = IS_FULL_SIZE ? 5 : 2;
 const PROBE_MS = 5;
 /** What the control plane waits for acknowledgements: whoever has not denied by then does not enforce. */
 const ENFORCED_WITHIN_S = 30;

@@ -1,6 +1,6 @@
 /**
  * A limit of 100 requests a second at ten times as much: kept by an instance's sidecar, and by two control planes that count
- * in one Redis. With TULLE_FULL for 30 s.
+ * in one Redis. At full size for 30 s.
  *
  * How it is counted: a token bucket holds `burst` tokens at the first request, and one more comes each 10 ms. So in a time T
  * in which there are always requests, `burst + 100 * T` pass. Of T the test knows a lower bound, from the first answer to
@@ -14,6 +14,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { needs } from "../peers/peer-process.ts";
 import { Application } from "../support/application.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import type { Outcome } from "../support/load-client.ts";
 import { RedisProcess } from "../support/redis-process.ts";
 
@@ -21,7 +22,7 @@ const LIMIT = 100;
 /** As many as a second brings: what a busy machine holds back for less than that is not lost. */
 const BURST = LIMIT;
 const OFFERED = 1_000;
-const DURATION_MS = process.env["TULLE_FULL"] === undefined ? 10_000 : 30_000;
+const DURATION_MS = IS_FULL_SIZE ? 30_000 : 10_000;
 /** Of what went wrong, in a report. */
 const EXAMPLES = 10;
 /** The issue's. */

@@ -1,6 +1,6 @@
 /**
  * A member of the mesh loses access and gets it back: how long it takes until each sidecar closes its connections and
- * lets it in no more. In CI with 20 sidecars, otherwise with a few.
+ * lets it in no more. With 20 sidecars at full size, otherwise with a few.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -8,11 +8,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import type { ControlPlaneFile } from "../../src/control-plane/api-types.ts";
 import { Application, eventually } from "../support/application.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { MeshMember, type Place } from "../support/mesh-member.ts";
 
-const INSTANCES = process.env["CI"] === "true" ? 20 : 5;
+const INSTANCES = IS_FULL_SIZE ? 20 : 5;
 /** Times that access is taken away, for each way to name whom it is taken from. */
-const ROUNDS = process.env["CI"] === "true" ? 5 : 2;
+const ROUNDS = IS_FULL_SIZE ? 5 : 2;
 /** The bound of the issue, at p99 over all sidecars. */
 const REVOKED_WITHIN_MS = 1000;
 const PROBE_MS = 20;

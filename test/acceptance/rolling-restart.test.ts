@@ -10,16 +10,15 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { TulleProcess } from "../e2e/tulle-process.ts";
 import { Application, eventually, killAll } from "../support/application.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { Http2Load } from "../support/http2-load.ts";
 import { summary } from "../support/load-client.ts";
 import { StreamClient } from "../support/stream-client.ts";
 
 const APPS = join(import.meta.dirname, "apps");
-/** In CI what the product promises; on a machine that cannot send so much it is what it can. */
-const IS_CI = process.env["CI"] === "true";
-const HTTP1_RATE = IS_CI ? 1_000 : 100;
-const HTTP2_RATE = IS_CI ? 200 : 50;
-const STREAMS = IS_CI ? 50 : 10;
+const HTTP1_RATE = IS_FULL_SIZE ? 1_000 : 100;
+const HTTP2_RATE = IS_FULL_SIZE ? 200 : 50;
+const STREAMS = IS_FULL_SIZE ? 50 : 10;
 const CHANGES = 20;
 const EXAMPLES = 10;
 /** Long enough for every request, too short for the streams: those that do not move are ended. */

@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { RolloutState } from "../../src/resource/kinds/rollout-status.ts";
 import { Application, eventually } from "../support/application.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { type Outcome, shares, summary } from "../support/load-client.ts";
 
-/** In CI as many requests as the product promises its splits for. */
-const SPLIT_REQUESTS = process.env["CI"] === "true" ? 20_000 : 4000;
+/** At full size as many requests as the product promises its splits for. */
+const SPLIT_REQUESTS = IS_FULL_SIZE ? 20_000 : 4000;
 const SPLITS = [1, 10, 50, 100] as const;
 const CANARY_RATE = 200;
-const SWITCH_RATE = process.env["CI"] === "true" ? 1000 : 300;
+const SWITCH_RATE = IS_FULL_SIZE ? 1000 : 300;
 const FAULTY = join(import.meta.dirname, "apps", "faulty-catalog.mjs");
 
 let application: Application;

@@ -1,14 +1,15 @@
 /**
- * The root is replaced under load: by one command, and then again with everybody killed at every step. In CI with 20
- * sidecars, otherwise with a few.
+ * The root is replaced under load: by one command, and then again with everybody killed at every step. With 20 sidecars
+ * at full size, otherwise with a few.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { CaResponse, RotationStep } from "../../src/control-plane/ca-types.ts";
 import { Application, eventually, killAll } from "../support/application.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { summary } from "../support/load-client.ts";
 
-const INSTANCES = process.env["CI"] === "true" ? 19 : 4;
+const INSTANCES = IS_FULL_SIZE ? 19 : 4;
 const STEADY_RATE = 150;
 const STEPS: readonly RotationStep[] = ["prepare", "distribute", "activate", "re-issue", "retire"];
 

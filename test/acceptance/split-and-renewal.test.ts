@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
 import { Application, eventually, splitRoute } from "../support/application.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { shareOf, shares, summary } from "../support/load-client.ts";
 
 const SPLIT_REQUESTS = 5000;
@@ -18,8 +19,8 @@ const STEADY_RATE = 150;
 const LIFETIME_S = 60;
 /** Each look is a handshake that the listener refuses and logs. */
 const POLL_MS = 500;
-/** In CI until no certificate of the start is valid any more; otherwise until each was renewed once. */
-const RENEWALS = process.env["CI"] === "true" ? 2 : 1;
+/** At full size until no certificate of the start is valid any more; otherwise until each was renewed once. */
+const RENEWALS = IS_FULL_SIZE ? 2 : 1;
 
 let application: Application;
 /** Serial numbers of the certificates that each inbound listener has shown, oldest first. */

@@ -1,6 +1,6 @@
 /**
  * The control plane is away while requests go on: sidecars hold what they have to tell, and tell all of it, in order, when it is
- * back. With TULLE_FULL for 30 s.
+ * back. At full size for 30 s.
  */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
@@ -10,12 +10,13 @@ import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Application, eventually } from "../support/application.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { lineRecord } from "../support/telemetry-receivers.ts";
 
 const BEFORE = 20;
 const AWAY = 300;
 /** Until all those requests are made, or for 30 s. */
-const ABSENCE_MS = process.env["TULLE_FULL"] === undefined ? 0 : 30_000;
+const ABSENCE_MS = IS_FULL_SIZE ? 30_000 : 0;
 
 const object = (kind: string, name: string, spec: object): object => ({
   ...{ apiVersion: "mesh.tulle.dev/v1", kind, metadata: { name }, spec },

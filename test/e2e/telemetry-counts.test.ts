@@ -20,10 +20,11 @@ import type {
   TraceResponse,
   TracesResponse,
 } from "../../src/control-plane/telemetry-types.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { parsePrometheus } from "../support/prometheus-parser.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";
 
-const REQUESTS = process.env["CI"] === "true" ? 10_000 : 2_000;
+const REQUESTS = IS_FULL_SIZE ? 10_000 : 2_000;
 const CONCURRENCY = 16;
 /** One in ten fails, one in twenty is not found. */
 const FAILED_EVERY = 10;

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
 
-/** With CI as many as are seen in a day of scans, with TULLE_FULL a million. */
-const REQUESTS = requestCount();
+const REQUESTS = IS_FULL_SIZE ? 1_000_000 : 40_000;
 const WARM_UP = 10_000;
 const BATCH = 200;
 const GROWTH_MB_MAX = 15;
@@ -39,11 +39,6 @@ async function ask(port: number, from: number, count: number): Promise<void> {
     send();
   });
   socket.destroy();
-}
-
-function requestCount(): number {
-  if (process.env["TULLE_FULL"] !== undefined) return 1_000_000;
-  return process.env["CI"] === undefined ? 20_000 : 200_000;
 }
 
 /** Every third finds no route. */

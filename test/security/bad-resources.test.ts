@@ -13,14 +13,15 @@ import { parse } from "yaml";
 import type { ApiErrorBody, DocumentViolation } from "../../src/control-plane/api-error-types.ts";
 import { registry } from "../../src/resource/registry.ts";
 import { CatalogMesh } from "../e2e/catalog-mesh.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { type Hostile, hostileDocuments, type JsonDocument } from "./hostile-documents.ts";
 
 const MESH = "bad-resources";
 const SCHEMAS = join(import.meta.dirname, "..", "..", "docs", "reference", "schemas");
-/** Of each kind: every field with every value in CI, a part of them elsewhere. */
-const DOCUMENTS_MAX = process.env["CI"] === "true" ? Number.POSITIVE_INFINITY : 400;
-/** In CI, of all kinds together. */
-const DOCUMENTS_LEAST = process.env["CI"] === "true" ? 50_000 : 5_000;
+/** Of each kind: every field with every value at full size, otherwise a part of them. */
+const DOCUMENTS_MAX = IS_FULL_SIZE ? Number.POSITIVE_INFINITY : 1_000;
+/** Of all kinds together. */
+const DOCUMENTS_LEAST = IS_FULL_SIZE ? 50_000 : 10_000;
 const BATCH = 400;
 const TIMEOUT = { timeout: 200_000 };
 const SEED = 7;

@@ -50,6 +50,7 @@ import {
 } from "../../src/xds/type-urls.ts";
 import { AdsServerFixture } from "../support/ads-server-fixture.ts";
 import { sampleBootstrap } from "../support/bootstrap-sample.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import {
   assignment,
   bootstrapOf,
@@ -63,7 +64,7 @@ import { RawUpstream } from "../support/raw-upstream.ts";
 import { ROUTES } from "../support/routes-sample.ts";
 import { type HostileMessage, HostileMessages } from "./hostile-messages.ts";
 
-const MESSAGES = process.env["CI"] === "true" ? 50_000 : 3_000;
+const MESSAGES = IS_FULL_SIZE ? 50_000 : 6_000;
 /** Of one response. */
 const BATCH = 25;
 const SEED = 11;
