@@ -8,7 +8,6 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import type { CheckRequest } from "../../src/gen/envoy/service/auth/v3/external_auth_pb.js";
-import { freePort } from "../peers/peer-process.ts";
 import {
   ALLOWED,
   type AuthorizationService,
@@ -17,6 +16,7 @@ import {
   option,
   serveAuthorization,
 } from "../support/authorization-service.ts";
+import { freePort } from "../support/free-port.ts";
 import { CatalogMesh, type ServiceAddress } from "./catalog-mesh.ts";
 
 /** `gate` decides by HTTP, the others tell what they got, and say everything else back. */

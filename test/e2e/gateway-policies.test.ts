@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { freePort } from "../peers/peer-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { askGateway } from "../support/gateway-client.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";
 

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { freePort } from "../peers/peer-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { askGateway } from "../support/gateway-client.ts";
 import { type ServerCertificate, writeServerCertificate } from "../support/server-certificate.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";

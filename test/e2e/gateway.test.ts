@@ -9,7 +9,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import type { ExplainResponse } from "../../src/control-plane/explain/explain-types.ts";
-import { freePort } from "../peers/peer-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { askGateway } from "../support/gateway-client.ts";
 import { type ServerCertificate, writeServerCertificate } from "../support/server-certificate.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";

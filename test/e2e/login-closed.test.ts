@@ -12,7 +12,7 @@ import { createTestAuthority, issueTestSvid } from "../../src/identity/certifica
 import type { ProxyScope } from "../../src/translate/mesh-snapshot.ts";
 import { spiffeId } from "../../src/translate/names.ts";
 import { translateProxy } from "../../src/translate/translate.ts";
-import { freePort } from "../peers/peer-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { snapshotOf, TEST_SCOPE, TEST_TRUST_DOMAIN } from "../support/mesh-fixture.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
 import { staticBootstrap } from "../support/static-bootstrap.ts";

@@ -1,9 +1,8 @@
 /** Load balancing on real connections: who is avoided, and that all get their share. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { freePort } from "../support/free-port.ts";
 import { bootstrapOf, routeTo } from "../support/proxy-bootstrap.ts";
 import { ProxyFixture } from "../support/proxy-fixture.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -28,21 +27,11 @@ const PEAK_EWMA: JsonObject = {
 const RETRY = { retry_policy: { retry_on: "connect-failure", num_retries: 2 } };
 const REQUESTS = 40;
 
-/** A port on which nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 test("peak-EWMA: an endpoint that refuses connections is tried once, not for its speed", async (context) => {
   const upstream = await RawUpstream.start(context, {
     onRequest: (request) => request.reply("ok"),
   });
-  const endpoints = [await closedPort(), upstream.port];
+  const endpoints = [await freePort(), upstream.port];
   const proxy = await ProxyFixture.start(
     context,
     bootstrapOf(

@@ -1,11 +1,10 @@
 /** Connections of a cluster: which is used again, how many there are, what happens when none can be had. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { ManualClock } from "../../src/core/clock.ts";
+import { freePort } from "../support/free-port.ts";
 import { bootstrapOf, idleTimeout, routeTo } from "../support/proxy-bootstrap.ts";
 import { ProxyFixture, type ProxyOptions } from "../support/proxy-fixture.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -38,15 +37,6 @@ async function setUp(context: TestContext, setup: Setup = {}) {
   const endpoint = cluster?.endpoints[0];
   assert.ok(cluster && endpoint);
   return { upstream, proxy, connect, cluster, endpoint };
-}
-
-/** Ports on which nothing listens. */
-async function deadPorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }
 
 function limits(thresholds: JsonObject): JsonObject {
@@ -229,7 +219,7 @@ test("who waits and goes away leaves the queue", async (context) => {
 });
 
 test("a refused connection is tried on another endpoint when the route says so", async (context) => {
-  const [dead = 0] = await deadPorts(1);
+  const dead = await freePort();
   const action = { retry_policy: { retry_on: "connect-failure", num_retries: 2 } };
   const { upstream, connect, proxy } = await setUp(context, { action, others: [dead] });
   const client = await connect();
@@ -248,7 +238,7 @@ test("a refused connection is tried on another endpoint when the route says so",
 });
 
 test("without a policy a refused connection is 503 UF, and says why", async (context) => {
-  const [dead = 0] = await deadPorts(1);
+  const dead = await freePort();
   const proxy = await ProxyFixture.start(
     context,
     bootstrapOf([{ routes: "app" }], [{ name: "app", endpoints: [dead] }]),

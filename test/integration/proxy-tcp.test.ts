@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -12,6 +12,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { ManualClock } from "../../src/core/clock.ts";
 import type { ProxiedEndpoints } from "../../src/net/first-bytes/proxy-header.ts";
 import { readProxyHeader } from "../../src/net/first-bytes/proxy-header-reader.ts";
+import { freePort } from "../support/free-port.ts";
 import { ProxyFixture } from "../support/proxy-fixture.ts";
 import {
   DOWNSTREAM_TLS,
@@ -50,16 +51,6 @@ async function through(
     clock === undefined ? {} : { clock },
   );
   return { upstream, proxy };
-}
-
-/** A port on which nobody listens. */
-async function deadPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 test("bytes flow both ways, and each end is passed on by itself", async (context) => {
@@ -161,7 +152,7 @@ test("a reset of either side is one for the other", async (context) => {
 
 test("another endpoint is tried when one cannot be reached", async (context) => {
   const upstream = await tcpServer(context, greeting("here"));
-  const dead = await deadPort();
+  const dead = await freePort();
   const endpoints = [dead, upstream.port];
   const start = (attempts: number) =>
     ProxyFixture.start(

@@ -19,6 +19,7 @@ import { FilterSchema } from "../../src/gen/envoy/config/listener/v3/listener_co
 import { RBACSchema } from "../../src/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import type { AuthorizationFilters } from "../../src/translate/rbac/authorization.ts";
 import { envoyOrSkip } from "../support/envoy-binary.ts";
+import { freePort } from "../support/free-port.ts";
 import { address, clusterJson } from "../support/proxy-bootstrap.ts";
 import { containedTls, keyPair, rootOf } from "../support/proxy-identities.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
@@ -181,15 +182,6 @@ async function isServed(port: number, options: ConnectionOptions): Promise<boole
   ]);
   socket.destroy();
   return served;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function echoPort(context: TestContext): Promise<number> {

@@ -15,7 +15,7 @@ import type {
   ServicesResponse,
 } from "../../src/control-plane/telemetry-types.ts";
 import { TulleHome } from "../e2e/tulle-process.ts";
-import { freePort } from "../peers/peer-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { PrometheusProcess, prometheusBinary } from "../support/prometheus-process.ts";
 
 const skip =

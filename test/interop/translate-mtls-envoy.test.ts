@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createServer as createTcpServer } from "node:net";
 import { test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { systemClock } from "../../src/core/clock.ts";
@@ -16,6 +15,7 @@ import type { MeshSnapshot, ProxyScope } from "../../src/translate/mesh-snapshot
 import { spiffeId } from "../../src/translate/names.ts";
 import { translateProxy } from "../../src/translate/translate.ts";
 import { envoyOrSkip } from "../support/envoy-binary.ts";
+import { freePort } from "../support/free-port.ts";
 import { snapshotOf, TEST_SCOPE, TEST_TRUST_DOMAIN } from "../support/mesh-fixture.ts";
 import { staticBootstrap } from "../support/static-bootstrap.ts";
 import { get, type StaticEnvoy, startStaticEnvoy } from "../support/static-envoy.ts";
@@ -169,15 +169,4 @@ spec: {selector: {matchLabels: {app: catalog}}, mtls: {mode: ${mode}}}
 function onAnyPort(listener: JsonObject, name: string): JsonObject {
   const address = { socket_address: { address: "127.0.0.1", port_value: 0 } };
   return { ...listener, name, address };
-}
-
-/** A port that was free a moment ago: both proxies must know it before either has bound it. */
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -4,9 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
@@ -15,6 +13,7 @@ import { type X509SVID, X509SVIDRequestSchema } from "../../src/gen/spiffe/workl
 import { TulleHome } from "../e2e/tulle-process.ts";
 import { envoyBinary } from "../support/envoy-binary.ts";
 import { EnvoyProcess } from "../support/envoy-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { WorkloadApiClient } from "../support/workload-api-client.ts";
 
 const APP = `
@@ -24,14 +23,6 @@ process.on("SIGTERM", () => process.exit(0));
 `;
 const TYPES = "type.googleapis.com/envoy.extensions";
 const { path: binary, reason } = await envoyBinary();
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 function bootstrap(socketPath: string, port: number): object {
   const sds = (name: string): object => ({

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../../src/core/errors.ts";
+import { freePort } from "../support/free-port.ts";
 import { accessLogLines, withAccessLogs } from "./access-log.ts";
 import { HTTP1_BOTH, type OracleCase, request, STATIC, type Versions } from "./case.ts";
 import { runCase, type Target } from "./client.ts";
@@ -20,9 +21,6 @@ import { RecordingUpstream } from "./recording-upstream.ts";
 import { LISTENER_COUNT, listenerFor, oracleBootstrap } from "./static-bootstrap.ts";
 
 export type Observations = ReadonlyMap<string, ForBoth<Observation>>;
-
-/** Nothing ever listens there: TCP port 1 needs privileges, and its service is extinct. */
-const DEAD_PORT = 1;
 
 /** Its line in the access log comes behind all others. */
 const LAST: OracleCase = {
@@ -68,7 +66,9 @@ async function runStaticWith(
       (["alpha", "beta", "gamma"] as const).map((label) => upstream.open(label)),
     );
     const logPath = join(folder, "access.log");
-    const upstreams = { alpha: alpha ?? 0, beta: beta ?? 0, gamma: gamma ?? 0, dead: DEAD_PORT };
+    // Port 1 would not do: configuration that other tests make up binds it.
+    const dead = await freePort();
+    const upstreams = { alpha: alpha ?? 0, beta: beta ?? 0, gamma: gamma ?? 0, dead };
     const proxies = await startPair(envoyBinary, oracleBootstrap(upstreams, logPath, version));
     try {
       const ports = await forBoth((name) => listenerPorts(proxies[name], LISTENER_COUNT));

@@ -8,8 +8,9 @@ import { execFile, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { promisify } from "node:util";
+import { freePort } from "../support/free-port.ts";
 import { GRPC_INTEROP, goPeer } from "./go-peer.ts";
-import { freePort, startPeer } from "./peer-process.ts";
+import { startPeer } from "./peer-process.ts";
 import { startPair } from "./sidecar-pair.ts";
 
 const CASES = [

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { CHECKOUT_SPANS, checkout, shapeOf, startCheckoutMesh } from "../support/checkout-mesh.ts";
 import { ExportingMesh, eventually } from "../support/exporting-mesh.ts";
+import { freePort } from "../support/free-port.ts";
 import { checkoutTrace } from "../support/telemetry-records.ts";
 import { goPeer, JAEGER } from "./go-peer.ts";
-import { freePort } from "./peer-process.ts";
 import { RestartablePeer } from "./restartable-peer.ts";
 
 const { folder, skip } = await goPeer(JAEGER);

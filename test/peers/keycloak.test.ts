@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CatalogMesh } from "../e2e/catalog-mesh.ts";
 import { FormBrowser, type Page } from "../support/form-browser.ts";
+import { freePort } from "../support/free-port.ts";
 import { writeServerCertificate } from "../support/server-certificate.ts";
 import { Keycloak, whyNoKeycloak } from "./keycloak.ts";
-import { freePort } from "./peer-process.ts";
 
 const why = whyNoKeycloak();
 const OPTIONS = { skip: why ?? false, timeout: 900_000 } as const;

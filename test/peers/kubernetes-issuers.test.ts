@@ -10,9 +10,10 @@ import test, { type TestContext } from "node:test";
 import { parseAllDocuments } from "yaml";
 import { Application, eventually } from "../support/application.ts";
 import { ForeignAuthority } from "../support/foreign-authority.ts";
+import { freePort } from "../support/free-port.ts";
 import { CERT_MANAGER, ETCD, goPeer, KUBE_APISERVER } from "./go-peer.ts";
 import { Kubernetes, type KubernetesObject } from "./kubernetes.ts";
-import { freePort, startPeer, temporaryFolder } from "./peer-process.ts";
+import { startPeer, temporaryFolder } from "./peer-process.ts";
 
 const etcd = await goPeer(ETCD);
 const apiServer = await goPeer(KUBE_APISERVER);

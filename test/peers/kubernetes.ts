@@ -6,7 +6,8 @@ import { request } from "node:https";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
-import { freePort, startPeer, temporaryFolder } from "./peer-process.ts";
+import { freePort } from "../support/free-port.ts";
+import { startPeer, temporaryFolder } from "./peer-process.ts";
 
 const ADMIN_TOKEN = "token-of-the-test";
 

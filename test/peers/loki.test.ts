@@ -4,9 +4,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { ExportingMesh, eventually } from "../support/exporting-mesh.ts";
+import { freePort } from "../support/free-port.ts";
 import { accessLogs } from "../support/telemetry-records.ts";
 import { goPeer, LOKI } from "./go-peer.ts";
-import { freePort, temporaryFolder } from "./peer-process.ts";
+import { temporaryFolder } from "./peer-process.ts";
 import { RestartablePeer } from "./restartable-peer.ts";
 
 const { folder, skip } = await goPeer(LOKI);

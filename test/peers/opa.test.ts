@@ -16,8 +16,9 @@ import {
 } from "../../src/gen/envoy/service/auth/v3/external_auth_pb.js";
 import { CatalogMesh } from "../e2e/catalog-mesh.ts";
 import { type CheckAnswer, option, serveAuthorization } from "../support/authorization-service.ts";
+import { freePort } from "../support/free-port.ts";
 import { goPeer, OPA } from "./go-peer.ts";
-import { freePort, startPeer, temporaryFolder } from "./peer-process.ts";
+import { startPeer, temporaryFolder } from "./peer-process.ts";
 
 const { folder, skip } = await goPeer(OPA);
 

@@ -4,8 +4,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { Application } from "../support/application.ts";
+import { freePort } from "../support/free-port.ts";
 import { goPeer, OPENBAO } from "./go-peer.ts";
-import { freePort, startPeer, temporaryFolder } from "./peer-process.ts";
+import { startPeer, temporaryFolder } from "./peer-process.ts";
 
 const ROOT_TOKEN = "root-of-the-test";
 const POLICY = `

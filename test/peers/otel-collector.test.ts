@@ -9,10 +9,11 @@ import test, { type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { CHECKOUT_SPANS, checkout, shapeOf, startCheckoutMesh } from "../support/checkout-mesh.ts";
 import { ExportingMesh, eventually } from "../support/exporting-mesh.ts";
+import { freePort } from "../support/free-port.ts";
 import { writeServerCertificate } from "../support/server-certificate.ts";
 import { accessLogs, checkoutTrace, countedRequests } from "../support/telemetry-records.ts";
 import { collectorPeer } from "./otel-collector.ts";
-import { freePort, temporaryFolder } from "./peer-process.ts";
+import { temporaryFolder } from "./peer-process.ts";
 import { RestartablePeer } from "./restartable-peer.ts";
 
 const { folder, skip } = await collectorPeer();

@@ -2,12 +2,13 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { writeBootstrap } from "../../bench/macro/bootstrap.ts";
+import { freePort } from "../support/free-port.ts";
 import { assertNoFaults } from "../support/proxy-faults.ts";
 
 const LAUNCHER = join(import.meta.dirname, "..", "..", "bin", "tulle");
@@ -42,15 +43,6 @@ export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "tulle-peers-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
-}
-
-/** A port that nothing uses now. Programs that cannot be asked for port 0 and then for its number need one. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Starts a program and resolves when it accepts connections on the port. */

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { ExportingMesh, eventually } from "../support/exporting-mesh.ts";
+import { freePort } from "../support/free-port.ts";
 import { accessLogs } from "../support/telemetry-records.ts";
-import { freePort } from "./peer-process.ts";
 import { type SearchServer, startSearch } from "./search-peer.ts";
 
 const DEPLOY = join(import.meta.dirname, "..", "..", "deploy");

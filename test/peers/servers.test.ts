@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import test, { type TestContext } from "node:test";
 import { haproxy, nginxProxy } from "../../bench/macro/peers.ts";
-import { freePort, needs, startPeer, startSidecar, temporaryFolder } from "./peer-process.ts";
+import { needs, startPeer, startSidecar, temporaryFolder } from "./peer-process.ts";
 
 const FILE_BYTES = 1_000_000;
 const REQUESTS = 20;
@@ -85,6 +85,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 `;
+
+import { freePort } from "../support/free-port.ts";
 
 test(
   "Python's http.server behind it: HTTP/1.0 answers that end with the connection",

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { promisify } from "node:util";
-import { freePort, startPeer } from "./peer-process.ts";
+import { freePort } from "../support/free-port.ts";
+import { startPeer } from "./peer-process.ts";
 
 export interface SpireOptions {
   readonly t: TestContext;

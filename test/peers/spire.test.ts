@@ -16,9 +16,10 @@ import {
 } from "../../src/gen/spiffe/workload/workload_pb.js";
 import { TulleHome, type TulleProcess } from "../e2e/tulle-process.ts";
 import { Application, eventually } from "../support/application.ts";
+import { freePort } from "../support/free-port.ts";
 import { WorkloadApiClient } from "../support/workload-api-client.ts";
 import { goPeer, SPIRE } from "./go-peer.ts";
-import { freePort, temporaryFolder } from "./peer-process.ts";
+import { temporaryFolder } from "./peer-process.ts";
 import { Spire } from "./spire-processes.ts";
 
 const { folder: programs, skip } = await goPeer(SPIRE);

@@ -24,7 +24,7 @@ import {
   tcpFilter,
   tcpServer,
 } from "../support/tcp-fixture.ts";
-import { freePort, needs, needsOnDemand, startPeer, temporaryFolder } from "./peer-process.ts";
+import { needs, needsOnDemand, startPeer, temporaryFolder } from "./peer-process.ts";
 
 const run = promisify(execFile);
 const LARGE_BYTES = 1_000_000;
@@ -138,6 +138,8 @@ with smtplib.SMTP("127.0.0.1", int(sys.argv[1])) as server:
     print(server.ehlo()[0], server.noop()[0])
     print(server.sendmail("a@example", ["b@example"], "Subject: s\\r\\n\\r\\n" + "x" * ${MAIL_BYTES}))
 `;
+
+import { freePort } from "../support/free-port.ts";
 
 /** A mail server's side of one connection, line by line. */
 function serveMail(socket: Socket): void {

@@ -9,8 +9,9 @@ import { join } from "node:path";
 import test from "node:test";
 import { promisify } from "node:util";
 import { CatalogMesh } from "../e2e/catalog-mesh.ts";
+import { freePort } from "../support/free-port.ts";
 import { writeServerCertificate } from "../support/server-certificate.ts";
-import { freePort, needsOnDemand } from "./peer-process.ts";
+import { needsOnDemand } from "./peer-process.ts";
 
 const PROGRAM = "testssl";
 /** What is no trouble. */

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import test from "node:test";
 import { ExportingMesh, eventually } from "../support/exporting-mesh.ts";
+import { freePort } from "../support/free-port.ts";
 import { accessLogs } from "../support/telemetry-records.ts";
 import { goPeer, VICTORIA_LOGS } from "./go-peer.ts";
-import { freePort, temporaryFolder } from "./peer-process.ts";
+import { temporaryFolder } from "./peer-process.ts";
 import { RestartablePeer } from "./restartable-peer.ts";
 
 const { folder, skip } = await goPeer(VICTORIA_LOGS);

@@ -13,7 +13,7 @@ import {
   exportRequest,
 } from "../../src/control-plane/telemetry/export/otlp/otlp-record.ts";
 import type { LogEvent, SpanRecord } from "../../src/control-plane/telemetry/telemetry-record.ts";
-import { freePort } from "../peers/peer-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { callApi } from "./control-plane-fixture.ts";
 import { stopProcess, TulleHome } from "./tulle-process.ts";
 

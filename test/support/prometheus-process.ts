@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { freePort } from "../peers/peer-process.ts";
+import { freePort } from "../support/free-port.ts";
 
 const POLL_MS = 50;
 

@@ -7,8 +7,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { FluentServer, type FluentServerOptions } from "@fluent-org/logger";
-import { freePort } from "../../peers/peer-process.ts";
 import { ExportingMesh, eventually } from "../../support/exporting-mesh.ts";
+import { freePort } from "../../support/free-port.ts";
 import { writeServerCertificate } from "../../support/server-certificate.ts";
 import { accessLog, accessLogs } from "../../support/telemetry-records.ts";
 

@@ -1,7 +1,6 @@
 /** A request through apps and their sidecars is one whole trace in a real Zipkin: right parents, all hops, the retry beside the first try. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { freePort } from "../../peers/peer-process.ts";
 import { startZipkin, zipkinJar, zipkinTrace } from "../../peers/zipkin-server.ts";
 import {
   CHECKOUT_SPANS,
@@ -10,6 +9,7 @@ import {
   startCheckoutMesh,
 } from "../../support/checkout-mesh.ts";
 import { eventually } from "../../support/exporting-mesh.ts";
+import { freePort } from "../../support/free-port.ts";
 
 const { jar, skip } = await zipkinJar();
 

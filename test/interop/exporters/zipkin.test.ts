@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { ZipkinSpan } from "../../../src/control-plane/telemetry/export/zipkin/zipkin-span.ts";
-import { freePort } from "../../peers/peer-process.ts";
 import { askZipkin, startZipkin, zipkinJar, zipkinTrace } from "../../peers/zipkin-server.ts";
 import { ExportingMesh, eventually } from "../../support/exporting-mesh.ts";
+import { freePort } from "../../support/free-port.ts";
 import { checkoutTrace } from "../../support/telemetry-records.ts";
 
 const { jar, skip } = await zipkinJar();
