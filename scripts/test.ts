@@ -25,8 +25,8 @@ const TEST_TIMEOUT_MS = 180_000;
 /** More files than this do not fail by chance. */
 const FLAKY_FILES_MAX = 3;
 const CORES = availableParallelism();
-/** Its tests judge what happens under load: more of them than cores would judge each other's. */
-const UNDER_LOAD = "test/acceptance";
+/** These judge what happens under load, or how little is done: more of them than cores would judge each other. */
+const JUDGES = ["test/acceptance", "test/dashboard/scale.test.ts", "test/dashboard/weight.test.ts"];
 
 const separator = process.argv.indexOf("--", 2);
 const paths = process.argv.slice(2, separator === -1 ? undefined : separator);
@@ -50,13 +50,10 @@ console.error(`${files.length} test files`);
 // Most tests wait for other processes most of the time.
 const runs = [
   runTests(
-    files.filter((file) => !isBelow(file, UNDER_LOAD)),
+    files.filter((file) => !isJudge(file)),
     2 * CORES,
   ),
-  runTests(
-    files.filter((file) => isBelow(file, UNDER_LOAD)),
-    CORES,
-  ),
+  runTests(files.filter(isJudge), CORES),
 ];
 const outcome = runAgain(outcomeOf(runs.filter((run) => run !== undefined)));
 const failedFiles = outcome.failedFiles.map((file) => relative(ROOT, file));
@@ -101,6 +98,10 @@ function runAgain(outcome: TestOutcome): TestOutcome {
   if (second === undefined || second.failedFiles.length > 0) return outcome;
   console.log(`\nFlaky, to be mended: ${again.join(", ")}`);
   return passedInTheEnd(outcome);
+}
+
+function isJudge(file: string): boolean {
+  return JUDGES.some((path) => isBelow(file, path));
 }
 
 /** Whether the test file is the path, lies in it, or tests the source file that the path names. */

@@ -29,7 +29,8 @@ export interface PoolOwner {
   waitingCount: number;
   /** After an attempt that failed, by the monotonic clock: nothing is dialled until then that nobody waits for. */
   readonly unreachableUntilMs: number;
-  onReachable(): void;
+  /** `peerPrincipal`: as in `ConnectedSocket`. */
+  onReachable(peerPrincipal: string): void;
   onUnreachable(kind: UpstreamFailure["kind"]): void;
 }
 
@@ -297,7 +298,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
       this.#onDialFailed(result);
       return;
     }
-    this.#owner.onReachable();
+    this.#owner.onReachable(result.peerPrincipal);
     const connection = this.#connectionOn(result);
     if (connection.isMultiplexed) {
       this.#onSharedConnected(connection);

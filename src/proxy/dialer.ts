@@ -13,6 +13,7 @@ import { socketFailure } from "../net/node-error.ts";
 import { type CallbackFaults, type FaultOwner, guarded } from "./callback-faults.ts";
 import type { ProxyHeaderVersion } from "./config/upstream-proxy-protocol.ts";
 import type { UpstreamFailure } from "./stream.ts";
+import type { AcceptedPeer } from "./tls-peer.ts";
 import type { UpstreamTls } from "./upstream-tls.ts";
 
 /** A socket that belongs to whoever gets it, from this moment: its errors too. */
@@ -23,7 +24,13 @@ export interface ConnectedSocket {
   readonly alpn: string;
   /** Wall clock: when the peer's certificate expires. Infinite where no peer is verified. */
   readonly peerNotAfterMs: number;
+  /** Of whom the handshake proved it, as in `AcceptedPeer`; "" where no peer is verified. */
+  readonly peerPrincipal: string;
 }
+
+type VerifiedPeer = Pick<AcceptedPeer, "principal" | "notAfterMs">;
+
+const UNVERIFIED: VerifiedPeer = { principal: "", notAfterMs: Number.POSITIVE_INFINITY };
 
 export type DialResult = ConnectedSocket | UpstreamFailure;
 
@@ -157,7 +164,7 @@ class Dial implements PendingDial, FaultOwner {
       "connect",
       guarded(this, () => {
         if (this.proxyHeader !== undefined) socket.write(this.proxyHeader);
-        this.#succeed(socket, "", Number.POSITIVE_INFINITY);
+        this.#succeed(socket, "", UNVERIFIED);
       }),
     );
   }
@@ -202,7 +209,7 @@ class Dial implements PendingDial, FaultOwner {
       guarded(this, () => {
         const verdict = handshake.judge(socket);
         if (verdict.kind === "accepted") {
-          this.#succeed(socket, socket.alpnProtocol || "", verdict.notAfterMs);
+          this.#succeed(socket, socket.alpnProtocol || "", verdict);
         } else this.#fail({ kind: "tls-failed", reason: verdict.reason });
       }),
     );
@@ -219,7 +226,11 @@ class Dial implements PendingDial, FaultOwner {
     setImmediate(guarded(this, () => this.#fail({ kind: "tls-failed", reason })));
   }
 
-  #succeed(socket: net.Socket, alpn: string, peerNotAfterMs: number): void {
+  #succeed(
+    socket: net.Socket,
+    alpn: string,
+    { principal: peerPrincipal, notAfterMs: peerNotAfterMs }: VerifiedPeer,
+  ): void {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#options.timers.disarm(this.#timeout);
@@ -228,7 +239,7 @@ class Dial implements PendingDial, FaultOwner {
     if (keepalive !== undefined) {
       socket.setKeepAlive(true, keepalive.idleMs, keepalive.intervalMs, keepalive.probes);
     }
-    this.#onResult({ kind: "connected", socket, alpn, peerNotAfterMs });
+    this.#onResult({ kind: "connected", socket, alpn, peerNotAfterMs, peerPrincipal });
   }
 
   #fail(failure: UpstreamFailure): void {

@@ -46,6 +46,7 @@ export interface EndpointInfo extends HostInfo {
 export class Endpoint implements Host {
   readonly key: string;
   #info: EndpointInfo;
+  #workload: WorkloadLabels;
   #services: EndpointServices;
   /** Each is made for the first request: most endpoints of a mesh are never called by one proxy. */
   #pool: ConnectionPool | undefined;
@@ -79,6 +80,7 @@ export class Endpoint implements Host {
   constructor(info: EndpointInfo, services: EndpointServices) {
     this.key = `${info.host}:${info.port}`;
     this.#info = info;
+    this.#workload = info.workload;
     this.#services = services;
     this.#healthFlags = edsFlagsOf(info);
     this.healthySinceMs = services.nowMs();
@@ -86,6 +88,11 @@ export class Endpoint implements Host {
 
   get info(): EndpointInfo {
     return this.#info;
+  }
+
+  /** Whose it is, as discovery tells it and the handshake of its last connection proved. */
+  get workload(): WorkloadLabels {
+    return this.#workload;
   }
 
   get health(): HostHealth {
@@ -132,7 +139,7 @@ export class Endpoint implements Host {
 
   /** The same address with other properties. Another workload there is counted anew. */
   update(info: EndpointInfo): void {
-    if (!isSameWorkload(this.#info.workload, info.workload)) this.outcomes = new OutcomeSeries();
+    if (!isSameWorkload(this.#info.workload, info.workload)) this.#become(info.workload);
     this.#info = info;
     this.#healthFlags = (this.#healthFlags & ~EDS_FLAGS) | edsFlagsOf(info);
   }
@@ -207,9 +214,20 @@ export class Endpoint implements Host {
     this.refusals.add(nowMs, this.ewmaMs);
   }
 
-  onReachable(): void {
+  onReachable(peerPrincipal: string): void {
     this.#failuresInRow = 0;
     this.unreachableUntilMs = 0;
+    // Istio's `destination_principal`: the name in a certificate of the web says nothing of a mesh.
+    const isOfMesh = peerPrincipal.startsWith("spiffe://");
+    if (isOfMesh && peerPrincipal !== this.#workload.principal) {
+      this.#become({ ...this.#workload, principal: peerPrincipal });
+    }
+  }
+
+  /** What is counted from now on is counted for another workload. */
+  #become(workload: WorkloadLabels): void {
+    this.#workload = workload;
+    this.outcomes = new OutcomeSeries();
   }
 
   /** An endpoint that refuses at once would look like the fastest of all. */

@@ -175,7 +175,7 @@ export class OutcomeRecorder {
     const { direction, workload } = this.#options;
     const service = outcome.service ?? UNKNOWN_SERVICE;
     if (direction === "outbound") {
-      const destination = outcome.endpoint?.info.workload ?? UNKNOWN_WORKLOAD;
+      const destination = outcome.endpoint?.workload ?? UNKNOWN_WORKLOAD;
       return { reporter: "source", source: workload, destination, service };
     }
     const { peerPrincipal } = outcome.connection;

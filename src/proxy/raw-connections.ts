@@ -12,7 +12,8 @@ export interface RawConnectionsOwner {
   readonly connectionCount: number;
   onRequestStart(): void;
   onRequestEnd(): void;
-  onReachable(): void;
+  /** `peerPrincipal`: as in `ConnectedSocket`. */
+  onReachable(peerPrincipal: string): void;
   onUnreachable(kind: UpstreamFailure["kind"]): void;
 }
 
@@ -68,10 +69,10 @@ export class RawConnections {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #own({ socket, peerNotAfterMs }: ConnectedSocket): void {
+  #own({ socket, peerNotAfterMs, peerPrincipal }: ConnectedSocket): void {
     // Nothing in a stream of bytes could tell the peer to come again.
     cutAtPeerExpiry(socket, peerNotAfterMs, this.#services);
-    this.#owner.onReachable();
+    this.#owner.onReachable(peerPrincipal);
     this.#sockets.add(socket);
     socket.once("close", () => {
       this.#sockets.delete(socket);

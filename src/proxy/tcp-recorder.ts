@@ -98,7 +98,7 @@ export class TcpRecorder {
     return {
       reporter: "source",
       source: this.#options.workload,
-      destination: outcome.endpoint?.info.workload ?? UNKNOWN_WORKLOAD,
+      destination: outcome.endpoint?.workload ?? UNKNOWN_WORKLOAD,
       service: outcome.service ?? UNKNOWN_SERVICE,
       responseFlags: RESPONSE_FLAGS[outcome.flag] ?? "-",
       // Istio's rule: only the server's side knows.

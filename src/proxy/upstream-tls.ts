@@ -33,8 +33,13 @@ export interface UpstreamHandshake {
 }
 
 export type UpstreamVerdict =
-  /** Wall clock: the connection must not be used from then on. Infinite where no peer is verified. */
-  | { readonly kind: "accepted"; readonly notAfterMs: number }
+  | {
+      readonly kind: "accepted";
+      /** Of whom it is proven, as in `AcceptedPeer`; "" where no peer is verified. */
+      readonly principal: string;
+      /** Wall clock: the connection must not be used from then on. Infinite where no peer is verified. */
+      readonly notAfterMs: number;
+    }
   | { readonly kind: "refused"; readonly reason: string };
 
 /** What is made anew when secrets change. Sessions belong to it, so that none outlives it. */
@@ -130,7 +135,7 @@ export class UpstreamTls {
   #verdictOn(socket: TLSSocket): UpstreamVerdict {
     const { validation, subjectNames } = this.#settings;
     if (validation === undefined) {
-      return { kind: "accepted", notAfterMs: Number.POSITIVE_INFINITY };
+      return { kind: "accepted", principal: "", notAfterMs: Number.POSITIVE_INFINITY };
     }
     // Secrets may have changed while the handshake was under way: the newest trust decides.
     const trust = this.#current()?.trust;
@@ -144,7 +149,7 @@ export class UpstreamTls {
     const known = { spiffeId: peer.principal, serialHex: peer.serialHex };
     const denial = this.#secrets.deniedPeers.admit(socket, known, "upstream");
     if (denial !== undefined) return { kind: "refused", reason: `${denial} (revoked)` };
-    return { kind: "accepted", notAfterMs: peer.notAfterMs };
+    return { kind: "accepted", principal: peer.principal, notAfterMs: peer.notAfterMs };
   }
 
   /** Tickets come after the handshake, at any time. Those of an older generation are never used. */

@@ -17,7 +17,7 @@ import {
   TAPPED_MANY,
   whoAmI,
 } from "./fixture-control.ts";
-import { OUTAGE, THEMES, TIMEOUT, ViewsSuite, WIDTHS, withAnswer } from "./views-suite.ts";
+import { LOOKS, OUTAGE, TIMEOUT, ViewsSuite, withAnswer } from "./views-suite.ts";
 
 const suite = new ViewsSuite();
 const { skip } = suite;
@@ -31,20 +31,18 @@ const VIEWS = {
 };
 
 describe("each view", { skip }, () => {
-  for (const theme of THEMES) {
-    for (const width of WIDTHS) {
-      test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
-        withPage({ theme, width }, async (page) => {
-          for (const [name, address] of Object.entries(VIEWS)) {
-            await page.go(address);
-            if (name === "tap") await page.page.getByText(`listening, ${TAPPED} `).waitFor();
-            await page.assertFits(name);
-            await page.assertAccessible(`${name}, ${theme}, ${width}`);
-            await page.screenshot(`${name}-${theme}-${width}`);
-          }
-        }),
-      );
-    }
+  for (const { theme, width } of LOOKS) {
+    test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
+      withPage({ theme, width }, async (page) => {
+        for (const [name, address] of Object.entries(VIEWS)) {
+          await page.go(address);
+          if (name === "tap") await page.page.getByText(`listening, ${TAPPED} `).waitFor();
+          await page.assertFits(name);
+          await page.assertAccessible(`${name}, ${theme}, ${width}`);
+          await page.screenshot(`${name}-${theme}-${width}`);
+        }
+      }),
+    );
   }
 });
 

@@ -11,7 +11,6 @@ import type { ServiceDetailResponse } from "../../src/control-plane/telemetry-ty
 import { CatalogMesh } from "../e2e/catalog-mesh.ts";
 import { browserOrSkip, startBrowser } from "../support/browser.ts";
 import { DashboardPage, ensureDashboard } from "./dashboard-page.ts";
-import { THEMES } from "./views-suite.ts";
 
 const TIMEOUT = { timeout: 180_000 };
 const ADDRESS = "/rollouts/default/catalog";
@@ -197,7 +196,7 @@ describe("a rollout of a real mesh", { skip }, () => {
 
   test("is ended by who may, and the view says by whom", TIMEOUT, async () => {
     const address = await mesh.tulle("dashboard", "--no-open", "--role", "operator", "-q");
-    const operator = await DashboardPage.open(browser, url, { theme: THEMES[1] });
+    const operator = await DashboardPage.open(browser, url, { theme: "dark" });
     await operator.page.goto(address.trim());
     await operator.ready();
     await operator.go(ADDRESS);

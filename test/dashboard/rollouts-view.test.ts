@@ -6,7 +6,7 @@ import type { RolloutView } from "../../src/control-plane/rollout-types.ts";
 import type { DashboardPage } from "./dashboard-page.ts";
 import { whoAmI } from "./fixture-control.ts";
 import { rolloutsOf } from "./fixture-rollouts.ts";
-import { OUTAGE, THEMES, TIMEOUT, ViewsSuite, WIDTHS, withAnswer } from "./views-suite.ts";
+import { LOOKS, OUTAGE, TIMEOUT, ViewsSuite, withAnswer } from "./views-suite.ts";
 
 const ADDRESS = "/rollouts/default/catalog";
 const QUESTION = /\/api\/v1\/rollouts\/default\/\w+$/;
@@ -22,24 +22,22 @@ const { skip } = suite;
 const withPage: ViewsSuite["withPage"] = (options, use) => suite.withPage(options, use);
 
 describe("each view of rollouts", { skip }, () => {
-  for (const theme of THEMES) {
-    for (const width of WIDTHS) {
-      test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
-        withPage({ theme, width }, async (page) => {
-          for (const [name, address] of Object.entries(VIEWS)) {
-            await page.go(address);
-            await page.assertFits(name);
-            await page.assertAccessible(`${name}, ${theme}, ${width}`);
-            await page.screenshot(`${name}-${theme}-${width}`);
-          }
-          await page.go(ADDRESS);
-          await page.page.getByRole("button", { name: "Promote …", exact: true }).click();
-          await page.page.getByRole("dialog").waitFor();
-          await page.assertAccessible(`the preview of an action, ${theme}, ${width}`);
-          await page.screenshot(`rollout-action-${theme}-${width}`);
-        }),
-      );
-    }
+  for (const { theme, width } of LOOKS) {
+    test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
+      withPage({ theme, width }, async (page) => {
+        for (const [name, address] of Object.entries(VIEWS)) {
+          await page.go(address);
+          await page.assertFits(name);
+          await page.assertAccessible(`${name}, ${theme}, ${width}`);
+          await page.screenshot(`${name}-${theme}-${width}`);
+        }
+        await page.go(ADDRESS);
+        await page.page.getByRole("button", { name: "Promote …", exact: true }).click();
+        await page.page.getByRole("dialog").waitFor();
+        await page.assertAccessible(`the preview of an action, ${theme}, ${width}`);
+        await page.screenshot(`rollout-action-${theme}-${width}`);
+      }),
+    );
   }
 });
 
@@ -112,6 +110,8 @@ describe("one rollout", { skip }, () => {
       const { state, looks } = view;
       assert.ok(state);
       assert.equal(await page.text(".rollout-head h2"), state.message);
+      // Of another answer.
+      await page.page.locator(".rollout-head p", { hasText: "who wrote it" }).waitFor();
       assert.match(
         await page.text(".rollout-head p"),
         /^Canary of catalog, from catalog-v1 to catalog-v2 · step 2 of 3 since \d+ min ago · run 2 began \d+ min ago, by token ci, who wrote it$/,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { securityEvents, securityOf } from "./fixture-security.ts";
-import { THEMES, TIMEOUT, ViewsSuite, WIDTHS } from "./views-suite.ts";
+import { LOOKS, TIMEOUT, ViewsSuite } from "./views-suite.ts";
 
 const suite = new ViewsSuite();
 const { skip } = suite;
@@ -21,17 +21,15 @@ const withPage: ViewsSuite["withPage"] = (options, use) =>
   });
 
 describe("security", { skip }, () => {
-  for (const theme of THEMES) {
-    for (const width of WIDTHS) {
-      test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
-        withPage({ theme, width }, async (page) => {
-          await page.go("/security?pair=default/currency%3Edefault/payment");
-          await page.assertFits("security");
-          await page.assertAccessible(`security, ${theme}, ${width}`);
-          await page.screenshot(`security-${theme}-${width}`);
-        }),
-      );
-    }
+  for (const { theme, width } of LOOKS) {
+    test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
+      withPage({ theme, width }, async (page) => {
+        await page.go("/security?pair=default/currency%3Edefault/payment");
+        await page.assertFits("security");
+        await page.assertAccessible(`security, ${theme}, ${width}`);
+        await page.screenshot(`security-${theme}-${width}`);
+      }),
+    );
   }
 
   test("matrix, list and figures are those of the API", TIMEOUT, () =>

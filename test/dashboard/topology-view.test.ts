@@ -3,47 +3,27 @@
  * nothing, and a large mesh is drawn in parts, without work while nothing happens.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import type { Browser } from "playwright-core";
-import { browserOrSkip, startBrowser } from "../support/browser.ts";
-import { DashboardPage, ensureDashboard, type PageOptions } from "./dashboard-page.ts";
-import { FixtureServer } from "./fixture-server.ts";
+import { describe, test } from "node:test";
+import type { DashboardPage, PageOptions } from "./dashboard-page.ts";
 import { type FixtureTopology, largeTopology, shopTopology } from "./fixture-topology.ts";
+import { LOOKS, TIMEOUT, ViewsSuite } from "./views-suite.ts";
 
-const TIMEOUT = { timeout: 60_000 };
 /** Of a large mesh, from the navigation to nodes: far above what it takes, so that it fails on what never ends. */
 const DRAWN_MS_MAX = 10_000;
 const LARGE = { services: 200, edges: 2_000 };
 
-const { path, skip } = browserOrSkip();
-let browser: Browser;
-let server: FixtureServer;
+const suite = new ViewsSuite();
+const { skip } = suite;
 
-before(async () => {
-  if (path === undefined) return;
-  await ensureDashboard();
-  server = await FixtureServer.start({ nowMs: Date.UTC(2026, 10, 26, 10, 30) });
-  browser = await startBrowser(path);
-});
-
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
-
-async function withPage(
+function withPage(
   mesh: FixtureTopology,
   use: (page: DashboardPage) => Promise<void>,
   options: PageOptions = {},
 ): Promise<void> {
-  const page = await DashboardPage.open(browser, server.url, options);
-  await answer(page, mesh);
-  try {
+  return suite.withPage(options, async (page) => {
+    await answer(page, mesh);
     await use(page);
-    page.assertQuiet();
-  } finally {
-    await page.close();
-  }
+  });
 }
 
 async function answer(page: DashboardPage, mesh: FixtureTopology): Promise<void> {
@@ -87,25 +67,23 @@ function drawn(page: DashboardPage): Promise<number> {
 const focused = "(document.activeElement.dataset.node ?? document.activeElement.dataset.edge)";
 
 describe("the topology", { skip }, () => {
-  for (const theme of ["light", "dark"] as const) {
-    for (const width of [1280, 390] as const) {
-      test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
-        withPage(
-          shopTopology(),
-          async (page) => {
-            await page.go("/topology");
-            await page.assertFits("topology");
-            await page.assertAccessible(`topology, ${theme}, ${width}`);
-            await page.screenshot(`topology-${theme}-${width}`);
-            await page.go("/topology?show=graph&focus=default/checkout");
-            await page.assertFits("topology, picked");
-            await page.assertAccessible(`topology, picked, ${theme}, ${width}`);
-            await page.screenshot(`topology-picked-${theme}-${width}`);
-          },
-          { theme, width },
-        ),
-      );
-    }
+  for (const { theme, width } of LOOKS) {
+    test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
+      withPage(
+        shopTopology(),
+        async (page) => {
+          await page.go("/topology");
+          await page.assertFits("topology");
+          await page.assertAccessible(`topology, ${theme}, ${width}`);
+          await page.screenshot(`topology-${theme}-${width}`);
+          await page.go("/topology?show=graph&focus=default/checkout");
+          await page.assertFits("topology, picked");
+          await page.assertAccessible(`topology, picked, ${theme}, ${width}`);
+          await page.screenshot(`topology-picked-${theme}-${width}`);
+        },
+        { theme, width },
+      ),
+    );
   }
 
   test("nodes and edges have the figures of the API", TIMEOUT, () =>

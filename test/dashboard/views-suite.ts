@@ -2,6 +2,7 @@
 import { after, before } from "node:test";
 import type { Browser } from "playwright-core";
 import { browserOrSkip, startBrowser } from "../support/browser.ts";
+import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { DashboardPage, ensureDashboard, type PageOptions } from "./dashboard-page.ts";
 import { FixtureServer } from "./fixture-server.ts";
 
@@ -14,8 +15,17 @@ export const OUTAGE = {
   error: { code: "unavailable", message: "it is starting", hint: "try again" },
 };
 
-export const THEMES = ["light", "dark"] as const;
-export const WIDTHS = [1280, 390] as const;
+/** Each theme and each width; at full size each with each. */
+export const LOOKS: readonly Required<Pick<PageOptions, "theme" | "width">>[] = [
+  { theme: "light", width: 1280 },
+  { theme: "dark", width: 390 },
+  ...(IS_FULL_SIZE
+    ? ([
+        { theme: "dark", width: 1280 },
+        { theme: "light", width: 390 },
+      ] as const)
+    : []),
+];
 
 export class ViewsSuite {
   /** For `describe`. */

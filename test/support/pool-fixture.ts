@@ -209,9 +209,13 @@ export class PoolFixture {
   }
 
   /** Answers the oldest dial. */
-  connect(alpn = "", peerNotAfterMs = Number.POSITIVE_INFINITY): FakeConnection {
+  connect(
+    alpn = "",
+    peerNotAfterMs = Number.POSITIVE_INFINITY,
+    peerPrincipal = "",
+  ): FakeConnection {
     const socket = new Socket();
-    this.#answerDial({ kind: "connected", socket, alpn, peerNotAfterMs });
+    this.#answerDial({ kind: "connected", socket, alpn, peerNotAfterMs, peerPrincipal });
     return this.connections.at(-1)!;
   }
 
@@ -222,6 +226,7 @@ export class PoolFixture {
       socket: new Socket(),
       alpn: "",
       peerNotAfterMs: Number.POSITIVE_INFINITY,
+      peerPrincipal: "",
     });
   }
 

@@ -39,7 +39,7 @@ export function fillSpan(
   draft.routePath = trace.routePath;
   draft.clusterName = outcome.clusterName;
   draft.endpoint = endpoint?.key ?? "";
-  draft.destination = isServer ? undefined : endpoint?.info.workload;
+  draft.destination = isServer ? undefined : endpoint?.workload;
   draft.peerPrincipal = isServer ? connection.peerPrincipal : "";
   draft.requestId = outcome.requestId;
   draft.clientAddress = isServer ? outcome.clientAddress : "";

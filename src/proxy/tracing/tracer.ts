@@ -143,7 +143,7 @@ export class Tracer {
     draft.failureReason = reason;
     draft.details = "";
     draft.endpoint = endpoint?.key ?? "";
-    draft.destination = endpoint?.info.workload;
+    draft.destination = endpoint?.workload;
     draft.takeIds(trace.context.ids);
     if (isOwn) trace.isOpen = false;
     else this.#closeTry(draft, span);
