@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import { received, socketPair, tlsSocketPair } from "../../test/support/socket-pair.ts";
 import { SocketWriter } from "./socket-writer.ts";
+import type { StreamHandle, WriteRequest } from "./stream-handle.ts";
 
 /** Sends 26 MB from one buffer, partly faster than the peer reads. */
 async function assertStreamArrives(near: Socket, far: Socket): Promise<void> {
@@ -46,6 +47,26 @@ test("text and small bodies of one turn leave together", async (context) => {
   assert.equal(near.bytesWritten, 0);
   assert.equal((await received(far, 18)).toString(), "head\r\n4\r\nbody\r\nend");
   assert.equal(writer.bytesWritten, 18);
+});
+
+test("what goes first leaves before the turn's others, whoever gave theirs before", async (context) => {
+  const left: string[] = [];
+  class Told extends SocketWriter {
+    protected override write(handle: StreamHandle, request: WriteRequest): number {
+      left.push(this.goesFirst ? "first" : "other");
+      return super.write(handle, request);
+    }
+  }
+  const pairs = [await socketPair(context), await socketPair(context)];
+  const [other, first] = pairs.map(([near]) => new Told(near, () => {}));
+  if (other === undefined || first === undefined) assert.fail();
+  first.goesFirst = true;
+  for (let turn = 0; turn < 2; turn++) {
+    other.text("answer");
+    first.text("request");
+    await Promise.all(pairs.map(([, far], index) => received(far, index === 0 ? 6 : 7)));
+  }
+  assert.deepEqual(left, ["first", "other", "first", "other"]);
 });
 
 test("the bytes may change as soon as they were given, and arrive unchanged in order", async (context) => {

@@ -17,11 +17,15 @@ import {
 /** Gathered bytes beyond this leave at once; while the system does not take them, the writer is blocked. */
 const GATHERED_BYTES_MAX = 64 * 1024;
 
-/** Writers that have gathered something in this turn, and those that wait for two more to end. */
+/** Writers that have gathered something in this turn, those that go before them, and those that wait for two more to end. */
 const due: TurnWriter[] = [];
+const dueFirst: TurnWriter[] = [];
 const dueLater: TurnWriter[] = [];
+let isFlushDue = false;
 
 function flushDue(): void {
+  isFlushDue = false;
+  flushAll(dueFirst);
   flushAll(due);
 }
 
@@ -49,6 +53,8 @@ export abstract class TurnWriter {
    * arrived by then share the write. For connections that carry messages of many others.
    */
   isPatient = false;
+  /** Whether it leaves before the turn's others: upstreams work on requests while answers are written, and wake up once for several. */
+  goesFirst = false;
   readonly #socket: Socket;
   readonly #onDrain: () => void;
   /** Used again until a write is not done at once: from then on it belongs to that write. */
@@ -117,8 +123,10 @@ export abstract class TurnWriter {
       this.#isDue = true;
       if (this.isPatient) {
         if (dueLater.push(this) === 1) setImmediate(lookOnce);
-      } else if (due.push(this) === 1) {
-        setImmediate(flushDue);
+      } else {
+        (this.goesFirst ? dueFirst : due).push(this);
+        if (!isFlushDue) setImmediate(flushDue);
+        isFlushDue = true;
       }
     }
     if (this.#bytesGathered < GATHERED_BYTES_MAX) return;

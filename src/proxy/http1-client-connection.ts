@@ -60,6 +60,7 @@ export class Http1ClientConnection
       socket,
       guarded(this, () => this.#onDrain()),
     );
+    this.#writer.goesFirst = true;
     this.#body = new Http1BodyWriter(this.#writer);
     this.#parser = new ResponseParser(this);
     socket.on(
