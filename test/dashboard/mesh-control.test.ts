@@ -187,7 +187,7 @@ describe("the dashboard of a real mesh that is told what to do", { skip, ...TIME
   test("other weights are seen as a diff, written, and hold", TIMEOUT, async () => {
     const change = "change=HTTPRoute/default/catalog/rule/0/match/0";
     await page.go(`/routes?${change}&weights=40,60&${range}`);
-    assert.match(await page.text(".weights-how"), /whose role viewer may not change a HTTPRoute/);
+    await page.page.getByText(/whose role viewer may not change a HTTPRoute/).waitFor();
     const address = (await mesh.tulle("dashboard", "--no-open", "-q", "--role", "operator")).trim();
     const operator = await DashboardPage.open(browser, file.adminUrl);
     await operator.page.goto(address);

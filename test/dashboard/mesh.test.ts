@@ -74,7 +74,7 @@ before(async () => {
     await mesh.ask(isFailing ? `/charges/${index}` : `/items/${index}`);
   }
   await eventually(async () => {
-    const [{ traffic }, { routes }, { logs }, { traces }] = await Promise.all([
+    const [{ traffic, mtlsShare }, { routes }, { logs }, { traces }] = await Promise.all([
       ask<OverviewResponse>("/overview"),
       ask<RoutesResponse>("/routes?namespace=default&service=catalog"),
       ask<LogsResponse>("/logs?status=5xx"),
@@ -82,7 +82,9 @@ before(async () => {
     ]);
     const routed = routes.reduce((sum, route) => sum + route.traffic.requests, 0);
     const isTold = traffic.requests >= SENT && routed >= SENT && logs.length >= 2 * FAILING;
-    return (isTold && traces.length >= FAILING) || undefined;
+    // Called sidecars tell of it.
+    const isSeen = mtlsShare !== null && traces.length >= FAILING;
+    return (isTold && isSeen) || undefined;
   });
   range = `from=${from}&to=${new Date().toISOString()}`;
   // Rates are of the time that is over: they stand still when the last step is.
