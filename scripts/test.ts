@@ -26,11 +26,7 @@ const TEST_TIMEOUT_MS = 180_000;
 const FLAKY_FILES_MAX = 3;
 const CORES = availableParallelism();
 /** These judge what happens under load, or how little is done: more of them than cores would judge each other. */
-const JUDGES = [
-  "test/acceptance",
-  "test/dashboard/scale.test.ts",
-  "test/dashboard/weight.test.ts",
-];
+const JUDGES = ["test/acceptance", "test/dashboard/scale.test.ts", "test/dashboard/weight.test.ts"];
 
 const separator = process.argv.indexOf("--", 2);
 const paths = process.argv.slice(2, separator === -1 ? undefined : separator);

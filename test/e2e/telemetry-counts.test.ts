@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ProxiesResponse } from "../../src/control-plane/proxy-types.ts";
 import type {
   EdgesResponse,
@@ -22,6 +23,7 @@ import type {
 } from "../../src/control-plane/telemetry-types.ts";
 import { IS_FULL_SIZE } from "../support/full-size.ts";
 import { parsePrometheus } from "../support/prometheus-parser.ts";
+import { answerThat } from "../support/until.ts";
 import { CatalogMesh } from "./catalog-mesh.ts";
 
 const REQUESTS = IS_FULL_SIZE ? 10_000 : 2_000;
@@ -63,15 +65,12 @@ function api<T>(path: string): Promise<T> {
   });
 }
 
-const get = <T>(path: string): Promise<T> => api<T>(`telemetry/${path}`);
+/** The control plane bounds how often it is asked. */
+const PAUSE_MS = 50;
 
-/** Bounded by the test's own timeout. */
-async function until<T>(ask: () => Promise<T>, isTrue: (answer: T) => boolean): Promise<T> {
-  for (;;) {
-    const answer = await ask();
-    if (isTrue(answer)) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+async function get<T>(path: string): Promise<T> {
+  await delay(PAUSE_MS);
+  return await api<T>(`telemetry/${path}`);
 }
 
 interface Counts {
@@ -127,7 +126,7 @@ test("client, metrics of both sides, logs, traces and the API count the same", {
   assert.deepEqual(await shown("client", "source"), { all, failed }, "source metrics");
   assert.deepEqual(await shown("catalog", "destination"), { all, failed }, "destination metrics");
 
-  const { services } = await until(
+  const { services } = await answerThat(
     () => get<ServicesResponse>("services?service=catalog"),
     ({ services: [one] }) => (one?.inbound.requests ?? 0) >= all,
   );
@@ -135,7 +134,7 @@ test("client, metrics of both sides, logs, traces and the API count the same", {
   assert.deepEqual([inbound?.requests, inbound?.errors], [all, failed], "inbound");
   assert.equal(services[0]?.health, "failing");
 
-  const { edges } = await until(
+  const { edges } = await answerThat(
     () => get<EdgesResponse>("edges"),
     ({ edges: [edge] }) => (edge?.traffic.requests ?? 0) >= all,
   );
@@ -150,9 +149,16 @@ test("client, metrics of both sides, logs, traces and the API count the same", {
     [["client", "catalog", "mutual_tls", all, failed]],
     "edges",
   );
-  const detail = await get<ServiceDetailResponse>("services/default/client");
+  // Calling sidecars tell of this, called ones of mutual TLS.
+  const detail = await answerThat(
+    () => get<ServiceDetailResponse>("services/default/client"),
+    ({ outbound }) => outbound.requests >= all,
+  );
   assert.deepEqual([detail.outbound.requests, detail.outbound.errors], [all, failed], "outbound");
-  const overview = await get<OverviewResponse>("overview");
+  const overview = await answerThat(
+    () => get<OverviewResponse>("overview"),
+    ({ mtlsShare }) => mtlsShare !== null,
+  );
   assert.deepEqual([overview.traffic.requests, overview.traffic.errors], [all, failed], "overview");
   assert.equal(overview.mtlsShare, 1);
   const { groups } = await get<ErrorsResponse>("errors");
@@ -168,13 +174,13 @@ test("client, metrics of both sides, logs, traces and the API count the same", {
   const pair = security.pairs.find(({ source }) => source.name === "client");
   assert.deepEqual([pair?.requests, pair?.denied, pair?.allowed], [all, 0, "yes"], "security");
 
-  const logged = await until(
+  const logged = await answerThat(
     countLogs,
     ({ source, destination }) => source.all + destination.all >= 2 * all,
   );
   assert.deepEqual(logged, { source: counts, destination: counts }, "logs");
 
-  const { traces } = await until(
+  const { traces } = await answerThat(
     () => get<TracesResponse>("traces?limit=10000"),
     (answer) => answer.traces.length >= all && answer.traces.every(({ spans }) => spans >= 2),
   );
