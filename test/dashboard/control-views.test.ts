@@ -17,7 +17,7 @@ import {
   TAPPED_MANY,
   whoAmI,
 } from "./fixture-control.ts";
-import { LOOKS, OUTAGE, TIMEOUT, ViewsSuite, withAnswer } from "./views-suite.ts";
+import { assertReadable, LOOKS, OUTAGE, TIMEOUT, ViewsSuite, withAnswer } from "./views-suite.ts";
 
 const suite = new ViewsSuite();
 const { skip } = suite;
@@ -37,9 +37,7 @@ describe("each view", { skip }, () => {
         for (const [name, address] of Object.entries(VIEWS)) {
           await page.go(address);
           if (name === "tap") await page.page.getByText(`listening, ${TAPPED} `).waitFor();
-          await page.assertFits(name);
-          await page.assertAccessible(`${name}, ${theme}, ${width}`);
-          await page.screenshot(`${name}-${theme}-${width}`);
+          await assertReadable(page, name, { theme, width });
         }
       }),
     );

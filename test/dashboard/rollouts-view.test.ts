@@ -6,7 +6,7 @@ import type { RolloutView } from "../../src/control-plane/rollout-types.ts";
 import type { DashboardPage } from "./dashboard-page.ts";
 import { whoAmI } from "./fixture-control.ts";
 import { rolloutsOf } from "./fixture-rollouts.ts";
-import { LOOKS, OUTAGE, TIMEOUT, ViewsSuite, withAnswer } from "./views-suite.ts";
+import { assertReadable, LOOKS, OUTAGE, TIMEOUT, ViewsSuite, withAnswer } from "./views-suite.ts";
 
 const ADDRESS = "/rollouts/default/catalog";
 const QUESTION = /\/api\/v1\/rollouts\/default\/\w+$/;
@@ -27,15 +27,12 @@ describe("each view of rollouts", { skip }, () => {
       withPage({ theme, width }, async (page) => {
         for (const [name, address] of Object.entries(VIEWS)) {
           await page.go(address);
-          await page.assertFits(name);
-          await page.assertAccessible(`${name}, ${theme}, ${width}`);
-          await page.screenshot(`${name}-${theme}-${width}`);
+          await assertReadable(page, name, { theme, width });
         }
         await page.go(ADDRESS);
         await page.page.getByRole("button", { name: "Promote …", exact: true }).click();
         await page.page.getByRole("dialog").waitFor();
-        await page.assertAccessible(`the preview of an action, ${theme}, ${width}`);
-        await page.screenshot(`rollout-action-${theme}-${width}`);
+        await assertReadable(page, "rollout-action", { theme, width });
       }),
     );
   }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { securityEvents, securityOf } from "./fixture-security.ts";
-import { LOOKS, TIMEOUT, ViewsSuite } from "./views-suite.ts";
+import { assertReadable, LOOKS, TIMEOUT, ViewsSuite } from "./views-suite.ts";
 
 const suite = new ViewsSuite();
 const { skip } = suite;
@@ -25,9 +25,7 @@ describe("security", { skip }, () => {
     test(`is readable for everybody, ${theme}, ${width}`, TIMEOUT, () =>
       withPage({ theme, width }, async (page) => {
         await page.go("/security?pair=default/currency%3Edefault/payment");
-        await page.assertFits("security");
-        await page.assertAccessible(`security, ${theme}, ${width}`);
-        await page.screenshot(`security-${theme}-${width}`);
+        await assertReadable(page, "security", { theme, width });
       }),
     );
   }

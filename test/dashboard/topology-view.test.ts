@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { DashboardPage, PageOptions } from "./dashboard-page.ts";
 import { type FixtureTopology, largeTopology, shopTopology } from "./fixture-topology.ts";
-import { LOOKS, TIMEOUT, ViewsSuite } from "./views-suite.ts";
+import { assertReadable, LOOKS, TIMEOUT, ViewsSuite } from "./views-suite.ts";
 
 /** Of a large mesh, from the navigation to nodes: far above what it takes, so that it fails on what never ends. */
 const DRAWN_MS_MAX = 10_000;
@@ -73,13 +73,9 @@ describe("the topology", { skip }, () => {
         shopTopology(),
         async (page) => {
           await page.go("/topology");
-          await page.assertFits("topology");
-          await page.assertAccessible(`topology, ${theme}, ${width}`);
-          await page.screenshot(`topology-${theme}-${width}`);
+          await assertReadable(page, "topology", { theme, width });
           await page.go("/topology?show=graph&focus=default/checkout");
-          await page.assertFits("topology, picked");
-          await page.assertAccessible(`topology, picked, ${theme}, ${width}`);
-          await page.screenshot(`topology-picked-${theme}-${width}`);
+          await assertReadable(page, "topology-picked", { theme, width });
         },
         { theme, width },
       ),

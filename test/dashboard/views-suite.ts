@@ -15,8 +15,10 @@ export const OUTAGE = {
   error: { code: "unavailable", message: "it is starting", hint: "try again" },
 };
 
+type Look = Required<Pick<PageOptions, "theme" | "width">>;
+
 /** Each theme and each width; at full size each with each. */
-export const LOOKS: readonly Required<Pick<PageOptions, "theme" | "width">>[] = [
+export const LOOKS: readonly Look[] = [
   { theme: "light", width: 1280 },
   { theme: "dark", width: 390 },
   ...(IS_FULL_SIZE
@@ -77,4 +79,12 @@ export async function withAnswer(
   await page.page.route(question, (route) => route.fulfill({ status, json: body }));
   await page.go(address);
   return await page.text("main");
+}
+
+/** That everybody can read what is open, which is kept as a picture under its name. */
+export async function assertReadable(page: DashboardPage, name: string, look: Look): Promise<void> {
+  const { theme, width } = look;
+  await page.assertFits(name);
+  await page.assertAccessible(`${name}, ${theme}, ${width}`);
+  await page.screenshot(`${name}-${theme}-${width}`);
 }

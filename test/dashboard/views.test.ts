@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { traceIdOf } from "./fixture-mesh.ts";
-import { LOOKS, TIMEOUT, ViewsSuite } from "./views-suite.ts";
+import { assertReadable, LOOKS, TIMEOUT, ViewsSuite } from "./views-suite.ts";
 
 const TRACE = `/traces/${traceIdOf(0)}`;
 const VIEWS = {
@@ -28,9 +28,7 @@ describe("each view", { skip }, () => {
       withPage({ theme, width }, async (page) => {
         for (const [name, address] of Object.entries(VIEWS)) {
           await page.go(address);
-          await page.assertFits(name);
-          await page.assertAccessible(`${name}, ${theme}, ${width}`);
-          await page.screenshot(`${name}-${theme}-${width}`);
+          await assertReadable(page, name, { theme, width });
         }
       }),
     );
