@@ -6,6 +6,7 @@
  */
 import type { HeaderField, HeaderName } from "./header-field.ts";
 import { HEADER_UNKNOWN, idOfName, LAST_FLAGGED_ID } from "./header-name.ts";
+import type { NameFamily } from "./name-family.ts";
 
 const FIELD_KEPT = 0;
 /** Kept, and no encoder may put it into a table (RFC 7541 section 6.2.3). Codecs of HTTP/2 write tidy lines. */
@@ -199,18 +200,21 @@ export class HeaderBlock {
     this.#addedCount = kept;
   }
 
-  /**
-   * Drops the arrived fields whose name begins with `prefix`, which is lower case, and is unwanted. Makes strings of
-   * such names only.
-   */
-  dropFamily(prefix: string, isUnwanted: (lowerName: string) => boolean): void {
+  /** Drops the arrived fields whose name is an unwanted one of the family. Makes strings of names that nobody knows only. */
+  dropFamily(family: NameFamily): void {
+    const { prefix } = family;
     const first = prefix.charCodeAt(0);
     for (let i = 0; i < this.count; i++) {
+      const id = this.idOf(i);
+      if (id !== HEADER_UNKNOWN) {
+        if (family.isKnownUnwanted(id)) this.drop(i);
+        continue;
+      }
       const start = this.#fields[i * STRIDE + NAME_START]!;
       if (lowerCode(this.text, start) !== first || !this.isKept(i)) continue;
       let at = 1;
       while (at < prefix.length && lowerCode(this.text, start + at) === prefix.charCodeAt(at)) at++;
-      if (at === prefix.length && isUnwanted(this.name(i).toLowerCase())) this.drop(i);
+      if (at === prefix.length && family.isUnwanted(this.name(i))) this.drop(i);
     }
   }
 

@@ -110,7 +110,7 @@ export class Http2Client<S extends Http2ResponseStream> extends Http2Connection<
     stream.isHeadAll = false;
     stream.interimCount = 0;
     this.windows.open(stream.receiveWindow);
-    this.streams.set(id, stream);
+    this.streams.add(id, stream);
     this.budget.onStreamOpened(this.nowMs);
     const at = this.output.beginHeaders(requestBytesMax(head, target, authority));
     const { encoder, output } = this;
@@ -164,7 +164,7 @@ export class Http2Client<S extends Http2ResponseStream> extends Http2Connection<
     this.judge(this.budget.onSettings(this.nowMs));
     this.#isGoingAway = true;
     const reason = `the upstream goes away (${errorCodeName(code)})`;
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       if (this.ids.isProcessed(stream.id)) continue;
       this.close(stream, STREAM_RESET_REMOTE);
       stream.onRefused(reason);

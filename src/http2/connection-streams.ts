@@ -28,6 +28,7 @@ import {
   STREAM_RESET_REMOTE,
   stateAfterEndSent,
 } from "./stream-state.ts";
+import { StreamTable } from "./stream-table.ts";
 
 export interface ConnectionSettings {
   /** Streams at a time: as server what is announced, as client what is used of that. */
@@ -64,7 +65,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   protected readonly ids: StreamIds;
   protected readonly slots: StreamSlots;
   protected readonly budget: AbuseBudget;
-  protected readonly streams = new Map<number, S>();
+  protected readonly streams = new StreamTable<S>();
   protected readonly windows: ReceiveWindows;
   /** When the bytes arrived that are being read, or were read last. */
   protected nowMs: number;
@@ -96,7 +97,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   }
 
   forEachStream(visit: (stream: S) => void): void {
-    for (const stream of this.streams.values()) visit(stream);
+    for (const stream of this.streams.all()) visit(stream);
   }
 
   /** No frame is read any more: the peer was told why, or the connection is gone. */
@@ -113,7 +114,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   lose(reason: string): void {
     this.#isEnded = true;
     this.stopReading();
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       // Its place is given back too: the object may serve on another connection next.
       this.close(stream, STREAM_RESET_REMOTE);
       stream.onLost(reason);
@@ -123,7 +124,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
 
   /** The peer has ended its side of the connection: messages that are not whole never will be. The others are served. */
   endReceiving(reason: string): void {
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       if (!stream.canReceive) continue;
       this.close(stream, STREAM_RESET_REMOTE);
       stream.onLost(reason);

@@ -324,7 +324,7 @@ export abstract class Http2Connection<S extends Http2Stream>
 
   /** RFC 9113 section 6.9.2. False when it was a connection error. */
   #shiftWindows(shift: number): boolean {
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       if (this.sender.shiftStream(stream, shift)) continue;
       this.fail(ERROR_CODE.flowControlError, "SETTINGS made a stream's window larger than 2^31-1");
       return false;

@@ -183,7 +183,7 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
     stream.bytesReceived = end - start + FRAME_HEADER_BYTES;
     this.windows.open(stream.receiveWindow);
     if (isEndStream) this.windows.end(stream.receiveWindow);
-    this.streams.set(streamId, stream);
+    this.streams.add(streamId, stream);
     this.#options.onActivity();
     if (verdict === HPACK_TOO_LARGE) {
       stream.onFieldsTooLarge();

@@ -69,6 +69,34 @@ test("what goes first leaves before the turn's others, whoever gave theirs befor
   assert.deepEqual(left, ["first", "other", "first", "other"]);
 });
 
+test("what waits for others leaves with the turn in which there is nothing more to wait for", async (context) => {
+  const left: string[] = [];
+  class Told extends SocketWriter {
+    name = "";
+    protected override write(handle: StreamHandle, request: WriteRequest): number {
+      left.push(this.name);
+      return super.write(handle, request);
+    }
+  }
+  const pairs = [await socketPair(context), await socketPair(context), await socketPair(context)];
+  const [patient, sated, plain] = pairs.map(([near]) => new Told(near, () => {}));
+  if (patient === undefined || sated === undefined || plain === undefined) assert.fail();
+  patient.name = "patient";
+  sated.name = "sated";
+  plain.name = "plain";
+  for (let turn = 0; turn < 2; turn++) {
+    patient.isPatient = true;
+    sated.isPatient = true;
+    patient.text("one");
+    sated.text("one");
+    plain.text("one");
+    // Its last message has come: what it has leaves, and the other goes on waiting.
+    sated.isPatient = false;
+    await Promise.all(pairs.map(([, far]) => received(far, 3)));
+  }
+  assert.deepEqual(left, ["sated", "plain", "patient", "sated", "plain", "patient"]);
+});
+
 test("the bytes may change as soon as they were given, and arrive unchanged in order", async (context) => {
   const [near, far] = await socketPair(context);
   await assertStreamArrives(near, far);

@@ -17,40 +17,80 @@ import {
 /** Gathered bytes beyond this leave at once; while the system does not take them, the writer is blocked. */
 const GATHERED_BYTES_MAX = 64 * 1024;
 
+/**
+ * Writers whose turn has come. The array only grows, because emptying it costs as much as a small message:
+ * places behind `#count` hold nothing.
+ */
+class DueWriters {
+  readonly #writers: (TurnWriter | undefined)[] = [];
+  #count = 0;
+
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  add(writer: TurnWriter): void {
+    this.#writers[this.#count] = writer;
+    this.#count += 1;
+  }
+
+  /** Writers that join meanwhile are flushed, too. */
+  flush(): void {
+    const writers = this.#writers;
+    for (let i = 0; i < this.#count; i++) {
+      writers[i]!.flush();
+      writers[i] = undefined;
+    }
+    this.#count = 0;
+  }
+
+  /** Flushes those that have nothing more to wait for. */
+  flushImpatient(): void {
+    const writers = this.#writers;
+    let kept = 0;
+    for (let i = 0; i < this.#count; i++) {
+      const writer = writers[i]!;
+      writers[i] = undefined;
+      if (writer.isPatient) {
+        writers[kept] = writer;
+        kept += 1;
+      } else writer.flush();
+    }
+    this.#count = kept;
+  }
+}
+
 /** Writers that have gathered something in this turn, those that go before them, and those that wait for two more to end. */
-const due: TurnWriter[] = [];
-const dueFirst: TurnWriter[] = [];
-const dueLater: TurnWriter[] = [];
+const due = new DueWriters();
+const dueFirst = new DueWriters();
+const dueLater = new DueWriters();
 let isFlushDue = false;
 
 function flushDue(): void {
   isFlushDue = false;
-  flushAll(dueFirst);
-  flushAll(due);
+  dueFirst.flush();
+  due.flush();
 }
 
 function lookOnce(): void {
-  setImmediate(lookTwice);
+  dueLater.flushImpatient();
+  if (!dueLater.isEmpty) setImmediate(lookTwice);
 }
 
 function lookTwice(): void {
-  setImmediate(flushDueLater);
+  dueLater.flushImpatient();
+  if (!dueLater.isEmpty) setImmediate(flushDueLater);
 }
 
 function flushDueLater(): void {
-  flushAll(dueLater);
-}
-
-function flushAll(writers: TurnWriter[]): void {
-  for (let i = 0; i < writers.length; i++) writers[i]!.flush();
-  writers.length = 0;
+  dueLater.flush();
 }
 
 export abstract class TurnWriter {
   protected readonly gathered = new GatheredBytes();
   /**
    * Whether what is gathered waits for two more looks at the sockets, which do not block: messages that have
-   * arrived by then share the write. For connections that carry messages of many others.
+   * arrived by then share the write. For connections that carry messages of many others, as long as more may come.
    */
   isPatient = false;
   /** Whether it leaves before the turn's others: upstreams work on requests while answers are written, and wake up once for several. */
@@ -122,9 +162,10 @@ export abstract class TurnWriter {
     if (!this.#isDue) {
       this.#isDue = true;
       if (this.isPatient) {
-        if (dueLater.push(this) === 1) setImmediate(lookOnce);
+        if (dueLater.isEmpty) setImmediate(lookOnce);
+        dueLater.add(this);
       } else {
-        (this.goesFirst ? dueFirst : due).push(this);
+        (this.goesFirst ? dueFirst : due).add(this);
         if (!isFlushDue) setImmediate(flushDue);
         isFlushDue = true;
       }

@@ -8,6 +8,7 @@ import type { HttpConnectionManager } from "../gen/envoy/extensions/filters/netw
 import type { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
 import { HEADER } from "../http/header-name.ts";
+import { NameFamily } from "../http/name-family.ts";
 import { newRequestId } from "../telemetry/request-id.ts";
 import { type ClientAddressRule, compileClientAddress } from "./config/client-address.ts";
 import { type ClientCertRule, compileClientCertRule } from "./config/client-cert-rule.ts";
@@ -40,9 +41,6 @@ const INTERNAL_ONLY: ReadonlySet<string> = new Set([
   "x-envoy-original-url",
   "x-envoy-hedge-on-per-try-timeout",
 ]);
-/** What proxies tell each other: nobody outside may say any of it (CVE-2023-27487). */
-const PRIVATE_FAMILIES = ["x-envoy-", "x-tulle-"] as const;
-const FORWARDED_FAMILY = "x-forwarded-";
 /** They have rules of their own. */
 const RULED_FORWARDED: ReadonlySet<string> = new Set([
   "x-forwarded-for",
@@ -50,9 +48,14 @@ const RULED_FORWARDED: ReadonlySet<string> = new Set([
   "x-forwarded-client-cert",
 ]);
 
-const isInternalOnly = (lowerName: string): boolean => INTERNAL_ONLY.has(lowerName);
-const isAny = (): boolean => true;
-const isUnruled = (lowerName: string): boolean => !RULED_FORWARDED.has(lowerName);
+/** What strangers on a listener's own network may not ask for. */
+const INTERNAL_FAMILY = new NameFamily("x-envoy-", (name) => INTERNAL_ONLY.has(name));
+/** What proxies tell each other: nobody outside may say any of it (CVE-2023-27487). */
+const PRIVATE_FAMILIES = [
+  new NameFamily("x-envoy-", () => true),
+  new NameFamily("x-tulle-", () => true),
+] as const;
+const FORWARDED_FAMILY = new NameFamily("x-forwarded-", (name) => !RULED_FORWARDED.has(name));
 
 export class ArrivalHeaders {
   /** Whose `x-envoy-*` fields are obeyed. Undefined: nobody's. */
@@ -103,12 +106,12 @@ export class ArrivalHeaders {
 
   #dropInternal(headers: HeaderBlock): void {
     if (!this.#client.isEdge) {
-      headers.dropFamily(PRIVATE_FAMILIES[0], isInternalOnly);
+      headers.dropFamily(INTERNAL_FAMILY);
       return;
     }
-    for (const family of PRIVATE_FAMILIES) headers.dropFamily(family, isAny);
+    for (const family of PRIVATE_FAMILIES) headers.dropFamily(family);
     // A trusted proxy in front may tell what its client asked it for.
-    if (this.#client.trustedHops === 0) headers.dropFamily(FORWARDED_FAMILY, isUnruled);
+    if (this.#client.trustedHops === 0) headers.dropFamily(FORWARDED_FAMILY);
   }
 
   /** Nobody outside says how a request came, or which one it belongs to. */

@@ -1,6 +1,7 @@
 /** One upstream HTTP/2 connection: its socket, its codec, and the streams that carry requests. */
 import type { Socket } from "node:net";
 import type { Prng } from "../core/prng.ts";
+import { RecentPeak } from "../core/recent-peak.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import { Http2Client } from "../http2/client-connection.ts";
 import { ByteWriter } from "../net/byte-writer.ts";
@@ -20,6 +21,8 @@ import {
 
 /** Stream objects that a connection keeps for its next requests. */
 const FREE_STREAMS_MAX = 64;
+/** As many requests ago, what happens on a connection may have been something else. */
+const PEAK_REQUESTS = 1_024;
 
 export interface Http2ClientServices {
   readonly faults: CallbackFaults;
@@ -43,6 +46,8 @@ export class Http2ClientConnection
   readonly #writer: ByteWriter;
   readonly #keepalive: Http2Keepalive | undefined;
   readonly #free: Http2ClientStream[] = [];
+  /** Of the requests under way at once. */
+  readonly #requestsPeak = new RecentPeak(PEAK_REQUESTS);
   #error: unknown;
   /** Why its streams end, where it is not the socket that failed. */
   #failure: UpstreamFailure | undefined;
@@ -100,7 +105,9 @@ export class Http2ClientConnection
   }
 
   open(handler: ClientStreamHandler): ClientStream {
-    this.#writer.isPatient = this.http2.streamCount > 0;
+    // With as many requests under way as lately at most, nobody is known who might send another soon.
+    const requests = this.http2.streamCount + 1;
+    this.#writer.isPatient = !this.#requestsPeak.isReachedBy(requests) && requests > 1;
     const stream = this.#free.pop() ?? new Http2ClientStream(this);
     stream.attach(handler);
     this.http2.reserve(stream);
