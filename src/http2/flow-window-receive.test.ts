@@ -214,6 +214,21 @@ describe("receive windows against the peer's own account", () => {
     }
   }
 
+  test("let nobody grow by what an ended stream still holds", () => {
+    const peer = new Peer();
+    peer.creditConnection();
+    // The first stream grows, fills its window and ends, unread.
+    peer.send(0, 1e9);
+    peer.read(0, 1e9);
+    peer.send(0, 1e9);
+    peer.end(0);
+    for (const which of [2, 3]) peer.send(which, 1e9);
+    peer.read(2, 1e9);
+    peer.send(1, 1e9);
+    peer.send(2, 1e9);
+    peer.check();
+  });
+
   test("never go out of step, shut a stream out or leak", () => {
     const step = fc.record({
       action: fc.constantFrom("send", "send", "send", "read", "read", "end", "reopen"),

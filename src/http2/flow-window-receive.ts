@@ -31,6 +31,8 @@ export class StreamReceiveWindow {
   available = 0;
   held = 0;
   pending = 0;
+  /** Of the connection's spare bytes, what this stream may use beyond a first window. */
+  grown = 0;
   /** More than a first window waited for the reader since the last credit. */
   isReaderSlow = false;
 }
@@ -112,16 +114,15 @@ export class ReceiveWindows {
     this.#pending += count;
     // A stream that has ended gets no more credit.
     if (window.size > 0) window.pending += count;
+    else this.#giveBackGrown(window);
   }
 
   /** END_STREAM came: the stream's window is of no use any more. What it holds is still to be passed on. */
   end(window: StreamReceiveWindow): void {
-    if (window.size > this.#sizes.streamBytes) {
-      this.#spare += window.size - this.#sizes.streamBytes;
-    }
     window.size = 0;
     window.available = 0;
     window.pending = 0;
+    this.#giveBackGrown(window);
   }
 
   /** The stream is gone. What it held is credited to the connection, read or not. */
@@ -130,6 +131,7 @@ export class ReceiveWindows {
     this.#held -= window.held;
     this.#pending += window.held;
     window.held = 0;
+    this.#giveBackGrown(window);
   }
 
   /**
@@ -162,6 +164,7 @@ export class ReceiveWindows {
     const growth = Math.min(window.size, this.#sizes.streamBytesMax - window.size, this.#spare);
     if (growth <= 0) return;
     window.size += growth;
+    window.grown += growth;
     window.pending += growth;
     this.#spare -= growth;
   }
@@ -170,7 +173,16 @@ export class ReceiveWindows {
   #shrink(window: StreamReceiveWindow): void {
     const excess = Math.min(window.size - this.#sizes.streamBytes, window.pending);
     window.size -= excess;
+    window.grown -= excess;
     window.pending -= excess;
     this.#spare += excess;
+  }
+
+  /** Of a stream that has ended: what others grow by must not be bytes that are still held for its reader. */
+  #giveBackGrown(window: StreamReceiveWindow): void {
+    const kept = Math.max(0, window.held - this.#sizes.streamBytes);
+    if (window.grown <= kept) return;
+    this.#spare += window.grown - kept;
+    window.grown = kept;
   }
 }
