@@ -48,7 +48,7 @@ const RULED_FORWARDED: ReadonlySet<string> = new Set([
   "x-forwarded-client-cert",
 ]);
 
-/** What strangers on a listener's own network may not ask for. */
+/** What whoever is not of the listener's own network may not say where a proxy is not at the edge. */
 const INTERNAL_FAMILY = new NameFamily("x-envoy-", (name) => INTERNAL_ONLY.has(name));
 /** What proxies tell each other: nobody outside may say any of it (CVE-2023-27487). */
 const PRIVATE_FAMILIES = [
