@@ -3,6 +3,7 @@
  * small answer has one of each; a multiplexed connection at line speed sends some 100,000 frames a second.
  */
 import { bench, do_not_optimize, group } from "mitata";
+import { PREMATURE_RESETS_MAX } from "../../src/core/limits.ts";
 import { AbuseBudget } from "../../src/http2/abuse-budget.ts";
 import { SendWindow } from "../../src/http2/flow-window.ts";
 import { ReceiveWindows, StreamReceiveWindow } from "../../src/http2/flow-window-receive.ts";
@@ -37,7 +38,7 @@ group("http2 stream life", () => {
     do_not_optimize(slots.take(holder));
     slots.ended(holder);
   });
-  const budget = new AbuseBudget(0);
+  const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
   bench("budget: a stream and its DATA", () => {
     budget.onStreamOpened(1);
     budget.onDataSent(1, 1);

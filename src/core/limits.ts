@@ -225,6 +225,8 @@ export const CONNECTION_SEND_BYTES_MAX = 1024 * 1024;
 export const ABUSE_PERIOD_MS = 10_000;
 /** Streams reset soon after their start, and resets that the peer provoked (T12, T13, CVE-2023-44487, CVE-2025-8671), provided that they are more than half of the streams. One full set of concurrent streams; Envoy begins at 500 of a connection's life with the same half. */
 export const PREMATURE_RESETS_MAX = 100;
+/** The same of a peer that has proved its identity by TLS: a sidecar or gateway passes on what its many clients do, time limits of theirs that run out among it, and bounds each of them itself. */
+export const PREMATURE_RESETS_OF_KNOWN_PEER_MAX = 10_000;
 /** A stream that lived so long and is then reset cost its place among the concurrent streams. Envoy's figure. */
 export const PREMATURE_RESET_AGE_MS = 1_000;
 /** PING frames (T16, CVE-2019-9512), one more for each DATA frame we sent: gRPC measures its bandwidth with them. Envoy and nghttp2 stop at 1,000 unanswered ones. */

@@ -17,13 +17,13 @@ import {
   WINDOW_UPDATES_PER_DATA_FRAME,
   WINDOW_UPDATES_PER_STREAM,
 } from "../core/limits.ts";
-import { type AbuseBound, AbuseBudget, abuseReason } from "./abuse-budget.ts";
+import { type AbuseBound, AbuseBudget } from "./abuse-budget.ts";
 
 /** The first of a flood's frames, counted from 1, that is one too many; `at` gives each its time. */
 function trips(
   frame: (budget: AbuseBudget, nowMs: number) => AbuseBound | undefined,
   at: (index: number) => number,
-  budget = new AbuseBudget(0),
+  budget = new AbuseBudget(0, PREMATURE_RESETS_MAX),
 ): { bound: AbuseBound; frames: number } | undefined {
   for (let i = 0; i < 20_000; i++) {
     const bound = frame(budget, at(i));
@@ -125,7 +125,7 @@ describe("a flood of", () => {
   }
 
   test("answers that the peer does not read (T17) is over, unless it reads", () => {
-    const budget = new AbuseBudget(0);
+    const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
     for (let i = 0; i < QUEUED_CONTROL_FRAMES_MAX; i++) {
       assert.equal(budget.onControlQueued(), undefined);
     }
@@ -135,16 +135,17 @@ describe("a flood of", () => {
   });
 
   test("every kind has a reason that names its bound", () => {
+    const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
     for (const { bound, max } of FLOODS) {
-      assert.match(abuseReason(bound), new RegExp(`more than ${max} .* in 10 s$`));
+      assert.match(budget.reasonOf(bound), new RegExp(`more than ${max} .* in 10 s$`));
     }
-    assert.match(abuseReason("queuedControlFrames"), /more than 1000 control frames/);
+    assert.match(budget.reasonOf("queuedControlFrames"), /more than 1000 control frames/);
   });
 });
 
 describe("resets are no abuse", () => {
   test("when they are at most half of the streams", () => {
-    const budget = new AbuseBudget(0);
+    const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
     for (let i = 0; i < 10_000; i++) {
       budget.onStreamOpened(i);
       budget.onStreamOpened(i);
@@ -153,14 +154,14 @@ describe("resets are no abuse", () => {
   });
 
   test("when the streams had lived: all watches of a client may end at once", () => {
-    const budget = new AbuseBudget(0);
+    const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
     for (let i = 0; i < 10_000; i++) {
       assert.equal(budget.onPeerReset(50_000, PREMATURE_RESET_AGE_MS), undefined);
     }
   });
 
   test("when all streams of a client are given up together", () => {
-    const budget = new AbuseBudget(0);
+    const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
     for (let i = 0; i < CONCURRENT_STREAMS_MAX; i++) budget.onStreamOpened(0);
     for (let i = 0; i < CONCURRENT_STREAMS_MAX; i++) {
       assert.equal(budget.onPeerReset(100, 100), undefined);
@@ -168,7 +169,7 @@ describe("resets are no abuse", () => {
   });
 
   test("when their streams were opened in the period before", () => {
-    const budget = new AbuseBudget(0);
+    const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
     const lastMs = ABUSE_PERIOD_MS - 1;
     for (let i = 0; i < 400; i++) budget.onStreamOpened(lastMs);
     for (let i = 0; i < 200; i++) {
@@ -197,7 +198,7 @@ describe("what streams, data and resets earn", () => {
       ],
     ] as const;
     for (const [earn, spend, max, each] of earnings) {
-      const budget = new AbuseBudget(0);
+      const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
       for (let i = 0; i < 7; i++) earn(budget);
       const found = trips(spend, () => 0, budget);
       assert.equal(found?.frames, max + 7 * each + 1);
@@ -206,7 +207,7 @@ describe("what streams, data and resets earn", () => {
 
   test("is gone after the next, and after a pause", () => {
     const pingsAfter = (timesMs: readonly number[]) => {
-      const budget = new AbuseBudget(0);
+      const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
       for (let i = 0; i < 500; i++) budget.onDataSent(0, 1);
       for (const nowMs of timesMs) budget.onSettings(nowMs);
       const lastMs = timesMs.at(-1) ?? 0;
@@ -265,7 +266,7 @@ describe("a peer that behaves", () => {
     const requests = fc.array(request, { minLength: 50, maxLength: 500, size: "max" });
     fc.assert(
       fc.property(requests, (script) => {
-        const budget = new AbuseBudget(0);
+        const budget = new AbuseBudget(0, PREMATURE_RESETS_MAX);
         let nowMs = 0;
         fine(budget.onSettings(0));
         fine(budget.onSettings(0));

@@ -11,7 +11,6 @@ import {
   EMPTY_FRAMES_MAX,
   PINGS_MAX,
   PREMATURE_RESET_AGE_MS,
-  PREMATURE_RESETS_MAX,
   PRIORITY_FRAMES_MAX,
   QUEUED_CONTROL_FRAMES_MAX,
   SETTINGS_FRAMES_MAX,
@@ -23,7 +22,8 @@ import {
 const seconds = ABUSE_PERIOD_MS / 1_000;
 
 const BOUNDS = {
-  prematureResets: `more than ${PREMATURE_RESETS_MAX} streams, and half of all, were reset early in ${seconds} s`,
+  prematureResets: (max: number) =>
+    `more than ${max} streams, and half of all, were reset early in ${seconds} s`,
   pings: `more than ${PINGS_MAX} PING frames in ${seconds} s`,
   settings: `more than ${SETTINGS_FRAMES_MAX} SETTINGS frames in ${seconds} s`,
   priorities: `more than ${PRIORITY_FRAMES_MAX} PRIORITY frames for each stream in ${seconds} s`,
@@ -33,16 +33,12 @@ const BOUNDS = {
   queuedControlFrames: `more than ${QUEUED_CONTROL_FRAMES_MAX} control frames wait for the peer to read`,
 } as const;
 
-/** A bound that a peer went over: a label for metrics, and what `abuseReason` explains. */
+/** A bound that a peer went over: a label for metrics, and what `reasonOf` explains. */
 export type AbuseBound = keyof typeof BOUNDS;
-
-/** A sentence for logs and for GOAWAY's debug data. ASCII. */
-export function abuseReason(bound: AbuseBound): string {
-  return BOUNDS[bound];
-}
 
 /** Methods return the bound that was passed, or undefined. `nowMs` is monotonic and may lag by a turn. */
 export class AbuseBudget {
+  readonly #prematureResetsMax: number;
   #periodStartMs: number;
   #prematureResets = 0;
   #pings = 0;
@@ -60,8 +56,15 @@ export class AbuseBudget {
   #ownResetsBefore = 0;
   #queuedControlFrames = 0;
 
-  constructor(nowMs: number) {
+  constructor(nowMs: number, prematureResetsMax: number) {
     this.#periodStartMs = nowMs;
+    this.#prematureResetsMax = prematureResetsMax;
+  }
+
+  /** A sentence for logs and for GOAWAY's debug data. ASCII. */
+  reasonOf(bound: AbuseBound): string {
+    const reason = BOUNDS[bound];
+    return typeof reason === "string" ? reason : reason(this.#prematureResetsMax);
   }
 
   /** HEADERS opened a stream, also one that is refused then. */
@@ -163,7 +166,7 @@ export class AbuseBudget {
   #prematureReset(): AbuseBound | undefined {
     this.#prematureResets += 1;
     const resets = this.#prematureResets;
-    if (resets <= PREMATURE_RESETS_MAX) return undefined;
+    if (resets <= this.#prematureResetsMax) return undefined;
     return resets * 2 > this.#streams + this.#streamsBefore ? "prematureResets" : undefined;
   }
 

@@ -3,9 +3,9 @@
  * cost it (RFC 9113 section 5). What frames say comes from the class that extends this one.
  */
 import { assert } from "../core/assert.ts";
-import { STREAM_WINDOW_GROWN_BYTES_MAX } from "../core/limits.ts";
+import { PREMATURE_RESETS_MAX, STREAM_WINDOW_GROWN_BYTES_MAX } from "../core/limits.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
-import { type AbuseBound, AbuseBudget, abuseReason } from "./abuse-budget.ts";
+import { type AbuseBound, AbuseBudget } from "./abuse-budget.ts";
 import { ERROR_CODE, type ErrorCode } from "./error-code.ts";
 import { ReceiveWindows } from "./flow-window-receive.ts";
 import { FrameOutput } from "./frame-output.ts";
@@ -50,6 +50,8 @@ export interface Http2ConnectionOptions {
   readonly nowMs: () => number;
   /** Whether fields are Huffman coded: worth it across networks, not between two sidecars. */
   readonly usesHuffman: boolean;
+  /** Early resets that are allowed in a period; PREMATURE_RESETS_MAX when left out. */
+  readonly prematureResetsMax?: number;
   /**
    * The peer broke the protocol or a bound: GOAWAY was written and nothing is read any more. To be closed
    * once that has been sent; `lose` then tells the streams.
@@ -73,7 +75,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   #isEnded = false;
 
   constructor(role: Role, options: Http2ConnectionOptions) {
-    const { scratch, usesHuffman, settings } = options;
+    const { scratch, usesHuffman, settings, prematureResetsMax = PREMATURE_RESETS_MAX } = options;
     this.#options = options;
     this.peer = new Settings(role === "server" ? "client" : "server");
     this.output = new FrameOutput(options.sink, this.peer);
@@ -88,7 +90,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
       connectionBytes: settings.initialConnectionWindowBytes,
     });
     this.nowMs = options.nowMs();
-    this.budget = new AbuseBudget(this.nowMs);
+    this.budget = new AbuseBudget(this.nowMs, prematureResetsMax);
   }
 
   /** Streams that are open. */
@@ -219,7 +221,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   }
 
   protected judge(bound: AbuseBound | undefined): void {
-    if (bound !== undefined) this.fail(ERROR_CODE.enhanceYourCalm, abuseReason(bound));
+    if (bound !== undefined) this.fail(ERROR_CODE.enhanceYourCalm, this.budget.reasonOf(bound));
   }
 
   /** Ends the connection by a fault of the peer's. */

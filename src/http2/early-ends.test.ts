@@ -1,7 +1,7 @@
 /** Streams and connections that end before all of a message has come, found by comparing with Envoy. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Http2Pair, requestHead, responseHead } from "../../test/support/http2-pair.ts";
+import { blockOf, Http2Pair, requestHead, responseHead } from "../../test/support/http2-pair.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import { ERROR_CODE } from "./error-code.ts";
 
@@ -22,6 +22,56 @@ describe("what ends early", () => {
     pair.server.sendResponse(pair.served[1]!, responseHead(204, false), true);
     pair.settle();
     assert.equal(whole.record.heads[0]?.status, 204);
+    assert.equal(pair.server.streamCount, 0);
+  });
+
+  it("a request that its client takes back in the same read never begins", () => {
+    const pair = new Http2Pair();
+    pair.settle();
+    const taken = pair.ask(requestHead("GET", false), "/taken");
+    pair.client.reset(taken, ERROR_CODE.cancel);
+    pair.ask(requestHead("GET", false), "/kept");
+    pair.settle();
+    assert.deepEqual(
+      pair.served.map(({ head }) => head.target),
+      ["/kept"],
+    );
+    assert.equal(pair.server.streamCount, 1);
+    assert.deepEqual(pair.errors, []);
+  });
+
+  it("a request begins before its body, its trailers, and whatever comes in another read", () => {
+    const pair = new Http2Pair();
+    pair.settle();
+    const withBody = pair.ask(requestHead("POST", true));
+    pair.client.sendData(withBody, Buffer.from("body"), 0, 4);
+    pair.client.reset(withBody, ERROR_CODE.cancel);
+    const withTrailers = pair.ask(requestHead("POST", true));
+    pair.client.sendEnd(withTrailers, blockOf([["x-sum", "7"]]));
+    pair.settle();
+    const [first, second] = pair.served;
+    assert.equal(Buffer.concat(first!.record.body).toString(), "body");
+    assert.deepEqual(first!.record.ends, ["reset 8", "closed"]);
+    assert.deepEqual(second!.record.trailers, [["x-sum", "7"]]);
+    const later = pair.ask(requestHead("GET", false));
+    pair.settle();
+    pair.client.reset(later, ERROR_CODE.cancel);
+    pair.settle();
+    assert.deepEqual(pair.served[2]?.record.ends, ["reset 8", "closed"]);
+  });
+
+  it("what came with a frame that ends the connection does not begin", () => {
+    const pair = new Http2Pair();
+    pair.settle();
+    pair.ask(requestHead("GET", false));
+    const bytes = Buffer.concat([
+      pair.clientSink.take(),
+      Buffer.from("\0\0\0\x05\0\0\0\0\x01", "latin1"),
+    ]);
+    pair.server.receive(bytes, 0, bytes.length);
+    assert.match(pair.errors.join(), /^server 6: /);
+    assert.deepEqual(pair.served, []);
+    pair.server.lose("gone");
     assert.equal(pair.server.streamCount, 0);
   });
 

@@ -33,7 +33,9 @@ export abstract class Http2RequestStream extends Http2Stream {
   readonly head = new RequestHead();
   /** The response has switched to a tunnel: each direction ends on its own. */
   isTunnel = false;
-  /** `head` has come. */
+  /** `onRequest` or `onFieldsTooLarge` was called. */
+  isBegun = false;
+  /** `head` has come. Not called for a request that its client resets in the same read. */
   abstract onRequest(): void;
   /** The fields are larger than what is accepted: to be answered with 431 (RFC 6585). */
   abstract onFieldsTooLarge(): void;
@@ -53,11 +55,28 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
   #isDraining = false;
   /** The last stream that will be served is settled. */
   #isLastNamed = false;
+  /**
+   * Opened by the read that is being taken. They begin behind it, or with the next byte of a body: a request that its
+   * client takes back at once has cost its head, and nothing upstream (T12). May name one twice.
+   */
+  readonly #arrived: (S | undefined)[] = [];
+  #arrivedCount = 0;
 
   constructor(options: Http2ServerOptions<S>) {
     super("server", options);
     this.#options = options;
     this.announce(serverSettings(options.settings));
+  }
+
+  override receive(bytes: Buffer, start: number, end: number): number {
+    const used = super.receive(bytes, start, end);
+    this.#beginArrived();
+    return used;
+  }
+
+  override onDataFrame(streamId: number, flowBytes: number, dataBytes: number): void {
+    this.#beginArrived();
+    super.onDataFrame(streamId, flowBytes, dataBytes);
   }
 
   sendInterim(stream: S, head: ResponseHead): void {
@@ -122,6 +141,7 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
   ): void {
     const stream = this.streams.get(streamId);
     if (stream !== undefined) {
+      this.#beginArrived();
       this.receiveTrailers(stream, block, start, end, isEndStream);
       return;
     }
@@ -180,12 +200,14 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
     const state = isEndStream ? STREAM_HALF_CLOSED_REMOTE : STREAM_OPEN;
     stream.begin(streamId, state, this.peer.initialWindowSize, this.nowMs);
     stream.isTunnel = false;
+    stream.isBegun = false;
     stream.bytesReceived = end - start + FRAME_HEADER_BYTES;
     this.windows.open(stream.receiveWindow);
     if (isEndStream) this.windows.end(stream.receiveWindow);
     this.streams.add(streamId, stream);
     this.#options.onActivity();
     if (verdict === HPACK_TOO_LARGE) {
+      stream.isBegun = true;
       stream.onFieldsTooLarge();
       return;
     }
@@ -204,8 +226,29 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
       return;
     }
     stream.bodyBytesLeft = stream.head.contentLength;
+    this.#arrived[this.#arrivedCount] = stream;
+    this.#arrivedCount += 1;
+  }
+
+  #beginArrived(): void {
+    const count = this.#arrivedCount;
+    if (count === 0) return;
+    this.#arrivedCount = 0;
+    for (let i = 0; i < count; i++) {
+      const stream = this.#arrived[i]!;
+      this.#arrived[i] = undefined;
+      // Reset by now, or named before; what a connection has brought that broke the protocol begins no more.
+      if (stream.isBegun || stream.isClosed || this.isEnded) continue;
+      this.#begin(stream);
+    }
+  }
+
+  #begin(stream: S): void {
+    const { id } = stream;
+    const isWhole = stream.state === STREAM_HALF_CLOSED_REMOTE;
+    stream.isBegun = true;
     stream.onRequest();
-    if (isEndStream && stream.id === streamId && !stream.isClosed) stream.onEnd(undefined);
+    if (isWhole && !this.isGone(stream, id)) stream.onEnd(undefined);
   }
 
   #sendHead(stream: S, head: ResponseHead, isEnd: boolean): void {

@@ -2,7 +2,21 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import { tlsSocketPair } from "../../test/support/socket-pair.ts";
 import { SocketReader } from "./socket-reader.ts";
+
+/** Takes all that comes in parts of 1,000 bytes, one in a turn, and ends with it. */
+async function readInParts(server: Socket): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  const reader = new SocketReader(server, (bytes, length) => {
+    const used = Math.min(1_000, length);
+    parts.push(Buffer.from(bytes.subarray(0, used)));
+    if (used < length) reader.giveLater(bytes, used, length);
+    return true;
+  });
+  await once(server, "end");
+  return Buffer.concat(parts);
+}
 
 /** Both ends of a connection; nothing is read of either yet. */
 async function socketPair(): Promise<readonly [client: Socket, server: Socket]> {
@@ -47,6 +61,14 @@ test("what a reader leaves of a read comes again, in order, with other turns bet
   assert.deepEqual(Buffer.concat(parts), sent);
   assert.ok(parts.length >= 50);
   assert.ok(isInTurns, "each part came in a turn of its own");
+});
+
+test("what TLS has read with it, up to the end, comes behind it", async (t) => {
+  const [client, server] = await tlsSocketPair(t);
+  const sent = Buffer.from(Array.from({ length: 200_000 }, (_, i) => i % 251));
+  const received = readInParts(server);
+  client.end(sent);
+  assert.deepEqual(await received, sent);
 });
 
 test("nothing is given again of a socket that is gone", async (t) => {

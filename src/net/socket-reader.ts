@@ -4,7 +4,7 @@
  */
 import net from "node:net";
 import { READ_BUFFER_BYTES } from "../core/limits.ts";
-import { handleOf, lastRead, type StreamHandle } from "./stream-handle.ts";
+import { handleOf, lastRead, type StreamHandle, setLastRead } from "./stream-handle.ts";
 
 /** Returns false to stop reading until `resume`. Must not throw. */
 export type ReadCallback = (bytes: Buffer, length: number) => boolean;
@@ -14,6 +14,11 @@ const sharedReadBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 export class SocketReader {
   readonly #socket: net.Socket;
   readonly #onRead: ReadCallback;
+  readonly #bySocket: StreamHandle["onread"] | undefined;
+  /** What the owner has left for another turn, and what came behind it: TLS tells the records of one read one by one. */
+  #rest: Buffer | undefined;
+  /** The end or the error that came behind the rest, as the runtime's number, or 0. */
+  #endOfRest = 0;
 
   /**
    * Takes reading over from the runtime, for good, and starts it. `firstBytes`, which stay valid, come
@@ -25,10 +30,12 @@ export class SocketReader {
     const handle = handleOf(socket);
     if (handle === undefined) return;
     const bySocket = handle.onread;
+    this.#bySocket = bySocket;
     handle.useUserBuffer(sharedReadBuffer);
     handle.onread = (bytes) => {
       const length = lastRead();
-      if (length <= 0) bySocket.call(handle, bytes);
+      if (this.#rest !== undefined) this.#keep(this.#rest, length);
+      else if (length <= 0) bySocket.call(handle, bytes);
       else if (!socket.destroyed && !onRead(sharedReadBuffer, length)) this.pause();
     };
     startReading(handle);
@@ -53,13 +60,30 @@ export class SocketReader {
    */
   giveLater(bytes: Buffer, start: number, end: number): void {
     this.pause();
-    const rest = Buffer.from(bytes.subarray(start, end));
-    setImmediate(() => {
-      if (this.#socket.destroyed) return;
-      this.resume();
-      this.#onRead(rest, rest.length);
-    });
+    const rest = bytes.subarray(start, end);
+    this.#rest = bytes === sharedReadBuffer ? Buffer.from(rest) : rest;
+    setImmediate(this.#giveRest);
   }
+
+  #keep(rest: Buffer, length: number): void {
+    if (length > 0) this.#rest = Buffer.concat([rest, sharedReadBuffer.subarray(0, length)]);
+    else this.#endOfRest = length;
+  }
+
+  readonly #giveRest = (): void => {
+    const rest = this.#rest!;
+    this.#rest = undefined;
+    if (this.#socket.destroyed) return;
+    this.#onRead(rest, rest.length);
+    const handle = handleOf(this.#socket);
+    if (this.#rest !== undefined || handle === undefined) return;
+    if (this.#endOfRest === 0) {
+      startReading(handle);
+      return;
+    }
+    setLastRead(this.#endOfRest);
+    this.#bySocket?.call(handle, undefined);
+  };
 
   resume(): void {
     const handle = handleOf(this.#socket);

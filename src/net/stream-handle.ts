@@ -56,6 +56,11 @@ export function lastRead(): number {
   return streamBaseState[kReadBytesOrError]!;
 }
 
+/** What `lastRead()` is from now on, for an `onread` that is called later than the runtime would. */
+export function setLastRead(value: number): void {
+  streamBaseState[kReadBytesOrError] = value;
+}
+
 /** Undefined once the socket is destroyed. */
 export function handleOf(socket: Socket): StreamHandle | undefined {
   return (socket as unknown as { readonly _handle: StreamHandle | null })._handle ?? undefined;

@@ -177,6 +177,12 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#finish();
   }
 
+  /** The client resets a request that has not begun. */
+  takeBack(head: RequestHead): void {
+    this.#reset(head);
+    this.onDownstreamClosed();
+  }
+
   /** This process has no more time. A gRPC client whose answer has begun is told to call again. */
   endEarly(): void {
     if (!this.#isActive || !this.outcome.isGrpc || !this.answer.isBegun) return;
@@ -188,8 +194,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   /** Configuration has changed: a tunnel that filters would not let in any more is cut. */
   judgeTunnel(): void {
     if (!this.#isActive || !this.#tunnel.isOpen) return;
-    const { filters } = this.#server;
-    const denial = tunnelDenial(filters, this.route.match, this.request, this.outcome);
+    const denial = tunnelDenial(this.#server.filters, this.route.match, this.request, this.outcome);
     if (denial === undefined) return;
     this.#call.giveUp();
     this.breakOff(FLAG.UAEX, denial.details, denial.reason);
@@ -205,9 +210,9 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   abortRequest(status: number, reason: string): void {
     if (!this.#isActive) return;
     this.#call.giveUp();
-    if (this.answer.isBegun)
-      this.breakOff(FLAG.DPE, LOCAL_REPLY.downstreamProtocolError.details, reason);
-    else this.reply({ ...LOCAL_REPLY.downstreamProtocolError, status }, reason);
+    const reply = LOCAL_REPLY.downstreamProtocolError;
+    if (this.answer.isBegun) this.breakOff(reply.flag, reply.details, reason);
+    else this.reply({ ...reply, status }, reason);
   }
 
   onInterim(head: ResponseHead): void {
@@ -316,12 +321,12 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   #onTunnelRequestEnd(): void {
     this.#call.sendEnd(undefined, !this.#tunnel.isOpen);
     if (!this.#tunnel.isOpen) return;
-    if (!this.#tunnel.hasResponseEnded) {
+    if (this.#tunnel.hasResponseEnded) {
+      this.#call.leaveStream();
+      this.#finish();
+    } else {
       this.#armIdle();
-      return;
     }
-    this.#call.leaveStream();
-    this.#finish();
   }
 
   #act(match: RouteMatchResult): void {

@@ -1,5 +1,6 @@
 /** One downstream HTTP/2 connection: its socket, its codec, its deadline, and the streams that carry exchanges. */
 import type { Socket } from "node:net";
+import { PREMATURE_RESETS_MAX, PREMATURE_RESETS_OF_KNOWN_PEER_MAX } from "../core/limits.ts";
 import { Http2Server } from "../http2/server-connection.ts";
 import { ByteWriter } from "../net/byte-writer.ts";
 import { SocketReader } from "../net/socket-reader.ts";
@@ -51,12 +52,14 @@ export class Http2ServerConnection
       socket,
       guarded(this, () => this.http2.onSinkDrain()),
     );
+    const isPeerKnown = connection.peerPrincipal !== "";
     this.http2 = new Http2Server({
       sink: this.#writer,
       scratch: HPACK_SCRATCH,
       settings: server.config.http2,
       nowMs: server.nowMs,
-      usesHuffman: connection.peerPrincipal === "",
+      usesHuffman: !isPeerKnown,
+      prematureResetsMax: isPeerKnown ? PREMATURE_RESETS_OF_KNOWN_PEER_MAX : PREMATURE_RESETS_MAX,
       takeStream: () => streams.take(this),
       onActivity: () => this.#onActivity(),
       onDrained: () => this.#close(),

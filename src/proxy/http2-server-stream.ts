@@ -158,7 +158,8 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
 
   #lose(): void {
     this.#isInExchange = false;
-    this.#exchange.onDownstreamClosed();
+    if (this.isBegun) this.#exchange.onDownstreamClosed();
+    else this.#exchange.takeBack(this.head);
   }
 
   /** The exchange says its last word. Where the stream was over before, it is free now. */

@@ -14,6 +14,14 @@ export interface Lesson {
   readonly tests: Readonly<Record<string, readonly string[]>>;
 }
 
+/** Attacks that one test makes. */
+function attacks(...names: readonly string[]): Lesson["tests"] {
+  return {
+    "test/integration/http2-abuse.test.ts": ["attacks over HTTP/2"],
+    "test/support/http2-attacks.ts": names,
+  };
+}
+
 const MATRIX = { "test/smuggling/matrix.test.ts": ["hostile connections"] };
 
 export const LESSONS: readonly Lesson[] = [
@@ -131,9 +139,16 @@ export const LESSONS: readonly Lesson[] = [
   {
     id: "T12",
     lesson: "Rapid reset (CVE-2023-44487, CVE-2021-32778)",
-    rule: "A budget of early resets, then GOAWAY with ENHANCE_YOUR_CALM",
+    rule: "Requests begin behind the read that brought them, so that one taken back at once costs nothing upstream; a budget of early resets, then GOAWAY with ENHANCE_YOUR_CALM; a larger one for peers with an identity, whose clients' resets they pass on",
     tests: {
-      "test/integration/http2-abuse.test.ts": ["rapid reset"],
+      ...attacks("rapid reset"),
+      "test/integration/http2-taken-back.test.ts": [
+        "requests that are taken back at once cost nothing upstream, and are told",
+      ],
+      "test/integration/proxy-early-resets.test.ts": [
+        "a stranger who gives up request after request is cut off",
+        "a peer of the mesh whose clients give up keeps its connection",
+      ],
       "src/http2/abuse-budget.test.ts": ["rapid reset (T12, CVE-2023-44487)"],
     },
   },
@@ -142,7 +157,7 @@ export const LESSONS: readonly Lesson[] = [
     lesson: "Resets that the peer provokes (CVE-2025-8671)",
     rule: "They count in the same budget, and a stream keeps its place until its work has ended",
     tests: {
-      "test/integration/http2-abuse.test.ts": ["resets that the peer provokes"],
+      ...attacks("resets that the peer provokes"),
       "src/http2/stream-slots.test.ts": [
         "a reset stream keeps its place until its work has ended (T13)",
       ],
@@ -153,7 +168,7 @@ export const LESSONS: readonly Lesson[] = [
     lesson: "CONTINUATION without end (CVE-2024-27919, CVE-2024-27983)",
     rule: "A field block has a bound of bytes, of frames and of time",
     tests: {
-      "test/integration/http2-abuse.test.ts": ["CONTINUATION flood"],
+      ...attacks("CONTINUATION flood"),
       "src/http2/field-block-assembler.test.ts": ["(T14)"],
     },
   },
@@ -161,7 +176,7 @@ export const LESSONS: readonly Lesson[] = [
     id: "T15",
     lesson: "Bounds on encoded bytes let small blocks become large heads (CVE-2026-47774)",
     rule: "The decoded size is bounded while it is decoded",
-    tests: { "test/integration/http2-abuse.test.ts": ["HPACK bomb"] },
+    tests: { ...attacks("HPACK bomb") },
   },
   {
     id: "T16",
@@ -169,11 +184,7 @@ export const LESSONS: readonly Lesson[] = [
       "Floods of PING, SETTINGS and empty frames (CVE-2019-9512, -9515, -9516, -9518, CVE-2020-11080)",
     rule: "A budget for each kind of frame that costs and moves nothing",
     tests: {
-      "test/integration/http2-abuse.test.ts": [
-        "SETTINGS flood",
-        "PING flood",
-        "DATA without a byte",
-      ],
+      ...attacks("SETTINGS flood", "PING flood", "DATA without a byte"),
       "src/http2/abuse-budget.test.ts": ["empty frames (T16, CVE-2019-9518)"],
     },
   },
@@ -182,7 +193,7 @@ export const LESSONS: readonly Lesson[] = [
     lesson: "Windows of zero and overflows (CVE-2019-9511, CVE-2019-9517, CVE-2026-21714)",
     rule: "What waits is bounded; who does not read is cut off",
     tests: {
-      "test/integration/http2-abuse.test.ts": ["who does not read"],
+      ...attacks("who does not read"),
       "src/http2/send-scheduler.test.ts": ["(T17)"],
       "src/http2/abuse-budget.test.ts": ["(T17)"],
     },
@@ -212,10 +223,7 @@ export const LESSONS: readonly Lesson[] = [
     rule: "Deadlines for heads, bodies and handshakes",
     tests: {
       "test/integration/proxy-timeouts.test.ts": ["a head that comes too slowly is answered 408"],
-      "test/integration/http2-abuse.test.ts": [
-        "fields that do not come to their end",
-        "a body that does not come to its end",
-      ],
+      ...attacks("fields that do not come to their end", "a body that does not come to its end"),
       "test/security/slow-clients.test.ts": ["a thousand slow clients leave an honest one served"],
       "test/security/tls-cases.test.ts": ["half a handshake ends at its deadline"],
     },

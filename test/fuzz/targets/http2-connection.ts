@@ -1,14 +1,17 @@
 /**
  * HTTP/2 connections of both roles with streams on them: the server answers each request, the client has sent
- * three. No split changes what streams are told, each is told in order and closed once, and what is sent in
- * return is in proportion to what came.
+ * three. No split within a frame changes what streams are told. Requests begin behind the read that brought them, so
+ * that frames of one read may keep some from beginning; those that do have the same heads. Each stream is told in
+ * order and closed once, and what is sent in return is in proportion to what came.
  */
 import { CONCURRENT_STREAMS_MAX } from "../../../src/core/limits.ts";
 import type { HeaderBlock } from "../../../src/http/header-block.ts";
 import { Http2Client, Http2ResponseStream } from "../../../src/http2/client-connection.ts";
 import type { ConnectionSettings } from "../../../src/http2/connection-streams.ts";
+import { FRAME_HEADER_BYTES } from "../../../src/http2/frame.ts";
 import type { FrameSink } from "../../../src/http2/frame-sink.ts";
 import { HpackScratch } from "../../../src/http2/hpack/hpack-scratch.ts";
+import { CLIENT_PREFACE } from "../../../src/http2/preface.ts";
 import { Http2RequestStream, Http2Server } from "../../../src/http2/server-connection.ts";
 import { frame, opening, uint32 } from "../../support/http2-frame-recorder.ts";
 import { requestHead, responseHead } from "../../support/http2-pair.ts";
@@ -66,6 +69,8 @@ class CountingSink implements FrameSink {
 /** What streams are told, and that it comes in order. */
 class Journal {
   readonly digest = new Digest();
+  /** What each stream that has begun was told first, by its key. */
+  readonly heads = new Map<number, string>();
   /** Streams that were told of something and are not closed. */
   open = 0;
   #keys = 0;
@@ -96,6 +101,11 @@ class StreamJournal {
       this.#journal.open += 1;
     }
     return this.#journal.digest.number(this.#key).number(event);
+  }
+
+  head(text: string): void {
+    this.#journal.heads.set(this.#key, text);
+    this.tell(EVENT.head).text(text);
   }
 
   data(bytes: Buffer, start: number, end: number): void {
@@ -141,8 +151,8 @@ class ServedStream extends Http2RequestStream {
 
   onRequest(): void {
     const { head } = this;
-    this.#journal.tell(EVENT.head).text(head.method).text(head.target).text(head.authority);
-    this.#run.journal.digest.text(head.headers.toLines()).number(head.bodyKind);
+    const parts = [head.method, head.target, head.authority, head.bodyKind];
+    this.#journal.head(`${parts.join(" ")}\n${head.headers.toLines()}`);
     // Some are answered before their body has come, so that the rest of it is not wanted.
     if (head.target.length % 4 === 3) this.#answer();
   }
@@ -303,7 +313,8 @@ class ClientRun implements Run {
 }
 
 /** What streams were told in the end. */
-function outcome({ journal, sink, connection }: Run, reads: readonly Buffer[]): number {
+function outcome({ journal, sink, connection }: Run, bytes: Buffer, ends: readonly number[]) {
+  const reads = ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end));
   let received = 0;
   let sent = sink.take();
   for (const read of reads) {
@@ -317,7 +328,19 @@ function outcome({ journal, sink, connection }: Run, reads: readonly Buffer[]): 
   connection.lose("the end");
   must(journal.open === 0, "every stream is closed");
   must(connection.streamCount === 0, "no stream is left");
-  return value;
+  return { value, heads: journal.heads };
+}
+
+/** Where frames end, and the preface; the last one may not come to its end. */
+function frameEnds(bytes: Buffer): number[] {
+  const ends: number[] = [];
+  let at = bytes.indexOf(CLIENT_PREFACE) === 0 ? CLIENT_PREFACE.length : 0;
+  while (bytes.length - at >= FRAME_HEADER_BYTES) {
+    at = Math.min(at + FRAME_HEADER_BYTES + bytes.readUIntBE(at, 3), bytes.length);
+    ends.push(at);
+  }
+  if (at < bytes.length) ends.push(bytes.length);
+  return ends;
 }
 
 function targetOf(name: string, start: Buffer, newRun: () => Run, seeds: readonly Buffer[]) {
@@ -325,10 +348,16 @@ function targetOf(name: string, start: Buffer, newRun: () => Run, seeds: readonl
     name,
     fuzz: (data) => {
       const bytes = Buffer.concat([start, data]);
-      const ends = readEnds(bytes);
-      const reads = ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end));
-      const whole = outcome(newRun(), [bytes]);
-      must(outcome(newRun(), reads) === whole, "the split changes nothing");
+      const frames = frameEnds(bytes);
+      const byFrame = outcome(newRun(), bytes, frames);
+      const pieces = [...new Set([...frames, ...readEnds(bytes)])].sort((a, b) => a - b);
+      const { value } = outcome(newRun(), bytes, pieces);
+      must(value === byFrame.value, "a split within frames changes nothing");
+      for (const ends of [readEnds(bytes), [bytes.length]]) {
+        for (const [key, head] of outcome(newRun(), bytes, ends).heads) {
+          must(head === byFrame.heads.get(key), "what begins is what came");
+        }
+      }
     },
     seeds: () => seeds,
     inputBytesMax: 1_024,
