@@ -1,0 +1,171 @@
+/**
+ * `npm run bench:attacks`: what an honest client over HTTP/2 notices of each attack that the sidecar has a bound for.
+ * It asks again and again, at rest and under attack in turn; its 99th percentile should at most double. The sidecar has
+ * a core for itself; app, attacker and client share the other, so that some of what is seen is theirs.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { setPriority, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { HTTP2_ATTACKS } from "../../test/support/http2-attacks.ts";
+import { RawHttp2Client, requestFields } from "../../test/support/raw-http2-client.ts";
+import { writeBootstrap } from "../macro/bootstrap.ts";
+import { PinnedProcess } from "../macro/pinned-process.ts";
+import { type Spread, spreadOf } from "../macro/ratios.ts";
+import { buildRelease } from "../macro/release.ts";
+import type { AttackOrder } from "./attacker.ts";
+
+const PORTS = { app: 21_410, proxy: 21_411, admin: 21_412 };
+const PROXY_CORE = 0;
+const LOAD_CORE = 1;
+const RATIO_MAX = 2;
+/** Between two requests of the honest client. */
+const GAP_MS = 4;
+/** The sidecar's code is compiled by then. */
+const WARM_UP_REQUESTS = 20_000;
+const WARM_UP_AT_ONCE = 50;
+/** Until what an attack has left is cleared away. */
+const SETTLE_MS = 1_000;
+const NICE = -10;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "3" },
+    seconds: { type: "string", default: "3" },
+    attack: { type: "string", default: "" },
+  },
+});
+const attacks = HTTP2_ATTACKS.filter(({ name }) => name.includes(values.attack));
+if (attacks.length === 0) {
+  const names = HTTP2_ATTACKS.map(({ name }) => `  ${name}`).join("\n");
+  console.error(`--attack ${values.attack} is in no attack's name:\n${names}`);
+  process.exit(2);
+}
+const folder = mkdtempSync(join(tmpdir(), "tulle-attacks-"));
+const processes: PinnedProcess[] = [];
+try {
+  await start();
+  await run(Number(values.rounds), Number(values.seconds));
+} finally {
+  for (const one of processes) await one.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function start(): Promise<void> {
+  const launcher = buildRelease();
+  const bootstrap = join(folder, "bootstrap.json");
+  writeFileSync(
+    bootstrap,
+    writeBootstrap({
+      ...{ name: "attacked", adminPort: PORTS.admin, certificates: "" },
+      listener: { port: PORTS.proxy },
+      cluster: { port: PORTS.app },
+    }),
+  );
+  const app = [process.execPath, join(import.meta.dirname, "app.ts"), String(PORTS.app)];
+  const log = join(folder, "log");
+  processes.push(new PinnedProcess(app, LOAD_CORE, log));
+  processes.push(
+    new PinnedProcess([launcher, "sidecar", "--bootstrap", bootstrap], PROXY_CORE, log),
+  );
+  await processes[0]?.listening(PORTS.app);
+  await processes[1]?.listening(PORTS.proxy);
+}
+
+async function run(rounds: number, seconds: number): Promise<void> {
+  const attacker = fork(join(import.meta.dirname, "attacker.ts"), [String(PORTS.proxy)]);
+  try {
+    await once(attacker, "message");
+    goFirst();
+    console.log(`warming up with ${WARM_UP_REQUESTS} requests`);
+    await warmUp();
+    console.log(
+      `99th percentile of an honest client's requests in ms: median [min–max] of ${rounds} rounds\n`,
+    );
+    const width = Math.max(...attacks.map(({ name }) => name.length));
+    console.log(
+      `${"attack".padEnd(width)}  at rest  attacked  ratio             at most ${RATIO_MAX}`,
+    );
+    for (const { name } of attacks) {
+      const rest: number[] = [];
+      const attacked: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        rest.push(percentile99(await latencies(seconds)));
+        attacked.push(percentile99(await underAttack(attacker, { name, seconds })));
+        await delay(SETTLE_MS);
+      }
+      const ratio = spreadOf(attacked.map((ms, i) => ms / rest[i]!));
+      const holds = ratio.median <= RATIO_MAX ? "yes" : "NO";
+      const cells = [number(spreadOf(rest)).padEnd(7), number(spreadOf(attacked)).padEnd(8)];
+      console.log(
+        `${name.padEnd(width)}  ${cells.join("  ")}  ${range(ratio).padEnd(16)}  ${holds}`,
+      );
+    }
+  } finally {
+    attacker.kill();
+  }
+}
+
+/** The client that is measured is not to wait for the attacker, with whom it shares a core. */
+function goFirst(): void {
+  try {
+    setPriority(NICE);
+  } catch {
+    console.error(
+      "without root the client has no priority over the attacker: its own waiting is measured, too",
+    );
+  }
+}
+
+async function warmUp(): Promise<void> {
+  const each = WARM_UP_REQUESTS / WARM_UP_AT_ONCE;
+  await Promise.all(
+    Array.from({ length: WARM_UP_AT_ONCE }, async () => {
+      const client = await RawHttp2Client.connect(PORTS.proxy);
+      for (let i = 0; i < each; i++) await ask(client, 2 * i + 1);
+      client.close();
+    }),
+  );
+}
+
+async function underAttack(attacker: ChildProcess, order: AttackOrder): Promise<number[]> {
+  attacker.send(order);
+  const [found] = await Promise.all([latencies(order.seconds), once(attacker, "message")]);
+  return found;
+}
+
+/** Milliseconds that each of the honest client's requests took, ascending. */
+async function latencies(seconds: number): Promise<number[]> {
+  const client = await RawHttp2Client.connect(PORTS.proxy);
+  const endMs = performance.now() + seconds * 1_000;
+  const found: number[] = [];
+  for (let streamId = 1; performance.now() < endMs; streamId += 2) {
+    const startMs = performance.now();
+    await ask(client, streamId);
+    found.push(performance.now() - startMs);
+    await delay(GAP_MS);
+  }
+  client.close();
+  return found.sort((a, b) => a - b);
+}
+
+async function ask(client: RawHttp2Client, streamId: number): Promise<void> {
+  client.request(streamId, requestFields("/small"));
+  await client.until(() => client.isOver(streamId));
+  if (client.bodyOf(streamId) !== "ok") throw new Error("an honest client was not answered");
+}
+
+function percentile99(ascending: readonly number[]): number {
+  return ascending[Math.floor(0.99 * (ascending.length - 1))]!;
+}
+
+function number({ median }: Spread): string {
+  return median.toFixed(2);
+}
+
+function range({ median, min, max }: Spread): string {
+  return `${median.toFixed(2)} [${min.toFixed(2)}–${max.toFixed(2)}]`;
+}
