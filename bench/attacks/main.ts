@@ -1,7 +1,8 @@
 /**
  * `npm run bench:attacks`: what an honest client over HTTP/2 notices of each attack that the sidecar has a bound for.
  * It asks again and again, at rest and under attack in turn; its 99th percentile should at most double. The sidecar has
- * a core for itself; app, attacker and client share the other, so that some of what is seen is theirs.
+ * a core for itself; app, attacker and client share the other, so that some of what is seen is theirs: `--proxy envoy`
+ * shows how much. `--rounds N`, `--seconds N`, `--attack PART-OF-ITS-NAME`.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -16,6 +17,7 @@ import { writeBootstrap } from "../macro/bootstrap.ts";
 import { PinnedProcess } from "../macro/pinned-process.ts";
 import { type Spread, spreadOf } from "../macro/ratios.ts";
 import { buildRelease } from "../macro/release.ts";
+import { prepareTools } from "../macro/tools.ts";
 import type { AttackOrder } from "./attacker.ts";
 
 const PORTS = { app: 21_410, proxy: 21_411, admin: 21_412 };
@@ -36,8 +38,13 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "3" },
     attack: { type: "string", default: "" },
+    proxy: { type: "string", default: "tulle" },
   },
 });
+if (!["tulle", "envoy"].includes(values.proxy)) {
+  console.error(`--proxy ${values.proxy}: tulle or envoy`);
+  process.exit(2);
+}
 const attacks = HTTP2_ATTACKS.filter(({ name }) => name.includes(values.attack));
 if (attacks.length === 0) {
   const names = HTTP2_ATTACKS.map(({ name }) => `  ${name}`).join("\n");
@@ -55,7 +62,6 @@ try {
 }
 
 async function start(): Promise<void> {
-  const launcher = buildRelease();
   const bootstrap = join(folder, "bootstrap.json");
   writeFileSync(
     bootstrap,
@@ -68,11 +74,16 @@ async function start(): Promise<void> {
   const app = [process.execPath, join(import.meta.dirname, "app.ts"), String(PORTS.app)];
   const log = join(folder, "log");
   processes.push(new PinnedProcess(app, LOAD_CORE, log));
-  processes.push(
-    new PinnedProcess([launcher, "sidecar", "--bootstrap", bootstrap], PROXY_CORE, log),
-  );
+  processes.push(new PinnedProcess(await proxyCommand(bootstrap), PROXY_CORE, log));
   await processes[0]?.listening(PORTS.app);
   await processes[1]?.listening(PORTS.proxy);
+}
+
+/** Envoy, from the same file, to compare with. */
+async function proxyCommand(bootstrap: string): Promise<readonly string[]> {
+  if (values.proxy === "tulle") return [buildRelease(), "sidecar", "--bootstrap", bootstrap];
+  const { envoy } = await prepareTools(["envoy"], []);
+  return [envoy, "-c", bootstrap, "--concurrency", "1", "-l", "off", "--disable-hot-restart"];
 }
 
 async function run(rounds: number, seconds: number): Promise<void> {

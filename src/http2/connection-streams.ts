@@ -57,6 +57,8 @@ export interface Http2ConnectionOptions {
    * once that has been sent; `lose` then tells the streams.
    */
   readonly onError: (code: ErrorCode, reason: string) => void;
+  /** Behind the peer's end, bytes wait for a window: `loseStuck` is to follow, in another turn. Not for those who do not use `endReceiving`. */
+  readonly onStuck?: () => void;
 }
 
 export abstract class ConnectionStreams<S extends Http2Stream> implements StreamSenderOwner<S> {
@@ -73,6 +75,7 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   protected nowMs: number;
   readonly #options: Http2ConnectionOptions;
   #isEnded = false;
+  #hasPeerEnded = false;
 
   constructor(role: Role, options: Http2ConnectionOptions) {
     const { scratch, usesHuffman, settings, prematureResetsMax = PREMATURE_RESETS_MAX } = options;
@@ -116,28 +119,38 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
   lose(reason: string): void {
     this.#isEnded = true;
     this.stopReading();
-    for (const stream of this.streams.all()) {
-      // Its place is given back too: the object may serve on another connection next.
-      this.close(stream, STREAM_RESET_REMOTE);
-      stream.onLost(reason);
-      this.retire(stream);
-    }
+    for (const stream of this.streams.all()) this.#loseStream(stream, reason);
   }
 
-  /** The peer has ended its side of the connection: messages that are not whole never will be. The others are served. */
+  /**
+   * The peer has ended its side of the connection: messages that are not whole never will be. The others are served,
+   * as far as windows allow, none of which will open any more: `onStuck` tells when one waits for that.
+   */
   endReceiving(reason: string): void {
+    this.#hasPeerEnded = true;
     for (const stream of this.streams.all()) {
-      if (!stream.canReceive) continue;
-      this.close(stream, STREAM_RESET_REMOTE);
-      stream.onLost(reason);
-      this.retire(stream);
+      if (stream.canReceive) this.#loseStream(stream, reason);
+    }
+    this.loseStuck();
+  }
+
+  /** Behind the peer's end: gives up what waits for a window. Not to be called from within a stream's call. */
+  loseStuck(): void {
+    // What the sink does not take yet may still leave.
+    if (!this.#hasPeerEnded || this.output.isBlocked) return;
+    for (const stream of this.streams.all()) {
+      if (stream.sending.queuedBytes > 0) {
+        this.#loseStream(stream, "the peer has ended the connection and takes no more");
+      }
     }
   }
 
   /** Returns false when the source is to pause until `onSendDrain`. What comes for a closed stream is dropped. */
   sendData(stream: S, bytes: Buffer, start: number, end: number): boolean {
     if (!stream.canSend || end === start) return true;
-    return this.sender.data(stream, bytes, start, end);
+    const goesOn = this.sender.data(stream, bytes, start, end);
+    if (this.#hasPeerEnded && stream.sending.queuedBytes > 0) this.#options.onStuck?.();
+    return goesOn;
   }
 
   /** Ends this side of the stream behind what was sent. Trailers are read during the call. */
@@ -271,6 +284,13 @@ export abstract class ConnectionStreams<S extends Http2Stream> implements Stream
     // Behind that: one too many ends the connection, and with it all streams that are left.
     this.onAnswered();
     this.judge(this.budget.onProvokedReset(this.nowMs));
+  }
+
+  /** Its place is given back too: the object may serve on another connection next. */
+  #loseStream(stream: S, reason: string): void {
+    this.close(stream, STREAM_RESET_REMOTE);
+    stream.onLost(reason);
+    this.retire(stream);
   }
 
   #sendReset(stream: S, code: ErrorCode): void {

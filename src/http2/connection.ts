@@ -89,6 +89,7 @@ export abstract class Http2Connection<S extends Http2Stream>
   /** The sink takes more again. */
   onSinkDrain(): void {
     this.sender.pump();
+    this.loseStuck();
   }
 
   onDataFrame(streamId: number, flowBytes: number, dataBytes: number): void {

@@ -1,7 +1,14 @@
 /** Streams and connections that end before all of a message has come, found by comparing with Envoy. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { blockOf, Http2Pair, requestHead, responseHead } from "../../test/support/http2-pair.ts";
+import {
+  blockOf,
+  DEFAULT_SETTINGS,
+  Http2Pair,
+  requestHead,
+  responseHead,
+  type ServedStream,
+} from "../../test/support/http2-pair.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import { ERROR_CODE } from "./error-code.ts";
 
@@ -73,6 +80,49 @@ describe("what ends early", () => {
     assert.deepEqual(pair.served, []);
     pair.server.lose("gone");
     assert.equal(pair.server.streamCount, 0);
+  });
+
+  it("an answer that waits for a window is lost when its client ends the connection, now or later", () => {
+    const pair = new Http2Pair();
+    const window = DEFAULT_SETTINGS.initialStreamWindowBytes;
+    const bytes = Buffer.alloc(window + 1);
+    const answer = (stream: ServedStream, count: number): void => {
+      pair.server.sendResponse(stream, responseHead(200, true), false);
+      pair.server.sendData(stream, bytes, 0, count);
+    };
+    for (let i = 0; i < 3; i++) pair.ask(requestHead("GET", false));
+    const up = pair.clientSink.take();
+    pair.server.receive(up, 0, up.length);
+    const [waiting, fitting, late] = pair.served;
+    answer(waiting!, window + 1);
+    answer(fitting!, window);
+    pair.server.endReceiving("FIN");
+    assert.match(waiting!.record.ends.join(), /^lost: the peer has ended .*,closed$/);
+    assert.deepEqual([fitting!.record.ends, late!.record.ends], [[], []]);
+    answer(late!, window + 1);
+    assert.deepEqual([pair.stuck, late!.record.ends], [1, []]);
+    pair.server.loseStuck();
+    assert.match(late!.record.ends.join(), /^lost: /);
+    pair.server.sendEnd(fitting!, undefined);
+    assert.deepEqual(fitting!.record.ends, ["closed"]);
+    assert.equal(pair.server.streamCount, 0);
+  });
+
+  it("what the sink does not take yet may still leave", () => {
+    const pair = new Http2Pair();
+    pair.ask(requestHead("GET", false));
+    pair.settle();
+    const [served] = pair.served;
+    pair.serverSink.isBlocked = true;
+    pair.server.sendResponse(served!, responseHead(200, true), false);
+    pair.server.sendData(served!, Buffer.alloc(100), 0, 100);
+    pair.server.endReceiving("FIN");
+    pair.server.loseStuck();
+    assert.deepEqual(served!.record.ends, []);
+    pair.serverSink.isBlocked = false;
+    pair.server.onSinkDrain();
+    pair.server.sendEnd(served!, undefined);
+    assert.deepEqual(served!.record.ends, ["closed"]);
   });
 
   it("an answer that is given up when it has ended already costs no reset", () => {

@@ -33,8 +33,8 @@ export abstract class Http2RequestStream extends Http2Stream {
   readonly head = new RequestHead();
   /** The response has switched to a tunnel: each direction ends on its own. */
   isTunnel = false;
-  /** `onRequest` or `onFieldsTooLarge` was called. */
-  isBegun = false;
+  /** `head` has come, and `onRequest` is still to be called. */
+  isArrived = false;
   /** `head` has come. Not called for a request that its client resets in the same read. */
   abstract onRequest(): void;
   /** The fields are larger than what is accepted: to be answered with 431 (RFC 6585). */
@@ -200,14 +200,13 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
     const state = isEndStream ? STREAM_HALF_CLOSED_REMOTE : STREAM_OPEN;
     stream.begin(streamId, state, this.peer.initialWindowSize, this.nowMs);
     stream.isTunnel = false;
-    stream.isBegun = false;
+    stream.isArrived = false;
     stream.bytesReceived = end - start + FRAME_HEADER_BYTES;
     this.windows.open(stream.receiveWindow);
     if (isEndStream) this.windows.end(stream.receiveWindow);
     this.streams.add(streamId, stream);
     this.#options.onActivity();
     if (verdict === HPACK_TOO_LARGE) {
-      stream.isBegun = true;
       stream.onFieldsTooLarge();
       return;
     }
@@ -226,6 +225,7 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
       return;
     }
     stream.bodyBytesLeft = stream.head.contentLength;
+    stream.isArrived = true;
     this.#arrived[this.#arrivedCount] = stream;
     this.#arrivedCount += 1;
   }
@@ -238,7 +238,7 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
       const stream = this.#arrived[i]!;
       this.#arrived[i] = undefined;
       // Reset by now, or named before; what a connection has brought that broke the protocol begins no more.
-      if (stream.isBegun || stream.isClosed || this.isEnded) continue;
+      if (!stream.isArrived || stream.isClosed || this.isEnded) continue;
       this.#begin(stream);
     }
   }
@@ -246,7 +246,7 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
   #begin(stream: S): void {
     const { id } = stream;
     const isWhole = stream.state === STREAM_HALF_CLOSED_REMOTE;
-    stream.isBegun = true;
+    stream.isArrived = false;
     stream.onRequest();
     if (isWhole && !this.isGone(stream, id)) stream.onEnd(undefined);
   }

@@ -201,8 +201,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   /** The bytes of a request were refused before it could begin. */
-  refuse(reply: LocalReply, status: number, reason: string): void {
-    this.#reset(undefined);
+  refuse(reply: LocalReply, status: number, reason: string, head?: RequestHead): void {
+    this.#reset(head);
     this.reply({ ...reply, status }, reason);
   }
 

@@ -63,6 +63,7 @@ export class Http2ServerConnection
       takeStream: () => streams.take(this),
       onActivity: () => this.#onActivity(),
       onDrained: () => this.#close(),
+      onStuck: () => setImmediate(this.#loseStuck),
       onError: (_code, reason) => {
         this.failure = reason;
         this.#close();
@@ -171,6 +172,8 @@ export class Http2ServerConnection
     this.http2.endReceiving("the client ended the connection within a request");
     if (this.isIdle) this.#close();
   }
+
+  readonly #loseStuck = guarded(this, () => this.http2.loseStuck());
 
   #onClose(): void {
     this.#isClosing = true;

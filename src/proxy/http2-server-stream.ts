@@ -139,8 +139,12 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
   override onMalformed(reason: string): void {
     const isBegun = this.#isInExchange;
     this.#isInExchange = false;
-    if (isBegun) this.#exchange.abortRequest(400, reason);
-    else this.#exchange.refuse(LOCAL_REPLY.downstreamProtocolError, 400, reason);
+    if (isBegun) {
+      this.#exchange.abortRequest(400, reason);
+      return;
+    }
+    const head = this.isArrived ? this.head : undefined;
+    this.#exchange.refuse(LOCAL_REPLY.downstreamProtocolError, 400, reason, head);
   }
 
   /** This process has no more time for it. */
@@ -158,8 +162,8 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
 
   #lose(): void {
     this.#isInExchange = false;
-    if (this.isBegun) this.#exchange.onDownstreamClosed();
-    else this.#exchange.takeBack(this.head);
+    if (this.isArrived) this.#exchange.takeBack(this.head);
+    else this.#exchange.onDownstreamClosed();
   }
 
   /** The exchange says its last word. Where the stream was over before, it is free now. */

@@ -14,6 +14,7 @@ import {
   rootOf,
   setIdentity,
 } from "../support/proxy-identities.ts";
+import { FRAME, RawHttp2Client, requestFields } from "../support/raw-http2-client.ts";
 import { RawUpstream } from "../support/raw-upstream.ts";
 
 const root = rootOf("root");
@@ -22,6 +23,9 @@ const TLS: JsonObject = {
   ...DOWNSTREAM_TLS,
   common_tls_context: { ...common, alpn_protocols: ["h2"] },
 };
+
+/** Nothing else finds the client gone. */
+const NEVER: JsonObject = { interval: "3600s", timeout: "3600s" };
 
 /** A sidecar in front of an app that answers nobody; resolves each `arrival` when a request has reached the app. */
 async function silentApp(context: TestContext) {
@@ -78,4 +82,27 @@ test("a peer of the mesh whose clients give up keeps its connection", async (t) 
   for (let i = 0; i <= 2 * PREMATURE_RESETS_MAX; i++) await giveUp(session, arrival);
   const failure = await new Promise((resolve) => session.ping(resolve));
   assert.equal(failure, null, "the connection is still there");
+});
+
+test("an answer that its client can never take is given up when the client has ended", async (t) => {
+  const body = "x".repeat(1024 * 1024);
+  const app = await RawUpstream.start(t, { onRequest: ({ reply }) => reply(body) });
+  const proxy = await ProxyFixture.start(
+    t,
+    bootstrapOf(
+      [{ routes: "app", manager: { http2_protocol_options: { connection_keepalive: NEVER } } }],
+      [{ name: "app", endpoints: [app.port] }],
+    ),
+  );
+  const client = await RawHttp2Client.connect(proxy.port(), { windowBytes: 0 });
+  client.request(1, requestFields("/"));
+  client.request(3, requestFields("/"));
+  await client.until(() => client.received(FRAME.headers).length === 2);
+  const closed = app.connections.map(({ socket }) => {
+    socket.on("error", () => {});
+    return new Promise((resolve) => socket.on("close", resolve));
+  });
+  client.socket.end();
+  await Promise.all(closed);
+  assert.equal(closed.length, 2);
 });

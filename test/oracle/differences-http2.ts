@@ -256,8 +256,9 @@ const RESETS: readonly Difference[] = [
     id: "broken requests over HTTP/2 in access logs",
     envoy:
       "Logs a request whose body is not as long as told as reset by its client, and says of other errors what its codec says.",
-    tulle: "Logs 400 and a protocol error.",
-    reason: "It is why the request failed.",
+    tulle:
+      "Logs 400 and a protocol error; without a cluster when the fault came in the same read as the request.",
+    reason: "It is why the request failed, and it has not been sent on by then.",
     seen: [
       field(
         under("http2/broken-body", "shorter-than-told", "longer-than-told"),
@@ -271,6 +272,7 @@ const RESETS: readonly Difference[] = [
         /^(?:0|codec_error:\w+)$/,
         /^(?:400|http1\.codec_error)$/,
       ),
+      field(under("http2/frame", "pad-longer-than-frame"), /^log\.0\.cluster$/, /^alpha$/, /^-$/),
     ],
   },
 ];

@@ -213,6 +213,8 @@ export class Http2Pair {
   onRequestEnd: ((stream: ServedStream) => void) | undefined;
   nowMs = 0;
   drained = 0;
+  /** Calls of the server's `onStuck`. */
+  stuck = 0;
 
   constructor(settings = DEFAULT_SETTINGS) {
     const scratch = new HpackScratch();
@@ -227,6 +229,9 @@ export class Http2Pair {
       onActivity: () => {},
       onDrained: () => {
         this.drained += 1;
+      },
+      onStuck: () => {
+        this.stuck += 1;
       },
       onError: (code, reason) => this.errors.push(`server ${code}: ${reason}`),
     });
