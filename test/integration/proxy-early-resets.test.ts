@@ -24,8 +24,11 @@ const TLS: JsonObject = {
   common_tls_context: { ...common, alpn_protocols: ["h2"] },
 };
 
-/** Nothing else finds the client gone. */
-const NEVER: JsonObject = { interval: "3600s", timeout: "3600s" };
+/** No time limit ends what waits for its client. */
+const ENDLESS: JsonObject = {
+  match: { prefix: "/" },
+  route: { cluster: "app", timeout: "0s" },
+};
 
 /** A sidecar in front of an app that answers nobody; resolves each `arrival` when a request has reached the app. */
 async function silentApp(context: TestContext) {
@@ -89,10 +92,7 @@ test("an answer that its client can never take is given up when the client has e
   const app = await RawUpstream.start(t, { onRequest: ({ reply }) => reply(body) });
   const proxy = await ProxyFixture.start(
     t,
-    bootstrapOf(
-      [{ routes: "app", manager: { http2_protocol_options: { connection_keepalive: NEVER } } }],
-      [{ name: "app", endpoints: [app.port] }],
-    ),
+    bootstrapOf([{ routes: [ENDLESS] }], [{ name: "app", endpoints: [app.port] }]),
   );
   const client = await RawHttp2Client.connect(proxy.port(), { windowBytes: 0 });
   client.request(1, requestFields("/"));
