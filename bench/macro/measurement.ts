@@ -17,11 +17,10 @@ export const SETTLE_MS = 3_000;
 /** Connections count as idle after this: proxies give memory back after some seconds of quiet. */
 const IDLE_MS = 16_000;
 
-/** So many requests, or so long at most: a runtime that compiles what is used often has done it by then. */
+/** So many requests, unless time is up: a runtime that compiles what is used often has done it by then. */
 const WARM_REQUESTS: Readonly<Record<RequestKind, number>> = {
   ...{ small: 60_000, grpc: 60_000, megabyte: 2_000, idle: 0 },
 };
-const WARM_MS_MAX = 15_000;
 /** One connection alone takes long for that. */
 const WARM_CONNECTIONS_MIN = 8;
 
@@ -30,6 +29,7 @@ export interface MeasurementOptions {
   readonly round: number;
   /** At least, and as long again until enough requests were answered. */
   readonly warmupSeconds: number;
+  readonly warmupSecondsMax: number;
   readonly seconds: number;
   /** From the start to the load, and to the reading of the memory before it. */
   readonly settleMs: number;
@@ -51,7 +51,7 @@ export async function measureLoad(
     await sleep(options.settleMs);
     const idleMegabytes = running.residentMegabytes();
     await checkAnswer(port, scenario, paths, fields);
-    await warmUp(target, options.warmupSeconds);
+    await warmUp(target, options.warmupSeconds, options.warmupSecondsMax);
     const cpuBefore = running.cpuSeconds();
 
     const [result, upstreamConnections] = await Promise.all([
@@ -73,10 +73,10 @@ export async function measureLoad(
   });
 }
 
-async function warmUp(target: LoadTarget, seconds: number): Promise<void> {
+async function warmUp(target: LoadTarget, seconds: number, secondsMax: number): Promise<void> {
   const { scenario, load } = target;
   const connections = Math.max(load.connections, WARM_CONNECTIONS_MIN);
-  const deadlineMs = performance.now() + WARM_MS_MAX;
+  const deadlineMs = performance.now() + secondsMax * 1_000;
   let requests = 0;
   do {
     const result = await runLoad({ ...target, load: { ...load, connections } }, seconds);

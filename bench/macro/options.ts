@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  /** Of the requests that a runtime needs to compile what is used often. */
+  readonly warmupSecondsMax: number;
   /** From the start of a proxy to its load. */
   readonly settleMs: number;
   /** Also: scenarios that compare variants leave the other proxies out. */
@@ -60,6 +62,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     rounds: positive("--rounds", values.rounds ?? (values.quick ? "1" : "3")),
     seconds: positive("--seconds", values.seconds ?? (values.quick ? "2" : "4")),
     warmupSeconds: values.quick ? 1 : 2,
+    warmupSecondsMax: values.quick ? 2 : 15,
     settleMs: values.quick ? QUICK_SETTLE_MS : SETTLE_MS,
     isQuick: values.quick,
     connections: connections.split(",").map((text) => positive("--connections", text)),

@@ -24,8 +24,8 @@ export async function measureRounds(
   const steps = orderOf(options, cases);
   const startedMs = performance.now();
   for (const [index, { benchCase, load, round }] of steps.entries()) {
-    const { warmupSeconds, seconds, settleMs } = options;
-    const run = { load, round, warmupSeconds, seconds, settleMs, folder };
+    const { warmupSeconds, warmupSecondsMax, seconds, settleMs } = options;
+    const run = { load, round, warmupSeconds, warmupSecondsMax, seconds, settleMs, folder };
     let text: string;
     try {
       text = await measureStep(samples, benchCase, run);
