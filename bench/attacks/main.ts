@@ -11,9 +11,11 @@ import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { messageOf } from "../../src/core/errors.ts";
 import { HTTP2_ATTACKS } from "../../test/support/http2-attacks.ts";
 import { RawHttp2Client, requestFields } from "../../test/support/raw-http2-client.ts";
 import { writeBootstrap } from "../macro/bootstrap.ts";
+import { positive } from "../macro/options.ts";
 import { PinnedProcess } from "../macro/pinned-process.ts";
 import { type Spread, spreadOf } from "../macro/ratios.ts";
 import { buildRelease } from "../macro/release.ts";
@@ -33,32 +35,45 @@ const WARM_UP_AT_ONCE = 50;
 const SETTLE_MS = 1_000;
 const NICE = -10;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "3" },
-    seconds: { type: "string", default: "3" },
-    attack: { type: "string", default: "" },
-    proxy: { type: "string", default: "tulle" },
-  },
-});
-if (!["tulle", "envoy"].includes(values.proxy)) {
-  console.error(`--proxy ${values.proxy}: tulle or envoy`);
-  process.exit(2);
-}
-const attacks = HTTP2_ATTACKS.filter(({ name }) => name.includes(values.attack));
-if (attacks.length === 0) {
-  const names = HTTP2_ATTACKS.map(({ name }) => `  ${name}`).join("\n");
-  console.error(`--attack ${values.attack} is in no attack's name:\n${names}`);
-  process.exit(2);
-}
+const { rounds, seconds, proxy, attacks } = optionsOrExit();
 const folder = mkdtempSync(join(tmpdir(), "tulle-attacks-"));
 const processes: PinnedProcess[] = [];
 try {
   await start();
-  await run(Number(values.rounds), Number(values.seconds));
+  await run();
 } finally {
   for (const one of processes) await one.stop();
   rmSync(folder, { recursive: true, force: true });
+}
+
+function optionsOrExit() {
+  try {
+    return parseOptions();
+  } catch (error) {
+    console.error(messageOf(error));
+    return process.exit(2);
+  }
+}
+
+/** Throws with a message for the user. */
+function parseOptions() {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "3" },
+      attack: { type: "string", default: "" },
+      proxy: { type: "string", default: "tulle" },
+    },
+  });
+  const { attack, proxy } = values;
+  if (proxy !== "tulle" && proxy !== "envoy") throw new Error(`--proxy ${proxy}: tulle or envoy`);
+  const attacks = HTTP2_ATTACKS.filter(({ name }) => name.includes(attack));
+  if (attacks.length === 0) {
+    const names = HTTP2_ATTACKS.map(({ name }) => `  ${name}`).join("\n");
+    throw new Error(`--attack ${attack} is in no attack's name:\n${names}`);
+  }
+  const rounds = positive("--rounds", values.rounds);
+  return { rounds, seconds: positive("--seconds", values.seconds), proxy, attacks };
 }
 
 async function start(): Promise<void> {
@@ -81,15 +96,18 @@ async function start(): Promise<void> {
 
 /** Envoy, from the same file, to compare with. */
 async function proxyCommand(bootstrap: string): Promise<readonly string[]> {
-  if (values.proxy === "tulle") return [buildRelease(), "sidecar", "--bootstrap", bootstrap];
+  if (proxy === "tulle") return [buildRelease(), "sidecar", "--bootstrap", bootstrap];
   const { envoy } = await prepareTools(["envoy"], []);
   return [envoy, "-c", bootstrap, "--concurrency", "1", "-l", "off", "--disable-hot-restart"];
 }
 
-async function run(rounds: number, seconds: number): Promise<void> {
+async function run(): Promise<void> {
   const attacker = fork(join(import.meta.dirname, "attacker.ts"), [String(PORTS.proxy)]);
+  const failed = once(attacker, "exit").then(([code]) => {
+    throw new Error(`the attacker ended with exit code ${code}`);
+  });
   try {
-    await once(attacker, "message");
+    await Promise.race([once(attacker, "message"), failed]);
     goFirst();
     console.log(`warming up with ${WARM_UP_REQUESTS} requests`);
     await warmUp();
@@ -105,7 +123,7 @@ async function run(rounds: number, seconds: number): Promise<void> {
       const attacked: number[] = [];
       for (let round = 0; round < rounds; round++) {
         rest.push(percentile99(await latencies(seconds)));
-        attacked.push(percentile99(await underAttack(attacker, { name, seconds })));
+        attacked.push(percentile99(await underAttack(attacker, failed, { name, seconds })));
         await delay(SETTLE_MS);
       }
       const ratio = spreadOf(attacked.map((ms, i) => ms / rest[i]!));
@@ -142,9 +160,14 @@ async function warmUp(): Promise<void> {
   );
 }
 
-async function underAttack(attacker: ChildProcess, order: AttackOrder): Promise<number[]> {
+async function underAttack(
+  attacker: ChildProcess,
+  failed: Promise<never>,
+  order: AttackOrder,
+): Promise<number[]> {
   attacker.send(order);
-  const [found] = await Promise.all([latencies(order.seconds), once(attacker, "message")]);
+  const done = Promise.race([once(attacker, "message"), failed]);
+  const [found] = await Promise.all([latencies(order.seconds), done]);
   return found;
 }
 

@@ -89,7 +89,7 @@ function chosen<T extends string>(
   return all.filter((name) => names.includes(name));
 }
 
-function positive(option: string, text: string): number {
+export function positive(option: string, text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) {
     throw new Error(`${option} takes whole numbers from 1, not ${JSON.stringify(text)}`);
