@@ -13,7 +13,7 @@ import type { Prng } from "../../core/prng.ts";
 import type { RedisAddress } from "./redis-address.ts";
 import { RedisError, type RedisReply, RedisReplyReader } from "./redis-replies.ts";
 
-/** Without an answer for so long the connection is over. */
+/** Without an answer for so long, and half of it more, the connection is over. */
 const ANSWER_MS_MAX = 1_000;
 /** Commands that wait for their answer. More means that Redis cannot keep up. */
 const PENDING_MAX = 10_000;
@@ -148,12 +148,16 @@ export class RedisClient implements Component {
     this.#timer = this.#options.clock.schedule(this.#backoff.nextMs(), () => this.#connect());
   }
 
-  #watchAnswers(): void {
+  /** A process that stood still itself has an answer unread: what is late is looked at once more, after the sockets. */
+  #watchAnswers(suspect?: Pending): void {
     this.#watch = this.#options.clock.schedule(ANSWER_MS_MAX / 2, () => {
-      const oldest = this.#pending[0]?.sentAtMs ?? Number.POSITIVE_INFINITY;
-      const isLate = this.#options.clock.monotonicMs() - oldest > ANSWER_MS_MAX;
-      if (isLate) this.#socket?.destroy(new Error("no answer in time"));
-      this.#watchAnswers();
+      const oldest = this.#pending[0];
+      const waitedMs = this.#options.clock.monotonicMs() - (oldest?.sentAtMs ?? Infinity);
+      const late = waitedMs > ANSWER_MS_MAX ? oldest : undefined;
+      if (late !== undefined && late === suspect) {
+        this.#socket?.destroy(new Error("no answer in time"));
+      }
+      this.#watchAnswers(late);
     });
   }
 
