@@ -124,8 +124,18 @@ test("the new one signs nothing while somebody does not trust it, whatever happe
   const { roots } = await application.admin.ca();
   const old = roots[0]?.id ?? "";
   // One that nobody calls: what is frozen answers nothing.
-  const words = ["run", "--service", "bystander", "--name", "slow", "--", "sleep", "600"];
-  const run = application.home.start(words);
+  const app = ["sh", "-c", "echo here; exec sleep 600"];
+  const run = application.home.start([
+    "run",
+    "--service",
+    "bystander",
+    "--name",
+    "slow",
+    "--",
+    ...app,
+  ]);
+  // The app starts once the sidecar is ready; one that freezes before that is given up.
+  await run.waitFor(/here/);
   await caWhere(({ bundles }) =>
     bundles.some(({ proxy, roots: known }) => {
       return proxy === "default/slow" && known?.includes(old) === true;
