@@ -1,6 +1,6 @@
 /**
  * Installs what a clone lacks, with visible progress: the npm packages when they differ from
- * `package-lock.json`, then the generated protobuf code and the dashboard. Does nothing, quickly, when all is there.
+ * `package-lock.json`, then the generated protobuf code, the dashboard and the sidecar. Does nothing, quickly, when all is there.
  * Plain JavaScript for Node 20. `node scripts/install.cjs FILE ARGS…` then runs FILE on the pinned
  * runtime: a shell that has looked up `node` once goes on using the old one.
  */
@@ -13,6 +13,7 @@ const {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } = require("node:fs");
 const path = require("node:path");
@@ -25,9 +26,11 @@ const TERMINAL_PROGRESS_MS = 100;
 const LOCK_LOOK_MS = 100;
 /** As `src/control-plane/admin-api/dashboard-front.ts` expects it. */
 const DASHBOARD_OUTPUT = path.join("dashboard", "dist");
+/** Two folders deep like its source, from where it looks for `package.json`. */
+const SIDECAR_OUTPUT = path.join(".cache", "sidecar", "sidecar.js");
 const SPINNER = ["|", "/", "-", "\\"];
 
-module.exports = { ensureDashboard, ensureGenerated };
+module.exports = { ensureDashboard, ensureGenerated, ensureSidecar };
 
 if (require.main === module) {
   main().catch((error) => {
@@ -107,6 +110,33 @@ async function ensureDashboard() {
     writeFileSync(stampFile, stamp);
     release();
   }
+}
+
+/** Joins the sidecar to one file unless that was made from the present sources. Resolves with the file. */
+async function ensureSidecar() {
+  const file = path.join(ROOT, SIDECAR_OUTPUT);
+  const isFresh = () => isMadeOfPresent(`${file}.inputs.json`);
+  if (isFresh()) return file;
+  mkdirSync(path.dirname(file), { recursive: true });
+  const release = await lock(path.join(ROOT, ".cache", "sidecar.lock"));
+  try {
+    if (isFresh()) return file;
+    const args = [path.join("scripts", "bundle-sidecar.ts"), SIDECAR_OUTPUT];
+    await runWithProgress("building the sidecar", runtime(), args);
+  } finally {
+    release();
+  }
+  return file;
+}
+
+/** Whether all files that the list names are as it says. Sizes and times tell, which a start has time to look at. */
+function isMadeOfPresent(list) {
+  if (!existsSync(list)) return false;
+  const marks = Object.entries(JSON.parse(readFileSync(list, "utf8")));
+  return marks.every(([file, mark]) => {
+    const found = statSync(path.join(ROOT, file), { throwIfNoEntry: false });
+    return found !== undefined && `${found.size} ${found.mtimeMs}` === mark;
+  });
 }
 
 /** Waits until the file is this process's own; it holds the number of the one whose it is. Returns what gives it back. */
