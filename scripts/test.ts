@@ -4,7 +4,7 @@
  * without type check and lint, and hands what follows the second `--` to the runner.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import {
@@ -17,11 +17,14 @@ import {
 } from "./test-outcome.ts";
 
 const ROOT = join(import.meta.dirname, "..");
+const SHARED_PROCESSES = join(ROOT, ".cache", "test-processes");
 const OUTCOME_PATH = join(ROOT, ".cache", "test-outcome.json");
 const IS_CI = process.env["CI"] === "true";
 const TEST_FILES = "{src,test,demo,bench,scripts}/**/*.test.ts";
 /** A test that waits for something that never happens must not hold up the run for ever. */
 const TEST_TIMEOUT_MS = 180_000;
+/** So many processes run the tests beside the sources: one for each file takes half a second more than its tests. */
+const UNIT_PROCESSES = 4 * availableParallelism();
 /** More files than this do not fail by chance. */
 const FLAKY_FILES_MAX = 3;
 const CORES = availableParallelism();
@@ -49,10 +52,7 @@ if (paths.length === 0) {
 console.error(`${files.length} test files`);
 // Most tests wait for other processes most of the time.
 const runs = [
-  runTests(
-    files.filter((file) => !isJudge(file)),
-    2 * CORES,
-  ),
+  runTests(inSharedProcesses(files.filter((file) => !isJudge(file))), 2 * CORES),
   runTests(files.filter(isJudge), CORES),
 ];
 const outcome = runAgain(outcomeOf(runs.filter((run) => run !== undefined)));
@@ -98,6 +98,21 @@ function runAgain(outcome: TestOutcome): TestOutcome {
   if (second === undefined || second.failedFiles.length > 0) return outcome;
   console.log(`\nFlaky, to be mended: ${again.join(", ")}`);
   return passedInTheEnd(outcome);
+}
+
+/** In a whole run the unit tests come in few files, each of which loads its share of them. */
+function inSharedProcesses(files: readonly string[]): readonly string[] {
+  if (paths.length > 0) return files;
+  const isUnit = (file: string): boolean => file.startsWith("src/");
+  const units = files.filter(isUnit);
+  mkdirSync(SHARED_PROCESSES, { recursive: true });
+  const shared = Array.from({ length: UNIT_PROCESSES }, (_, index) => {
+    const path = join(SHARED_PROCESSES, `${index + 1}.test.mjs`);
+    const share = units.filter((_, position) => position % UNIT_PROCESSES === index);
+    writeFileSync(path, share.map((file) => `import "../../${file}";\n`).join(""));
+    return path;
+  });
+  return [...shared, ...files.filter((file) => !isUnit(file))];
 }
 
 function isJudge(file: string): boolean {
