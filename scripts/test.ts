@@ -23,11 +23,11 @@ const IS_CI = process.env["CI"] === "true";
 const TEST_FILES = "{src,test,demo,bench,scripts}/**/*.test.ts";
 /** A test that waits for something that never happens must not hold up the run for ever. */
 const TEST_TIMEOUT_MS = 180_000;
-/** So many processes run the tests beside the sources: one for each file takes half a second more than its tests. */
-const UNIT_PROCESSES = 4 * availableParallelism();
 /** More files than this do not fail by chance. */
 const FLAKY_FILES_MAX = 3;
 const CORES = availableParallelism();
+/** So many run the tests beside the sources: a process for each file takes half a second more than its tests. */
+const UNIT_PROCESSES = 4 * CORES;
 /** These judge what happens under load, or how little is done: more of them than cores would judge each other. */
 const JUDGES = ["test/acceptance", "test/dashboard/scale.test.ts", "test/dashboard/weight.test.ts"];
 
