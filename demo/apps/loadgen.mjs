@@ -113,7 +113,7 @@ function arrive() {
     if (visits.size < VISITS_MAX) startVisit();
     else stats.skipped += 1;
   }
-  timer = setTimeout(arrive, dueMs - performance.now());
+  timer = setTimeout(arrive, Math.max(0, dueMs - performance.now()));
 }
 
 serve("loadgen", { "GET /stats": () => ({ ...stats, underWay: visits.size }) }, {
