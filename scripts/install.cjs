@@ -1,6 +1,6 @@
 /**
  * Installs what a clone lacks, with visible progress: the npm packages when they differ from
- * `package-lock.json`, then the generated protobuf code, the dashboard and the sidecar. Does nothing, quickly, when all is there.
+ * `package-lock.json`, then the generated protobuf code and the dashboard. Does nothing, quickly, when all is there.
  * Plain JavaScript for Node 20. `node scripts/install.cjs FILE ARGS…` then runs FILE on the pinned
  * runtime: a shell that has looked up `node` once goes on using the old one.
  */
@@ -112,7 +112,10 @@ async function ensureDashboard() {
   }
 }
 
-/** Joins the sidecar to one file unless that was made from the present sources. Resolves with the file. */
+/**
+ * Joins the sidecar to one file unless that was made from the present sources. Resolves with the file. Asked for when a
+ * sidecar starts, so that sources which cannot be joined keep nobody from checking them.
+ */
 async function ensureSidecar() {
   const file = path.join(ROOT, SIDECAR_OUTPUT);
   const isFresh = () => isMadeOfPresent(`${file}.inputs.json`);

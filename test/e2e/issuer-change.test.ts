@@ -125,15 +125,8 @@ test("the new one signs nothing while somebody does not trust it, whatever happe
   const old = roots[0]?.id ?? "";
   // One that nobody calls: what is frozen answers nothing.
   const app = ["sh", "-c", "echo here; exec sleep 600"];
-  const run = application.home.start([
-    "run",
-    "--service",
-    "bystander",
-    "--name",
-    "slow",
-    "--",
-    ...app,
-  ]);
+  const words = ["run", "--service", "bystander", "--name", "slow", "--", ...app];
+  const run = application.home.start(words);
   // The app starts once the sidecar is ready; one that freezes before that is given up.
   await run.waitFor(/here/);
   await caWhere(({ bundles }) =>
