@@ -9,34 +9,35 @@ export interface HeadScanner {
 }
 
 export class HeadReader {
+  readonly #startLineClass: StartLineClass;
   readonly #scanner: HeadScanner;
-  /** Bytes of a head that is not complete. */
-  readonly #partial: PartialSection;
+  /** Bytes of a head that is not complete. Most heads come in one read. */
+  #partial: PartialSection | undefined;
 
   constructor(startLineClass: StartLineClass, scanner: HeadScanner) {
+    this.#startLineClass = startLineClass;
     this.#scanner = scanner;
-    this.#partial = new PartialSection(startLineClass);
   }
 
   /** Whether a part of a head has come. */
   get isMidHead(): boolean {
-    return this.#partial.length > 0;
+    return this.#partial !== undefined;
   }
 
   /** Returns the offset in `bytes` behind the head, NEED_MORE when all bytes are used, or an error number. */
   read(bytes: Buffer, start: number, end: number): number {
-    if (this.#partial.length > 0) return this.#readOn(bytes, start, end);
+    if (this.#partial !== undefined) return this.#readOn(this.#partial, bytes, start, end);
     const used = this.#scanner.scanHead(bytes, start, Math.min(end, start + HEAD_SIZE_BYTES_MAX));
     if (used !== NEED_MORE) return used;
     if (end - start >= HEAD_SIZE_BYTES_MAX) return PARSE_ERROR.headTooLarge;
+    this.#partial = new PartialSection(this.#startLineClass);
     this.#partial.append(bytes, start, end);
     this.#partial.markScanned();
     return NEED_MORE;
   }
 
   /** Goes on with a head whose first bytes are kept. */
-  #readOn(bytes: Buffer, start: number, end: number): number {
-    const partial = this.#partial;
+  #readOn(partial: PartialSection, bytes: Buffer, start: number, end: number): number {
     const keptLength = partial.length;
     // No scan goes past the bound, so that the verdict does not depend on how bytes were split.
     const scanEnd = Math.min(end, start + HEAD_SIZE_BYTES_MAX - keptLength);
@@ -50,7 +51,7 @@ export class HeadReader {
       return NEED_MORE;
     }
     if (used < 0) return used;
-    partial.clear();
+    this.#partial = undefined;
     return start + used - keptLength;
   }
 }

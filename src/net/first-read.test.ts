@@ -55,14 +55,13 @@ function reading(socket: Socket): { read: FirstRead; next: () => Promise<Told> }
 /** What the next reader gets up to the end. */
 function rest(socket: Socket, firstBytes: Buffer | undefined): Promise<string> {
   let text = "";
-  new SocketReader(
-    socket,
-    (bytes, length) => {
+  const owner = {
+    onRead(bytes: Buffer, length: number): boolean {
       text += bytes.toString("latin1", 0, length);
       return true;
     },
-    firstBytes,
-  );
+  };
+  new SocketReader(socket, owner, firstBytes);
   return new Promise((resolve) => socket.once("end", () => resolve(text)));
 }
 

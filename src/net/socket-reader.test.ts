@@ -8,11 +8,13 @@ import { SocketReader } from "./socket-reader.ts";
 /** Takes all that comes in parts of 1,000 bytes, one in a turn, and ends with it. */
 async function readInParts(server: Socket): Promise<Buffer> {
   const parts: Buffer[] = [];
-  const reader = new SocketReader(server, (bytes, length) => {
-    const used = Math.min(1_000, length);
-    parts.push(Buffer.from(bytes.subarray(0, used)));
-    if (used < length) reader.giveLater(bytes, used, length);
-    return true;
+  const reader = new SocketReader(server, {
+    onRead(bytes, length) {
+      const used = Math.min(1_000, length);
+      parts.push(Buffer.from(bytes.subarray(0, used)));
+      if (used < length) reader.giveLater(bytes, used, length);
+      return true;
+    },
   });
   await once(server, "end");
   return Buffer.concat(parts);
@@ -47,13 +49,15 @@ test("what a reader leaves of a read comes again, in order, with other turns bet
     if (!server.destroyed) setImmediate(count);
   }
   setImmediate(count);
-  const reader = new SocketReader(server, (bytes, length) => {
-    if (turn === lastTurn) isInTurns = false;
-    lastTurn = turn;
-    const used = Math.min(1_000, length);
-    parts.push(Buffer.from(bytes.subarray(0, used)));
-    if (used < length) reader.giveLater(bytes, used, length);
-    return true;
+  const reader = new SocketReader(server, {
+    onRead(bytes, length) {
+      if (turn === lastTurn) isInTurns = false;
+      lastTurn = turn;
+      const used = Math.min(1_000, length);
+      parts.push(Buffer.from(bytes.subarray(0, used)));
+      if (used < length) reader.giveLater(bytes, used, length);
+      return true;
+    },
   });
   const ended = once(server, "end");
   client.end(sent);
@@ -75,11 +79,13 @@ test("nothing is given again of a socket that is gone", async (t) => {
   const [client, server] = await socketPair();
   t.after(() => client.destroy());
   let reads = 0;
-  const reader = new SocketReader(server, (bytes, length) => {
-    reads += 1;
-    reader.giveLater(bytes, 0, length);
-    server.destroy();
-    return true;
+  const reader = new SocketReader(server, {
+    onRead(bytes, length) {
+      reads += 1;
+      reader.giveLater(bytes, 0, length);
+      server.destroy();
+      return true;
+    },
   });
   client.write("some bytes");
   await once(server, "close");

@@ -6,14 +6,20 @@ import net from "node:net";
 import { READ_BUFFER_BYTES } from "../core/limits.ts";
 import { handleOf, lastRead, type StreamHandle, setLastRead } from "./stream-handle.ts";
 
-/** Returns false to stop reading until `resume`. Must not throw. */
-export type ReadCallback = (bytes: Buffer, length: number) => boolean;
+/** Whoever the bytes are for: an object instead of a function, because each of a connection's has memory of its own to look at. */
+export interface ReadOwner {
+  /** Returns false to stop reading until `resume`. Must not throw. */
+  onRead(bytes: Buffer, length: number): boolean;
+}
+
+/** A handle that a reader has taken over. */
+type ReadHandle = StreamHandle & { bytesFor: SocketReader };
 
 const sharedReadBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
 export class SocketReader {
   readonly #socket: net.Socket;
-  readonly #onRead: ReadCallback;
+  readonly #owner: ReadOwner;
   readonly #bySocket: StreamHandle["onread"] | undefined;
   /** What the owner has left for another turn, and what came behind it: TLS tells the records of one read one by one. */
   #rest: Buffer | undefined;
@@ -24,27 +30,30 @@ export class SocketReader {
    * Takes reading over from the runtime, for good, and starts it. `firstBytes`, which stay valid, come
    * first, or what the socket has read already. Its events tell the end and errors as before.
    */
-  constructor(socket: net.Socket, onRead: ReadCallback, firstBytes?: Buffer) {
+  constructor(socket: net.Socket, owner: ReadOwner, firstBytes?: Buffer) {
     this.#socket = socket;
-    this.#onRead = onRead;
-    const handle = handleOf(socket);
+    this.#owner = owner;
+    const handle = handleOf(socket) as ReadHandle | undefined;
     if (handle === undefined) return;
-    const bySocket = handle.onread;
-    this.#bySocket = bySocket;
+    this.#bySocket = handle.onread;
     handle.useUserBuffer(sharedReadBuffer);
-    handle.onread = (bytes) => {
-      const length = lastRead();
-      if (this.#rest !== undefined) this.#keep(this.#rest, length);
-      else if (length <= 0) bySocket.call(handle, bytes);
-      else if (!socket.destroyed && !onRead(sharedReadBuffer, length)) this.pause();
-    };
+    handle.bytesFor = this;
+    handle.onread = giveToReader;
     startReading(handle);
     if (firstBytes === undefined && socket.readableLength === 0) return;
     process.nextTick(() => {
       if (socket.destroyed) return;
       const early = firstBytes ?? takeBuffered(socket);
-      if (early !== undefined && !onRead(early, early.length)) this.pause();
+      if (early !== undefined && !owner.onRead(early, early.length)) this.pause();
     });
+  }
+
+  /** The handle has read into the shared buffer, or tells an end or an error. Not of a socket that was destroyed. */
+  onHandleRead(bytes: ArrayBuffer | undefined): void {
+    const length = lastRead();
+    if (this.#rest !== undefined) this.#keep(this.#rest, length);
+    else if (length <= 0) this.#giveToSocket(bytes);
+    else if (!this.#owner.onRead(sharedReadBuffer, length)) this.pause();
   }
 
   pause(): void {
@@ -74,7 +83,7 @@ export class SocketReader {
     const rest = this.#rest!;
     this.#rest = undefined;
     if (this.#socket.destroyed) return;
-    this.#onRead(rest, rest.length);
+    this.#owner.onRead(rest, rest.length);
     const handle = handleOf(this.#socket);
     if (this.#rest !== undefined || handle === undefined) return;
     if (this.#endOfRest === 0) {
@@ -82,13 +91,23 @@ export class SocketReader {
       return;
     }
     setLastRead(this.#endOfRest);
-    this.#bySocket?.call(handle, undefined);
+    this.#giveToSocket(undefined);
   };
+
+  #giveToSocket(bytes: ArrayBuffer | undefined): void {
+    const handle = handleOf(this.#socket);
+    if (handle !== undefined) this.#bySocket?.call(handle, bytes);
+  }
 
   resume(): void {
     const handle = handleOf(this.#socket);
     if (handle !== undefined) startReading(handle);
   }
+}
+
+/** One function for all handles: it stays in the caches. The runtime puts another in its place when it closes a socket. */
+function giveToReader(this: StreamHandle, bytes: ArrayBuffer | undefined): void {
+  (this as ReadHandle).bytesFor.onHandleRead(bytes);
 }
 
 function startReading(handle: StreamHandle): void {

@@ -5,12 +5,15 @@
 import { LARGE_BUFFER_BYTES } from "../core/buffer-pool.ts";
 import { latin1 } from "../core/bytes.ts";
 import { SMALL_BODY_BYTES_MAX } from "../core/limits.ts";
+import { GatheredBytes } from "./gathered-bytes.ts";
 import type { StreamHandle, WriteRequest } from "./stream-handle.ts";
 import { TurnWriter } from "./turn-writer.ts";
 
 export class SocketWriter extends TurnWriter {
   /** What goes out behind the gathered bytes. */
   #text = "";
+  /** Made for the first large body. */
+  #gathered: GatheredBytes | undefined;
 
   /** Latin-1 text only. */
   text(text: string): void {
@@ -27,7 +30,8 @@ export class SocketWriter extends TurnWriter {
     }
     const head = this.#text + before;
     this.#text = "";
-    const { gathered } = this;
+    this.#gathered ??= new GatheredBytes();
+    const gathered = this.#gathered;
     gathered.reserve(head.length + length + after.length, LARGE_BUFFER_BYTES);
     const out = gathered.bytes;
     const { at } = gathered;
@@ -41,10 +45,14 @@ export class SocketWriter extends TurnWriter {
   protected override write(handle: StreamHandle, request: WriteRequest): number {
     const text = this.#text;
     this.#text = "";
-    const { gathered } = this;
-    if (gathered.isEmpty) return handle.writeLatin1String(request, text);
+    const gathered = this.#gathered;
+    if (gathered === undefined || gathered.isEmpty) return handle.writeLatin1String(request, text);
     gathered.reserve(text.length, text.length);
     gathered.at += gathered.bytes.write(text, gathered.at, "latin1");
     return gathered.write(handle, request);
+  }
+
+  protected override onTaken(): void {
+    this.#gathered?.taken();
   }
 }

@@ -4,7 +4,6 @@
  * the rest waits here. What is gathered, and how, is the business of the classes that extend this one.
  */
 import type { Socket } from "node:net";
-import { GatheredBytes } from "./gathered-bytes.ts";
 import { systemError } from "./node-error.ts";
 import {
   handleOf,
@@ -87,7 +86,6 @@ function flushDueLater(): void {
 }
 
 export abstract class TurnWriter {
-  protected readonly gathered = new GatheredBytes();
   /**
    * Whether what is gathered waits for two more looks at the sockets, which do not block: messages that have
    * arrived by then share the write. For connections that carry messages of many others, as long as more may come.
@@ -96,9 +94,13 @@ export abstract class TurnWriter {
   /** Whether it leaves before the turn's others: upstreams work on requests while answers are written, and wake up once for several. */
   goesFirst = false;
   readonly #socket: Socket;
+  /** The socket's: to look at the socket for it costs. It fails by itself when it is closed. */
+  readonly #handle: StreamHandle | undefined;
   readonly #onDrain: () => void;
-  /** Used again until a write is not done at once: from then on it belongs to that write. */
+  /** For the next write. */
   #request: WriteRequest | undefined;
+  /** Of a write that was not done at once, up to the end of its `oncomplete`; then it is used again. */
+  #lastRequest: WriteRequest | undefined;
   #bytesGathered = 0;
   #bytesUnderWay = 0;
   #onEnded: (() => void) | undefined;
@@ -111,6 +113,7 @@ export abstract class TurnWriter {
   /** `onDrain` must not throw. */
   constructor(socket: Socket, onDrain: () => void) {
     this.#socket = socket;
+    this.#handle = handleOf(socket);
     this.#onDrain = onDrain;
   }
 
@@ -133,7 +136,7 @@ export abstract class TurnWriter {
   flush(): void {
     this.#isDue = false;
     if (this.#bytesGathered === 0 || this.#bytesUnderWay > 0) return;
-    const handle = handleOf(this.#socket);
+    const handle = this.#handle;
     // The owner hears of the end from the socket.
     if (handle === undefined) return;
     this.#request ??= newWriteRequest(this.#onWritten);
@@ -142,8 +145,10 @@ export abstract class TurnWriter {
     this.#bytesGathered = 0;
     const error = this.write(handle, request);
     if (error !== 0) this.#fail(error);
-    else if (wasWriteAsync()) this.#request = undefined;
-    else this.#onTaken();
+    else if (wasWriteAsync()) {
+      this.#request = this.#lastRequest;
+      this.#lastRequest = request;
+    } else this.#onWriteDone();
   }
 
   /** Sends the connection's end behind all that was given; `onEnded` comes when it has left. */
@@ -155,6 +160,9 @@ export abstract class TurnWriter {
 
   /** Gives everything that is gathered to the handle. Returns its error number. */
   protected abstract write(handle: StreamHandle, request: WriteRequest): number;
+
+  /** The runtime has taken what `write` gave. */
+  protected abstract onTaken(): void;
 
   protected onGathered(bytes: number): void {
     this.bytesWritten += bytes;
@@ -180,7 +188,7 @@ export abstract class TurnWriter {
       this.#fail(status);
       return;
     }
-    this.#onTaken();
+    this.#onWriteDone();
     this.flush();
     if (this.isBlocked && this.#bytesGathered === 0) {
       this.isBlocked = false;
@@ -189,13 +197,13 @@ export abstract class TurnWriter {
     if (this.#onEnded !== undefined && this.unsentBytes === 0) this.#socket.end(this.#onEnded);
   };
 
-  #onTaken(): void {
+  #onWriteDone(): void {
     this.#bytesUnderWay = 0;
-    this.gathered.taken();
+    this.onTaken();
   }
 
   /** Behind a failure it is not sure who still looks at the memory: it is forgotten. */
   #fail(status: number): void {
-    this.#socket.destroy(systemError(status));
+    if (!this.#socket.destroyed) this.#socket.destroy(systemError(status));
   }
 }

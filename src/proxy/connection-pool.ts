@@ -110,7 +110,7 @@ export class ConnectionPool implements UpstreamConnectionOwner {
     const isWanted = this.#waiting.length > 0;
     if (connection.isMultiplexed) {
       const isIdle = connection.activeStreams === 0;
-      if (isIdle) connection.pooled.idleSinceMs = this.#services.nowMs();
+      if (isIdle) connection.pooled.becomeIdle(this.#services.nowMs());
     } else if (this.#isRemoved && !isWanted) {
       connection.destroy();
       return;
@@ -314,15 +314,15 @@ export class ConnectionPool implements UpstreamConnectionOwner {
     const { http, nowMs, prng, faults } = this.#services;
     const connection = this.#createConnection(connected);
     this.#connections.add(connection);
-    const notes = connection.pooled;
-    notes.idleSinceMs = nowMs();
+    const beganMs = nowMs();
+    connection.pooled.becomeIdle(beganMs);
     const defaultMs = connection.isMultiplexed
       ? SHARED_CONNECTION_AGE_MS
       : Number.POSITIVE_INFINITY;
     const ageMs = http.connectionAgeMsMax ?? defaultMs;
     // Those that were made together do not all end together.
     const jitter = 1 - SHARED_CONNECTION_AGE_JITTER * prng.next();
-    notes.expiresAtMs = notes.idleSinceMs + Math.min(ageMs * jitter, this.#lifeOf(connected));
+    connection.pooled.expireAt(beganMs + Math.min(ageMs * jitter, this.#lifeOf(connected)));
     const owner = { onFault: (error: unknown) => faults.report("upstream connection", error) };
     atPeerExpiry(connected.socket, connected.peerNotAfterMs, this.#services, owner, () =>
       this.#onPeerExpired(connection),

@@ -18,14 +18,18 @@ export interface ExchangeTimerHandler extends FaultOwner {
 }
 
 /** A limit of which nothing is armed, or nothing that still means anything. */
-const NEVER_MS = Number.POSITIVE_INFINITY;
+const NEVER_MS = -1;
 
-/** One limit: when it is over, and a timer that fires then or before. */
+/**
+ * One limit: when it is over, and a timer that fires then or before. Milliseconds are whole ones here, which stand
+ * in the object itself; others are objects of their own.
+ */
 class Deadline {
   readonly #wheel: TimerWheel;
   readonly #entry: TimerEntry;
   /** Monotonic milliseconds. */
   dueMs = NEVER_MS;
+  /** Of the timer, or NEVER_MS while it is not armed. */
   #firesMs = NEVER_MS;
 
   constructor(wheel: TimerWheel, onTimeout: () => void) {
@@ -34,14 +38,15 @@ class Deadline {
   }
 
   set(ms: number, nowMs: number): void {
-    this.dueMs = nowMs + ms;
-    if (this.#entry.isArmed && this.#firesMs <= this.dueMs) return;
-    this.#wheel.arm(this.#entry, ms);
+    this.dueMs = Math.ceil(nowMs + ms);
+    if (this.#firesMs !== NEVER_MS && this.#firesMs <= this.dueMs) return;
+    this.#wheel.arm(this.#entry, this.dueMs - nowMs);
     this.#firesMs = this.dueMs;
   }
 
-  /** For the timer: whether the limit is over. If not yet, the timer is armed for the rest. */
+  /** For the timer, which has fired: whether the limit is over. If not yet, the timer is armed for the rest. */
   isOver(nowMs: number): boolean {
+    this.#firesMs = NEVER_MS;
     if (this.dueMs === NEVER_MS) return false;
     if (nowMs >= this.dueMs) return true;
     this.set(this.dueMs - nowMs, nowMs);
@@ -54,6 +59,7 @@ class Deadline {
 
   release(): void {
     this.dueMs = NEVER_MS;
+    this.#firesMs = NEVER_MS;
     this.#wheel.disarm(this.#entry);
   }
 }

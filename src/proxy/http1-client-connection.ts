@@ -55,7 +55,7 @@ export class Http1ClientConnection
     this.#socket = socket;
     this.#owner = owner;
     this.#faults = faults;
-    this.#reader = new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length));
+    this.#reader = new SocketReader(socket, this);
     this.#writer = new SocketWriter(
       socket,
       guarded(this, () => this.#onDrain()),
@@ -99,7 +99,8 @@ export class Http1ClientConnection
     if (this.#handler === undefined) this.destroy();
   }
 
-  #onRead(bytes: Buffer, length: number): boolean {
+  /** For the socket's reader. */
+  onRead(bytes: Buffer, length: number): boolean {
     try {
       this.#read(bytes, length);
     } catch (error) {

@@ -71,11 +71,7 @@ export class Http1ServerConnection
     this.connection = connection;
     this.#socket = socket;
     this.#server = server;
-    this.#reader = new SocketReader(
-      socket,
-      (bytes, length) => this.onRead(bytes, length),
-      firstBytes,
-    );
+    this.#reader = new SocketReader(socket, this, firstBytes);
     this.#writer = new SocketWriter(
       socket,
       guarded(this, () => this.#exchange.onDownstreamDrain()),

@@ -85,7 +85,7 @@ export class Http2ClientConnection
       "close",
       guarded(this, () => this.#onClose()),
     );
-    this.#reader = new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length));
+    this.#reader = new SocketReader(socket, this);
   }
 
   get isDraining(): boolean {
@@ -150,7 +150,8 @@ export class Http2ClientConnection
     this.#lose(reason);
   }
 
-  #onRead(bytes: Buffer, length: number): boolean {
+  /** For the socket's reader. */
+  onRead(bytes: Buffer, length: number): boolean {
     if (this.isClosed) return true;
     try {
       const used = this.http2.receive(bytes, 0, length);

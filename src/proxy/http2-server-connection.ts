@@ -83,7 +83,7 @@ export class Http2ServerConnection
     socket.on("error", () => {});
     server.connections.add(this);
     this.#deadline.armIdle();
-    this.#reader = new SocketReader(socket, (bytes, length) => this.#onRead(bytes, length), early);
+    this.#reader = new SocketReader(socket, this, early);
     if (server.isReplaced) this.drain();
   }
 
@@ -137,7 +137,8 @@ export class Http2ServerConnection
     this.#socket.destroy();
   }
 
-  #onRead(bytes: Buffer, length: number): boolean {
+  /** For the socket's reader. */
+  onRead(bytes: Buffer, length: number): boolean {
     if (this.#isClosing) return true;
     try {
       const used = this.http2.receive(bytes, 0, length);

@@ -23,14 +23,11 @@ export class IdleConnections {
   /** Ends the connection where there is no place for it. */
   push(connection: UpstreamConnection, nowMs: number): void {
     const notes = connection.pooled;
-    if (
-      this.#connections.length >= IDLE_CONNECTIONS_PER_ENDPOINT_MAX ||
-      nowMs > notes.expiresAtMs
-    ) {
+    if (this.#connections.length >= IDLE_CONNECTIONS_PER_ENDPOINT_MAX || notes.isExpired(nowMs)) {
       connection.destroy();
       return;
     }
-    notes.idleSinceMs = nowMs;
+    notes.becomeIdle(nowMs);
     this.#connections.push(connection);
   }
 
@@ -64,11 +61,11 @@ export class IdleConnections {
 
   /** The peer's own limit counts too, with a margin: a request must not meet its closing. */
   #isStale(connection: UpstreamConnection, nowMs: number): boolean {
-    const { idleSinceMs, expiresAtMs } = connection.pooled;
+    const { pooled } = connection;
     const told = connection.peerIdleLimitMs;
     const marginMs = Math.min(PEER_IDLE_MARGIN_MS, told / 2);
     const ownMs = this.#idleTimeoutMs;
     const limitMs = told === 0 ? ownMs : Math.min(ownMs, told - marginMs);
-    return nowMs - idleSinceMs > limitMs || nowMs > expiresAtMs;
+    return pooled.hasIdledFor(limitMs, nowMs) || pooled.isExpired(nowMs);
   }
 }

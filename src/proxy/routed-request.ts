@@ -24,6 +24,8 @@ export class RoutedRequest implements RequestView {
   #hasNewQuery = false;
   /** Undefined when its bytes were refused. */
   head: RequestHead | undefined;
+  /** What its client speaks. */
+  isHttp2 = false;
   method = "";
   path = "";
   query = "";
@@ -45,10 +47,6 @@ export class RoutedRequest implements RequestView {
 
   get scheme(): string {
     return this.#origin.connection.scheme;
-  }
-
-  get isHttp2(): boolean {
-    return this.#origin.connection.isHttp2;
   }
 
   get httpVersion(): HttpVersion {
@@ -78,6 +76,7 @@ export class RoutedRequest implements RequestView {
   /** For the next request. */
   begin(head: RequestHead | undefined): void {
     this.head = head;
+    this.isHttp2 = this.#origin.connection.isHttp2;
     this.method = head?.method ?? "";
     this.authority = head?.authority ?? "";
     this.path = "";

@@ -64,11 +64,12 @@ export class SharedConnections {
   sweep(nowMs: number): boolean {
     let needsSuccessor = false;
     for (const connection of [...this.#connections]) {
-      const { idleSinceMs, expiresAtMs } = connection.pooled;
+      const { pooled } = connection;
+      const isOld = pooled.isExpired(nowMs);
       const isIdle = connection.activeStreams === 0;
-      if (isIdle && (nowMs - idleSinceMs > this.#idleTimeoutMs || nowMs > expiresAtMs)) {
+      if (isIdle && (isOld || pooled.hasIdledFor(this.#idleTimeoutMs, nowMs))) {
         this.drain(connection);
-      } else if (nowMs > expiresAtMs) {
+      } else if (isOld) {
         if (this.#hasYounger(nowMs)) this.drain(connection);
         else needsSuccessor = true;
       }
@@ -85,7 +86,7 @@ export class SharedConnections {
   /** Those that are too old make way, whether or not another one takes over. */
   drainOld(nowMs: number): void {
     for (const connection of [...this.#connections]) {
-      if (nowMs > connection.pooled.expiresAtMs) this.drain(connection);
+      if (connection.pooled.isExpired(nowMs)) this.drain(connection);
     }
   }
 
@@ -95,7 +96,7 @@ export class SharedConnections {
 
   #hasYounger(nowMs: number): boolean {
     return this.#connections.some(
-      (connection) => connection.room > 0 && connection.pooled.expiresAtMs >= nowMs,
+      (connection) => connection.room > 0 && !connection.pooled.isExpired(nowMs),
     );
   }
 }

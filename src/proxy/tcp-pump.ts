@@ -48,7 +48,7 @@ export class TcpPump {
       "end",
       guarded(owner, () => this.#onEnd()),
     );
-    this.#reader = new SocketReader(from, this.#onRead, firstBytes);
+    this.#reader = new SocketReader(from, this, firstBytes);
   }
 
   /** Bytes that the receiver has not taken. */
@@ -61,7 +61,7 @@ export class TcpPump {
     this.#writer.flush();
   }
 
-  readonly #onRead = (bytes: Buffer, length: number): boolean => {
+  onRead(bytes: Buffer, length: number): boolean {
     try {
       this.byteCount += length;
       this.#counter.value += length;
@@ -72,7 +72,7 @@ export class TcpPump {
       this.#owner.onFault(error);
       return false;
     }
-  };
+  }
 
   /** The sender's end is passed on; the other direction goes on. */
   #onEnd(): void {

@@ -4,14 +4,35 @@
  */
 import type { ClientStream, ClientStreamHandler } from "./stream.ts";
 
-/** What the pool keeps about a connection, on the connection itself: nothing is looked up per request. */
+const NEVER_MS = -1;
+
+/**
+ * What the pool keeps about a connection, on the connection itself: nothing is looked up per request. Milliseconds are
+ * whole ones, which stand in the object itself; others are objects of their own.
+ */
 export class PoolNotes {
-  /** When it became idle, by the proxy's coarse clock. */
-  idleSinceMs = 0;
-  /** When it has to make way for another one, by the same clock. */
-  expiresAtMs = Number.POSITIVE_INFINITY;
+  /** By the monotonic clock, as all times here. */
+  #idleSinceMs = 0;
+  #expiresAtMs = NEVER_MS;
   /** Requests that it was given since it was made. */
   requestCount = 0;
+
+  becomeIdle(nowMs: number): void {
+    this.#idleSinceMs = Math.floor(nowMs);
+  }
+
+  hasIdledFor(ms: number, nowMs: number): boolean {
+    return nowMs - this.#idleSinceMs > ms;
+  }
+
+  /** From then on it makes way for another one. Infinity: never. */
+  expireAt(ms: number): void {
+    this.#expiresAtMs = Number.isFinite(ms) ? Math.ceil(ms) : NEVER_MS;
+  }
+
+  isExpired(nowMs: number): boolean {
+    return this.#expiresAtMs !== NEVER_MS && nowMs > this.#expiresAtMs;
+  }
 }
 
 export interface UpstreamConnection {
