@@ -5,7 +5,7 @@
 import { bench, do_not_optimize, group } from "mitata";
 import { PREMATURE_RESETS_MAX } from "../../src/core/limits.ts";
 import { AbuseBudget } from "../../src/http2/abuse-budget.ts";
-import { SendWindow } from "../../src/http2/flow-window.ts";
+import { INITIAL_WINDOW_BYTES, SendWindow } from "../../src/http2/flow-window.ts";
 import { ReceiveWindows, StreamReceiveWindow } from "../../src/http2/flow-window-receive.ts";
 import { FRAME_DATA, FRAME_HEADERS } from "../../src/http2/frame.ts";
 import { SendEntry, SendScheduler } from "../../src/http2/send-scheduler.ts";
@@ -71,33 +71,30 @@ group("http2 turns", () => {
   ] as const) {
     const window = new SendWindow(0);
     const sends = new SendScheduler<number>(window);
-    const entries = Array.from(
-      { length: streamCount },
-      (_, i) => new SendEntry(i, new SendWindow(WIDE)),
-    );
+    const entries = Array.from({ length: streamCount }, (_, i) => new SendEntry(i, WIDE));
     for (const entry of entries) sends.queue(entry, FRAME_BYTES + 1);
     bench(`a frame's turn among ${name}`, () => {
       window.credit(FRAME_BYTES);
       const entry = sends.next();
       if (entry === undefined) throw new Error("nothing to send");
-      entry.window.credit(FRAME_BYTES);
+      entry.credit(FRAME_BYTES);
       do_not_optimize(sends.queue(entry, entry.grantedBytes));
     });
   }
   const window = new SendWindow(WIDE);
   const sends = new SendScheduler<number>(window);
   bench("a small answer that leaves at once", () => {
-    const entry = new SendEntry(0, new SendWindow());
+    const entry = new SendEntry(0, INITIAL_WINDOW_BYTES);
     do_not_optimize(sends.grantNow(entry, 100));
     window.credit(100);
   });
-  const ending = new SendEntry(0, new SendWindow(WIDE));
+  const ending = new SendEntry(0, WIDE);
   bench("a small answer that waits for its turn", () => {
     sends.queue(ending, 100);
     sends.end(ending);
     do_not_optimize(sends.next());
     sends.remove(ending);
     window.credit(100);
-    ending.window.credit(100);
+    ending.credit(100);
   });
 });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { blockOf, fieldOf } from "../../test/support/header-fixture.ts";
-import type { FieldWriter, HeaderBlock } from "./header-block.ts";
+import { nextRoom } from "./field-room.ts";
+import { type FieldWriter, HeaderBlock } from "./header-block.ts";
 import { HeaderName } from "./header-field.ts";
 import { HEADER } from "./header-name.ts";
 import { NameFamily } from "./name-family.ts";
@@ -185,5 +187,50 @@ describe("HeaderBlock", () => {
     assert.equal(block.toLines(), text);
     block.drop(0);
     assert.equal(block.toLines(), "B: 2\r\nC: 3\r\n");
+  });
+
+  it("leaves the others of its room alone, however many fields they get, message after message", () => {
+    const step = fc.record({
+      which: fc.nat({ max: 2 }),
+      what: fc.constantFrom("push", "add", "set", "clear"),
+      times: fc.integer({ min: 1, max: 40 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
+        const blocks = [
+          new HeaderBlock(nextRoom()),
+          new HeaderBlock(),
+          new HeaderBlock(nextRoom()),
+        ];
+        const models = blocks.map(() => ({ lines: "", added: "" }));
+        let number = 0;
+        for (const { which, what, times } of steps) {
+          const block = blocks[which]!;
+          const model = models[which]!;
+          if (what === "clear") {
+            block.clear();
+            model.lines = "";
+            model.added = "";
+          }
+          for (let i = 0; i < times && what !== "clear"; i++) {
+            number += 1;
+            const line = `x-${number}: ${number}\r\n`;
+            if (what === "push") {
+              const at = model.lines.length;
+              const colon = at + line.indexOf(":");
+              model.lines += line;
+              block.text = model.lines;
+              block.push(0, at, colon, colon + 2, model.lines.length - 2);
+            } else {
+              model.added += line;
+              block[what](fieldOf(`x-${number}`, String(number)));
+            }
+          }
+        }
+        for (const [i, block] of blocks.entries()) {
+          assert.equal(block.toLines(), models[i]!.lines + models[i]!.added);
+        }
+      }),
+    );
   });
 });

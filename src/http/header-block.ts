@@ -4,6 +4,7 @@
  * Name case and order survive. A block is reused for each message of its connection; nothing read
  * from it may be kept past the message, except strings.
  */
+import { ADDED_FIELDS, ARRIVED_FIELDS, type FieldRoom, NUMBERS_PER_FIELD } from "./field-room.ts";
 import type { HeaderField, HeaderName } from "./header-field.ts";
 import { HEADER_UNKNOWN, idOfName, LAST_FLAGGED_ID } from "./header-name.ts";
 import type { NameFamily } from "./name-family.ts";
@@ -23,14 +24,15 @@ const VALUE_START = 2;
 const VALUE_END = 3;
 const ID = 4;
 const STATE = 5;
-const STRIDE = 6;
+const STRIDE = NUMBERS_PER_FIELD;
+
+const NO_NUMBERS = new Int32Array(0);
+/** An array of a block's own grows by itself. */
+const UNBOUNDED = 0x3fff_ffff;
 
 const UPPER_A = 0x41;
 const UPPER_Z = 0x5a;
 const LOWER_OFFSET = 0x20;
-
-/** Most messages have fewer fields; idle connections hold their block. */
-const FIELDS_INITIAL = 16;
 
 /** Takes the fields of a block one by one: an encoder. */
 export interface FieldWriter {
@@ -53,11 +55,26 @@ export class HeaderBlock {
   /** Latin-1 text that the offsets index. */
   text = "";
   count = 0;
-  #fields = new Int32Array(STRIDE * FIELDS_INITIAL);
+  /** A room's, as long as it has place: the numbers of this block begin at `#start`. */
+  #fields: Int32Array;
+  #start: number;
+  #capacity: number;
   #hasEdits = false;
-  /** Fields added behind the arrived ones. The array only grows: emptying it per message costs more. */
+  /** Fields added behind the arrived ones. Places behind them are not emptied: that costs more. */
   #addedCount = 0;
-  readonly #added: HeaderField[] = [];
+  #added: (HeaderField | undefined)[];
+  #addedStart: number;
+  #addedCapacity: number;
+
+  /** `room`: for blocks that live long and carry message after message. */
+  constructor(room?: FieldRoom) {
+    this.#fields = room?.numbers ?? NO_NUMBERS;
+    this.#start = room?.numbersAt ?? 0;
+    this.#capacity = room === undefined ? 0 : ARRIVED_FIELDS;
+    this.#added = room?.added ?? [];
+    this.#addedStart = room?.addedAt ?? 0;
+    this.#addedCapacity = room === undefined ? UNBOUNDED : ADDED_FIELDS;
+  }
 
   clear(): void {
     this.text = "";
@@ -68,8 +85,8 @@ export class HeaderBlock {
 
   /** For codecs: appends a field by its offsets. The caller has checked the bytes and the bound. */
   push(id: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
-    const at = this.count * STRIDE;
-    if (at === this.#fields.length) this.#grow();
+    if (this.count === this.#capacity) this.#grow();
+    const at = this.#at(this.count);
     const fields = this.#fields;
     fields[at + NAME_START] = nameStart;
     fields[at + NAME_END] = nameEnd;
@@ -82,13 +99,13 @@ export class HeaderBlock {
 
   /** For codecs: the last pushed line carries white space that is not passed on. */
   markUntidy(): void {
-    this.#fields[(this.count - 1) * STRIDE + STATE] = FIELD_UNTIDY;
+    this.#fields[this.#at(this.count - 1) + STATE] = FIELD_UNTIDY;
     this.#hasEdits = true;
   }
 
   /** For codecs: the last pushed field came never indexed, in a line that is exactly `name: value`. */
   markNeverIndexed(): void {
-    this.#fields[(this.count - 1) * STRIDE + STATE] = FIELD_NEVER_INDEXED;
+    this.#fields[this.#at(this.count - 1) + STATE] = FIELD_NEVER_INDEXED;
   }
 
   /** RFC 7541 section 6.2.3: who passes the field on must use the never-indexed form too. */
@@ -103,7 +120,7 @@ export class HeaderBlock {
 
   /** The number of an arrived field's name, from `HEADER`, also when it was dropped. */
   idOf(index: number): number {
-    return this.#fields[index * STRIDE + ID]!;
+    return this.#fields[this.#at(index) + ID]!;
   }
 
   isKept(index: number): boolean {
@@ -111,22 +128,22 @@ export class HeaderBlock {
   }
 
   name(index: number): string {
-    const at = index * STRIDE;
+    const at = this.#at(index);
     return this.text.slice(this.#fields[at + NAME_START]!, this.#fields[at + NAME_END]!);
   }
 
   value(index: number): string {
-    const at = index * STRIDE;
+    const at = this.#at(index);
     return this.text.slice(this.#fields[at + VALUE_START]!, this.#fields[at + VALUE_END]!);
   }
 
   /** Where the line of an arrived field ends in `text`, its CRLF included. For tidy lines. */
   endOf(index: number): number {
-    return this.#fields[index * STRIDE + VALUE_END]! + 2;
+    return this.#fields[this.#at(index) + VALUE_END]! + 2;
   }
 
   drop(index: number): void {
-    this.#fields[index * STRIDE + STATE] = FIELD_DROPPED;
+    this.#fields[this.#at(index) + STATE] = FIELD_DROPPED;
     this.#hasEdits = true;
   }
 
@@ -148,7 +165,7 @@ export class HeaderBlock {
       joined = joined === undefined ? value : `${joined},${value}`;
     }
     for (let i = 0; i < this.#addedCount; i++) {
-      const { name, value } = this.#added[i]!;
+      const { name, value } = this.#addedField(i);
       if (name.lower !== lowerName) continue;
       joined = joined === undefined ? value : `${joined},${value}`;
     }
@@ -163,7 +180,7 @@ export class HeaderBlock {
       if (this.#isNamed(i, id, lowerName)) found.push(this.value(i));
     }
     for (let i = 0; i < this.#addedCount; i++) {
-      const { name, value } = this.#added[i]!;
+      const { name, value } = this.#addedField(i);
       if (name.lower === lowerName) found.push(value);
     }
     return found;
@@ -171,8 +188,8 @@ export class HeaderBlock {
 
   /** Whether the value of an arrived field is this text. Makes no string. */
   isValue(index: number, text: string): boolean {
-    const start = this.#fields[index * STRIDE + VALUE_START]!;
-    if (this.#fields[index * STRIDE + VALUE_END]! - start !== text.length) return false;
+    const start = this.#fields[this.#at(index) + VALUE_START]!;
+    if (this.#fields[this.#at(index) + VALUE_END]! - start !== text.length) return false;
     for (let i = 0; i < text.length; i++) {
       if (this.text.charCodeAt(start + i) !== text.charCodeAt(i)) return false;
     }
@@ -181,7 +198,8 @@ export class HeaderBlock {
 
   /** Adds a field behind the others. */
   add(field: HeaderField): void {
-    this.#added[this.#addedCount] = field;
+    if (this.#addedCount === this.#addedCapacity) this.#growAdded();
+    this.#added[this.#addedStart + this.#addedCount] = field;
     this.#addedCount += 1;
   }
 
@@ -192,9 +210,9 @@ export class HeaderBlock {
     }
     let kept = 0;
     for (let i = 0; i < this.#addedCount; i++) {
-      const field = this.#added[i]!;
+      const field = this.#addedField(i);
       if (field.name.lower === name.lower) continue;
-      this.#added[kept] = field;
+      this.#added[this.#addedStart + kept] = field;
       kept += 1;
     }
     this.#addedCount = kept;
@@ -210,7 +228,7 @@ export class HeaderBlock {
         if (family.isKnownUnwanted(id)) this.drop(i);
         continue;
       }
-      const start = this.#fields[i * STRIDE + NAME_START]!;
+      const start = this.#fields[this.#at(i) + NAME_START]!;
       if (lowerCode(this.text, start) !== first || !this.isKept(i)) continue;
       let at = 1;
       while (at < prefix.length && lowerCode(this.text, start + at) === prefix.charCodeAt(at)) at++;
@@ -239,7 +257,7 @@ export class HeaderBlock {
       if (this.isKept(i)) visit(this.name(i), this.value(i));
     }
     for (let i = 0; i < this.#addedCount; i++) {
-      const { name, value } = this.#added[i]!;
+      const { name, value } = this.#addedField(i);
       visit(name.text, value);
     }
   }
@@ -247,7 +265,7 @@ export class HeaderBlock {
   /** The kept fields as HTTP/1.1 lines, each ended by CRLF. Untouched runs are copied in one slice. */
   toLines(): string {
     let lines = this.#hasEdits ? this.#keptLines() : this.#allLines();
-    for (let i = 0; i < this.#addedCount; i++) lines += this.#added[i]!.line;
+    for (let i = 0; i < this.#addedCount; i++) lines += this.#addedField(i).line;
     return lines;
   }
 
@@ -259,7 +277,7 @@ export class HeaderBlock {
   /** Characters of the names and values that `writeTo` writes, at most. */
   get textLengthMax(): number {
     let length = this.text.length;
-    for (let i = 0; i < this.#addedCount; i++) length += this.#added[i]!.line.length;
+    for (let i = 0; i < this.#addedCount; i++) length += this.#addedField(i).line.length;
     return length;
   }
 
@@ -267,8 +285,8 @@ export class HeaderBlock {
   writeTo(writer: FieldWriter, skippedIds: number): void {
     if (this.count > 0) writer.setText(this.text);
     const fields = this.#fields;
-    const end = this.count * STRIDE;
-    for (let at = 0; at < end; at += STRIDE) {
+    const end = this.#at(this.count);
+    for (let at = this.#start; at < end; at += STRIDE) {
       const state = fields[at + STATE]!;
       const id = fields[at + ID]!;
       if (state === FIELD_DROPPED || isFlagged(id, skippedIds)) continue;
@@ -282,14 +300,14 @@ export class HeaderBlock {
       );
     }
     for (let i = 0; i < this.#addedCount; i++) {
-      const field = this.#added[i]!;
+      const field = this.#addedField(i);
       if (!isFlagged(field.name.id, skippedIds)) writer.addField(field);
     }
   }
 
   #allLines(): string {
     if (this.count === 0) return "";
-    return this.text.slice(this.#fields[NAME_START]!, this.endOf(this.count - 1));
+    return this.text.slice(this.#fields[this.#start + NAME_START]!, this.endOf(this.count - 1));
   }
 
   #keptLines(): string {
@@ -297,7 +315,7 @@ export class HeaderBlock {
     let runStart = -1;
     for (let i = 0; i < this.count; i++) {
       const state = this.#state(i);
-      const nameStart = this.#fields[i * STRIDE + NAME_START]!;
+      const nameStart = this.#fields[this.#at(i) + NAME_START]!;
       if (state <= FIELD_NEVER_INDEXED) {
         if (runStart < 0) runStart = nameStart;
         continue;
@@ -317,7 +335,7 @@ export class HeaderBlock {
     if (this.#state(index) === FIELD_DROPPED) return false;
     if (id !== HEADER_UNKNOWN) return this.idOf(index) === id;
     if (this.idOf(index) !== HEADER_UNKNOWN) return false;
-    const at = index * STRIDE;
+    const at = this.#at(index);
     const length = this.#fields[at + NAME_END]! - this.#fields[at + NAME_START]!;
     return length === lowerName.length && this.name(index).toLowerCase() === lowerName;
   }
@@ -326,22 +344,42 @@ export class HeaderBlock {
   #underscoreName(from: number): number {
     let next = -1;
     for (let i = from; i < this.count; i++) {
-      const start = this.#fields[i * STRIDE + NAME_START]!;
+      const start = this.#fields[this.#at(i) + NAME_START]!;
       if (next < start) next = this.text.indexOf("_", start);
       if (next < 0) return -1;
-      if (next < this.#fields[i * STRIDE + NAME_END]! && this.isKept(i)) return i;
+      if (next < this.#fields[this.#at(i) + NAME_END]! && this.isKept(i)) return i;
     }
     return -1;
   }
 
   #state(index: number): number {
-    return this.#fields[index * STRIDE + STATE]!;
+    return this.#fields[this.#at(index) + STATE]!;
   }
 
+  /** Where the numbers of an arrived field begin. */
+  #at(index: number): number {
+    return this.#start + index * STRIDE;
+  }
+
+  #addedField(index: number): HeaderField {
+    return this.#added[this.#addedStart + index]!;
+  }
+
+  /** The block moves to arrays of its own. */
   #grow(): void {
-    const grown = new Int32Array(2 * this.#fields.length);
-    grown.set(this.#fields);
+    const capacity = Math.max(ARRIVED_FIELDS, 2 * this.#capacity);
+    const grown = new Int32Array(STRIDE * capacity);
+    grown.set(this.#fields.subarray(this.#start, this.#at(this.#capacity)));
     this.#fields = grown;
+    this.#start = 0;
+    this.#capacity = capacity;
+  }
+
+  #growAdded(): void {
+    const end = this.#addedStart + this.#addedCapacity;
+    this.#added = this.#added.slice(this.#addedStart, end);
+    this.#addedStart = 0;
+    this.#addedCapacity = UNBOUNDED;
   }
 }
 

@@ -49,5 +49,9 @@ export class RequestHead {
   acceptsTrailers = false;
   /** The protocol that the client wants to switch to, otherwise empty. Offers of h2c are ignored. */
   upgrade = "";
-  readonly headers = new HeaderBlock();
+  readonly headers: HeaderBlock;
+
+  constructor(headers = new HeaderBlock()) {
+    this.headers = headers;
+  }
 }

@@ -13,5 +13,9 @@ export class ResponseHead {
   keepAlive = true;
   /** Milliseconds after which the peer closes the idle connection, as Keep-Alive tells; 0 when it does not. */
   keepAliveTimeoutMs = 0;
-  readonly headers = new HeaderBlock();
+  readonly headers: HeaderBlock;
+
+  constructor(headers = new HeaderBlock()) {
+    this.headers = headers;
+  }
 }

@@ -24,9 +24,9 @@ const UPGRADE = HEADER.upgrade;
 const EXPECT = HEADER.expect;
 
 /** Shared by all messages whose Connection fields name no other fields. */
-const NO_OPTIONS: readonly HeaderName[] = [];
+export const NO_OPTIONS: readonly HeaderName[] = [];
 
-/** What the framing fields of one message say. Reused by its parser. */
+/** What the framing fields of one message say. Used again for the next one. */
 export class Framing {
   /** -1 when there is no Content-Length. */
   contentLength = -1;
@@ -48,8 +48,8 @@ export class Framing {
   #upgradeValue = "";
   #hasUpgradeOption = false;
   #hasConnection = false;
-  /** Fields that Connection listed. */
-  #options = NO_OPTIONS;
+  /** Other fields that Connection listed. */
+  options = NO_OPTIONS;
 
   /** Reads the fields of `headers`. Returns 0 or an error number. */
   read(headers: HeaderBlock): number {
@@ -67,11 +67,6 @@ export class Framing {
     return 0;
   }
 
-  /** Removes the trailer fields that Connection named in the head (RFC 9110 section 7.6.1). */
-  removeConnectionOptions(fields: HeaderBlock): void {
-    for (const option of this.#options) fields.remove(option);
-  }
-
   #clear(): void {
     this.contentLength = -1;
     this.isChunked = false;
@@ -86,7 +81,7 @@ export class Framing {
     this.#upgradeValue = "";
     this.#hasUpgradeOption = false;
     this.#hasConnection = false;
-    this.#options = NO_OPTIONS;
+    this.options = NO_OPTIONS;
   }
 
   #readField(id: number, index: number, headers: HeaderBlock): number {
@@ -183,7 +178,7 @@ export class Framing {
     else if (option !== "" && !isProtectedName(option)) {
       const name = new HeaderName(option);
       headers.remove(name);
-      this.#options = [...this.#options, name];
+      this.options = [...this.options, name];
     }
   }
 }

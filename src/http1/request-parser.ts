@@ -5,7 +5,8 @@
 import { detached, latin1 } from "../core/bytes.ts";
 import { LEADING_EMPTY_LINES_MAX } from "../core/limits.ts";
 import { isAuthority } from "../http/authority.ts";
-import type { HeaderBlock } from "../http/header-block.ts";
+import { nextRoom } from "../http/field-room.ts";
+import { HeaderBlock } from "../http/header-block.ts";
 import {
   BODY_CHUNKED,
   BODY_LENGTH,
@@ -16,7 +17,7 @@ import {
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 import { scanFields } from "./field-scanner.ts";
-import { Framing } from "./framing.ts";
+import { Framing, NO_OPTIONS } from "./framing.ts";
 import { HeadReader, type HeadScanner } from "./head-reader.ts";
 import { RequestLine, requestLineClass } from "./request-line.ts";
 import { readTarget } from "./request-target.ts";
@@ -30,14 +31,18 @@ export interface RequestHandler extends BodySink {
 const CR = 0x0d;
 const LF = 0x0a;
 
+/** What a head is taken apart into, without a break: one for all parsers stays in the caches. */
+const line = new RequestLine();
+const framing = new Framing();
+
 export class RequestParser implements HeadScanner {
-  readonly head = new RequestHead();
+  readonly head = new RequestHead(new HeaderBlock(nextRoom()));
   readonly #handler: RequestHandler;
-  readonly #line = new RequestLine();
-  readonly #framing = new Framing();
   readonly #body = new BodyDecoder();
   readonly #heads = new HeadReader(requestLineClass, this);
   #isInBody = false;
+  /** Fields that the head's Connection names: trailers must not have them either (RFC 9110 section 7.6.1). */
+  #connectionOptions = NO_OPTIONS;
   #emptyLineCount = 0;
   /** The CR of an empty line before a request line has come. */
   #isInEmptyLine = false;
@@ -73,7 +78,9 @@ export class RequestParser implements HeadScanner {
     if (this.#body.isDone) {
       this.#isInBody = false;
       const trailers = this.#body.trailers;
-      if (trailers !== undefined) this.#framing.removeConnectionOptions(trailers);
+      if (trailers !== undefined) {
+        for (const option of this.#connectionOptions) trailers.remove(option);
+      }
       this.#handler.onRequestEnd(trailers);
     }
     return at;
@@ -108,7 +115,6 @@ export class RequestParser implements HeadScanner {
   /** For the reader of heads. */
   scanHead(bytes: Buffer, start: number, end: number): number {
     const head = this.head;
-    const line = this.#line;
     head.headers.clear();
     const fieldsAt = line.scan(bytes, start, end);
     if (fieldsAt < 0) return fieldsAt;
@@ -128,9 +134,9 @@ export class RequestParser implements HeadScanner {
 
   /** Framing, authority and connection handling. Returns 0 or an error number. */
   #interpret(head: RequestHead): number {
-    const framing = this.#framing;
     const error = framing.read(head.headers);
     if (error !== 0) return error;
+    this.#connectionOptions = framing.options;
     const isHttp11 = head.minorVersion === 1;
     // RFC 9112 section 6.1: Transfer-Encoding in an HTTP/1.0 message is faulty framing.
     if (framing.isChunked && !isHttp11) return PARSE_ERROR.transferEncodingInvalid;
@@ -176,7 +182,6 @@ export class RequestParser implements HeadScanner {
   }
 
   #readAuthority(head: RequestHead): number {
-    const framing = this.#framing;
     const hostIndex = framing.hostIndex;
     // RFC 9112 section 3.2: more than one Host, and HTTP/1.1 without, are refused, whatever the target (T23).
     if (framing.hasRepeatedHost) return PARSE_ERROR.hostInvalid;

@@ -4,7 +4,8 @@
  */
 import { latin1 } from "../core/bytes.ts";
 import { INTERIM_RESPONSES_MAX } from "../core/limits.ts";
-import type { HeaderBlock } from "../http/header-block.ts";
+import { nextRoom } from "../http/field-room.ts";
+import { HeaderBlock } from "../http/header-block.ts";
 import {
   BODY_CHUNKED,
   BODY_LENGTH,
@@ -17,7 +18,7 @@ import { ResponseHead } from "../http/response-head.ts";
 import { BodyDecoder, type BodySink } from "./body-decoder.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
 import { scanFields } from "./field-scanner.ts";
-import { Framing } from "./framing.ts";
+import { Framing, NO_OPTIONS } from "./framing.ts";
 import { HeadReader, type HeadScanner } from "./head-reader.ts";
 import {
   minorVersionAt,
@@ -35,10 +36,12 @@ export interface ResponseHandler extends BodySink {
   onResponseEnd(trailers: HeaderBlock | undefined): void;
 }
 
+/** What a head is taken apart into, without a break: one for all parsers stays in the caches. */
+const framing = new Framing();
+
 export class ResponseParser implements HeadScanner {
-  readonly head = new ResponseHead();
+  readonly head = new ResponseHead(new HeaderBlock(nextRoom()));
   readonly #handler: ResponseHandler;
-  readonly #framing = new Framing();
   readonly #body = new BodyDecoder();
   readonly #heads = new HeadReader(statusLineClass, this);
   #isExpecting = false;
@@ -46,6 +49,8 @@ export class ResponseParser implements HeadScanner {
   /** The protocol that a switch was asked to, lower case, otherwise empty. */
   #upgrade = "";
   #isInBody = false;
+  /** Fields that the head's Connection names: trailers must not have them either (RFC 9110 section 7.6.1). */
+  #connectionOptions = NO_OPTIONS;
   #interimCount = 0;
 
   constructor(handler: ResponseHandler) {
@@ -127,7 +132,9 @@ export class ResponseParser implements HeadScanner {
     this.#isInBody = false;
     this.#interimCount = 0;
     const trailers = this.#body.trailers;
-    if (trailers !== undefined) this.#framing.removeConnectionOptions(trailers);
+    if (trailers !== undefined) {
+      for (const option of this.#connectionOptions) trailers.remove(option);
+    }
     this.#handler.onResponseEnd(trailers);
   }
 
@@ -149,9 +156,9 @@ export class ResponseParser implements HeadScanner {
   }
 
   #interpret(head: ResponseHead): number {
-    const framing = this.#framing;
     const error = framing.read(head.headers);
     if (error !== 0) return error;
+    this.#connectionOptions = framing.options;
     if (framing.isChunked && head.minorVersion === 0) return PARSE_ERROR.transferEncodingInvalid;
     // RFC 9110 section 15.2.2: 101 is for those who asked, and says what it switches to.
     const isSwitch = head.status === 101;
@@ -179,9 +186,9 @@ export class ResponseParser implements HeadScanner {
     if (status < 200 || status === 304 || this.#method === "HEAD") return BODY_NONE;
     if (status < 300 && this.#method === "CONNECT") return BODY_TUNNEL;
     if (status === 204) return BODY_NONE;
-    if (this.#framing.isChunked) return BODY_CHUNKED;
-    if (this.#framing.contentLength > 0) return BODY_LENGTH;
-    if (this.#framing.contentLength === 0) return BODY_NONE;
+    if (framing.isChunked) return BODY_CHUNKED;
+    if (framing.contentLength > 0) return BODY_LENGTH;
+    if (framing.contentLength === 0) return BODY_NONE;
     return BODY_UNTIL_CLOSE;
   }
 }

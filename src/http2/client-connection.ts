@@ -1,7 +1,8 @@
 /** The client's side of an HTTP/2 connection: requests go out, responses come in. */
 import { assert } from "../core/assert.ts";
 import { INTERIM_RESPONSES_MAX } from "../core/limits.ts";
-import type { HeaderBlock } from "../http/header-block.ts";
+import { nextRoom } from "../http/field-room.ts";
+import { HeaderBlock } from "../http/header-block.ts";
 import { BODY_TUNNEL, type RequestHead } from "../http/request-head.ts";
 import { ResponseHead } from "../http/response-head.ts";
 import { Http2Connection } from "./connection.ts";
@@ -24,7 +25,7 @@ import {
 
 /** A stream that carries a request out and a response in. */
 export abstract class Http2ResponseStream extends Http2Stream {
-  readonly head = new ResponseHead();
+  readonly head = new ResponseHead(new HeaderBlock(nextRoom()));
   /** Of its request. */
   requestMethod = "";
   isTunnelRequest = false;

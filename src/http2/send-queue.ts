@@ -58,8 +58,6 @@ export class SendQueue {
   }
 
   clear(): void {
-    // Most streams had nothing to wait for, and to empty an empty array costs as much as a full one.
-    if (this.#pieces.length === 0) return;
     for (const piece of this.#pieces) giveBuffer(piece);
     this.#pieces.length = 0;
     this.#start = 0;

@@ -20,7 +20,7 @@ function scheduler(windowBytes = WIDE): [SendScheduler<string>, SendWindow] {
 }
 
 function entry(name: string, windowBytes = WIDE): SendEntry<string> {
-  return new SendEntry(name, new SendWindow(windowBytes));
+  return new SendEntry(name, windowBytes);
 }
 
 /** Grants until there is none, as `name:bytes`, with `!` on the last of a stream. */
@@ -52,7 +52,7 @@ describe("turns", () => {
     assert.deepEqual(drain(sends), ["stalled:10", "open:20"]);
     sends.windowOpened(stalled);
     assert.deepEqual(drain(sends), []);
-    stalled.window.credit(100);
+    stalled.credit(100);
     sends.windowOpened(stalled);
     sends.windowOpened(stalled);
     assert.deepEqual(drain(sends), ["stalled:10!"]);
@@ -82,9 +82,9 @@ describe("turns", () => {
     const [sends] = scheduler();
     const a = entry("a");
     sends.queue(a, 10);
-    a.window.shift(-WIDE - 7);
+    a.shift(-WIDE - 7);
     assert.deepEqual(drain(sends), []);
-    a.window.shift(10);
+    a.shift(10);
     sends.windowOpened(a);
     assert.deepEqual(drain(sends), ["a:3"]);
   });
@@ -203,11 +203,11 @@ class Model {
       this.sends.end(stream.own);
     },
     credit: (stream: ModelStream, count: number) => {
-      stream.own.window.credit(count);
+      stream.own.credit(count);
       this.sends.windowOpened(stream.own);
     },
     shrink: (stream: ModelStream, count: number) => {
-      stream.own.window.shift(-count);
+      stream.own.shift(-count);
     },
     connection: (_: ModelStream, count: number) => {
       this.connection.credit(count);
@@ -227,7 +227,7 @@ class Model {
   #canSend(stream: ModelStream): boolean {
     if (stream.isOver) return false;
     if (stream.queued === 0) return stream.isEnding;
-    return stream.own.window.bytes > 0 && this.connection.bytes > 0;
+    return stream.own.bytes > 0 && this.connection.bytes > 0;
   }
 
   #next(): void {
@@ -243,7 +243,7 @@ class Model {
     assert.ok(next.grantedBytes <= Math.min(SEND_QUANTUM_BYTES, stream.queued));
     assert.ok(next.grantedBytes > 0 || stream.queued === 0);
     assert.equal(this.connection.bytes, before - next.grantedBytes);
-    if (next.grantedBytes > 0) assert.ok(this.connection.bytes >= 0 && next.window.bytes >= 0);
+    if (next.grantedBytes > 0) assert.ok(this.connection.bytes >= 0 && next.bytes >= 0);
     stream.queued -= next.grantedBytes;
     assert.equal(next.isGrantLast, stream.isEnding && stream.queued === 0);
     if (next.isGrantLast) stream.isOver = true;
@@ -252,7 +252,7 @@ class Model {
 
   /** `isReady` looks at no stream's window: it may be wrong once after SETTINGS closed some. */
   #hasClosedSinceReady(): boolean {
-    const isListed = ({ own }: ModelStream) => own.list !== undefined && own.window.bytes <= 0;
+    const isListed = ({ own }: ModelStream) => own.list !== undefined && own.bytes <= 0;
     return this.connection.bytes > 0 && this.streams.some(isListed);
   }
 

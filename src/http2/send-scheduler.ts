@@ -14,12 +14,11 @@ import {
   STREAM_SEND_BYTES_MAX,
   STREAM_SEND_LOW_BYTES,
 } from "../core/limits.ts";
-import type { SendWindow } from "./flow-window.ts";
+import { SendWindow } from "./flow-window.ts";
 
-/** A stream's part of the scheduler. The stream keeps its bytes itself; here they are counted. */
-export class SendEntry<Stream> {
+/** A stream's part of the scheduler, and its window. The stream keeps its bytes itself; here they are counted. */
+export class SendEntry<Stream> extends SendWindow {
   readonly stream: Stream;
-  readonly window: SendWindow;
   /** Bytes that wait. */
   queuedBytes = 0;
   /** END_STREAM or trailers follow the bytes that wait. */
@@ -37,9 +36,9 @@ export class SendEntry<Stream> {
   next: SendEntry<Stream> | undefined = undefined;
   previous: SendEntry<Stream> | undefined = undefined;
 
-  constructor(stream: Stream, window: SendWindow) {
+  constructor(stream: Stream, windowBytes: number) {
+    super(windowBytes);
     this.stream = stream;
-    this.window = window;
   }
 }
 
@@ -72,9 +71,9 @@ export class SendScheduler<Stream> {
    */
   grantNow(entry: SendEntry<Stream>, count: number): number {
     if (this.#ready.first !== undefined || entry.queuedBytes > 0) return 0;
-    const granted = Math.min(count, entry.window.bytes, this.#window.bytes);
+    const granted = Math.min(count, entry.bytes, this.#window.bytes);
     if (granted <= 0) return 0;
-    entry.window.consume(granted);
+    entry.consume(granted);
     this.#window.consume(granted);
     return granted;
   }
@@ -108,7 +107,7 @@ export class SendScheduler<Stream> {
 
   /** After WINDOW_UPDATE or SETTINGS made a stream's window larger. For the connection's own, call `next`. */
   windowOpened(entry: SendEntry<Stream>): void {
-    if (entry.list !== undefined || entry.queuedBytes === 0 || entry.window.bytes <= 0) return;
+    if (entry.list !== undefined || entry.queuedBytes === 0 || entry.bytes <= 0) return;
     this.#ready.push(entry);
   }
 
@@ -135,7 +134,7 @@ export class SendScheduler<Stream> {
       const entry = this.#ready.first;
       if (entry === undefined) return undefined;
       this.#ready.remove(entry);
-      const open = Math.min(entry.window.bytes, this.#window.bytes, SEND_QUANTUM_BYTES);
+      const open = Math.min(entry.bytes, this.#window.bytes, SEND_QUANTUM_BYTES);
       // Section 6.9.2: SETTINGS may have closed a window since the entry was ready. It stalls.
       if (open <= 0) continue;
       this.#grant(entry, Math.min(entry.queuedBytes, open));
@@ -146,7 +145,7 @@ export class SendScheduler<Stream> {
   }
 
   #grant(entry: SendEntry<Stream>, count: number): SendEntry<Stream> {
-    entry.window.consume(count);
+    entry.consume(count);
     this.#window.consume(count);
     entry.queuedBytes -= count;
     this.#queuedBytes -= count;

@@ -1,6 +1,7 @@
 /** The server's side of an HTTP/2 connection: requests come in, responses go out. */
 import { Buffer } from "node:buffer";
-import type { HeaderBlock } from "../http/header-block.ts";
+import { nextRoom } from "../http/field-room.ts";
+import { HeaderBlock } from "../http/header-block.ts";
 import { BODY_TUNNEL, RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import { Http2Connection } from "./connection.ts";
@@ -30,7 +31,7 @@ const DRAIN_PING = Buffer.from("drained?", "latin1");
 
 /** A stream that carries a request in and a response out. */
 export abstract class Http2RequestStream extends Http2Stream {
-  readonly head = new RequestHead();
+  readonly head = new RequestHead(new HeaderBlock(nextRoom()));
   /** The response has switched to a tunnel: each direction ends on its own. */
   isTunnel = false;
   /** `head` has come, and `onRequest` is still to be called. */
@@ -202,8 +203,7 @@ export class Http2Server<S extends Http2RequestStream> extends Http2Connection<S
     stream.isTunnel = false;
     stream.isArrived = false;
     stream.bytesReceived = end - start + FRAME_HEADER_BYTES;
-    this.windows.open(stream.receiveWindow);
-    if (isEndStream) this.windows.end(stream.receiveWindow);
+    if (!isEndStream) this.windows.open(stream.receiveWindow);
     this.streams.add(streamId, stream);
     this.#options.onActivity();
     if (verdict === HPACK_TOO_LARGE) {

@@ -58,8 +58,7 @@ export class StreamSender<S extends Http2Stream> {
   /** The stream is gone, and with it what waits. */
   drop(stream: S): void {
     stream.isStalled = false;
-    this.#scheduler.remove(stream.sending);
-    stream.queue.clear();
+    if (this.#scheduler.remove(stream.sending) > 0) stream.queue.clear();
     stream.trailersToSend = undefined;
   }
 
@@ -72,7 +71,7 @@ export class StreamSender<S extends Http2Stream> {
 
   /** WINDOW_UPDATE for a stream. False above 2^31-1. */
   creditStream(stream: S, increment: number): boolean {
-    if (!stream.sendWindow.credit(increment)) return false;
+    if (!stream.sending.credit(increment)) return false;
     this.#scheduler.windowOpened(stream.sending);
     this.pump();
     return true;
@@ -80,7 +79,7 @@ export class StreamSender<S extends Http2Stream> {
 
   /** SETTINGS changed the stream's window; `pump` is to follow. False above 2^31-1. */
   shiftStream(stream: S, difference: number): boolean {
-    if (!stream.sendWindow.shift(difference)) return false;
+    if (!stream.sending.shift(difference)) return false;
     if (difference > 0) this.#scheduler.windowOpened(stream.sending);
     return true;
   }

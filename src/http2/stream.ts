@@ -3,9 +3,9 @@
  * carries a message on it extends this class; the connection calls the `on` methods. Objects are used
  * again for later streams of their connection.
  */
+import { nextRoom } from "../http/field-room.ts";
 import { HeaderBlock } from "../http/header-block.ts";
 import { HeaderField, HeaderName } from "../http/header-field.ts";
-import { SendWindow } from "./flow-window.ts";
 import { StreamReceiveWindow } from "./flow-window-receive.ts";
 import { SendQueue } from "./send-queue.ts";
 import { SendEntry } from "./send-scheduler.ts";
@@ -20,8 +20,7 @@ export abstract class Http2Stream implements SlotHolder {
   /** By the connection's clock. */
   openedAtMs = 0;
   readonly receiveWindow = new StreamReceiveWindow();
-  readonly sendWindow = new SendWindow(0);
-  readonly sending = new SendEntry<Http2Stream>(this, this.sendWindow);
+  readonly sending = new SendEntry<Http2Stream>(this, 0);
   readonly queue = new SendQueue();
   /** What follows the bytes that wait. */
   trailersToSend: HeaderBlock | undefined;
@@ -43,7 +42,7 @@ export abstract class Http2Stream implements SlotHolder {
     this.id = id;
     this.state = state;
     this.openedAtMs = nowMs;
-    this.sendWindow.reset(sendWindowBytes);
+    this.sending.reset(sendWindowBytes);
     this.trailersToSend = undefined;
     this.bodyBytesLeft = -1;
     this.bytesReceived = 0;
@@ -53,7 +52,7 @@ export abstract class Http2Stream implements SlotHolder {
 
   /** Where the peer's trailers are decoded to: most messages have none. */
   get receivedTrailers(): HeaderBlock {
-    this.#trailers ??= new HeaderBlock();
+    this.#trailers ??= new HeaderBlock(nextRoom());
     return this.#trailers;
   }
 

@@ -117,7 +117,7 @@ export class ExchangeTimers {
   /** Bytes that move do not touch the timer: whether any did is looked up when it fires. */
   armIdle(ms: number, nowMs: number): void {
     this.#idleMs = ms;
-    this.#bytesWhenArmed = this.#bytesSoFar;
+    this.#bytesWhenArmed = this.#bytesSoFar();
     if (ms > 0) this.#idle.set(ms, nowMs);
     else this.#idle.clear();
   }
@@ -136,7 +136,7 @@ export class ExchangeTimers {
     this.#stream?.release();
   }
 
-  get #bytesSoFar(): number {
+  #bytesSoFar(): number {
     return this.#wire.requestBytes + this.#wire.responseBytes;
   }
 
@@ -156,7 +156,7 @@ export class ExchangeTimers {
     const nowMs = this.#nowMs();
     if (!this.#idle.isOver(nowMs)) return;
     this.#idle.clear();
-    if (this.#bytesSoFar === this.#bytesWhenArmed) this.#handler.onIdle();
+    if (this.#bytesSoFar() === this.#bytesWhenArmed) this.#handler.onIdle();
     else this.armIdle(this.#idleMs, nowMs);
   }
 }

@@ -47,6 +47,8 @@ export class Http1ClientConnection
   /** Cannot carry anything any more. The socket itself may take until the next turn to close. */
   isClosed = false;
   isDraining = false;
+  /** What the peer told in its last answer, or 0. */
+  peerIdleLimitMs = 0;
   readonly isMultiplexed = false;
   readonly isBlocked = false;
   readonly pooled = new PoolNotes();
@@ -74,11 +76,6 @@ export class Http1ClientConnection
       "close",
       guarded(this, () => this.#onClose()),
     );
-  }
-
-  /** The idle limit that the peer told in its last answer, or 0. */
-  get peerIdleLimitMs(): number {
-    return this.#parser.head.keepAliveTimeoutMs;
   }
 
   get room(): number {
@@ -172,6 +169,7 @@ export class Http1ClientConnection
   }
 
   onResponseHead(head: ResponseHead): void {
+    this.peerIdleLimitMs = head.keepAliveTimeoutMs;
     if (head.bodyKind === BODY_TUNNEL) {
       if (!this.#handshake.accepts(head)) {
         this.#fail({ kind: "protocol-error", reason: "Sec-WebSocket-Accept does not fit the key" });

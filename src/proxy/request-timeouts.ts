@@ -89,7 +89,7 @@ export class RequestTimeouts {
     }
     const isPlain =
       this.answerMs === action.timeoutMs && this.tryMs === action.retry.perTryTimeoutMs;
-    if (isPlain && !this.#setsAnswer) {
+    if (isPlain && !this.#setsAnswer()) {
       this.#config!.announceTimeout(headers, action.expectedTimeout);
     } else {
       this.#tellRest(headers, 0);
@@ -103,7 +103,7 @@ export class RequestTimeouts {
     // As in Envoy: the time counts from the end of the request.
     this.#tellRest(headers, this.requestEndMs < 0 ? 0 : nowMs - this.requestEndMs);
     const { deadline } = action;
-    if (!this.#isGrpc || this.#setsAnswer) return;
+    if (!this.#isGrpc || this.#setsAnswer()) return;
     // Envoy repeats what the first try was told. A server that works on for nobody helps nobody.
     this.#grpcAskedMs ??= grpcTimeoutOf(headers);
     const wholeMs = deadline.isOfStream && this.streamMs > 0 ? this.streamMs : this.#grpcAskedMs;
@@ -134,7 +134,7 @@ export class RequestTimeouts {
   }
 
   /** It is the client of gRPC that says how long the answer may take. */
-  get #setsAnswer(): boolean {
+  #setsAnswer(): boolean {
     return this.#isGrpc && this.#action!.deadline.grpc?.sets === "answer";
   }
 
@@ -145,7 +145,7 @@ export class RequestTimeouts {
     if (this.answerMs > 0) ms = Math.min(ms, Math.max(1, this.answerMs - elapsedMs));
     ms = Math.trunc(ms);
     this.#config!.announceTimeout(headers, new HeaderField(EXPECTED_TIMEOUT, String(ms)));
-    if (this.#setsAnswer) {
+    if (this.#setsAnswer()) {
       headers.set(new HeaderField(GRPC_TIMEOUT, formatGrpcTimeout(ms)));
     }
   }

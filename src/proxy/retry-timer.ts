@@ -1,4 +1,4 @@
-/** The pause before the next try of a call. Made for the first request that waits for one. */
+/** The pause before the next try of a call. */
 import { TimerEntry, type TimerWheel } from "../core/timer-wheel.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
 
@@ -8,25 +8,22 @@ export interface RetryTimerHandler extends FaultOwner {
 
 export class RetryTimer {
   readonly #wheel: TimerWheel;
-  readonly #handler: RetryTimerHandler;
-  #entry: TimerEntry | undefined;
+  readonly #entry: TimerEntry;
 
   constructor(wheel: TimerWheel, handler: RetryTimerHandler) {
     this.#wheel = wheel;
-    this.#handler = handler;
+    this.#entry = new TimerEntry(guarded(handler, () => handler.onRetryDue()));
   }
 
   get isArmed(): boolean {
-    return this.#entry?.isArmed ?? false;
+    return this.#entry.isArmed;
   }
 
   arm(ms: number): void {
-    const handler = this.#handler;
-    this.#entry ??= new TimerEntry(guarded(handler, () => handler.onRetryDue()));
     this.#wheel.arm(this.#entry, ms);
   }
 
   disarm(): void {
-    if (this.#entry !== undefined) this.#wheel.disarm(this.#entry);
+    this.#wheel.disarm(this.#entry);
   }
 }

@@ -1,4 +1,4 @@
-/** The time limits of one try. Made when a route or a cluster has use for them: most requests have none. */
+/** The time limits of one try. All of them are above 0 milliseconds. */
 import { TimerEntry } from "../core/timer-wheel.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
 import type { ProxyTimers } from "./http-server.ts";
@@ -24,9 +24,7 @@ export class TryTimers {
     this.#handler = handler;
   }
 
-  /** In all of these, 0 milliseconds mean no limit. */
   armTry(ms: number): void {
-    if (ms === 0) return;
     const handler = this.#handler;
     this.#try ??= new TimerEntry(guarded(handler, () => handler.onTryTimeout()));
     this.#timers.request.arm(this.#try, ms);
@@ -34,14 +32,12 @@ export class TryTimers {
 
   /** Begins anew when it runs. */
   armIdle(ms: number): void {
-    if (ms === 0) return;
     const handler = this.#handler;
     this.#idle ??= new TimerEntry(guarded(handler, () => handler.onTryIdle()));
     this.#timers.request.arm(this.#idle, ms);
   }
 
   armStream(ms: number): void {
-    if (ms === 0) return;
     const handler = this.#handler;
     this.#stream ??= new TimerEntry(guarded(handler, () => handler.onStreamDuration()));
     this.#timers.request.arm(this.#stream, ms);

@@ -58,7 +58,8 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   readonly #request: RoutedRequest;
   readonly #outcome: RequestOutcome;
   readonly #timeouts: RequestTimeouts;
-  readonly #retryTimer: RetryTimer;
+  /** Made for the first request that waits for its next try. */
+  #retryTimer: RetryTimer | undefined;
   readonly body = new RequestBody();
   /** The newest try, and behind the answer's head the one whose answer it is. */
   #try: UpstreamTry;
@@ -93,7 +94,6 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     this.#outcome = outcome;
     this.#timeouts = timeouts;
     this.#try = new UpstreamTry(server.timers, this);
-    this.#retryTimer = new RetryTimer(server.timers.request, this);
   }
 
   /** For the next request. */
@@ -177,7 +177,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
 
   /** Ends whatever has been begun upstream. The handler is told nothing. */
   giveUp(): void {
-    this.#retryTimer.disarm();
+    this.#retryTimer?.disarm();
     this.#giveUpOthers();
     this.#try.giveUp(this.#request.pick);
   }
@@ -192,8 +192,8 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   /** The exchange is over, whatever came of it. */
   end(): void {
     this.#isActive = false;
-    this.#retryTimer.disarm();
-    this.#try.timers.disarm();
+    this.#retryTimer?.disarm();
+    this.#try.disarm();
     this.#giveUpOthers();
     this.body.reset();
     const outcome = this.#outcome;
@@ -212,7 +212,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   onTryReady(one: UpstreamTry, stream: ClientStream): void {
     // A connection that was at hand costs no time: the clock need not be read again.
     one.sentAtMs = this.#isConnecting ? this.#connectMs : this.#server.nowMs();
-    one.timers.armStream(this.#cluster!.streamDurationMs);
+    one.armStream(this.#cluster!.streamDurationMs);
     const { head, target, authority } = this.#request;
     const { trace } = this.#outcome;
     // Several tries share the request's header fields.
@@ -230,7 +230,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   }
 
   onTryInterim(one: UpstreamTry, head: ResponseHead): void {
-    one.timers.armIdle(this.#timeouts.tryIdleMs);
+    one.armIdle(this.#timeouts.tryIdleMs);
     // Hedging: as in Envoy, this is the try whose answer counts, whatever it will be.
     if (this.#others.length > 0 || one !== this.#try) {
       this.#settleOn(one);
@@ -264,7 +264,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     if (one !== this.#try || this.#others.length > 0) this.#settleOn(one);
     this.#isAnswered = true;
     if (head.bodyKind !== BODY_TUNNEL) this.body.release();
-    one.timers.disarmTry();
+    one.disarmUntilHead();
     // Filters that change the answer may tell its client of it.
     this.#outcome.endpoint = endpoint;
     this.#handler.onAnswerHead(head);
@@ -331,8 +331,8 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   }
 
   #armTry(one: UpstreamTry): void {
-    one.timers.armTry(this.#timeouts.tryMs);
-    one.timers.armIdle(this.#timeouts.tryIdleMs);
+    one.armTimeout(this.#timeouts.tryMs);
+    one.armIdle(this.#timeouts.tryIdleMs);
   }
 
   #tryState(mayHaveArrived: boolean): TryState {
@@ -367,7 +367,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     this.#endSpan(one, head.status, "");
     one.giveUp(this.#request.pick);
     if (toldMs === undefined) this.#tryAgainLater();
-    else this.#retryTimer.arm(toldMs);
+    else this.#tryAgainIn(toldMs);
     return true;
   }
 
@@ -379,7 +379,12 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   }
 
   #tryAgainLater(): void {
-    this.#retryTimer.arm(retryPauseMs(this.#retry, this.#count, this.#server.prng));
+    this.#tryAgainIn(retryPauseMs(this.#retry, this.#count, this.#server.prng));
+  }
+
+  #tryAgainIn(ms: number): void {
+    this.#retryTimer ??= new RetryTimer(this.#server.timers.request, this);
+    this.#retryTimer.arm(ms);
   }
 
   /** The time of a try is over: another one begins beside it, if that is allowed; it goes on in any case. */
@@ -400,7 +405,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
   /** This try has come to nothing. Returns whether others may still be answered, or will be. */
   #leaveToOthers(one: UpstreamTry): boolean {
     if (one !== this.#try) {
-      const isPending = this.#try.isUnderWay || this.#retryTimer.isArmed;
+      const isPending = this.#try.isUnderWay || this.#retryTimer?.isArmed === true;
       if (!isPending && this.#others.length < 2) {
         this.#settleOn(one);
         return false;
@@ -424,7 +429,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
 
   /** All other tries end, and none follows. */
   #settleOn(one: UpstreamTry): void {
-    this.#retryTimer.disarm();
+    this.#retryTimer?.disarm();
     if (one !== this.#try) {
       this.#others.splice(this.#others.indexOf(one), 1);
       this.#others.push(this.#try);

@@ -31,7 +31,9 @@ export interface UpstreamTryOwner extends FaultOwner {
 
 export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
   readonly #owner: UpstreamTryOwner;
-  readonly timers: TryTimers;
+  readonly #proxyTimers: ProxyTimers;
+  /** Made for the first request that has such a limit. */
+  #timers: TryTimers | undefined;
   /** In the endpoint's queue for a connection. */
   #isWaiting = false;
   /** As its request, for the limits of its cluster. */
@@ -49,7 +51,7 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
 
   constructor(timers: ProxyTimers, owner: UpstreamTryOwner) {
     this.#owner = owner;
-    this.timers = new TryTimers(timers, this);
+    this.#proxyTimers = timers;
   }
 
   /** For the next request. */
@@ -140,6 +142,34 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
       this.endpoint?.outlier?.onLocalFailure(504, this.outlierGeneration);
   }
 
+  /** Its time limits; in all of these, 0 milliseconds mean none. */
+  armTimeout(ms: number): void {
+    if (ms > 0) this.#limits().armTry(ms);
+  }
+
+  /** Begins anew when it runs. */
+  armIdle(ms: number): void {
+    if (ms > 0) this.#limits().armIdle(ms);
+  }
+
+  armStream(ms: number): void {
+    if (ms > 0) this.#limits().armStream(ms);
+  }
+
+  /** An answer has begun: only the stream as a whole is still limited. */
+  disarmUntilHead(): void {
+    this.#timers?.disarmTry();
+  }
+
+  disarm(): void {
+    this.#timers?.disarm();
+  }
+
+  #limits(): TryTimers {
+    this.#timers ??= new TryTimers(this.#proxyTimers, this);
+    return this.#timers;
+  }
+
   /** The stream has ended by itself. */
   leave(): void {
     this.#isWaiting = false;
@@ -150,7 +180,7 @@ export class UpstreamTry implements ClientStreamHandler, TryTimerHandler {
 
   /** The try has failed, by itself or because somebody ends its stream: its endpoint is avoided by the next. */
   end(pick: PickContext): void {
-    this.timers.disarm();
+    this.disarm();
     if (this.endpoint !== undefined) pick.avoid(this.endpoint);
     this.leave();
   }
