@@ -13,7 +13,7 @@ export interface ReadOwner {
 }
 
 /** A handle that a reader has taken over. */
-type ReadHandle = StreamHandle & { bytesFor: SocketReader };
+type ReadHandle = StreamHandle & { bytesFor: ReadOwner; reader: SocketReader };
 
 const sharedReadBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
@@ -37,8 +37,9 @@ export class SocketReader {
     if (handle === undefined) return;
     this.#bySocket = handle.onread;
     handle.useUserBuffer(sharedReadBuffer);
-    handle.bytesFor = this;
-    handle.onread = giveToReader;
+    handle.bytesFor = owner;
+    handle.reader = this;
+    handle.onread = giveToOwner;
     startReading(handle);
     if (firstBytes === undefined && socket.readableLength === 0) return;
     process.nextTick(() => {
@@ -48,19 +49,9 @@ export class SocketReader {
     });
   }
 
-  /** The handle has read into the shared buffer, or tells an end or an error. Not of a socket that was destroyed. */
-  onHandleRead(bytes: ArrayBuffer | undefined): void {
-    const length = lastRead();
-    if (this.#rest !== undefined) this.#keep(this.#rest, length);
-    else if (length <= 0) this.#giveToSocket(bytes);
-    else if (!this.#owner.onRead(sharedReadBuffer, length)) this.pause();
-  }
-
   pause(): void {
     const handle = handleOf(this.#socket);
-    if (handle === undefined) return;
-    handle.reading = false;
-    handle.readStop();
+    if (handle !== undefined) stopReading(handle);
   }
 
   /**
@@ -68,36 +59,44 @@ export class SocketReader {
    * that has had enough of one connection's for now. Not for one that also pauses.
    */
   giveLater(bytes: Buffer, start: number, end: number): void {
-    this.pause();
+    const handle = handleOf(this.#socket);
+    if (handle !== undefined) {
+      stopReading(handle);
+      handle.onread = keepForReader;
+    }
     const rest = bytes.subarray(start, end);
     this.#rest = bytes === sharedReadBuffer ? Buffer.from(rest) : rest;
     setImmediate(this.#giveRest);
   }
 
-  #keep(rest: Buffer, length: number): void {
+  /** For the handle: what was read behind the rest. */
+  keep(length: number): void {
+    const rest = this.#rest!;
     if (length > 0) this.#rest = Buffer.concat([rest, sharedReadBuffer.subarray(0, length)]);
     else this.#endOfRest = length;
+  }
+
+  /** For the handle: an end or an error is the socket's. */
+  giveToSocket(bytes: ArrayBuffer | undefined): void {
+    const handle = handleOf(this.#socket);
+    if (handle !== undefined) this.#bySocket?.call(handle, bytes);
   }
 
   readonly #giveRest = (): void => {
     const rest = this.#rest!;
     this.#rest = undefined;
-    if (this.#socket.destroyed) return;
-    this.#owner.onRead(rest, rest.length);
     const handle = handleOf(this.#socket);
-    if (this.#rest !== undefined || handle === undefined) return;
+    if (handle === undefined) return;
+    handle.onread = giveToOwner;
+    this.#owner.onRead(rest, rest.length);
+    if (this.#rest !== undefined || handleOf(this.#socket) === undefined) return;
     if (this.#endOfRest === 0) {
       startReading(handle);
       return;
     }
     setLastRead(this.#endOfRest);
-    this.#giveToSocket(undefined);
+    this.giveToSocket(undefined);
   };
-
-  #giveToSocket(bytes: ArrayBuffer | undefined): void {
-    const handle = handleOf(this.#socket);
-    if (handle !== undefined) this.#bySocket?.call(handle, bytes);
-  }
 
   resume(): void {
     const handle = handleOf(this.#socket);
@@ -105,9 +104,21 @@ export class SocketReader {
   }
 }
 
-/** One function for all handles: it stays in the caches. The runtime puts another in its place when it closes a socket. */
-function giveToReader(this: StreamHandle, bytes: ArrayBuffer | undefined): void {
-  (this as ReadHandle).bytesFor.onHandleRead(bytes);
+/** One function for all handles, as the next one: they stay in the caches. The runtime puts another in their place when it closes a socket. */
+function giveToOwner(this: StreamHandle, bytes: ArrayBuffer | undefined): void {
+  const handle = this as ReadHandle;
+  const length = lastRead();
+  if (length <= 0) handle.reader.giveToSocket(bytes);
+  else if (!handle.bytesFor.onRead(sharedReadBuffer, length)) stopReading(handle);
+}
+
+function keepForReader(this: StreamHandle): void {
+  (this as ReadHandle).reader.keep(lastRead());
+}
+
+function stopReading(handle: StreamHandle): void {
+  handle.reading = false;
+  handle.readStop();
 }
 
 function startReading(handle: StreamHandle): void {

@@ -51,6 +51,11 @@ export function directPick(
 }
 
 /** The client gets the cookie by which its next request goes the same way. */
-export function addHashCookie({ pick }: RoutedRequest, headers: HeaderBlock): void {
-  if (pick.cookie !== "") headers.add(new HeaderField(SET_COOKIE, pick.cookie));
+export function addHashCookie(
+  { hashPolicy }: ForwardAction,
+  request: RoutedRequest,
+  headers: HeaderBlock,
+): void {
+  const cookie = hashPolicy === undefined ? "" : request.pick.cookie;
+  if (cookie !== "") headers.add(new HeaderField(SET_COOKIE, cookie));
 }

@@ -1,9 +1,10 @@
 /**
  * The time limits of one exchange. Made once per downstream stream and used for each of its requests. The
  * limits that every request has stay armed when one ends: whether they still mean anything is looked up
- * when they fire, so that most requests touch no timer at all.
+ * when they fire, so that most requests touch no timer at all, and nothing of theirs but this object. Its
+ * milliseconds are whole ones, which stand in the object itself; others are objects of their own.
  */
-import { TimerEntry, type TimerWheel } from "../core/timer-wheel.ts";
+import { TimerEntry } from "../core/timer-wheel.ts";
 import { type FaultOwner, guarded } from "./callback-faults.ts";
 import type { ProxyTimers } from "./http-server.ts";
 import type { WireBytes } from "./request-outcome.ts";
@@ -17,64 +18,25 @@ export interface ExchangeTimerHandler extends FaultOwner {
   onIdle(): void;
 }
 
-/** A limit of which nothing is armed, or nothing that still means anything. */
+/** Of a limit: there is none. Of a timer: it is not armed. */
 const NEVER_MS = -1;
-
-/**
- * One limit: when it is over, and a timer that fires then or before. Milliseconds are whole ones here, which stand
- * in the object itself; others are objects of their own.
- */
-class Deadline {
-  readonly #wheel: TimerWheel;
-  readonly #entry: TimerEntry;
-  /** Monotonic milliseconds. */
-  dueMs = NEVER_MS;
-  /** Of the timer, or NEVER_MS while it is not armed. */
-  #firesMs = NEVER_MS;
-
-  constructor(wheel: TimerWheel, onTimeout: () => void) {
-    this.#wheel = wheel;
-    this.#entry = new TimerEntry(onTimeout);
-  }
-
-  set(ms: number, nowMs: number): void {
-    this.dueMs = Math.ceil(nowMs + ms);
-    if (this.#firesMs !== NEVER_MS && this.#firesMs <= this.dueMs) return;
-    this.#wheel.arm(this.#entry, this.dueMs - nowMs);
-    this.#firesMs = this.dueMs;
-  }
-
-  /** For the timer, which has fired: whether the limit is over. If not yet, the timer is armed for the rest. */
-  isOver(nowMs: number): boolean {
-    this.#firesMs = NEVER_MS;
-    if (this.dueMs === NEVER_MS) return false;
-    if (nowMs >= this.dueMs) return true;
-    this.set(this.dueMs - nowMs, nowMs);
-    return false;
-  }
-
-  clear(): void {
-    this.dueMs = NEVER_MS;
-  }
-
-  release(): void {
-    this.dueMs = NEVER_MS;
-    this.#firesMs = NEVER_MS;
-    this.#wheel.disarm(this.#entry);
-  }
-}
 
 export class ExchangeTimers {
   readonly #handler: ExchangeTimerHandler;
   readonly #wire: WireBytes;
+  readonly #timers: ProxyTimers;
   readonly #nowMs: () => number;
-  readonly #response: Deadline;
-  readonly #idle: Deadline;
-  readonly #wheel: TimerWheel;
-  /** Made for the first request that has such a limit. */
-  #stream: Deadline | undefined;
+  /** When the limits are over, and when their timers fire, which is then or before. Monotonic milliseconds. */
+  #responseDueMs = NEVER_MS;
+  #responseFiresMs = NEVER_MS;
+  #idleDueMs = NEVER_MS;
+  #idleFiresMs = NEVER_MS;
   #idleMs = 0;
   #bytesWhenArmed = 0;
+  readonly #response: TimerEntry;
+  readonly #idle: TimerEntry;
+  /** Made for the first request that has such a limit. */
+  #stream: TimerEntry | undefined;
 
   constructor(
     timers: ProxyTimers,
@@ -82,58 +44,65 @@ export class ExchangeTimers {
     wire: WireBytes,
     nowMs: () => number,
   ) {
+    this.#timers = timers;
     this.#wire = wire;
     this.#handler = handler;
     this.#nowMs = nowMs;
-    this.#wheel = timers.request;
-    this.#response = new Deadline(
-      timers.request,
-      guarded(handler, () => this.#checkResponse()),
-    );
-    this.#idle = new Deadline(
-      timers.idle,
-      guarded(handler, () => this.#checkIdle()),
-    );
+    this.#response = new TimerEntry(guarded(handler, () => this.#checkResponse()));
+    this.#idle = new TimerEntry(guarded(handler, () => this.#checkIdle()));
   }
 
-  /** In all of these, 0 milliseconds mean no limit. */
+  /** Here and for `armIdle`, 0 milliseconds mean no limit. */
   armResponse(ms: number, nowMs: number): void {
-    if (ms > 0) this.#response.set(ms, nowMs);
+    if (ms === 0) {
+      this.#responseDueMs = NEVER_MS;
+      return;
+    }
+    this.#responseDueMs = Math.ceil(nowMs + ms);
+    if (isInTime(this.#responseFiresMs, this.#responseDueMs)) return;
+    this.#responseFiresMs = this.#responseDueMs;
+    this.#timers.request.arm(this.#response, this.#responseDueMs - nowMs);
   }
 
   /** For a limit above 0. */
-  armStream(ms: number, nowMs: number): void {
-    this.#stream ??= new Deadline(
-      this.#wheel,
-      guarded(this.#handler, () => this.#checkStream()),
-    );
-    this.#stream.set(ms, nowMs);
+  armStream(ms: number): void {
+    const handler = this.#handler;
+    this.#stream ??= new TimerEntry(guarded(handler, () => handler.onStreamDuration()));
+    this.#timers.request.arm(this.#stream, ms);
   }
 
   disarmResponse(): void {
-    this.#response.clear();
+    this.#responseDueMs = NEVER_MS;
   }
 
   /** Bytes that move do not touch the timer: whether any did is looked up when it fires. */
   armIdle(ms: number, nowMs: number): void {
     this.#idleMs = ms;
     this.#bytesWhenArmed = this.#bytesSoFar();
-    if (ms > 0) this.#idle.set(ms, nowMs);
-    else this.#idle.clear();
+    if (ms === 0) {
+      this.#idleDueMs = NEVER_MS;
+      return;
+    }
+    this.#idleDueMs = Math.ceil(nowMs + ms);
+    if (isInTime(this.#idleFiresMs, this.#idleDueMs)) return;
+    this.#idleFiresMs = this.#idleDueMs;
+    this.#timers.idle.arm(this.#idle, this.#idleDueMs - nowMs);
   }
 
   /** The request is over. */
   disarmAll(): void {
-    this.#response.clear();
-    this.#idle.clear();
-    this.#stream?.clear();
+    this.#responseDueMs = NEVER_MS;
+    this.#idleDueMs = NEVER_MS;
+    if (this.#stream !== undefined) this.#timers.request.disarm(this.#stream);
   }
 
   /** No request will come: nothing is to hold on to the exchange. */
   release(): void {
-    this.#response.release();
-    this.#idle.release();
-    this.#stream?.release();
+    this.disarmAll();
+    this.#responseFiresMs = NEVER_MS;
+    this.#timers.request.disarm(this.#response);
+    this.#idleFiresMs = NEVER_MS;
+    this.#timers.idle.disarm(this.#idle);
   }
 
   #bytesSoFar(): number {
@@ -141,22 +110,35 @@ export class ExchangeTimers {
   }
 
   #checkResponse(): void {
-    if (!this.#response.isOver(this.#nowMs())) return;
-    this.#response.clear();
-    this.#handler.onResponseTimeout();
-  }
-
-  #checkStream(): void {
-    if (!this.#stream!.isOver(this.#nowMs())) return;
-    this.#stream!.clear();
-    this.#handler.onStreamDuration();
+    this.#responseFiresMs = NEVER_MS;
+    if (this.#responseDueMs === NEVER_MS) return;
+    const nowMs = this.#nowMs();
+    if (nowMs < this.#responseDueMs) {
+      this.#responseFiresMs = this.#responseDueMs;
+      this.#timers.request.arm(this.#response, this.#responseDueMs - nowMs);
+    } else {
+      this.#responseDueMs = NEVER_MS;
+      this.#handler.onResponseTimeout();
+    }
   }
 
   #checkIdle(): void {
+    this.#idleFiresMs = NEVER_MS;
+    if (this.#idleDueMs === NEVER_MS) return;
     const nowMs = this.#nowMs();
-    if (!this.#idle.isOver(nowMs)) return;
-    this.#idle.clear();
-    if (this.#bytesSoFar() === this.#bytesWhenArmed) this.#handler.onIdle();
-    else this.armIdle(this.#idleMs, nowMs);
+    if (nowMs < this.#idleDueMs) {
+      this.#idleFiresMs = this.#idleDueMs;
+      this.#timers.idle.arm(this.#idle, this.#idleDueMs - nowMs);
+    } else if (this.#bytesSoFar() === this.#bytesWhenArmed) {
+      this.#idleDueMs = NEVER_MS;
+      this.#handler.onIdle();
+    } else {
+      this.armIdle(this.#idleMs, nowMs);
+    }
   }
+}
+
+/** Whether a timer fires, and not behind the limit. */
+function isInTime(firesMs: number, dueMs: number): boolean {
+  return firesMs !== NEVER_MS && firesMs <= dueMs;
 }

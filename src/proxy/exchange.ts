@@ -6,7 +6,6 @@
  *   idle ─ begin ─> filters ─> route ─ forward ─> upstream call ─ answer ends ─> idle
  *                      └─ answered ──┴─ redirect, direct ───────────────────────┘
  */
-
 import type { ForwardAction } from "../decision/route.ts";
 import type { RouteMatchResult } from "../decision/route-table.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
@@ -54,7 +53,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   readonly #call: UpstreamCall;
   readonly request: RoutedRequest;
   readonly route: RequestRoute;
-  readonly #tunnel = new Tunnel();
+  /** Undefined for requests that ask for none. */
+  #tunnel: Tunnel | undefined;
   /** Made for the first request that meets filters. */
   #filters: FilterRun | undefined;
 
@@ -126,7 +126,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   take(bytes: Buffer, start: number, end: number): boolean {
     if (!this.#isActive) return true;
     if (this.outcome.isGrpc) this.outcome.messages?.request.take(bytes, start, end);
-    const taken = this.#call.sendBody(bytes, start, end, this.#tunnel.isHeld);
+    const taken = this.#call.sendBody(bytes, start, end, this.#tunnel?.isOpen === false);
     if (taken === "malformed") this.abortRequest(400, this.#call.body.malformedReason);
     return taken !== "full";
   }
@@ -134,8 +134,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   takeEnd(trailers: HeaderBlock | undefined): void {
     this.#isRequestEnded = true;
     if (!this.#isActive) return;
-    if (this.#tunnel.isWanted) {
-      this.#onTunnelRequestEnd();
+    if (this.#tunnel !== undefined) {
+      this.#onTunnelRequestEnd(this.#tunnel);
       return;
     }
     if (this.route.action === undefined) this.#requestTrailers = trailers;
@@ -193,7 +193,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
 
   /** Configuration has changed: a tunnel that filters would not let in any more is cut. */
   judgeTunnel(): void {
-    if (!this.#isActive || !this.#tunnel.isOpen) return;
+    if (!this.#isActive || this.#tunnel?.isOpen !== true) return;
     const denial = tunnelDenial(this.#server.filters, this.route.match, this.request, this.outcome);
     if (denial === undefined) return;
     this.#call.giveUp();
@@ -221,12 +221,12 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
 
   onAnswerHead(head: ResponseHead): void {
     const outcome = this.outcome;
-    outcome.status = this.#tunnel.settledStatus(head, this.request.isHttp2);
+    outcome.status = this.#tunnel?.settledStatus(head, this.request.isHttp2) ?? head.status;
     outcome.details = "via_upstream";
     outcome.noteGrpcStatus(head.headers);
-    addHashCookie(this.request, head.headers);
+    addHashCookie(this.route.action!, this.request, head.headers);
     this.answer.sendHead(head, this.route.match!, this.route.choice);
-    if (head.bodyKind === BODY_TUNNEL) this.#openTunnel();
+    if (head.bodyKind === BODY_TUNNEL) this.#openTunnel(this.#tunnel!);
   }
 
   onAnswerBody(bytes: Buffer, start: number, end: number): void {
@@ -236,7 +236,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onAnswerEnd(trailers: HeaderBlock | undefined): void {
-    if (this.#tunnel.isOpen && !this.#isRequestEnded) {
+    if (this.#tunnel?.isOpen === true && !this.#isRequestEnded) {
       this.#tunnel.hasResponseEnded = true;
       this.answer.stream.sendEnd(undefined);
       this.#armIdle();
@@ -281,7 +281,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   onIdle(): void {
-    const isAnswerDue = this.#isRequestEnded || this.#tunnel.isWanted;
+    const isAnswerDue = this.#isRequestEnded || this.#tunnel !== undefined;
     this.#giveUp(isAnswerDue ? LOCAL_REPLY.answerIdle : LOCAL_REPLY.requestIdle);
   }
 
@@ -299,7 +299,7 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.outcome.begin(head, request.httpVersion, this.#server.nowMs());
     this.outcome.isGrpc = isGrpcRequest(head);
     if (this.outcome.isGrpc) this.#server.beginMessages(this.outcome);
-    this.#tunnel.begin(request.isForTunnel);
+    this.#tunnel = request.isForTunnel ? new Tunnel() : undefined;
     this.#call.reset();
     this.#isActive = true;
     this.#isRequestEnded = false;
@@ -308,8 +308,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   /** The upstream has accepted, and the client been told. */
-  #openTunnel(): void {
-    this.#tunnel.open();
+  #openTunnel(tunnel: Tunnel): void {
+    tunnel.isOpen = true;
     // As in Envoy, the route's timeout is for the answer, which has come.
     this.#timers.disarmResponse();
     this.#call.openTunnel();
@@ -318,15 +318,12 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
   }
 
   /** The client sends no more; the upstream may. */
-  #onTunnelRequestEnd(): void {
-    this.#call.sendEnd(undefined, !this.#tunnel.isOpen);
-    if (!this.#tunnel.isOpen) return;
-    if (this.#tunnel.hasResponseEnded) {
+  #onTunnelRequestEnd(tunnel: Tunnel): void {
+    this.#call.sendEnd(undefined, !tunnel.isOpen);
+    if (tunnel.isOpen && tunnel.hasResponseEnded) {
       this.#call.leaveStream();
       this.#finish();
-    } else {
-      this.#armIdle();
-    }
+    } else if (tunnel.isOpen) this.#armIdle();
   }
 
   #act(match: RouteMatchResult): void {
@@ -373,23 +370,24 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     const nowMs = this.#filters === undefined ? this.outcome.startMs : server.nowMs();
     this.#armIdle(nowMs);
     // Its request does not end before its answer: the route's timeout counts from here.
-    if (this.#tunnel.isWanted) this.#timers.armResponse(this.#timeouts.answerMs, nowMs);
+    if (this.#tunnel !== undefined) this.#timers.armResponse(this.#timeouts.answerMs, nowMs);
     if (this.#timeouts.streamMs > 0) {
-      this.#timers.armStream(this.#timeouts.streamLeftMs(nowMs), nowMs);
+      this.#timers.armStream(this.#timeouts.streamLeftMs(nowMs));
     }
     this.#call.connect(nowMs);
   }
 
   /** Filters held the request until it was whole. Returns false when it is malformed, and answered. */
   #sendHeldEnd(): boolean {
-    if (!this.#tunnel.isWanted && !this.#onRequestWhole(this.#requestTrailers)) return false;
-    this.#call.sendEnd(this.#requestTrailers, this.#tunnel.isWanted);
+    if (this.#tunnel === undefined && !this.#onRequestWhole(this.#requestTrailers)) return false;
+    this.#call.sendEnd(this.#requestTrailers, this.#tunnel !== undefined);
     return true;
   }
 
   #armIdle(nowMs = this.#server.nowMs()): void {
-    const ms = this.#tunnel.idleMs(this.route.action!, this.#server.config, this.#isRequestEnded);
-    this.#timers.armIdle(ms, nowMs);
+    const isLive = this.#tunnel?.isLive(this.#isRequestEnded) === true;
+    const ofStream = isLive ? 0 : this.#server.config.streamIdleTimeoutMs;
+    this.#timers.armIdle(this.route.action!.idleTimeoutMs ?? ofStream, nowMs);
   }
 
   /** A time limit is over. */

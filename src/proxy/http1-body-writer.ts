@@ -4,29 +4,29 @@ import { chunkStart, lastChunk } from "../http1/serializer.ts";
 import type { SocketWriter } from "../net/socket-writer.ts";
 
 export class Http1BodyWriter {
-  readonly #writer: SocketWriter;
+  protected readonly writer: SocketWriter;
   #isChunked = false;
 
   constructor(writer: SocketWriter) {
-    this.#writer = writer;
+    this.writer = writer;
   }
 
   /** For the next message. */
-  begin(isChunked: boolean): void {
+  beginBody(isChunked: boolean): void {
     this.#isChunked = isChunked;
   }
 
   /** Returns false when the peer is slow: the source pauses until the writer has drained. */
   write(bytes: Buffer, start: number, end: number): boolean {
     if (this.#isChunked) {
-      this.#writer.bytes(chunkStart(end - start), bytes, start, end, "\r\n");
+      this.writer.bytes(chunkStart(end - start), bytes, start, end, "\r\n");
     } else {
-      this.#writer.bytes("", bytes, start, end, "");
+      this.writer.bytes("", bytes, start, end, "");
     }
-    return !this.#writer.isBlocked;
+    return !this.writer.isBlocked;
   }
 
   end(trailers: HeaderBlock | undefined): void {
-    if (this.#isChunked) this.#writer.text(lastChunk(trailers));
+    if (this.#isChunked) this.writer.text(lastChunk(trailers));
   }
 }

@@ -118,7 +118,7 @@ export class Http1ClientConnection
   sendHead(head: RequestHead, target: string, authority: string): void {
     const isTunnelWanted = head.bodyKind === BODY_TUNNEL;
     this.#parser.expect(head.method, isTunnelWanted ? head.upgrade : "");
-    this.#body.begin(head.bodyKind === BODY_CHUNKED);
+    this.#body.beginBody(head.bodyKind === BODY_CHUNKED);
     this.#isRequestSent = false;
     this.#requestStart = this.#writer.bytesWritten;
     if (isTunnelWanted) this.#handshake.begin(head);

@@ -9,31 +9,23 @@ import {
   serializeResponseHead,
   serializeTunnelHead,
 } from "../http1/serializer.ts";
-import type { SocketWriter } from "../net/socket-writer.ts";
 import { Http1BodyWriter } from "./http1-body-writer.ts";
 
-export class Http1ResponseWriter {
-  readonly #writer: SocketWriter;
-  readonly #body: Http1BodyWriter;
+export class Http1ResponseWriter extends Http1BodyWriter {
   #responseStart = 0;
   #isHeadRequest = false;
   #isClientHttp10 = false;
   /** What the request asks to switch to. */
   #upgrade = "";
 
-  constructor(writer: SocketWriter) {
-    this.#writer = writer;
-    this.#body = new Http1BodyWriter(writer);
-  }
-
   /** Bytes of the current response, head and framing included. */
   get bytes(): number {
-    return this.#writer.bytesWritten - this.#responseStart;
+    return this.writer.bytesWritten - this.#responseStart;
   }
 
   /** For the next response. `request` is undefined when its bytes were refused. */
   begin(request: RequestHead | undefined): void {
-    this.#responseStart = this.#writer.bytesWritten;
+    this.#responseStart = this.writer.bytesWritten;
     this.#isHeadRequest = request?.method === "HEAD";
     this.#isClientHttp10 = request?.minorVersion === 0;
     this.#upgrade = request?.upgrade ?? "";
@@ -41,7 +33,7 @@ export class Http1ResponseWriter {
 
   interim(head: ResponseHead): void {
     // RFC 9110 section 15.2: no 1xx to an HTTP/1.0 client.
-    if (!this.#isClientHttp10) this.#writer.text(serializeInterim(head));
+    if (!this.#isClientHttp10) this.writer.text(serializeInterim(head));
   }
 
   /** Whether only the end of the connection can tell this client where the body ends. */
@@ -51,35 +43,26 @@ export class Http1ResponseWriter {
 
   head(head: ResponseHead, keepAlive: boolean): void {
     const allowsChunked = !this.#isClientHttp10;
-    this.#body.begin(allowsChunked && isSentInChunks(head));
+    this.beginBody(allowsChunked && isSentInChunks(head));
     const connection = this.#connectionLine(keepAlive);
-    this.#writer.text(serializeResponseHead(head, allowsChunked, connection));
+    this.writer.text(serializeResponseHead(head, allowsChunked, connection));
   }
 
   /** Accepts the request's Upgrade or CONNECT: the body is the tunnel's bytes, as they are. */
   tunnelHead(head: ResponseHead): void {
-    this.#body.begin(false);
-    this.#writer.text(serializeTunnelHead(head, this.#upgrade));
+    this.beginBody(false);
+    this.writer.text(serializeTunnelHead(head, this.#upgrade));
   }
 
   /** A whole response of this proxy's own. */
   local(status: number, headers: HeaderBlock, body: string, keepAlive: boolean): void {
-    this.#body.begin(false);
+    this.beginBody(false);
     // RFC 9110 section 8.6: no Content-Length in a 204; a 304 would have to tell the length of another answer.
     const hasLength = status !== 204 && status !== 304;
     const length = hasLength ? `content-length: ${Buffer.byteLength(body)}\r\n` : "";
     const text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${headers.toLines()}${length}${this.#connectionLine(keepAlive)}\r\n`;
     const hasBody = hasLength && !this.#isHeadRequest;
-    this.#writer.text(hasBody ? text + Buffer.from(body).toString("latin1") : text);
-  }
-
-  /** Returns false when the client is slow. */
-  body(bytes: Buffer, start: number, end: number): boolean {
-    return this.#body.write(bytes, start, end);
-  }
-
-  end(trailers: HeaderBlock | undefined): void {
-    this.#body.end(trailers);
+    this.writer.text(hasBody ? text + Buffer.from(body).toString("latin1") : text);
   }
 
   #connectionLine(keepAlive: boolean): string {

@@ -220,7 +220,7 @@ export class Http1ServerConnection
   }
 
   sendBody(bytes: Buffer, start: number, end: number): boolean {
-    return this.#response.body(bytes, start, end);
+    return this.#response.write(bytes, start, end);
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
