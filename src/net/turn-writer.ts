@@ -15,6 +15,8 @@ import {
 
 /** Gathered bytes beyond this leave at once; while the system does not take them, the writer is blocked. */
 const GATHERED_BYTES_MAX = 64 * 1024;
+/** A writer that is patient waits for so many looks at the sockets, which do not block. */
+const LOOKS_MAX = 2;
 
 /**
  * Writers whose turn has come. The array only grows, because emptying it costs as much as a small message:
@@ -63,26 +65,30 @@ class DueWriters {
 const due = new DueWriters();
 const dueFirst = new DueWriters();
 const dueLater = new DueWriters();
-let isFlushDue = false;
+/** Looks at the sockets since somebody waits for them. */
+let looks = 0;
+let isTurnEndDue = false;
 
-function flushDue(): void {
-  isFlushDue = false;
+/** One callback for all: each costs as much as a small message. */
+function endTurn(): void {
+  isTurnEndDue = false;
   dueFirst.flush();
+  if (!dueLater.isEmpty) endLook();
   due.flush();
 }
 
-function lookOnce(): void {
-  dueLater.flushImpatient();
-  if (!dueLater.isEmpty) setImmediate(lookTwice);
+function endLook(): void {
+  looks += 1;
+  if (looks > LOOKS_MAX) dueLater.flush();
+  else dueLater.flushImpatient();
+  if (dueLater.isEmpty) looks = 0;
+  else callAtTurnEnd();
 }
 
-function lookTwice(): void {
-  dueLater.flushImpatient();
-  if (!dueLater.isEmpty) setImmediate(flushDueLater);
-}
-
-function flushDueLater(): void {
-  dueLater.flush();
+function callAtTurnEnd(): void {
+  if (isTurnEndDue) return;
+  isTurnEndDue = true;
+  setImmediate(endTurn);
 }
 
 export abstract class TurnWriter {
@@ -169,14 +175,9 @@ export abstract class TurnWriter {
     this.#bytesGathered += bytes;
     if (!this.#isDue) {
       this.#isDue = true;
-      if (this.isPatient) {
-        if (dueLater.isEmpty) setImmediate(lookOnce);
-        dueLater.add(this);
-      } else {
-        (this.goesFirst ? dueFirst : due).add(this);
-        if (!isFlushDue) setImmediate(flushDue);
-        isFlushDue = true;
-      }
+      if (this.isPatient) dueLater.add(this);
+      else (this.goesFirst ? dueFirst : due).add(this);
+      callAtTurnEnd();
     }
     if (this.#bytesGathered < GATHERED_BYTES_MAX) return;
     this.flush();

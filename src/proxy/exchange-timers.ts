@@ -59,9 +59,7 @@ export class ExchangeTimers {
       return;
     }
     this.#responseDueMs = Math.ceil(nowMs + ms);
-    if (isInTime(this.#responseFiresMs, this.#responseDueMs)) return;
-    this.#responseFiresMs = this.#responseDueMs;
-    this.#timers.request.arm(this.#response, this.#responseDueMs - nowMs);
+    this.#awaitResponse(nowMs);
   }
 
   /** For a limit above 0. */
@@ -84,9 +82,7 @@ export class ExchangeTimers {
       return;
     }
     this.#idleDueMs = Math.ceil(nowMs + ms);
-    if (isInTime(this.#idleFiresMs, this.#idleDueMs)) return;
-    this.#idleFiresMs = this.#idleDueMs;
-    this.#timers.idle.arm(this.#idle, this.#idleDueMs - nowMs);
+    this.#awaitIdle(nowMs);
   }
 
   /** The request is over. */
@@ -109,14 +105,24 @@ export class ExchangeTimers {
     return this.#wire.requestBytes + this.#wire.responseBytes;
   }
 
+  #awaitResponse(nowMs: number): void {
+    if (isInTime(this.#responseFiresMs, this.#responseDueMs)) return;
+    this.#responseFiresMs = this.#responseDueMs;
+    this.#timers.request.arm(this.#response, this.#responseDueMs - nowMs);
+  }
+
+  #awaitIdle(nowMs: number): void {
+    if (isInTime(this.#idleFiresMs, this.#idleDueMs)) return;
+    this.#idleFiresMs = this.#idleDueMs;
+    this.#timers.idle.arm(this.#idle, this.#idleDueMs - nowMs);
+  }
+
   #checkResponse(): void {
     this.#responseFiresMs = NEVER_MS;
     if (this.#responseDueMs === NEVER_MS) return;
     const nowMs = this.#nowMs();
-    if (nowMs < this.#responseDueMs) {
-      this.#responseFiresMs = this.#responseDueMs;
-      this.#timers.request.arm(this.#response, this.#responseDueMs - nowMs);
-    } else {
+    if (nowMs < this.#responseDueMs) this.#awaitResponse(nowMs);
+    else {
       this.#responseDueMs = NEVER_MS;
       this.#handler.onResponseTimeout();
     }
@@ -126,15 +132,11 @@ export class ExchangeTimers {
     this.#idleFiresMs = NEVER_MS;
     if (this.#idleDueMs === NEVER_MS) return;
     const nowMs = this.#nowMs();
-    if (nowMs < this.#idleDueMs) {
-      this.#idleFiresMs = this.#idleDueMs;
-      this.#timers.idle.arm(this.#idle, this.#idleDueMs - nowMs);
-    } else if (this.#bytesSoFar() === this.#bytesWhenArmed) {
+    if (nowMs < this.#idleDueMs) this.#awaitIdle(nowMs);
+    else if (this.#bytesSoFar() === this.#bytesWhenArmed) {
       this.#idleDueMs = NEVER_MS;
       this.#handler.onIdle();
-    } else {
-      this.armIdle(this.#idleMs, nowMs);
-    }
+    } else this.armIdle(this.#idleMs, nowMs);
   }
 }
 
