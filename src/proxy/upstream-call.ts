@@ -366,8 +366,7 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     }
     this.#endSpan(one, head.status, "");
     one.giveUp(this.#request.pick);
-    if (toldMs === undefined) this.#tryAgainLater();
-    else this.#tryAgainIn(toldMs);
+    this.#tryAgainLater(toldMs);
     return true;
   }
 
@@ -378,13 +377,9 @@ export class UpstreamCall implements UpstreamTryOwner, RetryTimerHandler {
     this.#outcome.flag = FLAG.URX;
   }
 
-  #tryAgainLater(): void {
-    this.#tryAgainIn(retryPauseMs(this.#retry, this.#count, this.#server.prng));
-  }
-
-  #tryAgainIn(ms: number): void {
+  #tryAgainLater(pauseMs = retryPauseMs(this.#retry, this.#count, this.#server.prng)): void {
     this.#retryTimer ??= new RetryTimer(this.#server.timers.request, this);
-    this.#retryTimer.arm(ms);
+    this.#retryTimer.arm(pauseMs);
   }
 
   /** The time of a try is over: another one begins beside it, if that is allowed; it goes on in any case. */
