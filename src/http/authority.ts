@@ -18,8 +18,18 @@ const ZERO = 0x30;
 const PORT_DIGITS_MAX = 5;
 const PORT_MAX = 65_535;
 
+/** The last one that was found well formed: most requests of a proxy name few. */
+let lastWellFormed = "";
+
 /** Whether `authority` is `host [":" port]` without user information. Empty is not an authority. */
 export function isAuthority(authority: string): boolean {
+  if (authority === lastWellFormed) return authority !== "";
+  const isWellFormed = matchesAuthority(authority);
+  if (isWellFormed) lastWellFormed = authority;
+  return isWellFormed;
+}
+
+function matchesAuthority(authority: string): boolean {
   const length = authority.length;
   let at = 0;
   let classes = 0;

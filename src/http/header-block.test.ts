@@ -67,6 +67,20 @@ describe("HeaderBlock", () => {
     assert.equal(block.get("x-added"), "");
   });
 
+  it("finds and removes names whose numbers differ by 32, and names without one", () => {
+    const far = Object.entries(HEADER).find(([, id]) => id === HEADER.host + 32)![0];
+    const block = blockOf("host: a\r\nx-none: b\r\n");
+    assert.equal(block.indexOf(HEADER.host), 0);
+    assert.equal(block.indexOf(HEADER.host + 32), -1);
+    block.remove(new HeaderName(far));
+    assert.equal(block.toLines(), "host: a\r\nx-none: b\r\n");
+    block.remove(new HeaderName("x-none"));
+    assert.equal(block.toLines(), "host: a\r\n");
+    const other = blockOf(`${far}: c\r\n`);
+    assert.equal(other.indexOf(HEADER.host), -1);
+    assert.equal(other.indexOf(HEADER.host + 32), 0);
+  });
+
   it("removes arrived and added fields, each one of the name", () => {
     const block = blockOf("A: 1\r\nX: 2\r\nA: 3\r\n");
     for (const value of ["4", "5"]) block.add(fieldOf("a", value));

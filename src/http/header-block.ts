@@ -60,6 +60,8 @@ export class HeaderBlock {
   #start: number;
   #capacity: number;
   #hasEdits = false;
+  /** A bit, `id % 32`, for each number among the arrived fields: most of those that are asked for are not there. */
+  #idBits = 0;
   /** Fields added behind the arrived ones. Places behind them are not emptied: that costs more. */
   #addedCount = 0;
   #added: (HeaderField | undefined)[];
@@ -80,6 +82,7 @@ export class HeaderBlock {
     this.text = "";
     this.count = 0;
     this.#hasEdits = false;
+    this.#idBits = 0;
     this.#addedCount = 0;
   }
 
@@ -94,6 +97,7 @@ export class HeaderBlock {
     fields[at + VALUE_END] = valueEnd;
     fields[at + ID] = id;
     fields[at + STATE] = FIELD_KEPT;
+    this.#idBits |= 1 << id;
     this.count += 1;
   }
 
@@ -149,6 +153,7 @@ export class HeaderBlock {
 
   /** The index of the first kept field with this number from `HEADER`, or -1. Arrived fields only. */
   indexOf(id: number): number {
+    if (!this.#mayHave(id)) return -1;
     for (let i = 0; i < this.count; i++) {
       if (this.idOf(i) === id && this.#state(i) !== FIELD_DROPPED) return i;
     }
@@ -205,8 +210,10 @@ export class HeaderBlock {
 
   /** Removes every field of this name. */
   remove(name: HeaderName): void {
-    for (let i = 0; i < this.count; i++) {
-      if (this.#isNamed(i, name.id, name.lower)) this.drop(i);
+    if (this.#mayHave(name.id)) {
+      for (let i = 0; i < this.count; i++) {
+        if (this.#isNamed(i, name.id, name.lower)) this.drop(i);
+      }
     }
     let kept = 0;
     for (let i = 0; i < this.#addedCount; i++) {
@@ -283,13 +290,16 @@ export class HeaderBlock {
 
   /** Writes the kept fields, but for those whose number has its bit in `skippedIds` (`1 << id`, up to LAST_FLAGGED_ID). */
   writeTo(writer: FieldWriter, skippedIds: number): void {
-    if (this.count > 0) writer.setText(this.text);
     const fields = this.#fields;
     const end = this.#at(this.count);
+    // Short requests have a Host field and nothing else: their text is not looked at.
+    let isTextSet = false;
     for (let at = this.#start; at < end; at += STRIDE) {
       const state = fields[at + STATE]!;
       const id = fields[at + ID]!;
       if (state === FIELD_DROPPED || isFlagged(id, skippedIds)) continue;
+      if (!isTextSet) writer.setText(this.text);
+      isTextSet = true;
       writer.addSpan(
         id,
         fields[at + NAME_START]!,
@@ -329,6 +339,11 @@ export class HeaderBlock {
     }
     if (runStart >= 0) lines += this.text.slice(runStart, this.endOf(this.count - 1));
     return lines;
+  }
+
+  /** Whether a field that arrived may have this number. */
+  #mayHave(id: number): boolean {
+    return (this.#idBits & (1 << id)) !== 0;
   }
 
   #isNamed(index: number, id: number, lowerName: string): boolean {

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { HEADER, HEADER_UNKNOWN, idOfName, knownName, LAST_FRAMING_ID } from "./header-name.ts";
+import { HEADER, HEADER_UNKNOWN, idOfName, isKnownName, LAST_FRAMING_ID } from "./header-name.ts";
 
 describe("header names", () => {
   it("have numbers that lead back to them", () => {
     for (const [name, id] of Object.entries(HEADER)) {
       assert.equal(idOfName(name), id);
-      assert.equal(knownName(id), name);
+      const bytes = Buffer.from(`:${name}:`);
+      assert.ok(isKnownName(id, bytes, 1, bytes.length - 1), name);
+      assert.ok(isKnownName(id, Buffer.from(name.toUpperCase()), 0, name.length), name);
+      assert.ok(!isKnownName(id, bytes, 1, bytes.length), `${name} is longer`);
+      assert.ok(!isKnownName(id, bytes, 2, bytes.length - 1), `${name} is shorter`);
+      assert.ok(!isKnownName(id, bytes, 0, bytes.length - 2), `${name} is moved`);
     }
   });
 

@@ -2,6 +2,7 @@
  * Header names that the proxy itself looks at, each with a small number. Codecs number a field while
  * they validate its bytes, so that nothing compares strings per request.
  */
+import { TOKEN_LOWER } from "./char-table.ts";
 
 /** Framing and hop-by-hop names come first: codecs of HTTP/1.1 look no further than `LAST_FRAMING_ID`. */
 const KNOWN_NAMES = [
@@ -96,9 +97,21 @@ export function candidateId(hash: number): number {
   return slotHashes[slot] === hash ? slotIds[slot]! : HEADER_UNKNOWN;
 }
 
-/** The lower-case name behind a number from `HEADER`. */
-export function knownName(id: number): string {
-  return KNOWN_NAMES[id - 1]!;
+/** The known names one behind the other, and where each begins, by number. */
+const nameBytes = Buffer.from(KNOWN_NAMES.join(""), "latin1");
+const nameStarts = new Uint16Array(KNOWN_NAMES.length + 2);
+for (const [index, name] of KNOWN_NAMES.entries()) {
+  nameStarts[index + 2] = nameStarts[index + 1]! + name.length;
+}
+
+/** Whether these bytes, which are of a token, are the name behind a number from `HEADER`, in any case. */
+export function isKnownName(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+  const known = nameStarts[id]!;
+  if (nameStarts[id + 1]! - known !== end - start) return false;
+  for (let i = start; i < end; i++) {
+    if (TOKEN_LOWER[bytes[i]!] !== nameBytes[known + i - start]) return false;
+  }
+  return true;
 }
 
 /** Names that the code asks for are constants, whose hash V8 keeps with them. */

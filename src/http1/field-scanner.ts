@@ -3,16 +3,17 @@
  * numbered and bounded in one pass. Strict: CRLF line ends only, no folding, no space around names.
  */
 import { HEADER_COUNT_MAX } from "../core/limits.ts";
-import { FIELD_VALUE, TOKEN_LOWER } from "../http/char-table.ts";
+import { TOKEN_LOWER } from "../http/char-table.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import {
   candidateId,
   HEADER_HASH_SEED,
   HEADER_UNKNOWN,
   hashStep,
-  knownName,
+  isKnownName,
 } from "../http/header-name.ts";
 import { NEED_MORE, PARSE_ERROR } from "./errors.ts";
+import { valueEndOf } from "./value-scanner.ts";
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -67,7 +68,7 @@ function scanField(
   position += 1;
   while (position < end && (bytes[position] === SPACE || bytes[position] === TAB)) position += 1;
   const valueStart = position;
-  while (position < end && FIELD_VALUE[bytes[position]!] === 1) position += 1;
+  position = valueEndOf(bytes, position, end);
   if (position + 1 >= end) {
     return position < end && bytes[position] !== CR ? valueError(bytes[position]!) : NEED_MORE;
   }
@@ -101,11 +102,5 @@ function valueError(byte: number): number {
 /** The number of the name, after comparing its bytes: hashes are not proof (T19). */
 function confirmedId(hash: number, bytes: Uint8Array, start: number, end: number): number {
   const id = candidateId(hash);
-  if (id === HEADER_UNKNOWN) return id;
-  const name = knownName(id);
-  if (name.length !== end - start) return HEADER_UNKNOWN;
-  for (let i = 0; i < name.length; i++) {
-    if (TOKEN_LOWER[bytes[start + i]!] !== name.charCodeAt(i)) return HEADER_UNKNOWN;
-  }
-  return id;
+  return id !== HEADER_UNKNOWN && isKnownName(id, bytes, start, end) ? id : HEADER_UNKNOWN;
 }

@@ -149,7 +149,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
       return false;
     }
     // Envoy's reading of the route timeout: from here to the end of the response.
-    const nowMs = this.#server.nowMs();
+    const cameAtOnce = this.#filters === undefined && this.request.head!.bodyKind === BODY_NONE;
+    const nowMs = cameAtOnce ? this.outcome.startMs : this.#server.nowMs();
     this.#timeouts.requestEndMs = nowMs;
     this.outcome.requestEndMs = nowMs;
     this.#timers.armResponse(this.#timeouts.answerMs, nowMs);

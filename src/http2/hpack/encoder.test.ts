@@ -141,6 +141,31 @@ test("names in upper case and white space around values are sent as HTTP/2 has t
   }
 });
 
+test("an added field that is made once is told by its entry, as long as there is one", () => {
+  const pair = new Pair();
+  const [time, date] = ["x-envoy-upstream-service-time", "date"].map(
+    (name) => new HeaderField(new HeaderName(name), "some value"),
+  ) as [HeaderField, HeaderField];
+  const send = (field: HeaderField): string => {
+    const bytes = pair.send((encoder) => encoder.addField(field));
+    assert.equal(pair.section.headers.toLines(), field.line);
+    return bytes;
+  };
+  while (send(time).length > 2);
+  assert.equal(send(time), "be");
+  // The second has the first one's place among the last added ones, not in the table.
+  while (send(date).length > 2);
+  assert.deepEqual([send(time), send(date), send(time)], ["bf", "be", "bf"]);
+  // All entries go; the object is the same.
+  for (const size of [0, 4096]) {
+    pair.encoder.setPeerTableSize(size);
+    pair.decoder.acknowledgeTableSize(size);
+  }
+  assert.ok(send(time).length > 2 * "some value".length);
+  while (send(time).length > 2);
+  assert.equal(send(time), "be");
+});
+
 test("the peer's table size is confirmed: the smallest and the last", () => {
   const pair = new Pair();
   pair.sendLines("user-agent: a\r\n");
@@ -185,6 +210,11 @@ test("names that only look alike are kept apart", () => {
   }
 });
 
+/** Fields that proxies add to message after message. */
+const MADE_ONCE = Object.keys(HEADER).map(
+  (name, index) => new HeaderField(new HeaderName(name), "v".repeat(index * 7)),
+);
+
 test("any fields arrive, over any sizes of the table", () => {
   const name = fc.oneof(
     fc.constantFrom(...Object.keys(HEADER), "cookie", "__proto__", "constructor", "x-a", "x-b"),
@@ -197,19 +227,25 @@ test("any fields arrive, over any sizes of the table", () => {
   );
   const block = fc.record({
     fields: fc.array(fc.tuple(name, value), { maxLength: 20 }),
+    added: fc.array(fc.nat(MADE_ONCE.length - 1), { maxLength: 10 }),
     size: fc.option(fc.nat(5000)),
   });
   fc.assert(
     fc.property(fc.array(block, { maxLength: 12 }), fc.boolean(), (blocks, usesHuffman) => {
       const pair = new Pair(usesHuffman);
-      for (const { fields, size } of blocks) {
+      for (const { fields, added, size } of blocks) {
         if (size !== null) {
           pair.encoder.setPeerTableSize(size);
           pair.decoder.acknowledgeTableSize(size);
         }
         const lines = fields.map(([field, text]) => `${field}: ${text}\r\n`).join("");
-        pair.sendLines(lines);
-        assert.equal(pair.section.headers.toLines(), lines);
+        const made = added.map((index) => MADE_ONCE[index]!);
+        pair.send((encoder) => {
+          encoder.addLines(lines);
+          for (const field of made) encoder.addField(field);
+        });
+        const expected = lines + made.map(({ line }) => line).join("");
+        assert.equal(pair.section.headers.toLines(), expected);
       }
     }),
     { numRuns: 300 },

@@ -9,6 +9,7 @@ import { assert } from "../../core/assert.ts";
 import { HPACK_TABLE_BYTES_MAX } from "../../core/limits.ts";
 import type { HeaderField } from "../../http/header-field.ts";
 import { HEADER, HEADER_HASH_SEED, HEADER_UNKNOWN, hashStep } from "../../http/header-name.ts";
+import { AddedFields } from "./added-fields.ts";
 import { DynamicTable, ENTRY_OVERHEAD_BYTES, HPACK_TABLE_BYTES_DEFAULT } from "./dynamic-table.ts";
 import { EntryIndex } from "./entry-index.ts";
 import { packMeta } from "./field-meta.ts";
@@ -80,6 +81,7 @@ export class HpackEncoder {
   #nextSize = -1;
   #authority = "";
   #authorityNumber = 0;
+  readonly #added = new AddedFields();
   #out: Uint8Array;
   #at = 0;
 
@@ -136,13 +138,7 @@ export class HpackEncoder {
   }
 
   authority(authority: string): void {
-    if (authority === this.#authority) {
-      const index = this.#table.indexOf(this.#authorityNumber);
-      if (index < this.#table.count) {
-        this.#emitIndex(STATIC_COUNT + 1 + index);
-        return;
-      }
-    }
+    if (authority === this.#authority && this.#emitEntry(this.#authorityNumber)) return;
     const number = this.#addPseudo(PSEUDO.authority, authority, INDEX_FIRST);
     // An entry's number, or 0 when there is none: then it is only as if it were long gone.
     this.#authority = number === 0 ? "" : authority;
@@ -170,7 +166,10 @@ export class HpackEncoder {
     this.#write(text, 0);
   }
 
-  /** A regular field by its offsets in the text, with its number from `HEADER`. Upper case in the name is sent as lower case. */
+  /**
+   * A regular field by its offsets in the text, with its number from `HEADER`. Upper case in the name is sent as lower
+   * case. Returns the insertion number of its entry, 0 when there is none.
+   */
   addSpan(
     id: number,
     nameStart: number,
@@ -178,7 +177,7 @@ export class HpackEncoder {
     valueStart: number,
     valueEnd: number,
     isNeverIndexed: boolean,
-  ): void {
+  ): number {
     const { bytes } = this.#scratch;
     let rule = id;
     let nameHash = 0;
@@ -194,11 +193,18 @@ export class HpackEncoder {
       nameHash = NAME_RULES[id]!.hash;
     }
     const policy = isNeverIndexed ? INDEX_NEVER : policyFor(rule, valueEnd - valueStart);
-    this.#add(rule, nameHash, nameStart, nameEnd, valueStart, valueEnd, policy);
+    return this.#add(rule, nameHash, nameStart, nameEnd, valueStart, valueEnd, policy);
   }
 
   /** A field that the proxy adds. Overwrites the text. */
   addField(field: HeaderField): void {
+    if (this.#emitEntry(this.#added.numberOf(field))) return;
+    const number = this.#encodeField(field);
+    if (number !== 0) this.#added.put(field, number);
+  }
+
+  /** Returns the insertion number of its entry, 0 when there is none. */
+  #encodeField(field: HeaderField): number {
     const { lower, id } = field.name;
     const { bytes } = this.#scratch;
     const nameEnd = lower.length;
@@ -208,7 +214,7 @@ export class HpackEncoder {
     // RFC 9113 section 8.2.1: HTTP/1.1 lets configuration pad a value, HTTP/2 does not.
     while (valueStart < valueEnd && isWhiteSpace(bytes[valueStart]!)) valueStart += 1;
     while (valueStart < valueEnd && isWhiteSpace(bytes[valueEnd - 1]!)) valueEnd -= 1;
-    this.addSpan(id, 0, nameEnd, valueStart, valueEnd, field.isNeverIndexed);
+    return this.addSpan(id, 0, nameEnd, valueStart, valueEnd, field.isNeverIndexed);
   }
 
   /** Content-Length. Overwrites the text. */
@@ -363,6 +369,14 @@ export class HpackEncoder {
   #updateSize(size: number): void {
     this.#table.resize(size);
     this.#at = encodeInteger(this.#out, this.#at, 0x1f, 0x20, size);
+  }
+
+  /** Returns false when the entry with this insertion number is gone. */
+  #emitEntry(number: number): boolean {
+    const index = this.#table.indexOf(number);
+    if (index >= this.#table.count) return false;
+    this.#emitIndex(STATIC_COUNT + 1 + index);
+    return true;
   }
 
   #emitIndex(index: number): void {

@@ -4,7 +4,7 @@ import {
   HEADER_HASH_SEED,
   HEADER_UNKNOWN,
   hashStep,
-  knownName,
+  isKnownName,
 } from "../../http/header-name.ts";
 import { NAME_BAD } from "./field-bytes.ts";
 import { packMeta } from "./field-meta.ts";
@@ -26,7 +26,7 @@ export function metaOfName(bytes: Uint8Array, start: number, end: number, classe
   for (let i = start; i < end; i++) hash = hashStep(hash, bytes[i]!);
   const id = candidateId(hash);
   // Hashes are not proof (T19).
-  return id !== HEADER_UNKNOWN && isText(bytes, start, end, knownName(id)) ? id : HEADER_UNKNOWN;
+  return id !== HEADER_UNKNOWN && isKnownName(id, bytes, start, end) ? id : HEADER_UNKNOWN;
 }
 
 /** RFC 9113 section 8.3: other pseudo-header fields make a message malformed. */
