@@ -284,7 +284,7 @@ export class HeaderBlock {
   /** Characters of the names and values that `writeTo` writes, at most. */
   get textLengthMax(): number {
     let length = this.text.length;
-    for (let i = 0; i < this.#addedCount; i++) length += this.#addedField(i).line.length;
+    for (let i = 0; i < this.#addedCount; i++) length += this.#addedField(i).lineLength;
     return length;
   }
 

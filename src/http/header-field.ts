@@ -1,8 +1,11 @@
 /**
- * Fields that a proxy adds itself. What it adds to every message is made once, its line written out;
+ * Fields that a proxy adds itself. What it adds to every message is made once, and its line written out once:
  * per message nothing is hashed, lower-cased or joined.
  */
 import { idOfName } from "./header-name.ts";
+
+/** Colon, space and CRLF. */
+const LINE_FRAMING_BYTES = 4;
 
 export class HeaderName {
   /** As it is written. */
@@ -21,15 +24,24 @@ export class HeaderName {
 export class HeaderField {
   readonly name: HeaderName;
   readonly value: string;
-  /** `name: value` and CRLF. */
-  readonly line: string;
+  /** Undefined until somebody asks: HTTP/2 has no lines. */
+  #line: string | undefined;
   /** RFC 7541 section 6.2.3: no encoder may put it into a table. */
   readonly isNeverIndexed: boolean;
 
   constructor(name: HeaderName, value: string, isNeverIndexed = false) {
     this.name = name;
     this.value = value;
-    this.line = `${name.text}: ${value}\r\n`;
     this.isNeverIndexed = isNeverIndexed;
+  }
+
+  /** `name: value` and CRLF. */
+  get line(): string {
+    this.#line ??= `${this.name.text}: ${this.value}\r\n`;
+    return this.#line;
+  }
+
+  get lineLength(): number {
+    return this.name.text.length + this.value.length + LINE_FRAMING_BYTES;
   }
 }
