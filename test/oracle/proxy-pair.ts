@@ -133,6 +133,7 @@ async function inForce(proxy: ProxyProcess, wanted: Wanted): Promise<ReadonlyMap
   return ports;
 }
 
+/** Ours listens before an endpoint's first health check has ended, and takes it for unhealthy until then: it is not in force. */
 async function endpointsOf(proxy: ProxyProcess): Promise<string[]> {
   const { cluster_statuses: statuses = [] } = JSON.parse(
     await proxy.admin("/clusters?format=json"),
@@ -140,7 +141,9 @@ async function endpointsOf(proxy: ProxyProcess): Promise<string[]> {
   return statuses
     .filter(({ name }) => name !== ADS_CLUSTER)
     .flatMap(({ name, host_statuses: hosts = [] }) =>
-      hosts.map(({ address: { socket_address: at } }) => `${name} ${at.address}:${at.port_value}`),
+      hosts
+        .filter(({ health_status: health }) => health?.pending_active_hc !== true)
+        .map(({ address: { socket_address: at } }) => `${name} ${at.address}:${at.port_value}`),
     );
 }
 
@@ -149,6 +152,7 @@ interface ClusterStatuses {
     readonly name: string;
     readonly host_statuses?: readonly {
       readonly address: { readonly socket_address: { address: string; port_value: number } };
+      readonly health_status?: { readonly pending_active_hc?: boolean };
     }[];
   }[];
 }
