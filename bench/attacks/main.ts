@@ -11,11 +11,10 @@ import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { messageOf } from "../../src/core/errors.ts";
 import { HTTP2_ATTACKS } from "../../test/support/http2-attacks.ts";
 import { RawHttp2Client, requestFields } from "../../test/support/raw-http2-client.ts";
 import { writeBootstrap } from "../macro/bootstrap.ts";
-import { positive } from "../macro/options.ts";
+import { orExit, positive } from "../macro/options.ts";
 import { PinnedProcess } from "../macro/pinned-process.ts";
 import { type Spread, spreadOf } from "../macro/ratios.ts";
 import { buildRelease } from "../macro/release.ts";
@@ -35,7 +34,7 @@ const WARM_UP_AT_ONCE = 50;
 const SETTLE_MS = 1_000;
 const NICE = -10;
 
-const { rounds, seconds, proxy, attacks } = optionsOrExit();
+const { rounds, seconds, proxy, attacks } = orExit(parseOptions);
 const folder = mkdtempSync(join(tmpdir(), "tulle-attacks-"));
 const processes: PinnedProcess[] = [];
 try {
@@ -44,15 +43,6 @@ try {
 } finally {
   for (const one of processes) await one.stop();
   rmSync(folder, { recursive: true, force: true });
-}
-
-function optionsOrExit() {
-  try {
-    return parseOptions();
-  } catch (error) {
-    console.error(messageOf(error));
-    return process.exit(2);
-  }
 }
 
 /** Throws with a message for the user. */

@@ -1,5 +1,6 @@
 /** The command line of the macro benchmark. */
 import { parseArgs } from "node:util";
+import { messageOf } from "../../src/core/errors.ts";
 import { SETTLE_MS } from "./measurement.ts";
 import { PROXIES, type ProxyName, SCENARIOS, type ScenarioName } from "./names.ts";
 
@@ -87,6 +88,16 @@ function chosen<T extends string>(
     throw new Error(`${option} does not know ${unknown.join(", ")}; it takes ${all.join(", ")}`);
   }
   return all.filter((name) => names.includes(name));
+}
+
+/** What `parse` returns. What it throws is told to the user, and ends the process. */
+export function orExit<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    console.error(messageOf(error));
+    return process.exit(2);
+  }
 }
 
 export function positive(option: string, text: string): number {

@@ -8,28 +8,18 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { messageOf } from "../../src/core/errors.ts";
-import { positive } from "../macro/options.ts";
+import { orExit, positive } from "../macro/options.ts";
 
 const run = promisify(execFile);
 const WARM_UP_WINDOWS = 20;
 
-const { directions, connections, batch, runs, windows, windowMs } = optionsOrExit();
+const { directions, connections, batch, runs, windows, windowMs } = orExit(parseOptions);
 console.log(`ns of CPU for each request: ${connections} under way, ${batch} a turn`);
 for (const direction of directions) {
   for (let i = 0; i < runs; i++) {
     const samples = await measure(direction);
     const [least, median] = [samples[0], samples[Math.floor(samples.length / 2)]];
     console.log(`${direction.padEnd(9)} least ${least}, median ${median}`);
-  }
-}
-
-function optionsOrExit() {
-  try {
-    return parseOptions();
-  } catch (error) {
-    console.error(messageOf(error));
-    return process.exit(2);
   }
 }
 
