@@ -1,12 +1,15 @@
 /** The proxy beside the app: requests come over one connection of HTTP/2, and go to the app over HTTP/1.1. */
+import { CONCURRENT_STREAMS_MAX } from "../../src/core/limits.ts";
 import {
   FLAG_END_HEADERS,
   FLAG_END_STREAM,
   FRAME_DATA,
+  FRAME_HEADER_BYTES,
   FRAME_HEADERS,
   FRAME_SETTINGS,
-  FRAME_WINDOW_UPDATE,
+  WINDOW_UPDATE_BYTES,
 } from "../../src/http2/frame.ts";
+import { writeWindowUpdate } from "../../src/http2/frame-writer.ts";
 import { CLIENT_PREFACE } from "../../src/http2/preface.ts";
 import type { HalfOptions, MeasuredHalf } from "./measured-half.ts";
 import { dialInMemory, MemoryHandle } from "./memory-handle.ts";
@@ -24,9 +27,6 @@ const PREFACE = Buffer.concat([
   frame(FRAME_SETTINGS, 0, Buffer.alloc(0)),
   windowUpdate(1 << 24),
 ]);
-/** What a proxy announces (`core/limits.ts`). */
-const STREAMS_MAX = 100;
-
 export class InboundHalf implements MeasuredHalf {
   readonly #batch: number;
   readonly #connections: number;
@@ -38,7 +38,7 @@ export class InboundHalf implements MeasuredHalf {
   answered = 0;
 
   constructor({ connections, batch, accept }: HalfOptions) {
-    this.#connections = Math.min(connections, STREAMS_MAX);
+    this.#connections = Math.min(connections, CONCURRENT_STREAMS_MAX);
     this.#batch = batch;
     dialInMemory(() => new MemoryHandle((app) => this.#asked.push(app)));
     accept(this.#hop);
@@ -56,7 +56,8 @@ export class InboundHalf implements MeasuredHalf {
       this.#frames.add(WINDOW, 0);
       this.#windowBytes += WINDOW_BYTES;
     }
-    this.#hop.give(this.#frames.take());
+    const requests = this.#frames.take();
+    if (requests.length > 0) this.#hop.give(requests);
     endTurn();
     const due = this.#asked.length - (this.#connections - this.#batch);
     if (due <= 0) return;
@@ -72,7 +73,7 @@ export class InboundHalf implements MeasuredHalf {
 }
 
 function windowUpdate(increment: number): Buffer {
-  const payload = Buffer.alloc(4);
-  payload.writeUInt32BE(increment);
-  return frame(FRAME_WINDOW_UPDATE, 0, payload);
+  const out = Buffer.alloc(FRAME_HEADER_BYTES + WINDOW_UPDATE_BYTES);
+  writeWindowUpdate(out, 0, 0, increment);
+  return out;
 }

@@ -12,6 +12,8 @@ import { orExit, positive } from "../macro/options.ts";
 
 const run = promisify(execFile);
 const WARM_UP_WINDOWS = 20;
+/** So many heads and answers fit into a proxy's read buffer. */
+const BATCH_MAX = 500;
 
 const { directions, connections, batch, runs, windows, windowMs } = orExit(parseOptions);
 console.log(`ns of CPU for each request: ${connections} under way, ${batch} a turn`);
@@ -40,10 +42,12 @@ function parseOptions() {
   if (direction !== undefined && direction !== "outbound" && direction !== "inbound") {
     throw new Error(`--direction is outbound or inbound, not ${direction}`);
   }
+  const batch = positive("--batch", values.batch);
+  if (batch > BATCH_MAX) throw new Error(`--batch is at most ${BATCH_MAX}: it is one read`);
   return {
     directions: direction === undefined ? ["outbound", "inbound"] : [direction],
     connections: positive("--connections", values.connections),
-    batch: positive("--batch", values.batch),
+    batch,
     runs: positive("--runs", values.runs),
     windows: positive("--windows", values.windows),
     windowMs: positive("--window-ms", values["window-ms"]),

@@ -21,13 +21,11 @@ const DATA = frame(FRAME_DATA, FLAG_END_STREAM, BODY_BYTES);
 
 export class OutboundHalf implements MeasuredHalf {
   readonly #batch: number;
-  readonly #connections: number;
   readonly #peers: UpstreamPeer[] = [];
   readonly #free: MemoryHandle[] = [];
   answered = 0;
 
   constructor({ connections, batch, accept }: HalfOptions) {
-    this.#connections = connections;
     this.#batch = batch;
     dialInMemory(() => {
       const peer = new UpstreamPeer();
@@ -45,7 +43,8 @@ export class OutboundHalf implements MeasuredHalf {
     const clients = this.#free.splice(0, this.#batch);
     for (const client of clients) client.give(H1_REQUEST);
     endTurn();
-    let due = this.#connections - this.#free.length - (this.#connections - this.#batch);
+    // As many places are free before the next turn.
+    let due = this.#batch - this.#free.length;
     for (const peer of this.#peers) {
       due -= peer.answer(due);
       endTurn();

@@ -28,8 +28,6 @@ import type { Settings } from "./settings.ts";
 
 /** Where the flags stand in a frame's header (RFC 9113 section 4.1). */
 const FLAGS_AT = 4;
-/** Shorter ones are copied here: a call into the runtime costs more. */
-const SHORT_PAYLOAD_BYTES_MAX = 128;
 
 export class FrameOutput {
   readonly #sink: FrameSink;
@@ -154,8 +152,7 @@ export class FrameOutput {
     const { at } = sink;
     const out = sink.bytes;
     const payload = writeDataHeader(out, at, streamId, length, isEndStream);
-    if (length > SHORT_PAYLOAD_BYTES_MAX) bytes.copy(out, payload, start, end);
-    else for (let i = 0; i < length; i++) out[payload + i] = bytes[start + i]!;
+    if (length > 0) bytes.copy(out, payload, start, end);
     this.#dataBytes = out;
     this.#dataAt = at;
     this.#dataEnd = payload + length;
