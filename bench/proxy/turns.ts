@@ -1,6 +1,6 @@
 /** The ends of event-loop turns, held back: what the proxy leaves for the end of a turn runs when the benchmark says so. */
 
-/** A turn's end leaves something for another one where it waits for more: twice, and never more often than this. */
+/** A turn's end leaves something for another one where it waits for more: a few times, and never more often than this. */
 const ENDS_MAX = 16;
 
 let due: (() => void)[] = [];

@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { systemError } from "./node-error.ts";
+import { Patience } from "./patience.ts";
 import {
   handleOf,
   newWriteRequest,
@@ -15,8 +16,6 @@ import {
 
 /** Gathered bytes beyond this leave at once; while the system does not take them, the writer is blocked. */
 const GATHERED_BYTES_MAX = 64 * 1024;
-/** A writer that is patient waits for so many looks at the sockets, which do not block. */
-const LOOKS_MAX = 2;
 
 /**
  * Writers whose turn has come. The array only grows, because emptying it costs as much as a small message:
@@ -45,14 +44,15 @@ class DueWriters {
     this.#count = 0;
   }
 
-  /** Flushes those that have nothing more to wait for. */
+  /** Behind a look at the sockets. Flushes those that have nothing more to wait for. */
   flushImpatient(): void {
+    const nowMs = performance.now();
     const writers = this.#writers;
     let kept = 0;
     for (let i = 0; i < this.#count; i++) {
       const writer = writers[i]!;
       writers[i] = undefined;
-      if (writer.isPatient) {
+      if (writer.goesOnWaiting(nowMs)) {
         writers[kept] = writer;
         kept += 1;
       } else writer.flush();
@@ -65,24 +65,17 @@ class DueWriters {
 const due = new DueWriters();
 const dueFirst = new DueWriters();
 const dueLater = new DueWriters();
-/** Looks at the sockets since somebody waits for them. */
-let looks = 0;
 let isTurnEndDue = false;
 
 /** One callback for all: each costs as much as a small message. */
 function endTurn(): void {
   isTurnEndDue = false;
   dueFirst.flush();
-  if (!dueLater.isEmpty) endLook();
+  if (!dueLater.isEmpty) {
+    dueLater.flushImpatient();
+    if (!dueLater.isEmpty) callAtTurnEnd();
+  }
   due.flush();
-}
-
-function endLook(): void {
-  looks += 1;
-  if (looks > LOOKS_MAX) dueLater.flush();
-  else dueLater.flushImpatient();
-  if (dueLater.isEmpty) looks = 0;
-  else callAtTurnEnd();
 }
 
 function callAtTurnEnd(): void {
@@ -93,12 +86,14 @@ function callAtTurnEnd(): void {
 
 export abstract class TurnWriter {
   /**
-   * Whether what is gathered waits for two more looks at the sockets, which do not block: messages that have
+   * Whether what is gathered waits for further looks at the sockets, which do not block: messages that have
    * arrived by then share the write. For connections that carry messages of many others, as long as more may come.
    */
   isPatient = false;
   /** Whether it leaves before the turn's others: upstreams work on requests while answers are written, and wake up once for several. */
   goesFirst = false;
+  /** For those that are patient now and then. */
+  #patience: Patience | undefined;
   readonly #socket: Socket;
   /** The socket's: to look at the socket for it costs. It fails by itself when it is closed. */
   readonly #handle: StreamHandle | undefined;
@@ -157,6 +152,12 @@ export abstract class TurnWriter {
     } else this.#onWriteDone();
   }
 
+  /** Behind a look at the sockets, for a writer that waits for what they bring. */
+  goesOnWaiting(nowMs: number): boolean {
+    const isOver = this.#patience?.isOver(this.#bytesGathered, nowMs) ?? true;
+    return this.isPatient && !isOver;
+  }
+
   /** Sends the connection's end behind all that was given; `onEnded` comes when it has left. */
   end(onEnded: () => void): void {
     this.#onEnded = onEnded;
@@ -175,13 +176,19 @@ export abstract class TurnWriter {
     this.#bytesGathered += bytes;
     if (!this.#isDue) {
       this.#isDue = true;
-      if (this.isPatient) dueLater.add(this);
+      if (this.isPatient) this.#wait();
       else (this.goesFirst ? dueFirst : due).add(this);
       callAtTurnEnd();
     }
     if (this.#bytesGathered < GATHERED_BYTES_MAX) return;
     this.flush();
     this.isBlocked = this.#bytesGathered >= GATHERED_BYTES_MAX;
+  }
+
+  #wait(): void {
+    this.#patience ??= new Patience();
+    this.#patience.begin();
+    dueLater.add(this);
   }
 
   readonly #onWritten = (status: number): void => {
