@@ -5,6 +5,7 @@
 import net from "node:net";
 import { READ_BUFFER_BYTES } from "../core/limits.ts";
 import { handleOf, lastRead, type StreamHandle, setLastRead } from "./stream-handle.ts";
+import { beginRead, endRead } from "./turn-writer.ts";
 
 /** Whoever the bytes are for: an object instead of a function, because each of a connection's has memory of its own to look at. */
 export interface ReadOwner {
@@ -108,8 +109,13 @@ export class SocketReader {
 function giveToOwner(this: StreamHandle, bytes: ArrayBuffer | undefined): void {
   const handle = this as ReadHandle;
   const length = lastRead();
-  if (length <= 0) handle.reader.giveToSocket(bytes);
-  else if (!handle.bytesFor.onRead(sharedReadBuffer, length)) stopReading(handle);
+  if (length <= 0) {
+    handle.reader.giveToSocket(bytes);
+    return;
+  }
+  beginRead();
+  if (!handle.bytesFor.onRead(sharedReadBuffer, length)) stopReading(handle);
+  endRead();
 }
 
 function keepForReader(this: StreamHandle): void {

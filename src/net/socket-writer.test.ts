@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { received, socketPair, tlsSocketPair } from "../../test/support/socket-pair.ts";
 import { SocketWriter } from "./socket-writer.ts";
 import type { StreamHandle, WriteRequest } from "./stream-handle.ts";
+import { beginRead, endRead } from "./turn-writer.ts";
 
 /** Sends 26 MB from one buffer, partly faster than the peer reads. */
 async function assertStreamArrives(near: Socket, far: Socket): Promise<void> {
@@ -95,6 +96,21 @@ test("what waits for others leaves with the turn in which there is nothing more 
     await Promise.all(pairs.map(([, far]) => received(far, 3)));
   }
   assert.deepEqual(left, ["sated", "plain", "patient", "sated", "plain", "patient"]);
+});
+
+test("what a read gathers leaves with the read as soon as turns have brought a single one each", async (context) => {
+  const [near, far] = await socketPair(context);
+  const writer = new SocketWriter(near, () => {});
+  const left: boolean[] = [];
+  for (let turn = 0; turn < 65; turn++) {
+    beginRead();
+    writer.text("x");
+    const bytesBefore = near.bytesWritten;
+    endRead();
+    left.push(near.bytesWritten > bytesBefore);
+    await received(far, 1);
+  }
+  assert.deepEqual(left, [...Array<boolean>(64).fill(false), true]);
 });
 
 test("the bytes may change as soon as they were given, and arrive unchanged in order", async (context) => {

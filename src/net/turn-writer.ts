@@ -1,9 +1,11 @@
 /**
  * Writes to a socket through its handle: what one turn of the event loop gathers leaves when the turn is
- * over, in the fewest system calls. One write is under way at a time (a TLS handle takes no second one);
- * the rest waits here. What is gathered, and how, is the business of the classes that extend this one.
+ * over, or when its only read is, in the fewest system calls. One write is under way at a time (a TLS handle
+ * takes no second one); the rest waits here. What is gathered, and how, is the business of the classes that
+ * extend this one.
  */
 import type { Socket } from "node:net";
+import { LoneReads } from "./lone-reads.ts";
 import { systemError } from "./node-error.ts";
 import { Patience } from "./patience.ts";
 import {
@@ -65,11 +67,33 @@ class DueWriters {
 const due = new DueWriters();
 const dueFirst = new DueWriters();
 const dueLater = new DueWriters();
+const loneReads = new LoneReads();
+/** A read is under way that is taken for the turn's only one, and whether it has gathered anything. */
+let isReadAlone = false;
+let hasReadGathered = false;
 let isTurnEndDue = false;
+
+/** For readers: the callback of a read begins. `endRead` must follow. */
+export function beginRead(): void {
+  isReadAlone = loneReads.isNextAlone();
+}
+
+export function endRead(): void {
+  if (!isReadAlone) return;
+  isReadAlone = false;
+  if (!hasReadGathered) return;
+  hasReadGathered = false;
+  flushDue();
+}
 
 /** One callback for all: each costs as much as a small message. */
 function endTurn(): void {
   isTurnEndDue = false;
+  loneReads.onTurnEnd();
+  flushDue();
+}
+
+function flushDue(): void {
   dueFirst.flush();
   if (!dueLater.isEmpty) {
     dueLater.flushImpatient();
@@ -80,6 +104,10 @@ function endTurn(): void {
 
 function callAtTurnEnd(): void {
   if (isTurnEndDue) return;
+  if (isReadAlone) {
+    hasReadGathered = true;
+    return;
+  }
   isTurnEndDue = true;
   setImmediate(endTurn);
 }
