@@ -126,6 +126,12 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     outcome: "calm",
   },
   {
+    name: "a hundred small answers, none of which is read",
+    bytes: times(100, (i) => frame(FRAME.headers, END_HEADERS | END_STREAM, 2 * i + 1, GET)),
+    options: { windowBytes: 0 },
+    outcome: [],
+  },
+  {
     name: "a hundred answers of 1 MB, none of which is read",
     bytes: times(100, (i) => frame(FRAME.headers, END_HEADERS | END_STREAM, 2 * i + 1, GET_LARGE)),
     options: { windowBytes: 0 },
