@@ -98,6 +98,17 @@ test("what waits for others leaves with the turn in which there is nothing more 
   assert.deepEqual(left, ["sated", "plain", "patient", "sated", "plain", "patient"]);
 });
 
+test("who waits for others and has nothing left to send waits no longer", async (context) => {
+  const [near, far] = await socketPair(context);
+  const writer = new SocketWriter(near, () => {});
+  writer.isPatient = true;
+  writer.text("one");
+  assert.equal(writer.goesOnWaiting(0), true);
+  writer.flush();
+  assert.equal(writer.goesOnWaiting(0), false);
+  await received(far, 3);
+});
+
 test("what a read gathers leaves with the read as soon as turns have brought a single one each", async (context) => {
   const [near, far] = await socketPair(context);
   const writer = new SocketWriter(near, () => {});

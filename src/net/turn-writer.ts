@@ -182,6 +182,8 @@ export abstract class TurnWriter {
 
   /** Behind a look at the sockets, for a writer that waits for what they bring. */
   goesOnWaiting(nowMs: number): boolean {
+    // What it had may have left at once, for its size.
+    if (this.#bytesGathered === 0) return false;
     const isOver = this.#patience?.isOver(this.#bytesGathered, nowMs) ?? true;
     return this.isPatient && !isOver;
   }
