@@ -1,5 +1,4 @@
 /** A process of its own that attacks when told to by its parent: new connections at a steady pace, each with all the attack's bytes. */
-import { setPriority } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { HTTP2_ATTACKS, type Http2Attack } from "../../test/support/http2-attacks.ts";
 import { RawHttp2Client } from "../../test/support/raw-http2-client.ts";
@@ -13,11 +12,8 @@ export interface AttackOrder {
 const CONNECTIONS_PER_SECOND = 10;
 /** How long each connection stays, unless the proxy ends it. */
 const STAY_MS = 600;
-/** It shares a core with the client that is measured, which goes first. */
-const NICE = 10;
 
 const port = Number(process.argv[2]);
-setPriority(NICE);
 process.on("message", ({ name, seconds }: AttackOrder) => {
   const attack = HTTP2_ATTACKS.find((one) => one.name === name);
   if (attack === undefined) throw new Error(`no attack is named ${name}`);

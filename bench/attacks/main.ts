@@ -1,13 +1,14 @@
 /**
  * `npm run bench:attacks`: what an honest client over HTTP/2 notices of each attack that the sidecar has a bound for.
  * It asks again and again, at rest and under attack in turn; its 99th percentile should at most double. The sidecar has
- * a core for itself; app, attacker and client share the other, so that some of what is seen is theirs: `--proxy envoy`
- * shows how much. `--rounds N`, `--seconds N`, `--attack PART-OF-ITS-NAME`.
+ * a core for itself, all else the other. The attacker, and the app that the attack is for, run there only when the
+ * client and its own app have nothing to do: what the client waits for is the sidecar. `--rounds N`, `--seconds N`,
+ * `--attack PART-OF-ITS-NAME`, `--proxy envoy` to compare.
  */
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { setPriority, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -21,7 +22,8 @@ import { buildRelease } from "../macro/release.ts";
 import { prepareTools } from "../macro/tools.ts";
 import type { AttackOrder } from "./attacker.ts";
 
-const PORTS = { app: 21_410, proxy: 21_411, admin: 21_412 };
+const PORTS = { app: 21_410, attackedApp: 21_411, proxy: 21_412, admin: 21_413 };
+const HONEST_PATH = "/honest";
 const PROXY_CORE = 0;
 const LOAD_CORE = 1;
 const RATIO_MAX = 2;
@@ -32,7 +34,8 @@ const WARM_UP_REQUESTS = 20_000;
 const WARM_UP_AT_ONCE = 50;
 /** Until what an attack has left is cleared away. */
 const SETTLE_MS = 1_000;
-const NICE = -10;
+/** Of util-linux: runs a command, or goes on with a process, only when nothing else wants the core. */
+const IDLE_POLICY = ["chrt", "--idle"] as const;
 
 const { rounds, seconds, proxy, attacks } = orExit(parseOptions);
 const folder = mkdtempSync(join(tmpdir(), "tulle-attacks-"));
@@ -67,21 +70,39 @@ function parseOptions() {
 }
 
 async function start(): Promise<void> {
+  pinToLoadCore();
   const bootstrap = join(folder, "bootstrap.json");
   writeFileSync(
     bootstrap,
     writeBootstrap({
       ...{ name: "attacked", adminPort: PORTS.admin, certificates: "" },
       listener: { port: PORTS.proxy },
-      cluster: { port: PORTS.app },
+      cluster: { port: PORTS.attackedApp },
+      apart: { path: HONEST_PATH, port: PORTS.app },
     }),
   );
-  const app = [process.execPath, join(import.meta.dirname, "app.ts"), String(PORTS.app)];
-  const log = join(folder, "log");
-  processes.push(new PinnedProcess(app, LOAD_CORE, log));
-  processes.push(new PinnedProcess(await proxyCommand(bootstrap), PROXY_CORE, log));
-  await processes[0]?.listening(PORTS.app);
-  await processes[1]?.listening(PORTS.proxy);
+  const app = [process.execPath, join(import.meta.dirname, "app.ts")];
+  const attackedApp = [...IDLE_POLICY, "0", ...app, String(PORTS.attackedApp)];
+  await startPinned([...app, String(PORTS.app)], LOAD_CORE, PORTS.app);
+  await startPinned(attackedApp, LOAD_CORE, PORTS.attackedApp);
+  await startPinned(await proxyCommand(bootstrap), PROXY_CORE, PORTS.proxy);
+}
+
+async function startPinned(command: readonly string[], core: number, port: number): Promise<void> {
+  const started = new PinnedProcess(command, core, join(folder, "log"));
+  processes.push(started);
+  await started.listening(port);
+}
+
+/** This process, which is the honest client, and the attacker that it starts. */
+function pinToLoadCore(): void {
+  execFileSync(
+    "taskset",
+    ["--all-tasks", "--cpu-list", "--pid", String(LOAD_CORE), String(process.pid)],
+    {
+      stdio: "ignore",
+    },
+  );
 }
 
 /** Envoy, from the same file, to compare with. */
@@ -98,7 +119,8 @@ async function run(): Promise<void> {
   });
   try {
     await Promise.race([once(attacker, "message"), failed]);
-    goFirst();
+    const [chrt, ...policy] = IDLE_POLICY;
+    execFileSync(chrt, [...policy, "--all-tasks", "--pid", "0", String(attacker.pid)]);
     console.log(`warming up with ${WARM_UP_REQUESTS} requests`);
     await warmUp();
     console.log(
@@ -125,17 +147,6 @@ async function run(): Promise<void> {
     }
   } finally {
     attacker.kill();
-  }
-}
-
-/** The client that is measured is not to wait for the attacker, with whom it shares a core. */
-function goFirst(): void {
-  try {
-    setPriority(NICE);
-  } catch {
-    console.error(
-      "without root the client has no priority over the attacker: its own waiting is measured, too",
-    );
   }
 }
 
@@ -177,7 +188,7 @@ async function latencies(seconds: number): Promise<number[]> {
 }
 
 async function ask(client: RawHttp2Client, streamId: number): Promise<void> {
-  client.request(streamId, requestFields("/small"));
+  client.request(streamId, requestFields(HONEST_PATH));
   await client.until(() => client.isOver(streamId));
   if (client.bodyOf(streamId) !== "ok") throw new Error("an honest client was not answered");
 }

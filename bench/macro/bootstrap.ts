@@ -35,7 +35,16 @@ export interface BootstrapOptions {
   readonly collectorPort?: number;
   /** One route, one endpoint and no policies when absent. */
   readonly variant?: Variant;
+  /** A backend of its own behind one path. */
+  readonly apart?: ApartBackend;
 }
+
+interface ApartBackend {
+  readonly path: string;
+  readonly port: number;
+}
+
+const APART = "apart";
 
 interface TlsOptions {
   readonly tlsAs?: string;
@@ -57,7 +66,7 @@ export function writeBootstrap(options: BootstrapOptions): string {
             ...listenerTelemetry(variant),
             filter_chains: [
               {
-                filters: [connectionManager(variant, options.hasTunnels)],
+                filters: [connectionManager(variant, options)],
                 ...downstreamTls(options),
               },
             ],
@@ -67,6 +76,7 @@ export function writeBootstrap(options: BootstrapOptions): string {
           ...Array.from({ length: variant.clusters }, (_, index) =>
             clusterAt(index, variant, options),
           ),
+          ...(options.apart === undefined ? [] : [apartCluster(options.apart)]),
           ...telemetryClusters(variant, options.collectorPort ?? 0),
         ],
       },
@@ -95,11 +105,23 @@ function clusterAt(index: number, variant: Variant, options: BootstrapOptions): 
   };
 }
 
+function apartCluster({ port }: ApartBackend): object {
+  const endpoints = [{ endpoint: { address: address(port) } }];
+  return {
+    name: APART,
+    type: "STATIC",
+    load_assignment: { cluster_name: APART, endpoints: [{ lb_endpoints: endpoints }] },
+  };
+}
+
 function clusterName(index: number, { clusters }: Variant): string {
   return clusters === 1 ? "upstream" : `upstream-${index % clusters}`;
 }
 
-function connectionManager(variant: Variant, hasTunnels = false): object {
+function connectionManager(
+  variant: Variant,
+  { hasTunnels = false, apart }: BootstrapOptions,
+): object {
   const tunnels = {
     upgrade_configs: [{ upgrade_type: "websocket" }],
     http2_protocol_options: { allow_connect: true },
@@ -124,12 +146,16 @@ function connectionManager(variant: Variant, hasTunnels = false): object {
           {
             name: "all",
             domains: ["*"],
-            routes: routes(variant),
+            routes: [...apartRoute(apart), ...routes(variant)],
           },
         ],
       },
     },
   };
+}
+
+function apartRoute(apart: ApartBackend | undefined): readonly object[] {
+  return apart === undefined ? [] : [{ match: { path: apart.path }, route: { cluster: APART } }];
 }
 
 function routes(variant: Variant): readonly object[] {

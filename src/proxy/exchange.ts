@@ -165,9 +165,8 @@ export class Exchange implements UpstreamCallHandler, ExchangeTimerHandler, Filt
     this.#call.resumeAnswer();
   }
 
-  /** No request will come any more. */
+  /** Behind its last word: no request will come any more. */
   release(): void {
-    this.onDownstreamClosed();
     this.#timers.release();
   }
 

@@ -399,6 +399,7 @@ export class Http1ServerConnection
     this.#leftover = undefined;
     this.#deadline.disarm();
     this.#server.onConnectionClosed(this);
+    this.#exchange.onDownstreamClosed();
     this.#exchange.release();
   }
 

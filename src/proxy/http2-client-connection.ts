@@ -19,8 +19,8 @@ import {
   type UpstreamConnectionOwner,
 } from "./upstream-connection.ts";
 
-/** Stream objects that a connection keeps for its next requests. */
-const FREE_STREAMS_MAX = 64;
+/** Stream objects that a connection keeps for its next requests: a full set of concurrent ones, as most servers allow. */
+const FREE_STREAMS_MAX = 100;
 /** As many requests ago, what happens on a connection may have been something else. */
 const PEAK_REQUESTS = 1_024;
 

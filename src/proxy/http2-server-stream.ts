@@ -10,8 +10,8 @@ import type { HttpServer } from "./http-server.ts";
 import { LOCAL_REPLY } from "./local-reply.ts";
 import type { ServerStream } from "./stream.ts";
 
-/** More are made when more requests are under way, and dropped behind them. */
-const FREE_STREAMS_MAX = 128;
+/** Some 3 KB each. More are made when more requests are under way, and let go behind them. */
+const FREE_STREAMS_MAX = 1_000;
 /** Fields of the last request stay with the object until the next one. */
 const KEPT_FIELDS_BYTES_MAX = 4 * 1024;
 
@@ -160,6 +160,11 @@ export class Http2ServerStream extends Http2RequestStream implements ServerStrea
     if (!this.#isInExchange) this.#pool.give(this);
   }
 
+  /** It will not be used again: its timers, which stay armed from request to request, would hold it for minutes. */
+  letGo(): void {
+    this.#exchange.release();
+  }
+
   #lose(): void {
     this.#isInExchange = false;
     if (this.isArrived) this.#exchange.takeBack(this.head);
@@ -193,6 +198,7 @@ export class Http2StreamPool {
   /** Its stream is over, and its exchange says its last word. One that holds large fields is let go. */
   give(stream: Http2ServerStream): void {
     const isLarge = stream.head.headers.text.length > KEPT_FIELDS_BYTES_MAX;
-    if (!isLarge && this.#free.length < FREE_STREAMS_MAX) this.#free.push(stream);
+    if (isLarge || this.#free.length === FREE_STREAMS_MAX) stream.letGo();
+    else this.#free.push(stream);
   }
 }

@@ -7,9 +7,16 @@ import { bootstrapOf } from "../support/proxy-bootstrap.ts";
 import { containedTls, idFor, keyPair, rootOf } from "../support/proxy-identities.ts";
 import { ProxyProcess } from "../support/proxy-process.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { RawHttp2Client, requestFields } from "../support/raw-http2-client.ts";
 
 const MB = 1024 * 1024;
 const BODY_BYTES = 200 * MB;
+const HEAD_END = Buffer.from("\r\n\r\n", "latin1");
+/** More than what objects for requests keep. */
+const LARGE_FIELD = "x".repeat(5_000);
+/** If each left what it takes, that would be 100 MB. */
+const LARGE_FIELD_CLIENTS = 20;
+const LARGE_FIELD_REQUESTS = 600;
 /** What a transfer may leave behind, once it is over and the proxy has been idle for a while. */
 const GROWTH_MB_MAX = 20;
 /** What may be resident while a slow peer holds a transfer up. */
@@ -20,10 +27,13 @@ const LOOK_INTERVAL_MS = 100;
 /** Starting takes more than this, and gives it back. */
 const TRIMMED_MB_MIN = 5;
 
-interface Chain {
-  readonly port: number;
+interface Measured {
   readonly processes: readonly ProxyProcess[];
   readonly idleMb: readonly number[];
+}
+
+interface Chain extends Measured {
+  readonly port: number;
 }
 
 /** Client, outbound sidecar, mutual TLS, inbound sidecar, app. */
@@ -87,16 +97,16 @@ async function becomes(isTrue: () => boolean): Promise<void> {
   }
 }
 
-function growthMb({ processes, idleMb }: Chain): number[] {
+function growthMb({ processes, idleMb }: Measured): number[] {
   return processes.map(({ residentMb }, index) => residentMb - (idleMb[index] ?? 0));
 }
 
-async function assertSettles(mesh: Chain): Promise<void> {
+async function assertSettles(mesh: Measured): Promise<void> {
   await becomes(() => growthMb(mesh).every((mb) => mb <= GROWTH_MB_MAX));
   for (const mb of growthMb(mesh)) assert.ok(mb <= GROWTH_MB_MAX, `${mb} MB more than idle`);
 }
 
-function assertHeldUp(mesh: Chain): void {
+function assertHeldUp(mesh: Measured): void {
   for (const mb of growthMb(mesh)) assert.ok(mb <= HELD_UP_MB_MAX, `${mb} MB more than idle`);
 }
 
@@ -153,6 +163,38 @@ async function upload(client: RawClient): Promise<void> {
     if (!client.socket.write(chunk)) await once(client.socket, "drain");
   }
 }
+
+test("requests over HTTP/2 with large fields leave no memory behind", async (context) => {
+  const app = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (bytes: Buffer) => {
+      if (bytes.subarray(-HEAD_END.length).equals(HEAD_END)) answer(socket);
+    });
+  }).listen(0, "127.0.0.1");
+  await once(app, "listening");
+  context.after(() => app.close());
+  const proxy = await ProxyProcess.start(
+    context,
+    bootstrapOf(
+      [{ routes: "app" }],
+      [{ name: "app", endpoints: [(app.address() as AddressInfo).port] }],
+    ),
+  );
+  await trimmed(proxy);
+  const idleMb = proxy.residentMb;
+  const fields = requestFields("/", ["x-large", LARGE_FIELD]);
+  await Promise.all(
+    Array.from({ length: LARGE_FIELD_CLIENTS }, async () => {
+      const client = await RawHttp2Client.connect(proxy.port("main"));
+      for (let i = 0; i < LARGE_FIELD_REQUESTS; i++) {
+        client.request(2 * i + 1, fields);
+        await client.until(() => client.isOver(2 * i + 1));
+      }
+      client.close();
+    }),
+  );
+  await assertSettles({ processes: [proxy], idleMb: [idleMb] });
+});
 
 test("an upload of 200 MB leaves no memory behind", async (context) => {
   const mesh = await chain(context, countingApp);
