@@ -50,8 +50,8 @@ const cpuAtMost = (
 
 const RATIO_LIMITS: readonly RatioLimit[] = [
   cpuAtMost("plain", "haproxy", 1.2),
-  cpuAtMost("h2c", "haproxy", 1.5),
-  cpuAtMost("h2c", "envoy", 0.8),
+  cpuAtMost("h2c", "haproxy", 1.5, 8),
+  cpuAtMost("h2c", "envoy", 0.8, 8),
   cpuAtMost("chain", "envoy", 0.5, 8),
   cpuAtMost("chain", "envoy", 0.4, 32),
   cpuAtMost("chain", "envoy", 0.35, 128),

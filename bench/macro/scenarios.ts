@@ -48,6 +48,8 @@ const ALL: readonly ProxyName[] = ["tulle", "nginx", "haproxy", "envoy"];
 /** Those that speak HTTP/2 to an upstream. */
 const MULTIPLEXING: readonly ProxyName[] = ["tulle", "haproxy", "envoy"];
 const EIGHT_BY_EIGHT: readonly Load[] = [{ connections: 8, streams: 8 }];
+/** Many at once, too: fewer than Envoy admits by itself. */
+const FEW_AND_MANY: readonly Load[] = [...EIGHT_BY_EIGHT, { connections: 16, streams: 50 }];
 /** Those that start from the same bootstrap file. */
 const XDS: readonly ProxyName[] = ["tulle", "envoy"];
 const THIRTY_TWO: readonly Load[] = [{ connections: 32, streams: 1 }];
@@ -76,7 +78,7 @@ export const SCENARIO_TABLE: Readonly<Record<ScenarioName, Scenario>> = {
     ...PLAIN,
     title: "one proxy, HTTP/2 on both sides, clear text",
     ...{ proxies: MULTIPLEXING, client: "http2", backend: "http2" },
-    ...{ request: "small", loads: EIGHT_BY_EIGHT },
+    ...{ request: "small", loads: FEW_AND_MANY },
   },
   chain: {
     ...CHAIN,
