@@ -119,6 +119,7 @@ test("a sidecar gets its flags in the same process, however it is started", asyn
     assert.deepEqual(started.execArgv, [
       "--max-semi-space-size=4",
       "--no-parallel-scavenge",
+      "--concurrent-marking-max-worker-num=1",
       "--no-turbofan",
       "--no-maglev",
     ]);
