@@ -7,6 +7,8 @@ export interface AttackOrder {
   /** Of HTTP2_ATTACKS. */
   readonly name: string;
   readonly seconds: number;
+  /** It reads what it is sent after all: what the same requests cost others in any case. */
+  readonly isReading: boolean;
 }
 
 const CONNECTIONS_PER_SECOND = 10;
@@ -14,10 +16,11 @@ const CONNECTIONS_PER_SECOND = 10;
 const STAY_MS = 600;
 
 const port = Number(process.argv[2]);
-process.on("message", ({ name, seconds }: AttackOrder) => {
+process.on("message", ({ name, seconds, isReading }: AttackOrder) => {
   const attack = HTTP2_ATTACKS.find((one) => one.name === name);
   if (attack === undefined) throw new Error(`no attack is named ${name}`);
-  void assault(attack, seconds).then((connections) => process.send?.(connections));
+  const sent = isReading ? { ...attack, options: {} } : attack;
+  void assault(sent, seconds).then((connections) => process.send?.(connections));
 });
 process.send?.("ready");
 

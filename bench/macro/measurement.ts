@@ -19,7 +19,7 @@ const IDLE_MS = 16_000;
 
 /** So many requests, unless time is up: a runtime that compiles what is used often has done it by then. */
 const WARM_REQUESTS: Readonly<Record<RequestKind, number>> = {
-  ...{ small: 60_000, grpc: 60_000, megabyte: 2_000, idle: 0 },
+  ...{ small: 250_000, grpc: 250_000, megabyte: 2_000, idle: 0 },
 };
 /** One connection alone takes long for that. */
 const WARM_CONNECTIONS_MIN = 8;

@@ -63,7 +63,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     rounds: positive("--rounds", values.rounds ?? (values.quick ? "1" : "3")),
     seconds: positive("--seconds", values.seconds ?? (values.quick ? "2" : "4")),
     warmupSeconds: values.quick ? 1 : 2,
-    warmupSecondsMax: values.quick ? 2 : 15,
+    warmupSecondsMax: values.quick ? 2 : 20,
     settleMs: values.quick ? QUICK_SETTLE_MS : SETTLE_MS,
     isQuick: values.quick,
     connections: connections.split(",").map((text) => positive("--connections", text)),
