@@ -20,6 +20,8 @@ const MIX = {
 } as const;
 
 type Kind = keyof typeof MIX;
+/** The end of a request, with what was wrong with it. */
+type Done = (problem: string | undefined) => void;
 
 const KINDS: readonly Kind[] = (Object.keys(MIX) as Kind[]).flatMap((kind) =>
   new Array<Kind>(MIX[kind]).fill(kind),
@@ -35,8 +37,9 @@ export class Load {
   #timer: NodeJS.Timeout | undefined;
   #underWay = 0;
   requests = 0;
-  /** Other than those that were to fail. */
   failures = 0;
+  /** How requests failed that were not to, and how often each. */
+  readonly failuresBy = new Map<string, number>();
 
   constructor(port: number) {
     this.#port = port;
@@ -67,16 +70,19 @@ export class Load {
     const kind = KINDS[this.requests % KINDS.length] ?? "small";
     this.requests += 1;
     this.#underWay += 1;
-    const done = (isFine: boolean): void => {
+    const done: Done = (problem) => {
       this.#underWay -= 1;
-      if (!isFine) this.failures += 1;
+      if (problem === undefined) return;
+      this.failures += 1;
+      const failure = `${kind}: ${problem}`;
+      this.failuresBy.set(failure, (this.failuresBy.get(failure) ?? 0) + 1);
     };
     if (kind === "http2") this.#sendHttp2(done);
     else if (kind === "websocket") this.#sendWebSocket(done);
     else this.#sendHttp1(kind, done);
   }
 
-  #sendHttp1(kind: Exclude<Kind, "http2" | "websocket">, done: (isFine: boolean) => void): void {
+  #sendHttp1(kind: Exclude<Kind, "http2" | "websocket">, done: Done): void {
     const isToFail = kind === "cut" || kind === "abort";
     const path =
       kind === "fresh" || kind === "small" ? "/" : kind === "abort" ? "/large" : `/${kind}`;
@@ -86,22 +92,25 @@ export class Load {
       agent: kind === "fresh" ? false : this.#agent,
     });
     let isDone = false;
-    const finish = (isFine: boolean): void => {
-      if (!isDone) done(isFine || isToFail);
+    const finish: Done = (problem) => {
+      if (!isDone) done(isToFail ? undefined : problem);
       isDone = true;
     };
     request.on("response", (response) => {
       const expected = kind === "error" ? 500 : 200;
       if (kind === "abort") request.destroy();
       else response.resume();
-      response.on("close", () => finish(response.complete && response.statusCode === expected));
+      response.on("close", () => {
+        if (response.statusCode !== expected) finish(`status ${response.statusCode}`);
+        else finish(response.complete ? undefined : "the answer broke off");
+      });
       response.on("error", () => {});
     });
-    request.on("error", () => finish(false));
+    request.on("error", (error) => finish(error.message));
     request.end(kind === "echo" ? BODY : undefined);
   }
 
-  #sendHttp2(done: (isFine: boolean) => void): void {
+  #sendHttp2(done: Done): void {
     const stream = this.#session.request({ ":path": "/" });
     let status = 0;
     stream.on("response", (headers) => {
@@ -109,18 +118,20 @@ export class Load {
     });
     stream.resume();
     stream.on("error", () => {});
-    stream.on("close", () => done(status === 200));
+    stream.on("close", () => done(status === 200 ? undefined : `status ${status}`));
   }
 
-  #sendWebSocket(done: (isFine: boolean) => void): void {
+  #sendWebSocket(done: Done): void {
     const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/`);
-    let isFine = false;
+    let problem: string | undefined = "closed without an echo";
     socket.on("open", () => socket.send("ping"));
     socket.on("message", () => {
-      isFine = true;
+      problem = undefined;
       socket.close();
     });
-    socket.on("error", () => {});
-    socket.on("close", () => done(isFine));
+    socket.on("error", (error) => {
+      problem = error.message;
+    });
+    socket.on("close", () => done(problem));
   }
 }

@@ -113,7 +113,8 @@ async function watch(minutes: number, perSecond: number): Promise<number> {
   load.stop();
   for (const one of inspected) one.close();
   const findings = findingsOf(readings.slice(WARM_UP_MINUTES));
-  if (load.failures > 0) findings.push(`${load.failures} requests failed that should not have`);
+  for (const [failure, count] of load.failuresBy)
+    findings.push(`failed, ${count} times: ${failure}`);
   for (const finding of findings) console.log(finding);
   console.log(findings.length === 0 ? "nothing grows" : "see above");
   return findings.length === 0 ? 0 : 1;
