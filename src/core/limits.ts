@@ -205,8 +205,11 @@ export const CONCURRENT_STREAMS_MAX = 100;
 export const STREAM_WINDOW_BYTES = 65_535;
 
 // HTTP/2 streams.
-/** Stream identifiers, counted back from the newest, of which the end is remembered so that a late frame gets the RFC's own answer. More than the streams that are open at once, 256 bytes. */
-export const CLOSED_STREAMS_REMEMBERED_MAX = 256;
+/**
+ * Stream identifiers, counted back from the newest, of which the end is remembered so that a late frame gets the RFC's own
+ * answer. More than the streams that are open at once; 64 bytes, which are as many as V8 keeps without memory beside its heap.
+ */
+export const CLOSED_STREAMS_REMEMBERED_MAX = 128;
 /** Receive window of a stream whose reader keeps up: 1 MiB carries 8 Gbit/s over 1 ms. Go's default, hyper's for connections. */
 export const STREAM_WINDOW_GROWN_BYTES_MAX = 1024 * 1024;
 /** Receive window of a connection (T17): above what all streams may hold together, so that stalled ones block no other. A peer must send what we hold: no amplification. Envoy allows 24 MiB. */

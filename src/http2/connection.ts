@@ -36,16 +36,19 @@ import {
   stateAfterEndReceived,
 } from "./stream-state.ts";
 
+/** Of the block that is being decoded: all connections take turns, and what it holds has its place when the next one comes. */
+const SECTION = new FieldSection();
+/** Where fields go that nobody wants. */
+const DISCARDED = new HeaderBlock();
+
 export abstract class Http2Connection<S extends Http2Stream>
   extends ConnectionStreams<S>
   implements FrameHandler
 {
-  protected readonly section = new FieldSection();
+  protected readonly section = SECTION;
   readonly #clock: () => number;
   readonly #decoder: FrameDecoder;
   readonly #hpackDecoder: HpackDecoder;
-  /** Where fields go that nobody wants. */
-  readonly #discarded = new HeaderBlock();
   /** The stream of the DATA frame that is coming in, unless that is dropped. */
   #dataStream: S | undefined;
 
@@ -268,7 +271,7 @@ export abstract class Http2Connection<S extends Http2Stream>
     end: number,
     headers: HeaderBlock | undefined,
   ): number | undefined {
-    this.section.headers = headers ?? this.#discarded;
+    this.section.headers = headers ?? DISCARDED;
     const verdict = this.#hpackDecoder.decode(block, start, end, this.section);
     if (verdict >= 0) return verdict;
     const { errorCode, message } = hpackErrorInfo(verdict);

@@ -1,6 +1,6 @@
 /**
  * The stream identifiers of one connection (RFC 9113 section 5.1.1): which come next, which are idle, and
- * how the streams that are gone ended. The ends of the newest 256 identifiers are remembered, a byte each
+ * how the streams that are gone ended. The ends of the newest 128 identifiers are remembered, half a byte each
  * in a ring; older ones are forgotten, and what comes late for them is dropped. All streams are the
  * client's: servers may open some by push alone, which is off.
  */
@@ -24,10 +24,12 @@ import {
 /** Which side of the connection this process is. Clients open streams. */
 export type ConnectionRole = "client" | "server";
 
+const HALF = 0xf;
+
 export class StreamIds {
   readonly #isServer: boolean;
-  /** States of identifiers, by number of the stream (`id >> 1`) modulo its length. */
-  readonly #ends = new Uint8Array(CLOSED_STREAMS_REMEMBERED_MAX);
+  /** States of identifiers, by number of the stream (`id >> 1`) modulo CLOSED_STREAMS_REMEMBERED_MAX: two in a byte. */
+  readonly #ends = new Uint8Array(CLOSED_STREAMS_REMEMBERED_MAX / 2);
   #newestId = -1;
   #lastAcceptedId = UINT31_MAX;
   #lastProcessedId = UINT31_MAX;
@@ -63,7 +65,8 @@ export class StreamIds {
     if (this.#isServer && id > this.#lastAcceptedId) return STREAM_FORGOTTEN;
     if (id > this.#newestId) return STREAM_IDLE;
     if (this.#newestId - id >= CLOSED_STREAMS_REMEMBERED_MAX * 2) return STREAM_FORGOTTEN;
-    const end = this.#ends[(id >> 1) % CLOSED_STREAMS_REMEMBERED_MAX] as StreamState;
+    const place = (id >> 1) % CLOSED_STREAMS_REMEMBERED_MAX;
+    const end = ((this.#ends[place >> 1]! >> halfOf(place)) & HALF) as StreamState;
     assert(end !== STREAM_OPEN, "an open stream has an object");
     return end;
   }
@@ -74,12 +77,11 @@ export class StreamIds {
    */
   open(id: number): void {
     assert((id & 1) === 1 && id > this.#newestId, "identifiers of streams are odd and grow");
-    const ends = this.#ends;
     const first = Math.max(this.#newestId + 2, id - 2 * (CLOSED_STREAMS_REMEMBERED_MAX - 1), 1);
     for (let skipped = first; skipped < id; skipped += 2) {
-      ends[(skipped >> 1) % CLOSED_STREAMS_REMEMBERED_MAX] = STREAM_SKIPPED;
+      this.#remember(skipped, STREAM_SKIPPED);
     }
-    ends[(id >> 1) % CLOSED_STREAMS_REMEMBERED_MAX] = STREAM_OPEN;
+    this.#remember(id, STREAM_OPEN);
     this.#newestId = id;
   }
 
@@ -102,7 +104,7 @@ export class StreamIds {
   /** How a stream ended. Called again for a closed one that is reset after all; idle ones stay idle. */
   close(id: number, state: ClosedStreamState): void {
     if (this.#newestId - id >= CLOSED_STREAMS_REMEMBERED_MAX * 2 || id > this.#newestId) return;
-    this.#ends[(id >> 1) % CLOSED_STREAMS_REMEMBERED_MAX] = state;
+    this.#remember(id, state);
   }
 
   /** A server's GOAWAY was sent. The first of two may name 2^31-1, so that requests under way still come. */
@@ -126,4 +128,16 @@ export class StreamIds {
   isProcessed(id: number): boolean {
     return id <= this.#lastProcessedId;
   }
+
+  #remember(id: number, state: StreamState): void {
+    const place = (id >> 1) % CLOSED_STREAMS_REMEMBERED_MAX;
+    const shift = halfOf(place);
+    const other = this.#ends[place >> 1]! & ~(HALF << shift);
+    this.#ends[place >> 1] = other | (state << shift);
+  }
+}
+
+/** Bits that the state at a place stands above in its byte. */
+function halfOf(place: number): number {
+  return (place & 1) << 2;
 }

@@ -41,6 +41,9 @@ const CR = 0x0d;
 const LF = 0x0a;
 const ZERO = 0x30;
 
+/** Pseudo fields of the block under way whose text is cut from the section's own at its end: start and end by number. */
+const slices = new Int32Array(2 * (PSEUDO.protocol + 1));
+
 export interface HpackDecoderOptions {
   readonly scratch: HpackScratch;
   /** Our SETTINGS_MAX_HEADER_LIST_SIZE, at most HEAD_SIZE_BYTES_MAX. */
@@ -65,8 +68,7 @@ export class HpackDecoder {
   #isRegularSeen = false;
   /** Classes of the bytes of the last string or-ed. */
   #classes = 0;
-  /** Pseudo fields whose text is cut from the section's own at the end: start and end by number. */
-  readonly #slices = new Int32Array(2 * (PSEUDO.protocol + 1));
+  /** Of `slices`, a bit each: those of this block. */
   #sliced = 0;
 
   constructor(options: HpackDecoderOptions) {
@@ -260,8 +262,8 @@ export class HpackDecoder {
     } else if (text !== "" || pseudo === PSEUDO.status) {
       this.#setPseudo(pseudo, text === "" ? latin1(bytes, valueStart, valueEnd) : text);
     } else if (this.#isFirst(pseudo)) {
-      this.#slices[2 * pseudo] = valueStart;
-      this.#slices[2 * pseudo + 1] = valueEnd;
+      slices[2 * pseudo] = valueStart;
+      slices[2 * pseudo + 1] = valueEnd;
       this.#sliced |= 1 << pseudo;
       this.#out = valueEnd;
     }
@@ -325,10 +327,7 @@ export class HpackDecoder {
     if (this.#sliced === 0) return;
     for (let pseudo = PSEUDO.method; pseudo <= PSEUDO.protocol; pseudo++) {
       if ((this.#sliced & (1 << pseudo)) === 0) continue;
-      section.setPseudo(
-        pseudo,
-        text.slice(this.#slices[2 * pseudo]!, this.#slices[2 * pseudo + 1]!),
-      );
+      section.setPseudo(pseudo, text.slice(slices[2 * pseudo]!, slices[2 * pseudo + 1]!));
     }
   }
 

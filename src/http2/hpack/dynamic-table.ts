@@ -1,6 +1,6 @@
 /**
  * The dynamic table (RFC 7541 section 2.3.2) of one direction: bytes of its fields in a ring, what is
- * known of them in another. Both start small and grow up to what the table's size allows, so that
+ * known of them in another. Both come with the first entry and grow up to what the table's size allows, so that
  * idle connections cost little; nothing is allocated for an entry.
  */
 import { Buffer } from "node:buffer";
@@ -14,6 +14,10 @@ export const HPACK_TABLE_BYTES_DEFAULT = 4_096;
 
 const SLOTS_INITIAL = 16;
 const RING_BYTES_INITIAL = 256;
+/** Of tables without an entry. */
+const NO_BYTES = Buffer.alloc(0);
+const NO_VIEW = viewOf(NO_BYTES);
+const NO_SLOTS = new Int32Array(0);
 
 /** Integers of a slot. */
 const SLOT_WIDTH = 6;
@@ -32,17 +36,16 @@ export class DynamicTable {
   /** Entries ever inserted: the newest has this number, counting from 1. Wraps after 2^31, which no connection lives to see. */
   insertCount = 0;
   /** Bytes of the entries. Replaced when the ring grows. */
-  view: DataView;
-  #bytes: Buffer;
+  view = NO_VIEW;
+  #bytes = NO_BYTES;
   #writeAt = 0;
-  #slots = new Int32Array(SLOTS_INITIAL * SLOT_WIDTH);
-  #slotMask = SLOTS_INITIAL - 1;
-  readonly #texts: string[] = new Array<string>(SLOTS_INITIAL).fill("");
+  #slots = NO_SLOTS;
+  /** -1 without slots. */
+  #slotMask = -1;
+  readonly #texts: string[] = [];
 
   constructor(sizeMax: number) {
     this.sizeMax = sizeMax;
-    this.#bytes = Buffer.alloc(RING_BYTES_INITIAL + WORD_SLACK);
-    this.view = viewOf(this.#bytes);
   }
 
   /** Where an entry lies, to be passed to the accessors; -1 when there is none. 0 is the newest. Valid until the next insertion. */
@@ -166,7 +169,7 @@ export class DynamicTable {
 
   /** Doubles the ring and lays the entries out one behind the other. */
   #growBytes(): void {
-    const capacity = (this.#bytes.length - WORD_SLACK) * 2;
+    const capacity = Math.max((this.#bytes.length - WORD_SLACK) * 2, RING_BYTES_INITIAL);
     // An entry's bytes and slack are less than its accounted size, and twice the table is room enough.
     assert(capacity <= 4 * Math.max(this.sizeMax, RING_BYTES_INITIAL), "HPACK ring is bounded");
     const bytes = Buffer.alloc(capacity + WORD_SLACK);
@@ -187,7 +190,7 @@ export class DynamicTable {
   #growSlots(): void {
     const old = this.#slots;
     const oldMask = this.#slotMask;
-    const slotCount = (oldMask + 1) * 2;
+    const slotCount = Math.max((oldMask + 1) * 2, SLOTS_INITIAL);
     const slots = new Int32Array(slotCount * SLOT_WIDTH);
     const texts = this.#texts.slice();
     this.#texts.length = 0;

@@ -34,6 +34,8 @@ const ENTRY_SLOTS = 256;
 const NAME_SLOTS = 64;
 /** Fields whose repetition is noticed: some messages' worth. */
 const SEEN_SLOTS = 128;
+/** Of connections that have sent nothing of the kind yet: to be read only. */
+const NOTHING_SEEN = new Int32Array(SEEN_SLOTS);
 
 /** Strings whose length takes one byte, coded or not. */
 const SHORT_STRING_BYTES_MAX = 126;
@@ -75,7 +77,7 @@ export class HpackEncoder {
   readonly #entries = new EntryIndex(ENTRY_SLOTS);
   readonly #names = new EntryIndex(NAME_SLOTS);
   /** Hashes of fields and names seen lately. */
-  readonly #seen = new Int32Array(SEEN_SLOTS);
+  #seen = NOTHING_SEEN;
   /** The smallest and the last size that the peer must hear of; -1 when none. */
   #leastSize = -1;
   #nextSize = -1;
@@ -362,6 +364,7 @@ export class HpackEncoder {
   #hasSeen(hash: number): boolean {
     const slot = (hash ^ (hash >>> 16)) & (SEEN_SLOTS - 1);
     if (this.#seen[slot] === hash) return true;
+    if (this.#seen === NOTHING_SEEN) this.#seen = new Int32Array(SEEN_SLOTS);
     this.#seen[slot] = hash;
     return false;
   }

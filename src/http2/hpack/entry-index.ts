@@ -1,15 +1,21 @@
 /**
  * Where the encoder finds table entries by hash: insertion numbers in pairs of slots. What is evicted
  * needs no removal, its number is just too old; where three entries meet, the oldest is forgotten and
- * sent as a literal once more. So nobody gains by making hashes collide.
+ * sent as a literal once more. So nobody gains by making hashes collide. It takes memory with its first entry.
  */
+import { assert } from "../../core/assert.ts";
+
+const SLOTS_MAX = 256;
+/** Of those without an entry: to be read only. */
+const NO_NUMBERS = new Int32Array(SLOTS_MAX);
+
 export class EntryIndex {
-  readonly #numbers: Int32Array;
+  #numbers = NO_NUMBERS;
   readonly #mask: number;
 
-  /** `slotCount` is a power of two. */
+  /** `slotCount` is a power of two, at most SLOTS_MAX. */
   constructor(slotCount: number) {
-    this.#numbers = new Int32Array(slotCount);
+    assert(slotCount <= SLOTS_MAX, "what is empty can be read, too");
     this.#mask = slotCount - 1;
   }
 
@@ -24,6 +30,7 @@ export class EntryIndex {
   }
 
   put(hash: number, insertNumber: number): void {
+    if (this.#numbers === NO_NUMBERS) this.#numbers = new Int32Array(this.#mask + 1);
     const slot = hash & this.#mask;
     const numbers = this.#numbers;
     const target = numbers[slot]! <= numbers[slot ^ 1]! ? slot : slot ^ 1;

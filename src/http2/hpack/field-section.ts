@@ -1,6 +1,6 @@
 /**
  * What a header block decodes into (RFC 9113 section 8.3: pseudo-header fields first, then the
- * others). One object per connection, filled again for each block: the connection sets `headers` to
+ * others). One object for all connections, filled again for each block: a connection sets `headers` to
  * the block of the message, decodes, and moves the pseudo fields into its head.
  */
 import { HeaderBlock } from "../../http/header-block.ts";
