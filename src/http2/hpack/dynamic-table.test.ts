@@ -22,6 +22,15 @@ function entryBytes(table: DynamicTable, index: number): Buffer {
   );
 }
 
+test("a table takes memory with its first entry", () => {
+  const table = new DynamicTable(4096);
+  assert.equal(table.slotOf(0), -1);
+  assert.equal(table.view.byteLength, 0);
+  assert.equal(insert(table, new Uint8Array([1, 2, 3]), 1), true);
+  assert.deepEqual([...entryBytes(table, 0)], [1, 2, 3]);
+  assert.equal(new DynamicTable(4096).view.byteLength, 0);
+});
+
 test("the table agrees with a plain list through insertions, evictions and changes of size", () => {
   const step = fc.oneof(
     { weight: 9, arbitrary: fc.record({ bytes: fc.uint8Array({ maxLength: 300 }) }) },
