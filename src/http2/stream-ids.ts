@@ -24,7 +24,8 @@ import {
 /** Which side of the connection this process is. Clients open streams. */
 export type ConnectionRole = "client" | "server";
 
-const HALF = 0xf;
+/** A state takes four bits. */
+const STATE_MASK = 0xf;
 
 export class StreamIds {
   readonly #isServer: boolean;
@@ -66,7 +67,7 @@ export class StreamIds {
     if (id > this.#newestId) return STREAM_IDLE;
     if (this.#newestId - id >= CLOSED_STREAMS_REMEMBERED_MAX * 2) return STREAM_FORGOTTEN;
     const place = (id >> 1) % CLOSED_STREAMS_REMEMBERED_MAX;
-    const end = ((this.#ends[place >> 1]! >> halfOf(place)) & HALF) as StreamState;
+    const end = ((this.#ends[place >> 1]! >> shiftOf(place)) & STATE_MASK) as StreamState;
     assert(end !== STREAM_OPEN, "an open stream has an object");
     return end;
   }
@@ -131,13 +132,13 @@ export class StreamIds {
 
   #remember(id: number, state: StreamState): void {
     const place = (id >> 1) % CLOSED_STREAMS_REMEMBERED_MAX;
-    const shift = halfOf(place);
-    const other = this.#ends[place >> 1]! & ~(HALF << shift);
+    const shift = shiftOf(place);
+    const other = this.#ends[place >> 1]! & ~(STATE_MASK << shift);
     this.#ends[place >> 1] = other | (state << shift);
   }
 }
 
-/** Bits that the state at a place stands above in its byte. */
-function halfOf(place: number): number {
+/** Where in its byte the state at a place begins. */
+function shiftOf(place: number): number {
   return (place & 1) << 2;
 }
